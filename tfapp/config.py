@@ -102,6 +102,11 @@ class ModelSettings(_Settings):
     max_length: int = Field(
         128, ge=4, description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut."
     )
+    window: int | None = Field(
+        None,
+        ge=4,
+        description="BERT reads longer texts in windows of at most this many tokens and takes the mean; unset: whole.",
+    )
     pooling: Literal["cls", "mean", "max"] = Field(
         "cls", description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum."
     )

@@ -93,8 +93,17 @@ def test_lengths_follow_the_texts(tmp_path: Path) -> None:
 
     assert length(_texts(50, 5)) == 32
     assert length(_texts(50, 60)) == 128
-    assert length(_texts(50, 2000)) == 256
+    assert length(_texts(50, 2000)) == 380
     assert length([f"{'好' * 100}{index}" for index in range(50)]) == 128
+
+
+def test_long_texts_get_windows(tmp_path: Path) -> None:
+    def window(words: int) -> int | None:
+        file = _csv(tmp_path / "a.csv", {"text": _texts(50, words), "label": ["x", "y"] * 25})
+        return load_experiment(write_starter(sniff(file), tmp_path / f"{words}.toml")).model.window
+
+    assert window(2000) == 128
+    assert window(60) is None
 
 
 def test_fewer_rows_get_more_epochs(tmp_path: Path) -> None:

@@ -104,5 +104,5 @@ def test_a_broken_checkpoint_is_one_line(tmp_path: Path) -> None:
 
 
 def test_more_tokens_than_positions_is_named(toy_preset: Path) -> None:
-    with pytest.raises(ModelError, match=r"model\.max_length is 65, .* at most 64"):
+    with pytest.raises(ModelError, match=r"model\.max_length is 65, .* at most 64 tokens"):
         build_model("classification", ModelSettings(preset=str(toy_preset), max_length=65), ["a", "b"])

@@ -28,7 +28,9 @@ _CHARACTERS_A_TOKEN = 4
 _FIRST_IDEOGRAPH = "\u2e80"
 _TEXTS_READ = 12_000
 _MOST_EPOCHS = 20
-_LENGTHS = (32, 64, 128, 256)
+# Beyond one window, whole windows with their [CLS] and [SEP].
+_WINDOW = 128
+_LENGTHS = (32, 64, _WINDOW, 254, 380)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Proposal:
     Attributes:
         data: Values for `DataSettings`, by field; what is left out keeps its default.
         multi_label: Whether a text has several labels.
-        max_length: Tokens that hold the most texts whole, 256 at most.
+        max_length: Tokens that hold the most texts whole, 380 at most.
         epochs: More for fewer rows.
         rows: Rows of the file, estimated by its lines where it is text.
         columns: The file's columns; none for a folder.
@@ -52,6 +54,11 @@ class Proposal:
     rows: int
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def window(self) -> int | None:
+        """Tokens that BERT reads at once, where texts are longer than that."""
+        return _WINDOW if self.max_length > _WINDOW else None
 
     def settings(self) -> DataSettings:
         """The proposed data settings."""

@@ -62,7 +62,9 @@ def starter_text(proposal: Proposal, name: str | None = None) -> str:
     """
     data = dict(proposal.data)
     rating = data.pop("rating", None)
-    chosen_model = {"max_length": proposal.max_length} | ({"multi_label": True} if proposal.multi_label else {})
+    chosen_model = {"max_length": proposal.max_length}
+    chosen_model |= {"window": proposal.window} if proposal.window else {}
+    chosen_model |= {"multi_label": True} if proposal.multi_label else {}
     lines = [
         *_comment(f"Settings for {data['train']}: about {proposal.rows} rows."),
         *(line for note in proposal.notes for line in _comment(note)),

@@ -47,8 +47,10 @@ def export_model(
         The whole metadata as written.
 
     Raises:
+        ModelError: The model cannot read texts of `max_length` tokens.
         ExportError: The check failed, or the folder cannot be written.
     """
+    model.check_length(max_length)
     module = ServedModule(model, max_length=max_length)
     try:
         with without_noise():

@@ -66,6 +66,13 @@ class TaskModel(abc.ABC):
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
         """Builds the network that `config` described, with fresh weights."""
 
+    def check_length(self, max_length: int) -> None:  # noqa: B027 - most networks read texts of any length
+        """Checks that texts of so many tokens can be read.
+
+        Raises:
+            ModelError: They cannot.
+        """
+
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network.
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import keras
 import keras_hub
+import tensorflow as tf
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
@@ -14,6 +15,7 @@ from tfapp.models.classes import ClassificationModel
 from tfapp.models.pooling import MaskedPooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
+from tfapp.models.windows import mean_of_windows, split_windows
 
 __all__ = ["TextClassifier"]
 
@@ -27,6 +29,7 @@ class TextClassifier(ClassificationModel):
         labels: K names.
         pooling: "cls" for BERT's pooled [CLS] vector, "mean" or "max" over the tokens.
         dropout: Rate before the dense layer.
+        window: Longer texts are read in windows of at most this many tokens; None: whole.
         kwargs: As in `ClassificationModel`.
     """
 
@@ -40,9 +43,11 @@ class TextClassifier(ClassificationModel):
         *,
         pooling: str = "cls",
         dropout: float = 0.1,
+        window: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.backbone = backbone
+        self.window = window
         self.pooling = pooling
         self.dropout = dropout
         # The backbone's own layers, not the backbone as one: those that the pooling leaves unused stay out.
@@ -65,32 +70,61 @@ class TextClassifier(ClassificationModel):
         Args:
             preset: The pretrained BERT.
             labels: K names.
-            settings: Length, pooling, dropout, multi-label.
+            settings: Length, window, pooling, dropout, multi-label.
             dtype: A Keras dtype policy for the backbone; the logits are float32.
 
         Raises:
-            ModelError: `model.max_length` is more than the backbone has positions for.
+            ModelError: `model.window`, or `model.max_length` without one, is more than the backbone has positions for.
         """
         backbone = preset.backbone(dtype)
-        if settings.max_length > backbone.max_sequence_length:
-            raise ModelError(
-                f"model.max_length is {settings.max_length}, but preset {preset.name} takes at most "
-                f"{backbone.max_sequence_length} tokens"
-            )
+        window = settings.window if (settings.window or 0) < settings.max_length else None
+        _check_positions(backbone, window or settings.max_length, "model.window" if window else "model.max_length")
         return cls(
             backbone,
             preset.preprocessor(settings.max_length),
             labels,
             pooling=settings.pooling,
             dropout=settings.dropout,
+            window=window,
             multi_label=settings.multi_label,
         )
+
+    def check_length(self, max_length: int) -> None:
+        """Checks that texts of so many tokens can be read.
+
+        Raises:
+            ModelError: The backbone has fewer positions, and there is no window.
+        """
+        if self.window is None:
+            _check_positions(self.backbone, max_length, "max_length")
+
+    def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
+        """Runs the network, on a long text's windows if there are such.
+
+        Args:
+            ids: Ragged int32[N, (T)] from the preprocessor; N may be 0.
+            training: Whether dropout is on.
+
+        Returns:
+            float32[N, K]; the mean over a text's windows.
+        """
+        if self.window is None:
+            return super().logits(ids, training=training)
+        windows, owners = split_windows(ids, self.window)
+        return mean_of_windows(super().logits(windows, training=training), windows, owners, ids.nrows(tf.int32))
 
     def config(self) -> dict[str, Any]:
         """The backbone's sizes and the head's settings."""
         sizes = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim", "dropout")
         backbone = {name: getattr(self.backbone, name) for name in (*sizes, "max_sequence_length", "num_segments")}
-        return super().config() | {"backbone": backbone, "pooling": self.pooling, "dropout": self.dropout}
+        return (
+            super().config()
+            | {"backbone": backbone, "pooling": self.pooling}
+            | {
+                "dropout": self.dropout,
+                "window": self.window,
+            }
+        )
 
     @classmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
@@ -98,3 +132,12 @@ class TextClassifier(ClassificationModel):
         values = dict(config)
         backbone = keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype)
         return cls(backbone, preprocessor, values.pop("labels"), **values)
+
+
+def _check_positions(backbone: Any, length: int, setting: str) -> None:
+    most = backbone.max_sequence_length
+    if length > most:
+        raise ModelError(
+            f"{setting} is {length}, but this BERT reads at most {most} tokens at once; take fewer, or train with a "
+            f"model.window of at most {most}"
+        )
