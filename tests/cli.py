@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Result", "call", "complaint", "finish", "kill_when", "run", "start", "wait_for"]
 
@@ -84,12 +85,21 @@ def kill_when(event: Callable[[], bool], *arguments: str | Path) -> None:
         process.communicate()
 
 
-def wait_for(event: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Waits for an event that a process brings about, and looks for it all the time."""
-    end = time.monotonic() + _DEADLINE
+def wait_for(
+    event: Callable[[], bool], process: subprocess.Popen[Any], pause: float = 0.001, seconds: float = _DEADLINE
+) -> None:
+    """Waits for an event that a process brings about, and looks for it all the time.
+
+    Args:
+        event: Whether it is there.
+        process: Must not end before.
+        pause: Seconds between two looks.
+        seconds: Longest time to wait.
+    """
+    end = time.monotonic() + seconds
     while not event():
         if process.poll() is not None and not event():
             raise AssertionError(f"ended before the event: {process.communicate()}")
         if time.monotonic() > end:
             raise AssertionError("the event did not come")
-        time.sleep(0.001)
+        time.sleep(pause)

@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.conformance.options import add_options
 from tests.toy import toy_experiment, toy_rows, write_toy_preset
 from tfapp import Run, api
 from tfapp.config import parse_experiment
@@ -25,6 +26,11 @@ hypothesis.settings.load_profile("tfapp")
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    # pytest reads options of the conftest files here and above the tests that were named, not of those below.
+    add_options(parser)
 
 
 @pytest.fixture(scope="session")

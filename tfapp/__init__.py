@@ -13,8 +13,23 @@ from tfapp.version import __version__
 
 if TYPE_CHECKING:
     from tfapp.api import Run, evaluate, fit, load_data, open_run, predict, serve
+    from tfapp.releases import promote, prune, rollback
 
-__all__ = ["Run", "__version__", "evaluate", "fit", "load_data", "open_run", "predict", "serve"]
+__all__ = [
+    "Run",
+    "__version__",
+    "evaluate",
+    "fit",
+    "load_data",
+    "open_run",
+    "predict",
+    "promote",
+    "prune",
+    "rollback",
+    "serve",
+]
+
+_RELEASES = ("promote", "prune", "rollback")
 
 # KerasHub and Keras choose their backend, and TensorFlow its loudness, when they are imported.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -24,7 +39,8 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(importlib.import_module("tfapp.api"), name)
+        home = "tfapp.releases" if name in _RELEASES else "tfapp.api"
+        return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module 'tfapp' has no attribute {name!r}")
 
 

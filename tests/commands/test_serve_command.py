@@ -17,6 +17,7 @@ import typer
 from tfapp_client import Client
 from typer.testing import CliRunner
 
+from tests.conformance.rest import ask
 from tests.served_models import write_classifier, write_numbers
 from tfapp.commands import serve
 from tfapp.errors import RegistryError, ServerError, SettingsError
@@ -94,6 +95,8 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
     config.write_text(f'model_config_list {{ config {{ {one} version_labels {{ key: "stable" value: 1 }} }} }}')
     batching.write_text("max_batch_size { value: 8 } num_batch_threads { value: 1 }")
     monitoring.write_text("prometheus_config { enable: true }")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        rest = free.getsockname()[1]
     arguments = (
         f"--model_config_file={config}",
         "--model-config-file-poll-wait-seconds=0.05",
@@ -104,9 +107,19 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
         "--grpc_channel_arguments=grpc.max_connection_age_ms=60000",
         "--grpc_max_threads=16",
         f"--grpc_socket_path={tmp_path / 's'}",
+        f"--rest_api_port={rest}",
+        "--rest_api_num_threads=4",
+        "--rest_api_timeout_in_ms=60000",
+        "--rest_api_enable_cors_support=true",
     )
     with _running(*arguments) as process:
-        _read_until_hint(process)
+        text = _read_until_hint(process)
+        assert f" and http://127.0.0.1:{rest} (REST); stop" in text
+        assert f"Prometheus page: http://127.0.0.1:{rest}/monitoring/prometheus/metrics\n" in text
+        answer = ask(rest, "POST", "/v1/models/numbers/labels/stable:predict", {"inputs": [0.0]}, {"Origin": "x"})
+        assert answer.json() == {"outputs": {"x2": [0.0], "y": [1.0]}}
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert 'status="OK"' in ask(rest, "GET", "/monitoring/prometheus/metrics").text
         with Client(f"unix:{tmp_path / 's'}") as client:
             assert client.predict("numbers", {"x": [0.0]}, label="stable")["y"].tolist() == [1.0]
             two = f'name: "news" base_path: "{models / "news"}" model_platform: "tensorflow"'
@@ -117,6 +130,16 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         assert process.returncode == 0
+
+
+def test_a_prometheus_page_needs_the_rest_port(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "monitoring").write_text("prometheus_config { enable: true }")
+    with _running(str(models), f"--monitoring_config_file={tmp_path / 'monitoring'}") as process:
+        text = _read_until_hint(process)
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=60)
+    assert "(REST)" not in text
+    assert "the Prometheus page is on the REST port; give --rest_api_port" in complaints
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_folders_with_versions_are_models(tmp_path: Path) -> None:
     assert registry.next_version(tmp_path, "unknown") == 1
 
 
-@pytest.mark.parametrize("name", ["-1", "+1", "1.0", " 1", "1 ", "0x1", "١", "²", "1_0"])
+@pytest.mark.parametrize("name", ["-1", "+1", "1.0", " 1", "1 ", "0x1", "١", "²", "1_0", "9223372036854775808"])
 def test_only_plain_digits_are_a_version(tmp_path: Path, name: str) -> None:
     assert registry.versions(_folders(tmp_path, f"m/{name}"), "m") == []
 

@@ -4,19 +4,14 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -24,41 +19,9 @@ from tensorflow_serving.apis import (
 from tfapp_client import Client, codec
 from tfapp_client.errors import ResourceExhaustedError, UnimplementedError
 
+from tests.server.echo import Echo, Stuck, serving_echo
 from tfapp.errors import ServerError
-from tfapp.server import ModelServer, ServerSettings, TlsSettings
-from tfapp.server.batching import Batcher
-from tfapp.server.settings import BatchingSettings
-from tfapp.server.source import ServedModel
-from tfapp.server.task import Task
-
-
-class Echo:
-    """A signature that answers its input, once the gate is open."""
-
-    def __init__(self) -> None:
-        self.definition = meta_graph_pb2.SignatureDef()
-        self.definition.inputs["x"].dtype = self.definition.outputs["x"].dtype = types_pb2.DT_FLOAT
-        self.entered = threading.Semaphore(0)
-        self.gate = threading.Event()
-        self.gate.set()
-        self.seen: list[float] = []
-        self._queue = Batcher(BatchingSettings(num_batch_threads=1)).queue(self._run)
-
-    def run(self, inputs: Any, outputs: Any, caller: Any) -> Any:
-        return self._queue.answer(inputs, outputs, caller)
-
-    def wait_for(self, what: Callable[[list[Task]], bool]) -> None:
-        """Waits until something is true of the tasks in the queue."""
-        pause, end = threading.Event(), time.monotonic() + 60
-        while not what(list(self._queue.tasks)):
-            assert time.monotonic() < end
-            pause.wait(0.005)
-
-    def _run(self, inputs: Any, _outputs: Any) -> dict[str, Any]:
-        self.seen += inputs["x"].tolist()
-        self.entered.release()
-        assert self.gate.wait(60)
-        return {"x": inputs["x"]}
+from tfapp.server import ModelServer, TlsSettings
 
 
 @pytest.fixture
@@ -66,25 +29,6 @@ def echo() -> Iterator[Echo]:
     made = Echo()
     yield made
     made.gate.set()
-
-
-@contextmanager
-def _serving(tmp_path: Path, echo: Echo, **settings: Any) -> Iterator[ModelServer]:
-    (tmp_path / "echo" / "1").mkdir(parents=True, exist_ok=True)
-
-    def load(name: str, version: int, _folder: Path) -> Any:
-        return SimpleNamespace(
-            name=name, version=version, signatures={"serving_default": echo}, definitions={"d": echo.definition}
-        )
-
-    model = ServedModel("echo", tmp_path / "echo")
-    server = ModelServer(lambda: [model], ServerSettings(port=0, **settings), load=load)
-    server.start()
-    try:
-        yield server
-    finally:
-        echo.gate.set()
-        server.stop()
 
 
 def _request(*numbers: float) -> Any:
@@ -99,7 +43,7 @@ def _stub(channel: grpc.Channel) -> Any:
 
 
 def test_a_call_whose_time_is_up_or_that_is_cancelled_is_not_run(tmp_path: Path, echo: Echo) -> None:
-    with _serving(tmp_path, echo) as server, grpc.insecure_channel(server.address) as channel:
+    with serving_echo(tmp_path, echo) as server, grpc.insecure_channel(server.address) as channel:
         predict = _stub(channel).Predict
         echo.gate.clear()
         first = predict.future(_request(1), timeout=60)
@@ -119,7 +63,7 @@ def test_a_call_whose_time_is_up_or_that_is_cancelled_is_not_run(tmp_path: Path,
 
 
 def test_more_than_its_threads_are_refused_but_status_and_health_answer(tmp_path: Path, echo: Echo) -> None:
-    with _serving(tmp_path, echo, grpc_max_threads=2) as server, grpc.insecure_channel(server.address) as channel:
+    with serving_echo(tmp_path, echo, grpc_max_threads=2) as server, grpc.insecure_channel(server.address) as channel:
         predict = _stub(channel).Predict
         echo.gate.clear()
         taken = [predict.future(_request(1), timeout=60)]
@@ -139,7 +83,7 @@ def test_more_than_its_threads_are_refused_but_status_and_health_answer(tmp_path
 
 
 def test_a_message_over_the_limit_is_refused(tmp_path: Path, echo: Echo) -> None:
-    with _serving(tmp_path, echo, max_message_bytes=1000) as server, Client(server.address) as client:
+    with serving_echo(tmp_path, echo, max_message_bytes=1000) as server, Client(server.address) as client:
         assert client.predict("echo", {"x": [1.0]})["x"].tolist() == [1]
         with pytest.raises(ResourceExhaustedError):
             client.predict("echo", {"x": [1.0] * 1000})
@@ -148,7 +92,7 @@ def test_a_message_over_the_limit_is_refused(tmp_path: Path, echo: Echo) -> None
 def test_arguments_for_grpc_itself_reach_it(tmp_path: Path, echo: Echo) -> None:
     arguments = {"grpc.max_receive_message_length": 100}
     with (
-        _serving(tmp_path, echo, grpc_channel_arguments=arguments) as server,
+        serving_echo(tmp_path, echo, grpc_channel_arguments=arguments) as server,
         Client(server.address) as client,
         pytest.raises(ResourceExhaustedError),
     ):
@@ -159,7 +103,7 @@ def test_connections_have_an_age(tmp_path: Path, echo: Echo) -> None:
     """A connection of that age is closed, and a new one is made when it is needed."""
     aged = {"grpc.max_connection_age_ms": 100}
     with (
-        _serving(tmp_path, echo, grpc_channel_arguments=aged) as server,
+        serving_echo(tmp_path, echo, grpc_channel_arguments=aged) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         states: list[grpc.ChannelConnectivity] = []
@@ -176,7 +120,7 @@ def test_connections_have_an_age(tmp_path: Path, echo: Echo) -> None:
 
 
 def test_reflection_tells_services_and_their_messages(tmp_path: Path, echo: Echo) -> None:
-    with _serving(tmp_path, echo) as server, grpc.insecure_channel(server.address) as channel:
+    with serving_echo(tmp_path, echo) as server, grpc.insecure_channel(server.address) as channel:
         ask = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
         symbol = "tensorflow.serving.PredictionService"
         requests = [
@@ -191,7 +135,7 @@ def test_reflection_tells_services_and_their_messages(tmp_path: Path, echo: Echo
 
 def test_health_can_be_left_out(tmp_path: Path, echo: Echo) -> None:
     with (
-        _serving(tmp_path, echo, enable_grpc_healthcheck_service=False) as server,
+        serving_echo(tmp_path, echo, enable_grpc_healthcheck_service=False) as server,
         Client(server.address) as client,
         pytest.raises(UnimplementedError),
     ):
@@ -200,12 +144,15 @@ def test_health_can_be_left_out(tmp_path: Path, echo: Echo) -> None:
 
 def test_a_unix_socket(tmp_path: Path, echo: Echo) -> None:
     path = tmp_path / "s"
-    with _serving(tmp_path, echo, grpc_socket_path=path) as server:
+    with serving_echo(tmp_path, echo, grpc_socket_path=path) as server:
         with Client(f"unix:{path}") as client:
             assert client.predict("echo", {"x": [2.0]})["x"].tolist() == [2]
         with Client(server.address) as client:
             assert client.predict("echo", {"x": [3.0]})["x"].tolist() == [3]
-        with pytest.raises(ServerError, match="another server does"), _serving(tmp_path, echo, grpc_socket_path=path):
+        with (
+            pytest.raises(ServerError, match="another server does"),
+            serving_echo(tmp_path, echo, grpc_socket_path=path),
+        ):
             pass
         with Client(f"unix:{path}") as client:
             assert client.predict("echo", {"x": [4.0]})["x"].tolist() == [4]
@@ -213,41 +160,35 @@ def test_a_unix_socket(tmp_path: Path, echo: Echo) -> None:
     left = socket.socket(socket.AF_UNIX)
     left.bind(str(tmp_path / "left"))
     left.close()
-    with _serving(tmp_path, echo, grpc_socket_path=tmp_path / "left"), Client(f"unix:{tmp_path / 'left'}") as client:
+    with (
+        serving_echo(tmp_path, echo, grpc_socket_path=tmp_path / "left"),
+        Client(f"unix:{tmp_path / 'left'}") as client,
+    ):
         assert client.predict("echo", {"x": [5.0]})["x"].tolist() == [5]
     for path, rule in ((tmp_path / "no" / "s", "no folder"), (tmp_path / "file", "a file of that name")):
         (tmp_path / "file").write_text("mine")
-        with pytest.raises(ServerError, match=rule), _serving(tmp_path, echo, grpc_socket_path=path):
+        with pytest.raises(ServerError, match=rule), serving_echo(tmp_path, echo, grpc_socket_path=path):
             pass
     assert (tmp_path / "file").read_text() == "mine"
     with (
         pytest.raises(ServerError, match="too long"),
-        _serving(tmp_path, echo, grpc_socket_path=tmp_path / ("s" * 200)),
+        serving_echo(tmp_path, echo, grpc_socket_path=tmp_path / ("s" * 200)),
     ):
         pass
 
 
 def test_a_stop_is_bounded(tmp_path: Path) -> None:
     """A call that never ends is cut off after the drain."""
-    entered, gate = threading.Event(), threading.Event()
-
-    class Stuck(Echo):
-        def run(self, inputs: Any, _outputs: Any, _caller: Any) -> Any:
-            entered.set()
-            assert gate.wait(120)
-            return inputs
-
-    (tmp_path / "echo" / "1").mkdir(parents=True)
-    stuck = SimpleNamespace(name="echo", version=1, signatures={"serving_default": Stuck()})
-    model = ServedModel("echo", tmp_path / "echo")
-    server = ModelServer(lambda: [model], ServerSettings(port=0, drain_seconds=0.1), load=lambda *_: stuck)
-    server.start()
-    with grpc.insecure_channel(server.address) as channel:
+    stuck = Stuck()
+    stuck.gate.clear()
+    with (
+        serving_echo(tmp_path, stuck, drain_seconds=0.1) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
         call = _stub(channel).Predict.future(_request(1), timeout=120)
-        assert entered.wait(30)
+        assert stuck.entered.acquire(timeout=30)
         assert not server.stop()
         assert call.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN)
-    gate.set()
 
 
 class Certificates:
@@ -316,7 +257,7 @@ def _asks(server: ModelServer, certificates: Certificates, client: str | None = 
 
 
 def test_tls(tmp_path: Path, echo: Echo, certificates: Certificates) -> None:
-    with _serving(tmp_path, echo, tls=_tls(certificates)) as server:
+    with serving_echo(tmp_path, echo, tls=_tls(certificates)) as server:
         assert _asks(server, certificates) == [1.5]
         with grpc.insecure_channel(server.address) as plain, pytest.raises(grpc.RpcError) as caught:
             _stub(plain).Predict(_request(1), timeout=10)
@@ -325,7 +266,7 @@ def test_tls(tmp_path: Path, echo: Echo, certificates: Certificates) -> None:
 
 def test_mutual_tls(tmp_path: Path, echo: Echo, certificates: Certificates) -> None:
     tls = _tls(certificates, custom_ca=certificates.text("ca"), client_verify=True)
-    with _serving(tmp_path, echo, tls=tls) as server:
+    with serving_echo(tmp_path, echo, tls=tls) as server:
         assert _asks(server, certificates, "client") == [1.5]
         for wrong in (None, "stranger"):
             with pytest.raises(grpc.RpcError) as caught:
@@ -345,5 +286,5 @@ def test_keys_and_certificates_that_do_not_fit_are_told_at_the_start(
         (_tls(certificates, custom_ca="none"), "custom_ca holds no PEM certificate"),
     ]
     for tls, rule in wrong:
-        with pytest.raises(ServerError, match=rule), _serving(tmp_path, echo, tls=tls):
+        with pytest.raises(ServerError, match=rule), serving_echo(tmp_path, echo, tls=tls):
             pass

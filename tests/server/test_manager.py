@@ -10,8 +10,9 @@ from typing import Any
 import grpc
 import pytest
 
+from tfapp.registry.policy import all_versions, specific
 from tfapp.server.manager import ModelManager
-from tfapp.server.source import FolderSource, ServedModel, all_versions, specific
+from tfapp.server.source import FolderSource, ServedModel
 from tfapp.server.states import State
 from tfapp.server.status import RequestError
 

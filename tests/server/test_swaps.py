@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import threading
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,77 +10,14 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import text_format
-from tensorflow_serving.apis import (
-    model_management_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
-from tfapp_client import codec
+from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
+from tests.load import Load
+from tests.memory import resident_megabytes
 from tests.served_models import write_numbers
 from tfapp.server import ModelServer, ServerSettings, running_server
 from tfapp.server.model_config import served_models
 from tfapp.server.states import State
-
-_CALLERS = 64
-
-
-class Load:
-    """Callers that ask as fast as they can, over a few connections, and count what they get."""
-
-    def __init__(self, server: ModelServer, label: str = "stable") -> None:
-        self.answers: Counter[float] = Counter()
-        self.lost: list[str] = []
-        self._done = threading.Event()
-        self._lock = threading.Condition()
-        # Channels of their own connections; gRPC shares one where the options are equal.
-        self._channels = [
-            grpc.insecure_channel(server.address, options=[("grpc.use_local_subchannel_pool", 1), ("n", n)])
-            for n in range(4)
-        ]
-        self._threads = [
-            threading.Thread(target=self._ask, args=(self._channels[n % 4], label if n % 2 else ""))
-            for n in range(_CALLERS)
-        ]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        self.wait_for(_CALLERS)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._done.set()
-        for thread in self._threads:
-            thread.join(60)
-        for channel in self._channels:
-            channel.close()
-
-    def wait_for(self, more: int) -> None:
-        """Waits until so many more requests are answered."""
-        with self._lock:
-            end = self.answers.total() + len(self.lost) + more
-            assert self._lock.wait_for(lambda: self.answers.total() + len(self.lost) >= end, 120)
-
-    def _ask(self, channel: grpc.Channel, label: str) -> None:
-        call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = "numbers"
-        if label:
-            request.model_spec.version_label = label
-        request.inputs["x"].ParseFromString(codec.encode([0.0]).SerializeToString())
-        while not self._done.is_set():
-            try:
-                answer = codec.decode(call(request, timeout=60).outputs["y"]).item()
-            except grpc.RpcError as error:
-                with self._lock:
-                    self.lost.append(f"{error.code()}: {error.details()}")
-                    self._lock.notify_all()
-            else:
-                with self._lock:
-                    self.answers[answer] += 1
-                    self._lock.notify_all()
 
 
 @pytest.fixture
@@ -114,7 +48,7 @@ def test_swap_rollback_and_reload_lose_no_request(models: Path) -> None:
     server = ModelServer(lambda: first, ServerSettings(port=0, file_system_poll_wait_seconds=0.05))
     server.start()
     reload = _reloader(server)
-    with Load(server) as load:
+    with Load(server.address) as load:
         # Forward: the new version beside the old one, then the label, then the old one goes.
         reload(_config(models, (1, 2), 1))
         assert server.manager.wait_for_state("numbers", 2, State.AVAILABLE, 60)
@@ -141,7 +75,7 @@ def test_swap_rollback_and_reload_lose_no_request(models: Path) -> None:
 def test_versions_that_come_and_go_in_the_folder_lose_no_request(models: Path) -> None:
     shutil.rmtree(models / "numbers" / "3")
     settings = ServerSettings(port=0, file_system_poll_wait_seconds=0.02)
-    with running_server(models, settings=settings) as server, Load(server, label="") as load:
+    with running_server(models, settings=settings) as server, Load(server.address, label="") as load:
         write_numbers(models, 7)
         assert server.manager.wait_for_state("numbers", 2, State.END, 60)
         load.wait_for(100)
@@ -166,11 +100,6 @@ def test_memory_of_unloaded_versions_comes_back(models: Path) -> None:
         reload(_config(models, (old, new), old))
         reload(_config(models, (old, new), new))
         reload(_config(models, (new,), new))
-        sizes.append(_resident_megabytes())
+        sizes.append(resident_megabytes())
     server.stop()
     assert sizes[-1] - sizes[10] < 5
-
-
-def _resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-import os
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from tfapp import terminal
+from tfapp.commands._serving import serve_until_stopped
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -58,7 +50,9 @@ _LOADING = "Loading"
 
 
 def serve(
-    models: Annotated[Path | None, typer.Argument(help="A models folder: NAME/VERSION/saved_model.pb.")] = None,
+    models: Annotated[
+        Path | None, typer.Argument(help="A models folder: NAME/VERSION; labels are in its models.config.")
+    ] = None,
     *,
     model: Annotated[
         list[str] | None, typer.Option(help="With a folder: serve this one only; may be given again.")
@@ -82,6 +76,12 @@ def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on; 0.0.0.0: all.", rich_help_panel=_LISTEN)
     ] = "127.0.0.1",
+    rest_api_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The REST port; 0: no REST.", rich_help_panel=_LISTEN)
+    ] = 0,
+    rest_api_enable_cors_support: Annotated[
+        bool, typer.Option(help="Let pages from elsewhere call REST.", rich_help_panel=_LISTEN)
+    ] = False,
     grpc_socket_path: Annotated[
         Path | None, typer.Option(help="A UNIX socket to listen on, too.", rich_help_panel=_LISTEN)
     ] = None,
@@ -89,7 +89,8 @@ def serve(
         Path | None, typer.Option(help="An SSLConfig: TLS and mutual TLS.", rich_help_panel=_LISTEN)
     ] = None,
     monitoring_config_file: Annotated[
-        Path | None, typer.Option(help="A MonitoringConfig: the Prometheus page.", rich_help_panel=_LISTEN)
+        Path | None,
+        typer.Option(help="A MonitoringConfig: the Prometheus page, on the REST port.", rich_help_panel=_LISTEN),
     ] = None,
     enable_grpc_healthcheck_service: Annotated[
         bool, typer.Option(help="Serve grpc.health.v1.", rich_help_panel=_LISTEN)
@@ -103,6 +104,12 @@ def serve(
     grpc_max_threads: Annotated[
         int, typer.Option(min=1, help="Most requests at the same time.", rich_help_panel=_LIMITS)
     ] = 256,
+    rest_api_num_threads: Annotated[
+        int, typer.Option(min=1, help="Most REST requests at work; more wait.", rich_help_panel=_LIMITS)
+    ] = 256,
+    rest_api_timeout_in_ms: Annotated[
+        int, typer.Option(min=1, help="Longest time of a REST request.", rich_help_panel=_LIMITS)
+    ] = 30_000,
     grpc_channel_arguments: Annotated[
         str, typer.Option(help="gRPC's own, such as grpc.max_connection_age_ms=2000.", rich_help_panel=_LIMITS)
     ] = "",
@@ -119,13 +126,17 @@ def serve(
         float, typer.Option(min=0, help="How long a stop waits for calls it has taken.", rich_help_panel=_LOADING)
     ] = 10.0,
 ) -> None:
-    """Serves models over gRPC as TensorFlow Serving does, until it is stopped."""
+    """Serves models over gRPC and REST as TensorFlow Serving does, until it is stopped."""
     files = _files(batching_parameters_file if enable_batching else None, ssl_config_file, monitoring_config_file)
     if batching_parameters_file is not None and not enable_batching:
         raise SettingsError("--batching_parameters_file is of no use with --no-enable_batching; leave out one of them")
     settings = {
         "host": host,
         "port": port,
+        "rest_api_port": rest_api_port or None,
+        "rest_api_enable_cors_support": rest_api_enable_cors_support,
+        "rest_api_num_threads": rest_api_num_threads,
+        "rest_api_timeout_in_ms": rest_api_timeout_in_ms,
         "grpc_socket_path": grpc_socket_path,
         "enable_grpc_healthcheck_service": enable_grpc_healthcheck_service,
         "grpc_max_threads": grpc_max_threads,
@@ -140,7 +151,10 @@ def serve(
         **files,
     }
     chosen = _Models(models, tuple(model or ()), model_config_file, model_base_path, model_name)
-    _serve_until_stopped(chosen, settings)
+    from tfapp.server import ServerSettings
+
+    checked = ServerSettings.model_validate(settings)
+    serve_until_stopped(lambda: chosen.server(checked))
 
 
 @dataclass(frozen=True)
@@ -189,88 +203,3 @@ def _channel_arguments(text: str) -> dict[str, int | str]:
     from tfapp.server.config_files import read_channel_arguments
 
     return read_channel_arguments(text)
-
-
-def _serve_until_stopped(chosen: _Models, settings: dict[str, Any]) -> None:
-    from tfapp.server import ServerSettings
-
-    logging.basicConfig(format="%(asctime)s %(message)s")
-    logging.getLogger("tfapp").setLevel(logging.INFO)
-    with _stop_signals() as stopped:
-        server = chosen.server(ServerSettings.model_validate(settings))
-        # What is here to stay need not be searched whenever a version is unloaded, which would hold up requests.
-        gc.collect()
-        gc.freeze()
-        try:
-            server.start()
-            _print_ready(server)
-            stopped.wait()
-            terminal.error_console().print("stopping: finishing the calls that were taken; again to stop at once")
-        finally:
-            ended = server.stop()
-    if not ended:
-        _leave_at_once()
-
-
-def _leave_at_once() -> None:
-    """Ends the process although a thread still runs a model; nothing else could stop it."""
-    terminal.error_console().print("stopped; a call that went on too long was cut off")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Turns the first SIGINT or SIGTERM into an event; a second one interrupts."""
-    stopped = threading.Event()
-
-    def note(_number: int, _frame: Any) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _print_ready(server: ModelServer) -> None:
-    out = terminal.console()
-    for name, versions in server.manager.available().items():
-        out.print(f"model {name}, version {', '.join(str(version) for version in versions)}")
-    for name, version, reason in server.manager.failures():
-        terminal.error_console().print(
-            f"model {name}, version {version}: does not load: {reason}", markup=False, soft_wrap=True
-        )
-    first = next(iter(server.manager.available()))
-    secured = ", TLS" if server.settings.tls else ""
-    out.print(f"serving on {server.address} (gRPC{secured}); stop with Ctrl-C.", end="", soft_wrap=True)
-    out.print(" To call it from Python:", soft_wrap=True)
-    out.print(_hint(server, first), markup=False, soft_wrap=True)
-    out.file.flush()
-
-
-def _hint(server: ModelServer, model: str) -> str:
-    with server.manager.use(model) as servable:
-        classifies = _is_classifier(servable)
-    call = f'classify("{model}", ["a text"])' if classifies else f'metadata("{model}")'
-    tls = ', tls=TlsFiles(root="CA.pem")' if server.settings.tls else ""
-    names = "Client, TlsFiles" if tls else "Client"
-    return f'  from tfapp_client import {names}\n  print(Client("{server.address}"{tls}).{call})'
-
-
-def _is_classifier(servable: Any) -> bool:
-    from tfapp_client import contract
-
-    definition = servable.definitions.get(contract.DEFAULT_SIGNATURE)
-    task = contract.CLASSIFICATION
-    needed = {spec.name for spec in task.outputs if not spec.optional}
-    return (
-        definition is not None
-        and set(definition.inputs) == {spec.name for spec in task.inputs}
-        and needed <= set(definition.outputs)
-    )

@@ -1,7 +1,12 @@
-"""Versions of models on disk: found, numbered, published."""
+"""Versions of models on disk: found, numbered, published, labelled, pruned."""
 
 from __future__ import annotations
 
+from tfapp.registry.facts import VersionFacts, changed, read_facts, why_worse
+from tfapp.registry.history import Change
+from tfapp.registry.ledger import CONFIG_FILE, Ledger
+from tfapp.registry.model_config import ConfiguredModel, read_model_config
+from tfapp.registry.prune import prunable, prune
 from tfapp.registry.publish import publish, staging_folder
 from tfapp.registry.versions import (
     check_name,
@@ -14,13 +19,24 @@ from tfapp.registry.versions import (
 )
 
 __all__ = [
+    "CONFIG_FILE",
+    "Change",
+    "ConfiguredModel",
+    "Ledger",
+    "VersionFacts",
+    "changed",
     "check_name",
     "latest",
     "models",
     "next_version",
+    "prunable",
+    "prune",
     "publish",
+    "read_facts",
+    "read_model_config",
     "require_models",
     "staging_folder",
     "version_folder",
     "versions",
+    "why_worse",
 ]

@@ -108,7 +108,9 @@ def _numbered(model: Path) -> dict[int, Path]:
         children = sorted(model.iterdir(), key=lambda child: -len(child.name))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    return {int(c.name): c for c in children if c.name.isascii() and c.name.isdigit() and c.is_dir()}
+    found = {int(c.name): c for c in children if c.name.isascii() and c.name.isdigit() and c.is_dir()}
+    # A version is an int64 to TensorFlow Serving, which passes over all others.
+    return {number: child for number, child in found.items() if number < 1 << 63}
 
 
 def _may_be_model(child: Path) -> bool:

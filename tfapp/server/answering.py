@@ -30,7 +30,7 @@ class Limit:
     def __init__(self, most: int) -> None:
         self._free = threading.Semaphore(most)
 
-    def __enter__(self) -> None:
+    def take(self) -> None:
         """Takes a place.
 
         Raises:
@@ -39,9 +39,17 @@ class Limit:
         if not self._free.acquire(blocking=False):
             raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
 
+    def give_back(self) -> None:
+        """Gives a place back."""
+        self._free.release()
+
+    def __enter__(self) -> None:
+        """Takes a place during a block."""
+        self.take()
+
     def __exit__(self, *_error: object) -> None:
         """Gives the place back."""
-        self._free.release()
+        self.give_back()
 
 
 def answer(context: grpc.ServicerContext, work: Callable[[Any, Caller], Any], request: Any) -> Any:

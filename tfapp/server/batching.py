@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.server.caller import Caller
+from tfapp.server.metrics import Metrics
 from tfapp.server.settings import BatchingSettings
 from tfapp.server.status import RequestError
 from tfapp.server.task import Arrays, Piece, Task
@@ -93,10 +94,18 @@ class Batcher:
     Args:
         settings: Sizes of batches and queues.
         clock: Tells the time, in seconds.
+        metrics: Counts batches, and how long requests waited for them.
     """
 
-    def __init__(self, settings: BatchingSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: BatchingSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._settings = settings
+        self._metrics = metrics or Metrics()
         self._capacity = settings.max_batch_size * settings.max_enqueued_batches
         self._timeout = settings.batch_timeout_micros / 1e6
         self._clock = clock
@@ -214,6 +223,7 @@ class Batcher:
         inputs = {alias: _join([piece.rows(alias) for piece in pieces]) for alias in aliases}
         rows = sum(len(piece) for piece in pieces)
         filled = self._fill(inputs, rows)
+        self._count(pieces)
         results = queue.run(filled[0], {alias for piece in pieces for alias in piece.task.outputs})
         if any(array.shape[:1] != (filled[1],) for array in results.values()):
             raise RequestError(
@@ -222,6 +232,13 @@ class Batcher:
                 "tensors",
             )
         return results
+
+    def _count(self, pieces: Sequence[Piece]) -> None:
+        self._metrics.run_count.add()
+        now, name = self._clock(), (self._settings.thread_pool_name,)
+        for piece in pieces:
+            if piece.start == 0:
+                self._metrics.queuing_latency.observe(name, 1e6 * (now - piece.task.since))
 
     def _fill(self, inputs: dict[str, NDArray[Any]], rows: int) -> tuple[dict[str, NDArray[Any]], int]:
         """Fills a batch up to an allowed size with copies of its first row."""

@@ -14,10 +14,14 @@ class Caller:
     Args:
         seconds: How long it waits from now on; None: for ever.
         clock: Tells the time, in seconds.
+
+    Attributes:
+        model_seconds: How long it has waited for the model; None: the model was not asked.
     """
 
     def __init__(self, seconds: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.model_seconds: float | None = None
         self._deadline = None if seconds is None else clock() + seconds
         self._left = False
         self._notify: Callable[[], None] | None = None

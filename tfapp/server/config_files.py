@@ -12,7 +12,7 @@ from tfapp_client.message_pool import MessagePool
 
 from tfapp.errors import SettingsError
 from tfapp.server.settings import BatchingSettings, MonitoringSettings, TlsSettings
-from tfapp.server.text_protos import read_text_proto
+from tfapp.text_protos import read_text_proto
 
 __all__ = ["MESSAGES", "read_batching", "read_channel_arguments", "read_monitoring", "read_tls"]
 

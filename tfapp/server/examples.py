@@ -20,7 +20,7 @@ from tfapp.server.servable import Servable
 from tfapp.server.signature import Signature
 from tfapp.server.status import RequestError, invalid_argument
 
-__all__ = ["classify", "multi_inference", "regress"]
+__all__ = ["classify", "count", "multi_inference", "regress", "run_classify", "run_regress"]
 
 
 def classify(servable: Servable, request: Any, caller: Caller | None = None) -> Any:
@@ -29,11 +29,10 @@ def classify(servable: Servable, request: Any, caller: Caller | None = None) -> 
     Raises:
         RequestError: No such signature, one that cannot classify, no examples, or the model failed.
     """
-    key, signature = _find(servable, request.model_spec.signature_name)
-    outputs = _classify_outputs(signature.definition)
+    key = request.model_spec.signature_name or contract.DEFAULT_SIGNATURE
     answer = classification_pb2.ClassificationResponse()
+    _write_classes(run_classify(servable, key, request.input, caller), answer.result)
     write_spec(answer.model_spec, servable, key)
-    _write_classes(_run(signature, request.input, outputs, caller), answer.result)
     return answer
 
 
@@ -43,12 +42,62 @@ def regress(servable: Servable, request: Any, caller: Caller | None = None) -> A
     Raises:
         RequestError: No such signature, one that cannot regress, no examples, or the model failed.
     """
-    key, signature = _find(servable, request.model_spec.signature_name)
-    outputs = _regress_outputs(signature.definition)
+    key = request.model_spec.signature_name or contract.DEFAULT_SIGNATURE
     answer = regression_pb2.RegressionResponse()
+    _write_regressions(run_regress(servable, key, request.input, caller), answer.result)
     write_spec(answer.model_spec, servable, key)
-    _write_regressions(_run(signature, request.input, outputs, caller), answer.result)
     return answer
+
+
+def run_classify(servable: Servable, key: str, examples: Any, caller: Caller | None) -> dict[str, NDArray[Any]]:
+    """Classifies examples.
+
+    Args:
+        servable: The model's version to ask.
+        key: The signature.
+        examples: The tensorflow.serving.Input.
+        caller: Who waits for the answer; None: somebody who never goes.
+
+    Returns:
+        "classes", strings [N, K], or "scores", floats [N, K], or both.
+
+    Raises:
+        RequestError: See `classify`.
+    """
+    signature = _find(servable, key)
+    results = _run(signature, examples, _classify_outputs(signature.definition), caller)
+    _check_classes(results)
+    return results
+
+
+def run_regress(servable: Servable, key: str, examples: Any, caller: Caller | None) -> NDArray[Any]:
+    """Regresses examples.
+
+    Args:
+        servable: The model's version to ask.
+        key: The signature.
+        examples: The tensorflow.serving.Input.
+        caller: Who waits for the answer; None: somebody who never goes.
+
+    Returns:
+        Floats [N].
+
+    Raises:
+        RequestError: See `regress`.
+    """
+    signature = _find(servable, key)
+    values = _run(signature, examples, _regress_outputs(signature.definition), caller)[contract.VALUES]
+    if values.size != len(values):
+        raise invalid_argument(
+            f"Expected output Tensor shape to be [batch_size] or [batch_size, 1] but got {list(values.shape)}"
+        )
+    return values.ravel()
+
+
+def count(examples: Any) -> int:
+    """Counts the examples of a tensorflow.serving.Input."""
+    kind = examples.WhichOneof("kind")
+    return len(getattr(examples, kind).examples) if kind else 0
 
 
 def multi_inference(servable: Servable, request: Any, caller: Caller | None = None) -> Any:
@@ -60,22 +109,22 @@ def multi_inference(servable: Servable, request: Any, caller: Caller | None = No
     _check_tasks(request.tasks)
     answer = inference_pb2.MultiInferenceResponse()
     for task in request.tasks:
-        key, signature = _find(servable, task.model_spec.signature_name, "Requested signature not found in model graph")
+        key = task.model_spec.signature_name or contract.DEFAULT_SIGNATURE
+        _find(servable, key, "Requested signature not found in model graph")
         if task.method_name not in _TASKS:
             raise RequestError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
-        field, outputs_of, write = _TASKS[task.method_name]
+        field, run, write = _TASKS[task.method_name]
         result = answer.results.add()
         write_spec(result.model_spec, servable, key)
-        write(_run(signature, request.input, outputs_of(signature.definition), caller), getattr(result, field))
+        write(run(servable, key, request.input, caller), getattr(result, field))
     return answer
 
 
-def _find(servable: Servable, name: str, text: str = "No signature was found with the name") -> tuple[str, Signature]:
-    key = name or contract.DEFAULT_SIGNATURE
+def _find(servable: Servable, key: str, text: str = "No signature was found with the name") -> Signature:
     signature = servable.signatures.get(key)
     if signature is None:
         raise invalid_argument(f"{text}: {key}")
-    return key, signature
+    return signature
 
 
 def _check_tasks(tasks: Sequence[Any]) -> None:
@@ -148,7 +197,7 @@ def _serialize(examples: Any) -> list[bytes]:
     return serialized
 
 
-def _write_classes(results: Mapping[str, NDArray[Any]], result: Any) -> None:
+def _check_classes(results: Mapping[str, NDArray[Any]]) -> None:
     for name, array in results.items():
         if array.ndim != 2:
             raise invalid_argument(
@@ -157,6 +206,10 @@ def _write_classes(results: Mapping[str, NDArray[Any]], result: Any) -> None:
     labels, scores = results.get(contract.CLASSES), results.get(contract.SCORES)
     if labels is not None and scores is not None and labels.shape != scores.shape:
         raise invalid_argument("Tensors class and score should match in num_classes.")
+
+
+def _write_classes(results: Mapping[str, NDArray[Any]], result: Any) -> None:
+    labels, scores = results.get(contract.CLASSES), results.get(contract.SCORES)
     width = next(iter(results.values())).shape[1]
     names = labels.tolist() if labels is not None else None
     numbers = scores.tolist() if scores is not None else None
@@ -170,18 +223,14 @@ def _write_classes(results: Mapping[str, NDArray[Any]], result: Any) -> None:
                 item.score = numbers[row][column]
 
 
-def _write_regressions(results: Mapping[str, NDArray[Any]], result: Any) -> None:
-    values = results[contract.VALUES]
-    if values.size != len(values):
-        raise invalid_argument(
-            f"Expected output Tensor shape to be [batch_size] or [batch_size, 1] but got {list(values.shape)}"
-        )
-    for value in values.ravel().tolist():
+def _write_regressions(values: NDArray[Any], result: Any) -> None:
+    for value in values.tolist():
         result.regressions.add().value = value
 
 
-_Task = tuple[str, Callable[[Any], list[str]], Callable[[Mapping[str, NDArray[Any]], Any], None]]
+# Where a task's result goes, what runs it and what writes it.
+_Task = tuple[str, Callable[[Servable, str, Any, Caller | None], Any], Callable[[Any, Any], None]]
 _TASKS: Final[dict[str, _Task]] = {
-    contract.CLASSIFY_METHOD: ("classification_result", _classify_outputs, _write_classes),
-    contract.REGRESS_METHOD: ("regression_result", _regress_outputs, _write_regressions),
+    contract.CLASSIFY_METHOD: ("classification_result", run_classify, _write_classes),
+    contract.REGRESS_METHOD: ("regression_result", run_regress, _write_regressions),
 }

@@ -17,9 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from tfapp.errors import ServerError
-from tfapp.server.answering import Limit
-from tfapp.server.listener import check_free, check_socket, join_address
-from tfapp.server.manager import ModelManager
+from tfapp.server.listener import Shared, check_free, check_socket, join_address
 from tfapp.server.model_service import ModelService
 from tfapp.server.prediction_service import PredictionService
 from tfapp.server.settings import ServerSettings
@@ -38,16 +36,15 @@ class GrpcListener:
     """Takes gRPC calls.
 
     Args:
-        manager: What is loaded.
-        settings: Where and how to listen.
+        shared: What it has in common with other ways in.
 
     Attributes:
         port: The port it listens on; 0 before `start`.
     """
 
-    def __init__(self, manager: ModelManager, settings: ServerSettings) -> None:
-        self._manager = manager
-        self._settings = settings
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._settings = shared.settings
         self.port = 0
         self._health = health.HealthServicer()
         self._server: Any = None
@@ -97,8 +94,10 @@ class GrpcListener:
 
     def _add_services(self) -> None:
         settings, server = self._settings, self._server
-        prediction = PredictionService(self._manager, Limit(settings.grpc_max_threads))
-        model = ModelService(self._manager, allow_unavailable=settings.allow_version_labels_for_unavailable_models)
+        prediction = PredictionService(self._shared)
+        model = ModelService(
+            self._shared.manager, allow_unavailable=settings.allow_version_labels_for_unavailable_models
+        )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
         names = [

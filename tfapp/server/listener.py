@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tfapp.errors import ServerError
 
-__all__ = ["Listener", "check_free", "check_socket", "join_address"]
+if TYPE_CHECKING:
+    from tfapp.server.answering import Limit
+    from tfapp.server.manager import ModelManager
+    from tfapp.server.metrics import Metrics
+    from tfapp.server.settings import ServerSettings
+
+__all__ = ["Listener", "Shared", "check_free", "check_socket", "join_address"]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all ways in have in common.
+
+    Attributes:
+        manager: What is loaded.
+        settings: Where and how to listen.
+        limit: How many requests are worked on or wait at the same time, whichever way they came.
+        metrics: What is counted.
+    """
+
+    manager: ModelManager
+    settings: ServerSettings
+    limit: Limit
+    metrics: Metrics
 
 
 class Listener(Protocol):

@@ -131,6 +131,9 @@ class ModelManager(ServedVersions):
         }
         with self._changed:
             self._models = models
+            self._labels = {name: labels for name, labels in self._labels.items() if name in models}
+            for model in models.values():
+                self._point_labels(model)
 
     def _settle(self) -> None:
         """Loads what is wanted and not there, then unloads what is not wanted any more."""
@@ -145,6 +148,8 @@ class ModelManager(ServedVersions):
             missing = [version for version in sorted(wanted) if version not in slots or not slots[version].available]
         for version in missing:
             self._try_load(model, version)
+        if missing:
+            self._point_labels(model)
         if not wanted or self._available(model.name) & wanted:
             self._drop(model.name, wanted)
         else:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from tensorflow_serving.config import model_server_config_pb2
-
+from tfapp import registry
 from tfapp.errors import SettingsError
-from tfapp.server.source import Policy, ServedModel, all_versions, latest, specific
+from tfapp.registry.policy import policy_of
+from tfapp.server.source import ServedModel
 from tfapp.server.status import RequestError, invalid_argument
-from tfapp.server.text_protos import read_text_proto
 
 __all__ = ["read_model_config", "served_models"]
 
@@ -32,11 +31,8 @@ def read_model_config(path: Path | str) -> list[ServedModel]:
     Raises:
         SettingsError: The file cannot be read, is malformed, or breaks a rule.
     """
-    config = read_text_proto(path, model_server_config_pb2.ModelServerConfig())
-    if config.WhichOneof("config") != "model_config_list":
-        raise SettingsError(f"{path}: expected model_config_list {{ config {{ name: ... base_path: ... }} }}")
     try:
-        return served_models(config)
+        return served_models(registry.read_model_config(path))
     except RequestError as error:
         raise SettingsError(f"{path}: {error.message}") from error
 
@@ -73,7 +69,7 @@ def _served_model(item: Any) -> ServedModel:
         raise invalid_argument(
             f"Expected model {item.name} to have an absolute path or URI; got base_path()={item.base_path}"
         )
-    return ServedModel(item.name, Path(item.base_path), _policy(item.model_version_policy), dict(item.version_labels))
+    return ServedModel(item.name, Path(item.base_path), policy_of(item.model_version_policy), dict(item.version_labels))
 
 
 def _check_platform(item: Any) -> None:
@@ -90,13 +86,3 @@ def _check_platform(item: Any) -> None:
         raise invalid_argument(
             f"Model {item.name} requests unsupported platform {item.model_platform or item.model_type}"
         )
-
-
-def _policy(policy: Any) -> Policy:
-    match policy.WhichOneof("policy_choice"):
-        case "all":
-            return all_versions()
-        case "specific":
-            return specific(frozenset(policy.specific.versions))
-        case _:
-            return latest(max(policy.latest.num_versions, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 from tfapp_client import contract
 
 from tfapp.server.caller import Caller
@@ -13,7 +13,7 @@ from tfapp.server.servable import Servable
 from tfapp.server.status import RequestError
 from tfapp.server.tensors import check_outputs, read_inputs, write_outputs
 
-__all__ = ["predict", "write_spec"]
+__all__ = ["predict", "signature_map", "write_spec"]
 
 
 def predict(servable: Servable, request: Any, caller: Caller | None = None) -> Any:
@@ -47,3 +47,11 @@ def write_spec(spec: Any, servable: Servable, signature: str = "") -> None:
     spec.name = servable.name
     spec.version.value = servable.version
     spec.signature_name = signature
+
+
+def signature_map(servable: Servable) -> Any:
+    """Makes the SignatureDefMap of a servable, which metadata answers."""
+    found = get_model_metadata_pb2.SignatureDefMap()
+    for key, definition in servable.definitions.items():
+        found.signature_def[key].CopyFrom(definition)
+    return found

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 import grpc
-from tensorflow_serving.apis import get_model_metadata_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, prediction_service_pb2_grpc
 
 from tfapp.server import examples
-from tfapp.server.answering import Limit, answer
+from tfapp.server.answering import answer
 from tfapp.server.caller import Caller
-from tfapp.server.manager import ModelManager
-from tfapp.server.predict import predict, write_spec
+from tfapp.server.listener import Shared
+from tfapp.server.predict import predict, signature_map, write_spec
 from tfapp.server.servable import Servable
 from tfapp.server.status import invalid_argument
 
@@ -28,25 +28,25 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """The calls that run models.
 
     Args:
-        manager: Finds the servables.
-        limit: How many calls are taken at the same time.
+        shared: The models, the limit on calls, and what is counted.
     """
 
-    def __init__(self, manager: ModelManager, limit: Limit) -> None:
-        self._manager = manager
-        self._limit = limit
+    def __init__(self, shared: Shared) -> None:
+        self._manager = shared.manager
+        self._limit = shared.limit
+        self._metrics = shared.metrics
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Tensors in, tensors out."""
-        return answer(context, partial(self._run, predict), request)
+        return answer(context, partial(self._counted, "Predict", predict), request)
 
     def Classify(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Examples in, labels with scores out."""
-        return answer(context, partial(self._run, examples.classify), request)
+        return answer(context, partial(self._on_examples, "Classify", examples.classify), request)
 
     def Regress(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Examples in, numbers out."""
-        return answer(context, partial(self._run, examples.regress), request)
+        return answer(context, partial(self._on_examples, "Regress", examples.regress), request)
 
     def MultiInference(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Examples in, the results of several signatures out."""
@@ -56,15 +56,24 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Tells a model's signatures."""
         return answer(context, self._metadata, request)
 
-    def _run(self, call: _Call, request: Any, caller: Caller, spec: Any = None) -> Any:
-        asked = request.model_spec if spec is None else spec
-        with self._limit, self._manager.use(asked.name, *_version_choice(asked)) as servable:
+    def _run(self, call: _Call, spec: Any, request: Any, caller: Caller) -> Any:
+        with self._limit, self._manager.use(spec.name, *_version_choice(spec)) as servable:
             return call(servable, request, caller)
 
+    def _counted(self, api: str, call: _Call, request: Any, caller: Caller, spec: Any = None) -> Any:
+        asked = request.model_spec if spec is None else spec
+        with self._metrics.request(asked.name, api, "GRPC", caller):
+            return self._run(call, asked, request, caller)
+
+    def _on_examples(self, api: str, call: _Call, request: Any, caller: Caller, spec: Any = None) -> Any:
+        answered = self._counted(api, call, request, caller, spec)
+        name = (request.model_spec if spec is None else spec).name
+        self._metrics.examples(name, examples.count(request.input))
+        return answered
+
     def _multi_inference(self, request: Any, caller: Caller) -> Any:
-        if not request.tasks:
-            raise invalid_argument("ModelSpec has no name specified.")
-        return self._run(examples.multi_inference, request, caller, request.tasks[0].model_spec)
+        spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
+        return self._on_examples("MultiInference", examples.multi_inference, request, caller, spec)
 
     def _metadata(self, request: Any, caller: Caller) -> Any:
         if not request.HasField("model_spec"):
@@ -74,13 +83,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         for name in request.metadata_field:
             if name != _SIGNATURES:
                 raise invalid_argument(f"Metadata field {name} is not supported")
-        return self._run(_signatures, request, caller)
+        return self._run(_signatures, request.model_spec, request, caller)
 
 
 def _signatures(servable: Servable, request: Any, _caller: Caller) -> Any:
-    found = get_model_metadata_pb2.SignatureDefMap()
-    for key, definition in servable.definitions.items():
-        found.signature_def[key].CopyFrom(definition)
+    found = signature_map(servable)
     metadata = get_model_metadata_pb2.GetModelMetadataResponse()
     write_spec(metadata.model_spec, servable)
     for name in request.metadata_field:

@@ -13,7 +13,7 @@ from tfapp.quiet import import_tensorflow
 from tfapp.server.batching import Batcher
 from tfapp.server.signature import Signature
 
-__all__ = ["Servable"]
+__all__ = ["Servable", "read_definitions"]
 
 _TAG: Final = "serve"
 
@@ -43,7 +43,7 @@ class Servable:
         self.name = name
         self.version = version
         self._module = tf.saved_model.load(str(folder), tags=[_TAG])
-        self.definitions = _read_definitions(folder)
+        self.definitions = read_definitions(folder)
         self.signatures = MappingProxyType(
             {
                 key: Signature(self.definitions[key], function, batcher)
@@ -53,8 +53,11 @@ class Servable:
         )
 
 
-def _read_definitions(folder: Path) -> dict[str, Any]:
-    """The SignatureDefs as they stand in the file: metadata answers them, and the names of feeds are in them."""
+def read_definitions(folder: Path) -> dict[str, Any]:
+    """Reads the SignatureDefs as they stand in a version's file, by name.
+
+    Metadata answers them, and the names of feeds are in them.
+    """
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     graph = next(graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags)
     return dict(graph.signature_def)

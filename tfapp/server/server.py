@@ -6,24 +6,33 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from tfapp_client import contract
+
+from tfapp import registry
 from tfapp.errors import ServerError
+from tfapp.server.answering import Limit
 from tfapp.server.batching import Batcher
 from tfapp.server.config_follower import ConfigFollower
+from tfapp.server.folder_config import FolderConfig
 from tfapp.server.grpc_listener import GrpcListener
-from tfapp.server.listener import Listener, join_address
+from tfapp.server.listener import Listener, Shared, join_address
 from tfapp.server.manager import Loader, ModelManager
+from tfapp.server.metrics import Metrics
 from tfapp.server.model_config import read_model_config
 from tfapp.server.servable import Servable
 from tfapp.server.settings import ServerSettings
 from tfapp.server.source import FolderSource, ServedModel, Source
 from tfapp.server.warmup import warm_up
 
+if TYPE_CHECKING:
+    from tfapp.server.rest import RestListener
+
 __all__ = ["ModelServer", "configured_server", "folder_server", "running_server", "single_server"]
 
-# Makes a listener, for the server's manager and settings.
-ListenerMaker: TypeAlias = Callable[[ModelManager, ServerSettings], Listener]
+# Makes a listener, with what all of them have in common.
+ListenerMaker: TypeAlias = Callable[[Shared], Listener]
 
 # What gRPC takes beyond the drain to end the calls that it has cut off.
 _CUT_SECONDS: Final = 5.0
@@ -37,11 +46,12 @@ class ModelServer:
         settings: How to listen, poll and stop.
         load: Loads one version; None: SavedModels, batched and warmed up.
         follow: A model config file to read again and again; its models take the place of the source's.
-        listeners: Ways in beside gRPC.
+        listeners: Ways in beside gRPC, and REST where the settings have a port for it.
 
     Attributes:
         manager: What is loaded.
         settings: The settings.
+        metrics: What is counted.
     """
 
     def __init__(
@@ -54,18 +64,23 @@ class ModelServer:
         listeners: Sequence[ListenerMaker] = (),
     ) -> None:
         self.settings = settings or ServerSettings()
-        self._batcher = Batcher(self.settings.batching) if self.settings.batching else None
+        self.metrics = Metrics()
+        batching = self.settings.batching
+        self._batcher = Batcher(batching, metrics=self.metrics) if batching else None
         self.manager = ModelManager(
             source,
-            load or _loader(self._batcher),
+            load or _loader(self._batcher, self.metrics),
             max_load_retries=self.settings.max_num_load_retries,
             retry_seconds=self.settings.load_retry_interval_micros / 1e6,
             drain_seconds=self.settings.drain_seconds,
         )
         allowed = self.settings.allow_version_labels_for_unavailable_models
         self._follower = ConfigFollower(follow, self.manager, allow_unavailable=allowed) if follow else None
-        self._grpc = GrpcListener(self.manager, self.settings)
-        self._listeners = [self._grpc, *(make(self.manager, self.settings) for make in listeners)]
+        shared = Shared(self.manager, self.settings, Limit(self.settings.grpc_max_threads), self.metrics)
+        self._grpc = GrpcListener(shared)
+        self._rest = _rest_listener(shared)
+        rest = [self._rest] if self._rest is not None else []
+        self._listeners: list[Listener] = [self._grpc, *rest, *(make(shared) for make in listeners)]
 
     @property
     def port(self) -> int:
@@ -75,8 +90,21 @@ class ModelServer:
     @property
     def address(self) -> str:
         """HOST:PORT to call it at from this machine."""
+        return self._join(self.port)
+
+    @property
+    def rest_port(self) -> int | None:
+        """The REST port it listens on; 0 before `start`, None where it has none."""
+        return None if self._rest is None else self._rest.port
+
+    @property
+    def rest_address(self) -> str | None:
+        """HOST:PORT of REST, to call it at from this machine; None where it has none."""
+        return None if self._rest is None else self._join(self._rest.port)
+
+    def _join(self, port: int) -> str:
         host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self.settings.host, self.settings.host)
-        return join_address(host, self.port)
+        return join_address(host, port)
 
     def start(self) -> None:
         """Loads the models, then opens the ports.
@@ -145,7 +173,7 @@ def running_server(
 def folder_server(
     models: Path | str, names: Collection[str] = (), settings: ServerSettings | None = None
 ) -> ModelServer:
-    """Makes a server of a models folder.
+    """Makes a server of a models folder, with the labels and policies of the `models.config` in it, if there is one.
 
     Args:
         models: The models folder.
@@ -157,8 +185,10 @@ def folder_server(
 
     Raises:
         RegistryError: There is no such folder, no model in it, or none of a given name.
+        SettingsError: The `models.config` in it is malformed or breaks a rule.
     """
-    return ModelServer(FolderSource(models, names), settings)
+    configured = FolderConfig(Path(models).absolute() / registry.CONFIG_FILE)
+    return ModelServer(FolderSource(models, names, configured), settings)
 
 
 def single_server(name: str, base_path: Path | str, settings: ServerSettings | None = None) -> ModelServer:
@@ -203,10 +233,23 @@ def configured_server(config: Path | str, settings: ServerSettings | None = None
     return ModelServer(lambda: models, chosen, follow=Path(config))
 
 
-def _loader(batcher: Batcher | None) -> Loader:
+def _rest_listener(shared: Shared) -> RestListener | None:
+    if shared.settings.rest_api_port is None:
+        return None
+    # Who serves gRPC alone need not load an HTTP server.
+    from tfapp.server.rest import RestListener
+
+    return RestListener(shared)
+
+
+def _loader(batcher: Batcher | None, metrics: Metrics) -> Loader:
     def load(name: str, version: int, folder: Path) -> Servable:
-        servable = Servable(name, version, folder, batcher)
-        warm_up(servable, folder)
+        path = str(folder)
+        with metrics.load(path):
+            servable = Servable(name, version, folder, batcher)
+        if (folder / contract.WARMUP_FILE).exists():
+            with metrics.warm_up(path):
+                metrics.warmup_records.add((path,), warm_up(servable, folder))
         return servable
 
     return load

@@ -77,6 +77,16 @@ class ServerSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0: all.")
     port: int = Field(8500, ge=0, le=65535, description="The gRPC port; 0: any free one.")
+    rest_api_port: int | None = Field(
+        None, ge=0, le=65535, description="The REST port; 0: any free one; None: no REST."
+    )
+    rest_api_timeout_in_ms: int = Field(30_000, ge=1, description="Longest time that a REST request may take.")
+    rest_api_num_threads: int = Field(
+        256, ge=1, description="REST requests that models are asked at the same time; more wait."
+    )
+    rest_api_enable_cors_support: bool = Field(
+        False, description="Whether pages from elsewhere may call REST (cross-origin resource sharing)."
+    )
     grpc_socket_path: Path | None = Field(None, description="A UNIX socket to listen on beside the port.")
     tls: TlsSettings | None = Field(None, description="None: plain text.")
     monitoring: MonitoringSettings = Field(MonitoringSettings(), description="The Prometheus page.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -55,9 +56,13 @@ class Signature:
         Raises:
             RequestError: The model failed on these inputs, the queue is full, or the caller's time is up.
         """
+        asking, began = caller or Caller(), time.perf_counter()
         if self._queue is not None and self._fits(inputs):
-            return self._queue.answer(inputs, outputs, caller or Caller())
-        return self._run(inputs, outputs)
+            results = self._queue.answer(inputs, outputs, asking)
+        else:
+            results = self._run(inputs, outputs)
+        asking.model_seconds = (asking.model_seconds or 0.0) + time.perf_counter() - began
+        return results
 
     def _run(self, inputs: Arrays, outputs: Collection[str]) -> dict[str, NDArray[Any]]:
         try:

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from tfapp import registry
+from tfapp.registry.policy import Policy, latest
 
-__all__ = ["FolderSource", "Policy", "ServedModel", "Source", "all_versions", "latest", "specific"]
-
-Policy: TypeAlias = Callable[[Sequence[int]], set[int]]
-
-
-def latest(count: int = 1) -> Policy:
-    """Serves the highest versions."""
-    return lambda versions: set(sorted(versions)[-count:])
-
-
-def all_versions() -> Policy:
-    """Serves every version."""
-    return set
-
-
-def specific(wanted: Collection[int]) -> Policy:
-    """Serves those of the wanted versions that are there."""
-    return lambda versions: set(versions) & set(wanted)
+__all__ = ["FolderSource", "ServedModel", "Source"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +49,7 @@ Source: TypeAlias = Callable[[], Sequence[ServedModel]]
 
 
 class FolderSource:
-    """Every model in a folder, or those named, each by its highest version.
+    """Every model in a folder, or those named, each by its highest version, or as a model config says.
 
     A model that was seen once is named from then on: if its folder goes missing, its version stays in service, as
     TensorFlow Serving has it.
@@ -73,13 +57,15 @@ class FolderSource:
     Args:
         models: The models folder.
         names: The models to serve; none: all, and those that appear later.
+        configured: Tells the models whose policies and labels take the place of the default; their paths do not.
 
     Raises:
         RegistryError: There is no such folder, no model in it, or none of a given name.
     """
 
-    def __init__(self, models: Path | str, names: Collection[str] = ()) -> None:
+    def __init__(self, models: Path | str, names: Collection[str] = (), configured: Source = list) -> None:
         self._models = Path(models).absolute()
+        self._configured = configured
         self._fixed = bool(names)
         self._seen = set(registry.require_models(models, tuple(names)))
 
@@ -87,4 +73,8 @@ class FolderSource:
         """Lists the models to serve now."""
         if not self._fixed and self._models.is_dir():
             self._seen.update(registry.models(self._models))
-        return [ServedModel(name, self._models / name) for name in sorted(self._seen)]
+        configured = {model.name: model for model in self._configured()}
+        return [
+            replace(configured.get(name, ServedModel(name, self._models)), base_path=self._models / name)
+            for name in sorted(self._seen)
+        ]

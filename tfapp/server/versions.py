@@ -26,7 +26,9 @@ class ServedVersions:
     def __init__(self) -> None:
         self._slots: dict[str, dict[int, Slot]] = {}
         self._models: dict[str, ServedModel] = {}
-        # Guards the two above and the slots in them.
+        # Where the labels point; one that moves waits here until its new version takes requests.
+        self._labels: dict[str, dict[str, int]] = {}
+        # Guards the three above and the slots.
         self._changed = threading.Condition()
 
     @contextmanager
@@ -126,8 +128,17 @@ class ServedVersions:
             slot.users += 1
             return slot, slot.servable
 
+    def _point_labels(self, model: ServedModel) -> None:
+        """Moves a model's labels to where the configuration has them, but for those whose requests would fail there."""
+        with self._changed:
+            before, ready = self._labels.get(model.name, {}), self._available(model.name)
+            self._labels[model.name] = {
+                label: before[label] if version not in ready and before.get(label) in ready else version
+                for label, version in model.labels.items()
+            }
+
     def _labelled(self, name: str, label: str) -> int:
-        model = self._models.get(name)
-        if model is None or label not in model.labels:
+        labels = self._labels.get(name, {}) if name in self._models else {}
+        if label not in labels:
             raise invalid_argument(f"Unrecognized servable version label: {label}")
-        return model.labels[label]
+        return labels[label]

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 
 from tfapp.errors import SettingsError
 
-__all__ = ["read_text_proto"]
+__all__ = ["parse_text_proto", "read_text_proto"]
 
 
 def read_text_proto(path: Path | str, message: Any) -> Any:
@@ -31,6 +31,15 @@ def read_text_proto(path: Path | str, message: Any) -> Any:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: is not UTF-8 text; expected a protocol buffer in text format") from error
+    return parse_text_proto(text, message, path)
+
+
+def parse_text_proto(text: str, message: Any, path: Path | str) -> Any:
+    """Fills a message from text; `path` is where the text is from, for the error.
+
+    Raises:
+        SettingsError: It is malformed; names file, line and what is wrong.
+    """
     try:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.registry.shelf import add_versions, parsed
+from tfapp import registry
+from tfapp.errors import RegistryError
+from tfapp.registry import Ledger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger.open(add_versions(tmp_path, "news", 1, 2, 3, 4, 5, 6))
+
+
+def _promote(ledger: Ledger, version: int, label: str = "stable") -> None:
+    ledger.point("news", label, version, "promote", expected=ledger.model("news").labels.get(label))
+
+
+def test_the_newest_stay_and_the_rest_goes(ledger: Ledger) -> None:
+    assert registry.prunable(ledger, "news", 2) == [1, 2, 3, 4]
+    assert registry.prune(ledger, "news", 2) == [1, 2, 3, 4]
+    assert registry.versions(ledger.models, "news") == [5, 6]
+    assert [change.versions for change in ledger.changes()] == [(1, 2, 3, 4)]
+    # There was no label: no file is needed.
+    assert not ledger.config.exists()
+    assert registry.prune(ledger, "news", 2) == []
+    assert len(ledger.changes()) == 1
+
+
+def test_labelled_versions_and_those_to_go_back_to_stay(ledger: Ledger) -> None:
+    for version in (1, 2, 3):
+        _promote(ledger, version)
+    _promote(ledger, 4, "canary")
+    ledger.config.write_text(ledger.config.read_text().replace("versions: 2", "versions: 1 versions: 2"))
+    # Not 2, which a rollback goes to, nor 3 and 4, which are labelled.
+    assert registry.prune(ledger, "news", 1) == [1, 5]
+    assert registry.versions(ledger.models, "news") == [2, 3, 4, 6]
+    (item,) = parsed(ledger.config.read_text()).model_config_list.config
+    assert list(item.model_version_policy.specific.versions) == [2, 3, 4, 6]
+
+
+def test_the_newest_that_is_served_stays(ledger: Ledger) -> None:
+    _promote(ledger, 1)
+    add_versions(ledger.models, "news", 7, 8)
+    # Callers without a label get 6, as before.
+    assert ledger.served("news") == {1, 6}
+    assert registry.prune(ledger, "news", 1) == [2, 3, 4, 5, 7]
+    assert ledger.served("news") == {1, 6}
+
+
+def test_a_version_is_labelled_while_it_is_to_be_pruned(ledger: Ledger) -> None:
+    found = registry.prunable(ledger, "news", 1)
+    _promote(ledger, 2)
+    with ledger.pruning("news", found) as free:
+        assert free == [1, 3, 4, 5]
+
+
+def test_what_a_killed_prune_left_is_swept_and_a_number_in_two_folders_goes_in_both(ledger: Ledger) -> None:
+    (ledger.models / ".pruned-news-9-1-abc" / "variables").mkdir(parents=True)
+    (ledger.models / "news" / "001").mkdir()
+    registry.prune(ledger, "news", 5)
+    assert registry.versions(ledger.models, "news") == [2, 3, 4, 5, 6]
+    assert list(ledger.models.glob(".pruned-*")) == []
+
+
+def test_mistakes_are_told(ledger: Ledger) -> None:
+    with pytest.raises(RegistryError, match="keep must be 1 or more, got 0"):
+        registry.prune(ledger, "news", 0)
+    with pytest.raises(RegistryError, match='no model nes in it; did you mean "news"'):
+        registry.prune(ledger, "nes", 1)
+    assert registry.versions(ledger.models, "news") == [1, 2, 3, 4, 5, 6]

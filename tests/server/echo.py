@@ -1,0 +1,80 @@
+"""A model that answers what it is asked, when it is let."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from tfapp.server import ModelServer, ServerSettings
+from tfapp.server.batching import Batcher
+from tfapp.server.settings import BatchingSettings
+from tfapp.server.source import ServedModel
+from tfapp.server.task import Task
+
+__all__ = ["Echo", "Stuck", "serving_echo"]
+
+
+class Echo:
+    """A signature that answers its input, once the gate is open."""
+
+    def __init__(self) -> None:
+        self.definition = meta_graph_pb2.SignatureDef()
+        self.definition.inputs["x"].dtype = self.definition.outputs["x"].dtype = types_pb2.DT_FLOAT
+        self.entered = threading.Semaphore(0)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.seen: list[float] = []
+        self._queue = Batcher(BatchingSettings(num_batch_threads=1)).queue(self._run)
+
+    def run(self, inputs: Any, outputs: Any, caller: Any) -> Any:
+        return self._queue.answer(inputs, outputs, caller)
+
+    def wait_for(self, what: Callable[[list[Task]], bool]) -> None:
+        """Waits until something is true of the tasks in the queue."""
+        pause, end = threading.Event(), time.monotonic() + 60
+        while not what(list(self._queue.tasks)):
+            assert time.monotonic() < end
+            pause.wait(0.005)
+
+    def _run(self, inputs: Any, _outputs: Any) -> dict[str, Any]:
+        self.seen += inputs["x"].tolist()
+        self.entered.release()
+        assert self.gate.wait(60)
+        return {"x": inputs["x"]}
+
+
+class Stuck(Echo):
+    """One that runs until its gate is open, whoever has gone."""
+
+    def run(self, inputs: Any, _outputs: Any, _caller: Any) -> Any:
+        self.entered.release()
+        assert self.gate.wait(120)
+        return inputs
+
+
+@contextmanager
+def serving_echo(tmp_path: Path, echo: Echo, **settings: Any) -> Iterator[ModelServer]:
+    """Serves it as the model `echo`."""
+    (tmp_path / "echo" / "1").mkdir(parents=True, exist_ok=True)
+
+    def load(name: str, version: int, _folder: Path) -> Any:
+        return SimpleNamespace(
+            name=name, version=version, signatures={"serving_default": echo}, definitions={"d": echo.definition}
+        )
+
+    model = ServedModel("echo", tmp_path / "echo")
+    server = ModelServer(lambda: [model], ServerSettings(port=0, **settings), load=load)
+    server.start()
+    try:
+        yield server
+    finally:
+        echo.gate.set()
+        server.stop()

@@ -1,0 +1,260 @@
+"""Promote, roll back and prune, with models that load and models that do not, and under running servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+from tfapp_client import codec, contract
+
+import tfapp
+from tests.load import Load
+from tests.registry.shelf import add_version, add_versions, parsed, record
+from tests.served_models import write_classifier, write_numbers
+from tfapp import inventory, registry, releases
+from tfapp.errors import RegistryError, SettingsError
+from tfapp.registry import Ledger
+from tfapp.releases import Servers
+from tfapp.server import ModelServer, ServerSettings, configured_server, running_server
+from tfapp.server.states import State
+
+_CALLERS = 8
+
+
+def _accept(_name: str, _version: int, _folder: Path) -> int:
+    return 0
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    for version, accuracy in ((1, 0.9), (2, 0.95), (3, 0.8)):
+        add_version(tmp_path, "news", version, task="classification", metrics={"accuracy": accuracy})
+    return tmp_path
+
+
+def _labels(models: Path, name: str = "news") -> dict[str, int]:
+    return dict(Ledger.open(models).model(name).labels)
+
+
+def test_forward_and_back(shelf: Path) -> None:
+    assert tfapp.promote("news", 1, models=shelf, check=_accept).before is None
+    change = tfapp.promote("news", 2, models=shelf, check=_accept)
+    assert (change.before, change.after, change.label) == (1, 2, "stable")
+    tfapp.promote("news", 2, label="canary", models=shelf, check=_accept)
+    assert _labels(shelf) == {"stable": 2, "canary": 2}
+    assert tfapp.rollback("news", models=shelf).after == 1
+    with pytest.raises(RegistryError, match="label stable has no earlier version on disk to go back to"):
+        tfapp.rollback("news", models=shelf)
+    releases.unlabel("news", "canary", models=shelf)
+    assert _labels(shelf) == {"stable": 1}
+    assert [(c.action, c.label, c.after) for c in inventory.history("news", models=shelf)] == [
+        ("promote", "stable", 1),
+        ("promote", "stable", 2),
+        ("promote", "canary", 2),
+        ("rollback", "stable", 1),
+        ("unlabel", "canary", None),
+    ]
+    assert inventory.history("mail", models=shelf) == []
+
+
+def test_a_worse_version_needs_force_and_the_history_says_so(shelf: Path) -> None:
+    tfapp.promote("news", 2, models=shelf, check=_accept)
+    with pytest.raises(
+        RegistryError, match=r"not promoted to stable: its accuracy is 0.8000, that of version 2 is 0.9"
+    ):
+        tfapp.promote("news", 3, models=shelf, check=_accept)
+    # Another label is compared with the version that has it.
+    tfapp.promote("news", 3, label="canary", models=shelf, check=_accept)
+    tfapp.promote("news", 3, models=shelf, check=_accept, force=True)
+    assert _labels(shelf) == {"stable": 3, "canary": 3}
+    assert inventory.history(models=shelf)[-1].note.startswith("forced: its accuracy is 0.8000")
+
+
+def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
+    with pytest.raises(RegistryError, match=r"news version 1 does not load and warm up: .*; export it anew") as caught:
+        tfapp.promote("news", 1, models=shelf)
+    assert "\n" not in str(caught.value)
+    assert not (shelf / registry.CONFIG_FILE).exists()
+
+
+def test_a_check_loads_and_warms_up(tmp_path: Path) -> None:
+    folder = write_numbers(tmp_path, 1)
+    assert releases.check_candidate("numbers", 1, folder) == 0
+    (folder / "assets.extra").mkdir(exist_ok=True)
+    log = prediction_log_pb2.PredictionLog()
+    log.predict_log.request.inputs["x"].ParseFromString(codec.encode([1.0]).SerializeToString())
+    _write_warmup(folder, log)
+    assert releases.check_candidate("numbers", 1, folder) == 1
+    log.predict_log.request.inputs["y"].CopyFrom(log.predict_log.request.inputs["x"])
+    _write_warmup(folder, log)
+    with pytest.raises(RegistryError, match="1 does not load and warm up: input size does not match signature"):
+        releases.check_candidate("numbers", 1, folder)
+
+
+def _write_warmup(folder: Path, log: Any) -> None:
+    with tf.io.TFRecordWriter(str(folder / contract.WARMUP_FILE)) as writer:
+        writer.write(log.SerializeToString())
+
+
+@pytest.mark.parametrize("label", ["", "a b", "-x", "a/b", "ä", "a\n"])
+def test_a_label_must_be_plain(shelf: Path, label: str) -> None:
+    with pytest.raises(RegistryError, match="must be letters, digits"):
+        tfapp.promote("news", 1, label=label, models=shelf, check=_accept)
+
+
+def test_mistakes_are_told(shelf: Path) -> None:
+    with pytest.raises(RegistryError, match="news has no version 9; it has: 1, 2, 3"):
+        tfapp.promote("news", 9, models=shelf, check=_accept)
+    with pytest.raises(RegistryError, match='no model new in it; did you mean "news"'):
+        tfapp.rollback("new", models=shelf)
+    with pytest.raises(RegistryError, match="model news has no label stable; it has none"):
+        tfapp.rollback("news", models=shelf)
+    tfapp.promote("news", 1, models=shelf, check=_accept)
+    with pytest.raises(RegistryError, match='no label stabel; did you mean "stable"'):
+        releases.unlabel("news", "stabel", models=shelf)
+
+
+def test_prune_tells_what_it_would_remove(shelf: Path) -> None:
+    tfapp.promote("news", 1, models=shelf, check=_accept)
+    would = tfapp.prune("news", keep=1, models=shelf, dry_run=True)
+    assert (would.versions, would.size > 20) == ((2,), True)
+    assert registry.versions(shelf, "news") == [1, 2, 3]
+    assert tfapp.prune("news", keep=1, models=shelf) == would
+    assert registry.versions(shelf, "news") == [1, 3]
+
+
+def test_models_are_described(shelf: Path) -> None:
+    add_versions(shelf, "mail", 5)
+    tfapp.promote("news", 2, models=shelf, check=_accept)
+    mail, news = inventory.describe(shelf)
+    assert (mail.name, dict(mail.labels), mail.served) == ("mail", {}, (5,))
+    assert (news.name, dict(news.labels), news.served, news.labels_of(2)) == ("news", {"stable": 2}, (2, 3), ["stable"])
+    assert [version.version for version in news.versions] == [1, 2, 3]
+
+
+def test_versions_are_compared(tmp_path: Path) -> None:
+    write_classifier(tmp_path, "news", 1)
+    write_classifier(tmp_path, "news", 2, multi_label=True)
+    for version, labels in ((1, ["a", "b"]), (2, ["b", "c"])):
+        metadata = {
+            "labels": labels,
+            "settings": f"[training]\nepochs = {version}",
+            "metrics": {"accuracy": version / 10},
+            "data": {"fingerprint": f"f{version}", "train_rows": 7},
+        }
+        record(tmp_path / "news" / str(version), **metadata)
+    found = inventory.compare("news", 1, 2, models=tmp_path)
+    assert found.settings == {"training.epochs": [1, 2]}
+    assert found.metrics == {"accuracy": [0.1, 0.2]}
+    assert found.data == {"fingerprint": ["f1", "f2"]}
+    assert (found.labels_added, found.labels_removed) == (["c"], ["a"])
+    assert found.signatures == {"serving_default out chosen": [None, "bool [?, 3]"]}
+    assert found.size[0] > 1000
+    (tmp_path / "news" / "2" / "saved_model.pb").write_bytes(b"\xff")
+    with pytest.raises(RegistryError, match=r"saved_model\.pb cannot be read"):
+        inventory.compare("news", 1, 2, models=tmp_path)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for version in (1, 2):
+        write_numbers(tmp_path, version)
+    return tmp_path
+
+
+@contextmanager
+def _configured(models: Path, poll: float) -> Iterator[ModelServer]:
+    settings = ServerSettings(
+        port=0,
+        model_config_file_poll_wait_seconds=poll,
+        file_system_poll_wait_seconds=0.05,
+        allow_version_labels_for_unavailable_models=True,
+    )
+    server = configured_server(models / registry.CONFIG_FILE, settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _serve_only(models: Path, version: int) -> None:
+    """Writes the file of an operator who has promoted one version."""
+    tfapp.promote("numbers", version, models=models)
+    others = [other for other in registry.versions(models, "numbers") if other != version]
+    Ledger.open(models).drop("numbers", others, "unload")
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_servers_of_the_file_take_a_version_without_losing_a_request(models: Path, reload: bool) -> None:
+    _serve_only(models, 1)
+    with _configured(models, poll=0 if reload else 0.05) as server:
+        assert server.manager.available() == {"numbers": [1]}
+        servers = Servers((server.address,), reload=reload, timeout=60)
+        with Load(server.address, callers=_CALLERS) as load:
+            tfapp.promote("numbers", 2, models=models, servers=servers)
+            load.wait_for(50)
+            tfapp.rollback("numbers", models=models, servers=servers)
+            load.wait_for(50)
+        with server.manager.use("numbers", label="stable") as servable:
+            assert servable.version == 1
+    assert load.lost == []
+    assert set(load.answers) == {1.0, 2.0}
+
+
+def test_a_served_folder_takes_labels_at_once_without_losing_a_request(models: Path) -> None:
+    _serve_only(models, 1)
+    settings = ServerSettings(file_system_poll_wait_seconds=0.05)
+    with running_server(models, settings=settings, port=0) as server:
+        assert server.manager.available() == {"numbers": [1]}
+        with Load(server.address, callers=_CALLERS) as load:
+            tfapp.promote("numbers", 2, models=models)
+            Servers((server.address,), timeout=60).wait_for_label("numbers", "stable", 2, models)
+            load.wait_for(50)
+            tfapp.rollback("numbers", models=models)
+            Servers((server.address,), timeout=60).wait_for_label("numbers", "stable", 1, models)
+            load.wait_for(50)
+            write_numbers(models, 3)
+            assert tfapp.prune("numbers", keep=1, models=models).versions == (2,)
+            load.wait_for(50)
+        assert server.manager.wait_for_state("numbers", 2, State.END, 60)
+        assert server.manager.available() == {"numbers": [1]}
+    assert load.lost == []
+    assert set(load.answers) == {1.0, 2.0}
+
+
+def test_a_file_that_a_server_refuses_is_mended_by_a_promote_with_the_server(models: Path) -> None:
+    _serve_only(models, 1)
+    with _configured(models, poll=0.05) as server:
+        # In one step: the server has no version 2 yet, and takes nothing of the file.
+        tfapp.promote("numbers", 2, models=models)
+        tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), timeout=60))
+        with server.manager.use("numbers", label="stable") as servable:
+            assert servable.version == 2
+
+
+def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Path) -> None:
+    _serve_only(models, 1)
+    before = parsed((models / registry.CONFIG_FILE).read_text())
+    with _configured(models, poll=0) as server:
+        servers = Servers((server.address,), timeout=0.3)
+        with pytest.raises(RegistryError, match=r"has no numbers version 2 that takes requests after 0.3 s.*--reload"):
+            tfapp.promote("numbers", 2, models=models, servers=servers)
+    assert parsed((models / registry.CONFIG_FILE).read_text()) == before
+    assert [change.action for change in inventory.history(models=models)][-2:] == ["load", "unload"]
+
+
+def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
+    with pytest.raises(RegistryError, match=r"localhost:1 has no numbers version 2"):
+        tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), timeout=0.2))
+    with pytest.raises(SettingsError, match="a token would travel in plain text"):
+        tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), token="secret"))
+    with pytest.raises(RegistryError, match="localhost:1 does not take "):
+        tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
+    # Version 2 was served before, being the newest, and so it stays.
+    assert Ledger.open(models).served("numbers") == {2}

@@ -1,0 +1,287 @@
+"""`tfapp models`: versions, labels, roll-outs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from tfapp import terminal
+from tfapp.commands import _model_tables as tables
+from tfapp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfapp.releases import Servers
+
+__all__ = ["register"]
+
+_ROLL_OUT: Final = "Running servers"
+_TOKEN_VARIABLE: Final = "TFAPP_CLIENT_TOKEN"
+
+_models = typer.Typer(no_args_is_help=True)
+
+_Name: TypeAlias = Annotated[str, typer.Argument(help="The model's name.")]
+_Version: TypeAlias = Annotated[int, typer.Argument(min=0, help="The version.")]
+_Folder: TypeAlias = Annotated[Path, typer.Option("--models", help="The models folder.")]
+_Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", help="The model config file; by default models.config in the folder.")
+]
+_Label: TypeAlias = Annotated[str, typer.Option(help="The label.")]
+_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+_Server: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="HOST:PORT of a server that reads the file: load the version there first, then move the label, and wait "
+        "until it has both. May be given again.",
+        rich_help_panel=_ROLL_OUT,
+    ),
+]
+_Reload: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--reload",
+        help="Send the servers the file, where they do not read it again by themselves; replaces all that they serve.",
+        rich_help_panel=_ROLL_OUT,
+    ),
+]
+_Timeout: TypeAlias = Annotated[
+    float, typer.Option(min=0, help="Longest time to wait for a server, in seconds.", rich_help_panel=_ROLL_OUT)
+]
+_TlsRoot: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Certificates that theirs are checked against (PEM).", rich_help_panel=_ROLL_OUT)
+]
+_TlsKey: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Own private key, for mutual TLS (PEM).", rich_help_panel=_ROLL_OUT)
+]
+_TlsCertificate: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Own certificate, for mutual TLS (PEM).", rich_help_panel=_ROLL_OUT)
+]
+_TokenFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help=f"Holds the bearer token; otherwise {_TOKEN_VARIABLE} does.", rich_help_panel=_ROLL_OUT),
+]
+
+_DEFAULT_FOLDER: Final = Path("models")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_models, name="models", help="Versions and labels: list, promote, roll back, prune, compare.")
+
+
+@_models.command("list")
+def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
+    """Lists the models in a folder, with their newest versions and labels."""
+    from tfapp import inventory
+
+    found = inventory.describe(models, config=config)
+    if json:
+        terminal.print_json([tables.model_json(model) for model in found])
+        return
+    rows = [
+        [
+            model.name,
+            str(newest.version),
+            str(len(model.versions)),
+            tables.labels(model),
+            newest.task,
+            tables.score(newest),
+        ]
+        for model in found
+        for newest in model.versions[-1:]
+    ]
+    tables.print_table(("model", "newest", "versions", "labels", "task", "metric"), rows)
+
+
+@_models.command()
+def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
+    """Shows a model's versions, newest first."""
+    from rich.filesize import decimal
+
+    from tfapp import inventory
+
+    (model,) = inventory.describe(models, (name,), config)
+    if json:
+        terminal.print_json(tables.model_json(model))
+        return
+    rows = [
+        [
+            str(version.version),
+            " ".join(model.labels_of(version.version)),
+            "yes" if version.version in model.served else "no",
+            tables.score(version),
+            decimal(version.size),
+            tables.minute(version.exported),
+        ]
+        for version in reversed(model.versions)
+    ]
+    task = model.versions[-1].task
+    terminal.console().print(f"{name}{', ' if task else ''}{task}, in {models}", markup=False, soft_wrap=True)
+    tables.print_table(("version", "labels", "served", "metric", "size", "exported"), rows)
+
+
+@_models.command()
+def promote(
+    name: _Name,
+    version: _Version,
+    *,
+    label: _Label = "stable",
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    force: Annotated[bool, typer.Option("--force", help="Although its metrics on record are worse.")] = False,
+    json: _Json = False,
+    server: _Server = None,
+    reload: _Reload = False,
+    timeout: _Timeout = 300.0,
+    tls_root: _TlsRoot = None,
+    tls_key: _TlsKey = None,
+    tls_certificate: _TlsCertificate = None,
+    token_file: _TokenFile = None,
+) -> None:
+    """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
+    from tfapp import releases
+
+    servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
+    served = _served(name, models, config)
+    change = releases.promote(name, version, label=label, models=models, config=config, servers=servers, force=force)
+    tables.print_change(change, json=json)
+    if servers is None and change.before not in (None, version) and version not in served:
+        terminal.error_console().print(
+            f"version {version} was not served so far. `tfapp serve {models}` moves the label when it has loaded it; "
+            "a server with --model_config_file refuses the file until then: give --server to do it in two steps",
+            soft_wrap=True,
+        )
+
+
+@_models.command()
+def rollback(
+    name: _Name,
+    *,
+    label: _Label = "stable",
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+    server: _Server = None,
+    reload: _Reload = False,
+    timeout: _Timeout = 300.0,
+    tls_root: _TlsRoot = None,
+    tls_key: _TlsKey = None,
+    tls_certificate: _TlsCertificate = None,
+    token_file: _TokenFile = None,
+) -> None:
+    """Lets a label point at the version where it was before."""
+    from tfapp import releases
+
+    servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
+    change = releases.rollback(name, label=label, models=models, config=config, servers=servers)
+    tables.print_change(change, json=json)
+
+
+@_models.command()
+def unlabel(
+    name: _Name,
+    label: Annotated[str, typer.Argument(help="The label.")],
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Takes a label away, such as that of a canary that is over."""
+    from tfapp import releases
+
+    tables.print_change(releases.unlabel(name, label, models=models, config=config), json=json)
+
+
+@_models.command()
+def prune(
+    name: _Name,
+    *,
+    keep: Annotated[int, typer.Option(help="How many of the newest versions stay.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Removes old versions, but none that is labelled, next in a rollback, or the newest that is served."""
+    from rich.filesize import decimal
+
+    from tfapp import releases
+
+    pruned = releases.prune(name, keep=keep, models=models, config=config, dry_run=dry_run)
+    if json:
+        terminal.print_json({"model": name, "versions": list(pruned.versions), "size": pruned.size, "dry_run": dry_run})
+        return
+    numbers = ", ".join(str(version) for version in pruned.versions) or "none"
+    said = "would remove" if dry_run else "removed"
+    terminal.console().print(f"{name}: {said} versions {numbers} ({decimal(pruned.size)})")
+
+
+@_models.command()
+def diff(
+    name: _Name,
+    first: Annotated[int, typer.Argument(min=0, metavar="V1", help="The old version.")],
+    second: Annotated[int, typer.Argument(min=0, metavar="V2", help="The new version.")],
+    models: _Folder = _DEFAULT_FOLDER,
+    json: _Json = False,
+) -> None:
+    """Shows how two versions differ: metrics, data, settings, labels, signatures, size."""
+    from tfapp import inventory
+
+    difference = inventory.compare(name, first, second, models=models)
+    if json:
+        terminal.print_json({"model": name, "from": first, "to": second, **difference.to_dict()})
+        return
+    tables.print_difference(difference, first, second)
+
+
+@_models.command()
+def history(
+    name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None,
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Shows what was done to labels and versions, by whom and when."""
+    from tfapp import inventory
+
+    changes = inventory.history(name, models=models, config=config)
+    if json:
+        terminal.print_json([change.to_dict() for change in changes])
+        return
+    rows = [
+        [tables.minute(change.time), change.who, change.model, change.action, tables.what(change), change.note]
+        for change in changes
+    ]
+    tables.print_table(("time", "who", "model", "action", "what", "note"), rows)
+
+
+def _servers(
+    addresses: list[str] | None,
+    reload: bool,
+    timeout: float,
+    tls: tuple[Path | None, Path | None, Path | None],
+    token_file: Path | None,
+) -> Servers | None:
+    from tfapp_client import TlsFiles
+
+    from tfapp.releases import Servers
+
+    if not addresses:
+        if reload:
+            raise SettingsError("--reload needs to know whom to send the file: give --server HOST:PORT")
+        return None
+    try:
+        files = TlsFiles(*tls) if any(tls) else None
+        token = token_file.read_text(encoding="utf-8").strip() if token_file else os.environ.get(_TOKEN_VARIABLE)
+    except ValueError as error:
+        raise SettingsError(f"--tls-key and --tls-certificate: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"--token-file {token_file}: cannot be read: {error.strerror}") from error
+    return Servers(tuple(addresses), reload=reload, timeout=timeout, tls=files, token=token or None)
+
+
+def _served(name: str, models: Path, config: Path | None) -> set[int]:
+    from tfapp.registry import Ledger
+
+    return Ledger.open(models, config).served(name)

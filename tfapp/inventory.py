@@ -1,0 +1,156 @@
+"""What there is of a model: its versions and labels, its history, and how two of its versions differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tfapp import registry
+from tfapp.errors import RegistryError
+from tfapp.registry import Change, Ledger, VersionFacts
+
+__all__ = ["Difference", "ModelFacts", "compare", "describe", "history"]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model and its versions.
+
+    Attributes:
+        name: Its name.
+        versions: Lowest first.
+        labels: The version that each label points at.
+        served: The versions that a server loads by the model config file.
+    """
+
+    name: str
+    versions: tuple[VersionFacts, ...]
+    labels: Mapping[str, int]
+    served: tuple[int, ...]
+
+    def labels_of(self, version: int) -> list[str]:
+        """The labels that point at a version."""
+        return sorted(label for label, labelled in self.labels.items() if labelled == version)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two versions differ; of each part [old, new] by name.
+
+    Attributes:
+        settings: Settings of the training, by dotted name.
+        metrics: Metrics on record.
+        data: The training data, its fingerprint and counts.
+        labels_added: Labels that only the second one answers.
+        labels_removed: Labels that only the first one answers.
+        signatures: Inputs and outputs, with dtype and shape.
+        size: Of all files, in bytes.
+    """
+
+    settings: dict[str, list[Any]]
+    metrics: dict[str, list[Any]]
+    data: dict[str, list[Any]]
+    labels_added: list[str]
+    labels_removed: list[str]
+    signatures: dict[str, list[Any]]
+    size: tuple[int, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def describe(
+    models: str | Path = "models", names: tuple[str, ...] = (), config: str | Path | None = None
+) -> list[ModelFacts]:
+    """Tells what is on record of the models in a folder.
+
+    Args:
+        models: The models folder.
+        names: The models; none: all.
+        config: The model config file; None: `models.config` in the folder.
+
+    Raises:
+        RegistryError: There is no such folder or model.
+    """
+    ledger = Ledger.open(models, config)
+    return [_facts(ledger, name) for name in registry.require_models(models, names)]
+
+
+def history(
+    name: str | None = None, *, models: str | Path = "models", config: str | Path | None = None
+) -> list[Change]:
+    """Lists what was done to labels and versions, oldest change first.
+
+    Args:
+        name: One model's changes; None: all.
+        models: The models folder.
+        config: The model config file; None: `models.config` in the folder.
+
+    Raises:
+        RegistryError: The history is damaged.
+    """
+    changes = Ledger.open(models, config).changes()
+    return [change for change in changes if name in (None, change.model)]
+
+
+def compare(name: str, first: int, second: int, *, models: str | Path = "models") -> Difference:
+    """Tells how two versions of a model differ, by what is on record of them and by their signatures.
+
+    Args:
+        name: The model's name.
+        first: The old version.
+        second: The new one.
+        models: The models folder.
+
+    Raises:
+        RegistryError: There is no such version, or its graph cannot be read.
+    """
+    old, new = (registry.read_facts(models, name, version) for version in (first, second))
+    return Difference(
+        settings=registry.changed(old.settings, new.settings),
+        metrics=registry.changed(old.metrics, new.metrics),
+        data=registry.changed(old.data, new.data),
+        labels_added=[label for label in new.labels if label not in old.labels],
+        labels_removed=[label for label in old.labels if label not in new.labels],
+        signatures=registry.changed(_signatures(old.path), _signatures(new.path)),
+        size=(old.size, new.size),
+    )
+
+
+def _facts(ledger: Ledger, name: str) -> ModelFacts:
+    numbers = registry.versions(ledger.models, name)
+    found = tuple(registry.read_facts(ledger.models, name, version) for version in numbers)
+    return ModelFacts(name, found, ledger.model(name).labels, tuple(sorted(ledger.served(name))))
+
+
+def _signatures(folder: Path) -> dict[str, str]:
+    """Inputs and outputs of a version as lines: "serving_default in text" to "string [?]"."""
+    from tfapp.quiet import import_tensorflow
+
+    import_tensorflow()
+    from google.protobuf.message import DecodeError
+
+    from tfapp.server.servable import read_definitions
+
+    try:
+        definitions = read_definitions(folder)
+    except (OSError, DecodeError, StopIteration) as error:
+        raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
+    return {
+        f"{name} {side} {alias}": _tensor(info)
+        for name, definition in definitions.items()
+        if not name.startswith("__")
+        for side, tensors in (("in", definition.inputs), ("out", definition.outputs))
+        for alias, info in sorted(tensors.items())
+    }
+
+
+def _tensor(info: Any) -> str:
+    import tensorflow as tf
+
+    sizes = ", ".join("?" if dim.size < 0 else str(dim.size) for dim in info.tensor_shape.dim)
+    shape = "any rank" if info.tensor_shape.unknown_rank else sizes
+    return f"{tf.dtypes.as_dtype(info.dtype).name} [{shape}]"

@@ -1,0 +1,138 @@
+"""Writes the model config file together with its history: one at a time, and whole, whenever a process ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from tfapp.errors import RegistryError, SettingsError
+from tfapp.files import replacing, write_json
+from tfapp.registry import history
+from tfapp.registry.config_edit import NEW_FILE
+from tfapp.registry.history import EDIT, Change
+from tfapp.registry.model_config import configured_model, configured_names
+
+__all__ = ["Journal"]
+
+_LOCK_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A model config file and the changes made to it.
+
+    A change is noted in a file of its own before the config is written, and moves to the history after: whoever comes
+    next finds the note of a process that was killed between the two, and sees by the config whether it was done.
+
+    Attributes:
+        config: The model config file; it need not be there yet.
+    """
+
+    config: Path
+
+    def text(self) -> str:
+        """The file's text; where there is none, that of a new one.
+
+        Raises:
+            SettingsError: It cannot be read.
+        """
+        try:
+            return self.config.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return NEW_FILE
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{self.config}: cannot be read: {error}") from error
+
+    def changes(self) -> list[Change]:
+        """All changes that are known, oldest first.
+
+        Raises:
+            RegistryError: The history is damaged.
+        """
+        known = history.read(self._history)
+        return known + self._unrecorded(known)
+
+    @contextmanager
+    def locked(self) -> Iterator[list[Change]]:
+        """Holds the lock during the block; gives the changes so far, to which those made by hand are added first.
+
+        Raises:
+            RegistryError: Somebody else holds it for long, or a file cannot be written.
+        """
+        try:
+            self.config.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._beside("lock"), timeout=_LOCK_SECONDS):
+                yield self._caught_up()
+        except Timeout as error:
+            raise RegistryError(
+                f"{self.config}: another command has been changing it for a while; try again"
+            ) from error
+        except OSError as error:
+            raise RegistryError(f"{self.config}: cannot be changed: {error.strerror or error}") from error
+
+    def commit(self, text: str, change: Change) -> None:
+        """Writes the file, unless its text stays, and the history; to be called under the lock."""
+        write_json(self._pending, {"sha256": _digest(text), "change": change.to_dict()})
+        if text != self.text():
+            self._write(text)
+        history.append(self._history, [change])
+        self._pending.unlink()
+
+    def _caught_up(self) -> list[Change]:
+        known = history.read(self._history)
+        missing = self._unrecorded(known)
+        missing += _edits(self.text(), self.config, [*known, *missing])
+        if missing:
+            history.append(self._history, missing)
+        self._pending.unlink(missing_ok=True)
+        return [*known, *missing]
+
+    def _unrecorded(self, known: list[Change]) -> list[Change]:
+        """The change of a process that was killed between the file and the history."""
+        try:
+            left = json.loads(self._pending.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        change = Change.from_dict(left["change"])
+        return [change] if left["sha256"] == _digest(self.text()) and change not in known[-1:] else []
+
+    def _write(self, text: str) -> None:
+        with replacing(self.config) as draft:
+            draft.write_text(text, encoding="utf-8")
+            if self.config.exists():
+                shutil.copymode(self.config, draft)
+
+    @property
+    def _history(self) -> Path:
+        return self.config.with_name(f"{self.config.name}.history.jsonl")
+
+    @property
+    def _pending(self) -> Path:
+        return self._beside("pending")
+
+    def _beside(self, suffix: str) -> Path:
+        return self.config.with_name(f".{self.config.name}.{suffix}")
+
+
+def _edits(text: str, path: Path, known: list[Change]) -> list[Change]:
+    """What somebody changed by hand since the last change that is known."""
+    found = []
+    for name in configured_names(text, path):
+        before, after = history.labels_after(known, name), configured_model(text, name, path).labels
+        for label in sorted({*before, *after}):
+            old, new = before.get(label), after.get(label)
+            if old != new:
+                found.append(Change(name, EDIT, label, old, new, note="found in the file", who=""))
+    return found
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,230 @@
+"""The labels of models, in the model config file, and the versions that servers load for their sake."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tfapp.errors import RegistryError
+from tfapp.registry import history
+from tfapp.registry.config_edit import edit_model
+from tfapp.registry.history import Change
+from tfapp.registry.journal import Journal
+from tfapp.registry.model_config import ConfiguredModel, configured_model
+from tfapp.registry.versions import version_folder, versions
+
+__all__ = ["CONFIG_FILE", "Ledger"]
+
+CONFIG_FILE: Final = "models.config"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The labels of the models in a folder.
+
+    Attributes:
+        models: The models folder.
+        config: The model config file; it need not be there yet.
+    """
+
+    models: Path
+    config: Path
+
+    @classmethod
+    def open(cls, models: Path | str, config: Path | str | None = None) -> Ledger:
+        """Opens the ledger of a models folder.
+
+        Args:
+            models: The models folder.
+            config: The model config file; None: `models.config` in the folder.
+        """
+        # A link stays a link: what it points at is what changes.
+        return cls(Path(models).absolute(), Path(config or Path(models) / CONFIG_FILE).resolve())
+
+    def model(self, name: str) -> ConfiguredModel:
+        """What the file says of a model now.
+
+        Raises:
+            SettingsError: The file cannot be read.
+        """
+        return configured_model(self._journal.text(), name, self.config)
+
+    def served(self, name: str) -> set[int]:
+        """The versions on disk that a server loads by the file."""
+        return self.model(name).served(versions(self.models, name))
+
+    def changes(self) -> list[Change]:
+        """All changes that are known, oldest first.
+
+        Raises:
+            RegistryError: The history is damaged.
+        """
+        return self._journal.changes()
+
+    def point(
+        self, name: str, label: str, version: int | None, action: str, *, expected: int | None, note: str = ""
+    ) -> Change:
+        """Lets a label point at a version, and has servers load that version, the one before it and the newest served.
+
+        Args:
+            name: The model's name.
+            label: The label.
+            version: The version; None: the label is taken away.
+            action: What the history calls it.
+            expected: Where the label points now, as far as the caller knows; None: nowhere.
+            note: Why, for the history.
+
+        Returns:
+            The change; one that changes nothing is not in the history.
+
+        Raises:
+            RegistryError: There is no such version, the label has been moved, or the file cannot be changed.
+            SettingsError: The file is malformed.
+        """
+        with self._journal.locked() as known:
+            text, model = self._journal.text(), self.model(name)
+            _check_unmoved(model, label, expected)
+            if version is not None:
+                version_folder(self.models, name, version)
+            labels = {key: value for key, value in model.labels.items() if key != label}
+            labels |= {} if version is None else {label: version}
+            change = Change(name, action, label, model.labels.get(label), version, note=note)
+            # A version that was rolled back from is no longer for callers without a label, either.
+            left = {change.before} if action == "rollback" else set()
+            keep = self._kept(model, labels, [*known, change], left=left)
+            if keep is not None or labels != model.labels:
+                self._commit(text, model, labels, keep, change)
+        return change
+
+    def stage(self, name: str, label: str, version: int, *, expected: int | None) -> int | None:
+        """Has servers load a version, so that the label can move to it once they have.
+
+        Where the label points at it already, it goes back to where it was: a server refuses a file with a label on a
+        version that it has not loaded.
+
+        Returns:
+            The version that the label points at now; None: nowhere.
+
+        Raises:
+            RegistryError: There is no such version, the label has been moved, or the file cannot be changed.
+        """
+        with self._journal.locked() as known:
+            text, model = self._journal.text(), self.model(name)
+            _check_unmoved(model, label, expected)
+            version_folder(self.models, name, version)
+            labels = self._labels_without(model, label, version, known)
+            keep = self._kept(model, labels, known, also={version})
+            before, after = model.labels.get(label), labels.get(label)
+            if keep is not None or before != after:
+                change = Change(name, "load", versions=tuple(keep or ()), note=f"to load {version}")
+                if before != after:
+                    change = replace(change, action="rollback", label=label, before=before, after=after)
+                self._commit(text, model, labels, keep, change)
+        return after
+
+    def drop(self, name: str, gone: Collection[int], action: str, note: str = "") -> None:
+        """Has servers load some versions no longer, where the file names them one by one.
+
+        Raises:
+            RegistryError: The file cannot be changed.
+        """
+        with self._journal.locked():
+            self._drop(name, gone, action, note)
+
+    @contextmanager
+    def pruning(self, name: str, gone: Collection[int]) -> Iterator[list[int]]:
+        """Takes versions out of the file and gives those that may be removed, while nobody can point a label at them.
+
+        Args:
+            name: The model's name.
+            gone: The versions to remove.
+
+        Yields:
+            Those that no label holds by now.
+        """
+        with self._journal.locked():
+            free = sorted(set(gone) - self.protected(name))
+            if free:
+                self._drop(name, free, "prune", "")
+            yield free
+
+    def previous(self, name: str, label: str) -> int | None:
+        """The version that a label would go back to, of those on disk; None: there is none."""
+        return self._previous(name, label, self.changes())
+
+    def protected(self, name: str) -> set[int]:
+        """The versions that must stay: labelled, next in a rollback, the newest of all and of those that are served."""
+        model, known, on_disk = self.model(name), self.changes(), versions(self.models, name)
+        back = {self._previous(name, label, known) for label in model.labels}
+        found = {
+            *model.labels.values(),
+            *on_disk[-1:],
+            *_highest(model.served(on_disk)),
+            *(v for v in back if v is not None),
+        }
+        return found & set(on_disk)
+
+    def _drop(self, name: str, gone: Collection[int], action: str, note: str) -> None:
+        text, model = self._journal.text(), self.model(name)
+        named = set(model.policy.specific.versions)
+        keep = None if model.kind != "specific" or not named & set(gone) else sorted(named - set(gone))
+        self._commit(text, model, model.labels, keep, Change(name, action, versions=tuple(sorted(gone)), note=note))
+
+    def _labels_without(self, model: ConfiguredModel, label: str, version: int, known: list[Change]) -> dict[str, int]:
+        labels = dict(model.labels)
+        if labels.get(label) == version:
+            before = self._previous(model.name, label, known)
+            del labels[label]
+            labels |= {} if before is None else {label: before}
+        return labels
+
+    def _kept(
+        self,
+        model: ConfiguredModel,
+        labels: Mapping[str, int],
+        known: list[Change],
+        *,
+        also: Collection[int] = (),
+        left: Collection[int | None] = (),
+    ) -> list[int] | None:
+        """The versions to load: labelled, next in a rollback, and served so far; None: as the file says already."""
+        if model.kind == "all":
+            return None
+        served = model.served(versions(self.models, model.name)) - set(left)
+        back = {self._previous(model.name, label, known) for label in labels}
+        # Callers that name no label get the highest version: it is not taken from them.
+        stays = served if model.kind == "latest" else _highest(served)
+        keep = sorted({*labels.values(), *also, *stays, *(version for version in back if version is not None)})
+        return None if keep == sorted(model.policy.specific.versions) else keep
+
+    def _previous(self, name: str, label: str, known: list[Change]) -> int | None:
+        on_disk = set(versions(self.models, name))
+        return next((version for version in history.earlier(known, name, label) if version in on_disk), None)
+
+    def _commit(
+        self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None, change: Change
+    ) -> None:
+        new, base = text, self.models / model.name
+        if keep is not None or labels != model.labels:
+            new = edit_model(text, model.name, base, versions=keep, labels=labels, path=self.config)
+        self._journal.commit(new, change)
+
+    @property
+    def _journal(self) -> Journal:
+        return Journal(self.config)
+
+
+def _check_unmoved(model: ConfiguredModel, label: str, expected: int | None) -> None:
+    found = model.labels.get(label)
+    if found != expected:
+        raise RegistryError(
+            f"{model.name}: label {label} has been moved to version {found} meanwhile (it was at {expected}); "
+            "look at it with `tfapp models history`, then try again"
+        )
+
+
+def _highest(numbers: set[int]) -> set[int]:
+    return {max(numbers)} if numbers else set()

@@ -1,0 +1,90 @@
+"""The model config file, a ModelServerConfig in text format: which models, versions and labels a server has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tensorflow_serving.config import model_server_config_pb2
+
+from tfapp.errors import SettingsError
+from tfapp.registry.policy import policy_of
+from tfapp.text_protos import parse_text_proto, read_text_proto
+
+__all__ = ["ConfiguredModel", "configured_model", "configured_names", "read_model_config"]
+
+
+@dataclass(frozen=True)
+class ConfiguredModel:
+    """What a model config file says of one model.
+
+    Attributes:
+        name: What callers name it.
+        policy: Its ServableVersionPolicy.
+        labels: Its version labels.
+        listed: Whether the file has it; otherwise this is what holds by default.
+    """
+
+    name: str
+    policy: Any = field(default_factory=model_server_config_pb2.ModelConfig().model_version_policy.__class__)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    listed: bool = False
+
+    @property
+    def kind(self) -> Literal["latest", "all", "specific"]:
+        """The kind of its policy."""
+        return self.policy.WhichOneof("policy_choice") or "latest"
+
+    def served(self, versions: Sequence[int]) -> set[int]:
+        """Those of the versions on disk that a server loads."""
+        return policy_of(self.policy)(versions)
+
+
+def read_model_config(path: Path | str) -> Any:
+    """Reads a model config file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A ModelServerConfig that holds a model_config_list.
+
+    Raises:
+        SettingsError: The file cannot be read, is malformed, or holds no list of models.
+    """
+    config = read_text_proto(path, model_server_config_pb2.ModelServerConfig())
+    if config.WhichOneof("config") != "model_config_list":
+        raise SettingsError(f"{path}: expected model_config_list {{ config {{ name: ... base_path: ... }} }}")
+    return config
+
+
+def configured_names(text: str, path: Path | str) -> list[str]:
+    """Lists the models in a model config's text, in its order.
+
+    Raises:
+        SettingsError: The text is malformed.
+    """
+    return [item.name for item in _models(text, path)]
+
+
+def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
+    """Finds a model in a model config's text.
+
+    Args:
+        text: The text.
+        name: The model's name.
+        path: Where the text is from, for errors.
+
+    Raises:
+        SettingsError: The text is malformed.
+    """
+    for item in _models(text, path):
+        if item.name == name:
+            return ConfiguredModel(name, item.model_version_policy, dict(item.version_labels), listed=True)
+    return ConfiguredModel(name)
+
+
+def _models(text: str, path: Path | str) -> Any:
+    return parse_text_proto(text, model_server_config_pb2.ModelServerConfig(), path).model_config_list.config

@@ -1,0 +1,75 @@
+"""Removes versions that nobody needs any more, under a server's eyes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Final
+
+from tfapp.errors import RegistryError
+from tfapp.registry.ledger import Ledger
+from tfapp.registry.versions import latest, version_folder, versions
+
+__all__ = ["prunable", "prune"]
+
+# The leading dot keeps it from being read as a model.
+_PREFIX: Final = ".pruned-"
+
+
+def prunable(ledger: Ledger, name: str, keep: int) -> list[int]:
+    """Lists the versions that `prune` would remove, lowest first.
+
+    Args:
+        ledger: Knows the labels.
+        name: The model's name.
+        keep: How many of the newest stay.
+
+    Raises:
+        RegistryError: There is no such model, or `keep` is under 1.
+    """
+    if keep < 1:
+        raise RegistryError(f"keep must be 1 or more, got {keep}; the newest version always stays")
+    latest(ledger.models, name)
+    old = versions(ledger.models, name)[:-keep]
+    return sorted(set(old) - ledger.protected(name))
+
+
+def prune(ledger: Ledger, name: str, keep: int) -> list[int]:
+    """Removes old versions, but none that is labelled, next in a rollback, or the newest that is served.
+
+    A version leaves the model's folder by one rename, so that a server sees all of it or nothing, and is deleted after.
+
+    Args:
+        ledger: Knows the labels.
+        name: The model's name.
+        keep: How many of the newest stay.
+
+    Returns:
+        The versions that are gone, lowest first.
+
+    Raises:
+        RegistryError: There is no such model, or a folder cannot be removed.
+    """
+    found = prunable(ledger, name, keep)
+    try:
+        if found:
+            with ledger.pruning(name, found) as found:
+                for version in found:
+                    _take_out(ledger.models, name, version)
+        for left in ledger.models.glob(f"{_PREFIX}*"):
+            shutil.rmtree(left)
+    except FileNotFoundError:
+        # Another prune deletes the same leavings.
+        pass
+    except OSError as error:
+        raise RegistryError(f"{error.filename}: cannot be removed: {error.strerror}") from error
+    return found
+
+
+def _take_out(models: Path, name: str, version: int) -> None:
+    # A number may have several folders: 1 and 001.
+    while version in versions(models, name):
+        aside = models / f"{_PREFIX}{name}-{version}-{os.getpid()}-{secrets.token_hex(4)}"
+        version_folder(models, name, version).rename(aside)

@@ -1,0 +1,136 @@
+"""Running servers that follow a model config file: waits until they have what it says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tfapp.errors import RegistryError, SettingsError
+
+if TYPE_CHECKING:
+    from tfapp_client import Client, TlsFiles
+
+__all__ = ["Servers"]
+
+_METHOD: Final = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
+_PAUSE_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Servers that read one model config file.
+
+    Attributes:
+        addresses: HOST:PORT of each.
+        reload: Send them the file whenever it has changed; False: they read it again by themselves.
+        timeout: Longest time to wait for a version or a label, in seconds.
+        tls: Encrypts the connections; None: plain text.
+        token: Sent with each call as a bearer token.
+    """
+
+    addresses: Sequence[str]
+    reload: bool = False
+    timeout: float = 300.0
+    tls: TlsFiles | None = None
+    token: str | None = None
+
+    def send(self, config: Path) -> None:
+        """Sends the file to the servers, where they do not read it themselves. It replaces all that they serve.
+
+        Raises:
+            RegistryError: A server refuses it, or cannot be reached.
+        """
+        if not self.reload:
+            return
+        for address in self.addresses:
+            self._send(address, config)
+
+    def wait_for_version(self, name: str, version: int, config: Path) -> None:
+        """Waits until a version takes requests on every server.
+
+        Raises:
+            RegistryError: A server does not load it, or not in time.
+        """
+
+        def missing(address: str, client: Client) -> str:
+            states = {state.version: state for state in client.status(name, timeout=self.timeout)}
+            state = states.get(version)
+            if state is not None and state.state == "END" and state.error:
+                raise RegistryError(f"{address} cannot load {name} version {version}: {state.error}")
+            return "" if state and state.available else f"version {version} is {state.state if state else 'unknown'}"
+
+        self._wait(f"has no {name} version {version} that takes requests", missing, config)
+
+    def wait_for_label(self, name: str, label: str, version: int, config: Path) -> None:
+        """Waits until a label points at a version on every server.
+
+        Raises:
+            RegistryError: It does not in time.
+        """
+
+        def missing(_address: str, client: Client) -> str:
+            found = client.metadata(name, label=label, timeout=self.timeout).version
+            return "" if found == version else f"it is at {found}"
+
+        self._wait(f"has not moved label {label} of {name} to version {version}", missing, config)
+
+    def _wait(self, what: str, missing: Callable[[str, Client], str], config: Path) -> None:
+        end = time.monotonic() + self.timeout
+        for address in self.addresses:
+            with self._client(address) as client:
+                while reason := _asked(missing, address, client):
+                    if time.monotonic() > end:
+                        raise RegistryError(
+                            f"{address} {what} after {self.timeout:g} s: {reason}; does it read {config} again "
+                            "(--model_config_file_poll_wait_seconds)? if not, give --reload"
+                        )
+                    time.sleep(_PAUSE_SECONDS)
+
+    def _client(self, address: str) -> Client:
+        from tfapp_client import Client
+
+        try:
+            return Client(address, tls=self.tls, token=self.token)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{address} cannot be called: {error}") from error
+
+    def _send(self, address: str, config: Path) -> None:
+        import grpc
+        from tfapp_client.connection import Endpoint
+
+        from tfapp.quiet import import_tensorflow
+        from tfapp.registry import read_model_config
+
+        import_tensorflow()
+        from tensorflow_serving.apis import model_management_pb2
+
+        endpoint = Endpoint(address, tls=self.tls, token=self.token)
+        request = model_management_pb2.ReloadConfigRequest(config=read_model_config(config))
+        with endpoint.open(grpc) as channel:
+            call = channel.unary_unary(
+                _METHOD,
+                request_serializer=model_management_pb2.ReloadConfigRequest.SerializeToString,
+                response_deserializer=model_management_pb2.ReloadConfigResponse.FromString,
+            )
+            try:
+                call(request, timeout=self.timeout, metadata=endpoint.metadata())
+            except grpc.RpcError as error:
+                raise RegistryError(
+                    f"{address} does not take {config}: {error.code().name}: {error.details()}"
+                ) from error
+
+
+def _asked(missing: Callable[[str, Client], str], address: str, client: Client) -> str:
+    """What is missing; a server that is away or does not know the model yet may come to it."""
+    from tfapp_client import StatusError
+    from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError
+
+    try:
+        return missing(address, client)
+    except (DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError) as error:
+        return str(error)
+    except StatusError as error:
+        raise RegistryError(f"{address} cannot be asked: {error}") from error

@@ -1,0 +1,197 @@
+"""The HTTP side: takes requests, has them worked on in threads, and watches the callers meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import grpc
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tfapp.server.caller import Caller
+from tfapp.server.listener import Shared
+from tfapp.server.rest import calls
+from tfapp.server.rest.bodies import TooLargeError, compress, decompress, read_body
+from tfapp.server.rest.outputs import write_error
+from tfapp.server.rest.paths import STATUS, Target, is_ours, parse_path
+from tfapp.server.status import RequestError
+
+__all__ = ["RestApp"]
+
+# A body, and the headers that belong to it.
+_Answer: TypeAlias = tuple[bytes, dict[str, str]]
+
+_log = logging.getLogger(__name__)
+
+_JSON: Final = "application/json"
+_CODE: Final = grpc.StatusCode
+# tensorflow_serving/model_servers/http_server.cc; all others are 500.
+_STATUSES: Final = {
+    _CODE.CANCELLED: 499,
+    _CODE.INVALID_ARGUMENT: 400,
+    _CODE.FAILED_PRECONDITION: 400,
+    _CODE.OUT_OF_RANGE: 400,
+    _CODE.UNAUTHENTICATED: 401,
+    _CODE.PERMISSION_DENIED: 403,
+    _CODE.NOT_FOUND: 404,
+    _CODE.ALREADY_EXISTS: 409,
+    _CODE.ABORTED: 409,
+    _CODE.RESOURCE_EXHAUSTED: 429,
+    _CODE.UNIMPLEMENTED: 501,
+    _CODE.UNAVAILABLE: 503,
+    _CODE.DEADLINE_EXCEEDED: 504,
+}
+_NOT_FOUND: Final = "<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
+# A queue or a run tells by itself that time is up; whatever does not is given up so many seconds later.
+_GRACE: Final = 0.5
+
+
+class RestApp:
+    """An ASGI application.
+
+    Args:
+        shared: What it has in common with gRPC.
+        pool: Where models are asked.
+    """
+
+    def __init__(self, shared: Shared, pool: concurrent.futures.Executor) -> None:
+        self._shared = shared
+        self._settings = shared.settings
+        self._pool = pool
+        self._refuses = False
+        self._cut = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._jobs: set[concurrent.futures.Future[_Answer]] = set()
+        monitoring = shared.settings.monitoring
+        self._page = monitoring.path if monitoring.enable else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            raise NotImplementedError(f"there is no {scope['type']} here")
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    def refuse(self) -> None:
+        """Takes no more requests."""
+        self._refuses = True
+
+    def cut(self) -> None:
+        """Ends the requests that are worked on, with an answer that says so; called in the event loop's thread."""
+        self._cut = True
+        for task in list(self._tasks):
+            task.cancel()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until no thread works for a request any more; False: one goes on after that time."""
+        return not concurrent.futures.wait(list(self._jobs), seconds).not_done
+
+    async def _respond(self, request: Request) -> Response:
+        path = request.scope["raw_path"].decode("latin-1")
+        if path == self._page and request.method == "GET":
+            return Response(self._shared.metrics.page(), headers={"content-type": "text/plain"})
+        if not is_ours(path):
+            return Response(_NOT_FOUND, 404, headers={"content-type": "text/html"})
+        try:
+            body, headers = await self._counted(request, path)
+        except RequestError as error:
+            return self._failure(error)
+        except Exception:  # noqa: BLE001 - a defect of ours ends one request, not the server
+            _log.exception("a request could not be answered")
+            return self._failure(RequestError(_CODE.INTERNAL, "The server failed; its log says why"))
+        return Response(body, headers={"content-type": _JSON, **headers})
+
+    async def _counted(self, request: Request, path: str) -> _Answer:
+        if self._refuses:
+            raise _stopping()
+        metrics = self._shared.metrics
+        try:
+            target = parse_path(request.method, path)
+        except RequestError as error:
+            metrics.request_count.add(("", error.code.name))
+            raise
+        caller = Caller(self._settings.rest_api_timeout_in_ms / 1e3)
+        with metrics.request(target.model, "" if target.about else target.verb, "REST", caller):
+            if target.verb == STATUS:
+                return calls.status(self._shared, target), {}
+            return await self._in_time(request, target, caller)
+
+    async def _in_time(self, request: Request, target: Target, caller: Caller) -> _Answer:
+        """Works on a request for as long as its time lasts, the caller waits, and the server does not cut it off."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            async with asyncio.timeout((caller.seconds() or 0.0) + _GRACE):
+                body = await read_body(request, self._settings.max_message_bytes)
+                return await self._in_thread(request, self._job(request, target, body, caller))
+        except ClientDisconnect as error:
+            raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
+        except TimeoutError as error:
+            raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the answer was there") from error
+        except asyncio.CancelledError:
+            if not self._cut:
+                raise
+            raise _stopping() from None
+        finally:
+            caller.leave()
+            self._tasks.discard(task)
+
+    def _job(self, request: Request, target: Target, body: bytes, caller: Caller) -> Callable[[], _Answer]:
+        """Makes what a thread does."""
+        encoding = request.headers.get("content-encoding", "")
+        accepted = request.headers.get("accept-encoding", "")
+        most = self._settings.max_message_bytes
+
+        def job() -> _Answer:
+            if not caller.waits:
+                raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
+            answer = calls.answer(self._shared, target, decompress(body, encoding, most), caller)
+            if len(answer) > most:
+                raise RequestError(_CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})")
+            return compress(answer, accepted)
+
+        return job
+
+    async def _in_thread(self, request: Request, job: Callable[[], _Answer]) -> _Answer:
+        """Has a thread do it, as long as the caller is there."""
+        self._shared.limit.take()
+        future = self._pool.submit(job)
+        self._jobs.add(future)
+        future.add_done_callback(self._end)
+        work = asyncio.wrap_future(future)
+        gone = asyncio.ensure_future(_disconnection(request))
+        try:
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise ClientDisconnect
+            return work.result()
+        finally:
+            gone.cancel()
+            # If nobody has begun it, nobody will.
+            work.cancel()
+
+    def _failure(self, error: RequestError) -> Response:
+        too_large = isinstance(error, TooLargeError)
+        status = 413 if too_large else _STATUSES.get(error.code, 500)
+        # A body that is not read to its end leaves a connection that is good for nothing else.
+        ends = {"connection": "close"} if too_large or self._refuses else {}
+        return Response(write_error(error.message), status, headers={"content-type": _JSON, **ends})
+
+    def _end(self, future: concurrent.futures.Future[_Answer]) -> None:
+        self._shared.limit.give_back()
+        self._jobs.discard(future)
+
+
+async def _disconnection(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _stopping() -> RequestError:
+    return RequestError(_CODE.UNAVAILABLE, "The server stops")

@@ -1,0 +1,105 @@
+"""Bodies of requests and answers: how large, and whether compressed."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import Final
+
+import grpc
+from starlette.requests import Request
+
+from tfapp.server.status import RequestError, invalid_argument
+
+__all__ = ["TooLargeError", "compress", "decompress", "read_body", "wants_gzip"]
+
+# Smaller answers fit into a packet anyway.
+_LEAST_COMPRESSED: Final = 1024
+_LEVEL: Final = 1
+_GZIP: Final = "gzip"
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+class TooLargeError(RequestError):
+    """A request's body is larger than the server takes."""
+
+    def __init__(self, size: str, most: int) -> None:
+        super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Received message larger than max ({size} vs. {most})")
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """Reads a body.
+
+    Args:
+        request: The request.
+        most: The most bytes to take.
+
+    Raises:
+        TooLargeError: It is larger.
+        ClientDisconnect: The caller has gone.
+    """
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and (len(said) > 19 or int(said) > most):
+        raise TooLargeError(said, most)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise TooLargeError(f"{size} so far", most)
+    return b"".join(chunks)
+
+
+def decompress(body: bytes, encoding: str, most: int) -> bytes:
+    """Undoes a Content-Encoding.
+
+    Args:
+        body: The body as it came.
+        encoding: The header's value; anything without gzip in it leaves the body as it is, as TensorFlow Serving does.
+        most: The most bytes that it may become.
+
+    Raises:
+        RequestError: It is not what the header says, or becomes larger.
+    """
+    if _GZIP not in encoding.lower():
+        return body
+    unpacked: list[bytes] = []
+    left = most
+    while body:
+        stream = zlib.decompressobj(_GZIP_WINDOW)
+        try:
+            unpacked.append(stream.decompress(body, left + 1))
+        except zlib.error as error:
+            raise invalid_argument(f"Failed to uncompress the gzipped body: {error}") from error
+        left -= len(unpacked[-1])
+        if left < 0:
+            raise TooLargeError("uncompressed", most)
+        if not stream.eof:
+            raise invalid_argument("Failed to uncompress the gzipped body: it is incomplete")
+        body = stream.unused_data
+    return b"".join(unpacked)
+
+
+def wants_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header takes gzip."""
+    for choice in accepted.lower().split(","):
+        name, _, weight = choice.partition(";")
+        if name.strip() in (_GZIP, "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def compress(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
+    """Compresses an answer where the caller takes it and it is worth it.
+
+    Args:
+        body: The answer.
+        accepted: The request's Accept-Encoding.
+
+    Returns:
+        The body, and the headers that belong to it.
+    """
+    if len(body) < _LEAST_COMPRESSED or not wants_gzip(accepted):
+        return body, {}
+    return gzip.compress(body, _LEVEL), {"content-encoding": _GZIP, "vary": "accept-encoding"}

@@ -1,0 +1,207 @@
+"""From JSON to the arrays that a signature takes, by rows ("instances") or by columns ("inputs").
+
+What is in order is converted whole; what is not is read value by value, with TensorFlow Serving's checks and texts
+(tensorflow_serving/util/json_tensor.cc).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tfapp_client import codec
+
+from tfapp.server.rest.documents import describe
+from tfapp.server.rest.kinds import Kind, is_base64, kind_of
+from tfapp.server.status import RequestError, invalid_argument
+
+__all__ = ["INPUTS", "INSTANCES", "read_columns", "read_rows"]
+
+INSTANCES: Final = "instances"
+INPUTS: Final = "inputs"
+# NumPy's limit.
+_MOST_DIMENSIONS: Final = 64
+
+_Arrays = dict[str, NDArray[Any]]
+
+
+def read_rows(rows: list[Any], signature: Any) -> _Arrays:
+    """Reads the value of "instances".
+
+    Args:
+        rows: A value a row, or an object of values by alias; at least one.
+        signature: The SignatureDef they are for.
+
+    Returns:
+        Arrays by alias, each with a row for each; those that the signature has defaults for included.
+
+    Raises:
+        RequestError: A row is malformed, or other than the first.
+    """
+    kinds = _kinds(signature)
+    if not isinstance(rows[0], dict) and len(kinds) > 1:
+        raise invalid_argument(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    if not _is_object(rows[0]):
+        alias, kind = next(iter(kinds.items()))
+        array = _whole(rows, kind)
+        return {alias: _plain_rows(rows, kind) if array is None else array}
+    return {**_named_rows(rows, kinds, set(signature.defaults)), **_defaults(signature, rows[0])}
+
+
+def read_columns(value: Any, signature: Any) -> _Arrays:
+    """Reads the value of "inputs".
+
+    Args:
+        value: An object of values by alias, or the value of the only input.
+        signature: The SignatureDef they are for.
+
+    Returns:
+        Arrays by alias, those that the signature has defaults for included.
+
+    Raises:
+        RequestError: A value is missing or malformed.
+    """
+    kinds = _kinds(signature)
+    if not _is_object(value):
+        if len(kinds) > 1:
+            raise invalid_argument(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+                "tensorinfo_map"
+            )
+        return {alias: _column(value, kind) for alias, kind in kinds.items()}
+    for alias in kinds:
+        if alias not in value and alias not in signature.defaults:
+            raise invalid_argument(f"Missing named input: {alias} in 'inputs' object.")
+    sent = {alias: _column(value[alias], kind) for alias, kind in kinds.items() if alias in value}
+    return {**sent, **_defaults(signature, sent)}
+
+
+def _kinds(signature: Any) -> dict[str, Kind]:
+    return {alias: kind_of(signature.inputs[alias].dtype) for alias in sorted(signature.inputs)}
+
+
+def _defaults(signature: Any, sent: Collection[str]) -> _Arrays:
+    return {alias: codec.decode(tensor) for alias, tensor in signature.defaults.items() if alias not in sent}
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not is_base64(value)
+
+
+def _column(value: Any, kind: Kind) -> NDArray[Any]:
+    array = _whole(value, kind)
+    return _value_by_value(value, kind) if array is None else array
+
+
+def _whole(value: Any, kind: Kind) -> NDArray[Any] | None:
+    """Converts a value whose lists are all as long as their neighbours; None where that is not so."""
+    try:
+        grid = np.array(value, dtype=object)
+    except ValueError:
+        return None
+    values = grid.ravel().tolist()
+    flat = kind.all_at_once(values, set(map(type, values)))
+    return None if flat is None else flat.reshape(grid.shape)
+
+
+def _value_by_value(value: Any, kind: Kind) -> NDArray[Any]:
+    shape = _shape(value)
+    found: list[Any] = []
+    _collect(value, 0, shape, kind.check, found)
+    return kind.array(found).reshape(shape)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape by each level's first list."""
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        value = value[0] if value else None
+    if len(shape) > _MOST_DIMENSIONS:
+        raise invalid_argument(f"A tensor of {len(shape)} dimensions is not supported; {_MOST_DIMENSIONS} are")
+    return tuple(shape)
+
+
+def _collect(value: Any, level: int, shape: tuple[int, ...], check: Callable[[Any], Any], found: list[Any]) -> None:
+    if not isinstance(value, list):
+        if level != len(shape):
+            raise invalid_argument(
+                f"JSON Value: {describe(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+                f"Expected at level: {len(shape)}"
+            )
+        found.append(check(value))
+        return
+    if level >= len(shape):
+        raise invalid_argument(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+    if len(value) != shape[level]:
+        raise invalid_argument(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+        )
+    for item in value:
+        _collect(item, level + 1, shape, check, found)
+
+
+def _plain_rows(rows: list[Any], kind: Kind) -> NDArray[Any]:
+    arrays: list[NDArray[Any]] = []
+    for at, row in enumerate(rows):
+        if _is_object(row):
+            raise invalid_argument(f"Expecting value/list but got object at item {at} of input list")
+        try:
+            arrays.append(_like_the_first(_value_by_value(row, kind), arrays))
+        except RequestError as error:
+            raise _failed(f"element: {at}", error) from error
+    return np.stack(arrays)
+
+
+def _named_rows(rows: list[Any], kinds: Mapping[str, Kind], optional: set[str]) -> _Arrays:
+    names = rows[0].keys()
+    if kinds.keys() - optional <= names <= kinds.keys() and all(
+        type(row) is dict and row.keys() == names for row in rows
+    ):
+        columns = {name: _whole([row[name] for row in rows], kinds[name]) for name in names}
+        whole = {name: column for name, column in columns.items() if column is not None}
+        if len(whole) == len(columns):
+            return whole
+    return _rows_one_by_one(rows, kinds, optional)
+
+
+def _rows_one_by_one(rows: list[Any], kinds: Mapping[str, Kind], optional: set[str]) -> _Arrays:
+    arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in rows[0]}
+    for at, row in enumerate(rows):
+        if not _is_object(row):
+            raise invalid_argument(f"Expecting object but got list at item {at} of input list")
+        for name, value in row.items():
+            try:
+                if name not in kinds:
+                    raise invalid_argument(f"JSON object: does not have named input: {name}")
+                same = arrays.setdefault(name, [])
+                same.append(_like_the_first(_value_by_value(value, kinds[name]), same))
+            except RequestError as error:
+                raise _failed(f"element: {at} key: {name}", error) from error
+        if row.keys() != rows[0].keys() or kinds.keys() - optional - row.keys():
+            raise invalid_argument(
+                f"Failed to process element: {at} of 'instances' list. JSON object: {describe(row)} "
+                f"keys must be equal to: {','.join(kinds)}"
+            )
+    return {name: np.stack(same) for name, same in arrays.items()}
+
+
+def _like_the_first(array: NDArray[Any], before: list[NDArray[Any]]) -> NDArray[Any]:
+    if before and array.size != before[0].size:
+        raise invalid_argument(f"Expecting tensor size: {before[0].size} but got: {array.size}")
+    if before and array.shape != before[0].shape:
+        raise invalid_argument(f"Expecting shape {_text(before[0].shape)} but got: {_text(array.shape)}")
+    return array
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return f"[{','.join(str(size) for size in shape)}]"
+
+
+def _failed(where: str, error: RequestError) -> RequestError:
+    return invalid_argument(f"Failed to process {where} of 'instances' list. Error: {error.code.name}: {error.message}")

@@ -1,0 +1,126 @@
+"""The REST port: an HTTP server in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import uvicorn
+from starlette.middleware.cors import CORSMiddleware
+
+from tfapp.errors import ServerError
+from tfapp.server.listener import Shared, check_free, join_address
+from tfapp.server.rest.app import RestApp
+from tfapp.server.settings import ServerSettings
+
+__all__ = ["RestListener"]
+
+_FLAG: Final = "--rest_api_port"
+_BACKLOG: Final = 2048
+# Longer than the pauses of most clients: one that writes into a connection as it is closed would see an error.
+_KEEP_ALIVE_SECONDS: Final = 75
+# What connections get to take their last answer, and threads to end, once the time of a stop is over.
+_LAST_SECONDS: Final = 2.0
+
+
+class RestListener:
+    """Takes REST calls.
+
+    Args:
+        shared: What it has in common with other ways in. Its settings have a REST port.
+
+    Attributes:
+        port: The port it listens on; 0 before `start`.
+    """
+
+    def __init__(self, shared: Shared) -> None:
+        self._settings = shared.settings
+        self._pool = ThreadPoolExecutor(self._settings.rest_api_num_threads, thread_name_prefix="rest")
+        self._app = RestApp(shared, self._pool)
+        self.port = 0
+        self._server = uvicorn.Server(_config(self._app, self._settings))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def check(self) -> None:
+        """See `Listener.check`."""
+        port = self._settings.rest_api_port or 0
+        if port and port == self._settings.port:
+            raise ServerError(f"--port and {_FLAG} are both {port}; gRPC and REST need one each")
+        check_free(self._settings.host, port, _FLAG)
+
+    def start(self) -> None:
+        """See `Listener.start`."""
+        listening = _listen(self._settings.host, self._settings.rest_api_port or 0)
+        self.port = listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, args=(listening,), name="rest", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def refuse(self, seconds: float) -> None:
+        """See `Listener.refuse`."""
+        if self._loop is None:
+            return
+        self._app.refuse()
+        self._server.should_exit = True
+        try:
+            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self._app.cut)
+        except RuntimeError:
+            # It has ended already.
+            return
+
+    def wait(self, seconds: float) -> bool:
+        """See `Listener.wait`."""
+        if self._thread is None:
+            return True
+        end = time.monotonic() + seconds
+        self._thread.join(seconds)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        left = max(0.0, min(_LAST_SECONDS, end - time.monotonic()))
+        return not self._thread.is_alive() and self._app.wait(left)
+
+    def _serve(self, listening: socket.socket) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._ready.set()
+            runner.run(self._server.serve([listening]))
+
+
+def _config(app: Any, settings: ServerSettings) -> uvicorn.Config:
+    if settings.rest_api_enable_cors_support:
+        app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["POST", "GET"], allow_headers=["Content-Type"])
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds + _LAST_SECONDS),
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # asyncio sends small answers at once (TCP_NODELAY) only where a socket says that it is TCP's.
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        raise ServerError(f"cannot listen on {join_address(host, port)}: {error.strerror or error}") from error
+    return listening
