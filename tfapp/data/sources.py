@@ -93,7 +93,8 @@ def _neighbours(path: Path) -> list[str]:
 
 def _with_defaults(settings: DataSettings, defaults: Mapping[str, Any]) -> DataSettings:
     """Lays what the user set over the defaults, a rating's fields one by one; a label column replaces a rating."""
-    chosen = settings.model_dump(exclude_unset=True)
+    # A run keeps all of its settings: one that has its default may stand there without being anybody's choice.
+    chosen = settings.model_dump(exclude_defaults=True)
     merged = {**defaults, **chosen}
     if "label" in chosen and "rating" not in chosen:
         merged.pop("rating", None)
