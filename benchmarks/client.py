@@ -12,18 +12,17 @@ import argparse
 import functools
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
+
+from sides import Worker, environment, quiet, serve_lines, write_report
 
 OURS: Final = "ours"
 THEIRS: Final = "theirs"
@@ -38,6 +37,7 @@ IMPORTS: Final = {
 TARGETS: Final = {"import_seconds": 8.0, "import_megabytes": 8.0, "decode_float_val": 5.0}
 # Two runs of one program differ by this much on a busy machine.
 EQUAL: Final = 0.95
+PACKAGES: Final = ("tensorflow", "tensorflow-serving-api", "grpcio", "protobuf", "numpy", "tfapp-client")
 _PREDICT: Final = "/tensorflow.serving.PredictionService/Predict"
 # A round is several short turns of each side, of which the best counts: noise lengthens only.
 _TURNS: Final = 5
@@ -60,10 +60,10 @@ def main() -> None:
         return
     pythons = {OURS: parsed.ours, THEIRS: parsed.theirs, SERVER: parsed.ours}
     figures = {**measure_imports(pythons, parsed.rounds), **measure_operations(pythons, parsed.rounds)}
-    report = {"environment": environment(), "rounds": parsed.rounds, "measures": figures}
+    report = {"environment": environment(*PACKAGES), "rounds": parsed.rounds, "measures": figures}
     print_table(figures)
     if parsed.output:
-        parsed.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_report(parsed.output, report)
 
 
 # The side that compares.
@@ -95,10 +95,14 @@ def measure_imports(pythons: dict[str, str], rounds: int) -> dict[str, Any]:
 
 
 def measure_operations(pythons: dict[str, str], rounds: int) -> dict[str, Any]:
-    with Worker(pythons[SERVER], SERVER) as server:
+    with worker(pythons, SERVER) as server:
         address = server.ask("address")
-        with Worker(pythons[OURS], OURS, address) as ours, Worker(pythons[THEIRS], THEIRS, address) as theirs:
+        with worker(pythons, OURS, address) as ours, worker(pythons, THEIRS, address) as theirs:
             return {name: measure(name, ours, theirs, rounds) for name in ours.ask("operations")}
+
+
+def worker(pythons: dict[str, str], role: str, *rest: str) -> Worker:
+    return Worker(pythons[role], __file__, "--worker", role, *rest)
 
 
 def measure(name: str, ours: Worker, theirs: Worker, rounds: int) -> dict[str, Any]:
@@ -141,51 +145,6 @@ def print_table(figures: dict[str, Any]) -> None:
         )
 
 
-def environment() -> dict[str, Any]:
-    names = ("tensorflow", "tensorflow-serving-api", "grpcio", "protobuf", "numpy", "tfapp-client")
-    found = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpus": os.cpu_count(),
-        "load": os.getloadavg(),
-        "packages": {name: found.get(name) for name in names},
-    }
-
-
-def quiet() -> dict[str, str]:
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-
-
-class Worker:
-    """A process that measures one operation after the other, as it is asked."""
-
-    def __init__(self, python: str, *role: str) -> None:
-        # Kept, so that a worker that dies can say why.
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        command = [python, __file__, "--worker", *role]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, env=quiet()
-        )
-
-    def ask(self, name: str) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(name + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            self._errors.seek(0)
-            raise SystemExit(f"the worker ended at {name}:\n{self._errors.read()[-2000:]}")
-        return json.loads(line)
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._process.communicate()
-
-
 # The sides that are measured.
 
 
@@ -194,14 +153,11 @@ def work(role: str, address: str = "") -> None:
     operations = {OURS: our_operations, THEIRS: their_operations}
     if role == SERVER:
         server, port = start_server()
-        for _ in sys.stdin:
-            print(json.dumps(f"127.0.0.1:{port}"), flush=True)
+        serve_lines(lambda _question: f"127.0.0.1:{port}")
         server.stop(0).wait()
         return
     found = operations[role](address)
-    for line in sys.stdin:
-        name = line.strip()
-        print(json.dumps(list(found) if name == "operations" else found[name]()), flush=True)
+    serve_lines(lambda name: list(found) if name == "operations" else found[name]())
 
 
 def timed(operation: Operation) -> float:

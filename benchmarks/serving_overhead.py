@@ -1,0 +1,280 @@
+"""What the model server adds to calling its SavedModel in the same process.
+
+One process calls the loaded SavedModel, another serves the same files, a third asks the server over gRPC. The two
+ways work by turns on the same texts, and a figure is that of one round, so that a busy machine slows both. The caller's
+work counts against the server, as it shares the processors with it; its CPU time is shown beside.
+
+    python benchmarks/serving_overhead.py --rounds 7 --output serving.json
+
+Without --model an untrained MiniLM classifier is exported first: its answers are of no use, its work is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from callers import CALLERS, measures, texts
+from sides import Worker, environment, serve_lines, write_report
+
+DIRECT: Final = "direct"
+SERVER: Final = "server"
+CLIENT: Final = "client"
+SERVED: Final = "served"
+PACKAGES: Final = ("tensorflow", "tensorflow-text", "grpcio", "protobuf", "numpy", "tfapp", "tfapp-client")
+_NAME: Final = "overhead"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Callers that ask without a pause.
+
+    Attributes:
+        callers: How many.
+        rows: Texts of one request.
+        batch: Texts of one direct call, which the server's merged batches are compared with.
+        target: The least share of the direct throughput.
+    """
+
+    callers: int
+    rows: int
+    batch: int
+    target: float
+
+
+TRAFFIC: Final = {
+    "4 callers of 32 texts": Traffic(callers=4, rows=32, batch=32, target=0.93),
+    "32 callers of 1 text": Traffic(callers=32, rows=1, batch=32, target=0.80),
+}
+MOST_ADDED_MS: Final = 2.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of one turn under load")
+    parser.add_argument("--model", type=Path, metavar="MODELS/NAME/VERSION", help="a classifier that was exported")
+    parser.add_argument("--batching_parameters_file", default="", help="the server's, as for `tfapp serve`")
+    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
+    parsed = parser.parse_args()
+    if parsed.worker:
+        work(*parsed.worker)
+        return
+    with ExitStack() as stack:
+        folder = parsed.model or stack.enter_context(untrained_model())
+        report = compare(folder.resolve(), parsed)
+    print_table(report)
+    if parsed.output:
+        write_report(parsed.output, report)
+
+
+# The side that compares.
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The three processes, and how many threads call the model directly."""
+
+    direct: Worker
+    server: Worker
+    client: Worker
+    threads: int
+
+
+def compare(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
+    with ExitStack() as stack:
+        direct = stack.enter_context(worker(DIRECT, str(folder)))
+        server = stack.enter_context(worker(SERVER, str(folder), parsed.batching_parameters_file))
+        client = stack.enter_context(worker(CLIENT, server.ask("address")))
+        sides = Sides(direct, server, client, fastest_threads(direct, parsed.seconds))
+        return {
+            "environment": environment(*PACKAGES),
+            "model": str(parsed.model or "untrained minilm-l6"),
+            "rounds": parsed.rounds,
+            "turn_seconds": parsed.seconds,
+            "direct_threads": sides.threads,
+            "one_text": measure_one(sides, parsed.rounds),
+            "traffic": {name: measure_traffic(traffic, sides, parsed) for name, traffic in TRAFFIC.items()},
+        }
+
+
+def worker(role: str, *rest: str) -> Worker:
+    return Worker(sys.executable, __file__, "--worker", role, *rest)
+
+
+def fastest_threads(direct: Worker, seconds: float) -> int:
+    """How many threads call the model best: TensorFlow computes one call on all processors, too."""
+    choices = sorted({1, 2, os.cpu_count() or 1})
+    rates = {threads: direct.ask(f"load {threads} 32 {seconds}")["rows_per_second"] for threads in choices}
+    return max(choices, key=lambda threads: rates[threads])
+
+
+def measure_one(sides: Sides, rounds: int) -> dict[str, Any]:
+    """The median latency of one short text, in milliseconds."""
+    workers = {DIRECT: sides.direct, SERVED: sides.client}
+    values: dict[str, list[float]] = {side: [] for side in workers}
+    for number in range(rounds):
+        for side in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
+            values[side].append(workers[side].ask("one"))
+    added = [served - alone for alone, served in zip(values[DIRECT], values[SERVED], strict=True)]
+    return {
+        "unit": "ms",
+        **{side: spread(found) for side, found in values.items()},
+        "added": spread(added),
+        "target": MOST_ADDED_MS,
+        "met": statistics.median(added) < MOST_ADDED_MS,
+    }
+
+
+def measure_traffic(traffic: Traffic, sides: Sides, parsed: argparse.Namespace) -> dict[str, Any]:
+    """Texts a second of both ways, and the CPU time of all three processes."""
+    turns: dict[str, list[dict[str, float]]] = {DIRECT: [], SERVED: []}
+    for number in range(parsed.rounds):
+        for side in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
+            turn = direct_turn if side == DIRECT else served_turn
+            turns[side].append(turn(traffic, sides, parsed.seconds))
+    rates = {side: [turn["rows_per_second"] for turn in found] for side, found in turns.items()}
+    shares = [served / alone for alone, served in zip(rates[DIRECT], rates[SERVED], strict=True)]
+    cpu = {DIRECT: (DIRECT, CALLERS), SERVER: (SERVED, SERVER), CLIENT: (SERVED, CALLERS)}
+    return {
+        **asdict(traffic),
+        "rows_per_second": {side: spread(found) for side, found in rates.items()},
+        "cpu_ms_per_row": {name: spread([turn[place] for turn in turns[side]]) for name, (side, place) in cpu.items()},
+        "share": spread(shares),
+        "met": statistics.median(shares) >= traffic.target,
+    }
+
+
+def direct_turn(traffic: Traffic, sides: Sides, seconds: float) -> dict[str, float]:
+    return dict(sides.direct.ask(f"load {sides.threads} {traffic.batch} {seconds}"))
+
+
+def served_turn(traffic: Traffic, sides: Sides, seconds: float) -> dict[str, float]:
+    before = sides.server.ask("cpu")
+    turn = dict(sides.client.ask(f"load {traffic.callers} {traffic.rows} {seconds}"))
+    return {**turn, SERVER: (sides.server.ask("cpu") - before) / turn["rows"] * 1e3}
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values), "values": list(values)}
+
+
+def print_table(report: dict[str, Any]) -> None:
+    one = report["one_text"]
+    print(f"{'':<24}{'direct':>10}{'served':>10}      added (lowest - highest)")
+    print(
+        f"{'one short text':<24}{one[DIRECT]['median']:>10.2f}{one[SERVED]['median']:>10.2f} ms {written(one['added'])}"
+        f"{missed(one, 'under 2 ms')}"
+    )
+    print(
+        f"\n{'':<24}{'direct':>10}{'served':>10}      share (lowest - highest)   CPU ms a text: direct, server, client"
+    )
+    for name, found in report["traffic"].items():
+        rates, cpu = found["rows_per_second"], found["cpu_ms_per_row"]
+        print(
+            f"{name:<24}{rates[DIRECT]['median']:>10.0f}{rates[SERVED]['median']:>10.0f} /s {written(found['share'])}"
+            f"{'':<9}{cpu[DIRECT]['median']:>8.2f}{cpu[SERVER]['median']:>8.2f}{cpu[CLIENT]['median']:>8.2f}"
+            f"{missed(found, found['target'])}"
+        )
+
+
+def written(values: dict[str, Any]) -> str:
+    return f"{values['median']:>6.2f} ({values['lowest']:.2f} - {values['highest']:.2f})"
+
+
+def missed(found: dict[str, Any], target: Any) -> str:
+    return "" if found["met"] else f"   target {target} missed"
+
+
+@contextmanager
+def untrained_model() -> Iterator[Path]:
+    from tfapp.config import ModelSettings
+    from tfapp.export import export_model
+    from tfapp.models import build_model
+
+    model = build_model("classification", ModelSettings(), ["business", "entertainment", "politics", "sport", "tech"])
+    with tempfile.TemporaryDirectory() as models:
+        folder = Path(models, _NAME, "1")
+        folder.mkdir(parents=True)
+        export_model(
+            model, folder, name=_NAME, metadata=_METADATA, texts=texts()[:16], max_length=128, warmup_requests=8
+        )
+        yield folder
+
+
+# The sides that are measured.
+
+
+def work(role: str, *rest: str) -> None:
+    {DIRECT: direct_side, SERVER: server_side, CLIENT: client_side}[role](*rest)
+
+
+def direct_side(folder: str) -> None:
+    from tfapp.quiet import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    function = tf.saved_model.load(folder).signatures["serving_default"]
+
+    def call(rows: list[str]) -> None:
+        for value in function(text=tf.constant(rows)).values():
+            value.numpy()
+
+    serve_lines(measures(call))
+
+
+def server_side(folder: str, batching_file: str = "") -> None:
+    import gc
+
+    from tfapp.server import ServerSettings, configured_server
+    from tfapp.server.config_files import read_batching
+
+    settings = ServerSettings(port=0, **({"batching": read_batching(batching_file)} if batching_file else {}))
+    with tempfile.TemporaryDirectory() as configs:
+        server = configured_server(model_config(Path(configs, "models.config"), Path(folder)), settings)
+        # As the command does.
+        gc.collect()
+        gc.freeze()
+        server.start()
+        serve_lines(lambda question: server.address if question == "address" else time.process_time())
+        server.stop()
+
+
+def model_config(file: Path, folder: Path) -> Path:
+    file.write_text(
+        f'model_config_list {{ config {{ name: "{_NAME}" base_path: "{folder.parent}" model_platform: "tensorflow"'
+        f" model_version_policy {{ specific {{ versions: {int(folder.name)} }} }} }} }}\n",
+        encoding="utf-8",
+    )
+    return file
+
+
+def client_side(address: str) -> None:
+    from tfapp_client import Client
+
+    with Client(address) as client:
+        serve_lines(measures(lambda rows: client.classify(_NAME, rows)))
+
+
+_METADATA: Final[dict[str, Any]] = {
+    "preset": "minilm-l6",
+    "tfapp_version": "",
+    "data": {"source": "none", "train_rows": 0},
+    "metrics": {},
+    "settings": "",
+}
+
+
+if __name__ == "__main__":
+    main()
