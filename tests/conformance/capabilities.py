@@ -1,0 +1,53 @@
+"""What a server under test may have been built without."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from typing import Final
+
+__all__ = ["CAPABILITIES", "parse_capabilities", "skip_reason"]
+
+CAPABILITIES: Final = {
+    "rest": "the REST interface, at {rest_port}",
+    "metrics": "the Prometheus page on the REST port",
+    "health": "grpc.health.v1",
+    "reload": "HandleReloadConfigRequest",
+    "config-polling": "reading the model config file again",
+    "folder-polling": "looking for new versions again and again",
+    "warm-up": "warm-up requests",
+    "load-retries": "trying a version again that did not load",
+    "batching": "merging requests by a batching parameters file",
+    "batching-errors": "the answers of a full queue, and to requests whose time is up in it",
+    "thread-limit": "a limit on the calls at the same time",
+    "tls": "TLS and mutual TLS",
+    "unix-socket": "listening on a UNIX socket",
+    "exclusive-port": "keeping others off its port (TensorFlow Serving shares it)",
+    "memory": "a process started here whose memory can be read in /proc",
+}
+
+
+def parse_capabilities(text: str) -> frozenset[str]:
+    """Reads names with commas between them.
+
+    Raises:
+        argparse.ArgumentTypeError: A name is unknown.
+    """
+    names = frozenset(filter(None, (name.strip() for name in text.split(","))))
+    unknown = sorted(names - set(CAPABILITIES))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no capability {unknown[0]!r}; there are {', '.join(CAPABILITIES)}")
+    return names
+
+
+def skip_reason(needed: Collection[str], without: Collection[str]) -> str | None:
+    """Says why a test is skipped; None: it is run.
+
+    Raises:
+        ValueError: A test needs what is no capability.
+    """
+    unknown = sorted(set(needed) - set(CAPABILITIES))
+    if unknown:
+        raise ValueError(f"no capability {unknown[0]!r}")
+    lacking = sorted(set(needed) & set(without))
+    return f"without {', '.join(lacking)}" if lacking else None

@@ -1,0 +1,31 @@
+"""Encryption."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+import trustme
+
+from tests.conformance.calls import refused
+from tests.conformance.servers import BatchingServer, client_credentials
+from tests.conformance.suite import TestedServer
+
+pytestmark = pytest.mark.needs("tls")
+
+
+def _upper(server: TestedServer, model: str, credentials: grpc.ChannelCredentials | None) -> list[bytes]:
+    return server.connect(credentials).outputs(model, {"text": ["a"]})["upper"]
+
+
+def test_tls(tls: TestedServer, trusting: grpc.ChannelCredentials) -> None:
+    assert _upper(tls, "words", trusting) == [b"A"]
+    for wrong in (None, grpc.ssl_channel_credentials(trustme.CA().cert_pem.bytes())):
+        with refused("UNAVAILABLE"):
+            _upper(tls, "words", wrong)
+
+
+def test_mutual_tls(batching: BatchingServer, authority: trustme.CA, trusting: grpc.ChannelCredentials) -> None:
+    assert _upper(batching.tested, "once", client_credentials(authority, authority)) == [b"A"]
+    for wrong in (None, trusting, client_credentials(authority, trustme.CA())):
+        with refused("UNAVAILABLE"):
+            _upper(batching.tested, "once", wrong)

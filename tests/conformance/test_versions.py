@@ -1,0 +1,108 @@
+"""Which versions are served, and how they follow their folders."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.calls import refused
+from tests.conformance.models import gate_log
+from tests.conformance.servers import BatchingServer
+from tests.conformance.suite import Suite, TestedServer
+
+_BEACON = count(2)
+
+
+@pytest.mark.parametrize(
+    ("model", "versions"),
+    [("unsaid", {3}), ("latest_two", {2, 3}), ("all", {1, 2, 3}), ("specific", {1, 3})],
+)
+def test_policies(main: TestedServer, model: str, versions: set[int]) -> None:
+    assert main.calls.available(model) == versions
+    assert main.calls.predict(model, {"text": ["a"]}).model_spec.version.value == 3
+
+
+def test_folders_that_are_no_numbers_are_ignored(main: TestedServer) -> None:
+    assert main.calls.states("names") == {7: "AVAILABLE"}
+    assert main.calls.predict("names", {"text": ["a"]}, version=7).model_spec.version.value == 7
+
+
+def polled(main: TestedServer, suite: Suite) -> None:
+    """Waits until a server that looks every second has seen two versions come, so that others have looked as well."""
+    for _ in range(2):
+        version = next(_BEACON)
+        suite.models.publish("words", main.models / "beacon" / str(version))
+        main.wait_until_available("beacon", version)
+
+
+@pytest.mark.needs("folder-polling")
+def test_zero_seconds_between_looks_mean_one_look(main: TestedServer, batching: BatchingServer, suite: Suite) -> None:
+    suite.models.publish("words", batching.tested.models / "once" / "2")
+    polled(main, suite)
+    assert batching.tested.calls.states("once") == {1: "AVAILABLE"}
+
+
+@pytest.mark.needs("warm-up")
+def test_the_port_opens_after_the_first_load(batching: BatchingServer) -> None:
+    assert not batching.was_open_while_loading
+
+
+@pytest.mark.needs("folder-polling", "warm-up")
+def test_a_new_version_is_ready_before_the_old_one_goes(changing: TestedServer, suite: Suite, gate: Path) -> None:
+    calls, folder = changing.calls, changing.next_version("gated")
+    new = int(folder.name)
+    suite.models.publish("gate", folder, gate_log(gate))
+    changing.wait_for(gate.with_name("gate.entered").exists)
+    assert calls.states("gated")[new] == "LOADING"
+    assert calls.available("gated") == {new - 1}
+    assert calls.predict("gated", {"gate": [""]}).model_spec.version.value == new - 1
+    gate.touch()
+
+    def taken_over() -> bool:
+        states = calls.states("gated")
+        assert "AVAILABLE" in states.values()
+        return states[new] == "AVAILABLE" and states.get(new - 1, "END") == "END"
+
+    changing.wait_for(taken_over)
+    assert calls.predict("gated", {"gate": [""]}).model_spec.version.value == new
+    with refused("NOT_FOUND") as text:
+        calls.predict("gated", {"gate": [""]}, version=new - 1)
+    assert text() == f"Servable not found for request: Specific(gated, {new - 1})"
+
+
+@pytest.mark.needs("folder-polling")
+def test_who_asked_the_old_version_is_answered_by_it(changing: TestedServer, suite: Suite, gate: Path) -> None:
+    folder = changing.next_version("gated")
+    new = int(folder.name)
+    first = changing.calls.start("gated", {"gate": [str(gate)]})
+    changing.wait_for(gate.with_name("gate.entered").exists)
+    suite.models.publish("gate", folder)
+    changing.wait_for(lambda: changing.calls.available("gated") == {new})
+    assert changing.calls.predict("gated", {"gate": [""]}).model_spec.version.value == new
+    gate.touch()
+    assert first.result().model_spec.version.value == new - 1
+    changing.wait_for(lambda: changing.calls.states("gated").get(new - 1, "END") == "END")
+
+
+@pytest.mark.needs("folder-polling")
+def test_a_missing_base_path_unloads_nothing(changing: TestedServer, main: TestedServer, suite: Suite) -> None:
+    base = changing.models / "missing"
+    aside = base.rename(base.with_name(".aside"))
+    try:
+        polled(main, suite)
+        assert changing.calls.states("missing") == {1: "AVAILABLE"}
+        assert changing.calls.predict("missing", {"text": ["a"]}).model_spec.version.value == 1
+    finally:
+        aside.rename(base)
+
+
+@pytest.mark.needs("folder-polling")
+def test_an_empty_base_path_unloads_everything(changing: TestedServer) -> None:
+    shutil.rmtree(changing.models / "emptied" / "1")
+    changing.wait_for(lambda: changing.calls.states("emptied").get(1, "END") == "END")
+    with refused("NOT_FOUND") as text:
+        changing.calls.predict("emptied", {"text": ["a"]})
+    assert text() == "Servable not found for request: Latest(emptied)"
