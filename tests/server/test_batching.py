@@ -81,7 +81,7 @@ def model() -> Model:
 
 
 def _queue(model: Callable[..., Any], **settings: Any) -> Queue:
-    return Batcher(BatchingSettings(num_batch_threads=1, **settings)).queue(model)
+    return Batcher(BatchingSettings(**{"num_batch_threads": 1, **settings})).queue(model)
 
 
 def _busy(queue: Queue, model: Model, *numbers: float) -> Callers:
@@ -103,6 +103,42 @@ def test_what_waits_leaves_together_first_come_first_served(model: Model) -> Non
     assert callers.join() == [[200], [2], [4, 6], [8, 10, 12], [14]]
     # A request is not divided if it fits into a batch, and none overtakes.
     assert model.batches == [[100], [1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_beside_a_batch_that_runs_the_next_gathers_its_fair_share(model: Model) -> None:
+    queue = _queue(model, num_batch_threads=2)
+    callers = _busy(queue, model, 1, 2, 3)
+    callers.call(4)
+    callers.queued(1)
+    callers.call(5)
+    callers.queued(2)
+    assert model.batches == [[1, 2, 3]]
+    callers.call(6)
+    # As many as run: two threads share them evenly.
+    assert model.entered.acquire(timeout=60)
+    assert model.batches == [[1, 2, 3], [4, 5, 6]]
+    model.gate.set()
+    callers.join()
+
+
+def test_what_gathers_leaves_when_the_batch_beside_it_ends(model: Model) -> None:
+    queue = _queue(model, num_batch_threads=2)
+    callers = _busy(queue, model, 1, 2, 3)
+    callers.call(4)
+    callers.queued(1)
+    model.gate.set()
+    assert callers.join() == [[2, 4, 6], [8]]
+    assert model.batches == [[1, 2, 3], [4]]
+
+
+def test_another_signature_does_not_gather(model: Model) -> None:
+    batcher = Batcher(BatchingSettings(num_batch_threads=2))
+    _busy(batcher.queue(model), model, 1, 2, 3)
+    other = Callers(batcher.queue(model))
+    other.call(4)
+    assert model.entered.acquire(timeout=60)
+    model.gate.set()
+    assert other.join() == [[8]]
 
 
 def test_a_large_request_is_divided_and_its_rest_has_company(model: Model) -> None:
@@ -159,14 +195,31 @@ def test_whose_time_is_up_in_the_queue_is_told_and_not_run(model: Model) -> None
     assert [1.0] not in model.batches
 
 
-def test_a_run_is_not_waited_for_when_time_is_up(model: Model) -> None:
-    queue = _queue(model)
-    model.gate.clear()
-    callers = Callers(queue)
-    callers.call(1, caller=Caller(1))
-    assert model.entered.acquire(timeout=60)
-    assert callers.join() == [(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")]
+def test_a_batch_in_a_thread_of_its_own_is_not_waited_for_when_time_is_up(model: Model) -> None:
+    stuck = threading.Event()
+
+    def run(inputs: Mapping[str, Any], outputs: Collection[str]) -> dict[str, Any]:
+        assert 1 not in inputs["x"] or stuck.wait(60)
+        return model(inputs, outputs)
+
+    queue = _queue(run)
+    callers = _busy(queue, model)
+    callers.call(1, caller=Caller(2))
+    callers.queued(1)
     model.gate.set()
+    late = (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
+    assert callers.join() == [[200], late]
+    stuck.set()
+
+
+def test_a_request_that_is_alone_runs_in_its_own_thread() -> None:
+    def run(inputs: Mapping[str, Any], _outputs: Collection[str]) -> dict[str, Any]:
+        return {"y": np.full(len(inputs["x"]), threading.get_ident())}
+
+    queue = _queue(run, max_batch_size=4)
+    answer = queue.answer({"x": np.zeros(6)}, ["y"], Caller())["y"].tolist()
+    assert answer[:4] == [threading.get_ident()] * 4
+    assert queue.answer({"x": np.zeros(1)}, ["y"], Caller())["y"].tolist() == [threading.get_ident()]
 
 
 def test_a_full_queue_refuses(model: Model) -> None:
@@ -247,17 +300,17 @@ def test_many_threads_and_queues_mix_nothing_up(model: Model) -> None:
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.integers(1, 12))
 def test_batches_hold_every_row_once_in_order(sizes: list[int], limit: int) -> None:
-    batcher = Batcher(BatchingSettings(max_batch_size=limit, num_batch_threads=1))
-    batcher._start_threads = lambda: None  # type: ignore[method-assign]
-    queue = batcher.queue(Model())
+    model = Model()
+    queue = _queue(model, max_batch_size=limit)
+    callers = _busy(queue, model, -1)
     at = 0
     for size in sizes:
-        batcher.enqueue(queue, {"x": np.arange(at, at + size)}, ["y"], Caller())
+        callers.call(*range(at, at + size))
         at += size
-    seen: list[int] = []
-    while queue.tasks:
-        pieces = queue.take(limit)
-        assert 0 < sum(len(piece) for piece in pieces) <= limit
-        seen += [row for piece in pieces for row in piece.rows("x").tolist()]
-    assert seen == list(range(at))
+        callers.queued(at)
+    model.gate.set()
+    callers.join()
+    # The first batch is who was busy, whom the model refuses.
+    assert all(0 < len(batch) <= limit for batch in model.batches)
+    assert [row for batch in model.batches[1:] for row in batch] == list(range(at))
     assert queue.rows == 0

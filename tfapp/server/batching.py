@@ -1,7 +1,10 @@
 """Merges requests that wait at the same time: one queue a signature, threads that run batches of all of them.
 
 A batch leaves as soon as a thread is free (or is full, or has waited for its time), the request that waited longest
-first. A request whose caller has gone is dropped before it runs.
+first. While a larger batch of the same signature runs, what waits gathers to its fair share: the rows under way and
+waiting, divided by the threads. Else the first caller of a batch to come back would leave alone, with the rest right
+behind, and many callers would be answered in many small batches. A request that finds nobody waiting and a free thread
+runs in the thread that brought it, which saves two switches. A request whose caller has gone is dropped before it runs.
 
 TensorFlow's own `BatchFunction` op does the same within a graph, but it keeps what it ran for the life of the process
 (a few MB a version that is unloaded), and it knows neither deadlines nor callers who leave.
@@ -9,6 +12,7 @@ TensorFlow's own `BatchFunction` op does the same within a graph, but it keeps w
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from bisect import bisect_left
@@ -44,8 +48,9 @@ class Queue:
         self._batcher = batcher
         self.run = run
         self.tasks: deque[Task] = deque()
-        # Rows that no batch has taken yet.
+        # Rows that no batch has taken yet, and those of the batches that run.
         self.rows = 0
+        self.running = 0
 
     def answer(self, inputs: Arrays, outputs: Sequence[str], caller: Caller) -> dict[str, NDArray[Any]]:
         """Runs a request in the company of those that wait with it.
@@ -114,6 +119,8 @@ class Batcher:
         # Those in which something waits, so that the queue of an unloaded version is let go.
         self._queues: dict[Queue, None] = {}
         self._threads: list[threading.Thread] = []
+        # Batches that run, in our threads or in their caller's.
+        self._running = 0
         self._stopped = False
 
     def queue(self, run: Run) -> Queue:
@@ -125,7 +132,7 @@ class Batcher:
         return Queue(self, run)
 
     def enqueue(self, queue: Queue, inputs: Arrays, outputs: Sequence[str], caller: Caller) -> Task:
-        """Puts a request into a queue.
+        """Puts a request into a queue, or runs it at once if it is the only one.
 
         Raises:
             RequestError: The queue is full, or the server stops.
@@ -144,7 +151,12 @@ class Batcher:
             queue.rows += task.rows
             self._queues[queue] = None
             self._start_threads()
-            self._changed.notify()
+            alone = len(self._queues) == 1 and len(queue.tasks) == 1
+            pieces = self._next()[1] if alone else []
+            if queue.tasks:
+                self._changed.notify()
+        if pieces:
+            self._run_taken(queue, pieces)
         return task
 
     def stop(self) -> None:
@@ -173,12 +185,14 @@ class Batcher:
                     queue, pieces = self._next()
             if queue is None:
                 return
-            self._run(queue, pieces)
+            self._run_taken(queue, pieces)
             # An idle thread must not keep the last batch, and with it an unloaded version, in memory.
             del queue, pieces
 
     def _next(self) -> tuple[Queue | None, list[Piece]]:
-        """Takes the batch that is due and has waited longest."""
+        """Takes the batch that is due and has waited longest, if a thread is free for it."""
+        if self._running >= self._settings.num_batch_threads:
+            return None, []
         for queue in sorted(self._queues, key=lambda queue: queue.tasks[0].since):
             if self._due(queue) > 0:
                 continue
@@ -186,17 +200,36 @@ class Batcher:
             if not queue.tasks:
                 del self._queues[queue]
             if pieces:
+                self._running += 1
+                queue.running += sum(len(piece) for piece in pieces)
                 return queue, pieces
         return None, []
 
     def _due(self, queue: Queue) -> float:
-        """Seconds until a queue's next batch may leave."""
-        if not self._timeout or queue.rows >= self._settings.max_batch_size:
+        """Seconds until a queue's next batch may leave; infinite while it gathers beside one that runs."""
+        if queue.rows >= self._settings.max_batch_size:
             return 0.0
-        return queue.tasks[0].since + self._timeout - self._clock()
+        if self._timeout:
+            return queue.tasks[0].since + self._timeout - self._clock()
+        share = (queue.running + queue.rows) / self._settings.num_batch_threads
+        return 0.0 if not queue.running or queue.rows >= share else math.inf
 
     def _pause(self) -> float | None:
-        return min((max(0.0, self._due(queue)) for queue in self._queues), default=None)
+        """Seconds until something is due; None: until somebody comes or a batch ends."""
+        if self._running >= self._settings.num_batch_threads:
+            return None
+        pause = min((max(0.0, self._due(queue)) for queue in self._queues), default=math.inf)
+        return None if pause == math.inf else pause
+
+    def _run_taken(self, queue: Queue, pieces: list[Piece]) -> None:
+        try:
+            self._run(queue, pieces)
+        finally:
+            with self._changed:
+                self._running -= 1
+                queue.running -= sum(len(piece) for piece in pieces)
+                # What gathered meanwhile may leave now.
+                self._changed.notify()
 
     def _run(self, queue: Queue, pieces: list[Piece]) -> None:
         """Runs a batch; if it fails, its halves, so that a request fails for its own faults only."""
