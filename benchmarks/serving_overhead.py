@@ -2,7 +2,9 @@
 
 One process calls the loaded SavedModel, another serves the same files, a third asks the server over gRPC. The two
 ways work by turns on the same texts, and a figure is that of one round, so that a busy machine slows both. The caller's
-work counts against the server, as it shares the processors with it; its CPU time is shown beside.
+work counts against the server, as it shares the processors with it; its CPU time is shown beside. Each side has its
+own threads: the direct calls as many as are fastest and TensorFlow's choice within a call, the server its defaults.
+TF_NUM_INTRAOP_THREADS sets those within a call for both.
 
     python benchmarks/serving_overhead.py --rounds 7 --output serving.json
 
@@ -239,11 +241,13 @@ def server_side(folder: str, batching_file: str = "") -> None:
 
     from tfapp.server import ServerSettings, configured_server
     from tfapp.server.config_files import read_batching
+    from tfapp.server.threads import set_compute_threads
 
+    # As the command does, and below.
+    set_compute_threads()
     settings = ServerSettings(port=0, **({"batching": read_batching(batching_file)} if batching_file else {}))
     with tempfile.TemporaryDirectory() as configs:
         server = configured_server(model_config(Path(configs, "models.config"), Path(folder)), settings)
-        # As the command does.
         gc.collect()
         gc.freeze()
         server.start()

@@ -101,6 +101,17 @@ def serve(
     batching_parameters_file: Annotated[
         Path | None, typer.Option(help="BatchingParameters: sizes and times.", rich_help_panel=_LIMITS)
     ] = None,
+    tensorflow_intra_op_parallelism: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Threads of one run; 1 answers most texts, more a lone long one sooner.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 1,
+    tensorflow_inter_op_parallelism: Annotated[
+        int, typer.Option(min=0, help="Operations of a run side by side; 0: by processors.", rich_help_panel=_LIMITS)
+    ] = 0,
     grpc_max_threads: Annotated[
         int, typer.Option(min=1, help="Most requests at the same time.", rich_help_panel=_LIMITS)
     ] = 256,
@@ -152,8 +163,10 @@ def serve(
     }
     chosen = _Models(models, tuple(model or ()), model_config_file, model_base_path, model_name)
     from tfapp.server import ServerSettings
+    from tfapp.server.threads import set_compute_threads
 
     checked = ServerSettings.model_validate(settings)
+    set_compute_threads(tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism)
     serve_until_stopped(lambda: chosen.server(checked))
 
 

@@ -17,7 +17,11 @@ class BatchingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_batch_size: int = Field(64, ge=1, description="Most rows of one run; a larger request is split.")
+    max_batch_size: int = Field(
+        16,
+        ge=1,
+        description="Most rows of one run; a larger request is divided, its parts run side by side. More on a GPU.",
+    )
     batch_timeout_micros: int = Field(
         0, ge=0, description="How long a batch that is not full waits for more; 0: it leaves when a thread is free."
     )
