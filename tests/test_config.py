@@ -110,6 +110,12 @@ def test_an_unknown_setting_is_named_with_the_nearest(override: str, named: str,
         ("training.learning_rate=nan", "training.learning_rate", "", "nan"),
         ("training.strategy=mirror", "training.strategy", "'mirrored'", "'mirror'"),
         ("training.warmup_share=1.1", "training.warmup_share", "less than or equal to 1", "1.1"),
+        ("training.adapt=lore", "training.adapt", "'lora'", "'lore'"),
+        ("training.lora_rank=0", "training.lora_rank", "greater than or equal to 1", "0"),
+        ("training.lora_alpha=0", "training.lora_alpha", "greater than 0", "0"),
+        ("training.lora_targets=[]", "training.lora_targets", "at least 1 item", "[]"),
+        ("training.lora_targets=query", "training.lora_targets", "tuple", "'query'"),
+        ("training.layer_decay=1.5", "training.layer_decay", "less than or equal to 1", "1.5"),
         ("model.dropout=1", "model.dropout", "less than 1", "1"),
         ("data.dev_share=0", "data.dev_share", "greater than 0", "0"),
         ("data.format=xls", "data.format", "'parquet'", "'xls'"),
@@ -129,6 +135,13 @@ def test_a_wrong_value_is_named_with_field_and_rule(override: str, field: str, r
 
 def test_rules_over_several_settings() -> None:
     assert "dev_share + test_share must be under 1, got 1.05" in complaint("data.test_share=0.95")
+    assert complaint("training.adapt=lora", "model.kind=lstm").endswith(
+        "training.adapt is lora, but model.kind lstm has no pretrained layers; use kind bert"
+    )
+    assert "training.layer_decay is 0.9, but model.kind lstm" in complaint(
+        "training.layer_decay=0.9", "model.kind=lstm"
+    )
+    assert "with adapt head no layer below" in complaint("training.layer_decay=0.9", "training.adapt=head")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")
     # A dev file leaves dev_share without a meaning.
     assert with_set("data.test_share=0.95", "data.dev=dev.csv").data.test_share == 0.95
@@ -194,7 +207,12 @@ experiments = st.fixed_dictionaries(
             },
         ),
         "training": st.fixed_dictionaries(
-            {}, optional={"learning_rate": st.floats(1e-300, 1e300), "patience": st.integers(1, 10**20)}
+            {},
+            optional={
+                "learning_rate": st.floats(1e-300, 1e300),
+                "patience": st.integers(1, 10**20),
+                "lora_targets": st.lists(texts, min_size=1, max_size=3),
+            },
         ),
         "model": st.fixed_dictionaries({}, optional={"preset": texts, "dropout": st.floats(0, 0.999)}),
         "export": st.fixed_dictionaries({}, optional={"max_length": st.integers(4)}),

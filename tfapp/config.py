@@ -125,6 +125,22 @@ class TrainingSettings(_Settings):
     head_learning_rate: float | None = Field(
         None, gt=0, description="The same for the output layer, which starts from nothing; unset: as learning_rate."
     )
+    adapt: Literal["all", "lora", "head"] = Field(
+        "all",
+        description="What learns. all: every weight; lora: the head, and thin matrices beside lora_targets (Hu et al. "
+        "2021); head: the head alone, fitted exactly to what the BERT reads in one pass.",
+    )
+    lora_rank: int = Field(8, ge=1, description="Rank of what lora adds to a kernel.")
+    lora_alpha: float = Field(16.0, gt=0, description="What lora adds is multiplied by lora_alpha / lora_rank.")
+    lora_targets: tuple[str, ...] = Field(
+        ("query", "value"),
+        min_length=1,
+        description="Layers that lora adapts: query, key, value, attention_output, feedforward_intermediate_dense, "
+        "feedforward_output_dense.",
+    )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="Each BERT layer's learning rate, as a share of that of the layer above it."
+    )
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of all steps in which the learning rate rises.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay; biases and layer norms have none.")
     clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this global norm.")
@@ -169,6 +185,16 @@ class Experiment(_Settings):
     def _multi_label_needs_labels(self) -> Self:
         if self.model.multi_label and self.data.rating:
             raise ValueError("model.multi_label and data.rating exclude each other: a rating gives one label")
+        return self
+
+    @model_validator(mode="after")
+    def _adapt_fits_the_model(self) -> Self:
+        adapt, decay = self.training.adapt, self.training.layer_decay
+        asked = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
+        if self.model.kind != "bert" and (adapt != "all" or decay < 1):
+            raise ValueError(f"{asked}, but model.kind {self.model.kind} has no pretrained layers; use kind bert")
+        if adapt == "head" and decay < 1:
+            raise ValueError(f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns")
         return self
 
 

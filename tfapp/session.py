@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from tfapp.training import (
     TensorBoardLog,
     TensorBoardObserver,
     choose_precision,
+    count_trained,
     create_run,
     find_resumable,
     is_chief,
@@ -82,6 +84,7 @@ def run_experiment(
         precision = choose_precision(experiment.training.precision)
         # Before a new run's folder: a preset that cannot be had leaves no run behind.
         model = _build(experiment, splits, strategy, precision, quiet=quiet)
+        trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = resumed or create_run(experiment, home)
         _check_data(folder, splits)
@@ -99,9 +102,10 @@ def run_experiment(
         )
     if chief:
         _evaluate_split(folder, load_model(folder.model), splits, quiet=quiet)
-        trained = model.trainable_weights()
-        folder.write("finished", {"epochs": state.epoch, "dev_score": state.best_score, "trained_weights": trained})
+        weights = {"trained_weights": trained, "weights": model.trainable_weights()}
+        folder.write("finished", {"epochs": state.epoch, "dev_score": state.best_score, **weights})
         folder.checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(folder.features, ignore_errors=True)
     # A worker that leaves early looks to the others like one that crashed.
     total_over_workers(strategy, 0)
     return folder
@@ -231,8 +235,10 @@ def _evaluate_table(
         "Data": data or f"{experiment.data.train}, {shown}",
         "Preset": experiment.model.preset if experiment.model.kind == "bert" else f"none ({experiment.model.kind})",
         "Longest text": f"{experiment.model.max_length} tokens",
-        "Epochs": str(experiment.training.epochs),
+        "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",
     }
+    if experiment.training.adapt != "head":
+        facts["Epochs"] = str(experiment.training.epochs)
     write_report(evaluation, target / "report.html", title=experiment.name, facts=facts)
     return evaluation
 

@@ -157,4 +157,7 @@ class TrainingLines:
     def on_epoch(self, event: EpochEvent) -> None:
         """Prints the dev scores."""
         dev = {"loss": event.dev.loss, "score": event.dev.main_score, "score_name": event.dev.main_name}
-        print_json({"event": "epoch", "epoch": event.epoch, "step": event.step, "best": event.best, "dev": dev})
+        fit = {} if event.penalty is None else {"penalty": event.penalty}
+        print_json(
+            {"event": "epoch", "epoch": event.epoch, "step": event.step, "best": event.best} | fit | {"dev": dev}
+        )

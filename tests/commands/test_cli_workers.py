@@ -67,6 +67,19 @@ def test_two_workers_learn_what_one_process_learns(settings: Path, alone: Run, t
     assert_alike(Run(folder), alone)
 
 
+@pytest.mark.parametrize("adapt", ["head", "lora"])
+def test_two_workers_train_a_part_as_one_process_does(settings: Path, tmp_path: Path, adapt: str) -> None:
+    file = tmp_path / "toy.toml"
+    file.write_text(settings.read_text().replace("[training]\n", f'[training]\nadapt = "{adapt}"\n'))
+    alone = api.fit(file, runs=tmp_path / "alone", quiet=True)
+    results = [finish(worker) for worker in start_both(file, tmp_path / "first", tmp_path / "second")]
+    assert [result.code for result in results] == [0, 0], results
+    together = api.open_run(tmp_path / "first" / "toy")
+    assert together.folder.read("finished")["trained_weights"] == alone.folder.read("finished")["trained_weights"]
+    assert together.evaluation.loss == pytest.approx(alone.evaluation.loss, abs=1e-3)
+    assert together.evaluation.main_score == alone.evaluation.main_score
+
+
 def test_killed_workers_resume_together(settings: Path, alone: Run, tmp_path: Path) -> None:
     shared, other = tmp_path / "shared", tmp_path / "other"
     workers = start_both(settings, shared, shared)

@@ -151,6 +151,7 @@ def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     assert load(experiment.data).labels == ("negative", "neutral", "positive")
     assert "# Passes over the training texts.\nepochs = 20" in target.read_text(encoding="utf-8")
     assert "# Texts a step, over all devices together.\n# batch_size = 16" in target.read_text(encoding="utf-8")
+    assert '\n# lora_targets = ["query", "value"]\n' in target.read_text(encoding="utf-8")
 
 
 def test_an_existing_settings_file_is_kept(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,12 @@ def table(start: int, stop: int) -> pa.Table:
 
 
 def run(
-    experiment: Experiment, folder: RunFolder, *, observers: tuple[Any, ...] = (), strategy: Any = None
+    experiment: Experiment,
+    folder: RunFolder,
+    *,
+    observers: tuple[Any, ...] = (),
+    strategy: Any = None,
+    change: Callable[[TaskModel], None] = lambda _: None,
 ) -> tuple[TaskModel, TrainState]:
     import keras
 
@@ -61,6 +67,7 @@ def run(
     keras.utils.set_random_seed(experiment.training.seed)
     with strategy.scope():
         model = build_model("classification", experiment.model, ["money", "sport", "tech"])
+    change(model)
     train_side, dev_side = (make_side(model, table(*span)) for span in ((0, 93), (93, 120)))
     state = train(
         model,

@@ -40,13 +40,17 @@ def train(
         _say_where(as_json)
         return
     evaluation = run.evaluation
+    finished = run.folder.read("finished")
     if as_json:
         result = {"test": {"score": evaluation.main_score, "score_name": evaluation.main_name, "loss": evaluation.loss}}
-        print_json({"event": "end", "run": str(run.path), **result})
+        counts = {name: finished.get(name) for name in ("trained_weights", "weights")}
+        print_json({"event": "end", "run": str(run.path), **counts, **result})
         return
     screen = console()
     screen.print(evaluation.table())
     screen.print(evaluation.headline())
+    if "weights" in finished:
+        screen.print(f"Trained  {finished['trained_weights']:,} of {finished['weights']:,} weights")
     screen.print(f"Run      {run.path}")
     screen.print(f"Report   {run.folder.report}")
     screen.print(f"Curves   tensorboard --logdir {run.folder.tensorboard}")

@@ -113,6 +113,9 @@ def _is_section(annotation: Any) -> bool:
 
 
 def _assign(name: str, value: Any) -> str:
+    if isinstance(value, tuple):
+        # On one line, so that one # makes a comment of it.
+        return f"{name} = [{', '.join(_assign('', item).partition(' = ')[2] for item in value)}]"
     return tomli_w.dumps({name: value}).rstrip("\n")
 
 

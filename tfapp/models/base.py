@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -35,10 +36,14 @@ class TaskModel(abc.ABC):
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns.
+        backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
+        head: The dense layer that makes the logits of `features`; None where the logits are no such product.
     """
 
     task: ClassVar[contract.Task]
     kind: ClassVar[str]
+    backbone: Any = None
+    head: Any = None
 
     def __init__(self, network: keras.Model, preprocessor: Preprocessor, labels: Sequence[str]) -> None:
         self.network = network
@@ -51,7 +56,7 @@ class TaskModel(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """The loss of each example, float32[N]."""
+        """The loss of each example, float32[N]; of float64 targets and logits float64[N]."""
 
     @abc.abstractmethod
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -83,10 +88,28 @@ class TaskModel(abc.ABC):
         Returns:
             float32[N, ...].
         """
-        return self.network(self.preprocessor.pad(ids), training=training)[: ids.nrows(tf.int32)]
+        return self._run(self.network, ids, training=training)
+
+    def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """Runs the network up to what `head` reads, dropout off; only models with a `head` can.
+
+        Args:
+            ids: As in `logits`.
+
+        Returns:
+            float32[N, H]; `head` of it is what `logits` gives.
+        """
+        return tf.cast(self._run(self._reader, ids, training=False), tf.float32)
+
+    @cached_property
+    def _reader(self) -> keras.Model:
+        return keras.Model(self.network.input, self.head.input, name="reader")
+
+    def _run(self, network: keras.Model, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
+        return network(self.preprocessor.pad(ids), training=training)[: ids.nrows(tf.int32)]
 
     def trainable_weights(self) -> int:
-        """How many numbers training changes."""
+        """How many numbers a training of the whole network changes."""
         return int(sum(np.prod(weight.shape) for weight in self.network.trainable_weights))
 
     def save(self, folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import keras
@@ -60,7 +61,8 @@ class TextClassifier(ClassificationModel):
             )
         pooled = keras.layers.Dropout(dropout, name="classifier_dropout")(pooled)
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        logits = keras.layers.Dense(len(labels), kernel_initializer=initializer, dtype="float32", name="logits")(pooled)
+        self.head = keras.layers.Dense(len(labels), kernel_initializer=initializer, dtype="float32", name="logits")
+        logits = self.head(pooled)
         super().__init__(keras.Model(backbone.input, logits, name="classifier"), preprocessor, labels, **kwargs)
 
     @classmethod
@@ -108,10 +110,24 @@ class TextClassifier(ClassificationModel):
         Returns:
             float32[N, K]; the mean over a text's windows.
         """
+        return self._over_windows(ids, partial(super().logits, training=training))
+
+    def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """What the head reads.
+
+        Args:
+            ids: As in `logits`.
+
+        Returns:
+            float32[N, H]; the mean over a text's windows, which the head, being linear, turns into their mean logits.
+        """
+        return self._over_windows(ids, super().features)
+
+    def _over_windows(self, ids: tf.RaggedTensor, read: Callable[[tf.RaggedTensor], tf.Tensor]) -> tf.Tensor:
         if self.window is None:
-            return super().logits(ids, training=training)
+            return read(ids)
         windows, owners = split_windows(ids, self.window)
-        return mean_of_windows(super().logits(windows, training=training), windows, owners, ids.nrows(tf.int32))
+        return mean_of_windows(read(windows), windows, owners, ids.nrows(tf.int32))
 
     def config(self) -> dict[str, Any]:
         """The backbone's sizes and the head's settings."""

@@ -6,6 +6,7 @@ from tfapp.quiet import import_tensorflow
 
 import_tensorflow()
 
+from tfapp.training.adaptation import count_trained  # noqa: E402
 from tfapp.training.evaluation import Evaluation  # noqa: E402
 from tfapp.training.judge import judge, judge_dev  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
@@ -31,6 +32,7 @@ __all__ = [
     "TensorBoardObserver",
     "TrainState",
     "choose_precision",
+    "count_trained",
     "create_run",
     "find_resumable",
     "is_chief",

@@ -15,36 +15,20 @@ from tfapp.config import TrainingSettings
 from tfapp.data.batches import epoch_batches
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
+from tfapp.training.adaptation import Adaptation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.evaluation import Evaluation
+from tfapp.training.head import train_head
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
 from tfapp.training.precision import Precision
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.sides import Side
+from tfapp.training.state import TrainState
 from tfapp.training.steps import StepResult, distribute, make_predictor, make_train_step, predict_logits
-from tfapp.training.strategy import is_chief, total_over_workers
+from tfapp.training.strategy import check_same_step, is_chief
 
 __all__ = ["TrainState", "train"]
-
-
-@dataclass(frozen=True)
-class TrainState:
-    """How far a training is; the part of a checkpoint that is no variable.
-
-    Attributes:
-        epoch: Epochs finished.
-        step: Steps done of the epoch under way.
-        best_score: Best dev score so far.
-        best_loss: Its dev loss, which decides between equal scores.
-        stale_epochs: Epochs since then.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    best_score: float = -math.inf
-    best_loss: float = math.inf
-    stale_epochs: int = 0
 
 
 @dataclass
@@ -85,6 +69,8 @@ def train(
 ) -> TrainState:
     """Trains a model and keeps the weights of its best epoch in the run's folder.
 
+    With `adapt` head and a model that has such a `head`, `train_head` does it.
+
     A checkpoint in the folder is gone on from: on a CPU, with the same settings and data, a run that was killed and
     resumed ends with the very weights of one that was not.
 
@@ -106,18 +92,25 @@ def train(
     Raises:
         TrainingError: The loss is no number any more, or the batch does not divide by the devices.
     """
-    return _Trainer(
-        model=model,
-        strategy=strategy,
-        train_side=train_side,
-        dev_side=dev_side,
-        settings=settings,
-        folder=folder,
-        evaluate=evaluate,
-        precision=precision or Precision(),
-        observers=observers,
-        clock=clock,
-    ).run()
+    devices = strategy.num_replicas_in_sync
+    if settings.batch_size % devices:
+        raise TrainingError(
+            f"training.batch_size is {settings.batch_size}; it must be a multiple of the {devices} devices"
+        )
+    arguments: dict[str, Any] = {
+        "model": model,
+        "strategy": strategy,
+        "train_side": train_side,
+        "dev_side": dev_side,
+        "settings": settings,
+        "folder": folder,
+        "evaluate": evaluate,
+        "precision": precision or Precision(),
+        "observers": observers,
+    }
+    if settings.adapt == "head" and model.head is not None:
+        return train_head(**arguments)
+    return _Trainer(**arguments, clock=clock).run()
 
 
 @dataclass(kw_only=True)
@@ -137,24 +130,22 @@ class _Trainer:
     state: TrainState = field(default_factory=TrainState)
 
     def __post_init__(self) -> None:
-        devices = self.strategy.num_replicas_in_sync
-        if self.settings.batch_size % devices:
-            raise TrainingError(
-                f"training.batch_size is {self.settings.batch_size}; it must be a multiple of the {devices} devices"
-            )
         self.epoch_steps = math.ceil(len(self.train_side.texts) / self.settings.batch_size)
         self.total_steps = self.epoch_steps * self.settings.epochs
         self.schedule = make_schedule(self.settings, self.total_steps)
         with self.strategy.scope():
-            self.optimizer = make_optimizer(self.settings, self.schedule)
-            self.optimizer.build(self.model.network.trainable_variables)
-        self.train_step = make_train_step(self.model, self.optimizer, self.strategy, clip_norm=self.settings.clip_norm)
+            self.adaptation = Adaptation(self.model, self.settings)
+            self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale)
+            self.optimizer.build(self.adaptation.trained)
+        self.train_step = make_train_step(
+            self.model, self.optimizer, self.strategy, self.adaptation, clip_norm=self.settings.clip_norm
+        )
         self.predictor = make_predictor(self.model)
 
     @property
     def variables(self) -> list[Any]:
         """Everything that a step changes, the states of the dropout's random numbers included."""
-        return [*self.model.network.variables, *self.optimizer.variables]
+        return [*self.model.network.variables, *self.adaptation.extra, *self.optimizer.variables]
 
     @property
     def steps_done(self) -> int:
@@ -164,18 +155,13 @@ class _Trainer:
         if self.folder.checkpoint.exists():
             self.state = TrainState(**load_checkpoint(self.folder.checkpoint, self.variables))
         self.saved_at = self.steps_done
-        self._check_workers()
+        check_same_step(self.strategy, self.steps_done)
         for observer in self.observers:
             observer.on_start(self.steps_done, self.total_steps)
         while self.state.epoch < self.settings.epochs and not self._stale():
             self._run_epoch()
             self._finish_epoch()
         return self.state
-
-    def _check_workers(self) -> None:
-        devices = self.strategy.num_replicas_in_sync
-        if total_over_workers(self.strategy, self.steps_done) != self.steps_done * devices:
-            raise TrainingError("the workers have different checkpoints; --resume needs --runs in a folder they share")
 
     def _stale(self) -> bool:
         return self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience
@@ -190,6 +176,7 @@ class _Trainer:
         for batch in distribute(self.strategy, side.texts, side.targets, rows[start:], weights[start:]):
             with self.precision.applied():
                 meter.results.append(self.train_step(batch))
+            self.adaptation.merge()
             self.state = replace(self.state, step=self.state.step + 1)
             for observer in self.observers:
                 observer.on_progress(self.steps_done)
@@ -212,13 +199,10 @@ class _Trainer:
     def _finish_epoch(self) -> None:
         logits = predict_logits(self.predictor, self.dev_side.texts)
         dev = self.evaluate(self.model, logits, self.dev_side)
-        best = (dev.main_score, -dev.loss) > (self.state.best_score, -self.state.best_loss)
-        done = replace(self.state, epoch=self.state.epoch + 1, step=0, stale_epochs=self.state.stale_epochs + 1)
-        if best:
-            done = replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
-            if is_chief(self.strategy):
-                self.model.save(self.folder.model)
-        self.state = done
+        self.state = done = self.state.after_epoch(dev)
+        best = done.stale_epochs == 0
+        if best and is_chief(self.strategy):
+            self.model.save(self.folder.model)
         for observer in self.observers:
             observer.on_epoch(EpochEvent(done.epoch, self.steps_done, dev, best))
         # Last: a kill before it only repeats what was done since the checkpoint before.

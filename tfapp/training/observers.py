@@ -43,19 +43,21 @@ class StepEvent:
 
 @dataclass(frozen=True)
 class EpochEvent:
-    """The end of an epoch, evaluated on the dev split.
+    """The end of an epoch, or of a fit of the head, evaluated on the dev split.
 
     Attributes:
         epoch: Counted from 1.
         step: Steps done.
         dev: The evaluation.
         best: Whether it is the best so far, whose weights are kept.
+        penalty: Of a fit of the head: the penalty on its kernel.
     """
 
     epoch: int
     step: int
     dev: Evaluation
     best: bool
+    penalty: float | None = None
 
 
 class Observer(Protocol):
@@ -102,7 +104,8 @@ class HistoryObserver:
     def on_epoch(self, event: EpochEvent) -> None:
         """Writes an epoch's dev scores."""
         scores = {"loss": event.dev.loss, "score": event.dev.main_score, "score_name": event.dev.main_name}
-        self._append({"event": "epoch", "epoch": event.epoch, "step": event.step, "best": event.best} | scores)
+        fit = {} if event.penalty is None else {"penalty": event.penalty}
+        self._append({"event": "epoch", "epoch": event.epoch, "step": event.step, "best": event.best} | fit | scores)
 
     def _append(self, values: dict[str, object]) -> None:
         with self._file.open("a", encoding="utf-8") as out:

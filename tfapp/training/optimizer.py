@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import keras
 from keras import ops
@@ -11,6 +11,8 @@ from keras import ops
 from tfapp.config import TrainingSettings
 
 __all__ = ["LinearWarmupDecay", "ScaledAdamW", "make_optimizer", "make_schedule"]
+
+_HEAD: Final = ("logits/kernel", "logits/bias")
 
 
 class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -48,21 +50,18 @@ class ScaledAdamW(keras.optimizers.AdamW):
     """AdamW whose steps are longer for some variables.
 
     Args:
-        scales: Factor on the learning rate by the end of a variable's path; 1 for every other variable.
+        scale: A variable's factor on the learning rate.
         args: As AdamW's.
         kwargs: As AdamW's.
     """
 
-    def __init__(self, *args: Any, scales: Mapping[str, float], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, scale: Callable[[Any], float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.scales = dict(scales)
+        self.scale = scale
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Finds the variables that have a factor of their own."""
-        self._factors = [
-            next((scale for end, scale in self.scales.items() if variable.path.endswith(end)), 1.0)
-            for variable in variables
-        ]
+        """Asks for each variable's factor."""
+        self._factors = [self.scale(variable) for variable in variables]
         super().build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -71,16 +70,28 @@ class ScaledAdamW(keras.optimizers.AdamW):
         super().update_step(gradient, variable, learning_rate * factor)
 
 
-def make_optimizer(settings: TrainingSettings, schedule: LinearWarmupDecay) -> keras.optimizers.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the fresh head learns faster."""
+def make_optimizer(
+    settings: TrainingSettings, schedule: LinearWarmupDecay, scale: Callable[[Any], float] = lambda _: 1.0
+) -> keras.optimizers.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the fresh head learns faster.
+
+    Args:
+        settings: Learning rates and decay.
+        schedule: From `make_schedule`.
+        scale: A variable's factor on its learning rate, beside the head's own.
+    """
     head = settings.head_learning_rate / settings.learning_rate if settings.head_learning_rate else 1.0
+
+    def factor(variable: Any) -> float:
+        return scale(variable) * (head if variable.path.endswith(_HEAD) else 1.0)
+
     # beta_2 and epsilon as in BERT's own optimizer (google-research/bert, optimization.py).
     optimizer = ScaledAdamW(
         schedule,
         weight_decay=settings.weight_decay,
         beta_2=0.999,
         epsilon=1e-6,
-        scales={"logits/kernel": head, "logits/bias": head},
+        scale=factor,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -46,6 +46,11 @@ class RunFolder:
         return self.path / "checkpoint.npz"
 
     @property
+    def features(self) -> Path:
+        """What `--resume` goes on from where the head alone is trained."""
+        return self.path / "features"
+
+    @property
     def tensorboard(self) -> Path:
         """The event files."""
         return self.path / "tensorboard"

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfapp.data.batches import TokenizedTexts, inference_batches, inference_dataset, training_dataset
 from tfapp.models import TaskModel
+from tfapp.training.adaptation import Adaptation
 
 __all__ = ["StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
 
@@ -30,7 +31,12 @@ class StepResult(NamedTuple):
 
 
 def make_train_step(
-    model: TaskModel, optimizer: keras.optimizers.Optimizer, strategy: tf.distribute.Strategy, *, clip_norm: float
+    model: TaskModel,
+    optimizer: keras.optimizers.Optimizer,
+    strategy: tf.distribute.Strategy,
+    adaptation: Adaptation,
+    *,
+    clip_norm: float,
 ) -> Callable[[Any], StepResult]:
     """Compiles one step of training.
 
@@ -41,12 +47,12 @@ def make_train_step(
         model: Its network's variables were made under the strategy.
         optimizer: Likewise.
         strategy: What the step runs under.
+        adaptation: Which weights learn; to be merged after the step.
         clip_norm: The gradients' global norm after clipping.
 
     Returns:
         A function of one element of `distribute`'s dataset.
     """
-    variables = model.network.trainable_variables
     replicas = strategy.num_replicas_in_sync
 
     def total(value: Any) -> Any:
@@ -59,12 +65,13 @@ def make_train_step(
         with tf.GradientTape() as tape:
             logits = model.logits(ids, training=True)
             loss = tf.reduce_sum(model.loss(targets, logits) * weights) / count
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        gradients = tape.gradient(loss, [variable.value for variable in adaptation.sources])
         # Dense: a sparse gradient of an embedding has a row a token, and its norm counts repeated tokens apart.
-        gradients = total([tf.convert_to_tensor(gradient) for gradient in gradients])
+        gradients = total(adaptation.gradients([tf.convert_to_tensor(gradient) for gradient in gradients]))
         gradients, norm = tf.clip_by_global_norm(gradients, clip_norm)
         # Keras sums over the replicas once more when it applies.
-        optimizer.apply([gradient / replicas for gradient in gradients] if replicas > 1 else gradients, variables)
+        shares = [gradient / replicas for gradient in gradients] if replicas > 1 else gradients
+        optimizer.apply(shares, adaptation.trained)
         return StepResult(total(loss), norm, total(tf.size(ids.values)))
 
     @tf.function(reduce_retracing=True)

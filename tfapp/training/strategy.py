@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfapp.errors import TrainingError
 
-__all__ = ["is_chief", "make_strategy", "total_over_workers"]
+__all__ = ["check_same_step", "is_chief", "make_strategy", "total_over_workers"]
 
 StrategyName = Literal["auto", "none", "mirrored", "multi-worker"]
 
@@ -57,6 +57,16 @@ def total_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
         return value * strategy.num_replicas_in_sync
     each = strategy.run(lambda: tf.constant(value, tf.float32))
     return float(strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None))
+
+
+def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
+    """Checks that all workers go on from the same step.
+
+    Raises:
+        TrainingError: They do not.
+    """
+    if total_over_workers(strategy, step) != step * strategy.num_replicas_in_sync:
+        raise TrainingError("the workers have different checkpoints; --resume needs --runs in a folder they share")
 
 
 def _multi_worker() -> tf.distribute.Strategy:

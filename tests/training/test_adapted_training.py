@@ -1,0 +1,129 @@
+"""Trainings of a part of the weights: the rest stays, a killed run goes on, and replicas learn what one learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.toy import write_toy_preset
+from tests.training.test_loop import KillAt, KilledError, new_folder, run, same, table, weights
+from tfapp.config import Experiment, parse_experiment
+from tfapp.errors import TrainingError
+from tfapp.models import TaskModel, build_model, load_model
+from tfapp.training import HistoryObserver, judge_dev, make_side, make_strategy
+
+# Steps before which a killed run has nothing to go on from, then one in the middle and one near the end.
+KILLS = {"lora": [2, 13, 43], "head": [2, 7, 18]}
+
+
+def chosen(preset: Path, adapt: str, **model: float) -> Experiment:
+    training = {"epochs": 4, "batch_size": 8, "learning_rate": 2e-2, "checkpoint_steps": 4, "log_steps": 3}
+    return parse_experiment(
+        {
+            "name": "toy",
+            "data": {"train": "x"},
+            "model": {"preset": str(preset), "max_length": 16, "pooling": "mean", **model},
+            "training": training | {"adapt": adapt, "lora_rank": 2},
+        }
+    )
+
+
+@pytest.fixture(scope="module", params=["lora", "head"])
+def experiment(request: pytest.FixtureRequest, toy_preset: Path) -> Experiment:
+    return chosen(toy_preset, request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(experiment: Experiment, folder: Path) -> TaskModel:
+    made = new_folder(experiment, folder)
+    run(experiment, made, observers=(HistoryObserver(made.history),))
+    return load_model(made.model)
+
+
+def fresh(experiment: Experiment) -> TaskModel:
+    return build_model("classification", experiment.model, ["money", "sport", "tech"])
+
+
+def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupted: TaskModel) -> None:
+    side = make_side(uninterrupted, table(93, 120))
+    logits = uninterrupted.logits(uninterrupted.preprocessor(list(side.raw))).numpy()
+    assert judge_dev(uninterrupted, logits, side).main_score > 0.8
+    before = fresh(experiment).network.weights
+    moved = {
+        old.path.split("/", 1)[1] if old.path.startswith("transformer") else old.path
+        for old, new in zip(before, uninterrupted.network.weights, strict=True)
+        if "seed_generator" not in old.path and not np.array_equal(old.numpy(), new.numpy())
+    }
+    attention = {f"self_attention_layer/{name}/kernel" for name in ("query", "value")}
+    head = {"logits/kernel", "logits/bias"}
+    assert moved == (head | attention if experiment.training.adapt == "lora" else head)
+
+
+def test_low_rank_it_is(toy_preset: Path, tmp_path: Path) -> None:
+    experiment = chosen(toy_preset, "lora")
+    trained, _ = run(experiment, new_folder(experiment, tmp_path))
+    for old, new in zip(fresh(experiment).network.weights, trained.network.weights, strict=True):
+        if old.path.endswith("query/kernel"):
+            change = (new.numpy() - old.numpy()).reshape(32, 32)
+            assert np.linalg.matrix_rank(change, tol=1e-5) == 2
+
+
+@pytest.mark.parametrize("kill", range(3))
+def test_a_killed_run_ends_as_if_it_had_not_been(
+    experiment: Experiment, tmp_path: Path, folder: Path, uninterrupted: TaskModel, kill: int
+) -> None:
+    made = new_folder(experiment, tmp_path)
+    killed_at = KILLS[experiment.training.adapt][kill]
+    with pytest.raises(KilledError):
+        run(experiment, made, observers=(HistoryObserver(made.history), KillAt(killed_at)))
+    run(experiment, made, observers=(HistoryObserver(made.history),))
+    assert same(load_model(made.model), uninterrupted)
+    (whole,) = folder.rglob("history.jsonl")
+    epochs = [[line for line in file.read_text().splitlines() if '"epoch"' in line] for file in (made.history, whole)]
+    assert epochs[0] == epochs[1]
+
+
+def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel) -> None:
+    made = new_folder(experiment, tmp_path)
+    run(experiment, made)
+    assert same(load_model(made.model), uninterrupted)
+
+
+# L-BFGS ends within a tolerance of the minimum, which the weakest penalty makes a wide one.
+@pytest.mark.parametrize(("adapt", "apart"), [("lora", 2e-4), ("head", 1e-2)])
+def test_two_replicas_learn_what_one_learns(adapt: str, apart: float, tmp_path: Path, two_devices: list[str]) -> None:
+    still = chosen(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)
+    one, _ = run(still, new_folder(still, tmp_path / "one"))
+    mirrored = make_strategy("mirrored", devices=two_devices)
+    two, _ = run(still, new_folder(still, tmp_path / "two"), strategy=mirrored)
+    for a, b in zip(weights(one), weights(two), strict=True):
+        np.testing.assert_allclose(a, b, atol=apart)
+
+
+def test_a_batch_that_does_not_divide_is_named(experiment: Experiment, tmp_path: Path, two_devices: list[str]) -> None:
+    odd = experiment.model_copy(update={"training": experiment.training.model_copy(update={"batch_size": 7})})
+    with pytest.raises(TrainingError, match="multiple of the 2 devices"):
+        run(odd, new_folder(odd, tmp_path), strategy=make_strategy("mirrored", devices=two_devices))
+
+
+def test_without_one_dense_layer_on_top_the_head_learns_in_steps(toy_preset: Path, tmp_path: Path) -> None:
+    """A model that gives no features still trains its head alone, through the whole network."""
+    experiment = chosen(toy_preset, "head")
+    made = new_folder(experiment, tmp_path)
+    trained, _ = run(experiment, made, change=lambda model: setattr(model, "head", None))
+    assert made.checkpoint.exists()
+    assert not made.features.exists()
+    before = fresh(experiment).network.weights
+    moved = {
+        old.path
+        for old, new in zip(before, trained.network.weights, strict=True)
+        if "seed_generator" not in old.path and not np.array_equal(old.numpy(), new.numpy())
+    }
+    assert moved == {"logits/kernel", "logits/bias"}

@@ -1,0 +1,169 @@
+"""The head's fit, held against scikit-learn's; the features, against the network's own logits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+
+from tests.training.test_loop import new_folder, run, table
+from tfapp.config import ModelSettings, parse_experiment
+from tfapp.errors import TrainingError
+from tfapp.models import TaskModel, build_model
+from tfapp.training import HistoryObserver, Precision, make_side, make_strategy
+from tfapp.training.features import FeatureReader, FeatureStore
+from tfapp.training.head import PENALTIES, HeadFit
+
+TOPICS = ["money", "sport", "tech"]
+
+
+def build(preset: Path, labels: list[str] = TOPICS, **changes: Any) -> TaskModel:
+    keras.utils.set_random_seed(3)
+    settings = ModelSettings(preset=str(preset), **{"max_length": 16, "pooling": "mean"} | changes)
+    return build_model("classification", settings, labels)
+
+
+def made_features(classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features far from the origin and of unequal spread, and targets that they tell roughly."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(120, 32)) * random.uniform(0.1, 3, 32) + 2
+    scores = features @ random.normal(size=(32, classes)) + random.normal(size=(120, classes)) * 4
+    return features.astype(np.float32), scores
+
+
+def in_sklearn(features: np.ndarray, targets: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    size = np.sqrt(np.mean(np.sum(np.square(features), axis=1)))
+    fitted = LogisticRegression(C=1 / penalty, tol=1e-9, max_iter=10000).fit(features / size, targets)
+    return fitted.coef_.T / size, fitted.intercept_
+
+
+@pytest.mark.parametrize("penalty", [1.0, 0.1])
+def test_one_label_is_a_logistic_regression(toy_preset: Path, penalty: float) -> None:
+    model = build(toy_preset)
+    features, scores = made_features(3)
+    targets = scores.argmax(axis=1).astype(np.int32)
+    HeadFit(model, features, targets).fit(penalty)
+    kernel, bias = in_sklearn(features, targets, penalty)
+    np.testing.assert_allclose(model.head.kernel.numpy(), kernel, atol=2e-3)
+    np.testing.assert_allclose(model.head.bias.numpy(), bias, atol=2e-2)
+
+
+def test_several_labels_are_one_logistic_regression_each(toy_preset: Path) -> None:
+    model = build(toy_preset, multi_label=True)
+    features, scores = made_features(3)
+    targets = (scores > scores.mean(axis=0)).astype(np.float32)
+    # The loss is the mean over the labels, so a third of the penalty is as strong.
+    HeadFit(model, features, targets).fit(0.1 / 3)
+    for column in range(3):
+        kernel, bias = in_sklearn(features, targets[:, column], 0.1)
+        np.testing.assert_allclose(model.head.kernel.numpy()[:, column], kernel[:, 0], atol=2e-3)
+        np.testing.assert_allclose(model.head.bias.numpy()[column], bias[0], atol=2e-2)
+
+
+def test_a_fit_does_not_depend_on_where_it_starts(toy_preset: Path) -> None:
+    features, scores = made_features(3)
+    targets = scores.argmax(axis=1).astype(np.int32)
+    once, twice = build(toy_preset), build(toy_preset)
+    HeadFit(once, features, targets).fit(0.1)
+    fit = HeadFit(twice, features, targets)
+    for penalty in (10.0, 0.001, 0.1):
+        fit.fit(penalty)
+    np.testing.assert_allclose(once.head.kernel.numpy(), twice.head.kernel.numpy(), atol=2e-3)
+
+
+def test_features_that_are_no_numbers_are_named(toy_preset: Path) -> None:
+    with pytest.raises(TrainingError, match=r"use training\.precision float32"):
+        HeadFit(build(toy_preset), np.full((3, 32), np.nan, np.float32), np.zeros(3, np.int32))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"pooling": "cls"}, {"pooling": "max"}, {"max_length": 60, "window": 6}, {"window": 16}], ids=str
+)
+def test_the_head_of_the_features_is_the_logits(toy_preset: Path, changes: dict[str, Any]) -> None:
+    model = build(toy_preset, **changes)
+    texts = tf.constant(["the ball", "", "bank price stock tax trade profit bank price the ball goal team bank price"])
+    ids = model.preprocessor(texts)
+    np.testing.assert_allclose(model.head(model.features(ids)), model.logits(ids), atol=1e-5)
+    assert model.features(ids).dtype == tf.float32
+    assert model.features(ids[:0]).shape == (0, 32)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("count", [0, 3, 8, 21])
+def test_every_text_s_features_are_in_its_row(
+    toy_preset: Path, two_devices: list[str], replicas: int, count: int
+) -> None:
+    strategy = make_strategy("mirrored", devices=two_devices) if replicas == 2 else make_strategy("none")
+    with strategy.scope():
+        model = build(toy_preset)
+    side = make_side(model, table(0, count))
+    reader = FeatureReader(model, strategy, 8)
+    steps: list[int] = []
+    got = reader.read(side, done=[], around=Precision().applied, on_step=lambda read: steps.append(len(read)))
+    assert steps == list(range(1, reader.steps(side) + 1))
+    assert got.shape == (count, 32)
+    if count:
+        expected = model.features(model.preprocessor(tf.constant(list(side.raw))))
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_what_was_read_before_is_not_read_again(toy_preset: Path) -> None:
+    model = build(toy_preset)
+    side = make_side(model, table(0, 21))
+    reader = FeatureReader(model, make_strategy("none"), 8)
+    parts: list[np.ndarray] = []
+
+    def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
+        return reader.read(side, done=done, around=Precision().applied, on_step=lambda read: into.append(read[-1]))
+
+    whole = read([], parts)
+    rest: list[np.ndarray] = []
+    np.testing.assert_array_equal(read([np.concatenate(parts[:2])], rest), whole)
+    assert len(rest) == 1
+    np.testing.assert_array_equal(read(parts, rest), whole)
+    assert len(rest) == 1
+
+
+def test_kept_features_come_back_in_order_and_damaged_ones_are_named(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "features")
+    assert store.load() == []
+    for number in range(12):
+        store.add(number, np.full((2, 3), number, np.float32))
+    assert [int(part[0, 0]) for part in store.load()] == list(range(12))
+    assert len(list(store.folder.iterdir())) == 12
+    (store.folder / "000003.npy").write_bytes(b"half")
+    with pytest.raises(TrainingError, match=r"000003\.npy: .* without --resume"):
+        store.load()
+
+
+def test_dev_chooses_the_penalty(toy_preset: Path, tmp_path: Path) -> None:
+    experiment = parse_experiment(
+        {
+            "name": "toy",
+            "data": {"train": "x"},
+            "model": {"preset": str(toy_preset), "max_length": 16, "pooling": "mean"},
+            "training": {"adapt": "head", "batch_size": 8},
+        }
+    )
+    folder = new_folder(experiment, tmp_path)
+    _, state = run(experiment, folder, observers=(HistoryObserver(folder.history),))
+    fits = [json.loads(line) for line in folder.history.read_text().splitlines()]
+    assert [fit["penalty"] for fit in fits] == list(PENALTIES)
+    assert [fit["epoch"] for fit in fits] == list(range(1, len(PENALTIES) + 1))
+    best = max(fits, key=lambda fit: (fit["score"], -fit["loss"]))
+    assert (state.best_score, state.best_loss) == (best["score"], best["loss"])
+    assert best["best"]
+    assert not any(fit["best"] for fit in fits[best["epoch"] :])
+    # 93 texts and 27 in batches of 8, then the fits.
+    assert fits[-1]["step"] == 12 + 4 + len(PENALTIES)
+
+    patient = experiment.training.model_copy(update={"patience": 1})
+    again = new_folder(experiment, tmp_path / "patient")
+    _, state = run(experiment.model_copy(update={"training": patient}), again)
+    assert state.epoch == next((fit["epoch"] for fit in fits if not fit["best"]), len(fits))

@@ -1,0 +1,133 @@
+"""What a training changes of a network: all of it, its head, or its head and low-rank updates; and how fast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfapp.config import TrainingSettings
+from tfapp.errors import TrainingError, did_you_mean
+from tfapp.models import TaskModel
+from tfapp.models.backbones import depth_of, kernels_by_layer, rows_of
+from tfapp.training.lora import LowRankUpdate
+
+__all__ = ["Adaptation", "count_trained"]
+
+
+class Adaptation:
+    """What a training changes.
+
+    Args:
+        model: Its network's variables were made under the strategy of the training, whose scope this is made in.
+        settings: What learns.
+
+    Attributes:
+        sources: The network's variables of which a step takes the gradients.
+        trained: The variables that the optimizer changes.
+        extra: Those of them that are none of the network's.
+
+    Raises:
+        TrainingError: The settings do not fit the model.
+    """
+
+    def __init__(self, model: TaskModel, settings: TrainingSettings) -> None:
+        plan = _plan(model, settings)
+        self._direct = plan.direct
+        self._updates = [
+            LowRankUpdate(
+                kernel,
+                rows=rows_of(model.backbone, kernel),
+                rank=settings.lora_rank,
+                alpha=settings.lora_alpha,
+                seed=settings.seed + number,
+            )
+            for number, kernel in enumerate(plan.targets)
+        ]
+        self.sources = [*plan.direct, *plan.targets]
+        self.extra = [matrix for update in self._updates for matrix in (update.a, update.b)]
+        self.trained = [*plan.direct, *self.extra]
+        self._scales = dict(self._decayed(model, settings.layer_decay))
+        self._merge = tf.function(self._merge_all)
+
+    def gradients(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The gradients of `trained`, from those of `sources`."""
+        count = len(self._direct)
+        pairs = zip(self._updates, gradients[count:], strict=True)
+        return [*gradients[:count], *(part for update, gradient in pairs for part in update.gradients(gradient))]
+
+    def merge(self) -> None:
+        """Brings the network up to date after a step. In float32: call it where nothing is rewritten."""
+        if self._updates:
+            self._merge()
+
+    def scale(self, variable: Any) -> float:
+        """The factor on the learning rate of one of `trained`."""
+        return self._scales.get(id(variable), 1.0)
+
+    def _merge_all(self) -> None:
+        for update in self._updates:
+            update.merge()
+
+    def _decayed(self, model: TaskModel, decay: float) -> Iterator[tuple[int, float]]:
+        """Layer-wise decay as BEiT has it (Bao et al. 2022): 1 above the last layer, a factor less for each below."""
+        if decay == 1:
+            return
+        top = model.backbone.num_layers + 1
+        for variable in self._direct:
+            yield id(variable), decay ** (top - depth_of(model.backbone, variable))
+        for update in self._updates:
+            factor = decay ** (top - depth_of(model.backbone, update.kernel))
+            yield from ((id(update.a), factor), (id(update.b), factor))
+
+
+def count_trained(model: TaskModel, settings: TrainingSettings) -> int:
+    """How many numbers a training changes.
+
+    Raises:
+        TrainingError: The settings do not fit the model.
+    """
+    plan = _plan(model, settings)
+    direct = sum(math.prod(variable.shape) for variable in plan.direct)
+    return direct + sum(settings.lora_rank * sum(_sides(model, kernel)) for kernel in plan.targets)
+
+
+class _Plan(NamedTuple):
+    """The network's variables that learn as they are, and the kernels that learn by low-rank updates."""
+
+    direct: list[Any]
+    targets: list[Any]
+
+
+def _plan(model: TaskModel, settings: TrainingSettings) -> _Plan:
+    variables = list(model.network.trainable_variables)
+    if model.backbone is None and (settings.adapt != "all" or settings.layer_decay < 1):
+        raise TrainingError("training.adapt and training.layer_decay need a model with a pretrained backbone")
+    if settings.adapt == "all":
+        return _Plan(variables, [])
+    pretrained = {id(variable) for variable in model.backbone.variables}
+    fresh = [variable for variable in variables if id(variable) not in pretrained]
+    if settings.adapt == "head":
+        return _Plan(fresh, [])
+    kernels = kernels_by_layer(variable for variable in variables if id(variable) in pretrained)
+    return _Plan(fresh, list(_targets(model, settings, kernels)))
+
+
+def _targets(model: TaskModel, settings: TrainingSettings, kernels: dict[str, list[Any]]) -> Iterator[Any]:
+    for name in dict.fromkeys(settings.lora_targets):
+        if name not in kernels:
+            raise TrainingError(f"training.lora_targets: this BERT has no layer {name!r}{did_you_mean(name, kernels)}")
+        rows, columns = _sides(model, kernels[name][0])
+        if settings.lora_rank > min(rows, columns):
+            raise TrainingError(
+                f"training.lora_rank is {settings.lora_rank}, but the kernel of {name} is {rows} x {columns}; "
+                f"take at most {min(rows, columns)}, or adapt all"
+            )
+        yield from kernels[name]
+
+
+def _sides(model: TaskModel, kernel: Any) -> tuple[int, int]:
+    rows = rows_of(model.backbone, kernel)
+    return rows, math.prod(kernel.shape) // rows

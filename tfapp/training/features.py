@@ -1,0 +1,133 @@
+"""What a frozen backbone makes of texts, computed once: over all replicas, kept so that a killed run goes on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfapp.errors import TrainingError
+from tfapp.files import replacing
+from tfapp.models import TaskModel
+from tfapp.training.sides import Side
+from tfapp.training.steps import distribute
+
+__all__ = ["FeatureReader", "FeatureStore"]
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """The features read so far, in files that appear one after another; each is complete or missing.
+
+    Attributes:
+        folder: Made when first written to.
+    """
+
+    folder: Path
+
+    def load(self) -> list[np.ndarray]:
+        """What was added, in order.
+
+        Raises:
+            TrainingError: A file is damaged.
+        """
+        files = itertools.takewhile(Path.exists, map(self._file, itertools.count()))
+        return [_load(file) for file in files]
+
+    def add(self, number: int, features: np.ndarray) -> None:
+        """Keeps the features that follow after `number` earlier calls."""
+        self.folder.mkdir(exist_ok=True)
+        with replacing(self._file(number)) as draft:
+            np.save(draft, features)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npy"
+
+
+class FeatureReader:
+    """Reads texts with a model's frozen backbone.
+
+    Args:
+        model: Has a `head`.
+        strategy: What the reading runs under; its replicas divide the batch size.
+        batch_size: Texts a step, over all replicas together.
+    """
+
+    def __init__(self, model: TaskModel, strategy: tf.distribute.Strategy, batch_size: int) -> None:
+        self._width = int(model.head.kernel.shape[0])
+        self._strategy = strategy
+        self._batch_size = batch_size
+        self._step = _make_step(model, strategy)
+
+    def steps(self, side: Side) -> int:
+        """How many steps it takes to read a side."""
+        return math.ceil(len(side.texts) / self._batch_size)
+
+    def read(
+        self,
+        side: Side,
+        *,
+        done: list[np.ndarray],
+        around: Callable[[], AbstractContextManager[None]],
+        on_step: Callable[[list[np.ndarray]], None],
+    ) -> np.ndarray:
+        """Reads one side of the data.
+
+        Args:
+            side: N texts.
+            done: The features of the first batches, if they were read before.
+            around: Makes a context that each step runs in.
+            on_step: Called with the features that were read since `done`, one array a step.
+
+        Returns:
+            float32[N, H], in the order of the side's texts.
+        """
+        rows = self._rows(side)
+        start = sum(map(len, done)) // self._batch_size
+        weights = np.ones(rows.shape, np.float32)
+        read: list[np.ndarray] = []
+        for batch in distribute(self._strategy, side.texts, side.targets, rows[start:], weights[start:]):
+            with around():
+                read.append(self._step(batch).numpy())
+            on_step(read)
+        features = np.zeros((len(side.texts), self._width), np.float32)
+        if len(rows):
+            features[rows.reshape(-1)] = np.concatenate([*done, *read])
+        return features
+
+    def _rows(self, side: Side) -> np.ndarray:
+        """int64[S, B]: shortest texts first, the first batch topped up with the shortest text."""
+        order = np.argsort(side.texts.lengths, kind="stable")
+        missing = -len(order) % self._batch_size
+        return np.concatenate([np.repeat(order[:1], missing), order]).reshape(-1, self._batch_size)
+
+
+def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[Any], tf.Tensor]:
+    def replica_step(ids: tf.RaggedTensor, *_: tf.Tensor) -> tf.Tensor:
+        return model.features(ids)
+
+    @tf.function(reduce_retracing=True)
+    def step(batch: Any) -> tf.Tensor:
+        features = strategy.run(replica_step, args=batch)
+        local = strategy.experimental_local_results(features)
+        # A gather between two strategies' sums, in one process, is an error of TensorFlow's; here none is needed.
+        if len(local) == strategy.num_replicas_in_sync:
+            return tf.concat(local, axis=0)
+        return strategy.gather(features, axis=0)
+
+    return step
+
+
+def _load(file: Path) -> np.ndarray:
+    try:
+        features: np.ndarray = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise TrainingError(f"{file}: the kept features cannot be read; start a new run without --resume") from error
+    return features

@@ -1,0 +1,203 @@
+"""Trains the head alone: the backbone reads every text once, then the head is fitted exactly to what it saw.
+
+A dense layer under a convex loss has one best kernel for each penalty on its size, so there is nothing to schedule:
+L-BFGS finds it, and the dev split chooses the penalty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import minimize
+
+from tfapp.config import TrainingSettings
+from tfapp.errors import TrainingError
+from tfapp.models import TaskModel
+from tfapp.training.evaluation import Evaluation
+from tfapp.training.features import FeatureReader, FeatureStore
+from tfapp.training.observers import EpochEvent, Observer
+from tfapp.training.precision import Precision
+from tfapp.training.run_folder import RunFolder
+from tfapp.training.sides import Side
+from tfapp.training.state import TrainState
+from tfapp.training.strategy import check_same_step, is_chief
+
+__all__ = ["PENALTIES", "HeadFit", "train_head"]
+
+# Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
+# logistic regression. From strong to weak, so that each fit starts near its end.
+PENALTIES: Final = tuple(10.0 ** (power / 2) for power in range(2, -7, -1))
+
+
+class HeadFit:
+    """Fits a model's head to features.
+
+    Args:
+        model: Has a `head` and a loss that is convex in the logits.
+        features: float32[N, H].
+        targets: [N, ...], as `TaskModel.encode_targets` gives them.
+
+    Raises:
+        TrainingError: The features are not finite.
+    """
+
+    def __init__(self, model: TaskModel, features: np.ndarray, targets: np.ndarray) -> None:
+        if not np.isfinite(features).all():
+            raise TrainingError("the backbone gives features that are no numbers; use training.precision float32")
+        self._model = model
+        self._size = float(np.sqrt(np.mean(np.sum(np.square(features, dtype=np.float64), axis=1)))) or 1.0
+        self._features = tf.constant(features / self._size, tf.float64)
+        # In float64, else L-BFGS ends in the loss's rounding errors before it ends at the minimum.
+        self._targets = tf.constant(targets, tf.float64 if targets.dtype.kind == "f" else None)
+        self._weights = np.zeros((features.shape[1] + 1, int(model.head.kernel.shape[1])))
+        self._objective = tf.function(self._trace)
+
+    def fit(self, penalty: float) -> None:
+        """Finds the kernel and bias of a penalty, from those of the last one, and gives them to the head.
+
+        Args:
+            penalty: Of half the squared kernel, against the sum of the losses.
+        """
+
+        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            share = tf.constant(penalty / len(self._features), tf.float64)
+            value, gradient = self._objective(tf.constant(flat.reshape(self._weights.shape)), share)
+            return float(value), gradient.numpy().ravel()
+
+        options = {"maxiter": 1000, "gtol": 1e-6, "ftol": 1e-12}
+        found = minimize(objective, self._weights.ravel(), jac=True, method="L-BFGS-B", options=options)
+        self._weights = found.x.reshape(self._weights.shape)
+        self._model.head.kernel.assign((self._weights[:-1] / self._size).astype(np.float32))
+        self._model.head.bias.assign(self._weights[-1].astype(np.float32))
+
+    def _trace(self, weights: tf.Tensor, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            kernel, bias = weights[:-1], weights[-1]
+            losses = self._model.loss(self._targets, tf.matmul(self._features, kernel) + bias)
+            value = tf.reduce_mean(losses) + penalty * tf.nn.l2_loss(kernel)
+        return value, tape.gradient(value, weights)
+
+
+def train_head(
+    model: TaskModel,
+    strategy: tf.distribute.Strategy,
+    *,
+    train_side: Side,
+    dev_side: Side,
+    settings: TrainingSettings,
+    folder: RunFolder,
+    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation],
+    precision: Precision,
+    observers: Sequence[Observer],
+) -> TrainState:
+    """Fits the head for each of `PENALTIES` and keeps the best on dev in the run's folder.
+
+    A fit counts as an epoch. The features of the train side are kept in the run's folder while they are read, for a
+    resumed run. They are computed as `precision` says; those of the dev side as every evaluation is.
+
+    Args:
+        model: Has a `head`; made under the strategy's scope.
+        strategy: What the reading runs under.
+        train_side: What is learnt from.
+        dev_side: What chooses the penalty.
+        settings: Batch size, steps between two checkpoints, patience.
+        folder: Where features and best weights go.
+        evaluate: As in `train`.
+        precision: How the features of the train side are computed.
+        observers: Told of steps (of reading, then of fitting) and epochs.
+
+    Returns:
+        The state at the end.
+
+    Raises:
+        TrainingError: The features are not finite, or those of a killed run are damaged.
+    """
+    return _HeadTrainer(
+        model=model,
+        strategy=strategy,
+        train_side=train_side,
+        dev_side=dev_side,
+        settings=settings,
+        folder=folder,
+        evaluate=evaluate,
+        precision=precision,
+        observers=observers,
+    ).run()
+
+
+@dataclass(kw_only=True)
+class _HeadTrainer:
+    """The arguments of `train_head`, and how far it is."""
+
+    model: TaskModel
+    strategy: tf.distribute.Strategy
+    train_side: Side
+    dev_side: Side
+    settings: TrainingSettings
+    folder: RunFolder
+    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation]
+    precision: Precision
+    observers: Sequence[Observer]
+    steps_done: int = 0
+    state: TrainState = field(default_factory=TrainState)
+
+    def run(self) -> TrainState:
+        reader = FeatureReader(self.model, self.strategy, self.settings.batch_size)
+        store = FeatureStore(self.folder.features)
+        kept = store.load()
+        self.steps_done = sum(map(len, kept)) // self.settings.batch_size
+        check_same_step(self.strategy, self.steps_done)
+        total = reader.steps(self.train_side) + reader.steps(self.dev_side) + len(PENALTIES)
+        for observer in self.observers:
+            observer.on_start(self.steps_done, total)
+        train = reader.read(
+            self.train_side, done=kept, around=self.precision.applied, on_step=self._keeper(store, len(kept))
+        )
+        dev = reader.read(self.dev_side, done=[], around=nullcontext, on_step=lambda _: self._step())
+        self._fit(train, dev)
+        return self.state
+
+    def _keeper(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
+        """Keeps what was read, every so many steps."""
+        every = self.settings.checkpoint_steps
+
+        def on_step(read: list[np.ndarray]) -> None:
+            if len(read) % every == 0 and is_chief(self.strategy):
+                store.add(files + len(read) // every - 1, np.concatenate(read[-every:]))
+            self._step()
+
+        return on_step
+
+    def _step(self) -> None:
+        self.steps_done += 1
+        for observer in self.observers:
+            observer.on_progress(self.steps_done)
+
+    def _fit(self, train: np.ndarray, dev: np.ndarray) -> None:
+        head = HeadFit(self.model, train, self.train_side.targets)
+        for penalty in PENALTIES:
+            head.fit(penalty)
+            self._step()
+            self._finish_epoch(self._logits(dev), penalty)
+            if self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience:
+                return
+
+    def _logits(self, features: np.ndarray) -> np.ndarray:
+        kernel, bias = self.model.head.get_weights()
+        logits: np.ndarray = features @ kernel + bias
+        return logits
+
+    def _finish_epoch(self, logits: np.ndarray, penalty: float) -> None:
+        dev = self.evaluate(self.model, logits, self.dev_side)
+        self.state = self.state.after_epoch(dev)
+        best = self.state.stale_epochs == 0
+        if best and is_chief(self.strategy):
+            self.model.save(self.folder.model)
+        for observer in self.observers:
+            observer.on_epoch(EpochEvent(self.state.epoch, self.steps_done, dev, best, penalty))

@@ -1,0 +1,37 @@
+"""How far a training is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Self
+
+from tfapp.training.evaluation import Evaluation
+
+__all__ = ["TrainState"]
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """How far a training is; the part of a checkpoint that is no variable.
+
+    Attributes:
+        epoch: Epochs finished.
+        step: Steps done of the epoch under way.
+        best_score: Best dev score so far.
+        best_loss: Its dev loss, which decides between equal scores.
+        stale_epochs: Epochs since then.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best_score: float = -math.inf
+    best_loss: float = math.inf
+    stale_epochs: int = 0
+
+    def after_epoch(self, dev: Evaluation) -> Self:
+        """The state after an epoch with these dev scores; `stale_epochs` is 0 if they are the best."""
+        done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
+        if (dev.main_score, -dev.loss) > (self.best_score, -self.best_loss):
+            return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
+        return done
