@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tfapp.config import DataSettings, Experiment, load_experiment, parse_experiment
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.predictor import Predictor, load_predictor
+from tfapp.rows import Row, check_rows
 from tfapp.terminal import progress
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ class Run:
         """As `tfapp.api.export`."""
         return export(self, to)
 
-    def predict(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    def predict(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
         """As `tfapp.predict`."""
-        return self.predictor(_texts(texts))
+        return self.predictor(check_rows(texts, self.predictor.inputs))
 
     def _repr_html_(self) -> str:
         if not self.folder.finished:
@@ -230,20 +231,24 @@ def export(run: Run | str | Path, to: str | Path = "models", *, quiet: bool = Fa
     return export_run(opened.folder, Path(to), quiet=quiet)
 
 
-def predict(model: Run | Predictor | str | Path, texts: Sequence[str]) -> dict[str, np.ndarray]:
+def predict(model: Run | Predictor | str | Path, texts: Sequence[Row]) -> dict[str, np.ndarray]:
     """Answers texts in this process.
 
     Args:
         model: A run, a predictor, or the folder of a run or an exported model.
-        texts: N texts.
+        texts: N texts; for a task on pairs N tuples (query, candidate).
 
     Returns:
-        Arrays by output name, N rows each: `label`, `score`, `probabilities`, `labels`.
+        Arrays by output name, N rows each: `label`, `score`, `probabilities`, `labels` of a classifier, `score` of a
+        ranker.
+
+    Raises:
+        SettingsError: A row has another form than the task's inputs.
     """
     if isinstance(model, Run):
         return model.predict(texts)
     predictor = model if isinstance(model, Predictor) else load_predictor(model)
-    return predictor(_texts(texts))
+    return predictor(check_rows(texts, predictor.inputs))
 
 
 @contextmanager
@@ -301,9 +306,3 @@ def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
     settings: DataSettings = experiment.data
     with progress("Reading", "rows", quiet=quiet) as advance:
         return load(settings, multi_label=experiment.model.multi_label, on_progress=advance)
-
-
-def _texts(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise SettingsError("texts is one string; give a list of texts")
-    return list(texts)
