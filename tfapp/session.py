@@ -238,7 +238,8 @@ def _evaluate_table(
 
 
 def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
-    evaluation = folder.read("evaluation")
+    kept = folder.read("evaluation")
+    evaluation = Evaluation.from_dict(kept)
     data = folder.read("data")
     return {
         "preset": experiment.model.preset,
@@ -251,11 +252,9 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **{f"{side}_rows": count for side, count in data["report"]["rows"].items()},
         },
         "metrics": {
-            "evaluated_on": evaluation["on"],
-            "texts": evaluation["count"],
-            evaluation["main_name"].replace(" ", "_"): evaluation["main_score"],
-            "macro_f1": evaluation["macro"]["f1"],
-            "loss": evaluation["loss"],
+            "evaluated_on": kept["on"],
+            evaluation.unit: evaluation.count,
+            **evaluation.metrics(),
         },
         "settings": dump_toml(experiment),
     }

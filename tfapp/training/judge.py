@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
-from tfapp.training.evaluation import Evaluation, evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluation import Evaluation
 from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
 
