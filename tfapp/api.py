@@ -21,6 +21,7 @@ from tfapp.config import DataSettings, Experiment, load_experiment, parse_experi
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.predictor import Predictor, load_predictor
 from tfapp.rows import Row, check_rows
+from tfapp.tasks import TaskName
 from tfapp.terminal import progress
 
 if TYPE_CHECKING:
@@ -112,11 +113,12 @@ class ServedModels:
     client: Client
 
 
-def load_data(train: str, *, multi_label: bool = False, **settings: Any) -> Splits:
+def load_data(train: str, *, task: TaskName = "classification", multi_label: bool = False, **settings: Any) -> Splits:
     """Reads, cleans and splits labelled texts.
 
     Args:
         train: A data set's name, a file or a folder.
+        task: What the data are for.
         multi_label: A text may have several labels.
         settings: The fields of the settings file's `[data]` section.
 
@@ -127,8 +129,8 @@ def load_data(train: str, *, multi_label: bool = False, **settings: Any) -> Spli
         DataError: The data cannot be used; names file and row.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    values = {"name": "data", "data": {"train": str(train), **settings}, "model": {"multi_label": multi_label}}
-    return _load(parse_experiment(values))
+    sections = {"data": {"train": str(train), **settings}, "model": {"multi_label": multi_label}}
+    return _load(parse_experiment({"name": "data", "task": task, **sections}))
 
 
 def fit(
@@ -297,7 +299,8 @@ def _settings(
     if data is None:
         raise SettingsError("fit needs an experiment (settings or their file), or data from load_data")
     sections = {"model": {"multi_label": data.multi_label, **model}, "training": dict(training)}
-    return parse_experiment({"name": name, "data": data.settings.model_dump(exclude_unset=True), **sections})
+    given = {"name": name, "task": data.task, "data": data.settings.model_dump(exclude_unset=True)}
+    return parse_experiment(given | sections)
 
 
 def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
@@ -305,4 +308,4 @@ def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
 
     settings: DataSettings = experiment.data
     with progress("Reading", "rows", quiet=quiet) as advance:
-        return load(settings, multi_label=experiment.model.multi_label, on_progress=advance)
+        return load(settings, task=experiment.task, multi_label=experiment.model.multi_label, on_progress=advance)
