@@ -12,6 +12,7 @@ from tfapp.training.judge import judge, judge_dev  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import Precision, choose_precision  # noqa: E402
+from tfapp.training.ranking_evaluation import RankingEvaluation  # noqa: E402
 from tfapp.training.report import write_report  # noqa: E402
 from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
 from tfapp.training.sides import Side, make_side  # noqa: E402
@@ -26,6 +27,7 @@ __all__ = [
     "HistoryObserver",
     "Observer",
     "Precision",
+    "RankingEvaluation",
     "RunFolder",
     "Side",
     "StepEvent",
