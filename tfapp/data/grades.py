@@ -64,9 +64,9 @@ class GradeTarget:
         return {_name(grade): count for grade, count in zip(grades.tolist(), counts.tolist(), strict=True)}
 
     def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
-        """The lowest and the highest grade."""
+        """The lowest and the highest grade; nothing without rows."""
         grades = _numbers(column)
-        return (_name(float(grades.min())), _name(float(grades.max())))
+        return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Every grade can be learnt from."""
@@ -78,11 +78,12 @@ class GradeTarget:
     ) -> list[Finding]:
         """Train needs two grades, a side that was split off from it a row that fits."""
         del multi_label
-        low, high = self.names(sides["train"].table["label"])
-        if low == high:
+        known = self.names(sides["train"].table["label"])
+        if len(set(known)) < 2:
+            found = f"only the grade {known[0]}" if known else "no row"
             raise DataError(
-                f"{settings.train}: train has only the grade {low}, but a ranker needs at least two: 0 for what does "
-                "not fit, 1 or more for what does; check data.label"
+                f"{settings.train}: train has {found}, but a ranker needs at least two grades: 0 for what does not "
+                "fit, 1 or more for what does; check data.label"
             )
         shares = {"dev": settings.dev_share, "test": settings.test_share}
         for side in ("dev", "test"):
