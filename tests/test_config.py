@@ -147,6 +147,34 @@ def test_rules_over_several_settings() -> None:
     assert with_set("data.test_share=0.95", "data.dev=dev.csv").data.test_share == 0.95
 
 
+@pytest.mark.parametrize(
+    ("task", "override", "message"),
+    [
+        (
+            "classification",
+            "data.query=a",
+            "data.query is not read by the task classification; its columns of texts are",
+        ),
+        ("classification", "data.group=a", "data.group is not read by the task classification; remove it"),
+        ("ranking", "data.text=a", "the task ranking; its columns of texts are data.query and data.candidate; remove"),
+        ("ranking", "data.rating.center=3", "data.rating is not read by the task ranking"),
+        ("ranking", "data.label_separator=|", "data.label_separator is not read"),
+        ("ranking", "data.on_single_label=fail", "data.on_single_label is not read"),
+        ("ranking", "model.multi_label=true", "model.multi_label is not read"),
+        ("ranking", "model.window=64", "model.window is not read by the task ranking"),
+        ("pair-classification", "model.window=64", "model.window is not read by the task pair-classification"),
+    ],
+)
+def test_a_setting_of_other_tasks_is_named(task: str, override: str, message: str) -> None:
+    assert message in complaint(f"task={task}", override)
+
+
+def test_settings_of_the_task_and_defaults_of_others_are_taken() -> None:
+    experiment = with_set("task=ranking", "data.query=a", "data.candidate=1", "data.group=g", "data.text=text")
+    assert (experiment.data.query, experiment.data.candidate, experiment.data.group) == ("a", "1", "g")
+    assert with_set("task=pair-classification", "model.multi_label=true", "data.label_separator=|").model.multi_label
+
+
 @pytest.mark.parametrize("values", [{}, {"name": "a"}, {"data": {"train": "x"}}, {"name": "a", "data": {}}])
 def test_a_missing_setting_says_how_to_give_it(values: dict[str, Any]) -> None:
     missing = "name" if "name" not in values else "data.train"

@@ -74,7 +74,7 @@ def test_a_model_that_does_not_take_texts(tmp_path: Path) -> None:
     module = tf.Module()
     module.double = tf.function(lambda x: {"y": 2 * x}, input_signature=[tf.TensorSpec([None], name="x")])
     tf.saved_model.save(module, str(tmp_path / "other" / "1"), signatures=module.double)
-    with pytest.raises(ModelError, match="serving_default does not take one text; was it exported by tfapp"):
+    with pytest.raises(ModelError, match="serving_default does not take the texts of a task; was it exported by tfapp"):
         load_predictor(tmp_path / "other")
 
 

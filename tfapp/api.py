@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from tfapp.config import DataSettings, Experiment, load_experiment, parse_experiment
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.predictor import Predictor, load_predictor
+from tfapp.rows import Row, check_rows
+from tfapp.tasks import TaskName
 from tfapp.terminal import progress
 
 if TYPE_CHECKING:
@@ -88,9 +90,9 @@ class Run:
         """As `tfapp.api.export`."""
         return export(self, to)
 
-    def predict(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    def predict(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
         """As `tfapp.predict`."""
-        return self.predictor(_texts(texts))
+        return self.predictor(check_rows(texts, self.predictor.inputs))
 
     def _repr_html_(self) -> str:
         if not self.folder.finished:
@@ -111,11 +113,12 @@ class ServedModels:
     client: Client
 
 
-def load_data(train: str, *, multi_label: bool = False, **settings: Any) -> Splits:
+def load_data(train: str, *, task: TaskName = "classification", multi_label: bool = False, **settings: Any) -> Splits:
     """Reads, cleans and splits labelled texts.
 
     Args:
         train: A data set's name, a file or a folder.
+        task: What the data are for.
         multi_label: A text may have several labels.
         settings: The fields of the settings file's `[data]` section.
 
@@ -126,8 +129,8 @@ def load_data(train: str, *, multi_label: bool = False, **settings: Any) -> Spli
         DataError: The data cannot be used; names file and row.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    values = {"name": "data", "data": {"train": str(train), **settings}, "model": {"multi_label": multi_label}}
-    return _load(parse_experiment(values))
+    sections = {"data": {"train": str(train), **settings}, "model": {"multi_label": multi_label}}
+    return _load(parse_experiment({"name": "data", "task": task, **sections}))
 
 
 def fit(
@@ -230,20 +233,24 @@ def export(run: Run | str | Path, to: str | Path = "models", *, quiet: bool = Fa
     return export_run(opened.folder, Path(to), quiet=quiet)
 
 
-def predict(model: Run | Predictor | str | Path, texts: Sequence[str]) -> dict[str, np.ndarray]:
+def predict(model: Run | Predictor | str | Path, texts: Sequence[Row]) -> dict[str, np.ndarray]:
     """Answers texts in this process.
 
     Args:
         model: A run, a predictor, or the folder of a run or an exported model.
-        texts: N texts.
+        texts: N texts; for a task on pairs N tuples (query, candidate).
 
     Returns:
-        Arrays by output name, N rows each: `label`, `score`, `probabilities`, `labels`.
+        Arrays by output name, N rows each: `label`, `score`, `probabilities`, `labels` of a classifier, `score` of a
+        ranker.
+
+    Raises:
+        SettingsError: A row has another form than the task's inputs.
     """
     if isinstance(model, Run):
         return model.predict(texts)
     predictor = model if isinstance(model, Predictor) else load_predictor(model)
-    return predictor(_texts(texts))
+    return predictor(check_rows(texts, predictor.inputs))
 
 
 @contextmanager
@@ -292,7 +299,8 @@ def _settings(
     if data is None:
         raise SettingsError("fit needs an experiment (settings or their file), or data from load_data")
     sections = {"model": {"multi_label": data.multi_label, **model}, "training": dict(training)}
-    return parse_experiment({"name": name, "data": data.settings.model_dump(exclude_unset=True), **sections})
+    given = {"name": name, "task": data.task, "data": data.settings.model_dump(exclude_unset=True)}
+    return parse_experiment(given | sections)
 
 
 def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
@@ -300,10 +308,4 @@ def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
 
     settings: DataSettings = experiment.data
     with progress("Reading", "rows", quiet=quiet) as advance:
-        return load(settings, multi_label=experiment.model.multi_label, on_progress=advance)
-
-
-def _texts(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise SettingsError("texts is one string; give a list of texts")
-    return list(texts)
+        return load(settings, task=experiment.task, multi_label=experiment.model.multi_label, on_progress=advance)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 
-from tfapp.errors import SettingsError, did_you_mean
+from tfapp.errors import SettingsError
+from tfapp.overrides import apply_override, first_problem
+from tfapp.tasks import TaskName, foreign_setting
 
 __all__ = [
     "DataSettings",
@@ -60,7 +61,15 @@ class DataSettings(_Settings):
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
-    label: str = Field("label", description="The column of the labels.")
+    query: str = Field("query", description="Tasks on pairs: the column of the first texts.")
+    candidate: str = Field("candidate", description="Tasks on pairs: the column of the second texts.")
+    group: str | None = Field(
+        None,
+        min_length=1,
+        description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
+        "split; unset: those with the same query.",
+    )
+    label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
     header: bool = Field(
         True, description="The first line of a csv or tsv file names its columns; false: they are named 0, 1, 2, ..."
     )
@@ -175,11 +184,22 @@ class Experiment(_Settings):
     """One experiment: its data, its model, its training and its export."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
-    task: Literal["classification"] = Field("classification", description="What the model does.")
+    task: TaskName = Field(
+        "classification",
+        description="What the model does: classification of texts, pair-classification, or ranking of candidates for "
+        "a query.",
+    )
     data: DataSettings
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     export: ExportSettings = ExportSettings()
+
+    @model_validator(mode="after")
+    def _task_reads_what_is_set(self) -> Self:
+        problem = foreign_setting(self.task, self.model_dump(include={"data", "model"}, exclude_defaults=True))
+        if problem:
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _multi_label_needs_labels(self) -> Self:
@@ -241,11 +261,11 @@ def parse_experiment(
     """
     merged = _copied(values)
     for item in overrides:
-        _apply_override(merged, item)
+        apply_override(merged, item, Experiment)
     try:
         return Experiment.model_validate(merged)
     except ValidationError as error:
-        problem = " ".join(_first_problem(error).splitlines())
+        problem = " ".join(first_problem(error, Experiment).splitlines())
         raise SettingsError(f"{source}: {problem}") from error
 
 
@@ -259,63 +279,3 @@ def dump_toml(experiment: Experiment) -> str:
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same values in dicts of our own."""
     return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in values.items()}
-
-
-def _apply_override(values: dict[str, Any], item: str) -> None:
-    name, equals, raw = item.partition("=")
-    if not equals:
-        raise SettingsError(
-            f"--set {' '.join(item.splitlines())}: expected section.name=value, for example training.epochs=2"
-        )
-    *sections, leaf = name.strip().split(".")
-    for section in sections:
-        inner = values.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise SettingsError(f"--set {' '.join(item.splitlines())}: {section} is a value, not a section")
-        values = inner
-    values[leaf] = _parse_value(raw.strip(), wants_text=_takes_text([*sections, leaf]))
-
-
-def _parse_value(raw: str, *, wants_text: bool) -> Any:
-    try:
-        value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
-        return raw
-    # A column may be named 1 and a file 2024-01-01.
-    return raw if wants_text and not isinstance(value, str) else value
-
-
-def _takes_text(where: list[str]) -> bool:
-    """Whether the setting of this name holds any text."""
-    try:
-        return _names_of(where[:-1])[where[-1]].annotation in (str, str | None)
-    except KeyError:
-        return False
-
-
-def _first_problem(error: ValidationError) -> str:
-    """What is wrong first: the field, the rule, the value received."""
-    problem = error.errors()[0]
-    where = [str(part) for part in problem["loc"]]
-    name = ".".join(where)
-    if problem["type"] == "extra_forbidden":
-        return f"unknown setting {name}{did_you_mean(where[-1], _names_of(where[:-1]))}"
-    if problem["type"] == "missing":
-        example = f"{name}.train" if name == "data" else name
-        return f"{name} is missing; add it to the file or give it with --set {example}=..."
-    rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
-    if problem["type"] == "value_error":
-        return f"{name}: {rule}" if name else rule
-    if problem["type"] == "model_type":
-        rule = f"is a section of settings ({name}.NAME = VALUE)"
-    return f"{name} {rule}, got {problem['input']!r:.200}"
-
-
-def _names_of(sections: list[str]) -> dict[str, FieldInfo]:
-    """The settings of a section, by name."""
-    settings: type[BaseModel] = Experiment
-    for name in sections:
-        kind = settings.model_fields[name].annotation
-        kinds = [kind, *getattr(kind, "__args__", ())]
-        settings = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), BaseModel)
-    return settings.model_fields

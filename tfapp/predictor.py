@@ -12,6 +12,7 @@ import numpy as np
 from tfapp.errors import ModelError
 from tfapp.quiet import import_tensorflow
 from tfapp.registry import version_folder, versions
+from tfapp.rows import Row, to_columns
 
 __all__ = ["Predictor", "load_predictor"]
 
@@ -21,30 +22,33 @@ _BATCH: Final = 32
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """Answers texts with the outputs of a task's contract.
+    """Answers rows of texts with the outputs of a task's contract.
 
     Attributes:
         source: The run or the version that it was loaded from.
         identity: Changes when the weights do.
-        labels: The model's labels.
-        answer: One batch of at most 32 texts, string[n], to arrays by output name, each with n rows.
+        labels: The model's labels; none where the task has none.
+        answer: One batch of at most 32 rows to arrays by output name, each with as many rows.
+        inputs: The names of the task's inputs; with more than one, a row is a tuple of texts in this order.
     """
 
     source: Path
     identity: str
     labels: tuple[str, ...]
-    answer: Callable[[Sequence[str]], Mapping[str, np.ndarray]]
+    answer: Callable[[Sequence[Any]], Mapping[str, np.ndarray]]
+    inputs: tuple[str, ...] = ("text",)
 
-    def __call__(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
-        """Answers any number of texts, texts of similar length together so that little is padding.
+    def __call__(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
+        """Answers any number of rows, those of similar length together so that little is padding.
 
         Args:
-            texts: N texts.
+            texts: N texts, or tuples of texts.
 
         Returns:
             Arrays by output name, N rows each; strings are Python strings in object arrays.
         """
-        order = np.argsort([len(text) for text in texts], kind="stable")
+        sizes = [len(row) if isinstance(row, str) else sum(map(len, row)) for row in texts]
+        order = np.argsort(sizes, kind="stable")
         answers: dict[str, np.ndarray] = {}
         # One batch even without texts, so that every output has its name and shape.
         for start in range(0, max(len(order), 1), _BATCH):
@@ -92,11 +96,12 @@ def _from_run(folder: Path) -> Predictor:
 
     model = load_model(folder / "model")
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def answer(texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.answers(model.logits(model.preprocessor(texts)))
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs])
+    def answer(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        return model.respond(dict(zip(model.inputs, texts, strict=True)))
 
-    return Predictor(folder, _identity(folder / "model" / "model.weights.h5"), model.labels, _as_arrays(answer))
+    identity = _identity(folder / "model" / "model.weights.h5")
+    return Predictor(folder, identity, model.labels, _as_arrays(answer, model.inputs), model.inputs)
 
 
 def _from_version(folder: Path) -> Predictor:
@@ -109,27 +114,33 @@ def _from_version(folder: Path) -> Predictor:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{folder}: the exported model cannot be loaded: {reason}; export it again") from error
     function = loaded.signatures.get(contract.DEFAULT_SIGNATURE)
-    if function is None or set(function.structured_input_signature[1]) != {"text"}:
+    taken = set() if function is None else set(function.structured_input_signature[1])
+    known = (tuple(spec.name for spec in task.inputs) for task in contract.TASKS.values())
+    inputs = next((names for names in known if set(names) == taken), None)
+    if inputs is None:
         raise ModelError(
-            f"{folder}: its {contract.DEFAULT_SIGNATURE} does not take one text; was it exported by tfapp?"
+            f"{folder}: its {contract.DEFAULT_SIGNATURE} does not take the texts of a task; was it exported by tfapp?"
         )
 
-    def answer(texts: Any) -> Any:
+    def answer(*texts: Any) -> Any:
         # The signature alone does not keep the loaded model alive.
-        return loaded.signatures[contract.DEFAULT_SIGNATURE](text=texts)
+        return loaded.signatures[contract.DEFAULT_SIGNATURE](**dict(zip(inputs, texts, strict=True)))
 
-    names = function(text=tf.constant([""])).get("labels")
+    names = answer(*[tf.constant([""])] * len(inputs)).get("labels")
     labels = () if names is None else tuple(name.decode() for name in names.numpy()[0])
-    return Predictor(folder, _identity(folder / "saved_model.pb"), labels, _as_arrays(answer))
+    return Predictor(folder, _identity(folder / "saved_model.pb"), labels, _as_arrays(answer, inputs), inputs)
 
 
-def _as_arrays(function: Callable[[Any], Mapping[str, Any]]) -> Callable[[Sequence[str]], dict[str, np.ndarray]]:
+def _as_arrays(
+    function: Callable[..., Mapping[str, Any]], inputs: Sequence[str]
+) -> Callable[[Sequence[Any]], dict[str, np.ndarray]]:
     import tensorflow as tf
 
-    def answer(texts: Sequence[str]) -> dict[str, np.ndarray]:
+    def answer(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        columns = to_columns(rows, inputs).values()
         # Half of a surrogate pair, as JSON may hold one, is no UTF-8.
-        encoded = [text.encode("utf-8", "replace") for text in texts]
-        outputs = function(tf.constant(encoded, tf.string, shape=[len(texts)]))
+        encoded = ([text.encode("utf-8", "replace") for text in texts] for texts in columns)
+        outputs = function(*(tf.constant(texts, tf.string, shape=[len(rows)]) for texts in encoded))
         return {name: _decode(value.numpy()) for name, value in outputs.items()}
 
     return answer

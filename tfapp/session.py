@@ -16,6 +16,7 @@ from tfapp.export import export_model
 from tfapp.files import sweep_drafts
 from tfapp.models import TaskModel, build_model, load_model
 from tfapp.registry import publish, staging_folder
+from tfapp.rows import to_rows
 from tfapp.terminal import TrainingProgress, progress
 from tfapp.training import (
     Evaluation,
@@ -87,7 +88,7 @@ def run_experiment(
         trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = resumed or create_run(experiment, home)
-        _check_data(folder, splits)
+        _check_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
         state = train(
             model,
@@ -128,10 +129,16 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
     experiment = folder.experiment()
     model = load_model(folder.model)
     if data is None:
-        splits = load(experiment.data, multi_label=experiment.model.multi_label)
-        _check_data(folder, splits)
+        splits = load(experiment.data, task=experiment.task, multi_label=experiment.model.multi_label)
+        _check_data(folder, splits, model)
         return _evaluate_split(folder, model, splits, quiet=quiet)
-    table = load_table(data, experiment.data, multi_label=experiment.model.multi_label, labels=model.labels)
+    table = load_table(
+        data,
+        experiment.data,
+        labels=model.labels,
+        task=experiment.task,
+        multi_label=experiment.model.multi_label,
+    )
     return _evaluate_table(folder, model, table, data, data, quiet=quiet)
 
 
@@ -192,8 +199,9 @@ def _own_watchers(stack: ExitStack, folder: RunFolder, *, chief: bool, quiet: bo
         yield stack.enter_context(TrainingProgress())
 
 
-def _check_data(folder: RunFolder, splits: Splits) -> None:
+def _check_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
     """Remembers the data of a new run; holds those of an old one against what it remembers."""
+    first = splits.dev.select(model.inputs).slice(0, 16)
     if not (folder.path / "data.json").exists():
         folder.write(
             "data",
@@ -201,7 +209,7 @@ def _check_data(folder: RunFolder, splits: Splits) -> None:
                 "fingerprint": splits.fingerprint,
                 "labels": splits.labels,
                 "report": splits.report.to_dict(),
-                "samples": splits.dev.column("text").slice(0, 16).to_pylist(),
+                "samples": to_rows(first.to_pydict(), model.inputs),
             },
         )
     elif folder.read("data")["fingerprint"] != splits.fingerprint:
@@ -244,7 +252,8 @@ def _evaluate_table(
 
 
 def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
-    evaluation = folder.read("evaluation")
+    kept = folder.read("evaluation")
+    evaluation = Evaluation.from_dict(kept)
     data = folder.read("data")
     return {
         "preset": experiment.model.preset,
@@ -257,11 +266,9 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **{f"{side}_rows": count for side, count in data["report"]["rows"].items()},
         },
         "metrics": {
-            "evaluated_on": evaluation["on"],
-            "texts": evaluation["count"],
-            evaluation["main_name"].replace(" ", "_"): evaluation["main_score"],
-            "macro_f1": evaluation["macro"]["f1"],
-            "loss": evaluation["loss"],
+            "evaluated_on": kept["on"],
+            evaluation.unit: evaluation.count,
+            **evaluation.metrics(),
         },
         "settings": dump_toml(experiment),
     }

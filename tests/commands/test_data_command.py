@@ -52,3 +52,12 @@ def test_a_wrong_column_is_one_line(reviews: Path) -> None:
 def test_given_values_win_over_what_is_found_out(reviews: Path) -> None:
     settings = data.choose_settings(str(reviews), "auto", {"text": None, "label": "other", "encoding": "latin-1"})
     assert (settings.text, settings.label, settings.encoding) == ("review", "other", "latin-1")
+
+
+def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:
+    file = tmp_path / "faq.csv"
+    file.write_text("question,candidate,label\nhow,so,1\nhow,not so,0\n")
+    found = json.loads(_run(str(file), "--task", "ranking", "--query", "question", "--json").stdout)
+    assert (found["rows"], found["labels"]["1"]["rows"]) == (2, 1)
+    assert 'no column "query"' in str(_run(str(file), "--task", "ranking").exception)
+    assert "task should be 'classification', " in str(_run(str(file), "--task", "rank").exception)

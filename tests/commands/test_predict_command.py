@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfapp.commands.predict import answer_rows, default_output, file_to_score
-from tfapp.errors import DataError
+from tfapp.commands.predict import answer_rows, default_output, file_to_score, input_columns, rows_of
+from tfapp.errors import DataError, SettingsError
 
 
 class FakePredictor:
     labels = ("long", "short")
     identity = "fake"
+    inputs = ("text",)
 
     def __call__(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
         short = np.array([len(text) < 5 for text in texts])
@@ -54,3 +55,33 @@ def test_a_misspelt_or_second_file_is_no_text(tmp_path: Path) -> None:
         file_to_score([str(tmp_path / "nwes.csv")])
     with pytest.raises(DataError, match="one file, or texts only"):
         file_to_score([str(file), "a text"])
+
+
+class FakeRanker:
+    labels = ()
+    identity = "fake"
+    inputs = ("query", "candidate")
+
+    def __call__(self, texts: Sequence[tuple[str, str]]) -> dict[str, np.ndarray]:
+        return {"score": np.array([float(query in candidate) for query, candidate in texts], np.float32)}
+
+
+def test_pairs_are_a_query_and_its_candidates() -> None:
+    rows = rows_of(FakeRanker.inputs, ["hot", "a hot day", "snow"])
+    assert answer_rows(FakeRanker(), rows, probabilities=True) == [
+        {"query": "hot", "candidate": "a hot day", "score": 1.0},
+        {"query": "hot", "candidate": "snow", "score": 0.0},
+    ]
+    with pytest.raises(SettingsError, match="the model reads query and candidate: give one query, then each candidate"):
+        rows_of(FakeRanker.inputs, ["hot"])
+
+
+def test_columns_are_the_inputs_names_unless_others_are_given() -> None:
+    assert input_columns(("text",), {"text": "body"}, []) == {"text": "body"}
+    found = input_columns(FakeRanker.inputs, {"text": "text"}, ["candidate=answer=x"])
+    assert found == {"query": "query", "candidate": "answer=x"}
+    for wrong in ("candidate", "txt=x", "=x"):
+        with pytest.raises(
+            SettingsError, match=f"--column {wrong}: give INPUT=NAME, where INPUT is query or candidate"
+        ):
+            input_columns(FakeRanker.inputs, {}, [wrong])

@@ -74,3 +74,19 @@ def test_length_stats() -> None:
     assert (stats.mean, stats.median, stats.max, stats.over_limit) == (50.5, 50.5, 100, 0.1)
     assert stats.p95 == pytest.approx(95.05)
     assert LengthStats.of(np.zeros(0, int), 5).over_limit == 0.0
+
+
+def test_pairs_are_described_as_one(tmp_path: Path) -> None:
+    rows = [("one two", "three", 1), ("one two", "three", 0), ("one", " ", 0), ("four", "five", 0.5)]
+    lines = (json.dumps({"query": one, "candidate": two, "label": grade}) + "\n" for one, two, grade in rows)
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    found = describe(str(tmp_path / "a.jsonl"), task="ranking", count_tokens=_count_words, max_length=5)
+    assert dict(found.labels) == {"0": 2, "0.5": 1, "1": 1}
+    assert {finding.kind: finding.rows for finding in found.findings} == {
+        "empty_text": (3,),
+        "conflicting_duplicate": (2,),
+    }
+    assert found.characters.max == 12
+    # Both texts with [CLS], [SEP] and [SEP].
+    assert found.tokens is not None
+    assert (found.tokens.max, found.tokens.over_limit) == (6, 0.5)

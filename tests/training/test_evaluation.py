@@ -15,7 +15,8 @@ from rich.console import Console
 from sklearn.metrics import accuracy_score, classification_report
 
 from tfapp.errors import ModelError, TrainingError
-from tfapp.training.evaluation import Evaluation, evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluation import Evaluation
 
 LABELS = ("sport", "tech", "politics", "never")
 

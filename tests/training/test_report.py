@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.training.evaluation import Evaluation, evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluation import Evaluation
 from tfapp.training.report import render_report, write_report
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"

@@ -31,7 +31,10 @@ def _group() -> None:
 def describe(
     file: Annotated[str, typer.Argument(help="A csv, tsv, jsonl or parquet file, a folder, or a data set's name.")],
     *,
+    task: Annotated[str, typer.Option(help="What the data are for, as in a settings file.")] = "classification",
     text: Annotated[str | None, typer.Option(help="The column of the texts; found out by default.")] = None,
+    query: Annotated[str | None, typer.Option(help="Pairs: the column of the first texts.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="Pairs: the column of the second texts.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the labels; found out by default.")] = None,
     format: Annotated[str, typer.Option(help="csv, tsv, jsonl, parquet or folder; auto: by the suffix.")] = "auto",  # noqa: A002
     encoding: Annotated[str | None, typer.Option(help="The file's text encoding.")] = None,
@@ -48,12 +51,14 @@ def describe(
     from tfapp.data import describe as describe_data
     from tfapp.terminal import console, print_json, progress
 
-    given = {"text": text, "label": label, "encoding": encoding, "header": header, "label_separator": label_separator}
+    columns = {"text": text, "query": query, "candidate": candidate, "label": label}
+    given = columns | {"encoding": encoding, "header": header, "label_separator": label_separator}
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
-        settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance))
+        settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)
     count_tokens = None if preset == "none" else _token_counter(preset)
     with progress(f"describing {file}", "rows", quiet=json) as advance:
-        found = describe_data(file, settings, count_tokens=count_tokens, max_length=max_length, on_progress=advance)
+        describe = partial(describe_data, task=task, count_tokens=count_tokens, max_length=max_length)
+        found = describe(file, settings, on_progress=advance)
     if json:
         print_json(found.to_dict())
         return
@@ -62,7 +67,14 @@ def describe(
         console().print(table)
 
 
-def choose_settings(file: str, format: str, given: dict[str, Any], pull: Any = None) -> DataSettings:  # noqa: A002
+def choose_settings(
+    file: str,
+    format: str,  # noqa: A002
+    given: dict[str, Any],
+    pull: Any = None,
+    *,
+    task: str = "classification",
+) -> DataSettings:
     """Takes what the user gave and finds out the rest: text or label column, header, encoding.
 
     Args:
@@ -70,6 +82,7 @@ def choose_settings(file: str, format: str, given: dict[str, Any], pull: Any = N
         format: The file's format, or "auto".
         given: Values for `DataSettings` by field; None for what was not given.
         pull: Brings a data set by name.
+        task: What the data are for; columns are found out for classification.
 
     Returns:
         The settings for the file.
@@ -79,12 +92,12 @@ def choose_settings(file: str, format: str, given: dict[str, Any], pull: Any = N
 
     chosen = {name: value for name, value in given.items() if value is not None}
     proposed: dict[str, Any] = {}
-    if not {"text", "label"} <= chosen.keys():
+    if task == "classification" and not {"text", "label"} <= chosen.keys():
         proposed = dict(sniff(file, format=format, pull=pull).data)
     if "label" in chosen:
         proposed = {name: value for name, value in proposed.items() if name not in ("rating", "label_separator")}
     values = {**proposed, **chosen, "train": file} | ({} if format == "auto" else {"format": format})
-    return parse_experiment({"name": "describe", "data": values}, source="options").data
+    return parse_experiment({"name": "describe", "task": task, "data": values}, source="options").data
 
 
 def tables(found: Description) -> list[Table]:

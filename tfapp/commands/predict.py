@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from tfapp.errors import DataError
+from tfapp.errors import DataError, SettingsError
+from tfapp.rows import Row, to_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Predictor", "answer_rows", "default_output", "file_to_score", "register"]
+__all__ = ["Predictor", "answer_rows", "default_output", "file_to_score", "input_columns", "register", "rows_of"]
 
 _BAR_WIDTH = 20
 
@@ -31,8 +32,13 @@ class Predictor(Protocol):
         """Tells the model from others."""
         ...
 
-    def __call__(self, texts: Sequence[str]) -> Mapping[str, Any]:
-        """Answers `label` [texts], `score` [texts] and `probabilities` [texts, labels]."""
+    @property
+    def inputs(self) -> Sequence[str]:
+        """The names of the task's inputs."""
+        ...
+
+    def __call__(self, texts: Sequence[Row]) -> Mapping[str, Any]:
+        """Answers each row, such as `label` [rows], `score` [rows] and `probabilities` [rows, labels]."""
         ...
 
 
@@ -43,10 +49,17 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     model: Annotated[str, typer.Argument(help="A run folder, or an exported model.")],
-    inputs: Annotated[list[str], typer.Argument(help="One csv, tsv, jsonl or parquet file, or texts.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="One csv, tsv, jsonl or parquet file, or texts; of pairs a query, then its candidates."),
+    ],
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX.")] = None,
     text: Annotated[str, typer.Option(help="The file's column of texts.")] = "text",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="INPUT=NAME", help="The file's column of another input, as candidate=answer."),
+    ] = None,
     format: Annotated[str, typer.Option(help="The file's format; auto: by the suffix.")] = "auto",  # noqa: A002
     encoding: Annotated[str, typer.Option(help="The file's text encoding.")] = "utf-8",
     header: Annotated[bool, typer.Option(help="Whether the first line names the columns.")] = True,
@@ -64,10 +77,11 @@ def predict(
     file = file_to_score(inputs)
     predictor = _load(model)
     if file is None:
-        _show_texts(predictor, inputs, probabilities=probabilities, json=json)
+        _show_texts(predictor, rows_of(predictor.inputs, inputs), probabilities=probabilities, json=json)
         return
+    columns = input_columns(predictor.inputs, {"text": text}, column or [])
     target = output or default_output(file)
-    score = partial(score_file, text=text, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
+    score = partial(score_file, columns=columns, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
     with progress(f"scoring {file}", "rows", quiet=json) as advance:
         rows = score(
             file,
@@ -109,37 +123,72 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     return only if len(inputs) == 1 and len(inputs[0]) < 256 and only.exists() else None
 
 
+def input_columns(inputs: Sequence[str], known: Mapping[str, str], given: Sequence[str]) -> dict[str, str]:
+    """Finds the file's column of each input.
+
+    Args:
+        inputs: The names of the task's inputs.
+        known: Columns that are named otherwise than the input.
+        given: What the user gave, as INPUT=NAME.
+
+    Raises:
+        SettingsError: An item has another form, or names no input.
+    """
+    columns = {name: known.get(name, name) for name in inputs}
+    for item in given:
+        name, equals, column = item.partition("=")
+        if not equals or name not in columns:
+            raise SettingsError(f"--column {item}: give INPUT=NAME, where INPUT is {' or '.join(inputs)}")
+        columns[name] = column
+    return columns
+
+
+def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
+    """Makes rows of the texts of a command line: one each, or, for a task on pairs, the first with each of the others.
+
+    Raises:
+        SettingsError: A query stands alone.
+    """
+    if len(inputs) == 1:
+        return list(texts)
+    if len(texts) < len(inputs):
+        raise SettingsError(f"the model reads {' and '.join(inputs)}: give one {inputs[0]}, then each {inputs[1]}")
+    return [(texts[0], text) for text in texts[1:]]
+
+
 def default_output(file: Path) -> Path:
     """Names the scored file beside its input: `news.csv` becomes `news.predictions.csv`."""
     return file.with_name(f"{file.stem}.predictions{file.suffix}")
 
 
-def answer_rows(predictor: Predictor, texts: Sequence[str], *, probabilities: bool = False) -> list[dict[str, Any]]:
-    """Asks the model about some texts.
+def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
+    """Asks the model about some rows.
 
     Args:
         predictor: The model.
-        texts: The texts.
+        texts: The rows.
         probabilities: Add every label's probability.
 
     Returns:
-        `text`, `label`, `score`, of a multi-label model also the chosen `labels` and, where wanted, `probabilities`
-        by label, for each text.
+        The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
+        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`.
     """
     answers = predictor(texts)
-    rows = [
-        {"text": text, "label": str(label), "score": float(score)}
-        for text, label, score in zip(texts, answers["label"], answers["score"], strict=True)
-    ]
+    columns = to_columns(texts, predictor.inputs)
+    single = {name: answers[name] for name in ("label", "score") if name in answers}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    for name, values in single.items():
+        for row, value in zip(rows, values, strict=True):
+            row[name] = value if isinstance(value, str) else float(value)
     for row, chosen in zip(rows, answers.get("chosen", ()), strict=False):
         row["labels"] = [label for label, yes in zip(predictor.labels, chosen, strict=True) if yes]
-    if probabilities:
+    if probabilities and "probabilities" in answers:
         for row, values in zip(rows, answers["probabilities"], strict=True):
             row["probabilities"] = dict(zip(predictor.labels, map(float, values), strict=True))
     return rows
 
 
-def _show_texts(predictor: Predictor, texts: Sequence[str], *, probabilities: bool, json: bool) -> None:
+def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
     from tfapp.terminal import console, print_json
 
     rows = answer_rows(predictor, texts, probabilities=probabilities)
@@ -147,21 +196,22 @@ def _show_texts(predictor: Predictor, texts: Sequence[str], *, probabilities: bo
         for row in rows:
             print_json(row)
         return
-    console().print(_table(rows))
+    console().print(_table(rows, predictor.inputs))
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("text", "label", "score", "", *(["chosen"] if rows and "labels" in rows[0] else []))
+    chosen = ["chosen"] if "labels" in rows[0] else []
+    table = Table(*inputs, *(["label"] if "label" in rows[0] else []), "score", "", *chosen)
     for row in rows:
-        chosen = [escape(", ".join(row["labels"]) or "none")] if "labels" in row else []
-        shown = row.get("probabilities") or {row["label"]: row["score"]}
+        shown = row.get("probabilities") or {row.get("label"): row["score"]}
         for index, (label, score) in enumerate(sorted(shown.items(), key=lambda item: -item[1])):
-            bar = "█" * round(score * _BAR_WIDTH)
-            first = escape(row["text"]) if not index else ""
-            table.add_row(first, escape(label), f"{score:.3f}", bar, *(chosen if not index else []))
+            texts = [escape(row[name]) if not index else "" for name in inputs]
+            labels = [] if label is None else [escape(label)]
+            picked = [escape(", ".join(row["labels"]) or "none") if not index else ""] if chosen else []
+            table.add_row(*texts, *labels, f"{score:.3f}", "█" * round(score * _BAR_WIDTH), *picked)
     return table
 
 

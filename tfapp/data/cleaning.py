@@ -46,24 +46,37 @@ class Rows:
     Attributes:
         name: The source, as the user named it.
         table: As `tfapp.data.reader.read_table` gives it.
-        keys: Digest of each row's normalised text; bytes [rows], see `text_keys`.
+        texts: The names of its columns of texts.
+        keys: Digest of each row's normalised texts; bytes [rows], see `text_keys`.
+        groups: The same of what keeps rows on one side of a split: of the column `group`, or the keys.
     """
 
     name: str
     table: pa.Table
+    texts: tuple[str, ...]
     keys: npt.NDArray[np.bytes_]
+    groups: npt.NDArray[np.bytes_]
 
     @classmethod
-    def of(cls, name: str, table: pa.Table) -> Rows:
+    def of(cls, name: str, table: pa.Table, texts: tuple[str, ...] = ("text",)) -> Rows:
         """Computes the keys of a table."""
-        return cls(name, table, text_keys(table["text"]))
+        keys = _join_keys([text_keys(table[column]) for column in texts])
+        groups = text_keys(table["group"]) if "group" in table.column_names else keys
+        return cls(name, table, texts, keys, groups)
+
+    @property
+    def noun(self) -> str:
+        """What a row is called."""
+        return "text" if len(self.texts) == 1 else "pair"
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def keep(self, mask: Mask) -> Rows:
         """The rows where the mask is true."""
-        return self if mask.all() else Rows(self.name, self.table.filter(pa.array(mask)), self.keys[mask])
+        if mask.all():
+            return self
+        return Rows(self.name, self.table.filter(pa.array(mask)), self.texts, self.keys[mask], self.groups[mask])
 
     def numbers(self, mask: Mask) -> npt.NDArray[np.int64]:
         """Row numbers in the source of the rows where the mask is true."""
@@ -105,10 +118,11 @@ def iter_column(column: pa.ChunkedArray, block_rows: int = 8192) -> Iterator[Any
 
 def drop_empty(rows: Rows, on_problem: OnProblem) -> Cleaned:
     """Drops texts without a visible character, or fails."""
-    empty = np.fromiter((not is_visible(text) for text in iter_column(rows.table["text"])), bool, count=len(rows))
-    return _handle(
-        rows, empty, "empty_text", "without a visible character in the text", on=on_problem, setting="on_empty_text"
-    )
+    columns = [iter_column(rows.table[name]) for name in rows.texts]
+    visible = (all(map(is_visible, texts)) for texts in zip(*columns, strict=True))
+    empty = ~np.fromiter(visible, bool, count=len(rows))
+    what = f"without a visible character in the {' or '.join(rows.texts)}"
+    return _handle(rows, empty, "empty_text", what, on=on_problem, setting="on_empty_text")
 
 
 def drop_missing(rows: Rows, on_problem: OnProblem) -> Cleaned:
@@ -125,9 +139,10 @@ def drop_duplicates(rows: Rows) -> Cleaned:
     codes = label_codes(rows.table["label"])
     differs = codes != codes[leader]
     same, conflicting = repeated & ~differs, repeated & differs
+    what = f"repeating an earlier {rows.noun}"
     findings = [
-        *_found(rows, same, "duplicate", "repeating an earlier text", "dropped"),
-        *_found(rows, conflicting, "conflicting_duplicate", "repeating an earlier text with another label", "dropped"),
+        *_found(rows, same, "duplicate", what, "dropped"),
+        *_found(rows, conflicting, "conflicting_duplicate", f"{what} with another label", "dropped"),
     ]
     return rows.keep(~repeated), findings
 
@@ -135,7 +150,7 @@ def drop_duplicates(rows: Rows) -> Cleaned:
 def drop_overlap(rows: Rows, other: Rows) -> Cleaned:
     """Drops rows whose text is in another source, so that nothing learnt from is tested on."""
     shared = np.isin(rows.keys, other.keys)
-    return rows.keep(~shared), _found(rows, shared, "overlap", f"with a text of {other.name}", "dropped")
+    return rows.keep(~shared), _found(rows, shared, "overlap", f"with a {rows.noun} of {other.name}", "dropped")
 
 
 def drop_with_labels(
@@ -159,6 +174,16 @@ def drop_with_labels(
     return _handle(
         rows, marked, kind, f"{what}: {named}{', ...' if len(labels) > ROWS_SHOWN else ''}", on=on, setting=setting
     )
+
+
+def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:
+    """One digest a row from those of its texts; that of a single text stays as it is."""
+    if len(keys) == 1:
+        return keys[0]
+    # NumPy's bytes drop zeros at the end, which would let two rows run into each other.
+    rows = zip(*([key.ljust(KEY_BYTES, b"\0") for key in column.tolist()] for column in keys), strict=True)
+    digests = (blake2b(b"".join(row), digest_size=KEY_BYTES).digest() for row in rows)
+    return np.fromiter(digests, dtype=f"S{KEY_BYTES}", count=len(keys[0]))
 
 
 def _handle(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, setting: str) -> Cleaned:

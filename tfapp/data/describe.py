@@ -18,9 +18,10 @@ from tfapp.data.blocks import iter_blocks
 from tfapp.data.cleaning import Rows, iter_column
 from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
-from tfapp.data.labels import label_counts
 from tfapp.data.reader import OnProgress, read_table
+from tfapp.data.schemas import SCHEMAS
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
+from tfapp.data.targets import Target
 
 __all__ = ["CountTokens", "Description", "LengthStats", "describe"]
 
@@ -110,6 +111,7 @@ def describe(
     source: str,
     settings: DataSettings | None = None,
     *,
+    task: str = "classification",
     count_tokens: CountTokens | None = None,
     max_length: int = 128,
     on_progress: OnProgress | None = None,
@@ -121,6 +123,7 @@ def describe(
     Args:
         source: A path or a data set's name; `settings.train` is not looked at.
         settings: Column names and the like.
+        task: What the data are for.
         count_tokens: Counts a text's tokens; without it lengths are in characters alone.
         max_length: The limit in tokens to compare with.
         on_progress: Is told the rows read.
@@ -134,15 +137,18 @@ def describe(
         DataError: As `load` raises it for one file that cannot be read.
     """
     found = resolve(source, settings or DataSettings(train=source), pull=pull, catalogue=catalogue)
-    table = read_table(found, multi_label=_has_lists(found), on_progress=on_progress)
+    schema = SCHEMAS[task]
+    table = read_table(found, task=task, multi_label=_has_lists(found), on_progress=on_progress)
+    texts = [table[name] for name in schema.texts]
+    characters = sum(pc.utf8_length(column).to_numpy() for column in texts)
     return Description(
         source=source,
         rows=table.num_rows,
-        labels=label_counts(table["label"]),
-        characters=LengthStats.of(pc.utf8_length(table["text"]).to_numpy()),
-        tokens=LengthStats.of(_token_counts(table["text"], count_tokens), max_length) if count_tokens else None,
+        labels=schema.target.counts(table["label"]),
+        characters=LengthStats.of(np.asarray(characters)),
+        tokens=LengthStats.of(_token_counts(texts, count_tokens), max_length) if count_tokens else None,
         max_length=max_length,
-        findings=tuple(_findings(Rows.of(source, table))),
+        findings=tuple(_findings(Rows.of(source, table, schema.texts), schema.target, found.settings)),
     )
 
 
@@ -156,9 +162,13 @@ def _has_lists(source: Source) -> bool:
     return isinstance(next((value for value in values if value is not None), None), list)
 
 
-def _token_counts(texts: pa.ChunkedArray, count_tokens: CountTokens) -> npt.NDArray[Any]:
-    counts = [np.asarray(count_tokens(some)) for some in _batches(iter_column(texts))]
-    return np.concatenate(counts) if counts else np.zeros(0, np.int64)
+def _token_counts(columns: Sequence[pa.ChunkedArray], count_tokens: CountTokens) -> npt.NDArray[Any]:
+    """Tokens a row; its texts share one [CLS]."""
+    totals = np.full(len(columns[0]), 1 - len(columns), np.int64)
+    for column in columns:
+        counts = [np.asarray(count_tokens(some)) for some in _batches(iter_column(column))]
+        totals += np.concatenate([np.zeros(0, np.int64), *counts])
+    return totals
 
 
 def _batches(values: Iterator[str]) -> Iterator[list[str]]:
@@ -166,21 +176,15 @@ def _batches(values: Iterator[str]) -> Iterator[list[str]]:
         yield some
 
 
-def _findings(rows: Rows) -> list[Finding]:
+def _findings(rows: Rows, target: Target, settings: DataSettings) -> list[Finding]:
+    lenient = settings.model_copy(update={"on_single_label": "drop"})
     findings: list[Finding] = []
     for step in (
         lambda rows: cleaning.drop_empty(rows, "drop"),
         lambda rows: cleaning.drop_missing(rows, "drop"),
         cleaning.drop_duplicates,
-        _drop_single,
     ):
         rows, found = step(rows)
-        findings += (replace(finding, action="kept") for finding in found)
-    return findings
-
-
-def _drop_single(rows: Rows) -> cleaning.Cleaned:
-    single = [label for label, count in label_counts(rows.table["label"]).items() if count == 1]
-    return cleaning.drop_with_labels(
-        rows, single, "single_label", "with a label that no other text has", on="drop", setting="on_single_label"
-    )
+        findings += found
+    findings += target.thin({"train": rows}, lenient)
+    return [replace(finding, action="kept") for finding in findings]

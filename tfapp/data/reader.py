@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from tfapp.data import folders, json_lines, parquet
 from tfapp.data.blocks import Block, detect_format, iter_blocks
-from tfapp.data.labels import as_label, as_labels, rating_label
+from tfapp.data.labels import as_label
+from tfapp.data.schemas import SCHEMAS, Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean
 
@@ -23,25 +24,35 @@ OnProgress = Callable[[int, int | None], None]
 _BLOCK_ROWS = 8192
 
 
-def read_table(source: Source, *, multi_label: bool = False, on_progress: OnProgress | None = None) -> pa.Table:
+def read_table(
+    source: Source,
+    *,
+    task: str = "classification",
+    multi_label: bool = False,
+    on_progress: OnProgress | None = None,
+) -> pa.Table:
     """Reads the texts and labels of one file or folder.
 
     Args:
         source: What to read, and its settings: column names, encoding, rating, row limit.
+        task: Whose rows they are.
         multi_label: Read each row's labels as a list.
         on_progress: Is told the rows read.
 
     Returns:
-        A table with the columns `text` string (a missing text is empty), `label` string, or list<string> for
-        multi-label (null where missing), `row` int64 (data row of the file, counted from 1; for a folder the
-        ordinal of the text in sorted order) and `file` dictionary<string>.
+        A table with the task's columns of texts, `text` or `query` and `candidate`, string (a missing text is
+        empty); `label`, null where missing: string, list<string> for multi-label, double for grades; of tasks on pairs
+        `group` string; `row` int64 (data row of the file, counted from 1; for a folder the ordinal of the text in
+        sorted order) and `file` dictionary<string>.
 
     Raises:
         DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the place.
     """
-    _check_separator(source, multi_label)
-    kind = pa.list_(pa.string()) if multi_label else pa.string()
-    parts = _folder_parts(source, kind) if source.format == "folder" else _file_parts(source, kind)
+    schema = SCHEMAS[task]
+    schema.target.check_source(source, multi_label)
+    if source.format == "folder" and len(schema.texts) > 1:
+        raise DataError(f"{source.name}: a folder holds single texts; the task {task} needs a file with columns")
+    parts = _folder_parts(source) if source.format == "folder" else _file_parts(source, schema, multi_label)
     batches, rows = [], 0
     for part in parts:
         batches.append(part)
@@ -122,25 +133,8 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
     raise DataError(f'{source}: no column "{name}" ({setting}); columns: {present}{hint}')
 
 
-def _check_separator(source: Source, multi_label: bool) -> None:
-    separator = source.settings.label_separator
-    if separator and not multi_label:
-        raise DataError(
-            f'data.label_separator = "{separator}" is for multi-label data; set model.multi_label = true or remove it'
-        )
-    if multi_label and source.format == "folder":
-        raise DataError(f"{source.name}: a folder gives each text one label; set model.multi_label = false")
-    if multi_label and source.format in ("csv", "tsv") and not separator:
-        raise DataError(
-            f'{source.name}: model.multi_label = true needs data.label_separator for {source.format}, for example "|"'
-        )
-
-
-def _file_parts(source: Source, kind: pa.DataType) -> Iterator[pa.RecordBatch]:
+def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[pa.RecordBatch]:
     settings = source.settings
-    label, label_setting = (
-        (settings.rating.column, "data.rating.column") if settings.rating else (settings.label, "data.label")
-    )
     seen: dict[str, None] = {}
     blocks = iter_blocks(
         source.path, source.format, encoding=settings.encoding, header=settings.header, block_rows=_BLOCK_ROWS
@@ -148,14 +142,18 @@ def _file_parts(source: Source, kind: pa.DataType) -> Iterator[pa.RecordBatch]:
     for block in _first_rows(blocks, settings.max_rows):
         seen |= dict.fromkeys(block.columns)
         if source.format != "jsonl":
-            _check_columns(source, label, label_setting, list(seen))
-        yield _to_part(source, block, label, kind)
-    _check_columns(source, label, label_setting, list(seen))
+            _check_columns(source, schema, list(seen))
+        yield _to_part(source, block, schema, multi_label)
+    _check_columns(source, schema, list(seen))
 
 
-def _check_columns(source: Source, label: str, label_setting: str, columns: list[str]) -> None:
-    check_column(source.name, source.settings.text, columns, "data.text")
-    check_column(source.name, label, columns, label_setting)
+def _check_columns(source: Source, schema: Schema, columns: list[str]) -> None:
+    for name in schema.texts:
+        check_column(source.name, getattr(source.settings, name), columns, f"data.{name}")
+    label, setting = schema.target.column(source.settings)
+    check_column(source.name, label, columns, setting)
+    if schema.group and source.settings.group is not None:
+        check_column(source.name, source.settings.group, columns, "data.group")
 
 
 def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block]:
@@ -167,22 +165,22 @@ def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block
         yield block
 
 
-def _to_part(source: Source, block: Block, label: str, kind: pa.DataType) -> pa.RecordBatch:
+def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) -> pa.RecordBatch:
     settings = source.settings
-    missing = [None] * len(block)
-
-    def to_label(value: Any) -> Any:
-        if settings.rating:
-            return rating_label(value, settings.rating)
-        return as_labels(value, settings.label_separator) if pa.types.is_list(kind) else as_label(value)
-
-    texts = _convert(source, block, settings.text, block.columns.get(settings.text, missing), as_text)
-    labels = _convert(source, block, label, block.columns.get(label, missing), to_label)
+    label, _ = schema.target.column(settings)
+    kind, to_label = schema.target.reader(settings, multi_label)
+    columns = {name: _strings(_column(source, block, getattr(settings, name), as_text)) for name in schema.texts}
+    columns["label"] = _strings(_column(source, block, label, to_label), kind)
+    if schema.group:
+        group = settings.group
+        columns["group"] = _strings(_column(source, block, group, as_text)) if group else columns[schema.group]
     rows = np.arange(block.first_row, block.first_row + len(block), dtype=np.int64)
-    return _part(texts, labels, kind, rows=rows, files=[str(source.path)], file=np.zeros(len(block), np.int32))
+    return _part(columns, rows=rows, files=[str(source.path)], file=np.zeros(len(block), np.int32))
 
 
-def _convert(source: Source, block: Block, column: str, values: list[Any], to: Callable[[Any], Any]) -> list[Any]:
+def _column(source: Source, block: Block, column: str, to: Callable[[Any], Any]) -> list[Any]:
+    """A column's values, converted; missing ones where the block lacks it."""
+    values = block.columns.get(column, [None] * len(block))
     converted = []
     try:
         for value in values:
@@ -194,7 +192,7 @@ def _convert(source: Source, block: Block, column: str, values: list[Any], to: C
     return converted
 
 
-def _folder_parts(source: Source, kind: pa.DataType) -> Iterator[pa.RecordBatch]:
+def _folder_parts(source: Source) -> Iterator[pa.RecordBatch]:
     files = folders.list_files(source.path, source.settings.max_rows)
     for start in range(0, len(files), _BLOCK_ROWS):
         some = files[start : start + _BLOCK_ROWS]
@@ -202,22 +200,21 @@ def _folder_parts(source: Source, kind: pa.DataType) -> Iterator[pa.RecordBatch]
         rows = np.array([ordinal for ordinal, _, _ in some], np.int64)
         names = [path for _, _, path in some]
         labels = [label for _, label, _ in some]
-        yield _part(texts, labels, kind, rows=rows, files=names, file=np.arange(len(some), dtype=np.int32))
+        columns = {"text": _strings(texts), "label": _strings(labels)}
+        yield _part(columns, rows=rows, files=names, file=np.arange(len(some), dtype=np.int32))
 
 
-def _part(
-    texts: list[str], labels: list[Any], kind: pa.DataType, *, rows: Any, files: list[str], file: Any
-) -> pa.RecordBatch:
-    columns = {
-        "text": _strings(texts, pa.string()),
-        "label": _strings(labels, kind),
+def _part(columns: dict[str, pa.Array], *, rows: Any, files: list[str], file: Any) -> pa.RecordBatch:
+    places = {
         "row": pa.array(rows, pa.int64()),
-        "file": pa.DictionaryArray.from_arrays(pa.array(file, pa.int32()), _strings(files, pa.string())),
+        "file": pa.DictionaryArray.from_arrays(pa.array(file, pa.int32()), _strings(files)),
     }
-    return pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_pydict(columns | places)
 
 
-def _strings(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _strings(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """An array of a type, of strings by default."""
+    kind = kind or pa.string()
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:

@@ -17,11 +17,10 @@ from tfapp.data.blocks import SUFFIXES, FileFormat
 from tfapp.data.json_lines import as_json_text
 from tfapp.errors import DataError
 
-__all__ = ["LABEL", "SCORE", "InputRows", "answer_columns", "merge_parts", "output_format", "write_part"]
+__all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format", "write_part"]
 
 LABEL = "predicted_label"
 LABELS = "predicted_labels"
-SCORE = "predicted_score"
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
@@ -49,19 +48,19 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int)
     """Names the columns of a model's answers.
 
     Args:
-        answers: `label` [rows], `score` [rows], of a multi-label model `labels` and `chosen` [rows, labels] and, where
-            labels are given, `probabilities` [rows, labels].
+        answers: One value a row by output name, such as `label` and `score`; of a multi-label model also `labels` and
+            `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels].
         labels: The labels whose probabilities are wanted, as the model orders them; none for no such columns.
-        rows: How many texts were asked about.
+        rows: How many rows were asked about.
 
     Returns:
-        `predicted_label` (strings), of a multi-label model `predicted_labels` (joined by "|"), `predicted_score` and
-        `probability.LABEL` (float32) by name, [rows] each.
+        `predicted_NAME` of each output of one value a row, of a multi-label model `predicted_labels` (joined by "|"),
+        and `probability.LABEL` (float32) by name, [rows] each.
 
     Raises:
-        ValueError: The model answered another number of texts.
+        ValueError: The model answered another number of rows.
     """
-    columns: dict[str, Any] = {LABEL: np.asarray(answers["label"], object)}
+    columns: dict[str, Any] = {LABEL: np.asarray(answers["label"], object)} if "label" in answers else {}
     if "chosen" in answers:
         columns[LABELS] = np.array(
             [
@@ -70,13 +69,21 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int)
             ],
             object,
         )
-    columns[SCORE] = np.asarray(answers["score"], np.float32)
+    single = {name: _plain_type(np.asarray(values)) for name, values in answers.items() if name != "label"}
+    columns |= {f"predicted_{name}": values for name, values in single.items() if values.ndim == 1}
     if labels:
         table = np.asarray(answers["probabilities"], np.float32)
         columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}
     if any(len(column) != rows for column in columns.values()):
-        raise ValueError(f"the model answered {len(columns[LABEL])} texts of {rows}")
+        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {rows}")
     return columns
+
+
+def _plain_type(values: np.ndarray) -> np.ndarray:
+    """Strings as objects, fractions in single precision."""
+    if values.dtype.kind in "OSU":
+        return values.astype(object)
+    return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
 def write_part(path: Path, format: FileFormat, rows: InputRows, answers: Mapping[str, Any], *, first: bool) -> None:  # noqa: A002
@@ -127,8 +134,8 @@ def _write_parquet(path: Path, rows: Any, answers: Mapping[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
-    kinds = {name: pa.string() if name in {LABEL, LABELS} else pa.float32() for name in answers}
-    columns |= {name: pa.array(values, kinds[name]) for name, values in answers.items()}
+    for name, values in answers.items():
+        columns[name] = pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
     pq.write_table(pa.table(columns), path)
 
 
@@ -154,7 +161,8 @@ def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, A
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
     plain = {
-        name: [v if isinstance(v, str) else round(float(v), 6) for v in values] for name, values in answers.items()
+        name: [round(v, 6) if isinstance(v, float) else v for v in np.asarray(values).tolist()]
+        for name, values in answers.items()
     }
     for index, values in enumerate(objects):
         kept = {name: value for name, value in values.items() if name not in answers}

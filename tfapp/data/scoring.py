@@ -16,11 +16,12 @@ from tfapp.data.reader import OnProgress, as_text, check_column, read_batches
 from tfapp.data.scored_rows import InputRows, answer_columns, merge_parts, output_format, write_part
 from tfapp.data.sources import existing_path
 from tfapp.errors import DataError
+from tfapp.rows import Row, to_rows
 
 __all__ = ["Predict", "score_file"]
 
-Predict = Callable[[Sequence[str]], Mapping[str, Any]]
-"""Gives `label` [texts], `score` [texts] and `probabilities` [texts, labels] for some texts."""
+Predict = Callable[[Sequence[Any]], Mapping[str, Any]]
+"""Gives the outputs of a task's contract for some rows, such as `label` [rows] and `probabilities` [rows, labels]."""
 
 
 def score_file(
@@ -29,6 +30,7 @@ def score_file(
     predict: Predict,
     *,
     text: str = "text",
+    columns: Mapping[str, str] | None = None,
     format: str = "auto",  # noqa: A002 - the setting's name
     encoding: str = "utf-8",
     header: bool = True,
@@ -40,16 +42,17 @@ def score_file(
 ) -> int:
     """Scores every row of a file, in bounded memory.
 
-    The target has the input's columns and beside them `predicted_label`, `predicted_score` and, for each of
-    `labels`, `probability.LABEL`; it is UTF-8 where it is text. An empty or missing text is answered like any other,
-    as the empty text. Finished parts lie in `TARGET.parts` until the target appears by one rename; a run that was
-    killed goes on after them and makes the same bytes, unless the input, the model or the settings changed.
+    The target has the input's columns and beside them those of `answer_columns`; it is UTF-8 where it is text. An
+    empty or missing text is answered like any other, as the empty text. Finished parts lie in `TARGET.parts` until the
+    target appears by one rename; a run that was killed goes on after them and makes the same bytes, unless the input,
+    the model or the settings changed.
 
     Args:
         source: A csv, tsv, jsonl or parquet file.
         target: The file to make; its suffix names its format. tsv gets a space for each tab or line end in a field.
         predict: The model.
-        text: The column of the texts.
+        text: The column of the texts, of a model of one input.
+        columns: Of a model of other inputs, the column of each by its name.
         format: The input's format; "auto" goes by the suffix.
         encoding: The encoding of csv, tsv and jsonl.
         header: Whether the first line of csv and tsv names the columns; otherwise they are 0, 1, 2, ...
@@ -67,7 +70,8 @@ def score_file(
     """
     source, target = existing_path(Path(source)), Path(target)
     kind = _check_formats(source, target, format)
-    settings = {"text": text, "format": kind, "encoding": encoding, "header": header, "batch_rows": batch_rows}
+    inputs = dict(columns or {"text": text})
+    settings = {"columns": inputs, "format": kind, "encoding": encoding, "header": header, "batch_rows": batch_rows}
     manifest = {"input": file_identity(source), "model": identity, "labels": list(labels), **settings}
     store = PartStore.open(target, manifest, resume=resume)
     total = estimate_rows(source, kind)
@@ -75,8 +79,9 @@ def score_file(
     blocks = _read(source, kind, output_format(target), encoding=encoding, header=header, batch_rows=batch_rows)
     for index, block in enumerate(blocks):
         if not store.path(index).exists():
-            texts = _texts(source, block, text, rows)
-            _write(store, index, output_format(target), block, _ask(predict, texts, labels))
+            texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
+            answers = _ask(predict, to_rows(texts, tuple(inputs)), labels, len(inputs))
+            _write(store, index, output_format(target), block, answers)
         rows += len(block)
         parts = index + 1
         if on_progress:
@@ -108,29 +113,33 @@ def _read(
         yield some
 
 
-def _texts(source: Path, block: InputRows, column: str, rows_before: int) -> list[str]:
+def _texts(source: Path, block: InputRows, name: str, column: str, rows_before: int) -> list[str]:
+    """The texts of one input."""
     if isinstance(block, list):
-        columns = list(dict.fromkeys(name for values in block for name in values))
+        columns = list(dict.fromkeys(key for values in block for key in values))
         values = [row.get(column) for row in block]
     else:
         columns = block.schema.names
         values = block.column(column).to_pylist() if column in columns else []
     if columns and (rows_before == 0 or not isinstance(block, list)):
         # Objects may leave keys out, but a key that none of the first batch has is a wrong name.
-        check_column(source, column, columns, "--text")
-    return [_text(source, rows_before + row, value) for row, value in enumerate(values, start=1)]
+        check_column(source, column, columns, "--text" if name == "text" else f"--column {name}=NAME")
+    return [_text(source, rows_before + row, name, value) for row, value in enumerate(values, start=1)]
 
 
-def _text(source: Path, row: int, value: Any) -> str:
+def _text(source: Path, row: int, name: str, value: Any) -> str:
     try:
         return replace_surrogates(as_text(value))
     except ValueError as error:
-        raise DataError(f"{source}, row {row}: the text {error}") from error
+        raise DataError(f"{source}, row {row}: the {name} {error}") from error
 
 
-def _ask(predict: Predict, texts: list[str], labels: Sequence[str]) -> dict[str, np.ndarray]:
-    nothing = {"label": [], "score": [], "probabilities": np.zeros((0, len(labels)))}
-    return answer_columns(predict(texts) if texts else nothing, labels, len(texts))
+def _ask(predict: Predict, rows: list[Row], labels: Sequence[str], inputs: int) -> dict[str, np.ndarray]:
+    if rows:
+        return answer_columns(predict(rows), labels, len(rows))
+    # What is answered to nothing still has the names and types of all answers.
+    empty: Row = "" if inputs == 1 else ("",) * inputs
+    return {name: column[:0] for name, column in answer_columns(predict([empty]), labels, 1).items()}
 
 
 def _write(store: PartStore, index: int, kind: FileFormat, block: InputRows, answers: dict[str, np.ndarray]) -> None:

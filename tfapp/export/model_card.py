@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["model_card"]
+
+_PAIRS: Final = "pairs of raw texts, a query and a candidate,"
+
+# Of each task: what the model takes, and how it is called.
+_TASKS: Final = {
+    "classification": ("raw text", 'classify("{name}", ["a text"])'),
+    "pair-classification": (_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
+    "ranking": (_PAIRS, 'rank("{name}", "a query", ["a candidate", "another"])'),
+}
 
 
 def model_card(name: str, metadata: Mapping[str, Any]) -> str:
@@ -18,19 +27,24 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     sections = [
         f"# {name}",
         f"A model for {metadata['task']}, fine-tuned from `{metadata['preset']}` with tfapp "
-        f"{metadata['tfapp_version']}. It takes raw text and answers {'any' if metadata['multi_label'] else 'one'} of "
-        f"{len(metadata['labels'])} labels: {labels}.",
+        f"{metadata['tfapp_version']}. It takes {_TASKS[metadata['task']][0]} and answers {_answer(metadata)}.",
         "## Data\n\n" + _table(metadata["data"]),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata),
-        "## Call it\n\n" + _call(name),
+        "## Call it\n\n" + _call(name, metadata["task"]),
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _answer(metadata: Mapping[str, Any]) -> str:
+    if not metadata["labels"]:
+        return "a score from 0 to 1, the higher the better they fit"
+    labels = ", ".join(f"`{label}`" for label in metadata["labels"])
+    return f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
 
 
 def _table(values: Mapping[str, Any]) -> str:
@@ -44,20 +58,21 @@ def _cell(value: Any) -> str:
 
 
 def _limits(metadata: Mapping[str, Any]) -> str:
-    return "\n".join(
-        [
-            f"- Texts are cut after {metadata['max_length']} tokens; what follows is not read.",
-            "- It knows no answer but its labels: a text about something else gets one of them too.",
-            "- Its scores are as good as its data: texts of another kind, language or time than the training data "
-            "are answered worse than the metrics above say.",
-            f"- Before it was published its answers differed from the Keras model's by at most "
-            f"{metadata['verified_difference']:.1g}.",
-        ]
-    )
+    limits = [
+        f"Texts are cut after {metadata['max_length']} tokens; what follows is not read.",
+        "It knows no answer but its labels: a text about something else gets one of them too.",
+        "Its scores are as good as its data: texts of another kind, language or time than the training data "
+        "are answered worse than the metrics above say.",
+        f"Before it was published its answers differed from the Keras model's by at most "
+        f"{metadata['verified_difference']:.1g}.",
+    ]
+    if not metadata["labels"]:
+        limits[1] = "It says of any two texts how well they fit, of such as have nothing to do with its data, too."
+    return "\n".join(f"- {limit}" for limit in limits)
 
 
-def _call(name: str) -> str:
+def _call(name: str, task: str) -> str:
     return (
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'
-        f'    print(client.classify("{name}", ["a text"]))\n```'
+        f"    print(client.{_TASKS[task][1].format(name=name)})\n```"
     )

@@ -14,10 +14,11 @@ from tfapp.errors import ExportError
 from tfapp.export.model_card import model_card
 from tfapp.export.signatures import METHODS, ServedModule, signatures
 from tfapp.export.verify import verify
-from tfapp.export.warmup import warmup_texts, write_warmup
+from tfapp.export.warmup import warmup_columns, write_warmup
 from tfapp.files import replacing, write_json, write_text
 from tfapp.models import TaskModel
 from tfapp.quiet import without_noise
+from tfapp.rows import Row
 
 __all__ = ["export_model"]
 
@@ -28,7 +29,7 @@ def export_model(
     *,
     name: str,
     metadata: Mapping[str, Any],
-    texts: Sequence[str],
+    texts: Sequence[Row],
     max_length: int,
     warmup_requests: int,
 ) -> dict[str, Any]:
@@ -39,9 +40,9 @@ def export_model(
         folder: An empty folder that no server looks into.
         name: The served model's name.
         metadata: Preset, data, metrics, settings and tfapp's version, for `assets.extra/tfapp.json` and the README.
-        texts: Texts of the user's data, for the check.
+        texts: Rows of the user's data, for the check.
         max_length: The served model's longest input in tokens.
-        warmup_requests: How many texts a server warms up with.
+        warmup_requests: How many rows a server warms up with.
 
     Returns:
         The whole metadata as written.
@@ -56,7 +57,7 @@ def export_model(
         with without_noise():
             tf.saved_model.save(module, str(folder), signatures=signatures(module, model.task))
         _set_method_names(folder)
-        write_warmup(folder, warmup_texts(warmup_requests, max_length))
+        write_warmup(folder, warmup_columns(model.inputs, warmup_requests, max_length))
         facts = dict(metadata) | {
             "task": model.task.name,
             "labels": list(model.labels),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import tensorflow as tf
@@ -24,7 +24,7 @@ class ServedModule(tf.Module):
     """Holds what a SavedModel must track: the network's variables.
 
     Args:
-        model: A trained model of a task on one text.
+        model: A trained model.
         max_length: Longest input in tokens; the rest is cut.
     """
 
@@ -35,9 +35,9 @@ class ServedModule(tf.Module):
         # The Keras model itself is not tracked: its own traces would be saved beside ours.
         self.weights = [variable.value for variable in model.network.weights]
 
-    def answer(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The task's outputs for raw texts string[N]."""
-        return self._model.answers(self._model.logits(self._preprocessor(text)))
+    def answer(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The task's outputs for raw texts, string[N] by the name of each input."""
+        return self._model.respond(inputs, preprocessor=self._preprocessor)
 
 
 def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
@@ -53,22 +53,34 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
     Raises:
         ExportError: The model's outputs are not those of the contract.
     """
+    names = [spec.name for spec in task.inputs]
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
-    def predict(text: tf.Tensor) -> dict[str, tf.Tensor]:
-        return module.answer(text)
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in names])
+    def predict(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        return module.answer(dict(zip(names, texts, strict=True)))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=contract.EXAMPLES_INPUT)])
+    _check_outputs(predict, task)
+    return {contract.DEFAULT_SIGNATURE: predict} | _classic(module, task)
+
+
+def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
+    """What TensorFlow Serving's Classify or Regress call asks, where the task's outputs are such."""
+    features = {spec.name: tf.io.FixedLenFeature([], tf.string) for spec in task.inputs}
+    examples = tf.TensorSpec([None], tf.string, name=contract.EXAMPLES_INPUT)
+
+    @tf.function(input_signature=[examples])
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        text = tf.io.parse_example(inputs, {"text": tf.io.FixedLenFeature([], tf.string)})["text"]
-        answers = module.answer(text)
+        answers = module.answer(tf.io.parse_example(inputs, features))
         return {contract.CLASSES: answers["labels"], contract.SCORES: answers["probabilities"]}
 
-    functions = {contract.DEFAULT_SIGNATURE: predict}
-    if task is contract.CLASSIFICATION:
-        functions[contract.CLASSIFY_SIGNATURE] = classify
-    _check_outputs(predict, task)
-    return functions
+    @tf.function(input_signature=[examples])
+    def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {contract.VALUES: module.answer(tf.io.parse_example(inputs, features))["score"]}
+
+    outputs = {spec.name for spec in task.outputs}
+    if {"labels", "probabilities"} <= outputs:
+        return {contract.CLASSIFY_SIGNATURE: classify}
+    return {contract.REGRESS_SIGNATURE: regress} if outputs == {"score"} else {}
 
 
 def _check_outputs(function: Any, task: contract.Task) -> None:

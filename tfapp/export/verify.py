@@ -12,8 +12,9 @@ from tfapp_client import contract
 
 from tfapp.errors import ExportError
 from tfapp.models import TaskModel
+from tfapp.rows import Row, row_line, to_columns
 
-__all__ = ["HARD_TEXTS", "TOLERANCE", "verify"]
+__all__ = ["HARD_TEXTS", "TOLERANCE", "hard_rows", "verify"]
 
 TOLERANCE: Final = 1e-4
 
@@ -36,16 +37,24 @@ HARD_TEXTS: Final = (
 )
 
 
-def verify(folder: Path, model: TaskModel, texts: Sequence[str], *, max_length: int) -> float:
+def hard_rows(inputs: int) -> list[Row]:
+    """`HARD_TEXTS` for a task of one input; of several, each hard text with others, and the longest with itself."""
+    if inputs == 1:
+        return list(HARD_TEXTS)
+    turned = [HARD_TEXTS[place:] + HARD_TEXTS[:place] for place in range(inputs)]
+    return [*zip(*turned, strict=True), (HARD_TEXTS[0],) * inputs, (HARD_TEXTS[-1],) * inputs]
+
+
+def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: int) -> float:
     """Reloads a written version and compares it with the Keras model.
 
-    The texts go through the exported graph in one batch, and one by one; through Keras one by one, so that
+    The rows go through the exported graph in one batch, and one by one; through Keras one by one, so that
     padding is checked as well.
 
     Args:
         folder: The version's folder.
         model: The model that it was written from.
-        texts: The user's own texts; `HARD_TEXTS` are added.
+        rows: The user's own texts; `hard_rows` are added.
         max_length: The served model's longest input in tokens.
 
     Returns:
@@ -56,17 +65,21 @@ def verify(folder: Path, model: TaskModel, texts: Sequence[str], *, max_length: 
     """
     served = tf.saved_model.load(str(folder)).signatures[contract.DEFAULT_SIGNATURE]
     preprocessor = model.preprocessor.with_max_length(max_length)
-    everything = [*texts, *HARD_TEXTS]
-    batch = {name: value.numpy() for name, value in served(text=tf.constant(everything, tf.string)).items()}
+    everything = [*rows, *hard_rows(len(model.inputs))]
+    batch = {name: value.numpy() for name, value in served(**_tensors(everything, model)).items()}
     worst = 0.0
-    for row, text in enumerate(everything):
-        ids = preprocessor(tf.constant([text], tf.string))
-        expected = model.answers(model.logits(ids))
-        single = served(text=tf.constant([text], tf.string))
+    for number, row in enumerate(everything):
+        inputs = _tensors([row], model)
+        expected = model.respond(inputs, preprocessor=preprocessor)
+        single = served(**inputs)
         for name, value in expected.items():
-            for got in (single[name].numpy()[0], batch[name][row]):
-                worst = max(worst, _difference(name, got, value.numpy()[0], text))
+            for got in (single[name].numpy()[0], batch[name][number]):
+                worst = max(worst, _difference(name, got, value.numpy()[0], row_line(row)))
     return worst
+
+
+def _tensors(rows: Sequence[Row], model: TaskModel) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(texts, tf.string) for name, texts in to_columns(rows, model.inputs).items()}
 
 
 def _difference(name: str, got: np.ndarray, expected: np.ndarray, text: str) -> float:

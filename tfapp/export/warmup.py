@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,35 +10,42 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from tfapp_client import contract
 
-__all__ = ["warmup_texts", "write_warmup"]
+__all__ = ["warmup_columns", "write_warmup"]
 
 
-def warmup_texts(count: int, max_length: int) -> list[str]:
-    """Makes texts from one word to more than a model reads, their lengths evenly spread on a logarithmic scale.
+def warmup_columns(inputs: Sequence[str], count: int, max_length: int) -> dict[str, list[str]]:
+    """Makes rows from one word to more than a model reads, their lengths evenly spread on a logarithmic scale.
 
     Made ones, since a user's own texts have no place in a file that goes wherever the model goes.
 
     Args:
-        count: How many.
+        inputs: The names of the task's inputs, which share a row's words.
+        count: How many rows.
         max_length: The model's longest input in tokens.
+
+    Returns:
+        `count` texts by the name of each input.
     """
     words = np.geomspace(1, 2 * max_length, count).round().astype(int)
-    return [" ".join(["word"] * number) for number in words]
+    return {name: [" ".join(["word"] * -(-number // len(inputs))) for number in words] for name in inputs}
 
 
-def write_warmup(folder: Path, texts: Sequence[str]) -> None:
-    """Writes one Predict request a text, and one of all texts, into a version's folder.
+def write_warmup(folder: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    """Writes one Predict request a row, and one of all rows, into a version's folder.
 
     Args:
         folder: The version's folder.
-        texts: Short ones and long ones.
+        columns: Short texts and long ones, by the name of each input.
     """
     file = folder / contract.WARMUP_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
+    rows = len(next(iter(columns.values())))
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for batch in (list(texts), *([text] for text in texts)):
+        for part in (slice(None), *(slice(row, row + 1) for row in range(rows))):
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = contract.DEFAULT_SIGNATURE
-            request.inputs["text"].CopyFrom(tf.make_tensor_proto(batch, tf.string, [len(batch)]))
+            for name, texts in columns.items():
+                some = list(texts[part])
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(some, tf.string, [len(some)]))
             log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
             writer.write(log.SerializeToString())

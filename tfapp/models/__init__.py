@@ -16,11 +16,15 @@ from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.builder import build_model, load_model  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
 from tfapp.models.lstm import LstmClassifier  # noqa: E402
+from tfapp.models.pair_classifier import PairClassifier  # noqa: E402
 from tfapp.models.preprocessor import Preprocessor  # noqa: E402
 from tfapp.models.presets import Preset, load_preset  # noqa: E402
+from tfapp.models.ranker import PairRanker  # noqa: E402
 
 __all__ = [
     "LstmClassifier",
+    "PairClassifier",
+    "PairRanker",
     "Preprocessor",
     "Preset",
     "TaskModel",

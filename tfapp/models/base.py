@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -29,6 +29,10 @@ class TaskModel(abc.ABC):
 
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
     what its targets, its loss and its answers are. Training, export and prediction need no more than this class.
+
+    A task whose targets depend on the tokens (a tag a token, a span) overrides `encode`; one whose answers need more
+    than the logits (places in the very text) overrides `respond`; one that is trained on other columns than it is
+    served with (pairs of texts for an embedding of one) overrides `encode` and, for them, `logits`.
 
     Attributes:
         task: The contract that the exported model fulfils.
@@ -71,6 +75,48 @@ class TaskModel(abc.ABC):
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
         """Builds the network that `config` described, with fresh weights."""
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the task's inputs, which are also the names of the data's columns of texts."""
+        return tuple(spec.name for spec in self.task.inputs)
+
+    def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+        """Tokenizes many rows outside a graph.
+
+        Args:
+            columns: N texts by the name of each input.
+
+        Returns:
+            Token ids int32[sum of T] of all rows after another, and row splits int64[N + 1] into them.
+        """
+        return self.preprocessor.tokenize(*(columns[name] for name in self.inputs))
+
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokenizes many labelled rows outside a graph, and encodes what the model is to learn of them.
+
+        Args:
+            columns: The data's columns by name, N values each: those of texts, and `label`.
+
+        Returns:
+            Token ids and row splits as `tokenize` gives them, and targets [N, ...] as `loss` takes them.
+        """
+        return *self.tokenize(columns), self.encode_targets(columns["label"])
+
+    def respond(
+        self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Answers raw texts, as TensorFlow ops.
+
+        Args:
+            inputs: string[N] by the name of each input.
+            preprocessor: One with another limit than the model's own.
+
+        Returns:
+            The outputs that the task's contract names.
+        """
+        tokenize = preprocessor or self.preprocessor
+        return self.answers(self.logits(tokenize(*(inputs[name] for name in self.inputs))))
+
     def check_length(self, max_length: int) -> None:  # noqa: B027 - most networks read texts of any length
         """Checks that texts of so many tokens can be read.
 
@@ -106,7 +152,8 @@ class TaskModel(abc.ABC):
         return keras.Model(self.network.input, self.head.input, name="reader")
 
     def _run(self, network: keras.Model, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
-        return network(self.preprocessor.pad(ids), training=training)[: ids.nrows(tf.int32)]
+        padded = self.preprocessor.pad(ids, pairs=len(self.task.inputs) > 1)
+        return network(padded, training=training)[: ids.nrows(tf.int32)]
 
     def trainable_weights(self) -> int:
         """How many numbers a training of the whole network changes."""

@@ -11,14 +11,16 @@ from tfapp.errors import ModelError
 from tfapp.models.base import TaskModel
 from tfapp.models.classifier import TextClassifier
 from tfapp.models.lstm import LstmClassifier
+from tfapp.models.pair_classifier import PairClassifier
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import load_preset
+from tfapp.models.ranker import PairRanker
 
 __all__ = ["MODELS", "build_model", "load_model"]
 
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
-    (model.task.name, model.kind): model for model in (TextClassifier, LstmClassifier)
+    (model.task.name, model.kind): model for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker)
 }
 
 
@@ -35,7 +37,7 @@ def build_model(
     Args:
         task: A task's name.
         settings: The experiment's model settings.
-        labels: The data's labels.
+        labels: What the data say of their labels, as `Splits.labels`.
         dtype: A Keras dtype policy, "float32" or "mixed_bfloat16".
         on_progress: Called with bytes done and bytes in all while the preset is brought.
 

@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self
 
-import keras
 import keras_hub
 import tensorflow as tf
 
 from tfapp.config import ModelSettings
-from tfapp.errors import ModelError
 from tfapp.models.classes import ClassificationModel
-from tfapp.models.pooling import MaskedPooling
+from tfapp.models.heads import backbone_config, check_positions, pooled_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
 from tfapp.models.windows import mean_of_windows, split_windows
@@ -51,19 +49,9 @@ class TextClassifier(ClassificationModel):
         self.window = window
         self.pooling = pooling
         self.dropout = dropout
-        # The backbone's own layers, not the backbone as one: those that the pooling leaves unused stay out.
-        features = backbone.output
-        if pooling == "cls":
-            pooled = features["pooled_output"]
-        else:
-            pooled = MaskedPooling(pooling, name="pooling")(
-                features["sequence_output"], padding_mask=backbone.input["padding_mask"]
-            )
-        pooled = keras.layers.Dropout(dropout, name="classifier_dropout")(pooled)
-        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        self.head = keras.layers.Dense(len(labels), kernel_initializer=initializer, dtype="float32", name="logits")
-        logits = self.head(pooled)
-        super().__init__(keras.Model(backbone.input, logits, name="classifier"), preprocessor, labels, **kwargs)
+        network = pooled_network(backbone, len(labels), pooling=pooling, dropout=dropout)
+        self.head = network.get_layer("logits")
+        super().__init__(network, preprocessor, labels, **kwargs)
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
@@ -80,7 +68,8 @@ class TextClassifier(ClassificationModel):
         """
         backbone = preset.backbone(dtype)
         window = settings.window if (settings.window or 0) < settings.max_length else None
-        _check_positions(backbone, window or settings.max_length, "model.window" if window else "model.max_length")
+        setting = "model.window" if window else "model.max_length"
+        check_positions(backbone, window or settings.max_length, setting, windows=True)
         return cls(
             backbone,
             preset.preprocessor(settings.max_length),
@@ -98,7 +87,7 @@ class TextClassifier(ClassificationModel):
             ModelError: The backbone has fewer positions, and there is no window.
         """
         if self.window is None:
-            _check_positions(self.backbone, max_length, "max_length")
+            check_positions(self.backbone, max_length, "max_length", windows=True)
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network, on a long text's windows if there are such.
@@ -131,16 +120,8 @@ class TextClassifier(ClassificationModel):
 
     def config(self) -> dict[str, Any]:
         """The backbone's sizes and the head's settings."""
-        sizes = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim", "dropout")
-        backbone = {name: getattr(self.backbone, name) for name in (*sizes, "max_sequence_length", "num_segments")}
-        return (
-            super().config()
-            | {"backbone": backbone, "pooling": self.pooling}
-            | {
-                "dropout": self.dropout,
-                "window": self.window,
-            }
-        )
+        own = {"pooling": self.pooling, "dropout": self.dropout, "window": self.window}
+        return super().config() | {"backbone": backbone_config(self.backbone)} | own
 
     @classmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
@@ -148,12 +129,3 @@ class TextClassifier(ClassificationModel):
         values = dict(config)
         backbone = keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype)
         return cls(backbone, preprocessor, values.pop("labels"), **values)
-
-
-def _check_positions(backbone: Any, length: int, setting: str) -> None:
-    most = backbone.max_sequence_length
-    if length > most:
-        raise ModelError(
-            f"{setting} is {length}, but this BERT reads at most {most} tokens at once; take fewer, or train with a "
-            f"model.window of at most {most}"
-        )

@@ -44,29 +44,34 @@ class Preprocessor:
         self._tokenizer = tf_text.FastBertTokenizer(
             vocab=list(self.vocabulary), token_out_type=tf.int32, lower_case_nfd_strip_accents=lowercase
         )
-        # A traced function for callers outside a graph; inside one it is inlined.
-        self._tokenize = tf.function(self._trace, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        # Traced functions for callers outside a graph; inside one they are inlined.
+        text = tf.TensorSpec([None], tf.string)
+        self._tokenize = tf.function(self._trace, input_signature=[text])
+        self._tokenize_pairs = tf.function(self._trace_pairs, input_signature=[text, text])
 
     def with_max_length(self, max_length: int) -> Preprocessor:
         """The same tokenizer with another limit."""
         return Preprocessor(self.vocabulary, lowercase=self.lowercase, max_length=max_length)
 
-    def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Tokenizes texts.
+    def __call__(self, texts: tf.Tensor, *seconds: tf.Tensor) -> tf.RaggedTensor:
+        """Tokenizes texts, or pairs of texts.
 
         Args:
             texts: string[N], UTF-8; invalid bytes become U+FFFD.
+            seconds: Of pairs, the second texts; string[N].
 
         Returns:
-            Ragged int32[N, (T)], each row [CLS] ... [SEP], 2 <= T <= max_length.
+            Ragged int32[N, (T)], each row [CLS] ... [SEP], 2 <= T <= max_length; of pairs [CLS] ... [SEP] ... [SEP],
+            the longer text cut first.
         """
-        return self._tokenize(texts)
+        return self._tokenize_pairs(texts, *seconds) if seconds else self._tokenize(texts)
 
-    def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+    def pad(self, ids: tf.RaggedTensor, *, pairs: bool = False) -> dict[str, tf.Tensor]:
         """Makes the dense inputs of a BERT backbone.
 
         Args:
             ids: Ragged int32[N, (T)].
+            pairs: The rows are pairs: what follows the first [SEP] is segment 1.
 
         Returns:
             `token_ids`, `segment_ids` and `padding_mask`, each int32[N, T], T the longest row. Without texts there
@@ -79,13 +84,17 @@ class Preprocessor:
         missing = tf.stack([tf.size(lengths), width]) - tf.shape(tokens)
         tokens = tf.pad(tokens, tf.stack([tf.zeros_like(missing), missing], axis=1), constant_values=self.padding_id)
         mask = tf.sequence_mask(lengths, width, dtype=tf.int32)
-        return {"token_ids": tokens, "segment_ids": tf.zeros_like(tokens), "padding_mask": mask}
+        segments = self._segments(tokens) * mask if pairs else tf.zeros_like(tokens)
+        return {"token_ids": tokens, "segment_ids": segments, "padding_mask": mask}
 
-    def tokenize(self, texts: Sequence[str], *, chunk: int = 4096) -> tuple[np.ndarray, np.ndarray]:
-        """Tokenizes many texts outside a graph, in chunks.
+    def tokenize(
+        self, texts: Sequence[str], *seconds: Sequence[str], chunk: int = 4096
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Tokenizes many texts, or pairs, outside a graph, in chunks.
 
         Args:
             texts: N texts.
+            seconds: Of pairs, the second texts.
             chunk: Texts a call, which bounds the memory in between.
 
         Returns:
@@ -93,7 +102,8 @@ class Preprocessor:
         """
         ids, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
         for start in range(0, len(texts), chunk):
-            ragged = self(tf.constant(list(texts[start : start + chunk]), tf.string))
+            some = (tf.constant(list(column[start : start + chunk]), tf.string) for column in (texts, *seconds))
+            ragged = self(*some)
             ids.append(ragged.values.numpy())
             lengths.append(ragged.row_lengths().numpy())
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
@@ -131,9 +141,40 @@ class Preprocessor:
                 f"the vocabulary lacks {token}; is the preset a BERT with a WordPiece tokenizer?"
             ) from error
 
-    def _trace(self, texts: tf.Tensor) -> tf.RaggedTensor:
+    def _segments(self, tokens: tf.Tensor) -> tf.Tensor:
+        """1 behind the first [SEP] of a row, else 0; no text holds one, see `test_preprocessor`."""
+        return tf.minimum(tf.cumsum(tf.cast(tokens == self._sep, tf.int32), axis=1, exclusive=True), 1)
+
+    def _pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
         texts = tf.strings.substr(texts, 0, self.max_length * _BYTES_PER_TOKEN)
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-        pieces = self._tokenizer.tokenize(texts)[:, : self.max_length - 2]
+        return self._tokenizer.tokenize(texts)
+
+    def _trace(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        pieces = self._pieces(texts)[:, : self.max_length - 2]
         ends = tf.ones([tf.shape(texts)[0], 1], tf.int32)
         return tf.concat([ends * self._cls, pieces, ends * self._sep], axis=1)
+
+    def _trace_pairs(self, firsts: tf.Tensor, seconds: tf.Tensor) -> tf.RaggedTensor:
+        one, two = self._pieces(firsts), self._pieces(seconds)
+        lengths = _shares(one.row_lengths(), two.row_lengths(), max(self.max_length - 3, 0))
+        one, two = (_cut(pieces, kept) for pieces, kept in zip((one, two), lengths, strict=True))
+        ends = tf.ones([tf.shape(firsts)[0], 1], tf.int32)
+        return tf.concat([ends * self._cls, one, ends * self._sep, two, ends * self._sep], axis=1)
+
+
+def _shares(one: tf.Tensor, two: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """How much of each text stays, int64[N]: the longer is cut down to the other, then both to a half.
+
+    An odd place goes to the longer text, to the second of equals, as in Hugging Face's "longest_first".
+    """
+    half = room // 2 + tf.cast(one > two, tf.int64) * (room % 2)
+    return tf.minimum(one, tf.maximum(room - two, half)), tf.minimum(two, tf.maximum(room - one, room - half))
+
+
+def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+    """The first pieces of each row, as many as `lengths` says; int64[N], at most the row's length."""
+    rows = pieces.value_rowids()
+    place = tf.range(tf.size(rows, tf.int64)) - tf.gather(pieces.row_starts(), rows)
+    kept = tf.boolean_mask(pieces.values, place < tf.gather(lengths, rows))
+    return tf.RaggedTensor.from_row_lengths(kept, lengths, validate=False)

@@ -7,11 +7,13 @@ from tfapp.quiet import import_tensorflow
 import_tensorflow()
 
 from tfapp.training.adaptation import count_trained  # noqa: E402
+from tfapp.training.class_evaluation import ClassEvaluation  # noqa: E402
 from tfapp.training.evaluation import Evaluation  # noqa: E402
 from tfapp.training.judge import judge, judge_dev  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import Precision, choose_precision  # noqa: E402
+from tfapp.training.ranking_evaluation import RankingEvaluation  # noqa: E402
 from tfapp.training.report import write_report  # noqa: E402
 from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
 from tfapp.training.sides import Side, make_side  # noqa: E402
@@ -20,11 +22,13 @@ from tfapp.training.strategy import is_chief, make_strategy, total_over_workers 
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 
 __all__ = [
+    "ClassEvaluation",
     "EpochEvent",
     "Evaluation",
     "HistoryObserver",
     "Observer",
     "Precision",
+    "RankingEvaluation",
     "RunFolder",
     "Side",
     "StepEvent",

@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
-from tfapp.models import TaskModel
+from tfapp.models import PairRanker, TaskModel
 from tfapp.models.classes import ClassificationModel
-from tfapp.training.evaluation import Evaluation, evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluate_ranking import evaluate_ranking
+from tfapp.training.evaluation import Evaluation
 from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
 
@@ -48,5 +50,22 @@ def _judge_classes(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     return evaluate_classes(model.labels, side.targets, probabilities, texts=side.raw, rows=rows)
 
 
+def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    assert isinstance(model, PairRanker)
+    columns = side.columns
+    return evaluate_ranking(
+        side.targets,
+        model.scores(tf.constant(logits)).numpy(),
+        groups=columns["group"],
+        queries=columns["query"],
+        candidates=columns["candidate"],
+        rows=side.rows.tolist(),
+    )
+
+
 # A new task is one function and one line here.
-_JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] = {"classification": _judge_classes}
+_JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] = {
+    "classification": _judge_classes,
+    "pair-classification": _judge_classes,
+    "ranking": _judge_ranking,
+}

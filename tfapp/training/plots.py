@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_calibration", "draw_confusion", "draw_curves", "to_rgb", "to_svg"]
+__all__ = ["draw_calibration", "draw_confusion", "draw_counts", "draw_curves", "to_rgb", "to_svg"]
 
 _INK = "#1f2328"  # Becomes the page's text colour in SVG.
 _FAINT = "#8a919b"
@@ -111,6 +111,20 @@ def draw_curves(curves: Sequence[PrecisionRecall]) -> Figure:
         page.plot([60, 80], [y - 4, y - 4], color=color, linewidth=2.5)
         _write(page, 88, y, _shorten(curve.label, 26), 12)
         _write(page, 424, y, f"{curve.average_precision:.3f}", 12, ha="right")
+    return figure
+
+
+def draw_counts(names: Sequence[str], counts: Sequence[int], label: str, unit: str) -> Figure:
+    """Draws a bar a name, with its count above it."""
+    figure = _figure(440, 300)
+    axes = _axes(figure, (60, 28, 364, 216), unit, 300)
+    most = max(1, *counts)
+    axes.bar(range(len(names)), counts, width=0.8, color=_BLUE, alpha=0.6, linewidth=0)
+    axes.set(ylim=(0, most * 1.05), yticks=[0, most], xticks=range(len(names)), xticklabels=names)
+    axes.set_xlabel(label, color=_INK, fontsize=12 * _PT)
+    for place, count in enumerate(counts):
+        if count:
+            _write(axes, place, count + most * 0.02, str(count), 11, ha="center")
     return figure
 
 

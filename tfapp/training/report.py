@@ -1,4 +1,4 @@
-"""The evaluation as people see it: a page that stands alone, the short form in Jupyter, a table in a terminal."""
+"""The evaluation as people see it: a page that stands alone, and the short form in Jupyter."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from tfapp.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from rich.table import Table
 
     from tfapp.training.evaluation import Evaluation
 
-__all__ = ["render_report", "render_summary", "score_table", "write_report"]
+__all__ = ["render_report", "render_summary", "write_report"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(evaluation: Evaluation, path: Path | str, *, title: str, facts: Mapping[str, str]) -> Path:
-    """Writes report.html: headline, facts, scores by class, confusions, calibration, curves, worst mistakes.
+    """Writes report.html: headline, facts, and the sections of the evaluation's kind.
 
     The page needs no script and no other file. It appears at once and whole, by a rename.
 
@@ -50,42 +49,17 @@ def render_report(evaluation: Evaluation, *, title: str, facts: Mapping[str, str
 
 
 def render_summary(evaluation: Evaluation) -> str:
-    """The headline, the scores by class and the drawings, as a piece of HTML for a notebook."""
+    """The headline, the scores and the drawings, as a piece of HTML for a notebook."""
     template = _environment().get_template("summary.html.jinja")
     return template.render(evaluation=evaluation, drawings=_drawings(evaluation))
 
 
-def score_table(evaluation: Evaluation) -> Table:
-    """The scores by class and their means, for a terminal."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table()
-    table.add_column("label", overflow="fold")
-    for name in ("precision", "recall", "F1", "texts"):
-        table.add_column(name, justify="right")
-    for rows in (evaluation.classes, evaluation.means):
-        for row in rows:
-            numbers = (f"{value:.3f}" for value in (row.precision, row.recall, row.f1))
-            table.add_row(Text(row.name), *numbers, str(row.support))
-        table.add_section()
-    return table
-
-
 def _drawings(evaluation: Evaluation) -> dict[str, str]:
-    """SVG by name; empty where nothing was evaluated."""
+    """SVG by name."""
     from markupsafe import Markup
 
-    if not evaluation.count:
-        return {}
-    figures = {
-        "calibration": (plots.draw_calibration(evaluation.calibration), "Calibration curve"),
-        "curves": (plots.draw_curves(evaluation.curves), "Precision-recall curves"),
-    }
-    if evaluation.confusion is not None:
-        figures["confusion"] = (plots.draw_confusion(evaluation.labels, evaluation.confusion), "Confusion matrix")
     # to_svg escapes every text in the drawing.
-    return {name: Markup(plots.to_svg(figure, words)) for name, (figure, words) in figures.items()}
+    return {name: Markup(plots.to_svg(figure, words)) for name, (figure, words) in evaluation.figures().items()}
 
 
 @functools.cache

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
+from tfapp.rows import row_line, to_rows
 
 __all__ = ["Side", "make_side"]
+
+_PLACES = ("row", "file")
 
 
 @dataclass(frozen=True)
@@ -19,29 +23,35 @@ class Side:
     """One side of the data, ready for the model.
 
     Attributes:
-        texts: N tokenized texts.
-        targets: [N, ...], as `TaskModel.encode_targets` gives them.
-        raw: The N texts as they were read, for the lists of mistakes.
-        rows: int64[N], the texts' row numbers in their file.
+        texts: N tokenized rows.
+        targets: [N, ...], as `TaskModel.encode` gives them.
+        columns: The data's columns by name, N values each: texts, `label` and what else the task has.
+        inputs: The names of the columns that the model answers from.
+        rows: int64[N], the rows' numbers in their file.
     """
 
     texts: TokenizedTexts
     targets: np.ndarray
-    raw: Sequence[str]
+    columns: Mapping[str, Sequence[Any]]
+    inputs: tuple[str, ...]
     rows: np.ndarray
+
+    @property
+    def raw(self) -> list[str]:
+        """Each row's texts as they were read, as one, for the lists of mistakes."""
+        return [row_line(row) for row in to_rows(self.columns, self.inputs)]
 
 
 def make_side(model: TaskModel, table: pa.Table) -> Side:
     """Tokenizes a table's texts and encodes its labels, by the model.
 
     Args:
-        model: Gives the preprocessor and the targets' form.
-        table: Columns `text`, `label` and `row`.
+        model: Gives the tokens' and the targets' form.
+        table: The model's columns of texts, `label` and `row`.
 
     Raises:
         ModelError: A label is none of the model's.
     """
-    raw = table.column("text").to_pylist()
-    targets = model.encode_targets(table.column("label").to_pylist())
-    texts = TokenizedTexts(*model.preprocessor.tokenize(raw))
-    return Side(texts, targets, raw, table.column("row").to_numpy())
+    columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
+    ids, splits, targets = model.encode(columns)
+    return Side(TokenizedTexts(ids, splits), targets, columns, model.inputs, table.column("row").to_numpy())

@@ -140,15 +140,20 @@ def predict_logits(
         on_progress: Called with texts done and N.
 
     Returns:
-        float32[N, ...].
+        float32[N, ...]; of a model with logits for each token, 0 behind a text's last.
     """
     batches = inference_batches(texts.lengths, batch_size)
-    empty = predictor(tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))).numpy()
-    logits = np.zeros((len(texts), *empty.shape[1:]), empty.dtype)
+    nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
+    parts = [predictor(nothing).numpy()]
     done = 0
     for numbers, ids in zip(batches, inference_dataset(texts, batches), strict=True):
-        logits[numbers] = predictor(ids).numpy()
+        parts.append(predictor(ids).numpy())
         done += len(numbers)
         if on_progress:
             on_progress(done, len(texts))
+    shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int) if parts[0].ndim > 1 else ()
+    logits = np.zeros((len(texts), *shape), parts[0].dtype)
+    for numbers, part in zip(batches, parts[1:], strict=True):
+        place: Any = (numbers, *(slice(size) for size in part.shape[1:]))
+        logits[place] = part
     return logits

@@ -7,7 +7,6 @@ has no words for.
 
 from __future__ import annotations
 
-import html
 import io
 import os
 import re
@@ -24,7 +23,7 @@ import numpy as np
 from tfapp.training import plots
 
 if TYPE_CHECKING:
-    from tfapp.training.evaluation import Evaluation, Mistake
+    from tfapp.training.evaluation import Evaluation
     from tfapp.training.metrics import PrecisionRecall
 
 __all__ = ["TensorBoardLog"]
@@ -89,26 +88,19 @@ class TensorBoardLog:
         self._open(".").add(0, values)
 
     def evaluation(self, evaluation: Evaluation, step: int, side: str) -> None:
-        """Shows an evaluation: its scores, F1 by class, confusion matrix, curves and worst mistakes.
+        """Shows an evaluation: what its `board` says.
 
         Args:
             evaluation: Of the model as it was after `step` steps.
             step: Training steps done.
             side: The split that was evaluated.
         """
-        scores = {
-            "evaluation/accuracy": evaluation.accuracy,
-            "evaluation/loss": evaluation.loss,
-            "evaluation/micro_f1": evaluation.micro.f1,
-            "evaluation/macro_f1": evaluation.macro.f1,
-            "evaluation/calibration_error": evaluation.calibration.error,
-        } | {f"class_f1/{row.name}": row.f1 for row in evaluation.classes}
-        values = [_scalar(name, value) for name, value in scores.items()]
-        if evaluation.confusion is not None and evaluation.count:
-            values.append(_image("confusion_matrix", plots.draw_confusion(evaluation.labels, evaluation.confusion)))
-        curves = sorted(evaluation.curves, key=lambda curve: -curve.support)[:_CURVES]
+        board = evaluation.board()
+        values = [_scalar(name, value) for name, value in board.scalars.items()]
+        values += [_image(name, figure) for name, figure in board.images.items()]
+        curves = sorted(board.curves, key=lambda curve: -curve.support)[:_CURVES]
         values += [_curve(curve, evaluation.count) for curve in curves if curve.support]
-        values.append(_text("worst_mistakes", _mistakes_table(evaluation.mistakes)))
+        values += [_text(name, markdown) for name, markdown in board.texts.items()]
         self._open(side).add(step, values)
 
     def _open(self, side: str) -> _EventFile:
@@ -209,24 +201,6 @@ def _curve(curve: PrecisionRecall, count: int) -> Any:
     rows = np.stack([hits, extra, count - hits - extra - missed, missed, precision, recall]).astype(np.float32)
     described = metadata.create_summary_metadata(display_name="", description="", num_thresholds=_THRESHOLDS)
     return _value(f"pr_curve/{curve.label}", described, rows)
-
-
-def _mistakes_table(mistakes: Sequence[Mistake]) -> str:
-    if not mistakes:
-        return "No mistakes."
-    lines = ["| text | truth | predicted | probability | row |", "|---|---|---|---|---|"]
-    for one in mistakes:
-        names = (", ".join(one.truth) or "(none)", ", ".join(one.predicted) or "(none)")
-        row = "" if one.row is None else str(one.row)
-        cells = [_escape(one.text), *map(_escape, names), f"{one.probability:.3f} {_escape(one.label)}", row]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _escape(text: str) -> str:
-    """Keeps a text in its cell and from being read as markdown or HTML: the signs become character references."""
-    line = html.escape(" ".join(text.split()), quote=False)
-    return re.sub(r"[|`*_\[\]\\{}~!:/@]", lambda sign: f"&#{ord(sign[0])};", line)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

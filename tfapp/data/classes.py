@@ -1,0 +1,150 @@
+"""Classes as what is learnt: a label, or several, from a column or a rating."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from tfapp.config import DataSettings
+from tfapp.data import cleaning
+from tfapp.data.cleaning import Rows
+from tfapp.data.findings import ROWS_SHOWN, Finding
+from tfapp.data.labels import as_label, as_labels, label_counts, rating_label
+from tfapp.data.sources import Source
+from tfapp.errors import DataError
+
+__all__ = ["ClassTarget"]
+
+
+class ClassTarget:
+    """Names of classes; see `Target`."""
+
+    def column(self, settings: DataSettings) -> tuple[str, str]:
+        """The rating's column where there is one."""
+        return (settings.rating.column, "data.rating.column") if settings.rating else (settings.label, "data.label")
+
+    def check_source(self, source: Source, multi_label: bool) -> None:
+        """Several labels need a separator where the format has no lists; a folder has one label a text."""
+        _check_separator(source, multi_label)
+
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
+        """`string`, or `list<string>` where a row may have several labels."""
+        rating = settings.rating
+        if rating:
+            return pa.string(), lambda value: rating_label(value, rating)
+        if multi_label:
+            return pa.list_(pa.string()), lambda value: as_labels(value, settings.label_separator)
+        return pa.string(), as_label
+
+    def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
+        """Rows by label, sorted."""
+        return label_counts(column)
+
+    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
+        """The labels, sorted."""
+        return tuple(label_counts(column))
+
+    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Drops rows with a label that no other row has."""
+        given["train"], findings = _without_single_labels(given, settings)
+        return findings
+
+    def settle(
+        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
+    ) -> list[Finding]:
+        """Drops rows with labels that train lacks; every label must be on every side that was split off."""
+        findings = _drop_unseen(sides, given, settings)
+        _check_labels(settings.train, self.names(sides["train"].table["label"]), multi_label)
+        return findings + _check_sides(sides, given, settings)
+
+    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
+        """Drops rows with a label that is none of `labels`, or fails."""
+        unseen = label_counts(rows.table["label"]).keys() - set(labels)
+        what = "with a label that the model does not know"
+        return cleaning.drop_with_labels(
+            rows, unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
+        )[0]
+
+
+def _without_single_labels(given: Mapping[str, Rows], settings: DataSettings) -> tuple[Rows, list[Finding]]:
+    train = given["train"]
+    elsewhere = sum((Counter(label_counts(given[s].table["label"])) for s in given if s != "train"), Counter[str]())
+    findings: list[Finding] = []
+    while True:  # with several labels a text, dropping a row may leave another label with a single text
+        counts = label_counts(train.table["label"])
+        single = [label for label, count in counts.items() if count == 1 and not elsewhere[label]]
+        if not single:
+            return train, findings
+        what = f"with a label that no other {train.noun} has"
+        train, found = cleaning.drop_with_labels(
+            train, single, "single_label", what, on=settings.on_single_label, setting="on_single_label"
+        )
+        findings += found
+
+
+def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    findings = []
+    known = label_counts(sides["train"].table["label"])
+    for side in ("dev", "test"):
+        if side in given:
+            unseen = label_counts(sides[side].table["label"]).keys() - known
+            what = f"in {side} with a label that train lacks"
+            sides[side], found = cleaning.drop_with_labels(
+                sides[side], unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
+            )
+            findings += found
+    return findings
+
+
+def _check_labels(name: str, labels: tuple[str, ...], multi_label: bool) -> None:
+    if len(labels) < (1 if multi_label else 2):
+        found = f'only the label "{labels[0]}"' if labels else "no label"
+        raise DataError(f"{name}: train has {found}, but a classifier needs at least two; check data.label")
+
+
+def _check_sides(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    """A label that we split away from a side is an error, one that a given file lacks a finding."""
+    counts = {side: label_counts(rows.table["label"]) for side, rows in sides.items()}
+    shares = {"dev": settings.dev_share, "test": settings.test_share}
+    cut = [side for side in ("dev", "test") if side not in given and shares[side] > 0]
+    split = ["train", *cut] if cut else []
+    together = sum((Counter(counts[side]) for side in split), Counter[str]())
+    for side in split:
+        for label in sorted(together.keys() - counts[side].keys()):
+            raise DataError(_explain_absent(settings, label, together[label], side))
+    findings = []
+    for side in given.keys() - {"train"}:
+        findings += _absent_from_given(given[side].name, side, sorted(counts["train"].keys() - counts[side].keys()))
+    return findings
+
+
+def _explain_absent(settings: DataSettings, label: str, count: int, side: str) -> str:
+    return (
+        f'{settings.train}: label "{label}" ({count} rows) has none in {side}; set another data.split_seed than '
+        f"{settings.split_seed}, add rows with the label, or give files with data.dev and data.test"
+    )
+
+
+def _absent_from_given(name: str, side: str, absent: list[str]) -> list[Finding]:
+    if not absent:
+        return []
+    named = ", ".join(f'"{label}"' for label in absent[:ROWS_SHOWN]) + (", ..." if len(absent) > ROWS_SHOWN else "")
+    message = f"{name}: {side} lacks {len(absent)} of train's labels: {named}"
+    return [Finding("absent_label", len(absent), (), name, "kept", message)]
+
+
+def _check_separator(source: Source, multi_label: bool) -> None:
+    separator = source.settings.label_separator
+    if separator and not multi_label:
+        raise DataError(
+            f'data.label_separator = "{separator}" is for multi-label data; set model.multi_label = true or remove it'
+        )
+    if multi_label and source.format == "folder":
+        raise DataError(f"{source.name}: a folder gives each text one label; set model.multi_label = false")
+    if multi_label and source.format in ("csv", "tsv") and not separator:
+        raise DataError(
+            f'{source.name}: model.multi_label = true needs data.label_separator for {source.format}, for example "|"'
+        )

@@ -1,0 +1,108 @@
+"""Grades as what is learnt: how well a candidate fits its query, 0 for not at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tfapp.config import DataSettings
+from tfapp.data.cleaning import Rows
+from tfapp.data.findings import Finding
+from tfapp.data.labels import as_label
+from tfapp.data.sources import Source
+from tfapp.errors import DataError
+
+__all__ = ["GradeTarget", "as_grade"]
+
+_MOST_COUNTED: Final = 20
+
+
+def as_grade(value: Any) -> float | None:
+    """Turns a value of a column of grades into a number; None, NaN and white space are no grade.
+
+    Raises:
+        ValueError: It is no finite number of 0 or more.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        grade = float(value)
+    except (TypeError, ValueError):
+        grade = -1.0
+    if math.isnan(grade):
+        return None
+    if not 0 <= grade < math.inf:
+        raise ValueError("is no grade: a number of 0 (does not fit) or more")
+    return grade
+
+
+class GradeTarget:
+    """Grades; see `Target`."""
+
+    def column(self, settings: DataSettings) -> tuple[str, str]:
+        """The column of labels."""
+        return settings.label, "data.label"
+
+    def check_source(self, source: Source, multi_label: bool) -> None:
+        """Nothing to check: the settings of classes are refused with the experiment."""
+
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
+        """`double`."""
+        del settings, multi_label
+        return pa.float64(), as_grade
+
+    def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
+        """Rows by grade, lowest first; none where there are more than twenty grades."""
+        grades, counts = np.unique(_numbers(column), return_counts=True)
+        if len(grades) > _MOST_COUNTED:
+            return {}
+        return {_name(grade): count for grade, count in zip(grades.tolist(), counts.tolist(), strict=True)}
+
+    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
+        """The lowest and the highest grade; nothing without rows."""
+        grades = _numbers(column)
+        return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
+
+    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Every grade can be learnt from."""
+        del given, settings
+        return []
+
+    def settle(
+        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
+    ) -> list[Finding]:
+        """Train needs two grades, a side that was split off from it a row that fits."""
+        del multi_label
+        known = self.names(sides["train"].table["label"])
+        if len(set(known)) < 2:
+            found = f"only the grade {known[0]}" if known else "no row"
+            raise DataError(
+                f"{settings.train}: train has {found}, but a ranker needs at least two grades: 0 for what does not "
+                "fit, 1 or more for what does; check data.label"
+            )
+        shares = {"dev": settings.dev_share, "test": settings.test_share}
+        for side in ("dev", "test"):
+            if side not in given and shares[side] and not (_numbers(sides[side].table["label"]) > 0).any():
+                raise DataError(
+                    f"{settings.train}: {side} has no row with a grade over 0; set another data.split_seed than "
+                    f"{settings.split_seed}, add queries, or give files with data.dev and data.test"
+                )
+        return []
+
+    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
+        """Any grade can be evaluated on."""
+        del labels, settings
+        return rows
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(pc.drop_null(column).to_numpy(), np.float64)
+
+
+def _name(grade: float) -> str:
+    return as_label(grade) or ""

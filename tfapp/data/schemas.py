@@ -1,0 +1,38 @@
+"""What the rows of each task are: the one table that reading, cleaning and splitting go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tfapp.data.classes import ClassTarget
+from tfapp.data.grades import GradeTarget
+from tfapp.data.targets import Target
+from tfapp.tasks import TEXT_COLUMNS
+
+__all__ = ["SCHEMAS", "Schema"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The rows of a task.
+
+    Attributes:
+        texts: The columns of texts, each named by the setting of its name; rows that have them all the same are
+            duplicates.
+        target: What the column `label` is.
+        group: The column of texts whose rows with the same text stay on one side of a split, unless `data.group`
+            names another; None: every row for itself.
+    """
+
+    texts: tuple[str, ...]
+    target: Target
+    group: str | None = None
+
+
+SCHEMAS: Final[Mapping[str, Schema]] = {
+    "classification": Schema(TEXT_COLUMNS["classification"], ClassTarget()),
+    "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), group="query"),
+    "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), group="query"),
+}

@@ -1,0 +1,77 @@
+"""What a user writes into settings: `--set` overrides, and the line that says what is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from tfapp.errors import SettingsError, did_you_mean
+
+__all__ = ["apply_override", "first_problem"]
+
+
+def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel]) -> None:
+    """Lays one `section.name=value` over nested dicts; a value is read as TOML, or as a plain string where it is none.
+
+    Raises:
+        SettingsError: The item has another form, or goes below a value.
+    """
+    name, equals, raw = item.partition("=")
+    if not equals:
+        raise SettingsError(
+            f"--set {' '.join(item.splitlines())}: expected section.name=value, for example training.epochs=2"
+        )
+    *sections, leaf = name.strip().split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"--set {' '.join(item.splitlines())}: {section} is a value, not a section")
+        values = inner
+    values[leaf] = _parse_value(raw.strip(), wants_text=_takes_text([*sections, leaf], settings))
+
+
+def _parse_value(raw: str, *, wants_text: bool) -> Any:
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return raw
+    # A column may be named 1 and a file 2024-01-01.
+    return raw if wants_text and not isinstance(value, str) else value
+
+
+def _takes_text(where: list[str], settings: type[BaseModel]) -> bool:
+    """Whether the setting of this name holds any text."""
+    try:
+        return _names_of(where[:-1], settings)[where[-1]].annotation in (str, str | None)
+    except KeyError:
+        return False
+
+
+def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
+    """What is wrong first with values for some settings: the field, the rule, the value received."""
+    problem = error.errors()[0]
+    where = [str(part) for part in problem["loc"]]
+    name = ".".join(where)
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {name}{did_you_mean(where[-1], _names_of(where[:-1], settings))}"
+    if problem["type"] == "missing":
+        example = f"{name}.train" if name == "data" else name
+        return f"{name} is missing; add it to the file or give it with --set {example}=..."
+    rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    if problem["type"] == "value_error":
+        return f"{name}: {rule}" if name else rule
+    if problem["type"] == "model_type":
+        rule = f"is a section of settings ({name}.NAME = VALUE)"
+    return f"{name} {rule}, got {problem['input']!r:.200}"
+
+
+def _names_of(sections: list[str], settings: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The settings of a section, by name."""
+    for name in sections:
+        kind = settings.model_fields[name].annotation
+        kinds = [kind, *getattr(kind, "__args__", ())]
+        settings = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), BaseModel)
+    return settings.model_fields

@@ -1,0 +1,180 @@
+"""What a classifier's answers on held-out texts come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfapp.training import plots
+from tfapp.training.evaluation import Board, Evaluation
+from tfapp.training.markdown import markdown_table
+from tfapp.training.metrics import Calibration, PrecisionRecall, Scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+__all__ = ["ClassEvaluation", "Mistake"]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A text that the model was wrong about.
+
+    Attributes:
+        text: The text, white space folded, cut to 300 characters.
+        truth: Its labels; one, or any number in multi-label data.
+        predicted: The labels that the model gave it.
+        label: The label it was most wrong about: the predicted one; in multi-label data perhaps one left out.
+        probability: The model's for that label.
+        row: The text's row number in its data, where it is known.
+    """
+
+    text: str
+    truth: tuple[str, ...]
+    predicted: tuple[str, ...]
+    label: str
+    probability: float
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class ClassEvaluation(Evaluation):
+    """Scores of a classifier on one split.
+
+    Attributes:
+        labels: The classes, in the order of the probabilities' columns.
+        multi_label: A text may have any number of labels.
+        count: Texts evaluated. With none, every score is 0 and every interval (0, 1).
+        loss: Mean cross-entropy in nats (multi-label: binary, over texts and labels).
+        accuracy: Share of texts whose label (multi-label: whole set of labels) is right.
+        accuracy_interval: 95 % bootstrap interval of the accuracy.
+        main_interval: 95 % bootstrap interval of `main_score`.
+        classes: Scores by class, in the order of `labels`.
+        micro, macro, weighted: Means over decisions, over classes, and over classes by their support.
+        calibration: Of the top probabilities (multi-label: of all probabilities).
+        curves: A precision-recall curve a class, in the order of `labels`.
+        confusion: Counts, row the truth, column the prediction; None in multi-label data.
+        thresholds: Where each label begins to be given; None in single-label data.
+        mistake_count: Texts with a mistake.
+        mistakes: The twenty that the model was most sure of, worst first.
+    """
+
+    kind = "classes"
+
+    labels: tuple[str, ...]
+    multi_label: bool
+    count: int
+    loss: float
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    main_interval: tuple[float, float]
+    classes: tuple[Scores, ...]
+    micro: Scores
+    macro: Scores
+    weighted: Scores
+    calibration: Calibration
+    curves: tuple[PrecisionRecall, ...]
+    confusion: tuple[tuple[int, ...], ...] | None
+    thresholds: tuple[float, ...] | None
+    mistake_count: int
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def main_name(self) -> str:
+        """What `main_score` is: "accuracy", or "micro F1" of multi-label data."""
+        return "micro F1" if self.multi_label else "accuracy"
+
+    @property
+    def main_score(self) -> float:
+        """The number that models are compared by, 0..1, higher is better."""
+        return self.micro.f1 if self.multi_label else self.accuracy
+
+    @property
+    def means(self) -> tuple[Scores, Scores, Scores]:
+        """The micro, macro and weighted means."""
+        return self.micro, self.macro, self.weighted
+
+    def confusions(self, limit: int = 10) -> list[tuple[str, str, int]]:
+        """The most frequent pairs of a truth and a wrong prediction, with their counts; none in multi-label data."""
+        counts = np.array(self.confusion or [[0]])
+        np.fill_diagonal(counts, 0)
+        cells = np.argsort(-counts, axis=None, kind="stable")[:limit].tolist()
+        pairs = [divmod(cell, len(counts)) for cell in cells if counts.flat[cell]]
+        return [(self.labels[row], self.labels[column], int(counts[row, column])) for row, column in pairs]
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The texts, and how many of them the model was wrong about."""
+        return f"{self.count:,} {'text' if self.count == 1 else 'texts'}", f"{self.mistake_count:,} wrong"
+
+    def metrics(self) -> dict[str, float]:
+        """The main score, macro F1 and the loss."""
+        return {self.main_name.replace(" ", "_"): self.main_score, "macro_f1": self.macro.f1, "loss": self.loss}
+
+    def details(self) -> dict[str, str]:
+        """Macro F1 and the loss; in multi-label data also the share of texts with all labels right."""
+        if not self.count:
+            return {}
+        low, high = (f"{100 * end:.1f}\u202f%" for end in self.accuracy_interval)
+        whole = {"All labels right": f"{100 * self.accuracy:.1f}\u202f% of texts (95\u202f% interval {low} to {high})"}
+        rest = {"Macro F1": f"{self.macro.f1:.3f}", "Loss": f"{self.loss:.4f}"}
+        return whole | rest if self.multi_label else rest
+
+    def table(self) -> Table:
+        """The scores by class and their means, for a terminal."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table()
+        table.add_column("label", overflow="fold")
+        for name in ("precision", "recall", "F1", "texts"):
+            table.add_column(name, justify="right")
+        for rows in (self.classes, self.means):
+            for row in rows:
+                numbers = (f"{value:.3f}" for value in (row.precision, row.recall, row.f1))
+                table.add_row(Text(row.name), *numbers, str(row.support))
+            table.add_section()
+        return table
+
+    def figures(self) -> dict[str, tuple[Figure, str]]:
+        """Calibration, precision-recall curves and, but for multi-label data, the confusion matrix."""
+        if not self.count:
+            return {}
+        figures = {
+            "calibration": (plots.draw_calibration(self.calibration), "Calibration curve"),
+            "curves": (plots.draw_curves(self.curves), "Precision-recall curves"),
+        }
+        if self.confusion is not None:
+            figures["confusion"] = (plots.draw_confusion(self.labels, self.confusion), "Confusion matrix")
+        return figures
+
+    def board(self) -> Board:
+        """The scores, F1 by class, confusion matrix, curves and worst mistakes."""
+        scalars = {
+            "evaluation/accuracy": self.accuracy,
+            "evaluation/loss": self.loss,
+            "evaluation/micro_f1": self.micro.f1,
+            "evaluation/macro_f1": self.macro.f1,
+            "evaluation/calibration_error": self.calibration.error,
+        } | {f"class_f1/{row.name}": row.f1 for row in self.classes}
+        matrix = self.confusion if self.count else None
+        images = {} if matrix is None else {"confusion_matrix": plots.draw_confusion(self.labels, matrix)}
+        return Board(scalars, images, self.curves, {"worst_mistakes": _mistakes_table(self.mistakes)})
+
+
+def _mistakes_table(mistakes: Sequence[Mistake]) -> str:
+    rows = [
+        (
+            one.text,
+            ", ".join(one.truth) or "(none)",
+            ", ".join(one.predicted) or "(none)",
+            f"{one.probability:.3f} {one.label}",
+            "" if one.row is None else str(one.row),
+        )
+        for one in mistakes
+    ]
+    return markdown_table(("text", "truth", "predicted", "probability", "row"), rows) if rows else "No mistakes."

@@ -1,0 +1,146 @@
+"""What a ranker's scores on held-out pairs come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfapp.training import plots
+from tfapp.training.evaluation import Board, Evaluation
+from tfapp.training.markdown import markdown_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+__all__ = ["Measure", "MissedQuery", "RankingEvaluation"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure.
+
+    Attributes:
+        name: Its name, such as "nDCG@10".
+        value: 0..1, higher is better.
+        interval: Its 95 % interval, by a bootstrap over queries.
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class MissedQuery:
+    """A query whose best candidate did not come first; texts are cut to 300 characters.
+
+    Attributes:
+        query: The query.
+        wanted: The relevant candidate that came highest.
+        place: Its place, counted from 1.
+        candidates: How many candidates there were.
+        first: The candidate that came first instead.
+        row: The wanted pair's row number in its data.
+    """
+
+    query: str
+    wanted: str
+    place: int
+    candidates: int
+    first: str
+    row: int
+
+
+@dataclass(frozen=True)
+class RankingEvaluation(Evaluation):
+    """Scores of a ranker on one split.
+
+    Attributes:
+        count: Pairs evaluated.
+        loss: Mean binary cross-entropy in nats, of a grade in between against a target in between.
+        queries: Queries among them.
+        answerable: Queries with a relevant candidate, over which MRR, nDCG and recall are means.
+        main: The measure that models are compared by: "nDCG@10", or "AUC" where no query has a choice.
+        main_interval: Its interval.
+        measures: All of them.
+        places: How many answerable queries have their first relevant candidate at place 1, 2, ... 10, and later.
+        missed_count: Answerable queries whose first candidate is not relevant.
+        missed: The twenty whose relevant candidate came lowest, lowest first.
+    """
+
+    kind = "ranking"
+    unit = "pairs"
+
+    count: int
+    loss: float
+    queries: int
+    answerable: int
+    main: str
+    main_interval: tuple[float, float]
+    measures: tuple[Measure, ...]
+    places: tuple[int, ...]
+    missed_count: int
+    missed: tuple[MissedQuery, ...]
+
+    @property
+    def main_name(self) -> str:
+        """The measure that models are compared by."""
+        return self.main
+
+    @property
+    def main_score(self) -> float:
+        """Its value."""
+        return next(measure.value for measure in self.measures if measure.name == self.main)
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Pairs, queries, and how many of them have something else first."""
+        pairs = f"{self.count:,} {'pair' if self.count == 1 else 'pairs'}"
+        queries = f"{self.queries:,} {'query' if self.queries == 1 else 'queries'}"
+        return pairs, queries, f"{self.missed_count:,} with another candidate first"
+
+    def metrics(self) -> dict[str, float]:
+        """The main measure, the others, the loss."""
+        rest = {measure.name: measure.value for measure in self.measures}
+        return {self.main: self.main_score} | rest | {"loss": self.loss}
+
+    def details(self) -> dict[str, str]:
+        """Queries with a relevant candidate, and the loss."""
+        if not self.count:
+            return {}
+        return {"Queries with a relevant candidate": f"{self.answerable:,}", "Loss": f"{self.loss:.4f}"}
+
+    def table(self) -> Table:
+        """The measures with their intervals, for a terminal."""
+        from rich.table import Table
+
+        table = Table()
+        table.add_column("measure")
+        for name in ("score", "from", "to"):
+            table.add_column(name, justify="right")
+        for measure in self.measures:
+            numbers = (measure.value, *measure.interval)
+            table.add_row(measure.name, *(f"{value:.3f}" for value in numbers))
+        return table
+
+    def figures(self) -> dict[str, tuple[Figure, str]]:
+        """The places of the first relevant candidates."""
+        if not self.answerable:
+            return {}
+        return {"places": (self._draw_places(), "Places of the first relevant candidates")}
+
+    def board(self) -> Board:
+        """The measures, the places and the queries that were missed."""
+        scalars = {f"evaluation/{measure.name}": measure.value for measure in self.measures}
+        images = {"places": self._draw_places()} if self.answerable else {}
+        head = ("query", "wanted", "place", "first", "row")
+        rows = [
+            (one.query, one.wanted, f"{one.place} of {one.candidates}", one.first, str(one.row)) for one in self.missed
+        ]
+        text = markdown_table(head, rows) if rows else "No query was missed."
+        return Board(scalars | {"evaluation/loss": self.loss}, images, texts={"missed_queries": text})
+
+    def _draw_places(self) -> Figure:
+        names = [*map(str, range(1, len(self.places))), "later"]
+        return plots.draw_counts(names, self.places, "place of the first relevant candidate", "queries")

@@ -1,0 +1,134 @@
+"""What a ranker's scores are worth: AUC over all pairs; MRR, nDCG and recall query by query.
+
+Arrays go in, numbers come out. A pair is relevant where its grade is over 0. Of candidates with the same score those
+that do not fit stand first, so that a model which gives everything the same score does not look good; nDCG takes the
+mean over their orders, as scikit-learn does (McSherry and Najork 2008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["auc", "auc_interval", "by_query", "mean_interval", "ndcg", "relevant_places"]
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+_LEVEL: Final = 0.95
+_RESAMPLES: Final = 1000
+# Draws times pairs that an interval may cost.
+_MOST_WORK: Final = 10**8
+
+
+def by_query(codes: Ints) -> Iterator[Ints]:
+    """The row numbers of each query.
+
+    Args:
+        codes: int[N], the same number for the rows of a query.
+    """
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order])) + 1
+    yield from (part for part in np.split(order, starts) if len(part))
+
+
+def ndcg(grades: Floats, scores: Floats, cut: int) -> float:
+    """Normalised discounted cumulative gain of one query (Järvelin and Kekäläinen 2002), gains linear in the grade.
+
+    Args:
+        grades: float[C], at least one over 0.
+        scores: float[C].
+        cut: Places that count.
+    """
+    discounts = 1.0 / np.log2(np.arange(2, len(grades) + 2))
+    discounts[cut:] = 0.0
+    order = np.argsort(-scores, kind="stable")
+    ranked, gains = scores[order], grades[order]
+    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    means = np.add.reduceat(gains, starts) / np.diff(np.append(starts, len(gains)))
+    return float(np.add.reduceat(discounts, starts) @ means / (np.sort(grades)[::-1] @ discounts))
+
+
+def relevant_places(relevant: Bools, scores: Floats) -> Ints:
+    """The places of one query's relevant candidates, counted from 1, best first.
+
+    Args:
+        relevant: bool[C].
+        scores: float[C].
+
+    Returns:
+        int[R], rising.
+    """
+    others = np.sort(scores[~relevant])
+    found = np.sort(scores[relevant])[::-1]
+    above = len(others) - np.searchsorted(others, found, side="left")
+    return above + np.arange(1, len(found) + 1)
+
+
+def auc(relevant: Bools, scores: Floats) -> float:
+    """Area under the ROC curve: how often a relevant pair scores higher than another, ties half; 0.5 without both.
+
+    Args:
+        relevant: bool[N].
+        scores: float[N].
+    """
+    return _auc(relevant, np.unique(scores, return_inverse=True)[1], np.ones(len(scores)))
+
+
+def auc_interval(relevant: Bools, scores: Floats, codes: Ints, *, seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap interval of the AUC; whole queries are drawn, for their pairs are no independent draws.
+
+    Args:
+        relevant: bool[N].
+        scores: float[N].
+        codes: int[N], 0..Q-1, each pair's query.
+        seed: Seeds the draws.
+
+    Returns:
+        Its lower and upper end; (0, 1) where N is 0.
+    """
+    if not len(scores):
+        return 0.0, 1.0
+    random = np.random.default_rng(seed)
+    queries = int(codes.max()) + 1
+    places = np.unique(scores, return_inverse=True)[1]
+    draws = int(np.clip(_MOST_WORK // len(scores), 100, _RESAMPLES))
+    times = (np.bincount(random.integers(0, queries, queries), minlength=queries) for _ in range(draws))
+    return _percentiles(np.array([_auc(relevant, places, drawn[codes]) for drawn in times]))
+
+
+def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean over queries (Efron 1979).
+
+    Args:
+        values: float[Q].
+        seed: Seeds the draws.
+
+    Returns:
+        Its lower and upper end; (0, 1) where Q is 0.
+    """
+    if not len(values):
+        return 0.0, 1.0
+    random = np.random.default_rng(seed)
+    means = [values[random.integers(0, len(values), len(values))].mean() for _ in range(_RESAMPLES)]
+    return _percentiles(np.array(means))
+
+
+def _auc(relevant: Bools, places: Ints, weights: NDArray[Any]) -> float:
+    """The same with weights; `places` numbers the scores in rising order, equal ones alike."""
+    if not len(places):
+        return 0.5
+    hits = np.bincount(places, weights * relevant)
+    misses = np.bincount(places, weights * ~relevant, minlength=len(hits))
+    both = hits.sum() * misses.sum()
+    below = np.cumsum(misses) - misses / 2
+    return float(hits @ below / both) if both else 0.5
+
+
+def _percentiles(values: Floats) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
