@@ -16,6 +16,7 @@ from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
 from tfapp import Run
 from tfapp.config import parse_experiment
 from tfapp.errors import TrainingError
+from tfapp.models import load_model
 
 TEXTS = [toy_text("sport", 901), toy_text("tech", 902), "", "ball " * 500, "Crème brûlée 今日は 😍"]
 TRAINING: dict[str, dict[str, Any]] = {
@@ -26,21 +27,40 @@ TRAINED = {"lora": 2 * 2 * 4 * (32 + 32) + 99, "head": 99}
 
 
 @pytest.fixture(scope="module", params=TRAINING)
-def run(
+def events(
     request: pytest.FixtureRequest, toy_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Run:
+) -> list[dict[str, Any]]:
+    """What `tfapp train` prints for a program."""
     model = {"window": 16} if request.param == "head" else {}
     values = toy_experiment(toy_preset, toy_data, training=TRAINING[request.param], model=model)
-    return tfapp.fit(parse_experiment(values), runs=tmp_path_factory.mktemp("runs"), quiet=True)
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "toy.toml").write_text(tomli_w.dumps(values))
+    result = call("train", folder / "toy.toml", "--runs", folder)
+    assert (result.code, result.err) == (0, "")
+    return [json.loads(line) for line in result.out.splitlines()]
 
 
-def test_a_run_says_how_many_weights_it_trained(run: Run) -> None:
+@pytest.fixture(scope="module")
+def run(events: list[dict[str, Any]]) -> Run:
+    return tfapp.open_run(events[-1]["run"])
+
+
+def test_a_run_says_how_many_weights_it_trained(run: Run, events: list[dict[str, Any]]) -> None:
     facts = run.folder.read("finished")
-    assert facts["trained_weights"] == TRAINED[run.experiment.training.adapt]
-    assert facts["weights"] > 20_000
+    assert facts["trained_weights"] == events[-1]["trained_weights"] == TRAINED[run.experiment.training.adapt]
+    assert facts["weights"] == events[-1]["weights"] == load_model(run.folder.model).trainable_weights()
     assert f"{facts['trained_weights']:,} of {facts['weights']:,}" in run.folder.report.read_text()
     assert run.evaluation.main_score > 0.8
     assert run.evaluate() == run.evaluation
+
+
+def test_fits_of_the_head_are_told_with_their_penalty(run: Run, events: list[dict[str, Any]]) -> None:
+    penalties = [event.get("penalty") for event in events if event["event"] == "epoch"]
+    if run.experiment.training.adapt == "head":
+        assert penalties == sorted(penalties, reverse=True)
+        assert len(penalties) == run.folder.read("finished")["epochs"] > 2
+    else:
+        assert penalties == [None] * run.experiment.training.epochs
 
 
 def test_it_leaves_what_every_run_leaves(run: Run) -> None:
@@ -83,12 +103,3 @@ def test_what_does_not_fit_the_model_leaves_no_run_behind(toy_preset: Path, toy_
     (tmp_path / "toy.toml").write_text(tomli_w.dumps(values))
     said = complaint(call("train", tmp_path / "toy.toml", "--runs", tmp_path / "runs"))
     assert said.startswith("training.lora_targets: this BERT has no layer 'qeury'; did you mean")
-
-
-def test_the_command_says_how_many_weights_were_trained(toy_preset: Path, toy_data: Path, tmp_path: Path) -> None:
-    (tmp_path / "toy.toml").write_text(tomli_w.dumps(toy_experiment(toy_preset, toy_data, training={"adapt": "head"})))
-    result = call("train", tmp_path / "toy.toml", "--runs", tmp_path / "runs")
-    events = [json.loads(line) for line in result.out.splitlines()]
-    assert [event["event"] for event in events] == ["start", *["epoch"] * 9, "end"]
-    assert (events[-1]["trained_weights"], events[-1]["weights"] > 20_000) == (99, True)
-    assert events[1]["penalty"] > events[9]["penalty"]

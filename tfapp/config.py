@@ -154,7 +154,9 @@ class TrainingSettings(_Settings):
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay; biases and layer norms have none.")
     clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this global norm.")
     patience: int | None = Field(
-        None, ge=1, description="Stop after this many epochs without a better dev score; unset: never."
+        None,
+        ge=1,
+        description="Stop after this many epochs without a better dev score; unset: never (adapt head: 2 fits).",
     )
     seed: int = Field(0, ge=0, description="Seeds the head's weights, the order of the texts and dropout.")
     precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from tests.training.test_loop import new_folder, run, table
-from tfapp.config import ModelSettings, parse_experiment
+from tests.training.test_loop import table
+from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import TrainingError
-from tfapp.models import TaskModel, build_model
-from tfapp.training import HistoryObserver, Precision, make_side, make_strategy
+from tfapp.models import TaskModel, build_model, load_model
+from tfapp.training import EpochEvent, Evaluation, Precision, RunFolder, make_side, make_strategy, train
 from tfapp.training.features import FeatureReader, FeatureStore
 from tfapp.training.head import PENALTIES, HeadFit
 
@@ -142,28 +142,50 @@ def test_kept_features_come_back_in_order_and_damaged_ones_are_named(tmp_path: P
         store.load()
 
 
-def test_dev_chooses_the_penalty(toy_preset: Path, tmp_path: Path) -> None:
-    experiment = parse_experiment(
-        {
-            "name": "toy",
-            "data": {"train": "x"},
-            "model": {"preset": str(toy_preset), "max_length": 16, "pooling": "mean"},
-            "training": {"adapt": "head", "batch_size": 8},
-        }
-    )
-    folder = new_folder(experiment, tmp_path)
-    _, state = run(experiment, folder, observers=(HistoryObserver(folder.history),))
-    fits = [json.loads(line) for line in folder.history.read_text().splitlines()]
-    assert [fit["penalty"] for fit in fits] == list(PENALTIES)
-    assert [fit["epoch"] for fit in fits] == list(range(1, len(PENALTIES) + 1))
-    best = max(fits, key=lambda fit: (fit["score"], -fit["loss"]))
-    assert (state.best_score, state.best_loss) == (best["score"], best["loss"])
-    assert best["best"]
-    assert not any(fit["best"] for fit in fits[best["epoch"] :])
-    # 93 texts and 27 in batches of 8, then the fits.
-    assert fits[-1]["step"] == 12 + 4 + len(PENALTIES)
+class Watcher:
+    """Keeps the fits that it is told of."""
 
-    patient = experiment.training.model_copy(update={"patience": 1})
-    again = new_folder(experiment, tmp_path / "patient")
-    _, state = run(experiment.model_copy(update={"training": patient}), again)
-    assert state.epoch == next((fit["epoch"] for fit in fits if not fit["best"]), len(fits))
+    def __init__(self) -> None:
+        self.fits: list[EpochEvent] = []
+
+    def on_start(self, step: int, total_steps: int) -> None: ...
+
+    def on_progress(self, step: int) -> None: ...
+
+    def on_step(self, event: Any) -> None: ...
+
+    def on_epoch(self, event: EpochEvent) -> None:
+        self.fits.append(event)
+
+
+@pytest.mark.parametrize(("patience", "fits"), [(None, 6), (1, 3), (9, 9)])
+def test_the_dev_loss_chooses_the_penalty(toy_preset: Path, tmp_path: Path, patience: int | None, fits: int) -> None:
+    """The scores, which would choose the first fit, have no part in it."""
+    losses = [3.0, 2.0, 2.5, 1.0, 1.5, 1.25, 1.75, 2.0, 0.5][:fits]
+    evaluations = iter([cast("Any", SimpleNamespace(loss=loss, main_score=0.1 * loss)) for loss in losses])
+    model, watcher = build(toy_preset), Watcher()
+    folder = RunFolder(tmp_path)
+    folder.model.mkdir()
+    kernels: list[np.ndarray] = []
+
+    def evaluate(model: TaskModel, *_: Any) -> Evaluation:
+        kernels.append(model.head.kernel.numpy())
+        return next(evaluations)
+
+    state = train(
+        model,
+        make_strategy("none"),
+        train_side=make_side(model, table(0, 21)),
+        dev_side=make_side(model, table(21, 30)),
+        settings=TrainingSettings(adapt="head", batch_size=8, patience=patience),
+        folder=folder,
+        evaluate=evaluate,
+        observers=(watcher,),
+    )
+    assert [fit.penalty for fit in watcher.fits] == list(PENALTIES[:fits])
+    assert [fit.best for fit in watcher.fits] == [loss == min(losses[: n + 1]) for n, loss in enumerate(losses)]
+    # 21 texts and 9 in batches of 8, then the fits.
+    assert [fit.step for fit in watcher.fits] == list(range(3 + 2 + 1, 3 + 2 + 1 + fits))
+    assert (state.epoch, state.best_loss) == (fits, min(losses))
+    best = kernels[int(np.argmin(losses))]
+    np.testing.assert_array_equal(load_model(folder.model).head.kernel.numpy(), best)

@@ -32,6 +32,8 @@ __all__ = ["PENALTIES", "HeadFit", "train_head"]
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
 PENALTIES: Final = tuple(10.0 ** (power / 2) for power in range(2, -7, -1))
+# The dev loss falls to its minimum along the penalties and rises again; what comes after takes longest.
+_PATIENCE: Final = 2
 
 
 class HeadFit:
@@ -96,10 +98,13 @@ def train_head(
     precision: Precision,
     observers: Sequence[Observer],
 ) -> TrainState:
-    """Fits the head for each of `PENALTIES` and keeps the best on dev in the run's folder.
+    """Fits the head for each of `PENALTIES` and keeps the one of the lowest dev loss in the run's folder.
 
-    A fit counts as an epoch. The features of the train side are kept in the run's folder while they are read, for a
-    resumed run. They are computed as `precision` says; those of the dev side as every evaluation is.
+    The loss chooses, not the score: the fits differ in few dev texts, but in how sure they are of all. A fit counts as
+    an epoch, and after two that are no better the search ends, or after `settings.patience`.
+
+    The features of the train side are kept in the run's folder while they are read, for a resumed run. They are
+    computed as `precision` says; those of the dev side as every evaluation is.
 
     Args:
         model: Has a `head`; made under the strategy's scope.
@@ -181,12 +186,12 @@ class _HeadTrainer:
 
     def _fit(self, train: np.ndarray, dev: np.ndarray) -> None:
         head = HeadFit(self.model, train, self.train_side.targets)
+        patience = self.settings.patience or _PATIENCE
         for penalty in PENALTIES:
-            head.fit(penalty)
-            self._step()
-            self._finish_epoch(self._logits(dev), penalty)
-            if self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience:
-                return
+            if self.state.stale_epochs < patience:
+                head.fit(penalty)
+                self._step()
+                self._finish_epoch(self._logits(dev), penalty)
 
     def _logits(self, features: np.ndarray) -> np.ndarray:
         kernel, bias = self.model.head.get_weights()
@@ -195,7 +200,7 @@ class _HeadTrainer:
 
     def _finish_epoch(self, logits: np.ndarray, penalty: float) -> None:
         dev = self.evaluate(self.model, logits, self.dev_side)
-        self.state = self.state.after_epoch(dev)
+        self.state = self.state.after_epoch(dev, by_loss=True)
         best = self.state.stale_epochs == 0
         if best and is_chief(self.strategy):
             self.model.save(self.folder.model)

@@ -18,8 +18,8 @@ class TrainState:
     Attributes:
         epoch: Epochs finished.
         step: Steps done of the epoch under way.
-        best_score: Best dev score so far.
-        best_loss: Its dev loss, which decides between equal scores.
+        best_score: Dev score of the best epoch so far.
+        best_loss: Its dev loss.
         stale_epochs: Epochs since then.
     """
 
@@ -29,9 +29,19 @@ class TrainState:
     best_loss: float = math.inf
     stale_epochs: int = 0
 
-    def after_epoch(self, dev: Evaluation) -> Self:
-        """The state after an epoch with these dev scores; `stale_epochs` is 0 if they are the best."""
+    def after_epoch(self, dev: Evaluation, *, by_loss: bool = False) -> Self:
+        """The state after an epoch.
+
+        Args:
+            dev: Its evaluation.
+            by_loss: The best epoch is that of the lowest loss; else that of the highest score, and of several with the
+                same score the one of the lowest loss.
+
+        Returns:
+            A state whose `stale_epochs` is 0 if the epoch is the best.
+        """
         done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
-        if (dev.main_score, -dev.loss) > (self.best_score, -self.best_loss):
+        by_score = (dev.main_score, -dev.loss) > (self.best_score, -self.best_loss)
+        if dev.loss < self.best_loss if by_loss else by_score:
             return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
         return done
