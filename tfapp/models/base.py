@@ -38,7 +38,7 @@ class TaskModel(abc.ABC):
         kind: The name of `model.kind` that chooses this class.
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
-        labels: Names of the logits' columns.
+        labels: Names of the logits' columns; none where these have no names.
     """
 
     task: ClassVar[contract.Task]
