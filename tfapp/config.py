@@ -67,7 +67,7 @@ class DataSettings(_Settings):
         None,
         min_length=1,
         description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
-        "split; unset: those with the same query.",
+        "split; unset, or empty in a row: those with the same query.",
     )
     label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
     header: bool = Field(

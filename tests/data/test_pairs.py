@@ -57,6 +57,12 @@ def test_a_column_may_say_what_belongs_together(tmp_path: Path) -> None:
     assert splits.fingerprint != load(DataSettings(train=str(tmp_path / "a.jsonl")), task="ranking").fingerprint
 
 
+def test_a_row_without_a_group_belongs_to_its_query(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("query,candidate,label,session\nq,a,1,\nq,b,0, \nq,c,0,7\n")
+    table = load_table(str(tmp_path / "a.csv"), DataSettings(train="any", group="session"), labels=(), task="ranking")
+    assert table["group"].to_pylist() == ["q", "q", "7"]
+
+
 def test_both_texts_make_a_duplicate_and_either_may_be_empty(tmp_path: Path) -> None:
     bad: list[Row] = [
         ("query  0", "candidate 0 0", 1),

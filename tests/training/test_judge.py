@@ -11,7 +11,7 @@ import pytest
 
 from tfapp.config import ModelSettings
 from tfapp.models import TaskModel, build_model
-from tfapp.training import judge, judge_dev, make_side
+from tfapp.training import RankingEvaluation, judge, judge_dev, make_side
 
 LABELS = ["money", "sport", "tech"]
 
@@ -56,3 +56,20 @@ def test_thresholds_are_fitted_on_dev_and_used_after(toy_preset: Path) -> None:
     before = model.thresholds
     judge(model, -logits, side)
     assert model.thresholds == before
+
+
+def test_pairs_are_judged_query_by_query(toy_preset: Path) -> None:
+    model = build_model("ranking", ModelSettings(preset=str(toy_preset), max_length=16), ["0", "2"])
+    columns = {
+        "query": ["a", "a ", "b"],
+        "candidate": ["x", "y", "z"],
+        "label": [0.0, 1.0, 2.0],
+        "group": ["a", "a ", "b"],
+        "row": [7, 8, 9],
+    }
+    side = make_side(model, pa.table(columns))
+    assert side.targets.tolist() == [0.0, 0.5, 1.0]
+    found = judge(model, np.array([2.0, 1.0, 0.0], np.float32), side)
+    assert isinstance(found, RankingEvaluation)
+    assert (found.count, found.queries, found.places[:2]) == (3, 2, (1, 1))
+    assert (found.missed[0].wanted, found.missed[0].first, found.missed[0].row) == ("y", "x", 8)

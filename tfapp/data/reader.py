@@ -172,10 +172,17 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
     columns = {name: _strings(_column(source, block, getattr(settings, name), as_text)) for name in schema.texts}
     columns["label"] = _strings(_column(source, block, label, to_label), kind)
     if schema.group:
-        group = settings.group
-        columns["group"] = _strings(_column(source, block, group, as_text)) if group else columns[schema.group]
+        columns["group"] = _groups(source, block, columns[schema.group])
     rows = np.arange(block.first_row, block.first_row + len(block), dtype=np.int64)
     return _part(columns, rows=rows, files=[str(source.path)], file=np.zeros(len(block), np.int32))
+
+
+def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
+    """What `data.group` says; the other column's text where it says nothing."""
+    if source.settings.group is None:
+        return otherwise
+    given = _column(source, block, source.settings.group, as_text)
+    return _strings([own if own.strip() else text for own, text in zip(given, otherwise.to_pylist(), strict=True)])
 
 
 def _column(source: Source, block: Block, column: str, to: Callable[[Any], Any]) -> list[Any]:

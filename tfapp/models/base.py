@@ -39,7 +39,7 @@ class TaskModel(abc.ABC):
         kind: The name of `model.kind` that chooses this class.
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
-        labels: Names of the logits' columns.
+        labels: Names of the logits' columns; none where these have no names.
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
         head: The dense layer that makes the logits of `features`; None where the logits are no such product.
     """

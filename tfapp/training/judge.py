@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
+from tfapp.data import normalize_text
 from tfapp.models import PairRanker, TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
@@ -56,7 +57,8 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     return evaluate_ranking(
         side.targets,
         model.scores(tf.constant(logits)).numpy(),
-        groups=columns["group"],
+        # As the split compares them.
+        groups=[normalize_text(group) for group in columns["group"]],
         queries=columns["query"],
         candidates=columns["candidate"],
         rows=side.rows.tolist(),
