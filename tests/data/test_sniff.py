@@ -97,6 +97,14 @@ def test_lengths_follow_the_texts(tmp_path: Path) -> None:
     assert length([f"{'好' * 100}{index}" for index in range(50)]) == 128
 
 
+def test_the_index_that_pandas_writes_is_no_lack_of_a_header(tmp_path: Path) -> None:
+    columns = {"": [str(index) for index in range(50)], "body": _texts(50), "topic": ["x", "y"] * 25}
+    proposal = sniff(_csv(tmp_path / "a.csv", columns))
+    assert (proposal.data["text"], proposal.data["label"]) == ("body", "topic")
+    settings = proposal.settings().model_copy(update={"dev_share": 0.3})
+    assert load(settings).train["text"].to_pylist()[0] in columns["body"]
+
+
 def test_long_texts_get_windows(tmp_path: Path) -> None:
     def window(words: int) -> int | None:
         file = _csv(tmp_path / "a.csv", {"text": _texts(50, words), "label": ["x", "y"] * 25})
@@ -181,7 +189,7 @@ def test_any_names_make_a_valid_file(tmp_path_factory: pytest.TempPathFactory, n
 
 @settings(max_examples=30, deadline=None)
 @given(
-    names=st.lists(NAMES, min_size=2, max_size=4, unique=True),
+    names=st.lists(NAMES.filter(str.strip), min_size=2, max_size=4, unique=True),
     labels=st.integers(2, 6),
     suffix=st.sampled_from([".csv", ".jsonl"]),
 )

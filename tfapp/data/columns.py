@@ -75,15 +75,17 @@ def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: boo
 def looks_headless(first: Sequence[str], rest: Mapping[str, Sequence[str]]) -> bool:
     """Tells whether the first line of a csv or tsv file is data and no header.
 
-    It is when one of its cells is empty, a number, a sentence, or a value that its column has again.
+    It is when one of its cells is empty, a number, a sentence, or a value that its column has again. The first cell may
+    be empty in a header: pandas writes its index so.
 
     Args:
         first: The cells of the first line.
         rest: The other lines' values by column, in the same order.
     """
-    if any(not cell.strip() or _number(cell) is not None or len(cell.split()) > 4 for cell in first):
+    named = first if first[0].strip() else first[1:]
+    if any(not cell.strip() or _number(cell) is not None or len(cell.split()) > 4 for cell in named):
         return True
-    return any(cell in values for cell, values in zip(first, rest.values(), strict=True))
+    return any(cell.strip() and cell in values for cell, values in zip(first, rest.values(), strict=True))
 
 
 def _guess(name: str, present: list[Any], strings: bool) -> LabelGuess | None:
