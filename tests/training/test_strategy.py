@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -35,6 +36,21 @@ def test_named_devices_are_mirrored(two_devices: list[str]) -> None:
     assert isinstance(strategy, tf.distribute.MirroredStrategy)
     assert strategy.num_replicas_in_sync == 2
     assert is_chief(strategy)
+
+
+def test_a_second_run_on_the_same_devices_has_the_same_strategy(two_devices: list[str]) -> None:
+    """Two strategies number their collectives alike: sums of other shapes in the second run would be an error."""
+    sums = []
+    for shape in ([3], [2, 5]):
+        strategy = make_strategy("mirrored", devices=two_devices)
+        step = tf.function(functools.partial(sum_over_replicas, shape=shape))
+        (first, _) = strategy.experimental_local_results(strategy.run(step))
+        sums.append(first.numpy().tolist())
+    assert sums == [[2.0] * 3, [[2.0] * 5] * 2]
+
+
+def sum_over_replicas(shape: list[int]) -> tf.Tensor:
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.ones(shape))
 
 
 @cpu_only

@@ -117,7 +117,7 @@ def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[
     def step(batch: Any) -> tf.Tensor:
         features = strategy.run(replica_step, args=batch)
         local = strategy.experimental_local_results(features)
-        # A gather between two strategies' sums, in one process, is an error of TensorFlow's; here none is needed.
+        # A gather is for what other workers read.
         if len(local) == strategy.num_replicas_in_sync:
             return tf.concat(local, axis=0)
         return strategy.gather(features, axis=0)

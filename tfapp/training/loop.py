@@ -90,7 +90,8 @@ def train(
         The state at the end.
 
     Raises:
-        TrainingError: The loss is no number any more, or the batch does not divide by the devices.
+        TrainingError: The loss is no number any more, the batch does not divide by the devices, or the settings do not
+            fit the model.
     """
     devices = strategy.num_replicas_in_sync
     if settings.batch_size % devices:

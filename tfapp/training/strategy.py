@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Literal
 
@@ -17,7 +18,8 @@ StrategyName = Literal["auto", "none", "mirrored", "multi-worker"]
 def make_strategy(name: StrategyName = "auto", *, devices: list[str] | None = None) -> tf.distribute.Strategy:
     """Makes the strategy that a run trains under.
 
-    With one device there is none: Keras compiles with XLA outside strategies only.
+    With one device there is none: Keras compiles with XLA outside strategies only. The same devices give the same
+    MirroredStrategy again.
 
     Args:
         name: "auto" takes "multi-worker" where TF_CONFIG is set, "mirrored" with several GPUs, else "none".
@@ -37,7 +39,7 @@ def make_strategy(name: StrategyName = "auto", *, devices: list[str] | None = No
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         if not gpus and not devices:
             raise TrainingError("training.strategy is mirrored, but TensorFlow sees no GPU; use strategy none")
-        return tf.distribute.MirroredStrategy(devices)
+        return _mirrored(tuple(devices) if devices else None)
     return tf.distribute.get_strategy()
 
 
@@ -67,6 +69,12 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
     """
     if total_over_workers(strategy, step) != step * strategy.num_replicas_in_sync:
         raise TrainingError("the workers have different checkpoints; --resume needs --runs in a folder they share")
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...] | None) -> tf.distribute.Strategy:
+    # One for all runs of a process: two give their collectives the same numbers, and TensorFlow mixes them up.
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def _multi_worker() -> tf.distribute.Strategy:
