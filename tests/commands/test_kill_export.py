@@ -39,15 +39,8 @@ def assert_served(models: Path, run: Run, version: int) -> None:
     np.testing.assert_allclose([answer.score for answer in answers], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "saved_model.pb",
-        pytest.param("variables", marks=pytest.mark.slow),
-        pytest.param("assets.extra/tfapp.json", marks=pytest.mark.slow),
-        pytest.param("README.md", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables", "assets.extra/tfapp.json", "README.md"])
 def test_a_killed_export_leaves_the_earlier_version_as_it_was(toy_run: Run, models: Path, name: str) -> None:
     before = files(models / "toy" / "1")
     kill_when(lambda: any(models.glob(f".staging-*/{name}")), "export", toy_run.path, "--to", models)

@@ -17,8 +17,10 @@ from tfapp import Run, api
 from tfapp.config import load_experiment
 from tfapp.models import load_model
 
+pytestmark = pytest.mark.slow
+
 # The lstm starts fastest; its steps are quick, so it takes more of them to be surely killed before the end.
-KINDS = [{"kind": "lstm", "epochs": 8}, pytest.param({"kind": "bert", "epochs": 3}, marks=pytest.mark.slow)]
+KINDS = [{"kind": "lstm", "epochs": 8}, {"kind": "bert", "epochs": 3}]
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda params: params["kind"])
@@ -80,7 +82,6 @@ def test_a_killed_training_resumes_from_its_checkpoint(settings: Path, uninterru
     assert steps == list(range(1, len(steps) + 1))
 
 
-@pytest.mark.slow
 def test_a_training_killed_before_its_first_checkpoint_starts_over(
     settings: Path, uninterrupted: Run, tmp_path: Path
 ) -> None:
@@ -92,7 +93,6 @@ def test_a_training_killed_before_its_first_checkpoint_starts_over(
     assert_same(Run(folder), uninterrupted)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern", ["environment.json", "data.json", "checkpoint.npz", "model/model.json", "evaluation.json"]
 )
