@@ -28,7 +28,7 @@ demo: $(VENV)/run.stamp
 	@$(BIN)/tfapp demo
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-full: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow

@@ -71,6 +71,12 @@ def _reason(server: TestedServer, folder: Path) -> str:
     return str(status.error_message)
 
 
+def _publish_next(server: TestedServer, suite: Suite, model: str, template: str, *logs: Any) -> None:
+    folder = server.next_version(model)
+    suite.models.publish(template, folder, *logs)
+    server.wait_until_available(model, int(folder.name))
+
+
 @pytest.mark.parametrize(("log", "signature"), _KINDS, ids=["predict", "classify", "regress", "multi inference"])
 def test_one_request_that_fails_fails_the_load(
     changing: TestedServer, suite: Suite, log: Callable[[str], Any], signature: str
@@ -79,9 +85,7 @@ def test_one_request_that_fails_fails_the_load(
     suite.models.publish("numbers 1", folder, *(make(right) for make, right in _KINDS), log("nope"))
     assert "nope" in _reason(changing, folder)
     # Those of all kinds that are right do no harm.
-    later = changing.next_version("warmed")
-    suite.models.publish("numbers 1", later, *(make(right) for make, right in _KINDS))
-    changing.wait_until_available("warmed", int(later.name))
+    _publish_next(changing, suite, "warmed", "numbers 1", *(make(right) for make, right in _KINDS))
 
 
 def test_more_than_a_thousand_requests_fail_the_load(main: TestedServer, suite: Suite) -> None:
@@ -97,4 +101,6 @@ def test_a_load_that_fails_is_tried_five_times_more(changing: TestedServer, suit
     folder = changing.next_version("noted")
     suite.models.publish("attempts", folder, gate_log(notes, "folder"), gate_log(notes, "wrong"))
     _reason(changing, folder)
+    # A version that loads, for a reload of the configuration waits for one.
+    _publish_next(changing, suite, "noted", "attempts", gate_log(scratch, "folder"))
     assert len(list(notes.iterdir())) == _LOADS
