@@ -70,6 +70,12 @@ class DataSettings(_Settings):
         "split; unset, or empty in a row: those with the same query.",
     )
     label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
+    unknown_label: str | None = Field(
+        None,
+        min_length=1,
+        description="The classifier answers this where none of its labels fits. Rows with this label, if there are "
+        "any, belong to none; unset: it always answers one of its labels.",
+    )
     header: bool = Field(
         True, description="The first line of a csv or tsv file names its columns; false: they are named 0, 1, 2, ..."
     )
@@ -121,6 +127,13 @@ class ModelSettings(_Settings):
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
     multi_label: bool = Field(False, description="A text may have any number of labels, none included.")
+    unknown_share: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
+        "so by mistake.",
+    )
     embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
     lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
 
@@ -207,6 +220,10 @@ class Experiment(_Settings):
     def _multi_label_needs_labels(self) -> Self:
         if self.model.multi_label and self.data.rating:
             raise ValueError("model.multi_label and data.rating exclude each other: a rating gives one label")
+        if self.model.multi_label and self.data.unknown_label:
+            raise ValueError(
+                "model.multi_label and data.unknown_label exclude each other: a text may have no label there anyway"
+            )
         return self
 
     @model_validator(mode="after")

@@ -186,7 +186,12 @@ def _seed(experiment: Experiment) -> None:
 def _build(experiment: Experiment, splits: Splits, strategy: Any, precision: Precision, *, quiet: bool) -> TaskModel:
     with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance, strategy.scope():
         return build_model(
-            experiment.task, experiment.model, splits.labels, dtype=precision.policy, on_progress=advance
+            experiment.task,
+            experiment.model,
+            splits.labels,
+            unknown_label=experiment.data.unknown_label,
+            dtype=precision.policy,
+            on_progress=advance,
         )
 
 

@@ -26,6 +26,8 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
     "data.on_unseen_label": _CLASSES,
+    "data.unknown_label": _CLASSES,
+    "model.unknown_share": _CLASSES,
     "model.window": ("classification",),
     "model.multi_label": _CLASSES,
 }

@@ -63,8 +63,9 @@ class GradeTarget:
             return {}
         return {_name(grade): count for grade, count in zip(grades.tolist(), counts.tolist(), strict=True)}
 
-    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
         """The lowest and the highest grade; nothing without rows."""
+        del settings
         grades = _numbers(column)
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
 
@@ -78,7 +79,7 @@ class GradeTarget:
     ) -> list[Finding]:
         """Train needs two grades, a side that was split off from it a row that fits."""
         del multi_label
-        known = self.names(sides["train"].table["label"])
+        known = self.names(sides["train"].table["label"], settings)
         if len(set(known)) < 2:
             found = f"only the grade {known[0]}" if known else "no row"
             raise DataError(

@@ -197,7 +197,7 @@ def _split(given: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]
 
 def _finish(sides: Mapping[str, Rows], settings: DataSettings, report: DataReport, task: str) -> Splits:
     tables = {side: sides[side].table for side in SIDES}
-    labels = SCHEMAS[task].target.names(tables["train"]["label"])
+    labels = SCHEMAS[task].target.names(tables["train"]["label"], settings)
     return Splits(
         **tables, labels=labels, report=report, settings=settings, fingerprint=_fingerprint(tables, task), task=task
     )

@@ -37,7 +37,7 @@ class Target(Protocol):
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by label, in the labels' order; empty where that would say nothing."""
 
-    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
         """What a model must know of train's column before it is built."""
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:

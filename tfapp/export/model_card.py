@@ -58,16 +58,23 @@ def _cell(value: Any) -> str:
 
 
 def _limits(metadata: Mapping[str, Any]) -> str:
+    if metadata.get("unknown_label"):
+        foreign = (
+            f"A text about something else should be answered `{metadata['unknown_label']}`; the metrics above say how "
+            "often it is, and how often by mistake."
+        )
+    elif metadata["labels"]:
+        foreign = "It knows no answer but its labels: a text about something else gets one of them too."
+    else:
+        foreign = "It says of any two texts how well they fit, of such as have nothing to do with its data, too."
     limits = [
         f"Texts are cut after {metadata['max_length']} tokens; what follows is not read.",
-        "It knows no answer but its labels: a text about something else gets one of them too.",
+        foreign,
         "Its scores are as good as its data: texts of another kind, language or time than the training data "
         "are answered worse than the metrics above say.",
         f"Before it was published its answers differed from the Keras model's by at most "
         f"{metadata['verified_difference']:.1g}.",
     ]
-    if not metadata["labels"]:
-        limits[1] = "It says of any two texts how well they fit, of such as have nothing to do with its data, too."
     return "\n".join(f"- {limit}" for limit in limits)
 
 

@@ -17,6 +17,7 @@ from tfapp_client import contract
 from tfapp.errors import ModelError
 from tfapp.files import replacing, write_json
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.unknown import Unknown
 
 __all__ = ["TaskModel"]
 
@@ -41,6 +42,7 @@ class TaskModel(abc.ABC):
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
+        unknown: When the model answers that none of its labels fits; None: never.
         head: The dense layer that makes the logits of `features`; None where the logits are no such product.
     """
 
@@ -48,6 +50,7 @@ class TaskModel(abc.ABC):
     kind: ClassVar[str]
     backbone: Any = None
     head: Any = None
+    unknown: Unknown | None = None
 
     def __init__(self, network: keras.Model, preprocessor: Preprocessor, labels: Sequence[str]) -> None:
         self.network = network

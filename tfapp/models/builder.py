@@ -15,6 +15,7 @@ from tfapp.models.pair_classifier import PairClassifier
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import load_preset
 from tfapp.models.ranker import PairRanker
+from tfapp.models.unknown import Unknown
 
 __all__ = ["MODELS", "build_model", "load_model"]
 
@@ -29,6 +30,7 @@ def build_model(
     settings: ModelSettings,
     labels: Sequence[str],
     *,
+    unknown_label: str | None = None,
     dtype: str = "float32",
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> TaskModel:
@@ -38,6 +40,7 @@ def build_model(
         task: A task's name.
         settings: The experiment's model settings.
         labels: What the data say of their labels, as `Splits.labels`.
+        unknown_label: As `data.unknown_label`.
         dtype: A Keras dtype policy, "float32" or "mixed_bfloat16".
         on_progress: Called with bytes done and bytes in all while the preset is brought.
 
@@ -46,6 +49,8 @@ def build_model(
     """
     preset = load_preset(settings.preset, on_progress=on_progress)
     model: TaskModel = _class(task, settings.kind).from_preset(preset, labels, settings, dtype=dtype)
+    if unknown_label is not None:
+        model.unknown = Unknown(unknown_label, settings.unknown_share)
     return model
 
 

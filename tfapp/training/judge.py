@@ -11,11 +11,13 @@ import tensorflow as tf
 from tfapp.data import normalize_text
 from tfapp.models import PairRanker, TaskModel
 from tfapp.models.classes import ClassificationModel
-from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.models.unknown import energy
+from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
+from tfapp.training.unknown import fit_unknown
 
 __all__ = ["judge", "judge_dev"]
 
@@ -32,7 +34,9 @@ def judge(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
 
 
 def judge_dev(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
-    """As `judge`, on the dev split: first fits the model's thresholds where it has any."""
+    """As `judge`, on the dev split: first fits the model's thresholds and its limit to the unknown, if it has such."""
+    if model.unknown:
+        model.unknown = fit_unknown(model.unknown, energy(logits).numpy(), side.targets < 0)
     if isinstance(model, ClassificationModel) and model.multi_label:
         probabilities = model.probabilities(tf.constant(logits)).numpy()
         model.thresholds = tuple(float(value) for value in fit_thresholds(side.targets > 0, probabilities))
@@ -48,7 +52,8 @@ def _judge_classes(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
         return evaluate_multi_label(
             model.labels, side.targets > 0, probabilities, thresholds, texts=side.raw, rows=rows
         )
-    return evaluate_classes(model.labels, side.targets, probabilities, texts=side.raw, rows=rows)
+    unknown = UnknownScores(model.unknown.label, model.unknown.scores(logits).numpy()) if model.unknown else None
+    return evaluate_classes(model.labels, side.targets, probabilities, unknown=unknown, texts=side.raw, rows=rows)
 
 
 def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
