@@ -27,8 +27,9 @@ def write_data(file: Path, *topics: str) -> Path:
     return file
 
 
-def fit(preset: Path, data: Path, runs: Path, **changes: Any) -> Run:
-    values = toy_experiment(preset, data, data={"unknown_label": "other"}, **changes)
+def fit(preset: Path, data: Path, runs: Path, **model: Any) -> Run:
+    values = toy_experiment(preset, data, model=model)
+    values["data"]["unknown_label"] = "other"
     return tfapp.fit(parse_experiment(values), runs=runs, quiet=True)
 
 
@@ -65,8 +66,7 @@ def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None
 
 def test_rows_of_none_may_be_on_one_side_only(toy_preset: Path, tmp_path: Path) -> None:
     known = write_data(tmp_path / "known.jsonl", *KNOWN)
-    values = toy_experiment(toy_preset, known, data={"unknown_label": "other"}, model={"unknown_share": 0.2})
-    trained = tfapp.fit(parse_experiment(values), runs=tmp_path / "runs", quiet=True)
+    trained = fit(toy_preset, known, tmp_path / "runs", unknown_share=0.2)
     assert isinstance(trained.evaluation, ClassEvaluation)
     assert "out_of_scope_recall" not in trained.evaluation.scope()
     other = trained.evaluate(write_data(tmp_path / "all.jsonl", *TOPICS))
