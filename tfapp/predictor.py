@@ -96,7 +96,9 @@ def _from_run(folder: Path) -> Predictor:
 
     model = load_model(folder / "model")
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs], autograph=False
+    )
     def answer(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
         return model.respond(dict(zip(model.inputs, texts, strict=True)))
 

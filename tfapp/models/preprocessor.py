@@ -46,8 +46,8 @@ class Preprocessor:
         )
         # Traced functions for callers outside a graph; inside one they are inlined.
         text = tf.TensorSpec([None], tf.string)
-        self._tokenize = tf.function(self._trace, input_signature=[text])
-        self._tokenize_pairs = tf.function(self._trace_pairs, input_signature=[text, text])
+        self._tokenize = tf.function(self._trace, input_signature=[text], autograph=False)
+        self._tokenize_pairs = tf.function(self._trace_pairs, input_signature=[text, text], autograph=False)
 
     def with_max_length(self, max_length: int) -> Preprocessor:
         """The same tokenizer with another limit."""

@@ -52,7 +52,7 @@ class HeadFit:
         # In float64, else L-BFGS ends in the loss's rounding errors before it ends at the minimum.
         self._targets = tf.constant(targets, tf.float64 if targets.dtype.kind == "f" else None)
         self._weights = np.zeros((features.shape[1] + 1, int(model.head.kernel.shape[1])))
-        self._objective = tf.function(self._trace)
+        self._objective = tf.function(self._trace, autograph=False)
 
     def fit(self, penalty: float) -> None:
         """Finds the kernel and bias of a penalty, from those of the last one, and gives them to the head.

@@ -74,7 +74,7 @@ def make_train_step(
         optimizer.apply(shares, adaptation.trained)
         return StepResult(total(loss), norm, total(tf.size(ids.values)))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> StepResult:
         result = strategy.run(replica_step, args=batch)
         return StepResult(*(strategy.experimental_local_results(value)[0] for value in result))
@@ -117,7 +117,7 @@ def distribute(
 def make_predictor(model: TaskModel) -> Callable[[tf.RaggedTensor], tf.Tensor]:
     """Compiles the network's inference, from ragged int32[N, (T)] to logits."""
 
-    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)])
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
     def predict(ids: tf.RaggedTensor) -> tf.Tensor:
         return model.logits(ids)
 
