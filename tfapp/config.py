@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tfapp.errors import SettingsError
 from tfapp.overrides import apply_override, first_problem
+from tfapp.rules import broken_rule
 from tfapp.tasks import TaskName, foreign_setting
 
 __all__ = [
@@ -63,6 +64,11 @@ class DataSettings(_Settings):
     text: str = Field("text", description="The column of the texts.")
     query: str = Field("query", description="Tasks on pairs: the column of the first texts.")
     candidate: str = Field("candidate", description="Tasks on pairs: the column of the second texts.")
+    negative: str | None = Field(
+        None,
+        min_length=1,
+        description="Embedding: the column of a text that looks as if it fitted the query and does not; may be empty.",
+    )
     group: str | None = Field(
         None,
         min_length=1,
@@ -83,11 +89,19 @@ class DataSettings(_Settings):
         None, min_length=1, description="Multi-label data in csv and tsv: what separates the labels of one text."
     )
     rating: RatingSettings | None = Field(None, description="Take labels from a rating instead of a label column.")
-    dev_share: float = Field(0.1, gt=0, lt=1, description="Share of train that becomes dev where dev is not given.")
+    dev_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of train that becomes dev where dev is not given; 0: none, for method few-shot.",
+    )
     test_share: float = Field(
         0.2, ge=0, lt=1, description="Share of train that becomes test where test is not given; 0: evaluate on dev."
     )
     split_seed: int = Field(0, description="With a text's hash, decides which side the text falls on.")
+    per_class: int | None = Field(
+        None, ge=1, description="Learn from at most so many texts of each label, drawn by split_seed; unset: from all."
+    )
     on_empty_text: OnProblem = Field("drop", description="A text without a visible character: drop the row, or fail.")
     on_missing_label: OnProblem = Field("drop", description="A row without a label: drop it, or fail.")
     on_single_label: OnProblem = Field("drop", description="A label that only one text has: drop the row, or fail.")
@@ -122,8 +136,10 @@ class ModelSettings(_Settings):
         ge=4,
         description="BERT reads longer texts in windows of at most this many tokens and takes the mean; unset: whole.",
     )
-    pooling: Literal["cls", "mean", "max"] = Field(
-        "cls", description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum."
+    pooling: Literal["cls", "mean", "max"] | None = Field(
+        None,
+        description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum. An embedding is "
+        "the [CLS] token's own vector, the mean or the maximum. Unset: mean for embedding and few-shot, else cls.",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
     multi_label: bool = Field(False, description="A text may have any number of labels, none included.")
@@ -134,6 +150,12 @@ class ModelSettings(_Settings):
         description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
         "so by mistake.",
     )
+    temperature: float = Field(
+        0.05, gt=0, description="Embedding and few-shot: cosines are divided by it in the loss; lower is sharper."
+    )
+    symmetric: bool = Field(
+        False, description="Embedding: each candidate has to find its query, too, not only the query its candidate."
+    )
     embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
     lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
 
@@ -141,8 +163,26 @@ class ModelSettings(_Settings):
 class TrainingSettings(_Settings):
     """How the network learns."""
 
-    epochs: int = Field(1, ge=1, description="Passes over the training texts.")
-    batch_size: int = Field(16, ge=1, description="Texts a step, over all devices together.")
+    method: Literal["fine-tuning", "few-shot"] = Field(
+        "fine-tuning",
+        description="few-shot, of a classifier: texts with the same label are drawn together, others apart, then the "
+        "output layer is fitted (after Tunstall et al. 2022). Good with 8 to 64 texts a label.",
+    )
+    epochs: int = Field(
+        1,
+        ge=0,
+        description="Passes over the training texts; few-shot: partners of its label that each text meets. 0: the "
+        "preset as it is, for embedding and few-shot.",
+    )
+    batch_size: int = Field(
+        16, ge=1, description="Texts (or pairs) a step, over all devices together. An embedding learns by the others."
+    )
+    sub_batch: int | None = Field(
+        None,
+        ge=1,
+        description="Compute so many of a device's batch at a time: less memory, the same step, a third more time. "
+        "Unset: all.",
+    )
     learning_rate: float = Field(1e-4, gt=0, description="Highest learning rate, reached at the end of warm-up.")
     head_learning_rate: float | None = Field(
         None, gt=0, description="The same for the output layer, which starts from nothing; unset: as learning_rate."
@@ -201,8 +241,8 @@ class Experiment(_Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
     task: TaskName = Field(
         "classification",
-        description="What the model does: classification of texts, pair-classification, or ranking of candidates for "
-        "a query.",
+        description="What the model does: classification of texts, pair-classification, ranking of candidates for "
+        "a query, or embedding of texts as vectors.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()
@@ -212,6 +252,13 @@ class Experiment(_Settings):
     @model_validator(mode="after")
     def _task_reads_what_is_set(self) -> Self:
         problem = foreign_setting(self.task, self.model_dump(include={"data", "model"}, exclude_defaults=True))
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> Self:
+        problem = broken_rule(self)
         if problem:
             raise ValueError(problem)
         return self

@@ -7,21 +7,28 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking"]
+TaskName = Literal["classification", "pair-classification", "ranking", "embedding"]
 
-# The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
+# The columns of texts: names of settings in `data` and of the table's columns. They are the served model's inputs too,
+# but for a task that learns from pairs and answers single texts.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "classification": ("text",),
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
+    "embedding": ("query", "candidate"),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
-_PAIRS: Final = ("pair-classification", "ranking")
+_PAIRS: Final = ("pair-classification", "ranking", "embedding")
+_LABELLED: Final = (*_CLASSES, "ranking")
 
 # Settings that not every task reads, with those that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.group": _PAIRS,
+    "data.negative": ("embedding",),
+    "data.label": _LABELLED,
+    "data.on_missing_label": _LABELLED,
+    "data.per_class": _CLASSES,
     "data.rating": _CLASSES,
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
@@ -30,6 +37,8 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "model.unknown_share": _CLASSES,
     "model.window": ("classification",),
     "model.multi_label": _CLASSES,
+    "model.temperature": ("classification", "embedding"),
+    "model.symmetric": ("embedding",),
 }
 
 

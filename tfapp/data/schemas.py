@@ -8,6 +8,7 @@ from typing import Final
 
 from tfapp.data.classes import ClassTarget
 from tfapp.data.grades import GradeTarget
+from tfapp.data.pairs import NoTarget
 from tfapp.data.targets import Target
 from tfapp.tasks import TEXT_COLUMNS
 
@@ -19,15 +20,17 @@ class Schema:
     """The rows of a task.
 
     Attributes:
-        texts: The columns of texts, each named by the setting of its name; rows that have them all the same are
-            duplicates.
+        texts: The columns of texts, each named by the setting of its name; rows that have them all the same, and the
+            extra ones, are duplicates.
         target: What the column `label` is.
+        extra: Columns of texts that a table has where the setting of their name is set; a row's may be empty.
         group: The column of texts whose rows with the same text stay on one side of a split, unless `data.group`
             names another; None: every row for itself.
     """
 
     texts: tuple[str, ...]
     target: Target
+    extra: tuple[str, ...] = ()
     group: str | None = None
 
 
@@ -35,4 +38,5 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "classification": Schema(TEXT_COLUMNS["classification"], ClassTarget()),
     "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), group="query"),
     "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), group="query"),
+    "embedding": Schema(TEXT_COLUMNS["embedding"], NoTarget(), extra=("negative",), group="query"),
 }

@@ -15,6 +15,7 @@ with warnings.catch_warnings():
 from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.builder import build_model, load_model  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
+from tfapp.models.embedder import Embedder  # noqa: E402
 from tfapp.models.lstm import LstmClassifier  # noqa: E402
 from tfapp.models.pair_classifier import PairClassifier  # noqa: E402
 from tfapp.models.preprocessor import Preprocessor  # noqa: E402
@@ -22,6 +23,7 @@ from tfapp.models.presets import Preset, load_preset  # noqa: E402
 from tfapp.models.ranker import PairRanker  # noqa: E402
 
 __all__ = [
+    "Embedder",
     "LstmClassifier",
     "PairClassifier",
     "PairRanker",

@@ -18,6 +18,7 @@ from tfapp.errors import ModelError
 from tfapp.files import replacing, write_json
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.unknown import Unknown
+from tfapp.rows import Row, to_rows
 
 __all__ = ["TaskModel"]
 
@@ -38,6 +39,7 @@ class TaskModel(abc.ABC):
     Attributes:
         task: The contract that the exported model fulfils.
         kind: The name of `model.kind` that chooses this class.
+        rows_apart: Whether `loss` looks at each row alone; else it compares the rows of a batch.
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
@@ -48,6 +50,7 @@ class TaskModel(abc.ABC):
 
     task: ClassVar[contract.Task]
     kind: ClassVar[str]
+    rows_apart: ClassVar[bool] = True
     backbone: Any = None
     head: Any = None
     unknown: Unknown | None = None
@@ -82,6 +85,14 @@ class TaskModel(abc.ABC):
     def inputs(self) -> tuple[str, ...]:
         """The names of the task's inputs, which are also the names of the data's columns of texts."""
         return tuple(spec.name for spec in self.task.inputs)
+
+    def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """The data's rows as the served model takes them.
+
+        Args:
+            columns: The data's columns by name.
+        """
+        return to_rows(columns, self.inputs)
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Tokenizes many rows outside a graph.

@@ -10,6 +10,7 @@ from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models.base import TaskModel
 from tfapp.models.classifier import TextClassifier
+from tfapp.models.embedder import Embedder
 from tfapp.models.lstm import LstmClassifier
 from tfapp.models.pair_classifier import PairClassifier
 from tfapp.models.preprocessor import Preprocessor
@@ -21,7 +22,8 @@ __all__ = ["MODELS", "build_model", "load_model"]
 
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
-    (model.task.name, model.kind): model for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker)
+    (model.task.name, model.kind): model
+    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, Embedder)
 }
 
 

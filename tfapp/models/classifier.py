@@ -74,7 +74,7 @@ class TextClassifier(ClassificationModel):
             backbone,
             preset.preprocessor(settings.max_length),
             labels,
-            pooling=settings.pooling,
+            pooling=settings.pooling or "cls",
             dropout=settings.dropout,
             window=window,
             multi_label=settings.multi_label,

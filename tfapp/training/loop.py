@@ -130,7 +130,12 @@ class _FineTuner(Trainer):
             self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale)
             self.optimizer.build(self.adaptation.trained)
         self.train_step = make_train_step(
-            self.model, self.optimizer, self.strategy, self.adaptation, clip_norm=self.settings.clip_norm
+            self.model,
+            self.optimizer,
+            self.strategy,
+            self.adaptation,
+            clip_norm=self.settings.clip_norm,
+            sub_batch=self.settings.sub_batch,
         )
         self.predictor = make_predictor(self.model)
 

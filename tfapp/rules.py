@@ -1,0 +1,56 @@
+"""What the settings of one experiment must be to each other, beside the rule of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfapp.config import Experiment
+
+__all__ = ["broken_rule"]
+
+
+def broken_rule(experiment: Experiment) -> str | None:
+    """Finds settings that do not go together.
+
+    Returns:
+        What is wrong and the way out, in words; None where nothing is.
+    """
+    rules = (_few_shot, _without_dev, _without_epochs, _embedding)
+    return next((problem for rule in rules if (problem := rule(experiment))), None)
+
+
+def _few_shot(experiment: Experiment) -> str | None:
+    model, training = experiment.model, experiment.training
+    if training.method != "few-shot":
+        return None
+    if experiment.task != "classification" or model.kind != "bert":
+        return f"training.method few-shot is for classification by a bert, not {experiment.task} by a {model.kind}"
+    if model.multi_label:
+        return "training.method few-shot needs one label a text; set model.multi_label = false, or method fine-tuning"
+    if training.adapt == "head":
+        return "training.method few-shot and adapt head exclude each other: head leaves the BERT as it is"
+    return None
+
+
+def _without_dev(experiment: Experiment) -> str | None:
+    data = experiment.data
+    if data.dev or data.dev_share or experiment.training.method == "few-shot":
+        return None
+    return (
+        "data.dev_share is 0, but fine-tuning chooses its best epoch on dev; give a share or a file with data.dev, or "
+        "use training.method few-shot"
+    )
+
+
+def _without_epochs(experiment: Experiment) -> str | None:
+    training = experiment.training
+    if training.epochs or experiment.task == "embedding" or training.method == "few-shot":
+        return None
+    return f"training.epochs is 0, but the output layer of a {experiment.task} model starts from nothing; take 1 or more"
+
+
+def _embedding(experiment: Experiment) -> str | None:
+    if experiment.task == "embedding" and experiment.training.adapt == "head":
+        return "training.adapt is head, but an embedding model has no head; use all or lora, or epochs 0 for the preset"
+    return None
