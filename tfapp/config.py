@@ -8,7 +8,7 @@ The descriptions of the fields are the reference of the settings file: `tfapp in
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -249,6 +249,13 @@ class Experiment(_Settings):
     training: TrainingSettings = TrainingSettings()
     export: ExportSettings = ExportSettings()
 
+    @property
+    def network(self) -> ModelSettings:
+        """`model`, with what it leaves to the method of the training filled in."""
+        if self.training.method == "few-shot" and self.model.pooling is None:
+            return self.model.model_copy(update={"pooling": "mean"})
+        return self.model
+
     @model_validator(mode="after")
     def _task_reads_what_is_set(self) -> Self:
         problem = foreign_setting(self.task, self.model_dump(include={"data", "model"}, exclude_defaults=True))
@@ -335,11 +342,11 @@ def parse_experiment(
         raise SettingsError(f"{source}: {problem}") from error
 
 
-def dump_toml(experiment: Experiment) -> str:
-    """Writes every setting of an experiment as TOML that `load_experiment` reads back."""
+def dump_toml(experiment: Experiment, *, without: Collection[str] = ()) -> str:
+    """Writes every setting of an experiment, but for some sections, as TOML that `load_experiment` reads back."""
     import tomli_w
 
-    return tomli_w.dumps(experiment.model_dump(exclude_none=True))
+    return tomli_w.dumps(experiment.model_dump(exclude_none=True, exclude=set(without)))
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:

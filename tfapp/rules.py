@@ -21,16 +21,22 @@ def broken_rule(experiment: Experiment) -> str | None:
 
 
 def _few_shot(experiment: Experiment) -> str | None:
-    model, training = experiment.model, experiment.training
+    model, training, data = experiment.model, experiment.training, experiment.data
     if training.method != "few-shot":
         return None
-    if experiment.task != "classification" or model.kind != "bert":
-        return f"training.method few-shot is for classification by a bert, not {experiment.task} by a {model.kind}"
-    if model.multi_label:
-        return "training.method few-shot needs one label a text; set model.multi_label = false, or method fine-tuning"
-    if training.adapt == "head":
-        return "training.method few-shot and adapt head exclude each other: head leaves the BERT as it is"
-    return None
+    without_dev = not (data.dev or data.dev_share)
+    rules = {
+        f"is for classification by a bert, not {experiment.task} by a {model.kind}": (
+            (experiment.task, model.kind) != ("classification", "bert")
+        ),
+        "needs one label a text; set model.multi_label = false, or use method fine-tuning": model.multi_label,
+        'compares the mean or maximum of the tokens; set model.pooling = "mean", or remove it': model.pooling == "cls",
+        "and adapt head exclude each other: head leaves the BERT as it is": training.adapt == "head",
+        "needs a dev split to find the limit of data.unknown_label; set data.dev_share over 0, or give data.dev": (
+            data.unknown_label is not None and without_dev
+        ),
+    }
+    return next((f"training.method few-shot {rule}" for rule, broken in rules.items() if broken), None)
 
 
 def _without_dev(experiment: Experiment) -> str | None:
@@ -47,7 +53,9 @@ def _without_epochs(experiment: Experiment) -> str | None:
     training = experiment.training
     if training.epochs or experiment.task == "embedding" or training.method == "few-shot":
         return None
-    return f"training.epochs is 0, but the output layer of a {experiment.task} model starts from nothing; take 1 or more"
+    return (
+        f"training.epochs is 0, but the output layer of a {experiment.task} model starts from nothing; take 1 or more"
+    )
 
 
 def _embedding(experiment: Experiment) -> str | None:

@@ -1,4 +1,4 @@
-"""`tfapp predict`: labels texts or whole files with a trained or an exported model."""
+"""`tfapp predict`: answers texts or whole files with a trained or an exported model."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Predictor", "answer_rows", "default_output", "file_to_score", "input_columns", "register", "rows_of"]
 
 _BAR_WIDTH = 20
+_NUMBERS = 3
 
 
 class Predictor(Protocol):
@@ -171,7 +172,8 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
 
     Returns:
         The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
-        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`.
+        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`; of an embedding model
+        `embedding`.
     """
     answers = predictor(texts)
     columns = to_columns(texts, predictor.inputs)
@@ -180,6 +182,8 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     for name, values in single.items():
         for row, value in zip(rows, values, strict=True):
             row[name] = value if isinstance(value, str) else float(value)
+    for row, vector in zip(rows, answers.get("embedding", ()), strict=False):
+        row["embedding"] = [float(value) for value in vector]
     for row, chosen in zip(rows, answers.get("chosen", ()), strict=False):
         row["labels"] = [label for label, yes in zip(predictor.labels, chosen, strict=True) if yes]
     if probabilities and "probabilities" in answers:
@@ -196,7 +200,8 @@ def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
         for row in rows:
             print_json(row)
         return
-    console().print(_table(rows, predictor.inputs))
+    draw = _table_of_vectors if "embedding" in rows[0] else _table
+    console().print(draw(rows, predictor.inputs))
 
 
 def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
@@ -212,6 +217,21 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
             labels = [] if label is None else [escape(label)]
             picked = [escape(", ".join(row["labels"]) or "none") if not index else ""] if chosen else []
             table.add_row(*texts, *labels, f"{score:.3f}", "█" * round(score * _BAR_WIDTH), *picked)
+    return table
+
+
+def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
+    """The beginning of each vector, and its cosine with the first, since all have length 1."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    first = rows[0]["embedding"]
+    table = Table(*inputs, f"embedding ({len(first)} numbers)", "cosine with the first", "")
+    for row in rows:
+        cosine = sum(one * other for one, other in zip(row["embedding"], first, strict=True))
+        start = " ".join(f"{value:.3f}" for value in row["embedding"][:_NUMBERS])
+        bar = "█" * round(max(cosine, 0.0) * _BAR_WIDTH)
+        table.add_row(*(escape(row[name]) for name in inputs), f"{start} …", f"{cosine:.3f}", bar)
     return table
 
 

@@ -60,9 +60,7 @@ class Rows:
     groups: npt.NDArray[np.bytes_]
 
     @classmethod
-    def of(
-        cls, name: str, table: pa.Table, texts: tuple[str, ...] = ("text",), extra: tuple[str, ...] = ()
-    ) -> Rows:
+    def of(cls, name: str, table: pa.Table, texts: tuple[str, ...] = ("text",), extra: tuple[str, ...] = ()) -> Rows:
         """Computes the keys of a table, which may lack columns of `extra`."""
         keys = _join_keys([text_keys(table[column]) for column in texts])
         more = [text_keys(table[column]) for column in extra if column in table.column_names]

@@ -41,9 +41,10 @@ def read_table(
 
     Returns:
         A table with the task's columns of texts, `text` or `query` and `candidate`, string (a missing text is
-        empty), and such `extra` ones as the settings name; `label`, null where missing: string, list<string> for
-        multi-label, double for grades, true where a task has none; of tasks on pairs `group` string; `row` int64 (data row of the file, counted from 1; for a folder the ordinal of the text in
-        sorted order) and `file` dictionary<string>.
+        empty), and such extra ones as the settings name; `label`, null where missing: string, list<string> for
+        multi-label, double for grades, true where a task has none; of tasks on pairs `group` string; `row` int64 (data
+        row of the file, counted from 1; for a folder the ordinal of the text in sorted order) and `file`
+        dictionary<string>.
 
     Raises:
         DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the place.

@@ -21,6 +21,7 @@ __all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format
 
 LABEL = "predicted_label"
 LABELS = "predicted_labels"
+EMBEDDING = "predicted_embedding"
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
@@ -49,13 +50,14 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int)
 
     Args:
         answers: One value a row by output name, such as `label` and `score`; of a multi-label model also `labels` and
-            `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels].
+            `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels]; of an embedding model
+            `embedding` [rows, width].
         labels: The labels whose probabilities are wanted, as the model orders them; none for no such columns.
         rows: How many rows were asked about.
 
     Returns:
         `predicted_NAME` of each output of one value a row, of a multi-label model `predicted_labels` (joined by "|"),
-        and `probability.LABEL` (float32) by name, [rows] each.
+        `predicted_embedding` (float32 [rows, width]), and `probability.LABEL` (float32) by name, [rows] each.
 
     Raises:
         ValueError: The model answered another number of rows.
@@ -71,6 +73,8 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int)
         )
     single = {name: _plain_type(np.asarray(values)) for name, values in answers.items() if name != "label"}
     columns |= {f"predicted_{name}": values for name, values in single.items() if values.ndim == 1}
+    if "embedding" in answers:
+        columns[EMBEDDING] = np.asarray(answers["embedding"], np.float32)
     if labels:
         table = np.asarray(answers["probabilities"], np.float32)
         columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}
@@ -93,7 +97,7 @@ def write_part(path: Path, format: FileFormat, rows: InputRows, answers: Mapping
         path: A new file.
         format: What to write.
         rows: The rows.
-        answers: As `answer_columns` gives them.
+        answers: As `answer_columns` gives them; a vector is a list, in csv and tsv as JSON.
         first: Whether these are the target's first rows: csv and tsv then begin with the column names.
     """
     if format == "parquet":
@@ -134,9 +138,14 @@ def _write_parquet(path: Path, rows: Any, answers: Mapping[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
-    for name, values in answers.items():
-        columns[name] = pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
+    columns |= {name: _arrow(values) for name, values in answers.items()}
     pq.write_table(pa.table(columns), path)
+
+
+def _arrow(values: Any) -> pa.Array:
+    if values.ndim == 2:
+        return pa.FixedSizeListArray.from_arrays(_arrow(values.ravel()), values.shape[1])
+    return pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
 
 
 def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
@@ -160,13 +169,16 @@ def _names(rows: InputRows) -> list[str]:
 def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
-    plain = {
-        name: [round(v, 6) if isinstance(v, float) else v for v in np.asarray(values).tolist()]
-        for name, values in answers.items()
-    }
+    plain = {name: _rounded(np.asarray(values).tolist()) for name, values in answers.items()}
     for index, values in enumerate(objects):
         kept = {name: value for name, value in values.items() if name not in answers}
         yield kept | {name: column[index] for name, column in plain.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _objects(batch: pa.RecordBatch) -> list[dict[str, Any]]:

@@ -14,6 +14,19 @@ _TASKS: Final = {
     "classification": ("raw text", 'classify("{name}", ["a text"])'),
     "pair-classification": (_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
     "ranking": (_PAIRS, 'rank("{name}", "a query", ["a candidate", "another"])'),
+    "embedding": ("raw text", 'embed("{name}", ["a text"])'),
+}
+
+# Of tasks without labels: what the model answers, and what that does not mean.
+_ANSWERS: Final = {
+    "ranking": (
+        "a score from 0 to 1, the higher the better they fit",
+        "It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+    ),
+    "embedding": (
+        "a vector of length 1: the more two texts belong together, the more theirs point the same way",
+        "No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
+    ),
 }
 
 
@@ -29,9 +42,9 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     """
     sections = [
         f"# {name}",
-        f"A model for {metadata['task']}, fine-tuned from `{metadata['preset']}` with tfapp "
-        f"{metadata['tfapp_version']}. It takes {_TASKS[metadata['task']][0]} and answers {_answer(metadata)}.",
-        "## Data\n\n" + _table(metadata["data"]),
+        f"A model for {metadata['task']}, {_origin(metadata)} with tfapp {metadata['tfapp_version']}. "
+        f"It takes {_TASKS[metadata['task']][0]} and answers {_answer(metadata)}.",
+        "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "Those that the preset was trained on."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata),
         "## Call it\n\n" + _call(name, metadata["task"]),
@@ -40,9 +53,13 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _origin(metadata: Mapping[str, Any]) -> str:
+    return f"{'fine-tuned from' if metadata['data'] else 'exported from the untouched'} `{metadata['preset']}`"
+
+
 def _answer(metadata: Mapping[str, Any]) -> str:
     if not metadata["labels"]:
-        return "a score from 0 to 1, the higher the better they fit"
+        return _ANSWERS[metadata["task"]][0]
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     return f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
 
@@ -66,7 +83,7 @@ def _limits(metadata: Mapping[str, Any]) -> str:
     elif metadata["labels"]:
         foreign = "It knows no answer but its labels: a text about something else gets one of them too."
     else:
-        foreign = "It says of any two texts how well they fit, of such as have nothing to do with its data, too."
+        foreign = _ANSWERS[metadata["task"]][1]
     limits = [
         f"Texts are cut after {metadata['max_length']} tokens; what follows is not read.",
         foreign,

@@ -14,6 +14,7 @@ with warnings.catch_warnings():
 
 from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.builder import build_model, load_model  # noqa: E402
+from tfapp.models.class_embedder import ClassEmbedder  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
 from tfapp.models.embedder import Embedder  # noqa: E402
 from tfapp.models.lstm import LstmClassifier  # noqa: E402
@@ -23,6 +24,7 @@ from tfapp.models.presets import Preset, load_preset  # noqa: E402
 from tfapp.models.ranker import PairRanker  # noqa: E402
 
 __all__ = [
+    "ClassEmbedder",
     "Embedder",
     "LstmClassifier",
     "PairClassifier",

@@ -40,6 +40,7 @@ class TaskModel(abc.ABC):
         task: The contract that the exported model fulfils.
         kind: The name of `model.kind` that chooses this class.
         rows_apart: Whether `loss` looks at each row alone; else it compares the rows of a batch.
+        pretrained: Whether nothing of the network is fresh, so that it answers before it has learnt anything.
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
@@ -51,6 +52,7 @@ class TaskModel(abc.ABC):
     task: ClassVar[contract.Task]
     kind: ClassVar[str]
     rows_apart: ClassVar[bool] = True
+    pretrained: ClassVar[bool] = False
     backbone: Any = None
     head: Any = None
     unknown: Unknown | None = None
@@ -80,6 +82,22 @@ class TaskModel(abc.ABC):
     @abc.abstractmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
         """Builds the network that `config` described, with fresh weights."""
+
+    def batch_loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What a training step makes smaller: a sum, and what the sum is divided by. Each is summed over the replicas.
+
+        Where the loss compares rows (`rows_apart`), a step goes by `logits` and `loss` themselves.
+
+        Args:
+            ids: Ragged int32[N, (T)].
+            targets: [N, ...], as `encode` gives them.
+            weights: float32[N], 0 for rows that do not count.
+
+        Returns:
+            Two scalars, float32; here of the mean over the rows.
+        """
+        losses = self.loss(targets, self.logits(ids, training=True))
+        return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -184,6 +202,11 @@ class TaskModel(abc.ABC):
     def load_weights(self, folder: Path) -> None:
         """Takes the weights that `save` wrote into a folder."""
         self.network.load_weights(folder / _WEIGHTS)
+
+    @staticmethod
+    def is_saved(folder: Path) -> bool:
+        """Tells whether `save` wrote a whole model into a folder."""
+        return (folder / _CONFIG).is_file()
 
     @staticmethod
     def read_config(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Self
 
 import keras
@@ -44,6 +44,7 @@ class Embedder(TaskModel):
     task = contract.EMBEDDING
     kind = "bert"
     rows_apart = False
+    pretrained = True
 
     def __init__(
         self,
@@ -163,7 +164,7 @@ def _network(backbone: Any, pooling: str) -> keras.Model:
 
 def _codes(known: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:
     """int32[N]; `known` numbers the texts by their tokens."""
-    pieces = (ids[start:end].tobytes() for start, end in zip(splits[:-1], splits[1:], strict=True))
+    pieces = (ids[start:end].tobytes() for start, end in pairwise(splits))
     return np.fromiter((known.setdefault(text, len(known)) for text in pieces), np.int32, len(splits) - 1)
 
 

@@ -30,9 +30,10 @@ class BatchGradients:
     Where the loss compares rows, those of all replicas are compared: each replica gathers the others' logits, and
     takes the gradient of the whole batch's loss by its own.
 
-    With `sub_batch` the rows are run in parts, as Gao et al. 2021 ("GradCache") do: first without a gradient, for the
-    logits of all; then, with the loss's gradient by these logits known, each part once more with one. Dropout draws the
-    same numbers both times. The result is that of the batch at once, the memory that of a part.
+    With `sub_batch` the rows are run in parts, and the memory is that of a part. Where each row is looked at alone, the
+    parts' gradients are summed. Where rows are compared it is done as in Gao et al. 2021 ("GradCache"): all parts are
+    run without a gradient first, for the logits of all; then, with the loss's gradient by these logits known, each part
+    once more with one. Dropout draws the same numbers both times.
 
     Args:
         model: Its network's variables were made under the strategy.
@@ -52,12 +53,10 @@ class BatchGradients:
         self._model = model
         self._sources = sources
         self._replicas = strategy.num_replicas_in_sync
-        self._gathers = self._replicas > 1 and not model.rows_apart
         self._sub_batch = sub_batch
-        network = model.network
-        weights = {id(variable) for variable in network.weights}
+        weights = {id(variable) for variable in model.network.weights}
         # What is a variable of the network and no weight: the states of the random numbers.
-        self._random = [variable for variable in network.variables if id(variable) not in weights]
+        self._random = [variable for variable in model.network.variables if id(variable) not in weights]
 
     def __call__(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
         """Computes, inside a replica.
@@ -67,17 +66,14 @@ class BatchGradients:
             targets: [B, ...].
             weights: float32[B].
         """
-        if self._sub_batch is None:
-            with tf.GradientTape() as tape:
-                logits = self._model.logits(ids, training=True)
-            loss, pulls = self._loss(targets, logits, weights)
-            return Gradients(loss, _dense(tape.gradient(logits, self._values(), output_gradients=pulls)))
-        parts = _Parts(ids, self._sub_batch)
-        states = [tf.identity(variable.value) for variable in self._random]
-        loss, pulls = self._loss(targets, parts.map(lambda part: self._model.logits(part, training=True)), weights)
-        for variable, state in zip(self._random, states, strict=True):
-            variable.assign(state)
-        return Gradients(loss, parts.sum(self._pulled, pulls, [variable.shape for variable in self._sources]))
+        if not self._model.rows_apart:
+            return self._compared(ids, targets, weights)
+        if self._sub_batch is not None:
+            return self._summed(_Parts(ids, self._sub_batch), targets, weights)
+        with tf.GradientTape() as tape:
+            total, count = self._model.batch_loss(ids, targets, weights)
+            loss = total / self.total(count)
+        return Gradients(loss, _dense(tape.gradient(loss, self._values())))
 
     def total(self, value: Any) -> Any:
         """Sums over the replicas."""
@@ -85,19 +81,40 @@ class BatchGradients:
             return value
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
-    def _values(self) -> list[tf.Tensor]:
-        return [variable.value for variable in self._sources]
+    def _summed(self, parts: _Parts, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
+        def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                total, count = self._model.batch_loss(ids, targets[rows], weights[rows])
+            return [total, count, *_dense(tape.gradient(total, self._values()))]
 
-    def _pulled(self, ids: tf.RaggedTensor, pulls: tf.Tensor) -> list[tf.Tensor]:
-        with tf.GradientTape() as tape:
-            logits = self._model.logits(ids, training=True)
-        return _dense(tape.gradient(logits, self._values(), output_gradients=pulls))
+        total, count, *values = parts.sum(part, [(), (), *self._shapes()])
+        count = self.total(count)
+        return Gradients(total / count, [value / count for value in values])
 
-    def _loss(self, targets: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _compared(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
+        if self._sub_batch is None:
+            with tf.GradientTape() as tape:
+                logits = self._logits(ids)
+            loss, pulls = self._compare(targets, logits, weights)
+            return Gradients(loss, _dense(tape.gradient(logits, self._values(), output_gradients=pulls)))
+        parts = _Parts(ids, self._sub_batch)
+        states = [tf.identity(variable.value) for variable in self._random]
+        loss, pulls = self._compare(targets, parts.map(self._logits), weights)
+        for variable, state in zip(self._random, states, strict=True):
+            variable.assign(state)
+
+        def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                logits = self._logits(ids)
+            return _dense(tape.gradient(logits, self._values(), output_gradients=pulls[rows]))
+
+        return Gradients(loss, parts.sum(part, self._shapes()))
+
+    def _compare(self, targets: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The replica's part of the loss, and the gradient of all replicas' loss by its logits."""
         own = slice(None)
         count = self.total(tf.reduce_sum(weights))
-        if self._gathers:
+        if self._replicas > 1:
             context, rows = tf.distribute.get_replica_context(), tf.shape(weights)[0]
             start = rows * context.replica_id_in_sync_group
             own = slice(start, start + rows)
@@ -107,6 +124,15 @@ class BatchGradients:
             losses = self._model.loss(targets, logits) * weights / count
             loss = tf.reduce_sum(losses)
         return tf.reduce_sum(losses[own]), tape.gradient(loss, logits)[own]
+
+    def _logits(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        return self._model.logits(ids, training=True)
+
+    def _values(self) -> list[tf.Tensor]:
+        return [variable.value for variable in self._sources]
+
+    def _shapes(self) -> list[Any]:
+        return [variable.shape for variable in self._sources]
 
 
 class _Parts:
@@ -131,16 +157,13 @@ class _Parts:
         return tf.ensure_shape(kept.concat(), [None, *shapes[0]])
 
     def sum(
-        self,
-        function: Callable[[tf.RaggedTensor, tf.Tensor], Sequence[tf.Tensor]],
-        values: tf.Tensor,
-        shapes: Sequence[Any],
+        self, function: Callable[[tf.RaggedTensor, slice], Sequence[tf.Tensor]], shapes: Sequence[Any]
     ) -> list[tf.Tensor]:
-        """Sums what the parts, with their rows of `values`, come to."""
+        """Sums what the parts come to; the function is told their places, too."""
 
         def body(index: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             rows = self._rows(index)
-            more = function(self._ids[rows], values[rows])
+            more = function(self._ids[rows], rows)
             return index + 1, *(one + other for one, other in zip(sums, more, strict=True))
 
         _, *sums = tf.while_loop(self._goes_on, body, (0, *map(tf.zeros, shapes)), parallel_iterations=1)

@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.data import normalize_text
-from tfapp.models import PairRanker, TaskModel
+from tfapp.models import Embedder, PairRanker, TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.unknown import energy
 from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.training.evaluate_ranking import evaluate_ranking
+from tfapp.training.evaluate_retrieval import PairTexts, evaluate_retrieval
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
@@ -70,9 +71,17 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     )
 
 
+def _judge_retrieval(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    assert isinstance(model, Embedder)
+    given = (side.columns.get(name) for name in ("query", "candidate", "negative"))
+    texts = [column and [normalize_text(text) for text in column] for column in given]
+    return evaluate_retrieval(logits, PairTexts(*texts), temperature=model.temperature, rows=side.rows.tolist())
+
+
 # A new task is one function and one line here.
 _JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] = {
     "classification": _judge_classes,
     "pair-classification": _judge_classes,
     "ranking": _judge_ranking,
+    "embedding": _judge_retrieval,
 }
