@@ -17,7 +17,7 @@ from tfapp.registry.versions import version_folder
 __all__ = ["VersionFacts", "changed", "read_facts", "why_worse"]
 
 # What stands among the metrics and is no score that should be high.
-_NO_SCORES: Final = ("evaluated_on", "texts", "pairs", "loss")
+_NO_SCORES: Final = ("evaluated_on", "texts", "pairs", "queries", "loss")
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,6 @@ _RECALLS: Final = (5, 10, 100)
 _MAIN: Final = f"nDCG@{_CUT}"
 _NAMES: Final = (_MAIN, f"MRR@{_CUT}", "accuracy@1", *(f"recall@{k}" for k in _RECALLS))
 _MISSED: Final = 20
-# Scores that are held at a time.
-_BLOCK: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,13 @@ class _Found:
 
 
 def evaluate_retrieval(
-    vectors: NDArray[Any], texts: PairTexts, *, temperature: float, rows: Sequence[int], seed: int = 0
+    vectors: NDArray[Any],
+    texts: PairTexts,
+    *,
+    temperature: float,
+    rows: Sequence[int],
+    seed: int = 0,
+    block: int = 1 << 24,
 ) -> RetrievalEvaluation:
     """Lets each query look for its candidates among all different ones, the negatives included.
 
@@ -79,6 +83,7 @@ def evaluate_retrieval(
         temperature: Divides the cosines in the loss.
         rows: The N row numbers in their data.
         seed: Seeds the bootstrap.
+        block: Scores that are held at a time.
 
     Raises:
         TrainingError: A vector is not a number.
@@ -87,7 +92,7 @@ def evaluate_retrieval(
         row = rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=(1, 2)))[0])]
         raise TrainingError(f"row {row}: the vector is not a number; lower training.learning_rate and train again")
     pool = _Pool(vectors, texts)
-    found = [_look(query, scores / temperature, pool) for query, scores in pool.scores()]
+    found = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
     table = np.array([one.measures() for one in found], np.float64).reshape(-1, len(_NAMES))
     means = table.sum(axis=0) / max(len(table), 1)
     intervals = [mean_interval(column, seed=seed) for column in table.T]
@@ -127,9 +132,9 @@ class _Pool:
         for row, (query, candidate) in enumerate(zip(queries, candidates, strict=False)):
             self.relevant[query].setdefault(candidate, row)
 
-    def scores(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def scores(self, block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Each query's number and its cosines, float32[M]."""
-        size = max(_BLOCK // max(len(self.texts), 1), 1)
+        size = max(block // max(len(self.texts), 1), 1)
         for start in range(0, len(self._texts), size):
             yield from enumerate(self._queries[start : start + size] @ self._candidates.T, start=start)
 
