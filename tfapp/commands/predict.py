@@ -226,7 +226,7 @@ def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) 
     from rich.table import Table
 
     first = rows[0]["embedding"]
-    table = Table(*inputs, f"embedding ({len(first)} numbers)", "cosine with the first", "")
+    table = Table(*inputs, f"{len(first)} numbers", "cosine", "with the first")
     for row in rows:
         cosine = sum(one * other for one, other in zip(row["embedding"], first, strict=True))
         start = " ".join(f"{value:.3f}" for value in row["embedding"][:_NUMBERS])

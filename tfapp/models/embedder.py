@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import keras
 import keras_hub
@@ -21,9 +21,10 @@ from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
 from tfapp.rows import Row
 
-__all__ = ["Embedder"]
+__all__ = ["PLACES", "Embedder"]
 
-_PLACES = ("query", "candidate", "negative")
+PLACES: Final = ("query", "candidate", "negative")
+"""The columns of texts that it learns from; the last may be missing."""
 
 
 class Embedder(TaskModel):
@@ -95,7 +96,7 @@ class Embedder(TaskModel):
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
         """The texts of all rows, each for itself."""
-        return list(chain(*(columns[name] for name in _PLACES if name in columns)))
+        return list(chain(*(columns[name] for name in PLACES if name in columns)))
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tokenizes rows of texts.
@@ -108,7 +109,7 @@ class Embedder(TaskModel):
             Token ids and row splits, each row its P texts one after another; and int32[N, P], the same number for texts
             of the same tokens, -1 for none.
         """
-        tokenized = [self.preprocessor.tokenize(columns[name]) for name in _PLACES if name in columns]
+        tokenized = [self.preprocessor.tokenize(columns[name]) for name in PLACES if name in columns]
         rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in tokenized], axis=1)
         known: dict[bytes, int] = {}
         codes = np.stack([_codes(known, *texts) for texts in tokenized], axis=1)

@@ -32,12 +32,12 @@ class PairTexts:
     Attributes:
         queries: N texts.
         candidates: N texts that belong to them.
-        negatives: N texts that do not; empty ones are none.
+        negatives: N texts that do not, empty ones are none; or none at all.
     """
 
     queries: Sequence[str]
     candidates: Sequence[str]
-    negatives: Sequence[str] | None = None
+    negatives: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class _Pool:
 
     def __init__(self, vectors: NDArray[Any], texts: PairTexts) -> None:
         count = len(texts.queries)
-        wrong = [(row, text) for row, text in enumerate(texts.negatives or ()) if text]
+        wrong = [(row, text) for row, text in enumerate(texts.negatives) if text]
         self._texts, self._query_rows, queries = _distinct(texts.queries)
         self.texts, places, candidates = _distinct([*texts.candidates, *(text for _, text in wrong)])
         self._queries = vectors[self._query_rows, 0]

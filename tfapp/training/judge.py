@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfapp.data import normalize_text
 from tfapp.models import Embedder, PairRanker, TaskModel
 from tfapp.models.classes import ClassificationModel
+from tfapp.models.embedder import PLACES
 from tfapp.models.unknown import energy
 from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.training.evaluate_ranking import evaluate_ranking
@@ -73,9 +74,11 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
 
 def _judge_retrieval(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
     assert isinstance(model, Embedder)
-    given = (side.columns.get(name) for name in ("query", "candidate", "negative"))
-    texts = [column and [normalize_text(text) for text in column] for column in given]
-    return evaluate_retrieval(logits, PairTexts(*texts), temperature=model.temperature, rows=side.rows.tolist())
+    # As the cleaning compares them.
+    texts = {name: [normalize_text(text) for text in side.columns.get(name, ())] for name in PLACES}
+    return evaluate_retrieval(
+        logits, PairTexts(*texts.values()), temperature=model.temperature, rows=side.rows.tolist()
+    )
 
 
 # A new task is one function and one line here.

@@ -69,5 +69,7 @@ class Trainer(abc.ABC):
         best = self.state.stale_epochs == 0
         if best and is_chief(self.strategy):
             self.model.save(self.folder.model)
-        for observer in self.observers if dev else ():
+        if dev is None:
+            return
+        for observer in self.observers:
             observer.on_epoch(EpochEvent(self.state.epoch, self.steps_done, dev, best, penalty))
