@@ -14,6 +14,20 @@ _TASKS: Final = {
     "classification": ("raw text", 'classify("{name}", ["a text"])'),
     "pair-classification": (_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
     "ranking": (_PAIRS, 'rank("{name}", "a query", ["a candidate", "another"])'),
+    "answering": ("raw texts, a question and a context,", 'answer("{name}", [("a question", "a context")])'),
+}
+
+# Of tasks without labels: what the model answers, and what it does not know.
+_WITHOUT_LABELS: Final = {
+    "ranking": (
+        "a score from 0 to 1, the higher the better they fit",
+        "It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+    ),
+    "answering": (
+        "the words of the context that answer the question, with their place in Unicode code points and a score",
+        "It copies words of the context and does not reason. That a context does not answer (no words, the place -1) "
+        "it says only if it learnt from such questions.",
+    ),
 }
 
 
@@ -42,7 +56,7 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
 
 def _answer(metadata: Mapping[str, Any]) -> str:
     if not metadata["labels"]:
-        return "a score from 0 to 1, the higher the better they fit"
+        return _WITHOUT_LABELS[metadata["task"]][0]
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     return f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
 
@@ -67,7 +81,12 @@ def _limits(metadata: Mapping[str, Any]) -> str:
         f"{metadata['verified_difference']:.1g}.",
     ]
     if not metadata["labels"]:
-        limits[1] = "It says of any two texts how well they fit, of such as have nothing to do with its data, too."
+        limits[1] = _WITHOUT_LABELS[metadata["task"]][1]
+    if metadata["task"] == "answering":
+        limits[0] = (
+            f"Contexts are read in windows of {metadata['max_length']} tokens, each with the question; of a very long "
+            "one only as many windows as model.max_windows says."
+        )
     return "\n".join(f"- {limit}" for limit in limits)
 
 
