@@ -54,7 +54,10 @@ def predict(
     model: Annotated[str, typer.Argument(help="A run folder, or an exported model.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(help="One csv, tsv, jsonl or parquet file, or texts; of pairs a query, then its candidates."),
+        typer.Argument(
+            help="One csv, tsv, jsonl, parquet or SQuAD file, or texts; of pairs a query, then its candidates; of "
+            "answering a question, then the texts to ask."
+        ),
     ],
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX.")] = None,

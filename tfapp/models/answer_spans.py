@@ -79,7 +79,8 @@ def _best_windows(
     chances = tf.math.unsorted_segment_max(chance, owners, questions)
     numbers = tf.range(tf.size(owners))
     is_best = chance >= tf.gather(chances, owners)
-    best = tf.math.unsorted_segment_min(tf.where(is_best, numbers, tf.size(owners)), owners, questions)
+    # Where the logits are no numbers none is best, and any will do.
+    best = tf.math.unsorted_segment_min(tf.where(is_best, numbers, tf.size(owners) - 1), owners, questions)
     # Tokens of all contexts after another, and one more for a context without any.
     shift = tf.gather(windows.firsts - windows.offsets, best) + tf.cast(windows.starts.row_starts(), tf.int32)
     there = tf.gather(windows.sizes, best) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -55,11 +56,10 @@ def evaluate_answers(
         The evaluation.
 
     Raises:
-        TrainingError: A score is not a number.
+        TrainingError: The loss or a score is not a number.
     """
-    if not np.isfinite(scores).all():
-        row = rows[int(np.flatnonzero(~np.isfinite(scores))[0])]
-        raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
+    if not (math.isfinite(loss) and np.isfinite(scores).all()):
+        raise TrainingError("the scores are not numbers; lower training.learning_rate and train again")
     given, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, wanted)
     f1, exact = (_scored(score, given, golds) for score in (f1_score, exact_match))
     answerable = np.array([bool(spans) for spans in wanted], bool)
