@@ -53,21 +53,34 @@ class RatingSettings(_Settings):
 class DataSettings(_Settings):
     """Where the texts and labels come from, and how they are cleaned and split."""
 
-    train: str = Field(description="A data set's name, a file (csv, tsv, jsonl, parquet) or a folder of text files.")
+    train: str = Field(description="A data set's name, a file (csv, tsv, jsonl, parquet, squad) or a folder of texts.")
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"] = Field(
-        "auto", description="The files' format; auto: by the file's suffix."
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder", "squad"] = Field(
+        "auto",
+        description="The files' format; auto: by the file's suffix. squad: questions on paragraphs, as SQuAD's json.",
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
     query: str = Field("query", description="Tasks on pairs: the column of the first texts.")
     candidate: str = Field("candidate", description="Tasks on pairs: the column of the second texts.")
+    question: str = Field("question", description="Answering: the column of the questions.")
+    context: str = Field("context", description="Answering: the column of the texts that hold the answers.")
+    answer: str = Field(
+        "answer",
+        description="Answering: the column of the answers, words of the context; empty where it does not answer. In "
+        "jsonl also a list, or SQuAD's answers.",
+    )
+    answer_start: str = Field(
+        "answer_start",
+        description="Answering: the column of the place where the answer begins, in characters from 0; may be missing "
+        "where the answer stands in its context once.",
+    )
     group: str | None = Field(
         None,
         min_length=1,
         description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
-        "split; unset, or empty in a row: those with the same query.",
+        "split; unset, or empty in a row: those with the same query, of answering with the same context.",
     )
     label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
     unknown_label: str | None = Field(
@@ -115,7 +128,10 @@ class ModelSettings(_Settings):
         description="A preset's name, a KerasHub handle, hf://OWNER/NAME, or a KerasHub or Hugging Face BERT's folder.",
     )
     max_length: int = Field(
-        128, ge=4, description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut."
+        128,
+        ge=4,
+        description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut, in answering read in further "
+        "windows of this length.",
     )
     window: int | None = Field(
         None,
@@ -134,6 +150,17 @@ class ModelSettings(_Settings):
         description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
         "so by mistake.",
     )
+    no_answer: bool | None = Field(
+        None, description="Answering: the model may say that a context does not answer. Unset: if train has such."
+    )
+    stride: int | None = Field(
+        None,
+        ge=1,
+        description="Answering: tokens from the start of one window of the context to that of the next, at most. "
+        "Unset: half a window.",
+    )
+    max_windows: int = Field(64, ge=1, description="Answering: windows of a context that are read; the rest is cut.")
+    max_answer_length: int = Field(30, ge=1, description="Answering: longest answer in tokens.")
     embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
     lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
 
@@ -201,8 +228,8 @@ class Experiment(_Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
     task: TaskName = Field(
         "classification",
-        description="What the model does: classification of texts, pair-classification, or ranking of candidates for "
-        "a query.",
+        description="What the model does: classification of texts, pair-classification, ranking of candidates for "
+        "a query, or answering of questions from contexts.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()

@@ -7,21 +7,27 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking"]
+TaskName = Literal["classification", "pair-classification", "ranking", "answering"]
 
 # The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "classification": ("text",),
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
+    "answering": ("question", "context"),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
 _PAIRS: Final = ("pair-classification", "ranking")
+_ANSWERING: Final = ("answering",)
+_POOLED: Final = ("classification", *_PAIRS)
 
 # Settings that not every task reads, with those that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    "data.group": _PAIRS,
+    "data.group": (*_PAIRS, *_ANSWERING),
+    "data.label": _POOLED,
+    "data.answer": _ANSWERING,
+    "data.answer_start": _ANSWERING,
     "data.rating": _CLASSES,
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
@@ -29,7 +35,12 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.unknown_label": _CLASSES,
     "model.unknown_share": _CLASSES,
     "model.window": ("classification",),
+    "model.pooling": _POOLED,
     "model.multi_label": _CLASSES,
+    "model.no_answer": _ANSWERING,
+    "model.stride": _ANSWERING,
+    "model.max_windows": _ANSWERING,
+    "model.max_answer_length": _ANSWERING,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
+from tfapp.models.answerer import Answerer
 from tfapp.models.base import TaskModel
 from tfapp.models.classifier import TextClassifier
 from tfapp.models.lstm import LstmClassifier
@@ -21,7 +22,8 @@ __all__ = ["MODELS", "build_model", "load_model"]
 
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
-    (model.task.name, model.kind): model for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker)
+    (model.task.name, model.kind): model
+    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, Answerer)
 }
 
 

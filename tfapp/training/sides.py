@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
+from tfapp.models.base import Encoded
 from tfapp.rows import row_line, to_rows
 
 __all__ = ["Side", "make_side"]
@@ -23,11 +24,12 @@ class Side:
     """One side of the data, ready for the model.
 
     Attributes:
-        texts: N tokenized rows.
-        targets: [N, ...], as `TaskModel.encode` gives them.
+        texts: The examples, tokenized: the N rows, or more of them where the model reads rows in windows.
+        targets: What is learnt of each example, as `TaskModel.encode` gives it.
         columns: The data's columns by name, N values each: texts, `label` and what else the task has.
         inputs: The names of the columns that the model answers from.
         rows: int64[N], the rows' numbers in their file.
+        places: What leads back from examples to rows, as `TaskModel.encode` gives it; None where they are the same.
     """
 
     texts: TokenizedTexts
@@ -35,6 +37,7 @@ class Side:
     columns: Mapping[str, Sequence[Any]]
     inputs: tuple[str, ...]
     rows: np.ndarray
+    places: Any = None
 
     @property
     def raw(self) -> list[str]:
@@ -53,5 +56,6 @@ def make_side(model: TaskModel, table: pa.Table) -> Side:
         ModelError: A label is none of the model's.
     """
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
-    ids, splits, targets = model.encode(columns)
-    return Side(TokenizedTexts(ids, splits), targets, columns, model.inputs, table.column("row").to_numpy())
+    found = Encoded(*model.encode(columns))
+    texts = TokenizedTexts(found.ids, found.splits)
+    return Side(texts, found.targets, columns, model.inputs, table.column("row").to_numpy(), found.places)
