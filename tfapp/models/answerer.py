@@ -29,16 +29,15 @@ _CHUNK: Final = 1024
 class Answerer(TaskModel):
     """BERT on [CLS] question [SEP] window of the context [SEP], dropout, a logit for start and end of each token.
 
-    After Devlin et al. 2019, section 4.2 and 4.3: [CLS] stands for "no answer in this window"; a window is taught that
-    unless it holds one of the answers whole. Places are those of whole word pieces. Cutting the question, not the
-    context, keeps a row within the preprocessor's limit; contexts are read in as many windows as they need.
+    After Devlin et al. 2019, sections 4.2 and 4.3: [CLS] stands for "no answer in this window", which a window is
+    taught unless it holds one of the answers whole. An answer begins and ends with a word piece. A long question is
+    cut, a long context is not: it is read in several windows.
 
     Args:
         backbone: A `keras_hub.models.BertBackbone`.
         preprocessor: The backbone's tokenizer; its limit is that of a row.
-        threshold: The model answers where the logarithm of the best span's odds against "no answer" is over this; None:
-            always.
-        no_answer: The model may say that a context does not answer.
+        no_answer: The model may say that a context does not answer; else there is always an answer.
+        threshold: With `no_answer`, the logarithm of the best span's odds against "no answer" over which it is given.
         stride: Tokens from one window's first to the next one's, at most; None: half a window.
         max_windows: Windows of a context that are read.
         max_answer_length: Longest answer in tokens.
@@ -104,10 +103,6 @@ class Answerer(TaskModel):
             ModelError: The backbone has fewer positions.
         """
         check_positions(self.backbone, max_length, "max_length")
-
-    def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
-        """Which questions have an answer, bool[N]; where it is depends on the tokens, see `encode`."""
-        return np.array([bool(spans) for spans in labels], bool)
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Splits contexts into windows, and finds the answers in them.
