@@ -157,8 +157,9 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 
 def default_output(file: Path) -> Path:
-    """Names the scored file beside its input: `news.csv` becomes `news.predictions.csv`."""
-    return file.with_name(f"{file.stem}.predictions{file.suffix}")
+    """Names the scored file beside its input: `news.csv` becomes `news.predictions.csv`, lines of text a csv file."""
+    suffix = ".csv" if file.suffix.lower() == ".txt" else file.suffix
+    return file.with_name(f"{file.stem}.predictions{suffix}")
 
 
 def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:

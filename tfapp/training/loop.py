@@ -23,9 +23,9 @@ from tfapp.training.observers import EpochEvent, Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
 from tfapp.training.precision import Precision
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.sides import Side
+from tfapp.training.sides import Side, epoch_side
 from tfapp.training.state import TrainState
-from tfapp.training.steps import StepResult, distribute, make_predictor, make_train_step, predict_logits
+from tfapp.training.steps import Objective, StepResult, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
 
 __all__ = ["TrainState", "train"]
@@ -64,6 +64,7 @@ def train(
     folder: RunFolder,
     evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation],
     precision: Precision | None = None,
+    objective: Objective | None = None,
     observers: Sequence[Observer] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainState:
@@ -83,6 +84,7 @@ def train(
         folder: Where checkpoint and best weights go.
         evaluate: Makes the dev evaluation from model, logits and side; it may fit the model's thresholds.
         precision: How steps compute; the evaluations compute as the network's dtype policy says.
+        objective: What steps make smaller; None: the model's `batch_loss`.
         observers: Told of steps and epochs.
         clock: Monotonic seconds.
 
@@ -111,7 +113,7 @@ def train(
     }
     if settings.adapt == "head" and model.head is not None:
         return train_head(**arguments)
-    return _Trainer(**arguments, clock=clock).run()
+    return _Trainer(**arguments, objective=objective, clock=clock).run()
 
 
 @dataclass(kw_only=True)
@@ -126,6 +128,7 @@ class _Trainer:
     folder: RunFolder
     evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation]
     precision: Precision
+    objective: Objective | None
     observers: Sequence[Observer]
     clock: Callable[[], float]
     state: TrainState = field(default_factory=TrainState)
@@ -139,9 +142,14 @@ class _Trainer:
             self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale)
             self.optimizer.build(self.adaptation.trained)
         self.train_step = make_train_step(
-            self.model, self.optimizer, self.strategy, self.adaptation, clip_norm=self.settings.clip_norm
+            self.model,
+            self.optimizer,
+            self.strategy,
+            self.adaptation,
+            clip_norm=self.settings.clip_norm,
+            objective=self.objective,
         )
-        self.predictor = make_predictor(self.model)
+        self.predictor = make_predictor(self.model, self.dev_side.targets)
 
     @property
     def variables(self) -> list[Any]:
@@ -168,7 +176,7 @@ class _Trainer:
         return self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience
 
     def _run_epoch(self) -> None:
-        side = self.train_side
+        side = epoch_side(self.model, self.train_side, seed=self.settings.seed, epoch=self.state.epoch)
         rows, weights = epoch_batches(
             side.texts.lengths, self.settings.batch_size, seed=self.settings.seed, epoch=self.state.epoch
         )
@@ -198,9 +206,9 @@ class _Trainer:
             observer.on_step(event)
 
     def _finish_epoch(self) -> None:
-        logits = predict_logits(self.predictor, self.dev_side.texts)
+        logits = predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets)
         dev = self.evaluate(self.model, logits, self.dev_side)
-        self.state = done = self.state.after_epoch(dev)
+        self.state = done = self.state.after_epoch(dev, by_loss=dev.by_loss)
         best = done.stale_epochs == 0
         if best and is_chief(self.strategy):
             self.model.save(self.folder.model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
 from tfapp.rows import row_line, to_rows
 
-__all__ = ["Side", "make_side"]
+__all__ = ["Side", "epoch_side", "make_side"]
 
 _PLACES = ("row", "file")
+# Other random numbers than those of the epoch's order.
+_DRAWS = 1
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,15 @@ class Side:
 
     Attributes:
         texts: N tokenized rows.
-        targets: [N, ...], as `TaskModel.encode` gives them.
-        columns: The data's columns by name, N values each: texts, `label` and what else the task has.
+        targets: [N, ...], as `TaskModel.encode` gives them, or a tuple of such arrays.
+        columns: The data's columns by name: texts, `label` and what else the task has. N values each, unless the model
+            makes rows of its own of them.
         inputs: The names of the columns that the model answers from.
-        rows: int64[N], the rows' numbers in their file.
+        rows: int64, as many as the columns have values: the numbers of these in their file.
     """
 
     texts: TokenizedTexts
-    targets: np.ndarray
+    targets: Any
     columns: Mapping[str, Sequence[Any]]
     inputs: tuple[str, ...]
     rows: np.ndarray
@@ -55,3 +58,17 @@ def make_side(model: TaskModel, table: pa.Table) -> Side:
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
     ids, splits, targets = model.encode(columns)
     return Side(TokenizedTexts(ids, splits), targets, columns, model.inputs, table.column("row").to_numpy())
+
+
+def epoch_side(model: TaskModel, side: Side, *, seed: int, epoch: int) -> Side:
+    """What one epoch learns from; the same arguments give the same.
+
+    Args:
+        model: May draw something new of each row.
+        side: As `make_side` made it.
+        seed: Of the experiment.
+        epoch: Counted from 0.
+    """
+    random = np.random.default_rng([seed, epoch, _DRAWS])
+    ids, targets = model.redraw(side.texts.ids, side.texts.splits, side.targets, random)
+    return replace(side, texts=TokenizedTexts(ids, side.texts.splits), targets=targets)
