@@ -7,27 +7,37 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking"]
+TaskName = Literal["classification", "pair-classification", "ranking", "pretraining"]
 
 # The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "classification": ("text",),
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
+    "pretraining": ("text",),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
 _PAIRS: Final = ("pair-classification", "ranking")
+_LABELLED: Final = (*_CLASSES, "ranking")
+_PRETRAINING: Final = ("pretraining",)
 
-# Settings that not every task reads, with those that do.
+# Settings and sections that not every task reads, with the tasks that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.group": _PAIRS,
+    "data.label": _LABELLED,
+    "data.on_missing_label": _LABELLED,
     "data.rating": _CLASSES,
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
     "data.on_unseen_label": _CLASSES,
     "model.window": ("classification",),
     "model.multi_label": _CLASSES,
+    "model.pooling": _LABELLED,
+    "model.dropout": _LABELLED,
+    "model.masking": _PRETRAINING,
+    "model.fresh": _PRETRAINING,
+    "distillation": _LABELLED,
 }
 
 
@@ -36,7 +46,7 @@ def foreign_setting(task: str, chosen: Mapping[str, Mapping[str, Any]]) -> str |
 
     Args:
         task: The task.
-        chosen: Settings that are not at their defaults, by section and name.
+        chosen: Settings that are not at their defaults, by section and name; no section without one.
 
     Returns:
         What is wrong, in words; None where nothing is.
@@ -46,7 +56,7 @@ def foreign_setting(task: str, chosen: Mapping[str, Mapping[str, Any]]) -> str |
     foreign = sorted(others) + [name for name, tasks in _READ_BY.items() if task not in tasks]
     for name in foreign:
         section, _, field = name.partition(".")
-        if field in chosen.get(section, {}):
+        if field in chosen.get(section, {}) or (not field and section in chosen):
             hint = f"; its columns of texts are {' and '.join(texts)}" if name in others else ""
             return f"{name} is not read by the task {task}{hint}; remove it, or set another task"
     return None

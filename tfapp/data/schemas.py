@@ -9,6 +9,7 @@ from typing import Final
 from tfapp.data.classes import ClassTarget
 from tfapp.data.grades import GradeTarget
 from tfapp.data.targets import Target
+from tfapp.data.unlabelled import NoLabels
 from tfapp.tasks import TEXT_COLUMNS
 
 __all__ = ["SCHEMAS", "Schema"]
@@ -35,4 +36,5 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "classification": Schema(TEXT_COLUMNS["classification"], ClassTarget()),
     "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), group="query"),
     "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), group="query"),
+    "pretraining": Schema(TEXT_COLUMNS["pretraining"], NoLabels()),
 }

@@ -31,6 +31,11 @@ class Preprocessor:
         lowercase: The vocabulary is uncased: lower the text and strip its accents, which belong together in BERT.
         max_length: Longest output in tokens, [CLS] and [SEP] included.
 
+    Attributes:
+        cls_id: The id of [CLS], with which each text begins and which none holds elsewhere.
+        sep_id: The id of [SEP].
+        padding_id: The id of [PAD].
+
     Raises:
         ModelError: The vocabulary lacks a special token.
     """
@@ -39,7 +44,7 @@ class Preprocessor:
         self.vocabulary = tuple(vocabulary)
         self.lowercase = lowercase
         self.max_length = max_length
-        self._cls, self._sep, self.padding_id = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
+        self.cls_id, self.sep_id, self.padding_id = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
         self._id("[UNK]")
         self._tokenizer = tf_text.FastBertTokenizer(
             vocab=list(self.vocabulary), token_out_type=tf.int32, lower_case_nfd_strip_accents=lowercase
@@ -143,7 +148,7 @@ class Preprocessor:
 
     def _segments(self, tokens: tf.Tensor) -> tf.Tensor:
         """1 behind the first [SEP] of a row, else 0; no text holds one, see `test_preprocessor`."""
-        return tf.minimum(tf.cumsum(tf.cast(tokens == self._sep, tf.int32), axis=1, exclusive=True), 1)
+        return tf.minimum(tf.cumsum(tf.cast(tokens == self.sep_id, tf.int32), axis=1, exclusive=True), 1)
 
     def _pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
         texts = tf.strings.substr(texts, 0, self.max_length * _BYTES_PER_TOKEN)
@@ -153,14 +158,14 @@ class Preprocessor:
     def _trace(self, texts: tf.Tensor) -> tf.RaggedTensor:
         pieces = self._pieces(texts)[:, : self.max_length - 2]
         ends = tf.ones([tf.shape(texts)[0], 1], tf.int32)
-        return tf.concat([ends * self._cls, pieces, ends * self._sep], axis=1)
+        return tf.concat([ends * self.cls_id, pieces, ends * self.sep_id], axis=1)
 
     def _trace_pairs(self, firsts: tf.Tensor, seconds: tf.Tensor) -> tf.RaggedTensor:
         one, two = self._pieces(firsts), self._pieces(seconds)
         lengths = _shares(one.row_lengths(), two.row_lengths(), max(self.max_length - 3, 0))
         one, two = (_cut(pieces, kept) for pieces, kept in zip((one, two), lengths, strict=True))
         ends = tf.ones([tf.shape(firsts)[0], 1], tf.int32)
-        return tf.concat([ends * self._cls, one, ends * self._sep, two, ends * self._sep], axis=1)
+        return tf.concat([ends * self.cls_id, one, ends * self.sep_id, two, ends * self.sep_id], axis=1)
 
 
 def _shares(one: tf.Tensor, two: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -14,6 +14,7 @@ from tfapp.models.classes import ClassificationModel
 from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
+from tfapp.training.language_evaluation import evaluate_language
 from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
 
@@ -25,7 +26,7 @@ def judge(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
 
     Args:
         model: Knows its labels and, for multi-label, its thresholds.
-        logits: float32[N, ...], in the order of the side's texts.
+        logits: float32[N, ...], in the order of the side's texts, as `TaskModel.measure` gives them.
         side: N texts with their targets.
     """
     return _JUDGES[model.task.name](model, logits, side)
@@ -65,9 +66,15 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     )
 
 
+def _judge_language(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    del model, side
+    return evaluate_language(logits)
+
+
 # A new task is one function and one line here.
 _JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] = {
     "classification": _judge_classes,
     "pair-classification": _judge_classes,
     "ranking": _judge_ranking,
+    "pretraining": _judge_language,
 }
