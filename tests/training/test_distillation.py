@@ -56,7 +56,8 @@ def test_a_student_comes_nearer_to_its_teacher_than_one_that_learns_alone(
 ) -> None:
     assert distance(distilled, toy_run) < 0.5 * distance(plain, toy_run)
     assert load_model(distilled.folder.model).backbone.num_layers == 1
-    assert distilled.evaluation.main_score > 0.8
+    labels = [run.predict(TEXTS)["label"] for run in (distilled, toy_run)]
+    assert np.mean(labels[0] == labels[1]) > 0.9
 
 
 def test_a_student_s_run_is_like_any_other(distilled: Run, toy_run: Run, tmp_path: Path) -> None:

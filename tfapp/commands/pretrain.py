@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +45,7 @@ def pretrain(
     """Teaches a BERT the language of your texts, without labels; any task starts from it then."""
     from tfapp.commands.train import run_and_show
     from tfapp.pretrained import check_target, copy_preset
+    from tfapp.terminal import console
 
     if to:
         check_target(to)
@@ -54,6 +56,8 @@ def pretrain(
     run = run_and_show(experiment, runs=runs, resume=resume, as_json=as_json)
     if run and to:
         copy_preset(run.path, to)
+        if sys.stdout.isatty() and not as_json:
+            console().print(f"Copied   {to}")
 
 
 def _experiment(source: Path, chosen: dict[str, Any], overrides: list[str]) -> Experiment:

@@ -159,7 +159,7 @@ def evaluate_language(sums: NDArray[np.floating], *, seed: int = 0) -> LanguageE
 def _intervals(blocks: NDArray[np.float64], seed: int) -> tuple[tuple[float, float], tuple[float, float]]:
     """Percentile bootstrap (Efron 1979) of loss and accuracy: whole blocks are drawn, whose tokens hang together."""
     if not len(blocks):
-        return (0.0, math.inf), (0.0, 1.0)
+        return (0.0, 0.0), (0.0, 1.0)
     random = np.random.default_rng(seed)
     draws = np.stack([blocks[random.integers(0, len(blocks), len(blocks))].sum(axis=0) for _ in range(_DRAWS)])
     ends = np.quantile(draws[:, :2] / draws[:, 2:], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
