@@ -12,16 +12,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tfapp.errors import SettingsError
 from tfapp.overrides import apply_override, first_problem
+from tfapp.rules import broken_rule
+from tfapp.sections import DistillationSettings, FreshSettings, MaskingSettings, RatingSettings, Settings
 from tfapp.tasks import TaskName, foreign_setting
 
 __all__ = [
     "DataSettings",
+    "DistillationSettings",
     "Experiment",
     "ExportSettings",
+    "FreshSettings",
+    "MaskingSettings",
     "ModelSettings",
     "OnProblem",
     "RatingSettings",
@@ -34,31 +39,18 @@ __all__ = [
 OnProblem = Literal["drop", "fail"]
 
 
-class _Settings(BaseModel):
-    """Frozen settings; an unknown name is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class RatingSettings(_Settings):
-    """Turns a rating into one of the labels negative, neutral and positive."""
-
-    column: str = Field("rating", description="The column that holds the rating, a number.")
-    center: float = Field(0.0, description="The rating that is neither good nor bad (3 for one to five stars).")
-    neutral_within: float = Field(
-        0.5, ge=0, description="Ratings at most this far from the center are neutral, the rest negative or positive."
-    )
-
-
-class DataSettings(_Settings):
+class DataSettings(Settings):
     """Where the texts and labels come from, and how they are cleaned and split."""
 
-    train: str = Field(description="A data set's name, a file (csv, tsv, jsonl, parquet, squad) or a folder of texts.")
+    train: str = Field(
+        description="A data set's name, a file (csv, tsv, jsonl, parquet, squad, txt) or a folder of text files."
+    )
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder", "squad"] = Field(
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "squad"] = Field(
         "auto",
-        description="The files' format; auto: by the file's suffix. squad: questions on paragraphs, as SQuAD's json.",
+        description="The files' format; auto: by the file's suffix. txt: a text a line. squad: questions on "
+        "paragraphs, as SQuAD's json.",
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
@@ -117,7 +109,7 @@ class DataSettings(_Settings):
         return self
 
 
-class ModelSettings(_Settings):
+class ModelSettings(Settings):
     """Which network is trained."""
 
     kind: Literal["bert", "lstm"] = Field(
@@ -161,11 +153,13 @@ class ModelSettings(_Settings):
     )
     max_windows: int = Field(64, ge=1, description="Answering: windows of a context that are read; the rest is cut.")
     max_answer_length: int = Field(30, ge=1, description="Answering: longest answer in tokens.")
+    masking: MaskingSettings = MaskingSettings()
+    fresh: FreshSettings | None = Field(None, description="Pretraining: start from nothing instead of from preset.")
     embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
     lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
 
 
-class TrainingSettings(_Settings):
+class TrainingSettings(Settings):
     """How the network learns."""
 
     epochs: int = Field(1, ge=1, description="Passes over the training texts.")
@@ -211,7 +205,7 @@ class TrainingSettings(_Settings):
     log_steps: int = Field(10, ge=1, description="Steps between two points of the training curves.")
 
 
-class ExportSettings(_Settings):
+class ExportSettings(Settings):
     """How the model is served."""
 
     max_length: int | None = Field(
@@ -222,23 +216,41 @@ class ExportSettings(_Settings):
     )
 
 
-class Experiment(_Settings):
+class Experiment(Settings):
     """One experiment: its data, its model, its training and its export."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
     task: TaskName = Field(
         "classification",
         description="What the model does: classification of texts, pair-classification, ranking of candidates for "
-        "a query, or answering of questions from contexts.",
+        "a query, answering of questions from contexts; or pretraining of a BERT on texts without labels.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings | None = None
     export: ExportSettings = ExportSettings()
+
+    @property
+    def origin(self) -> str:
+        """What the weights start from, in words."""
+        if self.distillation and self.distillation.layers:
+            return f"{self.distillation.layers} layers of {self.distillation.teacher}"
+        if self.model.kind != "bert" or self.model.fresh:
+            return f"none ({'fresh' if self.model.fresh else self.model.kind})"
+        return self.model.preset
 
     @model_validator(mode="after")
     def _task_reads_what_is_set(self) -> Self:
-        problem = foreign_setting(self.task, self.model_dump(include={"data", "model"}, exclude_defaults=True))
+        read = {"data", "model", "distillation"}
+        problem = foreign_setting(self.task, self.model_dump(include=read, exclude_defaults=True))
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> Self:
+        problem = broken_rule(self)
         if problem:
             raise ValueError(problem)
         return self

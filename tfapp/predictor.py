@@ -95,6 +95,8 @@ def _from_run(folder: Path) -> Predictor:
     from tfapp.models import load_model
 
     model = load_model(folder / "model")
+    if not model.task.outputs:
+        raise ModelError(f"{folder}: a run of {model.task.name} answers nothing; train another task on its preset")
 
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs], autograph=False

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tfapp.building import build
 from tfapp.config import Experiment, dump_toml
 from tfapp.data import Splits, load, load_table
-from tfapp.errors import TrainingError
+from tfapp.errors import ExportError, TrainingError
 from tfapp.export import export_model
 from tfapp.files import sweep_drafts
-from tfapp.models import TaskModel, build_model, load_model
+from tfapp.models import TaskModel, load_model
 from tfapp.registry import publish, staging_folder
 from tfapp.rows import to_rows
 from tfapp.terminal import TrainingProgress, progress
@@ -22,7 +23,6 @@ from tfapp.training import (
     Evaluation,
     HistoryObserver,
     Observer,
-    Precision,
     RunFolder,
     TensorBoardLog,
     TensorBoardObserver,
@@ -84,25 +84,29 @@ def run_experiment(
     with ExitStack() as stack:
         precision = choose_precision(experiment.training.precision)
         # Before a new run's folder: a preset that cannot be had leaves no run behind.
-        model = _build(experiment, splits, strategy, precision, quiet=quiet)
+        model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
         trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = resumed or create_run(experiment, home)
         _check_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
+        train_side = make_side(model, splits.train)
         state = train(
             model,
             strategy,
-            train_side=make_side(model, splits.train),
+            train_side=lesson.prepare(train_side) if lesson else train_side,
             dev_side=make_side(model, splits.dev),
             settings=experiment.training,
             folder=folder,
             evaluate=judge_dev,
             precision=precision,
+            objective=lesson,
             observers=watchers,
         )
     if chief:
-        _evaluate_split(folder, load_model(folder.model), splits, quiet=quiet)
+        best = load_model(folder.model)
+        _evaluate_split(folder, best, splits, quiet=quiet)
+        best.write_products(folder.path)
         weights = {"trained_weights": trained, "weights": model.trainable_weights()}
         folder.write("finished", {"epochs": state.epoch, "dev_score": state.best_score, **weights})
         folder.checkpoint.unlink(missing_ok=True)
@@ -160,6 +164,8 @@ def export_run(folder: RunFolder, models: Path, *, quiet: bool) -> Path:
     if not folder.finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)
+    if not model.task.outputs:
+        raise ExportError(f"{folder.path}: {experiment.task} makes nothing to serve; train another task on its preset")
     samples = folder.read("data")["samples"]
     with progress("Exporting and comparing with Keras", quiet=quiet), staging_folder(models, experiment.name) as staged:
         export_model(
@@ -181,18 +187,6 @@ def _seed(experiment: Experiment) -> None:
     keras.utils.set_random_seed(experiment.training.seed)
     if experiment.training.deterministic and not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
-
-
-def _build(experiment: Experiment, splits: Splits, strategy: Any, precision: Precision, *, quiet: bool) -> TaskModel:
-    with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance, strategy.scope():
-        return build_model(
-            experiment.task,
-            experiment.model,
-            splits.labels,
-            unknown_label=experiment.data.unknown_label,
-            dtype=precision.policy,
-            on_progress=advance,
-        )
 
 
 def _own_watchers(stack: ExitStack, folder: RunFolder, *, chief: bool, quiet: bool) -> Iterator[Observer]:
@@ -237,7 +231,8 @@ def _evaluate_table(
 ) -> Evaluation:
     side = make_side(model, table)
     with progress("Evaluating", "texts", quiet=quiet) as advance:
-        logits = predict_logits(make_predictor(model), side.texts, on_progress=advance)
+        predictor = make_predictor(model, side.targets)
+        logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)
     evaluation = judge(model, logits, side)
     target = folder.evaluation_folder(data)
     target.mkdir(parents=True, exist_ok=True)
@@ -246,7 +241,7 @@ def _evaluate_table(
     facts = {
         "Run": str(folder.path),
         "Data": data or f"{experiment.data.train}, {shown}",
-        "Preset": experiment.model.preset if experiment.model.kind == "bert" else f"none ({experiment.model.kind})",
+        "Preset": experiment.origin,
         "Longest text": f"{experiment.model.max_length} tokens",
         "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",
     }
@@ -261,7 +256,7 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
     evaluation = Evaluation.from_dict(kept)
     data = folder.read("data")
     return {
-        "preset": experiment.model.preset,
+        "preset": experiment.origin if experiment.model.kind == "bert" else experiment.model.preset,
         "kind": experiment.model.kind,
         "tfapp_version": __version__,
         "run": folder.path.name,

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking", "answering"]
+TaskName = Literal["classification", "pair-classification", "ranking", "answering", "pretraining"]
 
 # The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -15,17 +15,20 @@ TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
     "answering": ("question", "context"),
+    "pretraining": ("text",),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
 _PAIRS: Final = ("pair-classification", "ranking")
+_POOLED: Final = (*_CLASSES, "ranking")
 _ANSWERING: Final = ("answering",)
-_POOLED: Final = ("classification", *_PAIRS)
+_PRETRAINING: Final = ("pretraining",)
 
-# Settings that not every task reads, with those that do.
+# Settings and sections that not every task reads, with the tasks that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.group": (*_PAIRS, *_ANSWERING),
     "data.label": _POOLED,
+    "data.on_missing_label": (*_POOLED, *_ANSWERING),
     "data.answer": _ANSWERING,
     "data.answer_start": _ANSWERING,
     "data.rating": _CLASSES,
@@ -37,10 +40,14 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "model.window": ("classification",),
     "model.pooling": _POOLED,
     "model.multi_label": _CLASSES,
+    "model.dropout": (*_POOLED, *_ANSWERING),
     "model.no_answer": _ANSWERING,
     "model.stride": _ANSWERING,
     "model.max_windows": _ANSWERING,
     "model.max_answer_length": _ANSWERING,
+    "model.masking": _PRETRAINING,
+    "model.fresh": _PRETRAINING,
+    "distillation": _POOLED,
 }
 
 
@@ -49,7 +56,7 @@ def foreign_setting(task: str, chosen: Mapping[str, Mapping[str, Any]]) -> str |
 
     Args:
         task: The task.
-        chosen: Settings that are not at their defaults, by section and name.
+        chosen: Settings that are not at their defaults, by section and name; no section without one.
 
     Returns:
         What is wrong, in words; None where nothing is.
@@ -59,7 +66,7 @@ def foreign_setting(task: str, chosen: Mapping[str, Mapping[str, Any]]) -> str |
     foreign = sorted(others) + [name for name, tasks in _READ_BY.items() if task not in tasks]
     for name in foreign:
         section, _, field = name.partition(".")
-        if field in chosen.get(section, {}):
+        if field in chosen.get(section, {}) or (not field and section in chosen):
             hint = f"; its columns of texts are {' and '.join(texts)}" if name in others else ""
             return f"{name} is not read by the task {task}{hint}; remove it, or set another task"
     return None

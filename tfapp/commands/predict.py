@@ -163,10 +163,11 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 
 def default_output(file: Path) -> Path:
-    """Names the scored file beside its input: `news.csv` becomes `news.predictions.csv`, `squad.json` a jsonl file."""
-    from tfapp.data.blocks import SUFFIXES
+    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same format."""
+    from tfapp.data.blocks import INPUT_SUFFIXES
 
-    suffix = file.suffix if file.suffix.lower() in SUFFIXES else ".jsonl"
+    written = {"txt": ".csv", "squad": ".jsonl"}
+    suffix = written.get(INPUT_SUFFIXES.get(file.suffix.lower(), "squad"), file.suffix)
     return file.with_name(f"{file.stem}.predictions{suffix}")
 
 

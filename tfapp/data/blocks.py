@@ -11,7 +11,7 @@ from tfapp.errors import DataError
 
 __all__ = ["INPUT_SUFFIXES", "SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "folder", "squad"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "squad"]
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -21,6 +21,7 @@ SUFFIXES: Final[dict[str, FileFormat]] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".txt": "txt",
 }
 
 # With the formats that are read but never written.
@@ -81,7 +82,7 @@ def iter_blocks(
     Args:
         path: The file.
         format: Its format; a folder is read by `tfapp.data.folders`.
-        encoding: The encoding of csv, tsv, jsonl and squad.
+        encoding: The encoding of csv, tsv, jsonl, txt and squad.
         header: Whether the first line of csv and tsv names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
         block_rows: Rows a block, at most.
@@ -92,7 +93,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data import delimited, json_lines, parquet, squad
+    from tfapp.data import delimited, json_lines, lines, parquet, squad
 
     match format:
         case "csv" | "tsv":
@@ -104,8 +105,10 @@ def iter_blocks(
             return parquet.iter_blocks(path, columns, block_rows)
         case "squad":
             return squad.iter_blocks(path, encoding, columns, block_rows)
+        case "txt":
+            return lines.iter_blocks(path, encoding, block_rows)
         case "folder":
-            raise DataError(f"{path} is a folder; name a csv, tsv, jsonl or parquet file")
+            raise DataError(f"{path} is a folder; name a csv, tsv, jsonl, parquet or txt file")
 
 
 def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 - the setting's name

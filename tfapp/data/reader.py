@@ -150,8 +150,9 @@ def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[p
 def _check_columns(source: Source, schema: Schema, columns: list[str]) -> None:
     for name in schema.texts:
         check_column(source.name, getattr(source.settings, name), columns, f"data.{name}")
-    label, setting = schema.target.column(source.settings)
-    check_column(source.name, label, columns, setting)
+    label = schema.target.column(source.settings)
+    if label:
+        check_column(source.name, label[0], columns, label[1])
     if schema.group and source.settings.group is not None:
         check_column(source.name, source.settings.group, columns, "data.group")
 
@@ -167,12 +168,13 @@ def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block
 
 def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) -> pa.RecordBatch:
     settings = source.settings
-    label, _ = schema.target.column(settings)
+    label = schema.target.column(settings)
     kind, to_label = schema.target.reader(settings, multi_label)
     texts = [_column(source, block, getattr(settings, name), as_text) for name in schema.texts]
     columns = {name: _strings(values) for name, values in zip(schema.texts, texts, strict=True)}
     beside = [block.columns.get(getattr(settings, name), [None] * len(block)) for name in schema.beside]
-    columns["label"] = _strings(_column(source, block, label, to_label, *texts, *beside), kind)
+    labels = _column(source, block, label[0], to_label, *texts, *beside) if label else [to_label(None)] * len(block)
+    columns["label"] = _strings(labels, kind)
     if schema.group:
         columns["group"] = _groups(source, block, columns[schema.group])
     rows = np.arange(block.first_row, block.first_row + len(block), dtype=np.int64)

@@ -10,6 +10,7 @@ from tfapp.data.answers import AnswerTarget
 from tfapp.data.classes import ClassTarget
 from tfapp.data.grades import GradeTarget
 from tfapp.data.targets import Target
+from tfapp.data.unlabelled import NoLabels
 from tfapp.tasks import TEXT_COLUMNS
 
 __all__ = ["SCHEMAS", "Schema"]
@@ -40,4 +41,5 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), group="query"),
     "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), group="query"),
     "answering": Schema(TEXT_COLUMNS["answering"], AnswerTarget(), group="context", beside=("answer_start",)),
+    "pretraining": Schema(TEXT_COLUMNS["pretraining"], NoLabels()),
 }

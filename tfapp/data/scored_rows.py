@@ -39,8 +39,9 @@ def output_format(target: Path) -> FileFormat:
         DataError: The suffix names none.
     """
     found = SUFFIXES.get(target.suffix.lower())
-    if found is None:
-        raise DataError(f'{target}: the suffix "{target.suffix}" names no output format; use {", ".join(SUFFIXES)}')
+    if found is None or found == "txt":
+        tables = ", ".join(suffix for suffix, kind in SUFFIXES.items() if kind != "txt")
+        raise DataError(f'{target}: the suffix "{target.suffix}" names no output format; use {tables}')
     return found
 
 

@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from tfapp.config import (
     DataSettings,
+    DistillationSettings,
     Experiment,
     ExportSettings,
     ModelSettings,
@@ -76,6 +77,7 @@ def starter_text(proposal: Proposal, name: str | None = None) -> str:
         *_section("data.rating", RatingSettings, rating),
         *_section("model", ModelSettings, chosen_model),
         *_section("training", TrainingSettings, {"epochs": proposal.epochs}),
+        *_section("distillation", DistillationSettings, None),
         *_section("export", ExportSettings, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -18,8 +18,8 @@ __all__ = ["Target"]
 class Target(Protocol):
     """One kind of `label` column: names of classes, grades, answers."""
 
-    def column(self, settings: DataSettings) -> tuple[str, str]:
-        """The file's column, and the setting that names it."""
+    def column(self, settings: DataSettings) -> tuple[str, str] | None:
+        """The file's column, and the setting that names it; None: every row's value is what `reader` makes of None."""
 
     def check_source(self, source: Source, multi_label: bool) -> None:
         """Checks settings and format against each other.

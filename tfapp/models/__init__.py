@@ -16,14 +16,18 @@ from tfapp.models.answerer import Answerer  # noqa: E402
 from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.builder import build_model, load_model  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
+from tfapp.models.fresh import fresh_preset  # noqa: E402
+from tfapp.models.language_model import LanguageModel  # noqa: E402
 from tfapp.models.lstm import LstmClassifier  # noqa: E402
 from tfapp.models.pair_classifier import PairClassifier  # noqa: E402
 from tfapp.models.preprocessor import Preprocessor  # noqa: E402
 from tfapp.models.presets import Preset, load_preset  # noqa: E402
 from tfapp.models.ranker import PairRanker  # noqa: E402
+from tfapp.models.students import student_preset  # noqa: E402
 
 __all__ = [
     "Answerer",
+    "LanguageModel",
     "LstmClassifier",
     "PairClassifier",
     "PairRanker",
@@ -32,6 +36,8 @@ __all__ = [
     "TaskModel",
     "TextClassifier",
     "build_model",
+    "fresh_preset",
     "load_model",
     "load_preset",
+    "student_preset",
 ]

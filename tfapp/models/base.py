@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -51,7 +52,8 @@ class TaskModel(abc.ABC):
     A task whose targets depend on the tokens (a tag a token, a span) overrides `encode` instead of `encode_targets`;
     one whose answers need more than the logits (places in the very text) overrides `respond` instead of `answers`; one
     that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides `encode`
-    and, for them, `logits`.
+    and, for them, `logits`. One whose loss is no mean over the rows overrides `batch_loss`; one that learns from
+    something else of the same rows each epoch, `redraw`; one whose logits are too large to keep, `measure`.
 
     Attributes:
         task: The contract that the exported model fulfils.
@@ -95,6 +97,64 @@ class TaskModel(abc.ABC):
     @abc.abstractmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
         """Builds the network that `config` described, with fresh weights."""
+
+    def batch_loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What a training step makes smaller: a sum, and what the sum is divided by. Each is summed over the replicas.
+
+        Args:
+            ids: Ragged int32[N, (T)].
+            targets: [N, ...], as `encode` gives them.
+            weights: float32[N], 0 for rows that do not count.
+
+        Returns:
+            Two scalars, float32; here of the mean over the rows.
+        """
+        losses = self.loss(targets, self.logits(ids, training=True))
+        return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+
+    def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """How far each example's logits are from a teacher's; here their mean squared difference (Ba and Caruana 2014).
+
+        Args:
+            theirs: The teacher's logits, float32[N, ...].
+            logits: The student's, of the same shape.
+            temperature: Softens both, where they are turned into probabilities.
+
+        Returns:
+            float32[N], 0 where they agree.
+        """
+        del temperature
+        return tf.reduce_mean(tf.reshape(tf.square(theirs - logits), [tf.shape(logits)[0], -1]), axis=1)
+
+    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+        """What rows are judged by after an epoch: the logits, of which the evaluation is made.
+
+        Args:
+            ids: Ragged int32[N, (T)]; N may be 0.
+            targets: [N, ...], as `encode` gives them.
+
+        Returns:
+            float32[N, ...], to be kept of all rows at once.
+        """
+        del targets
+        return self.logits(ids)
+
+    def redraw(
+        self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
+    ) -> tuple[np.ndarray, Any]:
+        """What one epoch learns from; here what `encode` gave, each time.
+
+        Args:
+            ids: Token ids of all rows, as `encode` gives them.
+            splits: Row splits, likewise.
+            targets: Likewise.
+            random: Seeded by the experiment and the epoch, so that a resumed run draws the same.
+
+        Returns:
+            Token ids of rows of the same lengths, and targets.
+        """
+        del splits, random
+        return ids, targets
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -157,6 +217,33 @@ class TaskModel(abc.ABC):
         """
         return self._run(self.network, ids, training=training)
 
+    def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Runs the network and says what each layer of its BERT makes of each token; only models with a `backbone` can.
+
+        Args:
+            ids: As in `logits`.
+            training: Whether dropout is on.
+
+        Returns:
+            What `logits` gives, and of each layer, first to last, a vector a token, [N, T, H].
+        """
+        states: list[tf.Tensor] = []
+
+        def network(padded: Any, *, training: bool) -> tf.Tensor:
+            logits, *found = self._tracer(padded, training=training)
+            states.extend(found)
+            return logits
+
+        # A model of its own with another network: whatever `logits` does beside it is done here too.
+        twin = copy.copy(self)
+        twin.network = network
+        return twin.logits(ids, training=training), states
+
+    @cached_property
+    def _tracer(self) -> keras.Model:
+        layers = [layer.output for layer in self.backbone.transformer_layers]
+        return keras.Model(self.network.input, [self.network.output, *layers], name="tracer")
+
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
         """Runs the network up to what `head` reads, dropout off; only models with a `head` can.
 
@@ -175,6 +262,9 @@ class TaskModel(abc.ABC):
     def _run(self, network: keras.Model, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
         padded = self.preprocessor.pad(ids, pairs=len(self.task.inputs) > 1)
         return network(padded, training=training)[: ids.nrows(tf.int32)]
+
+    def write_products(self, folder: Path) -> None:  # noqa: B027 - most models are all that a run makes
+        """Writes what else a finished run is to leave in its folder."""
 
     def trainable_weights(self) -> int:
         """How many numbers a training of the whole network changes."""

@@ -48,6 +48,11 @@ class Preprocessor:
         lowercase: The vocabulary is uncased: lower the text and strip its accents, which belong together in BERT.
         max_length: Longest output in tokens, [CLS] and [SEP] included.
 
+    Attributes:
+        cls_id: The id of [CLS], with which each text begins and which none holds elsewhere.
+        sep_id: The id of [SEP].
+        padding_id: The id of [PAD].
+
     Raises:
         ModelError: The vocabulary lacks a special token.
     """
@@ -56,7 +61,7 @@ class Preprocessor:
         self.vocabulary = tuple(vocabulary)
         self.lowercase = lowercase
         self.max_length = max_length
-        self._cls, self._sep, self.padding_id = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
+        self.cls_id, self.sep_id, self.padding_id = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
         self._id("[UNK]")
         self._tokenizer = tf_text.FastBertTokenizer(
             vocab=list(self.vocabulary), token_out_type=tf.int32, lower_case_nfd_strip_accents=lowercase
@@ -123,8 +128,8 @@ class Preprocessor:
     def frame(self, *pieces: tf.RaggedTensor) -> tf.RaggedTensor:
         """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)]."""
         ends = tf.ones([pieces[0].nrows(tf.int32), 1], tf.int32)
-        closed = (part for text in pieces for part in (text, ends * self._sep))
-        return tf.concat([ends * self._cls, *closed], axis=1)
+        closed = (part for text in pieces for part in (text, ends * self.sep_id))
+        return tf.concat([ends * self.cls_id, *closed], axis=1)
 
     def tokenize(
         self, texts: Sequence[str], *seconds: Sequence[str], chunk: int = 4096
@@ -182,7 +187,7 @@ class Preprocessor:
 
     def _segments(self, tokens: tf.Tensor) -> tf.Tensor:
         """1 behind the first [SEP] of a row, else 0; no text holds one, see `test_preprocessor`."""
-        return tf.minimum(tf.cumsum(tf.cast(tokens == self._sep, tf.int32), axis=1, exclusive=True), 1)
+        return tf.minimum(tf.cumsum(tf.cast(tokens == self.sep_id, tf.int32), axis=1, exclusive=True), 1)
 
     def _pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
         return self._tokenizer.tokenize(self._readable(texts, most))

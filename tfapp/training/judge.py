@@ -18,6 +18,7 @@ from tfapp.training.evaluate_answers import evaluate_answers
 from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
+from tfapp.training.language_evaluation import evaluate_language
 from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
 from tfapp.training.unknown import fit_unknown
@@ -30,7 +31,7 @@ def judge(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
 
     Args:
         model: Knows its labels and, for multi-label, its thresholds.
-        logits: float32[N, ...], in the order of the side's texts.
+        logits: float32[N, ...], in the order of the side's texts, as `TaskModel.measure` gives them.
         side: N texts with their targets.
     """
     return _JUDGES[model.task.name](model, logits, side)
@@ -109,12 +110,18 @@ def _fit_answers(model: TaskModel, logits: np.ndarray, side: Side) -> None:
         model.threshold = fit_answer_threshold((found.chances - found.absences).numpy(), answered, absent)
 
 
+def _judge_language(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    del model, side
+    return evaluate_language(logits)
+
+
 # A new task is one function and one line here.
 _JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] = {
     "classification": _judge_classes,
     "pair-classification": _judge_classes,
     "ranking": _judge_ranking,
     "answering": _judge_answers,
+    "pretraining": _judge_language,
 }
 
 # What is fitted to the dev split before it is judged, of the tasks that have such.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -13,7 +13,10 @@ from tfapp.data.batches import TokenizedTexts, inference_batches, inference_data
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 
-__all__ = ["StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
+__all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
+
+Objective: TypeAlias = Callable[[tf.RaggedTensor, Any, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""The loss of a batch of ids, targets and weights, as `TaskModel.batch_loss` gives it."""
 
 
 class StepResult(NamedTuple):
@@ -37,6 +40,7 @@ def make_train_step(
     adaptation: Adaptation,
     *,
     clip_norm: float,
+    objective: Objective | None = None,
 ) -> Callable[[Any], StepResult]:
     """Compiles one step of training.
 
@@ -49,22 +53,23 @@ def make_train_step(
         strategy: What the step runs under.
         adaptation: Which weights learn; to be merged after the step.
         clip_norm: The gradients' global norm after clipping.
+        objective: What is made smaller; None: the model's `batch_loss`.
 
     Returns:
         A function of one element of `distribute`'s dataset.
     """
     replicas = strategy.num_replicas_in_sync
+    batch_loss = objective or model.batch_loss
 
     def total(value: Any) -> Any:
         if replicas == 1:
             return value
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
-    def replica_step(ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> StepResult:
-        count = total(tf.reduce_sum(weights))
+    def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
         with tf.GradientTape() as tape:
-            logits = model.logits(ids, training=True)
-            loss = tf.reduce_sum(model.loss(targets, logits) * weights) / count
+            loss, count = batch_loss(ids, targets, weights)
+            loss /= total(tf.stop_gradient(count))
         gradients = tape.gradient(loss, [variable.value for variable in adaptation.sources])
         # Dense: a sparse gradient of an embedding has a row a token, and its norm counts repeated tokens apart.
         gradients = total(adaptation.gradients([tf.convert_to_tensor(gradient) for gradient in gradients]))
@@ -85,7 +90,7 @@ def make_train_step(
 def distribute(
     strategy: tf.distribute.Strategy,
     texts: TokenizedTexts,
-    targets: np.ndarray,
+    targets: Any,
     rows: np.ndarray,
     weights: np.ndarray,
 ) -> Iterator[Any]:
@@ -94,7 +99,7 @@ def distribute(
     Args:
         strategy: With R replicas, which divide the batch size.
         texts: N texts.
-        targets: [N, ...].
+        targets: [N, ...], or a tuple of such arrays.
         rows: int64[S, B].
         weights: float32[S, B].
 
@@ -114,28 +119,39 @@ def distribute(
     return iter(strategy.distribute_datasets_from_function(pipeline))
 
 
-def make_predictor(model: TaskModel) -> Callable[[tf.RaggedTensor], tf.Tensor]:
-    """Compiles the network's inference, from ragged int32[N, (T)] to logits."""
+def make_predictor(model: TaskModel, targets: np.ndarray) -> Callable[[tf.RaggedTensor, Any], tf.Tensor]:
+    """Compiles the model's `measure`.
 
-    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
-    def predict(ids: tf.RaggedTensor) -> tf.Tensor:
-        return model.logits(ids)
+    Args:
+        model: The model.
+        targets: [N, ...], as it will be called with some rows of.
+
+    Returns:
+        A function of ids, ragged int32[N, (T)], and targets.
+    """
+    form = tf.TensorSpec([None, *targets.shape[1:]], targets.dtype)
+
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32), form], autograph=False)
+    def predict(ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+        return model.measure(ids, targets)
 
     return predict
 
 
 def predict_logits(
-    predictor: Callable[[tf.RaggedTensor], tf.Tensor],
+    predictor: Callable[[tf.RaggedTensor, Any], tf.Tensor],
     texts: TokenizedTexts,
+    targets: np.ndarray,
     *,
     batch_size: int = 32,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> np.ndarray:
-    """Logits of many texts, in their order.
+    """What many texts are judged by, in their order: logits, of most models.
 
     Args:
         predictor: From `make_predictor`.
         texts: N texts.
+        targets: [N, ...].
         batch_size: Texts a step.
         on_progress: Called with texts done and N.
 
@@ -144,10 +160,10 @@ def predict_logits(
     """
     batches = inference_batches(texts.lengths, batch_size)
     nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
-    parts = [predictor(nothing).numpy()]
+    parts = [predictor(nothing, targets[:0]).numpy()]
     done = 0
     for numbers, ids in zip(batches, inference_dataset(texts, batches), strict=True):
-        parts.append(predictor(ids).numpy())
+        parts.append(predictor(ids, targets[numbers]).numpy())
         done += len(numbers)
         if on_progress:
             on_progress(done, len(texts))

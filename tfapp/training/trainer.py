@@ -54,7 +54,7 @@ class Trainer(abc.ABC):
             penalty: The one that the epoch's weights were fitted with.
         """
         dev = self.evaluate(self.model, logits, self.dev_side)
-        self.state = self.state.after_epoch(dev, by_loss=penalty is not None)
+        self.state = self.state.after_epoch(dev, by_loss=penalty is not None or dev.by_loss)
         best = self.state.stale_epochs == 0
         if best and is_chief(self.strategy):
             self.model.save(self.folder.model)
