@@ -53,11 +53,13 @@ class RatingSettings(_Settings):
 class DataSettings(_Settings):
     """Where the texts and labels come from, and how they are cleaned and split."""
 
-    train: str = Field(description="A data set's name, a file (csv, tsv, jsonl, parquet) or a folder of text files.")
+    train: str = Field(
+        description="A data set's name, a file (csv, tsv, jsonl, parquet, conll) or a folder of text files."
+    )
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"] = Field(
-        "auto", description="The files' format; auto: by the file's suffix."
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder", "conll"] = Field(
+        "auto", description="The files' format; auto: by the file's suffix. conll: a word and its tag a line."
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
@@ -69,7 +71,17 @@ class DataSettings(_Settings):
         description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
         "split; unset, or empty in a row: those with the same query.",
     )
-    label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
+    label: str = Field(
+        "label",
+        description="The column of the labels; of ranking: a grade, 0 for what does not fit; of tagging: a list of "
+        "spans with start, end (in characters) and label.",
+    )
+    word_column: int = Field(
+        0, description="conll files: the column of the words, counted from 0, or from the end: -1."
+    )
+    tag_column: int = Field(
+        -1, description="conll files: the column of the tags (IOB1, IOB2 or BIOES), counted in the same way."
+    )
     header: bool = Field(
         True, description="The first line of a csv or tsv file names its columns; false: they are named 0, 1, 2, ..."
     )
@@ -109,7 +121,10 @@ class ModelSettings(_Settings):
         description="A preset's name, a KerasHub handle, hf://OWNER/NAME, or a KerasHub or Hugging Face BERT's folder.",
     )
     max_length: int = Field(
-        128, ge=4, description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut."
+        128,
+        ge=4,
+        description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut, in tagging read in further "
+        "windows of this length.",
     )
     window: int | None = Field(
         None,
@@ -121,6 +136,14 @@ class ModelSettings(_Settings):
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
     multi_label: bool = Field(False, description="A text may have any number of labels, none included.")
+    decoding: Literal["constrained", "crf", "greedy"] = Field(
+        "constrained",
+        description="Tagging: how a text's tags are chosen. constrained: the best sequence that is legal; crf: the "
+        "same, and what follows what is learnt too; greedy: each word's best tag.",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="Tagging: the loss counts words alike, or each tag's words by how rare the tag is."
+    )
     embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
     lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
 
@@ -188,8 +211,8 @@ class Experiment(_Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
     task: TaskName = Field(
         "classification",
-        description="What the model does: classification of texts, pair-classification, or ranking of candidates for "
-        "a query.",
+        description="What the model does: classification of texts, pair-classification, ranking of candidates for a "
+        "query, or tagging of spans in texts.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()
@@ -207,6 +230,12 @@ class Experiment(_Settings):
     def _multi_label_needs_labels(self) -> Self:
         if self.model.multi_label and self.data.rating:
             raise ValueError("model.multi_label and data.rating exclude each other: a rating gives one label")
+        return self
+
+    @model_validator(mode="after")
+    def _crf_weighs_sequences(self) -> Self:
+        if self.model.decoding == "crf" and self.model.class_weights != "none":
+            raise ValueError("model.class_weights weighs single words, but a crf learns whole texts; set none")
         return self
 
     @model_validator(mode="after")

@@ -90,10 +90,12 @@ def run_experiment(
         folder = resumed or create_run(experiment, home)
         _check_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
+        train_side = make_side(model, splits.train)
+        model.prepare(train_side.targets)
         state = train(
             model,
             strategy,
-            train_side=make_side(model, splits.train),
+            train_side=train_side,
             dev_side=make_side(model, splits.dev),
             settings=experiment.training,
             folder=folder,

@@ -7,17 +7,19 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking"]
+TaskName = Literal["classification", "pair-classification", "ranking", "tagging"]
 
 # The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "classification": ("text",),
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
+    "tagging": ("text",),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
 _PAIRS: Final = ("pair-classification", "ranking")
+_TAGGING: Final = ("tagging",)
 
 # Settings that not every task reads, with those that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -25,8 +27,13 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.rating": _CLASSES,
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
-    "data.on_unseen_label": _CLASSES,
+    "data.on_unseen_label": (*_CLASSES, *_TAGGING),
+    "data.word_column": _TAGGING,
+    "data.tag_column": _TAGGING,
     "model.window": ("classification",),
+    "model.pooling": (*_CLASSES, "ranking"),
+    "model.decoding": _TAGGING,
+    "model.class_weights": _TAGGING,
     "model.multi_label": _CLASSES,
 }
 

@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 from tfapp.errors import DataError
 
-__all__ = ["SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
+__all__ = ["SUFFIXES", "WORD_SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "folder"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "folder", "conll"]
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -22,6 +22,9 @@ SUFFIXES: Final[dict[str, FileFormat]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+
+# Of files with a word a line, which are read but never written.
+WORD_SUFFIXES: Final[dict[str, FileFormat]] = {".conll": "conll", ".iob": "conll", ".bio": "conll", ".txt": "conll"}
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,10 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
     Raises:
         DataError: The suffix says nothing, or a folder is given for a file or a file for a folder.
     """
-    chosen = ("folder" if path.is_dir() else SUFFIXES.get(path.suffix.lower())) if format == "auto" else format
-    if chosen not in (*SUFFIXES.values(), "folder"):
-        suffixes = ", ".join(SUFFIXES)
+    known = SUFFIXES | WORD_SUFFIXES
+    chosen = ("folder" if path.is_dir() else known.get(path.suffix.lower())) if format == "auto" else format
+    if chosen not in (*known.values(), "folder"):
+        suffixes = ", ".join(known)
         raise DataError(f'{path}: the suffix "{path.suffix}" names no format ({suffixes}); set data.format')
     if (chosen == "folder") != path.is_dir():
         kind = "a folder" if path.is_dir() else "a file"
@@ -71,6 +75,7 @@ def iter_blocks(
     encoding: str = "utf-8",
     header: bool = True,
     columns: Sequence[str] | None = None,
+    words: tuple[int, int] = (0, -1),
     block_rows: int = 8192,
 ) -> Iterator[Block]:
     """Reads a file in bounded memory.
@@ -78,9 +83,10 @@ def iter_blocks(
     Args:
         path: The file.
         format: Its format; a folder is read by `tfapp.data.folders`.
-        encoding: The encoding of csv, tsv and jsonl.
+        encoding: The encoding of csv, tsv, jsonl and conll.
         header: Whether the first line of csv and tsv names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
+        words: Of conll, the columns of words and tags; it gives the columns `text` and `label`.
         block_rows: Rows a block, at most.
 
     Yields:
@@ -89,7 +95,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data import delimited, json_lines, parquet
+    from tfapp.data import conll, delimited, json_lines, parquet
 
     match format:
         case "csv" | "tsv":
@@ -99,13 +105,15 @@ def iter_blocks(
             return json_lines.iter_blocks(path, encoding, columns, block_rows)
         case "parquet":
             return parquet.iter_blocks(path, columns, block_rows)
+        case "conll":
+            return conll.iter_blocks(path, encoding, conll.WordColumns(*words), block_rows)
         case "folder":
             raise DataError(f"{path} is a folder; name a csv, tsv, jsonl or parquet file")
 
 
 def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 - the setting's name
-    """Counts the rows of a file cheaply: exactly for parquet, by line feeds for text; None for a folder."""
-    if format == "folder":
+    """Counts the rows of a file cheaply: exactly for parquet, by line feeds for text; None for a folder and conll."""
+    if format in ("folder", "conll"):
         return None
     if format == "parquet":
         from tfapp.data import parquet

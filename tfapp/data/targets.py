@@ -28,8 +28,8 @@ class Target(Protocol):
             DataError: They do not go together.
         """
 
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
-        """The type of the table's column, and what turns a file's value into one of it.
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
+        """The type of the table's column, and what turns a file's value into one of it, given the row's texts too.
 
         The function gives None for what is missing and raises a ValueError that says what is wrong, without subject.
         """

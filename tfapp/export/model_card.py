@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 __all__ = ["model_card"]
 
 _PAIRS: Final = "pairs of raw texts, a query and a candidate,"
+_CUT: Final = "Texts are cut after {max_length} tokens; what follows is not read."
+_NOTHING_ELSE: Final = "It knows no answer but its labels: a text about something else gets one of them too."
 
-# Of each task: what the model takes, and how it is called.
+
+class _Card(NamedTuple):
+    """What the card says of a task.
+
+    Attributes:
+        takes: What the model is given.
+        answers: What it answers: `labels` stands for how many of its labels there are and which.
+        call: How a client asks.
+        length: What becomes of long texts.
+        outside: What it says of what it does not know.
+    """
+
+    takes: str
+    answers: str
+    call: str
+    length: str = _CUT
+    outside: str = _NOTHING_ELSE
+
+
 _TASKS: Final = {
-    "classification": ("raw text", 'classify("{name}", ["a text"])'),
-    "pair-classification": (_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
-    "ranking": (_PAIRS, 'rank("{name}", "a query", ["a candidate", "another"])'),
+    "classification": _Card("raw text", "{labels}", 'classify("{name}", ["a text"])'),
+    "pair-classification": _Card(_PAIRS, "{labels}", 'classify_pairs("{name}", [("a query", "a candidate")])'),
+    "ranking": _Card(
+        _PAIRS,
+        "a score from 0 to 1, the higher the better they fit",
+        'rank("{name}", "a query", ["a candidate", "another"])',
+        outside="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+    ),
+    "tagging": _Card(
+        "raw text",
+        "the spans that it finds in it, each with {labels}",
+        'tag("{name}", ["a text"])',
+        length="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
+        outside="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
+    ),
 }
 
 
@@ -30,7 +62,7 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     sections = [
         f"# {name}",
         f"A model for {metadata['task']}, fine-tuned from `{metadata['preset']}` with tfapp "
-        f"{metadata['tfapp_version']}. It takes {_TASKS[metadata['task']][0]} and answers {_answer(metadata)}.",
+        f"{metadata['tfapp_version']}. It takes {_TASKS[metadata['task']].takes} and answers {_answer(metadata)}.",
         "## Data\n\n" + _table(metadata["data"]),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata),
@@ -41,10 +73,9 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
 
 
 def _answer(metadata: Mapping[str, Any]) -> str:
-    if not metadata["labels"]:
-        return "a score from 0 to 1, the higher the better they fit"
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
-    return f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
+    known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
+    return _TASKS[metadata["task"]].answers.format(labels=known)
 
 
 def _table(values: Mapping[str, Any]) -> str:
@@ -58,21 +89,20 @@ def _cell(value: Any) -> str:
 
 
 def _limits(metadata: Mapping[str, Any]) -> str:
+    card = _TASKS[metadata["task"]]
     limits = [
-        f"Texts are cut after {metadata['max_length']} tokens; what follows is not read.",
-        "It knows no answer but its labels: a text about something else gets one of them too.",
+        card.length.format(max_length=metadata["max_length"]),
+        card.outside,
         "Its scores are as good as its data: texts of another kind, language or time than the training data "
         "are answered worse than the metrics above say.",
         f"Before it was published its answers differed from the Keras model's by at most "
         f"{metadata['verified_difference']:.1g}.",
     ]
-    if not metadata["labels"]:
-        limits[1] = "It says of any two texts how well they fit, of such as have nothing to do with its data, too."
     return "\n".join(f"- {limit}" for limit in limits)
 
 
 def _call(name: str, task: str) -> str:
     return (
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'
-        f"    print(client.{_TASKS[task][1].format(name=name)})\n```"
+        f"    print(client.{_TASKS[task].call.format(name=name)})\n```"
     )

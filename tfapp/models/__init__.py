@@ -20,6 +20,7 @@ from tfapp.models.pair_classifier import PairClassifier  # noqa: E402
 from tfapp.models.preprocessor import Preprocessor  # noqa: E402
 from tfapp.models.presets import Preset, load_preset  # noqa: E402
 from tfapp.models.ranker import PairRanker  # noqa: E402
+from tfapp.models.tagger import TextTagger  # noqa: E402
 
 __all__ = [
     "LstmClassifier",
@@ -29,6 +30,7 @@ __all__ = [
     "Preset",
     "TaskModel",
     "TextClassifier",
+    "TextTagger",
     "build_model",
     "load_model",
     "load_preset",

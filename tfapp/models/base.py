@@ -30,9 +30,10 @@ class TaskModel(abc.ABC):
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
     what its targets, its loss and its answers are. Training, export and prediction need no more than this class.
 
-    A task whose targets depend on the tokens (a tag a token, a span) overrides `encode`; one whose answers need more
-    than the logits (places in the very text) overrides `respond`; one that is trained on other columns than it is
-    served with (pairs of texts for an embedding of one) overrides `encode` and, for them, `logits`.
+    A task whose targets depend on the tokens (a tag a token, a span) overrides `encode` instead of `encode_targets`;
+    one whose answers need more than the logits (places in the very text) overrides `respond` instead of `answers`; one
+    that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides `encode`
+    and, for them, `logits`.
 
     Attributes:
         task: The contract that the exported model fulfils.
@@ -54,17 +55,17 @@ class TaskModel(abc.ABC):
         self.preprocessor = preprocessor
         self.labels = tuple(labels)
 
-    @abc.abstractmethod
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
         """Turns N label values as read from the data into an array with N rows that `loss` understands."""
+        raise NotImplementedError(f"{type(self).__name__} has neither encode_targets nor encode")
 
     @abc.abstractmethod
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The loss of each example, float32[N]; of float64 targets and logits float64[N]."""
 
-    @abc.abstractmethod
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """The outputs that the task's contract names, from logits, as TensorFlow ops."""
+        raise NotImplementedError(f"{type(self).__name__} has neither answers nor respond")
 
     @abc.abstractmethod
     def config(self) -> dict[str, Any]:
@@ -101,6 +102,13 @@ class TaskModel(abc.ABC):
             Token ids and row splits as `tokenize` gives them, and targets [N, ...] as `loss` takes them.
         """
         return *self.tokenize(columns), self.encode_targets(columns["label"])
+
+    def prepare(self, targets: np.ndarray) -> None:  # noqa: B027 - most losses need nothing
+        """Learns what the loss must know of train as a whole, such as weights of classes; before the first step.
+
+        Args:
+            targets: [N, ...], those of train.
+        """
 
     def respond(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None

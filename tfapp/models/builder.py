@@ -15,12 +15,14 @@ from tfapp.models.pair_classifier import PairClassifier
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import load_preset
 from tfapp.models.ranker import PairRanker
+from tfapp.models.tagger import TextTagger
 
 __all__ = ["MODELS", "build_model", "load_model"]
 
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
-    (model.task.name, model.kind): model for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker)
+    (model.task.name, model.kind): model
+    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, TextTagger)
 }
 
 

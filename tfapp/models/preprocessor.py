@@ -66,6 +66,22 @@ class Preprocessor:
         """
         return self._tokenize_pairs(texts, *seconds) if seconds else self._tokenize(texts)
 
+    def pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Tokenizes texts without a limit and without [CLS] and [SEP].
+
+        Args:
+            texts: string[N], valid UTF-8.
+
+        Returns:
+            Ragged int32[N, (P)]; nothing for white space and control characters.
+        """
+        return self._tokenizer.tokenize(texts)
+
+    def frame(self, pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Puts [CLS] before and [SEP] behind each row of ragged int32[N, (P)]."""
+        ends = tf.ones([pieces.nrows(tf.int32), 1], tf.int32)
+        return tf.concat([ends * self._cls, pieces, ends * self._sep], axis=1)
+
     def pad(self, ids: tf.RaggedTensor, *, pairs: bool = False) -> dict[str, tf.Tensor]:
         """Makes the dense inputs of a BERT backbone.
 
@@ -151,9 +167,7 @@ class Preprocessor:
         return self._tokenizer.tokenize(texts)
 
     def _trace(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        pieces = self._pieces(texts)[:, : self.max_length - 2]
-        ends = tf.ones([tf.shape(texts)[0], 1], tf.int32)
-        return tf.concat([ends * self._cls, pieces, ends * self._sep], axis=1)
+        return self.frame(self._pieces(texts)[:, : self.max_length - 2])
 
     def _trace_pairs(self, firsts: tf.Tensor, seconds: tf.Tensor) -> tf.RaggedTensor:
         one, two = self._pieces(firsts), self._pieces(seconds)

@@ -8,6 +8,7 @@ import_tensorflow()
 
 from tfapp.training.adaptation import count_trained  # noqa: E402
 from tfapp.training.class_evaluation import ClassEvaluation  # noqa: E402
+from tfapp.training.entity_evaluation import EntityEvaluation  # noqa: E402
 from tfapp.training.evaluation import Evaluation  # noqa: E402
 from tfapp.training.judge import judge, judge_dev  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
@@ -23,6 +24,7 @@ from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 
 __all__ = [
     "ClassEvaluation",
+    "EntityEvaluation",
     "EpochEvent",
     "Evaluation",
     "HistoryObserver",

@@ -9,9 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.data import normalize_text
-from tfapp.models import PairRanker, TaskModel
+from tfapp.models import PairRanker, TaskModel, TextTagger
 from tfapp.models.classes import ClassificationModel
+from tfapp.training.entity_metrics import Span
 from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluate_entities import evaluate_entities
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.metrics import fit_thresholds
@@ -65,9 +67,25 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     )
 
 
+def _judge_tagging(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    assert isinstance(model, TextTagger)
+    texts = list(side.columns["text"])
+    found = model.find(texts, logits)
+    return evaluate_entities(
+        model.labels,
+        [[Span(span["start"], span["end"], span["label"]) for span in spans] for spans in side.columns["label"]],
+        [[Span(span["start"], span["end"], span["tag"], span["score"]) for span in spans] for spans in found],
+        words=list(model.word_places(texts)),
+        losses=model.word_losses(side.targets, logits),
+        texts=texts,
+        rows=side.rows.tolist(),
+    )
+
+
 # A new task is one function and one line here.
 _JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] = {
     "classification": _judge_classes,
     "pair-classification": _judge_classes,
     "ranking": _judge_ranking,
+    "tagging": _judge_tagging,
 }
