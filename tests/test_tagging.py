@@ -13,16 +13,19 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfapp_client import AsyncClient, Client, Entity
+from tfapp_client import AnswerError, AsyncClient, Entity
 
 import tfapp
-from tests.cli import call, complaint
+from tests.cli import call
 from tests.models.test_words import MIXED, words_of
 from tests.toy import FILLERS, TOPICS, toy_experiment
 from tfapp import Run
 from tfapp.api import ServedModels
+from tfapp.commands.predict import entity_table
 from tfapp.config import load_experiment, parse_experiment
+from tfapp.data import score_file
 from tfapp.entities import to_entities
+from tfapp.errors import DataError, SettingsError
 from tfapp.export.verify import HARD_TEXTS
 from tfapp.training import EntityEvaluation
 
@@ -129,21 +132,24 @@ def test_any_text_s_spans_are_words_of_that_very_text(exported_graph: Any, texts
         assert found[-1]["end"] == len(text)
 
 
-def test_files_are_scored_in_every_format(run: Run, models: Path, tmp_path: Path) -> None:
-    file = tmp_path / "messages.csv"
+def test_files_are_scored_in_every_format(run: Run, tmp_path: Path) -> None:
+    file, texts = tmp_path / "messages.csv", ["the new ball", "", "tax\nstock"]
     with file.open("w", newline="") as out:
-        csv.writer(out).writerows([("id", "text"), (7, "the new ball"), (8, ""), (9, "tax\nstock")])
-    expected = to_entities(run.predict(["the new ball", "", "tax\nstock"]), ["the new ball", "", "tax\nstock"])
+        csv.writer(out).writerows([("id", "text"), *enumerate(texts)])
+    expected = to_entities(run.predict(texts), texts)
     for suffix in ("csv", "jsonl", "parquet"):
-        assert call("predict", models / "toy", file, "-o", tmp_path / f"out.{suffix}", "--probabilities").code == 0
+        score_file(file, tmp_path / f"out.{suffix}", run.predictor, labels=run.predictor.labels)
         rows = read_rows(tmp_path / f"out.{suffix}")
-        assert [str(row["id"]) for row in rows] == ["7", "8", "9"]
+        assert [str(row["id"]) for row in rows] == ["0", "1", "2"]
         for row, entities in zip(rows, expected, strict=True):
             assert places(row["predicted_entities"]) == places(entities)
             assert [one["text"] for one in row["predicted_entities"]] == [one["text"] for one in entities]
-    words = tmp_path / "words.conll"
-    words.write_text("ball O\n")
-    assert "name a csv, tsv, jsonl or parquet file to score" in complaint(call("predict", models / "toy", words))
+
+
+def test_a_file_of_words_is_not_scored(tmp_path: Path) -> None:
+    (tmp_path / "words.conll").write_text("ball O\n")
+    with pytest.raises(DataError, match="name a csv, tsv, jsonl or parquet file to score"):
+        score_file(tmp_path / "words.conll", tmp_path / "out.csv", lambda _: {})
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:
@@ -157,15 +163,24 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
         return [row | {"predicted_entities": json.loads(row["predicted_entities"])} for row in csv.DictReader(written)]
 
 
-def test_texts_are_tagged_on_the_command_line(run: Run) -> None:
-    result = call("predict", run.path, "the new ball", "hello", "--json")
+def test_a_file_and_texts_are_tagged_on_the_command_line(run: Run, tmp_path: Path) -> None:
+    result = call("predict", run.path, "the new ball", "hello", "--json", "--probabilities")
     assert result.code == 0, result.err
     rows = [json.loads(line) for line in result.out.splitlines()]
     assert [row["text"] for row in rows] == ["the new ball", "hello"]
     assert places(rows[0]["entities"]) == [("sport", 8, 12)]
-    shown = call("predict", run.path, "the new ball", "hello").out
-    assert "sport" in shown
-    assert "8-12" in shown
+
+
+def test_texts_are_shown_with_their_spans() -> None:
+    entities = [{"tag": "[b]sport", "text": "ball", "start": 8, "end": 12, "score": 0.5}]
+    table = entity_table([{"text": "the new ball", "entities": entities}, {"text": "hello", "entities": []}])
+    assert [list(column.cells) for column in table.columns] == [
+        ["the new ball", "hello"],
+        ["ball", ""],
+        [r"\[b]sport", ""],
+        ["8-12", ""],
+        ["0.500", ""],
+    ]
 
 
 def test_what_is_written_of_the_version(models: Path) -> None:
@@ -187,7 +202,7 @@ def test_settings_of_other_tasks_are_refused(span_data: Path) -> None:
         ("task=classification model.decoding=crf", "model.decoding is not read by the task classification"),
         ("model.decoding=crf model.class_weights=balanced", "a crf learns whole texts; set none"),
     ]:
-        with pytest.raises(tfapp.errors.SettingsError, match=message):
+        with pytest.raises(SettingsError, match=message):
             parse_experiment(base, override.split())
 
 
@@ -204,11 +219,5 @@ def test_the_example_trains_at_toy_size(toy_preset: Path, tmp_path: Path) -> Non
 
 
 def test_a_served_tagger_refuses_other_calls(server: ServedModels) -> None:
-    with Client(server.address) as client, pytest.raises(tfapp_client_error(), match="is no classification model"):
-        client.classify("toy", ["the new ball"])
-
-
-def tfapp_client_error() -> Any:
-    from tfapp_client import AnswerError
-
-    return AnswerError
+    with pytest.raises(AnswerError, match="is no classification model"):
+        server.client.classify("toy", ["the new ball"])

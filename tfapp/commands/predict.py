@@ -14,7 +14,16 @@ from tfapp.rows import Row, to_columns
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Predictor", "answer_rows", "default_output", "file_to_score", "input_columns", "register", "rows_of"]
+__all__ = [
+    "Predictor",
+    "answer_rows",
+    "default_output",
+    "entity_table",
+    "file_to_score",
+    "input_columns",
+    "register",
+    "rows_of",
+]
 
 _BAR_WIDTH = 20
 
@@ -206,10 +215,11 @@ def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
         for row in rows:
             print_json(row)
         return
-    console().print(_entity_table(rows) if "entities" in rows[0] else _table(rows, predictor.inputs))
+    console().print(entity_table(rows) if "entities" in rows[0] else _table(rows, predictor.inputs))
 
 
-def _entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Lays a tagger's answers out, a line a span; `rows` as `answer_rows` gives them."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -34,7 +34,7 @@ class Transitions(NamedTuple):
     end: tf.Tensor
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(autograph=False, reduce_retracing=True)
 def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
     """Finds the best sequence of each text (Viterbi 1967).
 
@@ -61,7 +61,7 @@ def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
     return tf.transpose(tags)[:, :width]
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(autograph=False, reduce_retracing=True)
 def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
     """Gives the probability of each tag of each word, over all sequences (Rabiner 1989, forward-backward).
 

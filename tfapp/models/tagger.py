@@ -257,12 +257,12 @@ class TextTagger(TaskModel):
     def _eager_split(self) -> Any:
         """`split_words`, compiled."""
         function = partial(split_words, preprocessor=self.preprocessor)
-        return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)])
+        return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
     @cached_property
     def _eager_outputs(self) -> Any:
         """`_outputs`, compiled."""
-        return tf.function(self._outputs, reduce_retracing=True)
+        return tf.function(self._outputs, autograph=False, reduce_retracing=True)
 
     def config(self) -> dict[str, Any]:
         """The backbone's sizes and the head's settings."""
