@@ -144,7 +144,8 @@ def _check_format(source: Source, schema: Schema, task: str) -> None:
             *(what for f, what in _NEEDS.items() if f in schema.formats),
         ]
         held = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
-        raise DataError(f"{source.name}: {held}; the task {task} needs {' or '.join(wanted)}")
+        way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
+        raise DataError(f"{source.name}: {held}; the task {task} needs {' or '.join(wanted)}{way_out}")
 
 
 def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[pa.RecordBatch]:
