@@ -46,6 +46,12 @@ def toy_preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def still_preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without dropout."""
+    return write_toy_preset(tmp_path_factory.mktemp("presets") / "still", dropout=0)
+
+
+@pytest.fixture(scope="session")
 def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A jsonl file of 240 texts with 3 labels."""
     file = tmp_path_factory.mktemp("data") / "toy.jsonl"

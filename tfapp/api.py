@@ -10,6 +10,7 @@ with tfapp.serve("models") as server:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ __all__ = [
     "ServedModels",
     "evaluate",
     "export",
+    "export_preset",
     "fit",
     "load_data",
     "load_predictor",
@@ -227,10 +229,44 @@ def export(run: Run | str | Path, to: str | Path = "models", *, quiet: bool = Fa
     Raises:
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
     """
-    from tfapp.session import export_run
+    from tfapp.publishing import export_run
 
     opened = run if isinstance(run, Run) else open_run(run)
     return export_run(opened.folder, Path(to), quiet=quiet)
+
+
+def export_preset(
+    preset: str,
+    to: str | Path = "models",
+    *,
+    name: str | None = None,
+    overrides: Sequence[str] = (),
+    quiet: bool = False,
+) -> Path:
+    """Publishes a preset's embeddings as they are, without data and without training.
+
+    Args:
+        preset: As `model.preset`.
+        to: The models folder that a server reads.
+        name: The served model's name; by default the preset's.
+        overrides: Settings of the model and the export, as `model.pooling=cls`.
+        quiet: Show no progress.
+
+    Returns:
+        `MODELS/NAME/VERSION`, as `export` makes it.
+
+    Raises:
+        ModelError: The preset cannot be used.
+        ExportError: The comparison failed, or the folder cannot be written; nothing was published.
+        SettingsError: A setting has an unknown name or breaks its rule.
+    """
+    from tfapp.publishing import export_untrained
+
+    served = name or re.sub(r"[^A-Za-z0-9._-]+", "-", Path(preset).name).strip("-._") or "embedding"
+    # There are no data, but an experiment names some.
+    sections = {"data": {"train": "none"}, "model": {"preset": preset}, "training": {"epochs": 0}}
+    experiment = parse_experiment({"name": served, "task": "embedding", **sections}, overrides)
+    return export_untrained(experiment, Path(to), quiet=quiet)
 
 
 def predict(model: Run | Predictor | str | Path, texts: Sequence[Row]) -> dict[str, np.ndarray]:
@@ -242,7 +278,7 @@ def predict(model: Run | Predictor | str | Path, texts: Sequence[Row]) -> dict[s
 
     Returns:
         Arrays by output name, N rows each: `label`, `score`, `probabilities`, `labels` of a classifier, `score` of a
-        ranker, `tag`, `start`, `end`, `score` [N, spans] of a tagger.
+        ranker, `tag`, `start`, `end`, `score` [N, spans] of a tagger, `embedding` of an embedding model.
 
     Raises:
         SettingsError: A row has another form than the task's inputs.

@@ -37,7 +37,7 @@ def build(
     with strategy.scope():
         model = build_model(
             experiment.task,
-            experiment.model,
+            experiment.network,
             splits.labels,
             unknown_label=experiment.data.unknown_label,
             preset=preset,

@@ -8,7 +8,7 @@ The descriptions of the fields are the reference of the settings file: `tfapp in
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -68,6 +68,11 @@ class DataSettings(Settings):
         description="Answering: the column of the place where the answer begins, in characters from 0; may be missing "
         "where the answer stands in its context once.",
     )
+    negative: str | None = Field(
+        None,
+        min_length=1,
+        description="Embedding: the column of a text that looks as if it fitted the query and does not; may be empty.",
+    )
     group: str | None = Field(
         None,
         min_length=1,
@@ -98,11 +103,19 @@ class DataSettings(Settings):
         None, min_length=1, description="Multi-label data in csv and tsv: what separates the labels of one text."
     )
     rating: RatingSettings | None = Field(None, description="Take labels from a rating instead of a label column.")
-    dev_share: float = Field(0.1, gt=0, lt=1, description="Share of train that becomes dev where dev is not given.")
+    dev_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of train that becomes dev where dev is not given; 0: none, for method few-shot.",
+    )
     test_share: float = Field(
         0.2, ge=0, lt=1, description="Share of train that becomes test where test is not given; 0: evaluate on dev."
     )
     split_seed: int = Field(0, description="With a text's hash, decides which side the text falls on.")
+    per_class: int | None = Field(
+        None, ge=1, description="Learn from at most so many texts of each label, drawn by split_seed; unset: from all."
+    )
     on_empty_text: OnProblem = Field("drop", description="A text without a visible character: drop the row, or fail.")
     on_missing_label: OnProblem = Field("drop", description="A row without a label: drop it, or fail.")
     on_single_label: OnProblem = Field("drop", description="A label that only one text has: drop the row, or fail.")
@@ -140,8 +153,10 @@ class ModelSettings(Settings):
         ge=4,
         description="BERT reads longer texts in windows of at most this many tokens and takes the mean; unset: whole.",
     )
-    pooling: Literal["cls", "mean", "max"] = Field(
-        "cls", description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum."
+    pooling: Literal["cls", "mean", "max"] | None = Field(
+        None,
+        description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum. An embedding is "
+        "the [CLS] token's own vector, the mean or the maximum. Unset: mean for embedding and few-shot, else cls.",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
     multi_label: bool = Field(False, description="A text may have any number of labels, none included.")
@@ -173,6 +188,12 @@ class ModelSettings(Settings):
     max_answer_length: int = Field(30, ge=1, description="Answering: longest answer in tokens.")
     masking: MaskingSettings = MaskingSettings()
     fresh: FreshSettings | None = Field(None, description="Pretraining: start from nothing instead of from preset.")
+    temperature: float = Field(
+        0.05, gt=0, description="Embedding and few-shot: cosines are divided by it in the loss; lower is sharper."
+    )
+    symmetric: bool = Field(
+        False, description="Embedding: each candidate has to find its query, too, not only the query its candidate."
+    )
     embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
     lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
 
@@ -180,8 +201,26 @@ class ModelSettings(Settings):
 class TrainingSettings(Settings):
     """How the network learns."""
 
-    epochs: int = Field(1, ge=1, description="Passes over the training texts.")
-    batch_size: int = Field(16, ge=1, description="Texts a step, over all devices together.")
+    method: Literal["fine-tuning", "few-shot"] = Field(
+        "fine-tuning",
+        description="few-shot, of a classifier: texts with the same label are drawn together, others apart, then the "
+        "output layer is fitted (after Tunstall et al. 2022). Good with 8 to 64 texts a label.",
+    )
+    epochs: int = Field(
+        1,
+        ge=0,
+        description="Passes over the training texts; few-shot: partners of its label that each text meets. 0: the "
+        "preset as it is, for embedding and few-shot.",
+    )
+    batch_size: int = Field(
+        16, ge=1, description="Texts (or pairs) a step, over all devices together. An embedding learns by the others."
+    )
+    sub_batch: int | None = Field(
+        None,
+        ge=1,
+        description="Compute so many of a device's batch at a time: less memory, the same step, a third more time. "
+        "Unset: all.",
+    )
     learning_rate: float = Field(1e-4, gt=0, description="Highest learning rate, reached at the end of warm-up.")
     head_learning_rate: float | None = Field(
         None, gt=0, description="The same for the output layer, which starts from nothing; unset: as learning_rate."
@@ -241,8 +280,8 @@ class Experiment(Settings):
     task: TaskName = Field(
         "classification",
         description="What the model does: classification of texts, pair-classification, ranking of candidates for "
-        "a query, tagging of spans in texts, answering of questions from contexts; or pretraining of a BERT on texts "
-        "without labels.",
+        "a query, tagging of spans in texts, answering of questions from contexts, embedding of texts as vectors; or "
+        "pretraining of a BERT on texts without labels.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()
@@ -258,6 +297,13 @@ class Experiment(Settings):
         if self.model.kind != "bert" or self.model.fresh:
             return f"none ({'fresh' if self.model.fresh else self.model.kind})"
         return self.model.preset
+
+    @property
+    def network(self) -> ModelSettings:
+        """`model`, with what it leaves to the method of the training filled in."""
+        if self.training.method == "few-shot" and self.model.pooling is None:
+            return self.model.model_copy(update={"pooling": "mean"})
+        return self.model
 
     @model_validator(mode="after")
     def _task_reads_what_is_set(self) -> Self:
@@ -352,11 +398,11 @@ def parse_experiment(
         raise SettingsError(f"{source}: {problem}") from error
 
 
-def dump_toml(experiment: Experiment) -> str:
-    """Writes every setting of an experiment as TOML that `load_experiment` reads back."""
+def dump_toml(experiment: Experiment, *, without: Collection[str] = ()) -> str:
+    """Writes every setting of an experiment, but for some sections, as TOML that `load_experiment` reads back."""
     import tomli_w
 
-    return tomli_w.dumps(experiment.model_dump(exclude_none=True))
+    return tomli_w.dumps(experiment.model_dump(exclude_none=True, exclude=set(without)))
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:

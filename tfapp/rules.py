@@ -16,7 +16,7 @@ def broken_rule(experiment: Experiment) -> str | None:
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (_pretraining, _distillation)
+    rules = (_pretraining, _distillation, _few_shot, _without_dev, _without_epochs, _embedding)
     return next((problem for rule in rules if (problem := rule(experiment))), None)
 
 
@@ -47,4 +47,49 @@ def _distillation(experiment: Experiment) -> str | None:
             "distillation.hidden_weight and model.window exclude each other: vectors are compared over whole texts; "
             "set hidden_weight = 0, or remove window"
         )
+    return None
+
+
+def _few_shot(experiment: Experiment) -> str | None:
+    model, training, data = experiment.model, experiment.training, experiment.data
+    if training.method != "few-shot":
+        return None
+    without_dev = not (data.dev or data.dev_share)
+    rules = {
+        f"is for classification by a bert, not {experiment.task} by a {model.kind}": (
+            (experiment.task, model.kind) != ("classification", "bert")
+        ),
+        "needs one label a text; set model.multi_label = false, or use method fine-tuning": model.multi_label,
+        'compares the mean or maximum of the tokens; set model.pooling = "mean", or remove it': model.pooling == "cls",
+        "and adapt head exclude each other: head leaves the BERT as it is": training.adapt == "head",
+        "has no steps that a teacher could guide; remove the section distillation": experiment.distillation is not None,
+        "needs a dev split to find the limit of data.unknown_label; set data.dev_share over 0, or give data.dev": (
+            data.unknown_label is not None and without_dev
+        ),
+    }
+    return next((f"training.method few-shot {rule}" for rule, broken in rules.items() if broken), None)
+
+
+def _without_dev(experiment: Experiment) -> str | None:
+    data = experiment.data
+    if data.dev or data.dev_share or experiment.training.method == "few-shot":
+        return None
+    return (
+        "data.dev_share is 0, but fine-tuning chooses its best epoch on dev; give a share or a file with data.dev, or "
+        "use training.method few-shot"
+    )
+
+
+def _without_epochs(experiment: Experiment) -> str | None:
+    training = experiment.training
+    if training.epochs or experiment.task == "embedding" or training.method == "few-shot":
+        return None
+    return (
+        f"training.epochs is 0, but the output layer of a {experiment.task} model starts from nothing; take 1 or more"
+    )
+
+
+def _embedding(experiment: Experiment) -> str | None:
+    if experiment.task == "embedding" and experiment.training.adapt == "head":
+        return "training.adapt is head, but an embedding model has no head; use all or lora, or epochs 0 for the preset"
     return None

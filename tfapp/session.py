@@ -1,4 +1,4 @@
-"""Joins data, models, training, export and registry into the three things one does with an experiment."""
+"""Joins data, models and training: a run of an experiment, and its evaluation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from typing import Any
 from tfapp.building import build
 from tfapp.config import Experiment, dump_toml
 from tfapp.data import Splits, load, load_table
-from tfapp.errors import ExportError, TrainingError
-from tfapp.export import export_model
+from tfapp.errors import TrainingError
 from tfapp.files import sweep_drafts
 from tfapp.models import TaskModel, load_model
-from tfapp.registry import publish, staging_folder
-from tfapp.rows import to_rows
 from tfapp.terminal import TrainingProgress, progress
 from tfapp.training import (
     Evaluation,
@@ -41,9 +38,8 @@ from tfapp.training import (
     train,
     write_report,
 )
-from tfapp.version import __version__
 
-__all__ = ["evaluate_run", "export_run", "run_experiment"]
+__all__ = ["evaluate_run", "run_experiment"]
 
 
 def run_experiment(
@@ -109,9 +105,11 @@ def run_experiment(
         _evaluate_split(folder, best, splits, quiet=quiet)
         best.write_products(folder.path)
         weights = {"trained_weights": trained, "weights": model.trainable_weights()}
-        folder.write("finished", {"epochs": state.epoch, "dev_score": state.best_score, **weights})
+        score = state.best_score if splits.dev.num_rows else None
+        folder.write("finished", {"epochs": state.epoch, "dev_score": score, **weights})
         folder.checkpoint.unlink(missing_ok=True)
-        shutil.rmtree(folder.features, ignore_errors=True)
+        for leftover in (folder.features, folder.contrast):
+            shutil.rmtree(leftover, ignore_errors=True)
     # A worker that leaves early looks to the others like one that crashed.
     total_over_workers(strategy, 0)
     return folder
@@ -147,40 +145,6 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
     return _evaluate_table(folder, model, table, data, data, quiet=quiet)
 
 
-def export_run(folder: RunFolder, models: Path, *, quiet: bool) -> Path:
-    """Publishes a run's best weights as the next version of its model.
-
-    Args:
-        folder: The run.
-        models: The models folder.
-        quiet: Show no progress.
-
-    Returns:
-        The version's folder.
-
-    Raises:
-        ExportError: The check failed or the folder cannot be written; nothing was published.
-    """
-    experiment = folder.experiment()
-    if not folder.finished:
-        raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
-    model = load_model(folder.model)
-    if not model.task.outputs:
-        raise ExportError(f"{folder.path}: {experiment.task} makes nothing to serve; train another task on its preset")
-    samples = folder.read("data")["samples"]
-    with progress("Exporting and comparing with Keras", quiet=quiet), staging_folder(models, experiment.name) as staged:
-        export_model(
-            model,
-            staged,
-            name=experiment.name,
-            metadata=_metadata(folder, experiment),
-            texts=samples,
-            max_length=experiment.export.max_length or experiment.model.max_length,
-            warmup_requests=experiment.export.warmup_requests,
-        )
-        return publish(staged, models, experiment.name)
-
-
 def _seed(experiment: Experiment) -> None:
     import keras
     import tensorflow as tf
@@ -201,7 +165,7 @@ def _own_watchers(stack: ExitStack, folder: RunFolder, *, chief: bool, quiet: bo
 
 def _check_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
     """Remembers the data of a new run; holds those of an old one against what it remembers."""
-    first = splits.dev.select(model.inputs).slice(0, 16)
+    first = (splits.dev if splits.dev.num_rows else splits.train).slice(0, 16)
     if not (folder.path / "data.json").exists():
         folder.write(
             "data",
@@ -209,7 +173,7 @@ def _check_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
                 "fingerprint": splits.fingerprint,
                 "labels": splits.labels,
                 "report": splits.report.to_dict(),
-                "samples": to_rows(first.to_pydict(), model.inputs),
+                "samples": model.rows(first.to_pydict()),
             },
         )
     elif folder.read("data")["fingerprint"] != splits.fingerprint:
@@ -250,26 +214,3 @@ def _evaluate_table(
         facts["Epochs"] = str(experiment.training.epochs)
     write_report(evaluation, target / "report.html", title=experiment.name, facts=facts)
     return evaluation
-
-
-def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
-    kept = folder.read("evaluation")
-    evaluation = Evaluation.from_dict(kept)
-    data = folder.read("data")
-    return {
-        "preset": experiment.origin if experiment.model.kind == "bert" else experiment.model.preset,
-        "kind": experiment.model.kind,
-        "tfapp_version": __version__,
-        "run": folder.path.name,
-        "data": {
-            "source": experiment.data.train,
-            "fingerprint": data["fingerprint"],
-            **{f"{side}_rows": count for side, count in data["report"]["rows"].items()},
-        },
-        "metrics": {
-            "evaluated_on": kept["on"],
-            evaluation.unit: evaluation.count,
-            **evaluation.metrics(),
-        },
-        "settings": dump_toml(experiment),
-    }

@@ -7,21 +7,26 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking", "tagging", "answering", "pretraining"]
+TaskName = Literal[
+    "classification", "pair-classification", "ranking", "embedding", "tagging", "answering", "pretraining"
+]
 
-# The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
+# The columns of texts: names of settings in `data` and of the table's columns. They are the served model's inputs too,
+# but for a task that learns from pairs and answers single texts.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "classification": ("text",),
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
+    "embedding": ("query", "candidate"),
     "tagging": ("text",),
     "answering": ("question", "context"),
     "pretraining": ("text",),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
-_PAIRS: Final = ("pair-classification", "ranking")
+_PAIRS: Final = ("pair-classification", "ranking", "embedding")
 _POOLED: Final = (*_CLASSES, "ranking")
+_EMBEDDING: Final = ("embedding",)
 _TAGGING: Final = ("tagging",)
 _ANSWERING: Final = ("answering",)
 _PRETRAINING: Final = ("pretraining",)
@@ -29,8 +34,10 @@ _PRETRAINING: Final = ("pretraining",)
 # Settings and sections that not every task reads, with the tasks that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.group": (*_PAIRS, *_ANSWERING),
+    "data.negative": _EMBEDDING,
     "data.label": (*_POOLED, *_TAGGING),
     "data.on_missing_label": (*_POOLED, *_TAGGING, *_ANSWERING),
+    "data.per_class": _CLASSES,
     "data.answer": _ANSWERING,
     "data.answer_start": _ANSWERING,
     "data.rating": _CLASSES,
@@ -47,6 +54,8 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "model.class_weights": _TAGGING,
     "model.multi_label": _CLASSES,
     "model.dropout": (*_POOLED, *_TAGGING, *_ANSWERING),
+    "model.temperature": ("classification", *_EMBEDDING),
+    "model.symmetric": _EMBEDDING,
     "model.no_answer": _ANSWERING,
     "model.stride": _ANSWERING,
     "model.max_windows": _ANSWERING,

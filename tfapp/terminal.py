@@ -121,7 +121,8 @@ class TrainingProgress:
         self._stack.close()
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Draws the bar."""
+        """Draws the bar, in place of another phase's."""
+        self._stack.close()
         self._total = total_steps
         self._advance = self._stack.enter_context(progress("Training", "steps"))
         self._advance(step, total_steps)

@@ -126,7 +126,7 @@ def tables(found: Description) -> list[Table]:
     findings = _table("findings", "kind", "rows", "what")
     for finding in found.findings:
         findings.add_row(finding.kind.replace("_", " "), str(finding.count), escape(finding.message))
-    return [labels, lengths, *([findings] if found.findings else [])]
+    return [*([labels] if found.labels else []), lengths, *([findings] if found.findings else [])]
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -1,4 +1,4 @@
-"""`tfapp predict`: labels texts or whole files with a trained or an exported model."""
+"""`tfapp predict`: answers texts or whole files with a trained or an exported model."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _BAR_WIDTH = 20
 # Outputs of one value a row that are shown, and those of them that are words.
 _SINGLE = ("label", "answer", "start", "end", "score")
 _WORDS = ("label", "answer")
+_NUMBERS = 3
 
 
 class Predictor(Protocol):
@@ -191,7 +192,8 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     Returns:
         The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
         also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`; of an
-        answerer `answer`, `start`, `end` and `score`; of a tagger `entities`, a list.
+        answerer `answer`, `start`, `end` and `score`; of a tagger `entities`, a list; of an embedding model
+        `embedding`.
     """
     import numpy as np
 
@@ -204,6 +206,8 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     for name, values in single.items():
         for row, value in zip(rows, values, strict=True):
             row[name] = value
+    for row, vector in zip(rows, answers.get("embedding", ()), strict=False):
+        row["embedding"] = [float(value) for value in vector]
     for row, chosen in zip(rows, answers.get("chosen", ()), strict=False):
         row["labels"] = [label for label, yes in zip(predictor.labels, chosen, strict=True) if yes]
     if probabilities and "probabilities" in answers:
@@ -227,7 +231,13 @@ def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
         for row in rows:
             print_json(row)
         return
-    console().print(entity_table(rows) if "entities" in rows[0] else _table(rows, predictor.inputs))
+    console().print(_table_of(rows, predictor.inputs))
+
+
+def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
+    if "entities" in rows[0]:
+        return entity_table(rows)
+    return _table_of_vectors(rows, inputs) if "embedding" in rows[0] else _table(rows, inputs)
 
 
 def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -259,6 +269,21 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
             labels = [escape(label) or "[dim]none[/dim]" for _ in named]
             picked = [escape(", ".join(row["labels"]) or "none") if not index else ""] if chosen else []
             table.add_row(*texts, *labels, f"{score:.3f}", "█" * round(score * _BAR_WIDTH), *picked)
+    return table
+
+
+def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
+    """The beginning of each vector, and its cosine with the first, since all have length 1."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    first = rows[0]["embedding"]
+    table = Table(*inputs, f"{len(first)} numbers", "cosine", "with the first")
+    for row in rows:
+        cosine = sum(one * other for one, other in zip(row["embedding"], first, strict=True))
+        start = " ".join(f"{value:.3f}" for value in row["embedding"][:_NUMBERS])
+        bar = "█" * round(max(cosine, 0.0) * _BAR_WIDTH)
+        table.add_row(*(escape(row[name]) for name in inputs), f"{start} …", f"{cosine:.3f}", bar)
     return table
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
 from tfapp.data.cleaning import Rows
+from tfapp.data.few import keep_per_label
 from tfapp.data.findings import ROWS_SHOWN, Finding
 from tfapp.data.labels import as_label, as_labels, label_counts, rating_label
 from tfapp.data.sources import Source
@@ -55,10 +56,17 @@ class ClassTarget:
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
     ) -> list[Finding]:
-        """Drops rows with labels that train lacks; every label must be on every side that was split off."""
+        """Drops rows with labels that train lacks; every label must be on every side that was split off.
+
+        Last, and so with the same labels, train is cut down to `data.per_class`.
+        """
         findings = _drop_unseen(sides, given, settings)
         _check_labels(settings.train, self.names(sides["train"].table["label"], settings), multi_label)
-        return findings + _check_sides(sides, given, settings)
+        findings += _check_sides(sides, given, settings)
+        if settings.per_class is not None:
+            sides["train"], found = keep_per_label(sides["train"], settings.per_class, settings.split_seed)
+            findings += found
+        return findings
 
     def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
         """Drops rows with a label that is none of `labels`, or fails."""

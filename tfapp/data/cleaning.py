@@ -49,6 +49,7 @@ class Rows:
         table: As `tfapp.data.reader.read_table` gives it.
         texts: The names of its columns of texts.
         keys: Digest of each row's normalised texts; bytes [rows], see `text_keys`.
+        repeats: The same of all that a row must have like another to repeat it: of the extra texts, too.
         groups: The same of what keeps rows on one side of a split: of the column `group`, or the keys.
     """
 
@@ -56,14 +57,16 @@ class Rows:
     table: pa.Table
     texts: tuple[str, ...]
     keys: npt.NDArray[np.bytes_]
+    repeats: npt.NDArray[np.bytes_]
     groups: npt.NDArray[np.bytes_]
 
     @classmethod
-    def of(cls, name: str, table: pa.Table, texts: tuple[str, ...] = ("text",)) -> Rows:
-        """Computes the keys of a table."""
+    def of(cls, name: str, table: pa.Table, texts: tuple[str, ...] = ("text",), extra: tuple[str, ...] = ()) -> Rows:
+        """Computes the keys of a table, which may lack columns of `extra`."""
         keys = _join_keys([text_keys(table[column]) for column in texts])
+        more = [text_keys(table[column]) for column in extra if column in table.column_names]
         groups = text_keys(table["group"]) if "group" in table.column_names else keys
-        return cls(name, table, texts, keys, groups)
+        return cls(name, table, texts, keys, _join_keys([keys, *more]), groups)
 
     @property
     def noun(self) -> str:
@@ -77,7 +80,8 @@ class Rows:
         """The rows where the mask is true."""
         if mask.all():
             return self
-        return Rows(self.name, self.table.filter(pa.array(mask)), self.texts, self.keys[mask], self.groups[mask])
+        kept = (keys[mask] for keys in (self.keys, self.repeats, self.groups))
+        return Rows(self.name, self.table.filter(pa.array(mask)), self.texts, *kept)
 
     def numbers(self, mask: Mask) -> npt.NDArray[np.int64]:
         """Row numbers in the source of the rows where the mask is true."""
@@ -134,7 +138,7 @@ def drop_missing(rows: Rows, on_problem: OnProblem) -> Cleaned:
 
 def drop_duplicates(rows: Rows) -> Cleaned:
     """Drops rows whose text was met before in the same source; those whose labels differ are their own finding."""
-    _, first, group = np.unique(rows.keys, return_index=True, return_inverse=True)
+    _, first, group = np.unique(rows.repeats, return_index=True, return_inverse=True)
     leader = first[group]
     repeated = leader != np.arange(len(rows))
     codes = label_codes(rows.table["label"])

@@ -148,7 +148,7 @@ def describe(
         characters=LengthStats.of(np.asarray(characters)),
         tokens=LengthStats.of(_token_counts(texts, count_tokens), max_length) if count_tokens else None,
         max_length=max_length,
-        findings=tuple(_findings(Rows.of(source, table, schema.texts), schema.target, found.settings)),
+        findings=tuple(_findings(Rows.of(source, table, schema.texts, schema.extra), schema.target, found.settings)),
     )
 
 

@@ -22,7 +22,7 @@ class Finding:
 
     Attributes:
         kind: `empty_text`, `missing_label`, `duplicate`, `conflicting_duplicate`, `overlap`, `single_label`,
-            `unseen_label` or `absent_label`.
+            `unseen_label`, `absent_label` or `beyond_per_class`.
         count: How many rows (for `absent_label`: labels).
         rows: Numbers of the first ten rows, as in the table's column `row`.
         file: The file or data set, as the user named it.

@@ -54,10 +54,11 @@ def read_table(
         on_progress: Is told the rows read.
 
     Returns:
-        A table with the task's columns of texts, such as `text`, string (a missing text is empty); `label`, null where
-        missing: string, list<string> for multi-label, double for grades, list<struct> for spans, list<list<int32>> for
-        answers; of tasks on pairs `group` string; `row` int64 (data row of the file, counted from 1; for a folder the
-        ordinal of the text in sorted order) and `file` dictionary<string>.
+        A table with the task's columns of texts, such as `text`, string (a missing text is empty), and such extra ones
+        as the settings name; `label`, null where missing: string, list<string> for multi-label, double for grades,
+        list<struct> for spans, list<list<int32>> for answers; of tasks on pairs `group` string; `row` int64 (data row
+        of the file, counted from 1; for a folder the ordinal of the text in sorted order) and `file`
+        dictionary<string>.
 
     Raises:
         DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the place.
@@ -178,13 +179,17 @@ def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[p
 
 
 def _check_columns(source: Source, schema: Schema, columns: list[str]) -> None:
-    for name in schema.texts:
+    for name in _text_columns(source, schema):
         check_column(source.name, getattr(source.settings, name), columns, f"data.{name}")
     label = schema.target.column(source.settings)
     if label:
         check_column(source.name, label[0], columns, label[1])
     if schema.group and source.settings.group is not None:
         check_column(source.name, source.settings.group, columns, "data.group")
+
+
+def _text_columns(source: Source, schema: Schema) -> list[str]:
+    return [*schema.texts, *(name for name in schema.extra if getattr(source.settings, name) is not None)]
 
 
 def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block]:
@@ -200,8 +205,9 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
     settings = source.settings
     label = schema.target.column(settings)
     kind, to_label = schema.target.reader(settings, multi_label)
-    texts = [_column(source, block, getattr(settings, name), as_text) for name in schema.texts]
-    columns = {name: _strings(values) for name, values in zip(schema.texts, texts, strict=True)}
+    names = _text_columns(source, schema)
+    texts = [_column(source, block, getattr(settings, name), as_text) for name in names]
+    columns = {name: _strings(values) for name, values in zip(names, texts, strict=True)}
     beside = [block.columns.get(getattr(settings, name), [None] * len(block)) for name in schema.beside]
     labels = _column(source, block, label[0], to_label, *texts, *beside) if label else [to_label(None)] * len(block)
     columns["label"] = _strings(labels, kind)

@@ -24,6 +24,7 @@ __all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format
 LABEL = "predicted_label"
 LABELS = "predicted_labels"
 ENTITIES = "predicted_entities"
+EMBEDDING = "predicted_embedding"
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
@@ -65,14 +66,15 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequ
 
     Args:
         answers: One value a row by output name, such as `label` and `score`; of a multi-label model also `labels` and
-            `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels].
+            `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels]; of an embedding model
+            `embedding` [rows, width].
         labels: The labels whose probabilities are wanted, as the model orders them; none for no such columns.
         rows: The rows that were asked about.
 
     Returns:
         `predicted_NAME` of each output of one value a row, of a multi-label model `predicted_labels` (joined by "|"),
-        `probability.LABEL` (float32), and of a tagger `predicted_entities` (a list of objects a row) by name, [rows]
-        each.
+        `predicted_embedding` (float32 [rows, width]), `probability.LABEL` (float32), and of a tagger
+        `predicted_entities` (a list of objects a row) by name, [rows] each.
 
     Raises:
         ValueError: The model answered another number of rows.
@@ -90,6 +92,8 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequ
     columns |= {f"predicted_{name}": values for name, values in single.items() if values.ndim == 1}
     if "start" in answers and np.ndim(answers["start"]) == 2:
         columns[ENTITIES] = _as_objects(to_entities(answers, [row_line(row) for row in rows]))
+    if "embedding" in answers:
+        columns[EMBEDDING] = np.asarray(answers["embedding"], np.float32)
     if labels and "probabilities" in answers:
         table = np.asarray(answers["probabilities"], np.float32)
         columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}
@@ -119,7 +123,7 @@ def write_part(path: Path, format: FileFormat, rows: InputRows, answers: Mapping
         path: A new file.
         format: What to write.
         rows: The rows.
-        answers: As `answer_columns` gives them.
+        answers: As `answer_columns` gives them; a vector is a list, in csv and tsv as JSON.
         first: Whether these are the target's first rows: csv and tsv then begin with the column names.
     """
     if format == "parquet":
@@ -160,15 +164,16 @@ def _write_parquet(path: Path, rows: Any, answers: Mapping[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
-    for name, values in answers.items():
-        columns[name] = pa.array(values, _arrow_type(name, values))
+    columns |= {name: _arrow(name, values) for name, values in answers.items()}
     pq.write_table(pa.table(columns), path)
 
 
-def _arrow_type(name: str, values: np.ndarray) -> pa.DataType:
+def _arrow(name: str, values: np.ndarray) -> pa.Array:
     if name == ENTITIES:
-        return _ENTITIES
-    return pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype)
+        return pa.array(values, _ENTITIES)
+    if values.ndim == 2:
+        return pa.FixedSizeListArray.from_arrays(_arrow(name, values.ravel()), values.shape[1])
+    return pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
 
 
 def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
@@ -192,7 +197,7 @@ def _names(rows: InputRows) -> list[str]:
 def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
-    plain = {name: [_rounded(value) for value in np.asarray(values).tolist()] for name, values in answers.items()}
+    plain = {name: _rounded(np.asarray(values).tolist()) for name, values in answers.items()}
     for index, values in enumerate(objects):
         kept = {name: value for name, value in values.items() if name not in answers}
         yield kept | {name: column[index] for name, column in plain.items()}

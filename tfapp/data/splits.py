@@ -56,11 +56,13 @@ class Splits:
         return is_multi_label(self.train["label"])
 
     def _repr_html_(self) -> str:
-        texts = SCHEMAS[self.task].texts
-        columns = (self.train[name].slice(0, 5).to_pylist() for name in (*texts, "label"))
+        schema = SCHEMAS[self.task]
+        label = ["label"] if schema.target.column(self.settings) else []
+        columns = (self.train[name].slice(0, 5).to_pylist() for name in (*schema.texts, *label))
         shown = [[_shown(value) for value in row] for row in zip(*columns, strict=True)]
-        head = ["first texts of train"] if len(texts) == 1 else [f"first {name} texts of train" for name in texts]
-        return self.report._repr_html_() + html_table([*head, "label"], shown)
+        one = len(schema.texts) == 1
+        head = ["first texts of train"] if one else [f"first {name} texts of train" for name in schema.texts]
+        return self.report._repr_html_() + html_table([*head, *label], shown)
 
 
 def _shown(value: object) -> str:
@@ -108,7 +110,7 @@ def load(
         if name is not None:
             source = resolve(name, settings, pull=pull, catalogue=catalogue)
             table = read_table(source, task=task, multi_label=multi_label, on_progress=on_progress)
-            rows = Rows.of(name, table, schema.texts)
+            rows = Rows.of(name, table, schema.texts, schema.extra)
             rows_read[name] = len(rows)
             given[side], found = _clean(rows, settings)
             findings += found
@@ -153,7 +155,7 @@ def load_table(
     source = resolve(name, settings, pull=pull, catalogue=catalogue)
     schema = SCHEMAS[task]
     table = read_table(source, task=task, multi_label=multi_label, on_progress=on_progress)
-    rows, _ = cleaning.drop_empty(Rows.of(name, table, schema.texts), settings.on_empty_text)
+    rows, _ = cleaning.drop_empty(Rows.of(name, table, schema.texts, schema.extra), settings.on_empty_text)
     rows, _ = cleaning.drop_missing(rows, settings.on_missing_label)
     rows = schema.target.keep_known(rows, labels, settings)
     if not len(rows):
@@ -208,7 +210,8 @@ def _finish(sides: Mapping[str, Rows], settings: DataSettings, report: DataRepor
 def _fingerprint(tables: Mapping[str, pa.Table], task: str) -> str:
     digest = sha256()
     for side, table in tables.items():
-        names = [*SCHEMAS[task].texts, "label", *(["group"] if "group" in table.column_names else [])]
+        more = (name for name in (*SCHEMAS[task].extra, "group") if name in table.column_names)
+        names = [*SCHEMAS[task].texts, "label", *more]
         rows = zip(*(iter_column(table[name]) for name in names), strict=True)
         while some := list(islice(rows, 8192)):
             lines = (json.dumps([side, *values], ensure_ascii=False) for values in some)

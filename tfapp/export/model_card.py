@@ -40,6 +40,12 @@ _TASKS: Final = {
         answers="a score from 0 to 1, the higher the better they fit",
         knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
     ),
+    "embedding": _Words(
+        "raw text",
+        'embed("{name}", ["a text"])',
+        answers="a vector of length 1: the more two texts belong together, the more theirs point the same way",
+        knows="No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
+    ),
     "tagging": _Words(
         "raw text",
         'tag("{name}", ["a text"])',
@@ -71,15 +77,19 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     """
     sections = [
         f"# {name}",
-        f"A model for {metadata['task']}, fine-tuned from `{metadata['preset']}` with tfapp "
-        f"{metadata['tfapp_version']}. It takes {_TASKS[metadata['task']].takes} and answers {_answer(metadata)}.",
-        "## Data\n\n" + _table(metadata["data"]),
+        f"A model for {metadata['task']}, {_origin(metadata)} with tfapp {metadata['tfapp_version']}. "
+        f"It takes {_TASKS[metadata['task']].takes} and answers {_answer(metadata)}.",
+        "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "Those that the preset was trained on."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata),
         "## Call it\n\n" + _call(name, metadata["task"]),
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _origin(metadata: Mapping[str, Any]) -> str:
+    return f"{'fine-tuned from' if metadata['data'] else 'exported from the untouched'} `{metadata['preset']}`"
 
 
 def _answer(metadata: Mapping[str, Any]) -> str:

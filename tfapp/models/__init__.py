@@ -15,7 +15,9 @@ with warnings.catch_warnings():
 from tfapp.models.answerer import Answerer  # noqa: E402
 from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.builder import build_model, load_model  # noqa: E402
+from tfapp.models.class_embedder import ClassEmbedder  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
+from tfapp.models.embedder import Embedder  # noqa: E402
 from tfapp.models.fresh import fresh_preset  # noqa: E402
 from tfapp.models.language_model import LanguageModel  # noqa: E402
 from tfapp.models.lstm import LstmClassifier  # noqa: E402
@@ -28,6 +30,8 @@ from tfapp.models.tagger import TextTagger  # noqa: E402
 
 __all__ = [
     "Answerer",
+    "ClassEmbedder",
+    "Embedder",
     "LanguageModel",
     "LstmClassifier",
     "PairClassifier",

@@ -19,6 +19,7 @@ from tfapp.errors import ModelError
 from tfapp.files import replacing, write_json
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.unknown import Unknown
+from tfapp.rows import Row, to_rows
 
 __all__ = ["Encoded", "TaskModel"]
 
@@ -58,6 +59,8 @@ class TaskModel(abc.ABC):
     Attributes:
         task: The contract that the exported model fulfils.
         kind: The name of `model.kind` that chooses this class.
+        rows_apart: Whether `loss` looks at each row alone; else it compares the rows of a batch.
+        pretrained: Whether nothing of the network is fresh, so that it answers before it has learnt anything.
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
@@ -68,6 +71,8 @@ class TaskModel(abc.ABC):
 
     task: ClassVar[contract.Task]
     kind: ClassVar[str]
+    rows_apart: ClassVar[bool] = True
+    pretrained: ClassVar[bool] = False
     backbone: Any = None
     head: Any = None
     unknown: Unknown | None = None
@@ -100,6 +105,8 @@ class TaskModel(abc.ABC):
 
     def batch_loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What a training step makes smaller: a sum, and what the sum is divided by. Each is summed over the replicas.
+
+        Where the loss compares rows (`rows_apart`), a step goes by `logits` and `loss` themselves.
 
         Args:
             ids: Ragged int32[N, (T)].
@@ -160,6 +167,14 @@ class TaskModel(abc.ABC):
     def inputs(self) -> tuple[str, ...]:
         """The names of the task's inputs, which are also the names of the data's columns of texts."""
         return tuple(spec.name for spec in self.task.inputs)
+
+    def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """The data's rows as the served model takes them.
+
+        Args:
+            columns: The data's columns by name.
+        """
+        return to_rows(columns, self.inputs)
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Tokenizes many rows outside a graph.
@@ -288,6 +303,11 @@ class TaskModel(abc.ABC):
     def load_weights(self, folder: Path) -> None:
         """Takes the weights that `save` wrote into a folder."""
         self.network.load_weights(folder / _WEIGHTS)
+
+    @staticmethod
+    def is_saved(folder: Path) -> bool:
+        """Tells whether `save` wrote a whole model into a folder."""
+        return (folder / _CONFIG).is_file()
 
     @staticmethod
     def read_config(folder: Path) -> dict[str, Any]:

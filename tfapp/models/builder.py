@@ -11,6 +11,7 @@ from tfapp.errors import ModelError
 from tfapp.models.answerer import Answerer
 from tfapp.models.base import TaskModel
 from tfapp.models.classifier import TextClassifier
+from tfapp.models.embedder import Embedder
 from tfapp.models.language_model import LanguageModel
 from tfapp.models.lstm import LstmClassifier
 from tfapp.models.pair_classifier import PairClassifier
@@ -25,7 +26,16 @@ __all__ = ["MODELS", "build_model", "load_model"]
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
     (model.task.name, model.kind): model
-    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, TextTagger, Answerer, LanguageModel)
+    for model in (
+        TextClassifier,
+        LstmClassifier,
+        PairClassifier,
+        PairRanker,
+        Embedder,
+        TextTagger,
+        Answerer,
+        LanguageModel,
+    )
 }
 
 

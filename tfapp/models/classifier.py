@@ -10,6 +10,7 @@ import keras_hub
 import tensorflow as tf
 
 from tfapp.config import ModelSettings
+from tfapp.models.class_embedder import ClassEmbedder
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.heads import backbone_config, check_positions, pooled_network
 from tfapp.models.preprocessor import Preprocessor
@@ -29,6 +30,7 @@ class TextClassifier(ClassificationModel):
         pooling: "cls" for BERT's pooled [CLS] vector, "mean" or "max" over the tokens.
         dropout: Rate before the dense layer.
         window: Longer texts are read in windows of at most this many tokens; None: whole.
+        temperature: Of `embedder`, what divides the cosines.
         kwargs: As in `ClassificationModel`.
     """
 
@@ -43,10 +45,12 @@ class TextClassifier(ClassificationModel):
         pooling: str = "cls",
         dropout: float = 0.1,
         window: int | None = None,
+        temperature: float = 0.05,
         **kwargs: Any,
     ) -> None:
         self.backbone = backbone
         self.window = window
+        self.temperature = temperature
         self.pooling = pooling
         self.dropout = dropout
         network = pooled_network(backbone, len(labels), pooling=pooling, dropout=dropout)
@@ -74,11 +78,20 @@ class TextClassifier(ClassificationModel):
             backbone,
             preset.preprocessor(settings.max_length),
             labels,
-            pooling=settings.pooling,
+            pooling=settings.pooling or "cls",
             dropout=settings.dropout,
             window=window,
+            temperature=settings.temperature,
             multi_label=settings.multi_label,
         )
+
+    def embedder(self) -> ClassEmbedder:
+        """What learns by contrast, on the same weights, of which classes the texts are: it pools as the head reads.
+
+        Of a text in windows it reads as much as the first one holds.
+        """
+        preprocessor = self.preprocessor.with_max_length(self.window or self.preprocessor.max_length)
+        return ClassEmbedder(self.backbone, preprocessor, pooling=self.pooling, temperature=self.temperature)
 
     def check_length(self, max_length: int) -> None:
         """Checks that texts of so many tokens can be read.
@@ -120,7 +133,12 @@ class TextClassifier(ClassificationModel):
 
     def config(self) -> dict[str, Any]:
         """The backbone's sizes and the head's settings."""
-        own = {"pooling": self.pooling, "dropout": self.dropout, "window": self.window}
+        own = {
+            "pooling": self.pooling,
+            "dropout": self.dropout,
+            "window": self.window,
+            "temperature": self.temperature,
+        }
         return super().config() | {"backbone": backbone_config(self.backbone)} | own
 
     @classmethod

@@ -11,10 +11,10 @@ __all__ = ["MaskedPooling"]
 
 
 class MaskedPooling(keras.layers.Layer):
-    """The mean or the maximum over a text's real tokens, in float32.
+    """The mean or the maximum over a text's real tokens, or the first token's vector, in float32.
 
     Args:
-        mode: "mean" or "max".
+        mode: "mean", "max" or "cls".
     """
 
     def __init__(self, mode: str, **kwargs: Any) -> None:
@@ -31,6 +31,8 @@ class MaskedPooling(keras.layers.Layer):
         Returns:
             float32[N, H].
         """
+        if self.mode == "cls":
+            return sequence[:, 0]
         mask = ops.cast(padding_mask, "float32")[:, :, None]
         if self.mode == "max":
             return ops.max(sequence * mask + (1.0 - mask) * -1e9, axis=1)

@@ -68,7 +68,7 @@ class PairRanker(TaskModel):
             backbone,
             preset.preprocessor(settings.max_length),
             top_grade=float(labels[-1]),
-            pooling=settings.pooling,
+            pooling=settings.pooling or "cls",
             dropout=settings.dropout,
         )
 

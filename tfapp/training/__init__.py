@@ -19,6 +19,7 @@ from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, Step
 from tfapp.training.precision import Precision, choose_precision  # noqa: E402
 from tfapp.training.ranking_evaluation import RankingEvaluation  # noqa: E402
 from tfapp.training.report import write_report  # noqa: E402
+from tfapp.training.retrieval_evaluation import RetrievalEvaluation  # noqa: E402
 from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
 from tfapp.training.sides import Side, make_side  # noqa: E402
 from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
@@ -37,6 +38,7 @@ __all__ = [
     "Observer",
     "Precision",
     "RankingEvaluation",
+    "RetrievalEvaluation",
     "RunFolder",
     "Side",
     "StepEvent",

@@ -27,6 +27,8 @@ __all__ = ["PENALTIES", "HeadFit", "HeadTrainer"]
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
 PENALTIES: Final = tuple(10.0 ** (power / 2) for power in range(2, -7, -1))
+# Where there is no dev split to choose it: of 10 texts a label of Banking77 a third and three times as much do as well.
+_WITHOUT_DEV: Final = 10.0**-1.5
 # The dev loss falls to its minimum along the penalties and rises again; what comes after takes longest.
 _PATIENCE: Final = 2
 
@@ -138,7 +140,7 @@ class HeadTrainer(Trainer):
     def _fit(self, train: np.ndarray, dev: np.ndarray) -> None:
         head = HeadFit(self.model, train, self.train_side.targets)
         patience = self.settings.patience or _PATIENCE
-        for penalty in PENALTIES:
+        for penalty in PENALTIES if len(self.dev_side.texts) else (_WITHOUT_DEV,):
             if self.state.stale_epochs >= patience:
                 break
             head.fit(penalty)

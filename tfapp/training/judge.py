@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.data import normalize_text
-from tfapp.models import Answerer, PairRanker, TaskModel, TextTagger
+from tfapp.models import Answerer, Embedder, PairRanker, TaskModel, TextTagger
 from tfapp.models.answer_spans import mask_logits
 from tfapp.models.classes import ClassificationModel
+from tfapp.models.embedder import PLACES
 from tfapp.models.unknown import energy
 from tfapp.training.answer_metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
 from tfapp.training.entity_metrics import Span
@@ -19,6 +20,7 @@ from tfapp.training.evaluate_answers import evaluate_answers
 from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.training.evaluate_entities import evaluate_entities
 from tfapp.training.evaluate_ranking import evaluate_ranking
+from tfapp.training.evaluate_retrieval import PairTexts, evaluate_retrieval
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.language_evaluation import evaluate_language
 from tfapp.training.metrics import fit_thresholds
@@ -83,6 +85,15 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     )
 
 
+def _judge_retrieval(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    assert isinstance(model, Embedder)
+    # As the cleaning compares them.
+    texts = {name: [normalize_text(text) for text in side.columns.get(name, ())] for name in PLACES}
+    return evaluate_retrieval(
+        logits, PairTexts(*texts.values()), temperature=model.temperature, rows=side.rows.tolist()
+    )
+
+
 def _judge_tagging(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
     assert isinstance(model, TextTagger)
     texts = list(side.columns["text"])
@@ -137,6 +148,7 @@ _JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] =
     "classification": _judge_classes,
     "pair-classification": _judge_classes,
     "ranking": _judge_ranking,
+    "embedding": _judge_retrieval,
     "tagging": _judge_tagging,
     "answering": _judge_answers,
     "pretraining": _judge_language,

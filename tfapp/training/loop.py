@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.evaluation import Evaluation
+from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer
 from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
@@ -71,7 +73,8 @@ def train(
 ) -> TrainState:
     """Trains a model and keeps the weights of its best epoch in the run's folder.
 
-    With `adapt` head and a model that has such a `head`, `HeadTrainer` does it.
+    With `method` few-shot, `train_few_shot` does it; with `adapt` head and a model that has such a `head`,
+    `HeadTrainer`.
 
     A checkpoint in the folder is gone on from: on a CPU, with the same settings and data, a run that was killed and
     resumed ends with the very weights of one that was not.
@@ -112,6 +115,8 @@ def train(
         "precision": precision or Precision(),
         "observers": observers,
     }
+    if settings.method == "few-shot":
+        return train_few_shot(partial(_FineTuner, objective=None, clock=clock), HeadTrainer, **arguments)
     if settings.adapt == "head" and model.head is not None:
         return HeadTrainer(**arguments).run()
     return _FineTuner(**arguments, objective=objective, clock=clock).run()
@@ -139,6 +144,7 @@ class _FineTuner(Trainer):
             self.adaptation,
             clip_norm=self.settings.clip_norm,
             objective=self.objective,
+            sub_batch=self.settings.sub_batch,
         )
         self.predictor = make_predictor(self.model, self.dev_side.targets)
 
@@ -160,6 +166,8 @@ class _FineTuner(Trainer):
         check_same_step(self.strategy, self.steps_done)
         for observer in self.observers:
             observer.on_start(self.steps_done, self.total_steps)
+        if self.model.pretrained and not self.steps_done:
+            self._begin(self._predict())
         while self.state.epoch < self.settings.epochs and not self._stale():
             self._run_epoch()
             self._finish_epoch()
@@ -198,8 +206,11 @@ class _FineTuner(Trainer):
         for observer in self.observers:
             observer.on_step(event)
 
+    def _predict(self) -> np.ndarray:
+        return predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets)
+
     def _finish_epoch(self) -> None:
-        self._end_epoch(predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets))
+        self._end_epoch(self._predict())
         # Last: a kill before it only repeats what was done since the checkpoint before.
         self._save_checkpoint_if_due()
 

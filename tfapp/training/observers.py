@@ -146,6 +146,7 @@ class TensorBoardObserver:
     def on_start(self, step: int, total_steps: int) -> None:
         """Opens the log; a resumed run takes the place of what a killed try wrote after its checkpoint."""
         del total_steps
+        self._stack.close()
         self._log = self._stack.enter_context(TensorBoardLog(self._folder, purge_step=step + 1 if step else None))
         self._log.settings(self._settings)
 

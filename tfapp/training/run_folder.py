@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / "features"
 
     @property
+    def contrast(self) -> Path:
+        """The first phase of a few-shot training, a run of its own while it lasts."""
+        return self.path / "contrast"
+
+    @property
     def tensorboard(self) -> Path:
         """The event files."""
         return self.path / "tensorboard"

@@ -29,11 +29,11 @@ class TrainState:
     best_loss: float = math.inf
     stale_epochs: int = 0
 
-    def after_epoch(self, dev: Evaluation, *, by_loss: bool = False) -> Self:
+    def after_epoch(self, dev: Evaluation | None, *, by_loss: bool = False) -> Self:
         """The state after an epoch.
 
         Args:
-            dev: Its evaluation.
+            dev: Its evaluation; None where there is nothing to evaluate on: then the last epoch is the best.
             by_loss: The best epoch is that of the lowest loss; else that of the highest score, and of several with the
                 same score the one of the lowest loss.
 
@@ -41,6 +41,8 @@ class TrainState:
             A state whose `stale_epochs` is 0 if the epoch is the best.
         """
         done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
+        if dev is None:
+            return replace(done, stale_epochs=0)
         by_score = (dev.main_score, -dev.loss) > (self.best_score, -self.best_loss)
         if dev.loss < self.best_loss if by_loss else by_score:
             return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfapp.data.batches import TokenizedTexts, inference_batches, inference_dataset, training_dataset
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
+from tfapp.training.gradients import BatchGradients
 
 __all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
 
@@ -41,6 +42,7 @@ def make_train_step(
     *,
     clip_norm: float,
     objective: Objective | None = None,
+    sub_batch: int | None = None,
 ) -> Callable[[Any], StepResult]:
     """Compiles one step of training.
 
@@ -54,30 +56,23 @@ def make_train_step(
         adaptation: Which weights learn; to be merged after the step.
         clip_norm: The gradients' global norm after clipping.
         objective: What is made smaller; None: the model's `batch_loss`.
+        sub_batch: Rows that a replica runs at a time; None: all.
 
     Returns:
         A function of one element of `distribute`'s dataset.
     """
     replicas = strategy.num_replicas_in_sync
-    batch_loss = objective or model.batch_loss
-
-    def total(value: Any) -> Any:
-        if replicas == 1:
-            return value
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+    compute = BatchGradients(
+        model, adaptation.sources, strategy, sub_batch=sub_batch, batch_loss=objective or model.batch_loss
+    )
 
     def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
-        with tf.GradientTape() as tape:
-            loss, count = batch_loss(ids, targets, weights)
-            loss /= total(tf.stop_gradient(count))
-        gradients = tape.gradient(loss, [variable.value for variable in adaptation.sources])
-        # Dense: a sparse gradient of an embedding has a row a token, and its norm counts repeated tokens apart.
-        gradients = total(adaptation.gradients([tf.convert_to_tensor(gradient) for gradient in gradients]))
-        gradients, norm = tf.clip_by_global_norm(gradients, clip_norm)
+        loss, gradients = compute(ids, targets, weights)
+        gradients, norm = tf.clip_by_global_norm(compute.total(adaptation.gradients(gradients)), clip_norm)
         # Keras sums over the replicas once more when it applies.
         shares = [gradient / replicas for gradient in gradients] if replicas > 1 else gradients
         optimizer.apply(shares, adaptation.trained)
-        return StepResult(total(loss), norm, total(tf.size(ids.values)))
+        return StepResult(compute.total(loss), norm, compute.total(tf.size(ids.values)))
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> StepResult:

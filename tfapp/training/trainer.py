@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import tensorflow as tf
@@ -53,10 +53,24 @@ class Trainer(abc.ABC):
             logits: Those of the dev side.
             penalty: The one that the epoch's weights were fitted with.
         """
+        dev = self.evaluate(self.model, logits, self.dev_side) if len(self.dev_side.texts) else None
+        by_loss = penalty is not None or (dev is not None and dev.by_loss)
+        self.state = self.state.after_epoch(dev, by_loss=by_loss)
+        self._tell(dev, penalty)
+
+    def _begin(self, logits: np.ndarray) -> None:
+        """Does the same before the first epoch, so that a training cannot end with less than it began with."""
+        if not len(self.dev_side.texts):
+            return
         dev = self.evaluate(self.model, logits, self.dev_side)
-        self.state = self.state.after_epoch(dev, by_loss=penalty is not None or dev.by_loss)
+        self.state = replace(self.state, best_score=dev.main_score, best_loss=dev.loss)
+        self._tell(dev)
+
+    def _tell(self, dev: Evaluation | None, penalty: float | None = None) -> None:
         best = self.state.stale_epochs == 0
         if best and is_chief(self.strategy):
             self.model.save(self.folder.model)
+        if dev is None:
+            return
         for observer in self.observers:
             observer.on_epoch(EpochEvent(self.state.epoch, self.steps_done, dev, best, penalty))

@@ -1,0 +1,92 @@
+"""The losses by contrast, against their definitions written as loops."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfapp.models.contrast import class_losses, pair_losses
+
+
+def unit_vectors(seed: int, *shape: int) -> np.ndarray:
+    drawn = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)
+
+
+def pair_loss(vectors: np.ndarray, codes: list[list[int]], row: int, temperature: float) -> float:
+    """Minus the logarithm of the share of the row's own candidate among all texts that do not fit its query."""
+    query = codes[row][0]
+    fitting = {code[1] for code in codes if code[0] == query}
+    own = vectors[row, 0] @ vectors[row, 1] / temperature
+    others = [
+        vectors[row, 0] @ vectors[at, place] / temperature
+        for at, place in product(range(len(codes)), range(1, vectors.shape[1]))
+        if codes[at][place] >= 0 and codes[at][place] not in fitting
+    ]
+    return float(np.logaddexp.reduce([own, *others]) - own)
+
+
+CODES = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(4, 7), st.integers(4, 9) | st.just(-1)).map(list), min_size=1, max_size=7
+)
+
+
+@settings(max_examples=40)
+@given(CODES, st.integers(2, 3), st.integers(0, 1000))
+def test_a_query_is_told_what_does_not_fit_it(codes: list[list[int]], places: int, seed: int) -> None:
+    codes = [row[:places] for row in codes]
+    vectors = unit_vectors(seed, len(codes), places, 4)
+    found = pair_losses(vectors, np.array(codes, np.int32), 0.5, symmetric=False)
+    expected = [pair_loss(vectors, codes, row, 0.5) for row in range(len(codes))]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=20)
+@given(CODES, st.integers(0, 1000))
+def test_symmetric_is_the_mean_of_both_ways(codes: list[list[int]], seed: int) -> None:
+    pairs = np.array([row[:2] for row in codes], np.int32)
+    vectors = unit_vectors(seed, len(codes), 2, 4)
+    forth, back = (
+        pair_losses(vectors[:, order], pairs[:, order], 0.5, symmetric=False).numpy() for order in ([0, 1], [1, 0])
+    )
+    both = pair_losses(vectors, pairs, 0.5, symmetric=True)
+    np.testing.assert_allclose(both, (forth + back) / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_a_negative_is_one_for_every_query_but_not_for_its_candidate() -> None:
+    """By symmetry a candidate looks for its query among queries alone."""
+    vectors = unit_vectors(0, 3, 3, 4)
+    codes = np.array([[0, 3, 6], [1, 4, 7], [2, 5, 8]], np.int32)
+    plain = pair_losses(vectors[:, :2], codes[:, :2], 0.5, symmetric=True).numpy()
+    hard = pair_losses(vectors, codes, 0.5, symmetric=True).numpy()
+    one_way = [pair_losses(vectors[:, :n], codes[:, :n], 0.5, symmetric=False).numpy() for n in (2, 3)]
+    assert (one_way[1] > one_way[0]).all()
+    np.testing.assert_allclose(hard - plain, (one_way[1] - one_way[0]) / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_texts_of_a_class_find_each_other(places: int) -> None:
+    classes = np.array([0, 1, 0, -1, 1, -1, 2], np.int32)
+    vectors = unit_vectors(1, len(classes), places, 4)
+    flat, own = vectors.reshape(-1, 4), np.repeat(classes, places)
+    losses: list[Any] = []
+    for at in range(len(own)):
+        others = [other for other in range(len(own)) if other != at]
+        scores = {other: float(flat[at] @ flat[other]) / 0.3 for other in others}
+        same = [other for other in others if own[other] == own[at] >= 0]
+        total = np.logaddexp.reduce(list(scores.values()))
+        losses.append(np.mean([total - scores[other] for other in same]) if same else 0.0)
+    expected = np.mean(np.reshape(losses, (-1, places)), axis=1)
+    np.testing.assert_allclose(class_losses(vectors, classes, 0.3), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_row_of_its_own_learns_nothing_and_is_a_number() -> None:
+    vectors = unit_vectors(2, 1, 2, 4)
+    codes = np.array([[0, 1]], np.int32)
+    np.testing.assert_allclose(pair_losses(vectors, codes, 0.05, symmetric=True), [0.0], atol=1e-6)
+    assert np.isfinite(class_losses(vectors[:, :1], np.array([0], np.int32), 0.05)).all()

@@ -1,0 +1,116 @@
+"""The embedder: vectors of length 1, the same in any batch and any row; pooling, saving, what it is told of texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfapp.config import ModelSettings
+from tfapp.errors import ModelError
+from tfapp.models import Embedder, TextClassifier, build_model, load_model
+
+TEXTS = ["the ball", "", "bank price stock tax trade profit", "a goal", "phone", "the ball"]
+
+
+def build(preset: Path, **changes: Any) -> Embedder:
+    keras.utils.set_random_seed(5)
+    model = build_model("embedding", ModelSettings(preset=str(preset), **{"max_length": 16} | changes), ())
+    assert isinstance(model, Embedder)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model(toy_preset: Path) -> Embedder:
+    return build(toy_preset)
+
+
+def vectors(model: Embedder, texts: list[str]) -> np.ndarray:
+    found: np.ndarray = model.respond({"text": tf.constant(texts, tf.string)})["embedding"].numpy()
+    return found
+
+
+def test_a_text_has_one_vector_in_any_company(model: Embedder) -> None:
+    together = vectors(model, TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-6)
+    alone = np.concatenate([vectors(model, [text]) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert np.abs(together[0] - together[2]).max() > 0.01
+    assert vectors(model, []).shape == (0, 32)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
+def test_it_pools_the_last_layer(toy_preset: Path, pooling: str) -> None:
+    model = build(toy_preset, pooling=pooling)
+    inputs = model.preprocessor.pad(model.preprocessor(tf.constant(TEXTS[:3])))
+    tokens = model.backbone(inputs)["sequence_output"].numpy()
+    real = inputs["padding_mask"].numpy().astype(bool)
+    pools = {"mean": lambda t: t.mean(axis=0), "max": lambda t: t.max(axis=0), "cls": lambda t: t[0]}
+    expected = np.stack([pools[pooling](row[mask]) for row, mask in zip(tokens, real, strict=True)])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors(model, TEXTS[:3]), expected, atol=1e-5)
+
+
+def test_mean_is_what_pools_unless_it_is_said_otherwise(model: Embedder) -> None:
+    assert model.pooling == "mean"
+
+
+@pytest.mark.parametrize("negatives", [None, ["a goal", "", "phone"]])
+def test_a_row_s_vectors_are_those_of_its_texts(model: Embedder, negatives: list[str] | None) -> None:
+    columns = {"query": TEXTS[:3], "candidate": TEXTS[3:]} | ({"negative": negatives} if negatives else {})
+    ids, splits, codes = model.encode(columns)
+    found = model.logits(tf.RaggedTensor.from_row_splits(ids, splits)).numpy()
+    expected = np.stack([vectors(model, texts) for texts in columns.values()], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert codes.dtype == np.int32
+    # "the ball" is the first query and the last candidate, "a goal" a candidate and a negative.
+    assert codes[0, 0] == codes[2, 1] != codes[0, 1]
+    if negatives:
+        assert codes[0, 2] == codes[0, 1]
+        assert codes[1, 2] == -1
+        assert len(set(codes.ravel())) == 6
+    assert model.rows(columns) == [text for texts in columns.values() for text in texts]
+
+
+def test_texts_of_the_same_tokens_are_the_same_to_it(toy_preset: Path) -> None:
+    model = build(toy_preset, max_length=4)
+    codes = model.encode({"query": ["The BALL", "the ball, cut"], "candidate": ["the  ball", "the tax"]})[2]
+    assert codes[0, 0] == codes[0, 1] == codes[1, 0] != codes[1, 1]
+
+
+def test_it_is_saved_with_its_settings(toy_preset: Path, tmp_path: Path) -> None:
+    model = build(toy_preset, pooling="max", temperature=0.1, symmetric=True)
+    assert not model.is_saved(tmp_path)
+    model.save(tmp_path)
+    assert model.is_saved(tmp_path)
+    loaded = load_model(tmp_path)
+    assert isinstance(loaded, Embedder)
+    assert (loaded.pooling, loaded.temperature, loaded.symmetric) == ("max", 0.1, True)
+    np.testing.assert_allclose(vectors(loaded, TEXTS), vectors(model, TEXTS), atol=1e-6)
+
+
+def test_more_tokens_than_positions_are_refused(toy_preset: Path, model: Embedder) -> None:
+    with pytest.raises(ModelError, match=r"model\.max_length is 65, but this BERT reads at most 64"):
+        build(toy_preset, max_length=65)
+    with pytest.raises(ModelError, match=r"at most 64 tokens at once; take fewer$"):
+        model.check_length(65)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_a_classifier_s_embedder_shares_its_weights_and_reads_as_its_head_does(toy_preset: Path, pooling: str) -> None:
+    settings = ModelSettings(preset=str(toy_preset), max_length=40, window=8, pooling=pooling, temperature=0.2)
+    classifier = build_model("classification", settings, ["a", "b"])
+    assert isinstance(classifier, TextClassifier)
+    embedder = classifier.embedder()
+    assert embedder.temperature == 0.2
+    features = classifier.features(classifier.preprocessor(tf.constant(TEXTS[:2]))).numpy()
+    expected = features / np.linalg.norm(features, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors(embedder, TEXTS[:2]), expected, atol=1e-5)
+    own = {id(weight) for weight in classifier.network.trainable_weights}
+    assert {id(weight) for weight in embedder.network.trainable_weights} < own
+    # A text in windows is cut behind the first.
+    assert embedder.preprocessor.max_length == 8

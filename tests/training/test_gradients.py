@@ -1,0 +1,103 @@
+"""A batch's gradients: over replicas and in parts they are those of the batch at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.toy import toy_rows, toy_text
+from tfapp.config import ModelSettings
+from tfapp.models import TaskModel, build_model
+from tfapp.training import make_strategy
+from tfapp.training.gradients import BatchGradients, Gradients
+
+
+def build(preset: Path, task: str, **changes: Any) -> TaskModel:
+    keras.utils.set_random_seed(3)
+    settings = ModelSettings(preset=str(preset), max_length=16, pooling="mean", **changes)
+    return build_model(task, settings, ["money", "sport", "tech"])
+
+
+def batch(model: TaskModel, task: str) -> tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]:
+    """Eight rows, one of which does not count."""
+    if task == "embedding":
+        columns: dict[str, Any] = {
+            # Two rows have the same query, two the same candidate.
+            "query": [toy_text("sport", max(row, 1)) for row in range(8)],
+            "candidate": [toy_text("tech", min(row, 6)) for row in range(8)],
+            "negative": [toy_text("money", row) if row % 3 else "" for row in range(8)],
+        }
+    else:
+        rows = toy_rows(8)
+        columns = {name: [row[name] for row in rows] for name in ("text", "label")}
+    ids, splits, targets = model.encode(columns)
+    weights = tf.constant([1, 1, 0, 1, 1, 1, 1, 1], tf.float32)
+    return tf.RaggedTensor.from_row_splits(ids, splits), tf.constant(targets), weights
+
+
+def random_states(model: TaskModel) -> list[np.ndarray]:
+    weights = {id(weight) for weight in model.network.weights}
+    return [variable.numpy() for variable in model.network.variables if id(variable) not in weights]
+
+
+def compute(model: TaskModel, task: str, sub_batch: int | None, *, graph: bool = False) -> Gradients:
+    step = BatchGradients(model, model.network.trainable_variables, make_strategy("none"), sub_batch=sub_batch)
+    return (tf.function(step) if graph else step)(*batch(model, task))
+
+
+def assert_same(one: Gradients, other: Gradients) -> None:
+    np.testing.assert_allclose(one.loss, other.loss, rtol=1e-6)
+    assert max(float(tf.reduce_max(tf.abs(value))) for value in other.values) > 1e-3
+    for value, expected in zip(one.values, other.values, strict=True):
+        np.testing.assert_allclose(value, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("task", "sub_batch"), [("classification", 3), ("embedding", 3), ("embedding", 20)])
+def test_parts_come_to_the_whole(still_preset: Path, task: str, sub_batch: int) -> None:
+    assert_same(*(compute(build(still_preset, task, dropout=0), task, size) for size in (sub_batch, None)))
+
+
+@pytest.mark.parametrize("task", ["classification", "embedding"])
+def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(toy_preset: Path, task: str) -> None:
+    """Against one tape over all parts, which needs the memory of the whole batch."""
+    plain, model = build(toy_preset, task), build(toy_preset, task)
+    ids, targets, weights = batch(plain, task)
+    variables = [variable.value for variable in plain.network.trainable_variables]
+    with tf.GradientTape() as tape:
+        logits = tf.concat([plain.logits(ids[start : start + 3], training=True) for start in (0, 3, 6)], axis=0)
+        loss = tf.reduce_sum(plain.loss(targets, logits) * weights) / 7
+    expected = [tf.convert_to_tensor(value) for value in tape.gradient(loss, variables)]
+    assert_same(compute(model, task, 3, graph=task == "embedding"), Gradients(loss, expected))
+    # The next step draws others, and those that it would draw without a cache.
+    for one, other in zip(random_states(model), random_states(plain), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert abs(float(compute(model, task, 3).loss) - float(loss)) > 1e-4
+
+
+def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: list[str]) -> None:
+    one = compute(build(still_preset, "embedding"), "embedding", None)
+    strategy = make_strategy("mirrored", devices=two_devices)
+    with strategy.scope():
+        model = build(still_preset, "embedding")
+    step = BatchGradients(model, model.network.trainable_variables, strategy, sub_batch=3)
+    ids, targets, weights = batch(model, "embedding")
+
+    def share(context: Any) -> Any:
+        mine = slice(4 * context.replica_id_in_sync_group, 4 * context.replica_id_in_sync_group + 4)
+        return ids[mine], targets[mine], weights[mine]
+
+    @tf.function
+    def run() -> Any:
+        def replica(context: Any) -> Any:
+            return step.total(list(step(*share(context))))
+
+        return strategy.run(lambda: replica(tf.distribute.get_replica_context()))
+
+    loss, values = run()
+    local = [strategy.experimental_local_results(value)[0] for value in values]
+    assert_same(Gradients(strategy.experimental_local_results(loss)[0], local), one)

@@ -1,0 +1,85 @@
+"""Losses that compare the rows of a batch: what belongs together is drawn together, the rest apart.
+
+Vectors have length 1, so that their products are cosines.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import tensorflow as tf
+
+__all__ = ["class_losses", "pair_losses"]
+
+# Instead of minus infinity, whose gradient would be no number.
+_NEVER: Final = -1e9
+
+
+def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, symmetric: bool) -> tf.Tensor:
+    """Each query has to tell its candidate from all others of the batch (Henderson et al. 2017, InfoNCE).
+
+    What is known to fit a query, since another row has the same query with it, is nothing to tell apart.
+
+    Args:
+        vectors: float32[N, P, H], of each row the query, its candidate and any number of texts that do not fit.
+        codes: int32[N, P], the same number for the same text; -1 for none.
+        temperature: Divides the cosines.
+        symmetric: The mean of this loss and that of each candidate, which has to tell its query from the others.
+
+    Returns:
+        float32[N].
+    """
+    # Place by place, so that column i is the candidate of row i.
+    others = _by_place(vectors[:, 1:], tf.shape(vectors)[2:])
+    columns = _by_place(codes[:, 1:], tf.constant([], tf.int32))
+    scores = tf.matmul(vectors[:, 0], others, transpose_b=True) / temperature
+    known = _known(codes[:, 0], codes[:, 1], columns)
+    losses = _losses(scores, known | (columns < 0))
+    if not symmetric:
+        return losses
+    rows = tf.shape(scores)[0]
+    return (losses + _losses(tf.transpose(scores[:, :rows]), tf.transpose(known[:, :rows]))) / 2
+
+
+def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Each text has to tell those of its class from the others of the batch (Khosla et al. 2020, its L_out).
+
+    Args:
+        vectors: float32[N, P, H], of each row P texts of one class.
+        classes: int32[N]; -1 for texts of no class, which have nothing in common.
+        temperature: Divides the cosines.
+
+    Returns:
+        float32[N], the mean over a row's texts; 0 for those of no class.
+    """
+    places = tf.shape(vectors)[1]
+    flat = tf.reshape(vectors, [-1, tf.shape(vectors)[2]])
+    own = tf.repeat(classes, places)
+    scores = tf.matmul(flat, flat, transpose_b=True) / temperature
+    itself = tf.eye(tf.size(own), dtype=tf.bool)
+    same = (own[:, None] == own[None, :]) & (own >= 0)[:, None] & ~itself
+    shares = tf.nn.log_softmax(tf.where(itself, _NEVER, scores))
+    weights = tf.cast(same, tf.float32)
+    totals = tf.reduce_sum(tf.where(same, shares, 0.0), axis=1)
+    losses = -totals / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
+    return tf.reduce_mean(tf.reshape(losses, [-1, places]), axis=1)
+
+
+def _by_place(values: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
+    """[N, P, ...] as [P * N, ...]: the first place of all rows, then the second."""
+    order = tf.concat([[1, 0], tf.range(2, tf.rank(values))], axis=0)
+    return tf.reshape(tf.transpose(values, order), tf.concat([[-1], rest], axis=0))
+
+
+def _known(queries: tf.Tensor, candidates: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """bool[N, M]: whether some row of the batch pairs the row's query with the column's text."""
+    same_query = tf.cast(queries[:, None] == queries[None, :], tf.float32)
+    same_text = tf.cast(candidates[:, None] == columns[None, :], tf.float32)
+    return tf.matmul(same_query, same_text) > 0
+
+
+def _losses(scores: tf.Tensor, barred: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of each row's own column against those that are not barred."""
+    rows = tf.range(tf.shape(scores)[0])
+    own = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(barred & ~own, _NEVER, scores))

@@ -1,0 +1,173 @@
+"""A text as a vector, from a pretrained BERT: texts that belong together point the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
+from typing import Any, Final, Self
+
+import keras
+import keras_hub
+import numpy as np
+import tensorflow as tf
+from tfapp_client import contract
+
+from tfapp.config import ModelSettings
+from tfapp.models.base import Encoded, TaskModel
+from tfapp.models.contrast import pair_losses
+from tfapp.models.heads import backbone_config, check_positions
+from tfapp.models.pooling import MaskedPooling
+from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.presets import Preset
+from tfapp.rows import Row
+
+__all__ = ["PLACES", "Embedder"]
+
+PLACES: Final = ("query", "candidate", "negative")
+"""The columns of texts that it learns from; the last may be missing."""
+
+
+class Embedder(TaskModel):
+    """BERT, one vector of its tokens' vectors, at length 1 (Reimers and Gurevych 2019); nothing in it is fresh.
+
+    It learns from rows of texts: a query, what belongs to it, and what does not. Such a row is tokenized as its texts
+    one after another, each from [CLS] to [SEP], and its logits are a vector for each of them.
+
+    Args:
+        backbone: A `keras_hub.models.BertBackbone`.
+        preprocessor: The backbone's tokenizer.
+        pooling: "mean" or "max" over the tokens, [CLS] and [SEP] included, as sentence-transformers has it; "cls" for
+            the last layer's vector of [CLS], without BERT's pooler.
+        temperature: Divides the cosines in the loss.
+        symmetric: As in `pair_losses`.
+    """
+
+    task = contract.EMBEDDING
+    kind = "bert"
+    rows_apart = False
+    pretrained = True
+
+    def __init__(
+        self,
+        backbone: Any,
+        preprocessor: Preprocessor,
+        *,
+        pooling: str = "mean",
+        temperature: float = 0.05,
+        symmetric: bool = False,
+    ) -> None:
+        self.backbone = backbone
+        self.pooling = pooling
+        self.temperature = temperature
+        self.symmetric = symmetric
+        super().__init__(_network(backbone, pooling), preprocessor, ())
+
+    @classmethod
+    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
+        """A pretrained backbone.
+
+        Args:
+            preset: The pretrained BERT.
+            labels: None.
+            settings: Length, pooling, temperature, symmetric.
+            dtype: A Keras dtype policy for the backbone; the vectors are float32.
+
+        Raises:
+            ModelError: `model.max_length` is more than the backbone has positions for.
+        """
+        del labels
+        backbone = preset.backbone(dtype)
+        check_positions(backbone, settings.max_length, "model.max_length")
+        return cls(
+            backbone,
+            preset.preprocessor(settings.max_length),
+            pooling=settings.pooling or "mean",
+            temperature=settings.temperature,
+            symmetric=settings.symmetric,
+        )
+
+    def check_length(self, max_length: int) -> None:
+        """Checks that texts of so many tokens can be read.
+
+        Raises:
+            ModelError: The backbone has fewer positions.
+        """
+        check_positions(self.backbone, max_length, "max_length")
+
+    def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """The texts of all rows, each for itself."""
+        return list(chain(*(columns[name] for name in PLACES if name in columns)))
+
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+        """Tokenizes rows of texts.
+
+        Args:
+            columns: `query`, `candidate` and, if there is such a column, `negative`, N texts each; an empty negative is
+                none.
+
+        Returns:
+            Rows, each its P texts one after another; and as targets int32[N, P], the same number for texts of the same
+            tokens, -1 for none.
+        """
+        tokenized = [self.preprocessor.tokenize(columns[name]) for name in PLACES if name in columns]
+        rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in tokenized], axis=1)
+        known: dict[bytes, int] = {}
+        codes = np.stack([_codes(known, *texts) for texts in tokenized], axis=1)
+        codes[:, 2:][codes[:, 2:] == known.get(_empty(self.preprocessor), -1)] = -1
+        return Encoded(rows.values.numpy(), rows.row_splits.numpy(), codes)
+
+    def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
+        """Nothing is learnt from labels; int32[N, 0]."""
+        return np.zeros((len(labels), 0), np.int32)
+
+    def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
+        """Runs the network.
+
+        Args:
+            ids: Ragged int32[N, (T)], each row P texts one after another, P the same for all.
+            training: Whether dropout is on.
+
+        Returns:
+            float32[N, P, H], each vector of length 1.
+        """
+        starts = tf.where(ids.values == self.preprocessor.cls_id)[:, 0]
+        vectors = super().logits(tf.RaggedTensor.from_row_starts(ids.values, starts, validate=False), training=training)
+        rows = ids.nrows(tf.int32)
+        places = tf.shape(vectors)[0] // tf.maximum(rows, 1)
+        return tf.reshape(vectors, [rows, tf.maximum(places, 1), vectors.shape[-1]])
+
+    def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """How hard each row's query finds its candidate among all of the batch, float32[N]; see `pair_losses`."""
+        return pair_losses(logits, targets, self.temperature, symmetric=self.symmetric)
+
+    def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`embedding`, by the contract: the vector of each row's first text."""
+        return {"embedding": logits[:, 0]}
+
+    def config(self) -> dict[str, Any]:
+        """The backbone's sizes, the pooling and the loss's settings."""
+        own = {"pooling": self.pooling, "temperature": self.temperature, "symmetric": self.symmetric}
+        return {"backbone": backbone_config(self.backbone)} | own
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
+        """Builds the network that `config` described, with fresh weights."""
+        values = dict(config)
+        return cls(keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype), preprocessor, **values)
+
+
+def _network(backbone: Any, pooling: str) -> keras.Model:
+    sequence = backbone.output["sequence_output"]
+    pooled = MaskedPooling(pooling, name="pooling")(sequence, padding_mask=backbone.input["padding_mask"])
+    vectors = keras.layers.UnitNormalization(dtype="float32", name="unit_length")(pooled)
+    return keras.Model(backbone.input, vectors, name="embedder")
+
+
+def _codes(known: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:
+    """int32[N]; `known` numbers the texts by their tokens."""
+    pieces = (ids[start:end].tobytes() for start, end in pairwise(splits))
+    return np.fromiter((known.setdefault(text, len(known)) for text in pieces), np.int32, len(splits) - 1)
+
+
+def _empty(preprocessor: Preprocessor) -> bytes:
+    return preprocessor.tokenize([""])[0].tobytes()

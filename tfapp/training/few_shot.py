@@ -1,0 +1,131 @@
+"""Learns classes from few texts: first the backbone by contrast, then the head by a fit.
+
+As SetFit (Tunstall et al. 2022) does it, with another loss: SetFit compares texts two by two and asks for a cosine of
+1 or 0; here each text is compared with all others of the batch at once (Khosla et al. 2020), which makes many more
+comparisons of the same forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfapp.config import TrainingSettings
+from tfapp.data.batches import TokenizedTexts
+from tfapp.models import ClassEmbedder, TextClassifier
+from tfapp.training.observers import EpochEvent, Observer, StepEvent
+from tfapp.training.run_folder import RunFolder
+from tfapp.training.sides import Side
+from tfapp.training.state import TrainState
+from tfapp.training.trainer import Trainer
+
+__all__ = ["draw_partners", "train_few_shot"]
+
+
+def train_few_shot(
+    tune: Callable[..., Trainer],
+    fit: Callable[..., Trainer],
+    *,
+    model: TextClassifier,
+    train_side: Side,
+    settings: TrainingSettings,
+    folder: RunFolder,
+    observers: Sequence[Observer],
+    **rest: Any,
+) -> TrainState:
+    """Trains a classifier in two phases; a killed run goes on in the phase that it was in.
+
+    Args:
+        tune: Trains by steps.
+        fit: Fits the head.
+        model: The classifier.
+        train_side: What is learnt from.
+        settings: How; its epochs are the partners that each text meets.
+        folder: Where best weights go; the first phase has a folder in it.
+        observers: Told of the steps of both phases as of one training.
+        rest: The other arguments of `train`.
+
+    Returns:
+        The second phase's state.
+    """
+    embedder = model.embedder()
+    side = _pairs(embedder, train_side, settings)
+    phase = RunFolder(folder.contrast)
+    if embedder.is_saved(phase.model):
+        embedder.load_weights(phase.model)
+    elif settings.epochs:
+        phase.model.mkdir(parents=True, exist_ok=True)
+        # The pairs of all epochs, once.
+        once = settings.model_copy(update={"epochs": 1})
+        tune(
+            model=embedder,
+            train_side=side,
+            settings=once,
+            folder=phase,
+            observers=observers,
+            **rest | {"dev_side": _nothing(side)},
+        ).run()
+    offset = -(-len(side.texts) // settings.batch_size)
+    later = [_Later(observer, offset) for observer in observers]
+    return fit(model=model, train_side=train_side, settings=settings, folder=folder, observers=later, **rest).run()
+
+
+def draw_partners(classes: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
+    """Gives each text another of its class; itself where it is the only one, or of no class.
+
+    Args:
+        classes: int[N]; -1 for none.
+        seed: Another seed gives other partners.
+
+    Returns:
+        int64[N], numbers of texts.
+    """
+    random = np.random.default_rng(seed)
+    partners = np.arange(len(classes))
+    for one in np.unique(classes[classes >= 0]):
+        members = np.flatnonzero(classes == one)
+        steps = random.integers(1, max(len(members), 2), len(members))
+        partners[members] = members[(np.arange(len(members)) + steps) % len(members)]
+    return partners
+
+
+@dataclass(frozen=True)
+class _Later:
+    """Tells an observer of steps that come after others."""
+
+    observer: Observer
+    offset: int
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        self.observer.on_start(self.offset + step, self.offset + total_steps)
+
+    def on_progress(self, step: int) -> None:
+        self.observer.on_progress(self.offset + step)
+
+    def on_step(self, event: StepEvent) -> None:
+        steps = {"step": self.offset + event.step, "total_steps": self.offset + event.total_steps}
+        self.observer.on_step(replace(event, **steps))
+
+    def on_epoch(self, event: EpochEvent) -> None:
+        self.observer.on_epoch(replace(event, step=self.offset + event.step))
+
+
+def _pairs(embedder: ClassEmbedder, side: Side, settings: TrainingSettings) -> Side:
+    """Each text with a partner of its class, anew for each epoch."""
+    texts = tf.RaggedTensor.from_row_splits(*embedder.tokenize(side.columns))
+    count = len(side.texts)
+    partners = [draw_partners(side.targets, [settings.seed, epoch]) for epoch in range(settings.epochs)]
+    first, second = np.tile(np.arange(count), settings.epochs), np.concatenate([np.zeros(0, np.int64), *partners])
+    rows = tf.concat([tf.gather(texts, first), tf.gather(texts, second)], axis=1)
+    tokens = TokenizedTexts(rows.values.numpy(), rows.row_splits.numpy())
+    return Side(tokens, side.targets[first], {}, side.inputs, first)
+
+
+def _nothing(side: Side) -> Side:
+    """No rows of a side's kind."""
+    texts = TokenizedTexts(side.texts.ids[:0], side.texts.splits[:1])
+    return Side(texts, side.targets[:0], {}, side.inputs, side.rows[:0])

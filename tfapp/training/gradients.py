@@ -1,0 +1,185 @@
+"""What a batch's loss says of each weight, over all replicas, and in less memory than the batch at once would take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfapp.models import TaskModel
+
+__all__ = ["BatchGradients", "Gradients"]
+
+
+class Gradients(NamedTuple):
+    """What a replica makes of its share of a batch; the sums over the replicas are those of the batch.
+
+    Attributes:
+        loss: float32, the share's part of the mean loss.
+        values: The gradients of the mean loss, in the order of the variables; dense.
+    """
+
+    loss: tf.Tensor
+    values: list[tf.Tensor]
+
+
+class BatchGradients:
+    """Computes a batch's loss and gradients on each replica.
+
+    Where the loss compares rows, those of all replicas are compared: each replica gathers the others' logits, and
+    takes the gradient of the whole batch's loss by its own.
+
+    With `sub_batch` the rows are run in parts, and the memory is that of a part. Where each row is looked at alone, the
+    parts' gradients are summed. Where rows are compared it is done as in Gao et al. 2021 ("GradCache"): all parts are
+    run without a gradient first, for the logits of all; then, with the loss's gradient by these logits known, each part
+    once more with one. Dropout draws the same numbers both times.
+
+    Args:
+        model: Its network's variables were made under the strategy.
+        sources: Keras variables of the network.
+        strategy: What the step runs under.
+        batch_loss: What is made smaller where rows are looked at alone, as `TaskModel.batch_loss`.
+        sub_batch: Rows a part; None: all at once.
+    """
+
+    def __init__(
+        self,
+        model: TaskModel,
+        sources: Sequence[Any],
+        strategy: tf.distribute.Strategy,
+        *,
+        batch_loss: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+        sub_batch: int | None = None,
+    ) -> None:
+        self._model = model
+        self._batch_loss = batch_loss
+        self._sources = sources
+        self._replicas = strategy.num_replicas_in_sync
+        self._sub_batch = sub_batch
+        weights = {id(variable) for variable in model.network.weights}
+        # What is a variable of the network and no weight: the states of the random numbers.
+        self._random = [variable for variable in model.network.variables if id(variable) not in weights]
+
+    def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
+        """Computes, inside a replica.
+
+        Args:
+            ids: Ragged int32[B, (T)], the replica's rows.
+            targets: [B, ...], or a tuple of such tensors.
+            weights: float32[B].
+        """
+        if not self._model.rows_apart:
+            return self._compared(ids, targets, weights)
+        if self._sub_batch is not None:
+            return self._summed(_Parts(ids, self._sub_batch), targets, weights)
+        with tf.GradientTape() as tape:
+            total, count = self._batch_loss(ids, targets, weights)
+            loss = total / self.total(count)
+        return Gradients(loss, _dense(tape.gradient(loss, self._values())))
+
+    def total(self, value: Any) -> Any:
+        """Sums over the replicas."""
+        if self._replicas == 1:
+            return value
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+    def _summed(self, parts: _Parts, targets: Any, weights: tf.Tensor) -> Gradients:
+        def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                some = tf.nest.map_structure(lambda one: one[rows], targets)
+                total, count = self._batch_loss(ids, some, weights[rows])
+            return [total, count, *_dense(tape.gradient(total, self._values()))]
+
+        total, count, *values = parts.sum(part, [(), (), *self._shapes()])
+        count = self.total(count)
+        return Gradients(total / count, [value / count for value in values])
+
+    def _compared(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
+        if self._sub_batch is None:
+            with tf.GradientTape() as tape:
+                logits = self._logits(ids)
+            loss, pulls = self._compare(targets, logits, weights)
+            return Gradients(loss, _dense(tape.gradient(logits, self._values(), output_gradients=pulls)))
+        parts = _Parts(ids, self._sub_batch)
+        states = [tf.identity(variable.value) for variable in self._random]
+        loss, pulls = self._compare(targets, parts.map(self._logits), weights)
+        for variable, state in zip(self._random, states, strict=True):
+            variable.assign(state)
+
+        def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                logits = self._logits(ids)
+            return _dense(tape.gradient(logits, self._values(), output_gradients=pulls[rows]))
+
+        return Gradients(loss, parts.sum(part, self._shapes()))
+
+    def _compare(self, targets: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The replica's part of the loss, and the gradient of all replicas' loss by its logits."""
+        own = slice(None)
+        count = self.total(tf.reduce_sum(weights))
+        if self._replicas > 1:
+            context, rows = tf.distribute.get_replica_context(), tf.shape(weights)[0]
+            start = rows * context.replica_id_in_sync_group
+            own = slice(start, start + rows)
+            targets, logits, weights = (context.all_gather(value, axis=0) for value in (targets, logits, weights))
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            losses = self._model.loss(targets, logits) * weights / count
+            loss = tf.reduce_sum(losses)
+        return tf.reduce_sum(losses[own]), tape.gradient(loss, logits)[own]
+
+    def _logits(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        return self._model.logits(ids, training=True)
+
+    def _values(self) -> list[tf.Tensor]:
+        return [variable.value for variable in self._sources]
+
+    def _shapes(self) -> list[Any]:
+        return [variable.shape for variable in self._sources]
+
+
+class _Parts:
+    """Rows in parts of so many, one after another."""
+
+    def __init__(self, ids: tf.RaggedTensor, size: int) -> None:
+        self._ids = ids
+        self._size = size
+        self._count = -(-ids.nrows(tf.int32) // size)
+
+    def map(self, function: Callable[[tf.RaggedTensor], tf.Tensor]) -> tf.Tensor:
+        """The parts' values, [B, ...]."""
+        shapes: list[tf.TensorShape] = []
+
+        def body(index: tf.Tensor, kept: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            value = function(self._ids[self._rows(index)])
+            shapes.append(value.shape[1:])
+            return index + 1, kept.write(index, value)
+
+        kept = tf.TensorArray(tf.float32, self._count, infer_shape=False)
+        _, kept = tf.while_loop(self._goes_on, body, (0, kept), parallel_iterations=1)
+        return tf.ensure_shape(kept.concat(), [None, *shapes[0]])
+
+    def sum(
+        self, function: Callable[[tf.RaggedTensor, slice], Sequence[tf.Tensor]], shapes: Sequence[Any]
+    ) -> list[tf.Tensor]:
+        """Sums what the parts come to; the function is told their places, too."""
+
+        def body(index: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            rows = self._rows(index)
+            more = function(self._ids[rows], rows)
+            return index + 1, *(one + other for one, other in zip(sums, more, strict=True))
+
+        _, *sums = tf.while_loop(self._goes_on, body, (0, *map(tf.zeros, shapes)), parallel_iterations=1)
+        return sums
+
+    def _goes_on(self, index: tf.Tensor, *_: Any) -> tf.Tensor:
+        return index < self._count
+
+    def _rows(self, index: tf.Tensor) -> slice:
+        return slice(index * self._size, (index + 1) * self._size)
+
+
+def _dense(gradients: Sequence[Any]) -> list[tf.Tensor]:
+    """A sparse gradient of an embedding has a row a token, and its norm counts repeated tokens apart."""
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]

@@ -1,0 +1,38 @@
+"""What an embedding model finds on held-out pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfapp.training.ranking_evaluation import RankingEvaluation
+
+__all__ = ["RetrievalEvaluation"]
+
+
+@dataclass(frozen=True)
+class RetrievalEvaluation(RankingEvaluation):
+    """Scores of an embedding model on one split: each query looks for its candidates among those of the whole split.
+
+    Attributes:
+        count: Queries evaluated; all are answerable.
+        loss: The mean of what it costs in nats to tell a query's candidate from all that do not fit.
+        candidates: Different candidates that each query looks through.
+    """
+
+    kind = "retrieval"
+    unit = "queries"
+
+    candidates: int
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Queries, candidates, and how many have something else first."""
+        queries = f"{self.count:,} {'query' if self.count == 1 else 'queries'}"
+        candidates = f"{self.candidates:,} {'candidate' if self.candidates == 1 else 'candidates'}"
+        return queries, candidates, f"{self.missed_count:,} with another candidate first"
+
+    def details(self) -> dict[str, str]:
+        """Candidates, and the loss."""
+        if not self.count:
+            return {}
+        return {"Candidates that each query looks through": f"{self.candidates:,}", "Loss": f"{self.loss:.4f}"}
