@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.files import replacing, sweep_drafts, write_json, write_text
+from tfapp.files import replacing, replacing_folder, sweep_drafts, write_json, write_text
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -69,3 +69,29 @@ def test_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, value: obje
     write_json(file, value)
     assert json.loads(file.read_bytes().decode("utf-8")) == value
     assert file.read_text(encoding="utf-8").endswith("\n")
+
+
+def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "preset"
+    for text in ("one", "two"):
+        with replacing_folder(target) as draft:
+            assert list(draft.iterdir()) == []
+            (draft / "a").write_text(text)
+        assert (target / "a").read_text() == text
+
+    def fail() -> None:
+        with replacing_folder(target) as draft:
+            (draft / "b").write_text("three")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert [path.name for path in target.parent.iterdir()] == ["preset"]
+    assert [path.name for path in target.iterdir()] == ["a"]
+
+
+def test_drafts_of_folders_are_swept_too(tmp_path: Path) -> None:
+    (tmp_path / ".123.preset" / "deep").mkdir(parents=True)
+    (tmp_path / ".123.preset" / "deep" / ".124.file").touch()
+    sweep_drafts(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -12,17 +12,21 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tfapp.errors import SettingsError
 from tfapp.overrides import apply_override, first_problem
 from tfapp.rules import broken_rule
+from tfapp.sections import DistillationSettings, FreshSettings, MaskingSettings, RatingSettings, Settings
 from tfapp.tasks import TaskName, foreign_setting
 
 __all__ = [
     "DataSettings",
+    "DistillationSettings",
     "Experiment",
     "ExportSettings",
+    "FreshSettings",
+    "MaskingSettings",
     "ModelSettings",
     "OnProblem",
     "RatingSettings",
@@ -35,35 +39,35 @@ __all__ = [
 OnProblem = Literal["drop", "fail"]
 
 
-class _Settings(BaseModel):
-    """Frozen settings; an unknown name is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class RatingSettings(_Settings):
-    """Turns a rating into one of the labels negative, neutral and positive."""
-
-    column: str = Field("rating", description="The column that holds the rating, a number.")
-    center: float = Field(0.0, description="The rating that is neither good nor bad (3 for one to five stars).")
-    neutral_within: float = Field(
-        0.5, ge=0, description="Ratings at most this far from the center are neutral, the rest negative or positive."
-    )
-
-
-class DataSettings(_Settings):
+class DataSettings(Settings):
     """Where the texts and labels come from, and how they are cleaned and split."""
 
-    train: str = Field(description="A data set's name, a file (csv, tsv, jsonl, parquet) or a folder of text files.")
+    train: str = Field(
+        description="A data set's name, a file (csv, tsv, jsonl, parquet, txt, conll, squad) or a folder of text files."
+    )
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder"] = Field(
-        "auto", description="The files' format; auto: by the file's suffix."
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"] = Field(
+        "auto",
+        description="The files' format; auto: by the file's suffix. txt: a text a line. conll: a word and its tag a "
+        "line. squad: questions on paragraphs, as SQuAD's json.",
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
     query: str = Field("query", description="Tasks on pairs: the column of the first texts.")
     candidate: str = Field("candidate", description="Tasks on pairs: the column of the second texts.")
+    question: str = Field("question", description="Answering: the column of the questions.")
+    context: str = Field("context", description="Answering: the column of the texts that hold the answers.")
+    answer: str = Field(
+        "answer",
+        description="Answering: the column of the answers, words of the context; empty where it does not answer. In "
+        "jsonl also a list, or SQuAD's answers.",
+    )
+    answer_start: str = Field(
+        "answer_start",
+        description="Answering: the column of the place where the answer begins, in characters from 0; may be missing "
+        "where the answer stands in its context once.",
+    )
     negative: str | None = Field(
         None,
         min_length=1,
@@ -73,9 +77,19 @@ class DataSettings(_Settings):
         None,
         min_length=1,
         description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
-        "split; unset, or empty in a row: those with the same query.",
+        "split; unset, or empty in a row: those with the same query, of answering with the same context.",
     )
-    label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
+    label: str = Field(
+        "label",
+        description="The column of the labels; of ranking: a grade, 0 for what does not fit; of tagging: a list of "
+        "spans with start, end (in characters) and label.",
+    )
+    word_column: int = Field(
+        0, description="conll files: the column of the words, counted from 0, or from the end: -1."
+    )
+    tag_column: int = Field(
+        -1, description="conll files: the column of the tags (IOB1, IOB2 or BIOES), counted in the same way."
+    )
     unknown_label: str | None = Field(
         None,
         min_length=1,
@@ -118,7 +132,7 @@ class DataSettings(_Settings):
         return self
 
 
-class ModelSettings(_Settings):
+class ModelSettings(Settings):
     """Which network is trained."""
 
     kind: Literal["bert", "lstm"] = Field(
@@ -129,7 +143,10 @@ class ModelSettings(_Settings):
         description="A preset's name, a KerasHub handle, hf://OWNER/NAME, or a KerasHub or Hugging Face BERT's folder.",
     )
     max_length: int = Field(
-        128, ge=4, description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut."
+        128,
+        ge=4,
+        description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut, in tagging and answering read "
+        "in further windows of this length.",
     )
     window: int | None = Field(
         None,
@@ -150,6 +167,27 @@ class ModelSettings(_Settings):
         description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
         "so by mistake.",
     )
+    decoding: Literal["constrained", "crf", "greedy"] = Field(
+        "constrained",
+        description="Tagging: how a text's tags are chosen. constrained: the best sequence that is legal; crf: the "
+        "same, and what follows what is learnt too; greedy: each word's best tag.",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="Tagging: the loss counts words alike, or each tag's words by how rare the tag is."
+    )
+    no_answer: bool | None = Field(
+        None, description="Answering: the model may say that a context does not answer. Unset: if train has such."
+    )
+    stride: int | None = Field(
+        None,
+        ge=1,
+        description="Answering: tokens from the start of one window of the context to that of the next, at most. "
+        "Unset: half a window.",
+    )
+    max_windows: int = Field(64, ge=1, description="Answering: windows of a context that are read; the rest is cut.")
+    max_answer_length: int = Field(30, ge=1, description="Answering: longest answer in tokens.")
+    masking: MaskingSettings = MaskingSettings()
+    fresh: FreshSettings | None = Field(None, description="Pretraining: start from nothing instead of from preset.")
     temperature: float = Field(
         0.05, gt=0, description="Embedding and few-shot: cosines are divided by it in the loss; lower is sharper."
     )
@@ -160,7 +198,7 @@ class ModelSettings(_Settings):
     lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
 
 
-class TrainingSettings(_Settings):
+class TrainingSettings(Settings):
     """How the network learns."""
 
     method: Literal["fine-tuning", "few-shot"] = Field(
@@ -226,7 +264,7 @@ class TrainingSettings(_Settings):
     log_steps: int = Field(10, ge=1, description="Steps between two points of the training curves.")
 
 
-class ExportSettings(_Settings):
+class ExportSettings(Settings):
     """How the model is served."""
 
     max_length: int | None = Field(
@@ -237,19 +275,30 @@ class ExportSettings(_Settings):
     )
 
 
-class Experiment(_Settings):
+class Experiment(Settings):
     """One experiment: its data, its model, its training and its export."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
     task: TaskName = Field(
         "classification",
         description="What the model does: classification of texts, pair-classification, ranking of candidates for "
-        "a query, or embedding of texts as vectors.",
+        "a query, tagging of spans in texts, answering of questions from contexts, embedding of texts as vectors; or "
+        "pretraining of a BERT on texts without labels.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings | None = None
     export: ExportSettings = ExportSettings()
+
+    @property
+    def origin(self) -> str:
+        """What the weights start from, in words."""
+        if self.distillation and self.distillation.layers:
+            return f"{self.distillation.layers} layers of {self.distillation.teacher}"
+        if self.model.kind != "bert" or self.model.fresh:
+            return f"none ({'fresh' if self.model.fresh else self.model.kind})"
+        return self.model.preset
 
     @property
     def network(self) -> ModelSettings:
@@ -260,7 +309,8 @@ class Experiment(_Settings):
 
     @model_validator(mode="after")
     def _task_reads_what_is_set(self) -> Self:
-        problem = foreign_setting(self.task, self.model_dump(include={"data", "model"}, exclude_defaults=True))
+        read = {"data", "model", "distillation"}
+        problem = foreign_setting(self.task, self.model_dump(include=read, exclude_defaults=True))
         if problem:
             raise ValueError(problem)
         return self
@@ -280,6 +330,12 @@ class Experiment(_Settings):
             raise ValueError(
                 "model.multi_label and data.unknown_label exclude each other: a text may have no label there anyway"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _crf_weighs_sequences(self) -> Self:
+        if self.model.decoding == "crf" and self.model.class_weights != "none":
+            raise ValueError("model.class_weights weighs single words, but a crf learns whole texts; set none")
         return self
 
     @model_validator(mode="after")

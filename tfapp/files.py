@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["replacing", "sweep_drafts", "write_json", "write_text"]
+__all__ = ["replacing", "replacing_folder", "sweep_drafts", "write_json", "write_text"]
 
 
 @contextmanager
@@ -29,10 +30,29 @@ def replacing(file: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """As `replacing`, of a whole folder: yields an empty one beside it, whose parents are made where they are missing.
+
+    An earlier folder is put aside first: for a moment there may be none, but never half of one.
+    """
+    draft, old = (folder.with_name(f".{os.getpid()}.{folder.name}{end}") for end in ("", ".old"))
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        if folder.exists():
+            folder.rename(old)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def sweep_drafts(folder: Path) -> None:
     """Removes the drafts that killed processes left in a folder and below; no living one may be writing there."""
-    for draft in folder.rglob(".*"):
+    for draft in list(folder.rglob(".*")):
         if re.match(r"\.\d+\.", draft.name):
+            shutil.rmtree(draft, ignore_errors=True)
             draft.unlink(missing_ok=True)
 
 

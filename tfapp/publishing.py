@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.config import Experiment, dump_toml
-from tfapp.errors import TrainingError
+from tfapp.errors import ExportError, TrainingError
 from tfapp.export import export_model
-from tfapp.models import TaskModel, build_model, load_model
+from tfapp.models import TaskModel, build_model, load_model, load_preset
 from tfapp.registry import publish, staging_folder
 from tfapp.rows import Row
 from tfapp.terminal import progress
@@ -36,8 +36,11 @@ def export_run(folder: RunFolder, models: Path, *, quiet: bool) -> Path:
     experiment = folder.experiment()
     if not folder.finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
+    model = load_model(folder.model)
+    if not model.task.outputs:
+        raise ExportError(f"{folder.path}: {experiment.task} makes nothing to serve; train another task on its preset")
     samples = folder.read("data")["samples"]
-    return _publish(load_model(folder.model), experiment, models, _metadata(folder, experiment), samples, quiet=quiet)
+    return _publish(model, experiment, models, _metadata(folder, experiment), samples, quiet=quiet)
 
 
 def export_untrained(experiment: Experiment, models: Path, *, quiet: bool) -> Path:
@@ -56,7 +59,8 @@ def export_untrained(experiment: Experiment, models: Path, *, quiet: bool) -> Pa
         ExportError: As of `export_run`.
     """
     with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance:
-        model = build_model(experiment.task, experiment.model, (), on_progress=advance)
+        preset = load_preset(experiment.model.preset, on_progress=advance)
+    model = build_model(experiment.task, experiment.model, (), preset=preset)
     facts = {"preset": experiment.model.preset, "kind": experiment.model.kind, "tfapp_version": __version__}
     settings = dump_toml(experiment, without=("data", "training"))
     metadata = facts | {"data": {}, "metrics": {}, "settings": settings}
@@ -90,7 +94,7 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
     evaluation = Evaluation.from_dict(kept)
     data = folder.read("data")
     return {
-        "preset": experiment.model.preset,
+        "preset": experiment.origin if experiment.model.kind == "bert" else experiment.model.preset,
         "kind": experiment.model.kind,
         "tfapp_version": __version__,
         "run": folder.path.name,

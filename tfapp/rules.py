@@ -16,8 +16,38 @@ def broken_rule(experiment: Experiment) -> str | None:
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (_few_shot, _without_dev, _without_epochs, _embedding)
+    rules = (_pretraining, _distillation, _few_shot, _without_dev, _without_epochs, _embedding)
     return next((problem for rule in rules if (problem := rule(experiment))), None)
+
+
+def _pretraining(experiment: Experiment) -> str | None:
+    model, adapt = experiment.model, experiment.training.adapt
+    if experiment.task != "pretraining":
+        return None
+    if adapt != "all":
+        return f"training.adapt is {adapt}, but pretraining changes every weight; use adapt all"
+    if model.fresh and model.fresh.positions < model.max_length:
+        return (
+            f"model.max_length is {model.max_length}, but model.fresh.positions {model.fresh.positions}; "
+            "a BERT reads no more tokens than it has positions"
+        )
+    return None
+
+
+def _distillation(experiment: Experiment) -> str | None:
+    model, training = experiment.model, experiment.training
+    if experiment.distillation is None:
+        return None
+    if model.kind != "bert":
+        return f"model.kind is {model.kind}, but distillation makes a small BERT; use kind bert"
+    if training.adapt == "head":
+        return "training.adapt is head, but distillation trains the layers below it; use adapt all or lora"
+    if experiment.distillation.hidden_weight and model.window:
+        return (
+            "distillation.hidden_weight and model.window exclude each other: vectors are compared over whole texts; "
+            "set hidden_weight = 0, or remove window"
+        )
+    return None
 
 
 def _few_shot(experiment: Experiment) -> str | None:
@@ -32,6 +62,7 @@ def _few_shot(experiment: Experiment) -> str | None:
         "needs one label a text; set model.multi_label = false, or use method fine-tuning": model.multi_label,
         'compares the mean or maximum of the tokens; set model.pooling = "mean", or remove it': model.pooling == "cls",
         "and adapt head exclude each other: head leaves the BERT as it is": training.adapt == "head",
+        "has no steps that a teacher could guide; remove the section distillation": experiment.distillation is not None,
         "needs a dev split to find the limit of data.unknown_label; set data.dev_share over 0, or give data.dev": (
             data.unknown_label is not None and without_dev
         ),

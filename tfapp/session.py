@@ -9,17 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tfapp.building import build
 from tfapp.config import Experiment, dump_toml
 from tfapp.data import Splits, load, load_table
 from tfapp.errors import TrainingError
 from tfapp.files import sweep_drafts
-from tfapp.models import TaskModel, build_model, load_model
+from tfapp.models import TaskModel, load_model
 from tfapp.terminal import TrainingProgress, progress
 from tfapp.training import (
     Evaluation,
     HistoryObserver,
     Observer,
-    Precision,
     RunFolder,
     TensorBoardLog,
     TensorBoardObserver,
@@ -80,25 +80,30 @@ def run_experiment(
     with ExitStack() as stack:
         precision = choose_precision(experiment.training.precision)
         # Before a new run's folder: a preset that cannot be had leaves no run behind.
-        model = _build(experiment, splits, strategy, precision, quiet=quiet)
+        model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
         trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = resumed or create_run(experiment, home)
         _check_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
+        train_side = make_side(model, splits.train)
+        model.prepare(train_side.targets)
         state = train(
             model,
             strategy,
-            train_side=make_side(model, splits.train),
+            train_side=lesson.prepare(train_side) if lesson else train_side,
             dev_side=make_side(model, splits.dev),
             settings=experiment.training,
             folder=folder,
             evaluate=judge_dev,
             precision=precision,
+            objective=lesson,
             observers=watchers,
         )
     if chief:
-        _evaluate_split(folder, load_model(folder.model), splits, quiet=quiet)
+        best = load_model(folder.model)
+        _evaluate_split(folder, best, splits, quiet=quiet)
+        best.write_products(folder.path)
         weights = {"trained_weights": trained, "weights": model.trainable_weights()}
         score = state.best_score if splits.dev.num_rows else None
         folder.write("finished", {"epochs": state.epoch, "dev_score": score, **weights})
@@ -149,18 +154,6 @@ def _seed(experiment: Experiment) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _build(experiment: Experiment, splits: Splits, strategy: Any, precision: Precision, *, quiet: bool) -> TaskModel:
-    with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance, strategy.scope():
-        return build_model(
-            experiment.task,
-            experiment.network,
-            splits.labels,
-            unknown_label=experiment.data.unknown_label,
-            dtype=precision.policy,
-            on_progress=advance,
-        )
-
-
 def _own_watchers(stack: ExitStack, folder: RunFolder, *, chief: bool, quiet: bool) -> Iterator[Observer]:
     """History and TensorBoard's files, which the chief writes, and the progress bar."""
     if chief:
@@ -203,7 +196,8 @@ def _evaluate_table(
 ) -> Evaluation:
     side = make_side(model, table)
     with progress("Evaluating", "texts", quiet=quiet) as advance:
-        logits = predict_logits(make_predictor(model), side.texts, on_progress=advance)
+        predictor = make_predictor(model, side.targets)
+        logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)
     evaluation = judge(model, logits, side)
     target = folder.evaluation_folder(data)
     target.mkdir(parents=True, exist_ok=True)
@@ -212,7 +206,7 @@ def _evaluate_table(
     facts = {
         "Run": str(folder.path),
         "Data": data or f"{experiment.data.train}, {shown}",
-        "Preset": experiment.model.preset if experiment.model.kind == "bert" else f"none ({experiment.model.kind})",
+        "Preset": experiment.origin,
         "Longest text": f"{experiment.model.max_length} tokens",
         "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",
     }

@@ -7,7 +7,9 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking", "embedding"]
+TaskName = Literal[
+    "classification", "pair-classification", "ranking", "embedding", "tagging", "answering", "pretraining"
+]
 
 # The columns of texts: names of settings in `data` and of the table's columns. They are the served model's inputs too,
 # but for a task that learns from pairs and answers single texts.
@@ -16,29 +18,51 @@ TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
     "embedding": ("query", "candidate"),
+    "tagging": ("text",),
+    "answering": ("question", "context"),
+    "pretraining": ("text",),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
 _PAIRS: Final = ("pair-classification", "ranking", "embedding")
-_LABELLED: Final = (*_CLASSES, "ranking")
+_POOLED: Final = (*_CLASSES, "ranking")
+_EMBEDDING: Final = ("embedding",)
+_TAGGING: Final = ("tagging",)
+_ANSWERING: Final = ("answering",)
+_PRETRAINING: Final = ("pretraining",)
 
-# Settings that not every task reads, with those that do.
+# Settings and sections that not every task reads, with the tasks that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    "data.group": _PAIRS,
-    "data.negative": ("embedding",),
-    "data.label": _LABELLED,
-    "data.on_missing_label": _LABELLED,
+    "data.group": (*_PAIRS, *_ANSWERING),
+    "data.negative": _EMBEDDING,
+    "data.label": (*_POOLED, *_TAGGING),
+    "data.on_missing_label": (*_POOLED, *_TAGGING, *_ANSWERING),
     "data.per_class": _CLASSES,
+    "data.answer": _ANSWERING,
+    "data.answer_start": _ANSWERING,
     "data.rating": _CLASSES,
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
-    "data.on_unseen_label": _CLASSES,
+    "data.on_unseen_label": (*_CLASSES, *_TAGGING),
     "data.unknown_label": _CLASSES,
+    "data.word_column": _TAGGING,
+    "data.tag_column": _TAGGING,
     "model.unknown_share": _CLASSES,
     "model.window": ("classification",),
+    "model.pooling": _POOLED,
+    "model.decoding": _TAGGING,
+    "model.class_weights": _TAGGING,
     "model.multi_label": _CLASSES,
-    "model.temperature": ("classification", "embedding"),
-    "model.symmetric": ("embedding",),
+    "model.dropout": (*_POOLED, *_TAGGING, *_ANSWERING),
+    "model.temperature": ("classification", *_EMBEDDING),
+    "model.symmetric": _EMBEDDING,
+    "model.no_answer": _ANSWERING,
+    "model.stride": _ANSWERING,
+    "model.max_windows": _ANSWERING,
+    "model.max_answer_length": _ANSWERING,
+    "model.masking": _PRETRAINING,
+    "model.fresh": _PRETRAINING,
+    "distillation": _POOLED,
 }
 
 
@@ -47,7 +71,7 @@ def foreign_setting(task: str, chosen: Mapping[str, Mapping[str, Any]]) -> str |
 
     Args:
         task: The task.
-        chosen: Settings that are not at their defaults, by section and name.
+        chosen: Settings that are not at their defaults, by section and name; no section without one.
 
     Returns:
         What is wrong, in words; None where nothing is.
@@ -57,7 +81,7 @@ def foreign_setting(task: str, chosen: Mapping[str, Mapping[str, Any]]) -> str |
     foreign = sorted(others) + [name for name, tasks in _READ_BY.items() if task not in tasks]
     for name in foreign:
         section, _, field = name.partition(".")
-        if field in chosen.get(section, {}):
+        if field in chosen.get(section, {}) or (not field and section in chosen):
             hint = f"; its columns of texts are {' and '.join(texts)}" if name in others else ""
             return f"{name} is not read by the task {task}{hint}; remove it, or set another task"
     return None

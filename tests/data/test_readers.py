@@ -156,7 +156,7 @@ def test_multi_label_in_every_format(tmp_path: Path) -> None:
         ("a.parquet", "no parquet", ["not a readable parquet file"]),
         ("a.csv", "Text,labels\na,x\n", ['no column "text" (data.text)', '"Text", "labels"', 'mean "Text"']),
         ("a.jsonl", '{"text": "a", "lable": "x"}\n', ['no column "label"', 'mean "lable"']),
-        ("a.txt", "x", ["suffix", "data.format"]),
+        ("a.log", "x", ["suffix", "data.format"]),
     ],
 )
 def test_broken_files_name_the_place(tmp_path: Path, name: str, content: str, parts: list[str]) -> None:

@@ -14,9 +14,21 @@ from tfapp.rows import Row, to_columns
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Predictor", "answer_rows", "default_output", "file_to_score", "input_columns", "register", "rows_of"]
+__all__ = [
+    "Predictor",
+    "answer_rows",
+    "default_output",
+    "entity_table",
+    "file_to_score",
+    "input_columns",
+    "register",
+    "rows_of",
+]
 
 _BAR_WIDTH = 20
+# Outputs of one value a row that are shown, and those of them that are words.
+_SINGLE = ("label", "answer", "start", "end", "score")
+_WORDS = ("label", "answer")
 _NUMBERS = 3
 
 
@@ -52,7 +64,10 @@ def predict(
     model: Annotated[str, typer.Argument(help="A run folder, or an exported model.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(help="One csv, tsv, jsonl or parquet file, or texts; of pairs a query, then its candidates."),
+        typer.Argument(
+            help="One csv, tsv, jsonl, parquet or SQuAD file, or texts; of pairs a query, then its candidates; of "
+            "answering a question, then the texts to ask."
+        ),
     ],
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX.")] = None,
@@ -69,7 +84,7 @@ def predict(
     resume: Annotated[bool, typer.Option(help="Go on after the parts of a killed run.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, an object a text.")] = False,
 ) -> None:
-    """Labels texts, or a file of any size with the results beside its columns."""
+    """Labels texts, or tags them, or a file of any size with the results beside its columns."""
     from functools import partial
 
     from tfapp.data import score_file
@@ -111,11 +126,11 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     Raises:
         DataError: An argument is spelt like a data file and there is none, or a file stands among others.
     """
-    from tfapp.data.blocks import SUFFIXES
+    from tfapp.data.blocks import INPUT_SUFFIXES
     from tfapp.data.sources import existing_path
 
     for value in inputs:
-        looks_like_file = len(value.split()) == 1 and Path(value).suffix.lower() in SUFFIXES
+        looks_like_file = len(value.split()) == 1 and Path(value).suffix.lower() in INPUT_SUFFIXES
         if looks_like_file and len(inputs) > 1 and Path(value).is_file():
             raise DataError(f"{value} is a file: give one file, or texts only; got {len(inputs)} arguments")
         if looks_like_file and len(inputs) == 1:
@@ -158,8 +173,12 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 
 def default_output(file: Path) -> Path:
-    """Names the scored file beside its input: `news.csv` becomes `news.predictions.csv`."""
-    return file.with_name(f"{file.stem}.predictions{file.suffix}")
+    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same form."""
+    from tfapp.data.blocks import INPUT_SUFFIXES
+
+    written = {"txt": ".csv", "squad": ".jsonl"}
+    suffix = written.get(INPUT_SUFFIXES.get(file.suffix.lower(), "squad"), file.suffix)
+    return file.with_name(f"{file.stem}.predictions{suffix}")
 
 
 def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
@@ -172,16 +191,21 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
 
     Returns:
         The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
-        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`; of an embedding model
+        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`; of an
+        answerer `answer`, `start`, `end` and `score`; of a tagger `entities`, a list; of an embedding model
         `embedding`.
     """
+    import numpy as np
+
     answers = predictor(texts)
     columns = to_columns(texts, predictor.inputs)
-    single = {name: answers[name] for name in ("label", "score") if name in answers}
+    if "tag" in answers:
+        return _tagged(answers, columns["text"])
+    single = {name: np.asarray(answers[name]).tolist() for name in _SINGLE if name in answers}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for name, values in single.items():
         for row, value in zip(rows, values, strict=True):
-            row[name] = value if isinstance(value, str) else float(value)
+            row[name] = value
     for row, vector in zip(rows, answers.get("embedding", ()), strict=False):
         row["embedding"] = [float(value) for value in vector]
     for row, chosen in zip(rows, answers.get("chosen", ()), strict=False):
@@ -192,6 +216,13 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     return rows
 
 
+def _tagged(answers: Mapping[str, Any], texts: Sequence[str]) -> list[dict[str, Any]]:
+    from tfapp.entities import to_entities
+
+    found = to_entities(answers, texts)
+    return [{"text": text, "entities": entities} for text, entities in zip(texts, found, strict=True)]
+
+
 def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
     from tfapp.terminal import console, print_json
 
@@ -200,8 +231,28 @@ def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
         for row in rows:
             print_json(row)
         return
-    draw = _table_of_vectors if "embedding" in rows[0] else _table
-    console().print(draw(rows, predictor.inputs))
+    console().print(_table_of(rows, predictor.inputs))
+
+
+def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
+    if "entities" in rows[0]:
+        return entity_table(rows)
+    return _table_of_vectors(rows, inputs) if "embedding" in rows[0] else _table(rows, inputs)
+
+
+def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Lays a tagger's answers out, a line a span; `rows` as `answer_rows` gives them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("text", "entity", "type", "place", "score")
+    for row in rows:
+        for number, one in enumerate(row["entities"] or [None]):
+            text = escape(row["text"]) if not number else ""
+            place = [escape(one["text"]), escape(one["tag"]), f"{one['start']}-{one['end']}"] if one else ["", "", ""]
+            table.add_row(text, *place, f"{one['score']:.3f}" if one else "")
+        table.add_section()
+    return table
 
 
 def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
@@ -209,12 +260,13 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     from rich.table import Table
 
     chosen = ["chosen"] if "labels" in rows[0] else []
-    table = Table(*inputs, *(["label"] if "label" in rows[0] else []), "score", "", *chosen)
+    named = [name for name in _WORDS if name in rows[0]]
+    table = Table(*inputs, *named, "score", "", *chosen)
     for row in rows:
-        shown = row.get("probabilities") or {row.get("label"): row["score"]}
+        shown = row.get("probabilities") or {" ".join(row[name] for name in named): row["score"]}
         for index, (label, score) in enumerate(sorted(shown.items(), key=lambda item: -item[1])):
             texts = [escape(row[name]) if not index else "" for name in inputs]
-            labels = [] if label is None else [escape(label)]
+            labels = [escape(label) or "[dim]none[/dim]" for _ in named]
             picked = [escape(", ".join(row["labels"]) or "none") if not index else ""] if chosen else []
             table.add_row(*texts, *labels, f"{score:.3f}", "█" * round(score * _BAR_WIDTH), *picked)
     return table

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-__all__ = ["register", "train"]
+if TYPE_CHECKING:
+    from tfapp.api import Run
+    from tfapp.config import Experiment
+
+__all__ = ["register", "run_and_show", "train"]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,24 +32,40 @@ def train(
     ] = False,
 ) -> None:
     """Trains a model and evaluates it: labelled text in, a run's folder out."""
-    from tfapp.api import fit
     from tfapp.config import load_experiment
+
+    run_and_show(load_experiment(settings, overrides or []), runs=runs, resume=resume, as_json=as_json)
+
+
+def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: bool) -> Run | None:
+    """Trains with a progress bar, or JSON lines, and prints what came of it.
+
+    Args:
+        experiment: What to do.
+        runs: The folder of all runs.
+        resume: Go on with the newest run.
+        as_json: Print JSON lines; they are printed where the output is no terminal, too.
+
+    Returns:
+        The run; None to a worker that is not the first.
+    """
+    from tfapp.api import fit
     from tfapp.terminal import TrainingLines, console, print_json
 
     as_json = as_json or not sys.stdout.isatty()
-    experiment = load_experiment(settings, overrides or [])
     observers = [TrainingLines()] if as_json else []
     run = fit(experiment, runs=runs, resume=resume, quiet=as_json, observers=observers)
     if not run.folder.finished:
         _say_where(as_json)
-        return
+        return None
     evaluation = run.evaluation
     finished = run.folder.read("finished")
     if as_json:
         result = {"test": {"score": evaluation.main_score, "score_name": evaluation.main_name, "loss": evaluation.loss}}
         counts = {name: finished.get(name) for name in ("trained_weights", "weights")}
-        print_json({"event": "end", "run": str(run.path), **counts, **result})
-        return
+        preset = {"preset": str(run.folder.preset)} if run.folder.preset.is_dir() else {}
+        print_json({"event": "end", "run": str(run.path), **preset, **counts, **result})
+        return run
     screen = console()
     screen.print(evaluation.table())
     screen.print(evaluation.headline())
@@ -54,7 +74,14 @@ def train(
     screen.print(f"Run      {run.path}")
     screen.print(f"Report   {run.folder.report}")
     screen.print(f"Curves   tensorboard --logdir {run.folder.tensorboard}")
-    screen.print(f"Next     tfapp export {run.path}")
+    screen.print(f"Next     {_next_step(run)}")
+    return run
+
+
+def _next_step(run: Run) -> str:
+    if run.folder.preset.is_dir():
+        return f"tfapp train SETTINGS --set model.preset={run.folder.preset}"
+    return f"tfapp export {run.path}"
 
 
 def _say_where(as_json: bool) -> None:

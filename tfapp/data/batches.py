@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,14 +66,12 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int
     return order.reshape(-1, batch_size)[shuffled], weights.reshape(-1, batch_size)[shuffled]
 
 
-def training_dataset(
-    texts: TokenizedTexts, targets: np.ndarray, rows: np.ndarray, weights: np.ndarray
-) -> tf.data.Dataset:
+def training_dataset(texts: TokenizedTexts, targets: Any, rows: np.ndarray, weights: np.ndarray) -> tf.data.Dataset:
     """Batches as a tf.data pipeline.
 
     Args:
         texts: N texts.
-        targets: [N, ...], what the loss compares with.
+        targets: [N, ...], what the loss compares with, or a tuple of such arrays.
         rows: int64[S, B], from `epoch_batches`.
         weights: float32[S, B], likewise.
 
@@ -83,10 +81,10 @@ def training_dataset(
     import tensorflow as tf
 
     ids = tf.RaggedTensor.from_row_splits(texts.ids, texts.splits)
-    answers = tf.constant(targets)
+    answers = tf.nest.map_structure(tf.constant, targets)
 
-    def batch(numbers: tf.Tensor, weight: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]:
-        return tf.gather(ids, numbers), tf.gather(answers, numbers), weight
+    def batch(numbers: tf.Tensor, weight: tf.Tensor) -> tuple[tf.RaggedTensor, Any, tf.Tensor]:
+        return tf.gather(ids, numbers), tf.nest.map_structure(lambda one: tf.gather(one, numbers), answers), weight
 
     dataset = tf.data.Dataset.from_tensor_slices((rows, weights))
     return dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)

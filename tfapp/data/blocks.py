@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 from tfapp.errors import DataError
 
-__all__ = ["SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
+__all__ = ["INPUT_SUFFIXES", "SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "folder"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"]
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -21,6 +21,16 @@ SUFFIXES: Final[dict[str, FileFormat]] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".txt": "txt",
+}
+
+# With the formats that are read but never written.
+INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {
+    **SUFFIXES,
+    ".json": "squad",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".bio": "conll",
 }
 
 
@@ -54,9 +64,9 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
     Raises:
         DataError: The suffix says nothing, or a folder is given for a file or a file for a folder.
     """
-    chosen = ("folder" if path.is_dir() else SUFFIXES.get(path.suffix.lower())) if format == "auto" else format
-    if chosen not in (*SUFFIXES.values(), "folder"):
-        suffixes = ", ".join(SUFFIXES)
+    chosen = ("folder" if path.is_dir() else INPUT_SUFFIXES.get(path.suffix.lower())) if format == "auto" else format
+    if chosen not in (*INPUT_SUFFIXES.values(), "folder"):
+        suffixes = ", ".join(INPUT_SUFFIXES)
         raise DataError(f'{path}: the suffix "{path.suffix}" names no format ({suffixes}); set data.format')
     if (chosen == "folder") != path.is_dir():
         kind = "a folder" if path.is_dir() else "a file"
@@ -71,6 +81,7 @@ def iter_blocks(
     encoding: str = "utf-8",
     header: bool = True,
     columns: Sequence[str] | None = None,
+    words: tuple[int, int] = (0, -1),
     block_rows: int = 8192,
 ) -> Iterator[Block]:
     """Reads a file in bounded memory.
@@ -78,9 +89,10 @@ def iter_blocks(
     Args:
         path: The file.
         format: Its format; a folder is read by `tfapp.data.folders`.
-        encoding: The encoding of csv, tsv and jsonl.
+        encoding: The encoding of csv, tsv, jsonl, txt, conll and squad.
         header: Whether the first line of csv and tsv names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
+        words: Of conll, the columns of words and tags; it gives the columns `text` and `label`.
         block_rows: Rows a block, at most.
 
     Yields:
@@ -89,7 +101,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data import delimited, json_lines, parquet
+    from tfapp.data import conll, delimited, json_lines, lines, parquet, squad
 
     match format:
         case "csv" | "tsv":
@@ -99,17 +111,25 @@ def iter_blocks(
             return json_lines.iter_blocks(path, encoding, columns, block_rows)
         case "parquet":
             return parquet.iter_blocks(path, columns, block_rows)
+        case "squad":
+            return squad.iter_blocks(path, encoding, columns, block_rows)
+        case "txt":
+            return lines.iter_blocks(path, encoding, block_rows)
+        case "conll":
+            return conll.iter_blocks(path, encoding, conll.WordColumns(*words), block_rows)
         case "folder":
-            raise DataError(f"{path} is a folder; name a csv, tsv, jsonl or parquet file")
+            raise DataError(f"{path} is a folder; name a csv, tsv, jsonl, parquet or txt file")
 
 
 def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 - the setting's name
-    """Counts the rows of a file cheaply: exactly for parquet, by line feeds for text; None for a folder."""
-    if format == "folder":
+    """Counts rows cheaply: of parquet exactly, of text by line feeds, of squad by its questions; else None."""
+    if format in ("folder", "conll"):
         return None
     if format == "parquet":
         from tfapp.data import parquet
 
         return parquet.count_rows(path)
+    if format == "squad":
+        return path.read_bytes().count(b'"question"')
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))

@@ -31,14 +31,14 @@ class ClassTarget:
         """Several labels need a separator where the format has no lists; a folder has one label a text."""
         _check_separator(source, multi_label)
 
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`string`, or `list<string>` where a row may have several labels."""
         rating = settings.rating
         if rating:
-            return pa.string(), lambda value: rating_label(value, rating)
+            return pa.string(), lambda value, *_: rating_label(value, rating)
         if multi_label:
-            return pa.list_(pa.string()), lambda value: as_labels(value, settings.label_separator)
-        return pa.string(), as_label
+            return pa.list_(pa.string()), lambda value, *_: as_labels(value, settings.label_separator)
+        return pa.string(), lambda value, *_: as_label(value)
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by label, sorted."""

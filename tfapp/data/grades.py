@@ -51,10 +51,10 @@ class GradeTarget:
     def check_source(self, source: Source, multi_label: bool) -> None:
         """Nothing to check: the settings of classes are refused with the experiment."""
 
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`double`."""
         del settings, multi_label
-        return pa.float64(), as_grade
+        return pa.float64(), lambda value, *_: as_grade(value)
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by grade, lowest first; none where there are more than twenty grades."""

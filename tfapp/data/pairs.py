@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.sources import Source
+from tfapp.data.unlabelled import NoLabels
 from tfapp.errors import DataError
 
-__all__ = ["NoTarget"]
+__all__ = ["PairTarget"]
 
 _LEAST = 2
 
 
-class NoTarget:
-    """No label; see `Target`. The table's column `label` is true in every row."""
-
-    def column(self, settings: DataSettings) -> None:
-        """None."""
-        del settings
-
-    def check_source(self, source: Source, multi_label: bool) -> None:
-        """Nothing to check."""
-
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
-        """`bool`."""
-        del settings, multi_label
-        return pa.bool_(), lambda _: True
-
-    def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
-        """Nothing to count."""
-        del column
-        return {}
-
-    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """Nothing to know."""
-        del column, settings
-        return ()
-
-    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Every row can be learnt from."""
-        del given, settings
-        return []
+class PairTarget(NoLabels):
+    """Pairs without a label; see `Target`."""
 
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
@@ -64,8 +35,3 @@ class NoTarget:
                     "data.split_seed, or give files with data.dev and data.test"
                 )
         return []
-
-    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
-        """Any pair can be evaluated on."""
-        del labels, settings
-        return rows

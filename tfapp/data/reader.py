@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,20 @@ OnProgress = Callable[[int, int | None], None]
 
 _BLOCK_ROWS = 8192
 
+# What formats hold that are no table, and what a task is said to need that takes them.
+_HOLDS: Final = {
+    "folder": "a folder holds single texts",
+    "txt": "a txt file holds single texts",
+    "conll": "a conll file holds words with tags",
+    "squad": "a squad file holds questions on paragraphs",
+}
+_NEEDS: Final = {
+    "folder": "a folder of texts",
+    "txt": "texts, one a line (txt)",
+    "conll": "words with tags (conll)",
+    "squad": "questions on paragraphs (squad)",
+}
+
 
 def read_table(
     source: Source,
@@ -40,10 +54,10 @@ def read_table(
         on_progress: Is told the rows read.
 
     Returns:
-        A table with the task's columns of texts, `text` or `query` and `candidate`, string (a missing text is
-        empty), and such extra ones as the settings name; `label`, null where missing: string, list<string> for
-        multi-label, double for grades, true where a task has none; of tasks on pairs `group` string; `row` int64 (data
-        row of the file, counted from 1; for a folder the ordinal of the text in sorted order) and `file`
+        A table with the task's columns of texts, such as `text`, string (a missing text is empty), and such extra ones
+        as the settings name; `label`, null where missing: string, list<string> for multi-label, double for grades,
+        list<struct> for spans, list<list<int32>> for answers; of tasks on pairs `group` string; `row` int64 (data row
+        of the file, counted from 1; for a folder the ordinal of the text in sorted order) and `file`
         dictionary<string>.
 
     Raises:
@@ -51,8 +65,7 @@ def read_table(
     """
     schema = SCHEMAS[task]
     schema.target.check_source(source, multi_label)
-    if source.format == "folder" and len(schema.texts) > 1:
-        raise DataError(f"{source.name}: a folder holds single texts; the task {task} needs a file with columns")
+    _check_format(source, schema, task)
     parts = _folder_parts(source) if source.format == "folder" else _file_parts(source, schema, multi_label)
     batches, rows = [], 0
     for part in parts:
@@ -134,11 +147,28 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
     raise DataError(f'{source}: no column "{name}" ({setting}); columns: {present}{hint}')
 
 
+def _check_format(source: Source, schema: Schema, task: str) -> None:
+    if source.format not in schema.formats:
+        tables = [name for name in schema.formats if name not in _HOLDS]
+        wanted = [
+            f"a file with columns ({', '.join(tables)})",
+            *(what for f, what in _NEEDS.items() if f in schema.formats),
+        ]
+        held = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
+        way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
+        raise DataError(f"{source.name}: {held}; the task {task} needs {' or '.join(wanted)}{way_out}")
+
+
 def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[pa.RecordBatch]:
     settings = source.settings
     seen: dict[str, None] = {}
     blocks = iter_blocks(
-        source.path, source.format, encoding=settings.encoding, header=settings.header, block_rows=_BLOCK_ROWS
+        source.path,
+        source.format,
+        encoding=settings.encoding,
+        header=settings.header,
+        words=(settings.word_column, settings.tag_column),
+        block_rows=_BLOCK_ROWS,
     )
     for block in _first_rows(blocks, settings.max_rows):
         seen |= dict.fromkeys(block.columns)
@@ -173,11 +203,13 @@ def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block
 
 def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) -> pa.RecordBatch:
     settings = source.settings
-    texts = _text_columns(source, schema)
-    columns = {name: _strings(_column(source, block, getattr(settings, name), as_text)) for name in texts}
     label = schema.target.column(settings)
     kind, to_label = schema.target.reader(settings, multi_label)
-    labels = _column(source, block, label[0], to_label) if label else [to_label(None)] * len(block)
+    names = _text_columns(source, schema)
+    texts = [_column(source, block, getattr(settings, name), as_text) for name in names]
+    columns = {name: _strings(values) for name, values in zip(names, texts, strict=True)}
+    beside = [block.columns.get(getattr(settings, name), [None] * len(block)) for name in schema.beside]
+    labels = _column(source, block, label[0], to_label, *texts, *beside) if label else [to_label(None)] * len(block)
     columns["label"] = _strings(labels, kind)
     if schema.group:
         columns["group"] = _groups(source, block, columns[schema.group])
@@ -193,13 +225,13 @@ def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
     return _strings([own if own.strip() else text for own, text in zip(given, otherwise.to_pylist(), strict=True)])
 
 
-def _column(source: Source, block: Block, column: str, to: Callable[[Any], Any]) -> list[Any]:
-    """A column's values, converted; missing ones where the block lacks it."""
+def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *others: list[Any]) -> list[Any]:
+    """A column's values, converted, with what other columns have in the row; missing ones where the block lacks it."""
     values = block.columns.get(column, [None] * len(block))
-    converted = []
+    converted: list[Any] = []
     try:
-        for value in values:
-            converted.append(to(value))
+        for value, *beside in zip(values, *others, strict=True):
+            converted.append(to(value, *beside))
     except ValueError as error:
         value = values[len(converted)]
         row = block.first_row + len(converted)
@@ -239,6 +271,8 @@ def _strings(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_surrogates(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _without_surrogates(part) for name, part in value.items()}
     return json_lines.replace_surrogates(value) if isinstance(value, str) else value
 
 

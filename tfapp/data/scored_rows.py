@@ -15,18 +15,33 @@ import pyarrow as pa
 
 from tfapp.data.blocks import SUFFIXES, FileFormat
 from tfapp.data.json_lines import as_json_text
+from tfapp.entities import to_entities
 from tfapp.errors import DataError
+from tfapp.rows import Row, row_line
 
 __all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format", "write_part"]
 
 LABEL = "predicted_label"
 LABELS = "predicted_labels"
+ENTITIES = "predicted_entities"
 EMBEDDING = "predicted_embedding"
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
 
 _SEPARATOR = "|"
+
+_ENTITIES = pa.list_(
+    pa.struct(
+        [
+            ("tag", pa.string()),
+            ("text", pa.string()),
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("score", pa.float32()),
+        ]
+    )
+)
 
 # A row group of parquet: enough rows to compress and scan well, not more than this much memory.
 _GROUP_ROWS = 1 << 16
@@ -40,12 +55,13 @@ def output_format(target: Path) -> FileFormat:
         DataError: The suffix names none.
     """
     found = SUFFIXES.get(target.suffix.lower())
-    if found is None:
-        raise DataError(f'{target}: the suffix "{target.suffix}" names no output format; use {", ".join(SUFFIXES)}')
+    if found is None or found == "txt":
+        tables = ", ".join(suffix for suffix, kind in SUFFIXES.items() if kind != "txt")
+        raise DataError(f'{target}: the suffix "{target.suffix}" names no output format; use {tables}')
     return found
 
 
-def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int) -> dict[str, np.ndarray]:
+def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """Names the columns of a model's answers.
 
     Args:
@@ -53,11 +69,12 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int)
             `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels]; of an embedding model
             `embedding` [rows, width].
         labels: The labels whose probabilities are wanted, as the model orders them; none for no such columns.
-        rows: How many rows were asked about.
+        rows: The rows that were asked about.
 
     Returns:
         `predicted_NAME` of each output of one value a row, of a multi-label model `predicted_labels` (joined by "|"),
-        `predicted_embedding` (float32 [rows, width]), and `probability.LABEL` (float32) by name, [rows] each.
+        `predicted_embedding` (float32 [rows, width]), `probability.LABEL` (float32), and of a tagger
+        `predicted_entities` (a list of objects a row) by name, [rows] each.
 
     Raises:
         ValueError: The model answered another number of rows.
@@ -73,14 +90,23 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int)
         )
     single = {name: _plain_type(np.asarray(values)) for name, values in answers.items() if name != "label"}
     columns |= {f"predicted_{name}": values for name, values in single.items() if values.ndim == 1}
+    if "start" in answers and np.ndim(answers["start"]) == 2:
+        columns[ENTITIES] = _as_objects(to_entities(answers, [row_line(row) for row in rows]))
     if "embedding" in answers:
         columns[EMBEDDING] = np.asarray(answers["embedding"], np.float32)
-    if labels:
+    if labels and "probabilities" in answers:
         table = np.asarray(answers["probabilities"], np.float32)
         columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}
-    if any(len(column) != rows for column in columns.values()):
-        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {rows}")
+    if any(len(column) != len(rows) for column in columns.values()):
+        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {len(rows)}")
     return columns
+
+
+def _as_objects(values: Sequence[Any]) -> np.ndarray:
+    """One value a row, whatever it is; NumPy would make a table of lists of the same length."""
+    column = np.empty(len(values), object)
+    column[:] = list(values) if values else []
+    return column
 
 
 def _plain_type(values: np.ndarray) -> np.ndarray:
@@ -138,13 +164,15 @@ def _write_parquet(path: Path, rows: Any, answers: Mapping[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
-    columns |= {name: _arrow(values) for name, values in answers.items()}
+    columns |= {name: _arrow(name, values) for name, values in answers.items()}
     pq.write_table(pa.table(columns), path)
 
 
-def _arrow(values: Any) -> pa.Array:
+def _arrow(name: str, values: np.ndarray) -> pa.Array:
+    if name == ENTITIES:
+        return pa.array(values, _ENTITIES)
     if values.ndim == 2:
-        return pa.FixedSizeListArray.from_arrays(_arrow(values.ravel()), values.shape[1])
+        return pa.FixedSizeListArray.from_arrays(_arrow(name, values.ravel()), values.shape[1])
     return pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
 
 
@@ -177,7 +205,9 @@ def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, A
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [_rounded(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
     return round(value, 6) if isinstance(value, float) else value
 
 

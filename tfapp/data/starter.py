@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from tfapp.config import (
     DataSettings,
+    DistillationSettings,
     Experiment,
     ExportSettings,
     ModelSettings,
@@ -70,14 +71,20 @@ def starter_text(proposal: Proposal, name: str | None = None) -> str:
         *(line for note in proposal.notes for line in _comment(note)),
         *_comment("A setting behind # has its default; remove the # to change it."),
         "",
-        *_fields(Experiment, {"name": name or _slug(data["train"])}),
+        *_fields(Experiment, {"name": name or _slug(data["train"]), **_task(proposal)}),
         *_section("data", DataSettings, data),
         *_section("data.rating", RatingSettings, rating),
         *_section("model", ModelSettings, chosen_model),
         *_section("training", TrainingSettings, {"epochs": proposal.epochs}),
+        *_section("distillation", DistillationSettings, None),
         *_section("export", ExportSettings, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _task(proposal: Proposal) -> dict[str, str]:
+    """The task, where it is not the default."""
+    return {} if proposal.task == Experiment.model_fields["task"].default else {"task": proposal.task}
 
 
 def _section(name: str, settings: type[BaseModel], chosen: Mapping[str, Any] | None) -> Iterator[str]:

@@ -16,7 +16,7 @@ __all__ = ["Target"]
 
 
 class Target(Protocol):
-    """One kind of `label` column: names of classes, grades, spans."""
+    """One kind of `label` column: names of classes, grades, answers."""
 
     def column(self, settings: DataSettings) -> tuple[str, str] | None:
         """The file's column, and the setting that names it; None: every row's value is what `reader` makes of None."""
@@ -28,8 +28,8 @@ class Target(Protocol):
             DataError: They do not go together.
         """
 
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
-        """The type of the table's column, and what turns a file's value into one of it.
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
+        """The type of the table's column, and what turns a file's value into one of it, given the row's texts too.
 
         The function gives None for what is missing and raises a ValueError that says what is wrong, without subject.
         """

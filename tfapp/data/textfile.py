@@ -33,13 +33,14 @@ class BadByte:
 
 
 @contextmanager
-def open_text(path: Path, encoding: str, *, newline: str = "") -> Iterator[TextIO]:
+def open_text(path: Path, encoding: str, *, newline: str | None = "") -> Iterator[TextIO]:
     """Opens a text file; a UTF-8 byte order mark is skipped.
 
     Args:
         path: The file.
         encoding: Its encoding, as Python names it.
-        newline: As in `open`: "" splits lines at any line end, a line feed at line feeds only; none is translated.
+        newline: As in `open`: "" splits lines at any line end, a line feed at line feeds only; None translates line
+            ends to line feeds, the others none.
 
     Yields:
         The open file.

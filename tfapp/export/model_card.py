@@ -3,29 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 __all__ = ["model_card"]
 
 _PAIRS: Final = "pairs of raw texts, a query and a candidate,"
+_CUT: Final = "Texts are cut after {max_length} tokens; what follows is not read."
 
-# Of each task: what the model takes, and how it is called.
+
+@dataclass(frozen=True)
+class _Words:
+    """What the card says of a task.
+
+    Attributes:
+        takes: What the model takes.
+        call: How the client calls it.
+        answers: What it answers; `labels` stands for its labels.
+        knows: What is beyond it; None: what is none of its labels.
+        reads: How much of a text it reads.
+    """
+
+    takes: str
+    call: str
+    answers: str = "{labels}"
+    knows: str | None = None
+    reads: str = _CUT
+
+
 _TASKS: Final = {
-    "classification": ("raw text", 'classify("{name}", ["a text"])'),
-    "pair-classification": (_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
-    "ranking": (_PAIRS, 'rank("{name}", "a query", ["a candidate", "another"])'),
-    "embedding": ("raw text", 'embed("{name}", ["a text"])'),
-}
-
-# Of tasks without labels: what the model answers, and what that does not mean.
-_ANSWERS: Final = {
-    "ranking": (
-        "a score from 0 to 1, the higher the better they fit",
-        "It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+    "classification": _Words("raw text", 'classify("{name}", ["a text"])'),
+    "pair-classification": _Words(_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
+    "ranking": _Words(
+        _PAIRS,
+        'rank("{name}", "a query", ["a candidate", "another"])',
+        answers="a score from 0 to 1, the higher the better they fit",
+        knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
     ),
-    "embedding": (
-        "a vector of length 1: the more two texts belong together, the more theirs point the same way",
-        "No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
+    "embedding": _Words(
+        "raw text",
+        'embed("{name}", ["a text"])',
+        answers="a vector of length 1: the more two texts belong together, the more theirs point the same way",
+        knows="No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
+    ),
+    "tagging": _Words(
+        "raw text",
+        'tag("{name}", ["a text"])',
+        answers="the spans that it finds in it, each with {labels}",
+        knows="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
+        reads="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
+    ),
+    "answering": _Words(
+        "raw texts, a question and a context,",
+        'answer("{name}", [("a question", "a context")])',
+        answers="the words of the context that answer the question, their place in Unicode code points, and a score",
+        knows="It copies words of the context and does not reason. That a context does not answer (no words, the place "
+        "-1) it says only if it learnt from such questions.",
+        reads="Contexts are read in windows of {max_length} tokens, each with the question; of a very long one only as "
+        "many windows as model.max_windows says.",
     ),
 }
 
@@ -43,7 +78,7 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     sections = [
         f"# {name}",
         f"A model for {metadata['task']}, {_origin(metadata)} with tfapp {metadata['tfapp_version']}. "
-        f"It takes {_TASKS[metadata['task']][0]} and answers {_answer(metadata)}.",
+        f"It takes {_TASKS[metadata['task']].takes} and answers {_answer(metadata)}.",
         "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "Those that the preset was trained on."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata),
@@ -58,10 +93,9 @@ def _origin(metadata: Mapping[str, Any]) -> str:
 
 
 def _answer(metadata: Mapping[str, Any]) -> str:
-    if not metadata["labels"]:
-        return _ANSWERS[metadata["task"]][0]
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
-    return f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
+    known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
+    return _TASKS[metadata["task"]].answers.format(labels=known)
 
 
 def _table(values: Mapping[str, Any]) -> str:
@@ -75,18 +109,10 @@ def _cell(value: Any) -> str:
 
 
 def _limits(metadata: Mapping[str, Any]) -> str:
-    if metadata.get("unknown_label"):
-        foreign = (
-            f"A text about something else should be answered `{metadata['unknown_label']}`; the metrics above say how "
-            "often it is, and how often by mistake."
-        )
-    elif metadata["labels"]:
-        foreign = "It knows no answer but its labels: a text about something else gets one of them too."
-    else:
-        foreign = _ANSWERS[metadata["task"]][1]
+    words = _TASKS[metadata["task"]]
     limits = [
-        f"Texts are cut after {metadata['max_length']} tokens; what follows is not read.",
-        foreign,
+        words.reads.format(max_length=metadata["max_length"]),
+        words.knows or _foreign(metadata),
         "Its scores are as good as its data: texts of another kind, language or time than the training data "
         "are answered worse than the metrics above say.",
         f"Before it was published its answers differed from the Keras model's by at most "
@@ -95,8 +121,17 @@ def _limits(metadata: Mapping[str, Any]) -> str:
     return "\n".join(f"- {limit}" for limit in limits)
 
 
+def _foreign(metadata: Mapping[str, Any]) -> str:
+    if metadata["unknown_label"] is None:
+        return "It knows no answer but its labels: a text about something else gets one of them too."
+    return (
+        f"A text about something else should be answered `{metadata['unknown_label']}`; the metrics above say how "
+        "often it is, and how often by mistake."
+    )
+
+
 def _call(name: str, task: str) -> str:
     return (
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'
-        f"    print(client.{_TASKS[task][1].format(name=name)})\n```"
+        f"    print(client.{_TASKS[task].call.format(name=name)})\n```"
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -20,10 +21,27 @@ from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.unknown import Unknown
 from tfapp.rows import Row, to_rows
 
-__all__ = ["TaskModel"]
+__all__ = ["Encoded", "TaskModel"]
 
 _CONFIG = "model.json"
 _WEIGHTS = "model.weights.h5"
+
+
+class Encoded(NamedTuple):
+    """Labelled rows as a network learns from them. A row is one example, or several where it is read in windows.
+
+    Attributes:
+        ids: Token ids int32[sum of T] of all examples after another.
+        splits: int64[N + 1] into them.
+        targets: [N, ...], as `loss` takes them.
+        places: What leads back from the examples' tokens to the rows, in a form that the model itself reads; None
+            where each row is one example.
+    """
+
+    ids: np.ndarray
+    splits: np.ndarray
+    targets: np.ndarray
+    places: Any = None
 
 
 class TaskModel(abc.ABC):
@@ -32,9 +50,11 @@ class TaskModel(abc.ABC):
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
     what its targets, its loss and its answers are. Training, export and prediction need no more than this class.
 
-    A task whose targets depend on the tokens (a tag a token, a span) overrides `encode`; one whose answers need more
-    than the logits (places in the very text) overrides `respond`; one that is trained on other columns than it is
-    served with (pairs of texts for an embedding of one) overrides `encode` and, for them, `logits`.
+    A task whose targets depend on the tokens (a tag a token, a span) overrides `encode` instead of `encode_targets`;
+    one whose answers need more than the logits (places in the very text) overrides `respond` instead of `answers`; one
+    that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides `encode`
+    and, for them, `logits`. One whose loss is no mean over the rows overrides `batch_loss`; one that learns from
+    something else of the same rows each epoch, `redraw`; one whose logits are too large to keep, `measure`.
 
     Attributes:
         task: The contract that the exported model fulfils.
@@ -62,17 +82,17 @@ class TaskModel(abc.ABC):
         self.preprocessor = preprocessor
         self.labels = tuple(labels)
 
-    @abc.abstractmethod
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
         """Turns N label values as read from the data into an array with N rows that `loss` understands."""
+        raise NotImplementedError(f"{type(self).__name__} has neither encode_targets nor encode")
 
     @abc.abstractmethod
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The loss of each example, float32[N]; of float64 targets and logits float64[N]."""
 
-    @abc.abstractmethod
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """The outputs that the task's contract names, from logits, as TensorFlow ops."""
+        raise NotImplementedError(f"{type(self).__name__} has neither answers nor respond")
 
     @abc.abstractmethod
     def config(self) -> dict[str, Any]:
@@ -99,6 +119,50 @@ class TaskModel(abc.ABC):
         losses = self.loss(targets, self.logits(ids, training=True))
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
+    def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """How far each example's logits are from a teacher's; here their mean squared difference (Ba and Caruana 2014).
+
+        Args:
+            theirs: The teacher's logits, float32[N, ...].
+            logits: The student's, of the same shape.
+            temperature: Softens both, where they are turned into probabilities.
+
+        Returns:
+            float32[N], 0 where they agree.
+        """
+        del temperature
+        return tf.reduce_mean(tf.reshape(tf.square(theirs - logits), [tf.shape(logits)[0], -1]), axis=1)
+
+    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+        """What rows are judged by after an epoch: the logits, of which the evaluation is made.
+
+        Args:
+            ids: Ragged int32[N, (T)]; N may be 0.
+            targets: [N, ...], as `encode` gives them.
+
+        Returns:
+            float32[N, ...], to be kept of all rows at once.
+        """
+        del targets
+        return self.logits(ids)
+
+    def redraw(
+        self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
+    ) -> tuple[np.ndarray, Any]:
+        """What one epoch learns from; here what `encode` gave, each time.
+
+        Args:
+            ids: Token ids of all rows, as `encode` gives them.
+            splits: Row splits, likewise.
+            targets: Likewise.
+            random: Seeded by the experiment and the epoch, so that a resumed run draws the same.
+
+        Returns:
+            Token ids of rows of the same lengths, and targets.
+        """
+        del splits, random
+        return ids, targets
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names of the task's inputs, which are also the names of the data's columns of texts."""
@@ -123,16 +187,23 @@ class TaskModel(abc.ABC):
         """
         return self.preprocessor.tokenize(*(columns[name] for name in self.inputs))
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Tokenizes many labelled rows outside a graph, and encodes what the model is to learn of them.
 
         Args:
             columns: The data's columns by name, N values each: those of texts, and `label`.
 
         Returns:
-            Token ids and row splits as `tokenize` gives them, and targets [N, ...] as `loss` takes them.
+            What the network reads, and what `loss` compares with.
         """
-        return *self.tokenize(columns), self.encode_targets(columns["label"])
+        return Encoded(*self.tokenize(columns), self.encode_targets(columns["label"]))
+
+    def prepare(self, targets: np.ndarray) -> None:  # noqa: B027 - most losses need nothing
+        """Learns what the loss must know of train as a whole, such as weights of classes; before the first step.
+
+        Args:
+            targets: [N, ...], those of train.
+        """
 
     def respond(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
@@ -168,6 +239,33 @@ class TaskModel(abc.ABC):
         """
         return self._run(self.network, ids, training=training)
 
+    def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Runs the network and says what each layer of its BERT makes of each token; only models with a `backbone` can.
+
+        Args:
+            ids: As in `logits`.
+            training: Whether dropout is on.
+
+        Returns:
+            What `logits` gives, and of each layer, first to last, a vector a token, [N, T, H].
+        """
+        states: list[tf.Tensor] = []
+
+        def network(padded: Any, *, training: bool) -> tf.Tensor:
+            logits, *found = self._tracer(padded, training=training)
+            states.extend(found)
+            return logits
+
+        # A model of its own with another network: whatever `logits` does beside it is done here too.
+        twin = copy.copy(self)
+        twin.network = network
+        return twin.logits(ids, training=training), states
+
+    @cached_property
+    def _tracer(self) -> keras.Model:
+        layers = [layer.output for layer in self.backbone.transformer_layers]
+        return keras.Model(self.network.input, [self.network.output, *layers], name="tracer")
+
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
         """Runs the network up to what `head` reads, dropout off; only models with a `head` can.
 
@@ -186,6 +284,9 @@ class TaskModel(abc.ABC):
     def _run(self, network: keras.Model, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
         padded = self.preprocessor.pad(ids, pairs=len(self.task.inputs) > 1)
         return network(padded, training=training)[: ids.nrows(tf.int32)]
+
+    def write_products(self, folder: Path) -> None:  # noqa: B027 - most models are all that a run makes
+        """Writes what else a finished run is to leave in its folder."""
 
     def trainable_weights(self) -> int:
         """How many numbers a training of the whole network changes."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
+from tfapp.models.answerer import Answerer
 from tfapp.models.base import TaskModel
 from tfapp.models.classifier import TextClassifier
 from tfapp.models.embedder import Embedder
+from tfapp.models.language_model import LanguageModel
 from tfapp.models.lstm import LstmClassifier
 from tfapp.models.pair_classifier import PairClassifier
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.presets import load_preset
+from tfapp.models.presets import Preset, load_preset
 from tfapp.models.ranker import PairRanker
+from tfapp.models.tagger import TextTagger
 from tfapp.models.unknown import Unknown
 
 __all__ = ["MODELS", "build_model", "load_model"]
@@ -23,7 +26,16 @@ __all__ = ["MODELS", "build_model", "load_model"]
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
     (model.task.name, model.kind): model
-    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, Embedder)
+    for model in (
+        TextClassifier,
+        LstmClassifier,
+        PairClassifier,
+        PairRanker,
+        Embedder,
+        TextTagger,
+        Answerer,
+        LanguageModel,
+    )
 }
 
 
@@ -33,8 +45,8 @@ def build_model(
     labels: Sequence[str],
     *,
     unknown_label: str | None = None,
+    preset: Preset | None = None,
     dtype: str = "float32",
-    on_progress: Callable[[int, int | None], None] | None = None,
 ) -> TaskModel:
     """Builds a model to be trained.
 
@@ -43,14 +55,15 @@ def build_model(
         settings: The experiment's model settings.
         labels: What the data say of their labels, as `Splits.labels`.
         unknown_label: As `data.unknown_label`.
+        preset: What to start from; None: what `settings.preset` names.
         dtype: A Keras dtype policy, "float32" or "mixed_bfloat16".
-        on_progress: Called with bytes done and bytes in all while the preset is brought.
 
     Raises:
         ModelError: The preset cannot be used, or the task has no such model.
     """
-    preset = load_preset(settings.preset, on_progress=on_progress)
-    model: TaskModel = _class(task, settings.kind).from_preset(preset, labels, settings, dtype=dtype)
+    kind = _class(task, settings.kind)
+    preset = preset or load_preset(settings.preset)
+    model: TaskModel = kind.from_preset(preset, labels, settings, dtype=dtype)
     if unknown_label is not None:
         model.unknown = Unknown(unknown_label, settings.unknown_share)
     return model

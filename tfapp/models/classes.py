@@ -14,6 +14,7 @@ from tfapp_client import contract
 from tfapp.errors import ModelError
 from tfapp.models.base import TaskModel
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.soft_losses import soft_binary_loss, soft_class_loss
 from tfapp.models.unknown import Unknown
 
 __all__ = ["ClassificationModel"]
@@ -91,6 +92,12 @@ class ClassificationModel(TaskModel):
         if self.unknown is None:
             return losses
         return tf.where(targets < 0, -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1), losses)
+
+    def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """Divergence from a teacher's distribution, float32[N]; multi-label: the mean over labels of the binary one."""
+        if self.multi_label:
+            return tf.reduce_mean(soft_binary_loss(theirs, logits, temperature), axis=-1)
+        return soft_class_loss(theirs, logits, temperature)
 
     def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
         """float32[N, K] from logits."""

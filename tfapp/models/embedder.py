@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.models.base import TaskModel
+from tfapp.models.base import Encoded, TaskModel
 from tfapp.models.contrast import pair_losses
 from tfapp.models.heads import backbone_config, check_positions
 from tfapp.models.pooling import MaskedPooling
@@ -98,7 +98,7 @@ class Embedder(TaskModel):
         """The texts of all rows, each for itself."""
         return list(chain(*(columns[name] for name in PLACES if name in columns)))
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Tokenizes rows of texts.
 
         Args:
@@ -106,15 +106,15 @@ class Embedder(TaskModel):
                 none.
 
         Returns:
-            Token ids and row splits, each row its P texts one after another; and int32[N, P], the same number for texts
-            of the same tokens, -1 for none.
+            Rows, each its P texts one after another; and as targets int32[N, P], the same number for texts of the same
+            tokens, -1 for none.
         """
         tokenized = [self.preprocessor.tokenize(columns[name]) for name in PLACES if name in columns]
         rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in tokenized], axis=1)
         known: dict[bytes, int] = {}
         codes = np.stack([_codes(known, *texts) for texts in tokenized], axis=1)
         codes[:, 2:][codes[:, 2:] == known.get(_empty(self.preprocessor), -1)] = -1
-        return rows.values.numpy(), rows.row_splits.numpy(), codes
+        return Encoded(rows.values.numpy(), rows.row_splits.numpy(), codes)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
         """Nothing is learnt from labels; int32[N, 0]."""

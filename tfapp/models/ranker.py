@@ -15,6 +15,7 @@ from tfapp.models.base import TaskModel
 from tfapp.models.heads import backbone_config, check_positions, pooled_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
+from tfapp.models.soft_losses import soft_binary_loss
 
 __all__ = ["PairRanker"]
 
@@ -90,6 +91,10 @@ class PairRanker(TaskModel):
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Binary cross-entropy of each pair, float32[N]; a grade in between is a target in between."""
         return tf.nn.sigmoid_cross_entropy_with_logits(tf.minimum(targets, 1.0), logits)
+
+    def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """Divergence from a teacher's score, float32[N]."""
+        return soft_binary_loss(theirs, logits, temperature)
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:
         """float32[N], 0..1, from logits."""

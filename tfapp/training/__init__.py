@@ -7,9 +7,13 @@ from tfapp.quiet import import_tensorflow
 import_tensorflow()
 
 from tfapp.training.adaptation import count_trained  # noqa: E402
+from tfapp.training.answer_evaluation import AnswerEvaluation  # noqa: E402
 from tfapp.training.class_evaluation import ClassEvaluation  # noqa: E402
+from tfapp.training.distillation import Distillation, cut_teacher, load_teacher  # noqa: E402
+from tfapp.training.entity_evaluation import EntityEvaluation  # noqa: E402
 from tfapp.training.evaluation import Evaluation  # noqa: E402
 from tfapp.training.judge import judge, judge_dev  # noqa: E402
+from tfapp.training.language_evaluation import LanguageEvaluation  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import Precision, choose_precision  # noqa: E402
@@ -23,10 +27,14 @@ from tfapp.training.strategy import is_chief, make_strategy, total_over_workers 
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 
 __all__ = [
+    "AnswerEvaluation",
     "ClassEvaluation",
+    "Distillation",
+    "EntityEvaluation",
     "EpochEvent",
     "Evaluation",
     "HistoryObserver",
+    "LanguageEvaluation",
     "Observer",
     "Precision",
     "RankingEvaluation",
@@ -40,11 +48,13 @@ __all__ = [
     "choose_precision",
     "count_trained",
     "create_run",
+    "cut_teacher",
     "find_resumable",
     "is_chief",
     "judge",
     "judge_dev",
     "latest_run",
+    "load_teacher",
     "make_predictor",
     "make_side",
     "make_strategy",

@@ -46,6 +46,7 @@ class Evaluation(abc.ABC):
     Attributes:
         kind: Names the kind in JSON and its templates.
         unit: What is counted, in the plural.
+        by_loss: Whether the best epoch is that of the lowest loss, not of the highest `main_score`.
         count: Rows evaluated.
         loss: The mean loss, lower is better.
         main_interval: 95 % bootstrap interval of `main_score`.
@@ -53,6 +54,7 @@ class Evaluation(abc.ABC):
 
     kind: ClassVar[str]
     unit: ClassVar[str] = "texts"
+    by_loss: ClassVar[bool] = False
     _kinds: ClassVar[dict[str, type[Evaluation]]] = {}
 
     count: int

@@ -39,6 +39,7 @@ class BatchGradients:
         model: Its network's variables were made under the strategy.
         sources: Keras variables of the network.
         strategy: What the step runs under.
+        batch_loss: What is made smaller where rows are looked at alone, as `TaskModel.batch_loss`.
         sub_batch: Rows a part; None: all at once.
     """
 
@@ -48,9 +49,11 @@ class BatchGradients:
         sources: Sequence[Any],
         strategy: tf.distribute.Strategy,
         *,
+        batch_loss: Callable[..., tuple[tf.Tensor, tf.Tensor]],
         sub_batch: int | None = None,
     ) -> None:
         self._model = model
+        self._batch_loss = batch_loss
         self._sources = sources
         self._replicas = strategy.num_replicas_in_sync
         self._sub_batch = sub_batch
@@ -58,12 +61,12 @@ class BatchGradients:
         # What is a variable of the network and no weight: the states of the random numbers.
         self._random = [variable for variable in model.network.variables if id(variable) not in weights]
 
-    def __call__(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
+    def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
         """Computes, inside a replica.
 
         Args:
             ids: Ragged int32[B, (T)], the replica's rows.
-            targets: [B, ...].
+            targets: [B, ...], or a tuple of such tensors.
             weights: float32[B].
         """
         if not self._model.rows_apart:
@@ -71,7 +74,7 @@ class BatchGradients:
         if self._sub_batch is not None:
             return self._summed(_Parts(ids, self._sub_batch), targets, weights)
         with tf.GradientTape() as tape:
-            total, count = self._model.batch_loss(ids, targets, weights)
+            total, count = self._batch_loss(ids, targets, weights)
             loss = total / self.total(count)
         return Gradients(loss, _dense(tape.gradient(loss, self._values())))
 
@@ -81,10 +84,11 @@ class BatchGradients:
             return value
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
-    def _summed(self, parts: _Parts, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
+    def _summed(self, parts: _Parts, targets: Any, weights: tf.Tensor) -> Gradients:
         def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
-                total, count = self._model.batch_loss(ids, targets[rows], weights[rows])
+                some = tf.nest.map_structure(lambda one: one[rows], targets)
+                total, count = self._batch_loss(ids, some, weights[rows])
             return [total, count, *_dense(tape.gradient(total, self._values()))]
 
         total, count, *values = parts.sum(part, [(), (), *self._shapes()])

@@ -25,9 +25,9 @@ from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
 from tfapp.training.precision import Precision
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.sides import Side
+from tfapp.training.sides import Side, epoch_side
 from tfapp.training.state import TrainState
-from tfapp.training.steps import StepResult, distribute, make_predictor, make_train_step, predict_logits
+from tfapp.training.steps import Objective, StepResult, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.trainer import Trainer
 
@@ -67,6 +67,7 @@ def train(
     folder: RunFolder,
     evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation],
     precision: Precision | None = None,
+    objective: Objective | None = None,
     observers: Sequence[Observer] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainState:
@@ -87,6 +88,7 @@ def train(
         folder: Where checkpoint and best weights go.
         evaluate: Makes the dev evaluation from model, logits and side; it may fit the model's thresholds.
         precision: How steps compute; the evaluations compute as the network's dtype policy says.
+        objective: What steps make smaller; None: the model's `batch_loss`.
         observers: Told of steps and epochs.
         clock: Monotonic seconds.
 
@@ -114,16 +116,17 @@ def train(
         "observers": observers,
     }
     if settings.method == "few-shot":
-        return train_few_shot(partial(_FineTuner, clock=clock), HeadTrainer, **arguments)
+        return train_few_shot(partial(_FineTuner, objective=None, clock=clock), HeadTrainer, **arguments)
     if settings.adapt == "head" and model.head is not None:
         return HeadTrainer(**arguments).run()
-    return _FineTuner(**arguments, clock=clock).run()
+    return _FineTuner(**arguments, objective=objective, clock=clock).run()
 
 
 @dataclass(kw_only=True)
 class _FineTuner(Trainer):
     """Learns by steps down the gradient."""
 
+    objective: Objective | None
     clock: Callable[[], float]
 
     def __post_init__(self) -> None:
@@ -140,9 +143,10 @@ class _FineTuner(Trainer):
             self.strategy,
             self.adaptation,
             clip_norm=self.settings.clip_norm,
+            objective=self.objective,
             sub_batch=self.settings.sub_batch,
         )
-        self.predictor = make_predictor(self.model)
+        self.predictor = make_predictor(self.model, self.dev_side.targets)
 
     @property
     def variables(self) -> list[Any]:
@@ -163,7 +167,7 @@ class _FineTuner(Trainer):
         for observer in self.observers:
             observer.on_start(self.steps_done, self.total_steps)
         if self.model.pretrained and not self.steps_done:
-            self._begin(predict_logits(self.predictor, self.dev_side.texts))
+            self._begin(self._predict())
         while self.state.epoch < self.settings.epochs and not self._stale():
             self._run_epoch()
             self._finish_epoch()
@@ -173,7 +177,7 @@ class _FineTuner(Trainer):
         return self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience
 
     def _run_epoch(self) -> None:
-        side = self.train_side
+        side = epoch_side(self.model, self.train_side, seed=self.settings.seed, epoch=self.state.epoch)
         rows, weights = epoch_batches(
             side.texts.lengths, self.settings.batch_size, seed=self.settings.seed, epoch=self.state.epoch
         )
@@ -202,8 +206,11 @@ class _FineTuner(Trainer):
         for observer in self.observers:
             observer.on_step(event)
 
+    def _predict(self) -> np.ndarray:
+        return predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets)
+
     def _finish_epoch(self) -> None:
-        self._end_epoch(predict_logits(self.predictor, self.dev_side.texts))
+        self._end_epoch(self._predict())
         # Last: a kill before it only repeats what was done since the checkpoint before.
         self._save_checkpoint_if_due()
 

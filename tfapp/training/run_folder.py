@@ -70,6 +70,11 @@ class RunFolder:
         """The report page of the test split."""
         return self.path / "report.html"
 
+    @property
+    def preset(self) -> Path:
+        """What pretraining makes: a checkpoint that other experiments start from."""
+        return self.path / "preset"
+
     def evaluation_folder(self, data: str | None) -> Path:
         """Where the evaluation of other data goes; without any, that of the test split."""
         if data is None:

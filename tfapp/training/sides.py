@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,14 @@ import pyarrow as pa
 
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
+from tfapp.models.base import Encoded
 from tfapp.rows import row_line, to_rows
 
-__all__ = ["Side", "make_side"]
+__all__ = ["Side", "epoch_side", "make_side"]
 
 _PLACES = ("row", "file")
+# Other random numbers than those of the epoch's order.
+_DRAWS = 1
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,21 @@ class Side:
     """One side of the data, ready for the model.
 
     Attributes:
-        texts: N tokenized rows.
-        targets: [N, ...], as `TaskModel.encode` gives them.
-        columns: The data's columns by name, N values each: texts, `label` and what else the task has.
+        texts: The examples, tokenized: the N rows, or more of them where the model reads rows in windows.
+        targets: What is learnt of each example, as `TaskModel.encode` gives it, or a tuple of such arrays.
+        columns: The data's columns by name: texts, `label` and what else the task has. N values each, unless the model
+            makes rows of its own of them.
         inputs: The names of the columns that the model answers from.
-        rows: int64[N], the rows' numbers in their file.
+        rows: int64, as many as the columns have values: the numbers of these in their file.
+        places: What leads back from examples to rows, as `TaskModel.encode` gives it; None where they are the same.
     """
 
     texts: TokenizedTexts
-    targets: np.ndarray
+    targets: Any
     columns: Mapping[str, Sequence[Any]]
     inputs: tuple[str, ...]
     rows: np.ndarray
+    places: Any = None
 
     @property
     def raw(self) -> list[str]:
@@ -53,5 +59,20 @@ def make_side(model: TaskModel, table: pa.Table) -> Side:
         ModelError: A label is none of the model's.
     """
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
-    ids, splits, targets = model.encode(columns)
-    return Side(TokenizedTexts(ids, splits), targets, columns, model.inputs, table.column("row").to_numpy())
+    found = Encoded(*model.encode(columns))
+    texts = TokenizedTexts(found.ids, found.splits)
+    return Side(texts, found.targets, columns, model.inputs, table.column("row").to_numpy(), found.places)
+
+
+def epoch_side(model: TaskModel, side: Side, *, seed: int, epoch: int) -> Side:
+    """What one epoch learns from; the same arguments give the same.
+
+    Args:
+        model: May draw something new of each row.
+        side: As `make_side` made it.
+        seed: Of the experiment.
+        epoch: Counted from 0.
+    """
+    random = np.random.default_rng([seed, epoch, _DRAWS])
+    ids, targets = model.redraw(side.texts.ids, side.texts.splits, side.targets, random)
+    return replace(side, texts=TokenizedTexts(ids, side.texts.splits), targets=targets)

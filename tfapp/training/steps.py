@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -14,7 +14,10 @@ from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.gradients import BatchGradients
 
-__all__ = ["StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
+__all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
+
+Objective: TypeAlias = Callable[[tf.RaggedTensor, Any, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""The loss of a batch of ids, targets and weights, as `TaskModel.batch_loss` gives it."""
 
 
 class StepResult(NamedTuple):
@@ -38,6 +41,7 @@ def make_train_step(
     adaptation: Adaptation,
     *,
     clip_norm: float,
+    objective: Objective | None = None,
     sub_batch: int | None = None,
 ) -> Callable[[Any], StepResult]:
     """Compiles one step of training.
@@ -51,15 +55,18 @@ def make_train_step(
         strategy: What the step runs under.
         adaptation: Which weights learn; to be merged after the step.
         clip_norm: The gradients' global norm after clipping.
+        objective: What is made smaller; None: the model's `batch_loss`.
         sub_batch: Rows that a replica runs at a time; None: all.
 
     Returns:
         A function of one element of `distribute`'s dataset.
     """
     replicas = strategy.num_replicas_in_sync
-    compute = BatchGradients(model, adaptation.sources, strategy, sub_batch=sub_batch)
+    compute = BatchGradients(
+        model, adaptation.sources, strategy, sub_batch=sub_batch, batch_loss=objective or model.batch_loss
+    )
 
-    def replica_step(ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> StepResult:
+    def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
         loss, gradients = compute(ids, targets, weights)
         gradients, norm = tf.clip_by_global_norm(compute.total(adaptation.gradients(gradients)), clip_norm)
         # Keras sums over the replicas once more when it applies.
@@ -78,7 +85,7 @@ def make_train_step(
 def distribute(
     strategy: tf.distribute.Strategy,
     texts: TokenizedTexts,
-    targets: np.ndarray,
+    targets: Any,
     rows: np.ndarray,
     weights: np.ndarray,
 ) -> Iterator[Any]:
@@ -87,7 +94,7 @@ def distribute(
     Args:
         strategy: With R replicas, which divide the batch size.
         texts: N texts.
-        targets: [N, ...].
+        targets: [N, ...], or a tuple of such arrays.
         rows: int64[S, B].
         weights: float32[S, B].
 
@@ -107,28 +114,39 @@ def distribute(
     return iter(strategy.distribute_datasets_from_function(pipeline))
 
 
-def make_predictor(model: TaskModel) -> Callable[[tf.RaggedTensor], tf.Tensor]:
-    """Compiles the network's inference, from ragged int32[N, (T)] to logits."""
+def make_predictor(model: TaskModel, targets: np.ndarray) -> Callable[[tf.RaggedTensor, Any], tf.Tensor]:
+    """Compiles the model's `measure`.
 
-    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
-    def predict(ids: tf.RaggedTensor) -> tf.Tensor:
-        return model.logits(ids)
+    Args:
+        model: The model.
+        targets: [N, ...], as it will be called with some rows of.
+
+    Returns:
+        A function of ids, ragged int32[N, (T)], and targets.
+    """
+    form = tf.TensorSpec([None, *targets.shape[1:]], targets.dtype)
+
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32), form], autograph=False)
+    def predict(ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+        return model.measure(ids, targets)
 
     return predict
 
 
 def predict_logits(
-    predictor: Callable[[tf.RaggedTensor], tf.Tensor],
+    predictor: Callable[[tf.RaggedTensor, Any], tf.Tensor],
     texts: TokenizedTexts,
+    targets: np.ndarray,
     *,
     batch_size: int = 32,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> np.ndarray:
-    """Logits of many texts, in their order.
+    """What many texts are judged by, in their order: logits, of most models.
 
     Args:
         predictor: From `make_predictor`.
         texts: N texts.
+        targets: [N, ...].
         batch_size: Texts a step.
         on_progress: Called with texts done and N.
 
@@ -137,10 +155,10 @@ def predict_logits(
     """
     batches = inference_batches(texts.lengths, batch_size)
     nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
-    parts = [predictor(nothing).numpy()]
+    parts = [predictor(nothing, targets[:0]).numpy()]
     done = 0
     for numbers, ids in zip(batches, inference_dataset(texts, batches), strict=True):
-        parts.append(predictor(ids).numpy())
+        parts.append(predictor(ids, targets[numbers]).numpy())
         done += len(numbers)
         if on_progress:
             on_progress(done, len(texts))

@@ -54,7 +54,8 @@ class Trainer(abc.ABC):
             penalty: The one that the epoch's weights were fitted with.
         """
         dev = self.evaluate(self.model, logits, self.dev_side) if len(self.dev_side.texts) else None
-        self.state = self.state.after_epoch(dev, by_loss=penalty is not None)
+        by_loss = penalty is not None or (dev is not None and dev.by_loss)
+        self.state = self.state.after_epoch(dev, by_loss=by_loss)
         self._tell(dev, penalty)
 
     def _begin(self, logits: np.ndarray) -> None:

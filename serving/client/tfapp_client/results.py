@@ -76,8 +76,8 @@ class Answer:
 
     Attributes:
         text: What the context says; empty where it does not answer.
-        start: The place of its first character in the context.
-        end: The place after its last.
+        start: The place of its first character in the context; -1 where that does not answer.
+        end: The place after its last, or -1.
         score: How sure the model is, from 0 to 1.
     """
 

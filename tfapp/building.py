@@ -1,0 +1,60 @@
+"""From an experiment and its data to the model that is trained, and what it learns from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfapp.config import Experiment
+from tfapp.data import Splits
+from tfapp.models import Preset, TaskModel, build_model, fresh_preset, load_preset
+from tfapp.terminal import progress
+from tfapp.training import Distillation, Precision, cut_teacher, load_teacher
+
+__all__ = ["build"]
+
+
+def build(
+    experiment: Experiment, splits: Splits, strategy: Any, precision: Precision, *, quiet: bool
+) -> tuple[TaskModel, Distillation | None]:
+    """Builds the model, and what it learns from beside the labels.
+
+    Args:
+        experiment: What to do.
+        splits: The data: their labels, and for a vocabulary their texts.
+        strategy: What the model is trained under.
+        precision: How it computes.
+        quiet: Show no progress.
+
+    Returns:
+        The model, and its distillation where it has a teacher.
+
+    Raises:
+        TfappError: Preset, teacher or settings cannot be used.
+    """
+    with strategy.scope():
+        teacher = load_teacher(experiment, splits.labels, dtype=precision.policy)
+    preset = _preset(experiment, splits, teacher, quiet=quiet)
+    with strategy.scope():
+        model = build_model(
+            experiment.task,
+            experiment.network,
+            splits.labels,
+            unknown_label=experiment.data.unknown_label,
+            preset=preset,
+            dtype=precision.policy,
+        )
+    if teacher is None or experiment.distillation is None:
+        return model, None
+    return model, Distillation(model, teacher, experiment.distillation)
+
+
+def _preset(experiment: Experiment, splits: Splits, teacher: TaskModel | None, *, quiet: bool) -> Preset:
+    student = cut_teacher(experiment, teacher) if teacher else None
+    if student:
+        return student
+    fresh = experiment.model.fresh
+    if fresh:
+        with progress("Making a vocabulary", quiet=quiet):
+            return fresh_preset(fresh, splits.train["text"].to_pylist())
+    with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance:
+        return load_preset(experiment.model.preset, on_progress=advance)

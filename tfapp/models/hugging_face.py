@@ -1,0 +1,144 @@
+"""A BERT as a Hugging Face checkpoint: a folder that tfapp, KerasHub and Transformers read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from tfapp.files import replacing_folder, write_json, write_text
+
+__all__ = ["load_prediction_head", "write_preset"]
+
+_WEIGHTS: Final = "model.safetensors"
+_HEAD: Final = "cls.predictions"
+
+
+def write_preset(folder: Path, backbone: Any, vocabulary: Sequence[str], *, lowercase: bool, head: Any = None) -> None:
+    """Writes a checkpoint of `BertForMaskedLM`; the folder appears complete, by rename.
+
+    Args:
+        folder: Where to; an earlier one is replaced.
+        backbone: A `keras_hub.models.BertBackbone`.
+        vocabulary: The word pieces in the order of their ids.
+        lowercase: Whether the vocabulary is uncased.
+        head: The `keras_hub.layers.MaskedLMHead` over it; None: the checkpoint has none.
+    """
+    tensors = {f"bert.{name}": value for name, value in _backbone_tensors(backbone)} | dict(_head_tensors(head))
+    with replacing_folder(folder) as draft:
+        write_json(draft / "config.json", _config(backbone) | {"pad_token_id": vocabulary.index("[PAD]")})
+        write_json(
+            draft / "tokenizer_config.json",
+            {"tokenizer_class": "BertTokenizer", "do_lower_case": lowercase, "model_max_length": _positions(backbone)},
+        )
+        write_text(draft / "vocab.txt", "".join(f"{piece}\n" for piece in vocabulary))
+        save_file({name: np.ascontiguousarray(value, np.float32) for name, value in tensors.items()}, draft / _WEIGHTS)
+
+
+def load_prediction_head(folder: Path, head: Any) -> bool:
+    """Takes the prediction head of a checkpoint's folder, where it has one.
+
+    Args:
+        folder: A Hugging Face checkpoint; any other path has none.
+        head: A built `keras_hub.layers.MaskedLMHead`.
+
+    Returns:
+        Whether there was one.
+    """
+    try:
+        with safe_open(folder / _WEIGHTS, framework="np") as file:
+            names = {name: name for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            values = {name: file.get_tensor(name) for name in names if name.startswith(f"{_HEAD}.")}
+    except (OSError, SafetensorError):
+        return False
+    parts = dict(_head_variables(head))
+    if not parts.keys() <= values.keys():
+        return False
+    for name, (variable, turned) in parts.items():
+        variable.assign(values[name].T if turned else values[name])
+    return True
+
+
+def _config(backbone: Any) -> dict[str, Any]:
+    return {
+        "architectures": ["BertForMaskedLM"],
+        "model_type": "bert",
+        "vocab_size": backbone.vocabulary_size,
+        "num_hidden_layers": backbone.num_layers,
+        "num_attention_heads": backbone.num_heads,
+        "hidden_size": backbone.hidden_dim,
+        "intermediate_size": backbone.intermediate_dim,
+        "max_position_embeddings": _positions(backbone),
+        "type_vocab_size": backbone.num_segments,
+        "hidden_dropout_prob": backbone.dropout,
+        "attention_probs_dropout_prob": backbone.dropout,
+        # KerasHub's BERT computes GELU by tanh.
+        "hidden_act": "gelu_new",
+        "layer_norm_eps": 1e-12,
+        "initializer_range": 0.02,
+    }
+
+
+def _positions(backbone: Any) -> int:
+    return int(backbone.max_sequence_length)
+
+
+def _backbone_tensors(backbone: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and values as Transformers has them: a dense layer's kernel is [output, input]."""
+    embeddings = {
+        "word_embeddings.weight": backbone.token_embedding.embeddings,
+        "position_embeddings.weight": backbone.position_embedding.position_embeddings,
+        "token_type_embeddings.weight": backbone.segment_embedding.embeddings,
+    }
+    for name, variable in embeddings.items():
+        yield f"embeddings.{name}", variable.numpy()
+    yield from _norm("embeddings.LayerNorm", backbone.embeddings_layer_norm)
+    for number, layer in enumerate(backbone.transformer_layers):
+        for name, value in _layer_tensors(layer, int(backbone.hidden_dim)):
+            yield f"encoder.layer.{number}.{name}", value
+    yield from _dense("pooler.dense", backbone.pooled_dense)
+
+
+def _layer_tensors(layer: Any, width: int) -> Iterator[tuple[str, np.ndarray]]:
+    # The parts by the names that KerasHub's own converter of BERT goes by (keras_hub, convert_bert.py).
+    attention = layer._self_attention_layer
+    for name in ("query", "key", "value"):
+        dense = getattr(attention, f"{name}_dense")
+        yield f"attention.self.{name}.weight", dense.kernel.numpy().reshape(width, width).T
+        yield f"attention.self.{name}.bias", dense.bias.numpy().reshape(width)
+    output = attention.output_dense
+    yield "attention.output.dense.weight", output.kernel.numpy().reshape(width, width).T
+    yield "attention.output.dense.bias", output.bias.numpy()
+    yield from _norm("attention.output.LayerNorm", layer._self_attention_layer_norm)
+    yield from _dense("intermediate.dense", layer._feedforward_intermediate_dense)
+    yield from _dense("output.dense", layer._feedforward_output_dense)
+    yield from _norm("output.LayerNorm", layer._feedforward_layer_norm)
+
+
+def _dense(name: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
+    yield f"{name}.weight", layer.kernel.numpy().T
+    yield f"{name}.bias", layer.bias.numpy()
+
+
+def _norm(name: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
+    yield f"{name}.weight", layer.gamma.numpy()
+    yield f"{name}.bias", layer.beta.numpy()
+
+
+def _head_tensors(head: Any) -> Iterator[tuple[str, np.ndarray]]:
+    for name, (variable, turned) in () if head is None else _head_variables(head):
+        yield name, variable.numpy().T if turned else variable.numpy()
+
+
+def _head_variables(head: Any) -> Iterator[tuple[str, tuple[Any, bool]]]:
+    """Each with whether it is transposed."""
+    dense, norm = head._intermediate_dense, head._intermediate_layer_norm
+    yield f"{_HEAD}.transform.dense.weight", (dense.kernel, True)
+    yield f"{_HEAD}.transform.dense.bias", (dense.bias, False)
+    yield f"{_HEAD}.transform.LayerNorm.weight", (norm.gamma, False)
+    yield f"{_HEAD}.transform.LayerNorm.bias", (norm.beta, False)
+    yield f"{_HEAD}.bias", (head._bias, False)

@@ -1,0 +1,218 @@
+"""A masked language model over BERT: what a backbone learns from texts without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import keras
+import keras_hub
+import numpy as np
+import tensorflow as tf
+from tfapp_client import contract
+
+from tfapp.config import MaskingSettings, ModelSettings
+from tfapp.errors import ModelError
+from tfapp.models.base import Encoded, TaskModel
+from tfapp.models.heads import backbone_config, check_positions
+from tfapp.models.hugging_face import load_prediction_head, write_preset
+from tfapp.models.masking import Masker, make_blocks, to_dense
+from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.presets import Preset
+
+__all__ = ["LanguageModel"]
+
+# More tokens than any text; the preprocessor takes 256 bytes a token, and TensorFlow's strings have 2^31.
+_WHOLE: Final = 1 << 22
+# Masks of evaluations are the same for every seed, so that runs compare.
+_EVALUATION_SEED: Final = 0
+
+
+class LanguageModel(TaskModel):
+    """BERT that guesses masked tokens (Devlin et al. 2019), without the task of the next sentence.
+
+    A row is a block of tokens, of one text or several. `encode` hides tokens once for all evaluations, `redraw` anew
+    for each epoch (Liu et al. 2019), in NumPy and ahead of the steps: so the masks depend on seed and epoch alone, not
+    on the devices. The network computes logits at the masked places only: the vocabulary is long.
+
+    The pooler takes no part. It is saved and handed on as it came, and a fine-tuning with it starts from there.
+
+    Args:
+        backbone: A `keras_hub.models.BertBackbone`.
+        preprocessor: The backbone's tokenizer, whose limit is the longest block.
+        masking: What is hidden.
+    """
+
+    task: ClassVar[contract.Task] = contract.Task("pretraining", (contract.TensorSpec("text", "string", 1),), ())
+    kind = "bert"
+
+    def __init__(self, backbone: Any, preprocessor: Preprocessor, *, masking: MaskingSettings) -> None:
+        self.backbone = backbone
+        self.masking = masking
+        self._masker = Masker(preprocessor.vocabulary, share=masking.share, whole_words=masking.whole_words)
+        super().__init__(_network(backbone), preprocessor, ())
+
+    @classmethod
+    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
+        """A pretrained backbone, with its own prediction head where the preset has one, else with a fresh one.
+
+        Args:
+            preset: The pretrained BERT.
+            labels: None.
+            settings: Length, masking.
+            dtype: A Keras dtype policy for the backbone; the logits are float32.
+
+        Raises:
+            ModelError: `model.max_length` is more than the backbone has positions for, or there is no [MASK].
+        """
+        del labels
+        if "[MASK]" not in preset.vocabulary:
+            raise ModelError(f"preset {preset.name}: its vocabulary lacks [MASK], which pretraining needs")
+        backbone = preset.backbone(dtype)
+        check_positions(backbone, settings.max_length, "model.max_length")
+        model = cls(backbone, preset.preprocessor(settings.max_length), masking=settings.masking)
+        load_prediction_head(Path(preset.handle), model.network.get_layer("prediction"))
+        return model
+
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+        """Makes blocks of texts and hides tokens of them, the same each time.
+
+        Args:
+            columns: `text`, texts of any length.
+
+        Returns:
+            M blocks, and as targets int32[M, T], the tokens to be guessed, -1 at all other places.
+        """
+        pieces, starts = _without_marks(*self.preprocessor.with_max_length(_WHOLE).tokenize(columns["text"]))
+        ids, splits = make_blocks(
+            pieces,
+            starts,
+            max_length=self.preprocessor.max_length,
+            cls=self.preprocessor.cls_id,
+            sep=self.preprocessor.sep_id,
+            pack=self.masking.pack,
+        )
+        shown, hidden = self._masker.hide(ids, splits, np.random.default_rng(_EVALUATION_SEED))
+        return Encoded(shown, splits, to_dense(hidden, splits, -1))
+
+    def redraw(
+        self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same blocks with other tokens hidden."""
+        hidden = targets[np.arange(targets.shape[1]) < np.diff(splits)[:, None]]
+        shown, hidden = self._masker.hide(np.where(hidden < 0, ids, hidden), splits, random)
+        return shown, to_dense(hidden, splits, -1)
+
+    def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
+        """Nothing is learnt from labels; int32[N, 0]."""
+        return np.zeros((len(labels), 0), np.int32)
+
+    def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
+        """Guesses every token.
+
+        Args:
+            ids: Ragged int32[N, (T)]; N may be 0.
+            training: Whether dropout is on.
+
+        Returns:
+            float32[N, T, V]: large.
+        """
+        padded = self.preprocessor.pad(ids)
+        rows, width = tf.unstack(tf.shape(padded["token_ids"]))
+        places = tf.tile(tf.range(width)[None], [rows, 1])
+        return self._guess(padded, places, training=training)[: ids.nrows(tf.int32)]
+
+    def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Cross-entropy of each block's guesses, their mean, float32[N]."""
+        losses, _, counts = tf.unstack(_compare(targets[:, : tf.shape(logits)[1]], logits), axis=1)
+        return tf.math.divide_no_nan(losses, counts)
+
+    def batch_loss(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The mean over the masked tokens of all blocks, as sum and number."""
+        losses, _, counts = tf.unstack(self._measure(ids, targets, training=True), axis=1)
+        return tf.reduce_sum(losses * weights), tf.maximum(tf.reduce_sum(counts * weights), 1.0)
+
+    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+        """How well blocks are guessed.
+
+        Args:
+            ids: Ragged int32[N, (T)], as `encode` gives them; N may be 0.
+            targets: int32[N, T], likewise.
+
+        Returns:
+            float32[N, 3]: of each block the summed cross-entropy in nats, right guesses, guesses.
+        """
+        return self._measure(ids, targets, training=False)
+
+    def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """None: a language model is there to be fine-tuned."""
+        del logits
+        return {}
+
+    def config(self) -> dict[str, Any]:
+        """The backbone's sizes and the masking."""
+        return {"backbone": backbone_config(self.backbone), "masking": self.masking.model_dump()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
+        """Builds the network that `config` described, with fresh weights."""
+        backbone = keras_hub.models.BertBackbone(**config["backbone"], dtype=dtype)
+        return cls(backbone, preprocessor, masking=MaskingSettings(**config["masking"]))
+
+    def write_products(self, folder: Path) -> None:
+        """Writes the backbone as a Hugging Face checkpoint, `preset/`, which `model.preset` takes."""
+        tokenizer = self.preprocessor
+        head = self.network.get_layer("prediction")
+        write_preset(folder / "preset", self.backbone, tokenizer.vocabulary, lowercase=tokenizer.lowercase, head=head)
+
+    def _measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
+        padded = self.preprocessor.pad(ids)
+        rows, width = tf.unstack(tf.shape(padded["token_ids"]))
+        wanted = tf.pad(targets, [[0, rows - tf.shape(targets)[0]], [0, 0]], constant_values=-1)[:, :width]
+        hidden = tf.cast(wanted >= 0, tf.int32)
+        most = tf.maximum(tf.reduce_max(tf.reduce_sum(hidden, axis=1)), 1)
+        # Masked places first; blocks with fewer than the most get others, which do not count.
+        places = tf.argsort(hidden, axis=1, direction="DESCENDING", stable=True)[:, :most]
+        found = _compare(tf.gather(wanted, places, batch_dims=1), self._guess(padded, places, training=training))
+        return found[: ids.nrows(tf.int32)]
+
+    def _guess(self, padded: dict[str, tf.Tensor], places: tf.Tensor, *, training: bool) -> tf.Tensor:
+        return self.network(padded | {"mask_positions": places}, training=training)["logits"]
+
+
+def _network(backbone: Any) -> keras.Model:
+    """From the backbone's inputs and `mask_positions` int32[N, P] to `logits` float32[N, P, V].
+
+    The output layer is the embedding, transposed (Press and Wolf 2017). The pooled vector is there for the pooler to be
+    saved with the rest.
+    """
+    positions = keras.Input((None,), dtype="int32", name="mask_positions")
+    backbone.token_embedding.reverse_dtype = "float32"
+    backbone.pooled_dense.trainable = False
+    head = keras_hub.layers.MaskedLMHead(
+        token_embedding=backbone.token_embedding,
+        intermediate_activation=lambda x: keras.activations.gelu(x, approximate=True),
+        layer_norm_epsilon=1e-12,
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        dtype="float32",
+        name="prediction",
+    )
+    logits = head(backbone.output["sequence_output"], positions)
+    outputs = {"logits": logits, "pooled_output": backbone.output["pooled_output"]}
+    return keras.Model({**backbone.input, "mask_positions": positions}, outputs, name="language_model")
+
+
+def _compare(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """float32[N, 3] as in `measure`, of int32[N, P] with -1 for no guess and float32[N, P, V]."""
+    counted = tf.cast(wanted >= 0, tf.float32)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(wanted, 0), logits) * counted
+    right = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == wanted, tf.float32)
+    return tf.stack([tf.reduce_sum(values, axis=1) for values in (losses, right, counted)], axis=1)
+
+
+def _without_marks(ids: np.ndarray, splits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows without their first and last token."""
+    kept = np.ones(len(ids), bool)
+    kept[splits[:-1]] = kept[splits[1:] - 1] = False
+    return ids[kept], splits - 2 * np.arange(len(splits))

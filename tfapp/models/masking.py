@@ -1,0 +1,110 @@
+"""Masked language modelling's rows: texts as blocks of tokens, and which of these are hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Masker", "make_blocks", "to_dense"]
+
+_SPECIAL: Final = frozenset({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
+# Of what is guessed: most is masked, some replaced, the rest stays, since no [MASK] is met later (Devlin et al. 2019).
+_MASKED: Final = 0.8
+_REPLACED: Final = 0.1
+
+Ids = NDArray[np.int32]
+Splits = NDArray[np.int64]
+
+
+def make_blocks(pieces: Ids, splits: Splits, *, max_length: int, cls: int, sep: int, pack: bool) -> tuple[Ids, Splits]:
+    """Makes blocks of at most `max_length` tokens, [CLS] ... [SEP], of texts of any length.
+
+    Args:
+        pieces: Word pieces of all texts after another.
+        splits: Row splits of N texts into them.
+        max_length: The longest block.
+        cls: The id of [CLS].
+        sep: The id of [SEP].
+        pack: Let texts follow one another, [SEP] between, and cut where a block is full; else cut each text into as
+            few, about equal blocks as hold it. A text without pieces makes no block.
+
+    Returns:
+        Token ids and row splits of M blocks.
+    """
+    room = max_length - 2
+    filled = np.flatnonzero(np.diff(splits))
+    if pack:
+        # No [SEP] before the first text.
+        pieces = np.insert(pieces, splits[filled[1:]], sep)
+        sizes = np.minimum(room, len(pieces) - np.arange(0, len(pieces), room))
+    else:
+        lengths = np.diff(splits)[filled]
+        counts = -(-lengths // room)
+        owners = np.repeat(np.arange(len(lengths)), counts)
+        place = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+        sizes = lengths[owners] // counts[owners] + (place < lengths[owners] % counts[owners])
+    ends = np.cumsum(sizes).astype(np.int64)
+    marked = np.insert(pieces, np.repeat(np.concatenate([[0], ends]), 2)[1:-1], np.tile([cls, sep], len(ends)))
+    return marked.astype(np.int32), np.concatenate([[0], ends + 2 * np.arange(1, len(ends) + 1)]).astype(np.int64)
+
+
+def to_dense(values: Ids, splits: Splits, fill: int) -> Ids:
+    """int32[N, T] of ragged values, T the longest row's length."""
+    lengths = np.diff(splits)
+    dense = np.full((len(lengths), int(lengths.max(initial=1))), fill, np.int32)
+    dense[np.arange(dense.shape[1]) < lengths[:, None]] = values
+    return dense
+
+
+class Masker:
+    """Hides tokens of blocks.
+
+    Args:
+        vocabulary: The word pieces in the order of their ids.
+        share: Share of a block's tokens that are to be guessed, at least one word of it.
+        whole_words: All pieces of a word are to be guessed, or none.
+    """
+
+    def __init__(self, vocabulary: Sequence[str], *, share: float, whole_words: bool) -> None:
+        self._mask = vocabulary.index("[MASK]")
+        self._ordinary = np.array([piece not in _SPECIAL for piece in vocabulary])
+        self._continues = np.array([whole_words and piece.startswith("##") for piece in vocabulary])
+        self._share = share
+
+    def hide(self, ids: Ids, splits: Splits, random: np.random.Generator) -> tuple[Ids, Ids]:
+        """Draws what is to be guessed.
+
+        Args:
+            ids: Token ids of N blocks after another.
+            splits: Row splits into them.
+            random: Draws.
+
+        Returns:
+            The ids that the model sees, and the ids at the places where it has to guess, -1 elsewhere; both of the
+            shape of `ids`.
+        """
+        chosen = self._choose(ids, splits, random)
+        draws = random.random(len(ids))
+        others = random.choice(np.flatnonzero(self._ordinary), len(ids))
+        shown = np.where(draws < _MASKED, self._mask, np.where(draws < _MASKED + _REPLACED, others, ids))
+        return np.where(chosen, shown, ids).astype(np.int32), np.where(chosen, ids, -1).astype(np.int32)
+
+    def _choose(self, ids: Ids, splits: Splits, random: np.random.Generator) -> NDArray[np.bool_]:
+        """Words in random order, as long as a block's share lets in at least half of the next one."""
+        ordinary = self._ordinary[ids]
+        starts = ordinary & ~(self._continues[ids] & np.concatenate([[False], ordinary[:-1]]))
+        # Words are numbered over all blocks; other tokens belong to none.
+        word = np.cumsum(starts) - 1
+        sizes = np.bincount(word[ordinary], minlength=int(starts.sum()))
+        block = np.searchsorted(splits, np.flatnonzero(starts), side="right") - 1
+        order = np.lexsort((random.random(len(sizes)), block))
+        before = np.cumsum(sizes[order]) - sizes[order]
+        first = np.concatenate([[True], block[order][1:] != block[order][:-1]])[: len(order)]
+        before -= np.maximum.accumulate(np.where(first, before, 0)) if len(order) else before
+        wanted = self._share * np.bincount(block, sizes, minlength=len(splits) - 1)[block[order]]
+        taken = np.zeros(len(sizes), bool)
+        taken[order] = first | (before + sizes[order] / 2 <= wanted)
+        return ordinary & taken[np.maximum(word, 0)] if len(sizes) else ordinary

@@ -1,0 +1,70 @@
+"""Small BERTs made of some layers of a large one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras_hub
+
+from tfapp.models.base import TaskModel
+from tfapp.models.heads import backbone_config
+from tfapp.models.presets import Preset
+
+__all__ = ["StudentPreset", "chosen_layers", "student_preset"]
+
+_BESIDE_LAYERS: Final = (
+    "token_embedding",
+    "position_embedding",
+    "segment_embedding",
+    "embeddings_layer_norm",
+    "pooled_dense",
+)
+
+
+@dataclass(frozen=True)
+class StudentPreset(Preset):
+    """A BERT that starts as some layers of another.
+
+    Attributes:
+        large: The other's `keras_hub.models.BertBackbone`.
+        layers: The numbers of its layers, from 0.
+    """
+
+    large: Any
+    layers: tuple[int, ...]
+
+    def backbone(self, dtype: str = "float32") -> Any:
+        """A new backbone with the weights of the chosen layers, the embeddings and the pooler."""
+        sizes = backbone_config(self.large) | {"num_layers": len(self.layers)}
+        small = keras_hub.models.BertBackbone(**sizes, dtype=dtype)
+        for name in _BESIDE_LAYERS:
+            small.get_layer(name).set_weights(self.large.get_layer(name).get_weights())
+        for layer, number in zip(small.transformer_layers, self.layers, strict=True):
+            layer.set_weights(self.large.transformer_layers[number].get_weights())
+        return small
+
+
+def student_preset(teacher: TaskModel, layers: int, name: str) -> StudentPreset:
+    """Some layers of a teacher's BERT.
+
+    Args:
+        teacher: A model with a `backbone` of at least so many layers.
+        layers: How many.
+        name: Names the preset.
+    """
+    tokenizer = teacher.preprocessor
+    chosen = chosen_layers(int(teacher.backbone.num_layers), layers)
+    return StudentPreset(name, "", tokenizer.vocabulary, tokenizer.lowercase, teacher.backbone, chosen)
+
+
+def chosen_layers(large: int, small: int) -> tuple[int, ...]:
+    """Which layer of a large BERT each layer of a small one stands for: evenly spaced, the last for the last.
+
+    As TinyBERT maps them (Jiao et al. 2020): of 12 layers, 4 are 2, 5, 8 and 11.
+
+    Args:
+        large: The large one's layers.
+        small: The small one's, at most as many.
+    """
+    return tuple(round((number + 1) * large / small) - 1 for number in range(small))

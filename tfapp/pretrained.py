@@ -1,0 +1,44 @@
+"""What a pretraining leaves, put where it is wanted."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tfapp.errors import ModelError, SettingsError
+from tfapp.files import replacing_folder
+
+__all__ = ["check_target", "copy_preset"]
+
+
+def copy_preset(run: Path, to: Path) -> Path:
+    """Copies what a pretraining made to a place of its own, which `model.preset` names then.
+
+    Args:
+        run: The folder of a finished run of the task pretraining.
+        to: The preset's folder, which appears by rename; an earlier preset there is replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        SettingsError: Something else is there.
+        ModelError: The run made no preset.
+    """
+    made = run / "preset"
+    if not made.is_dir():
+        raise ModelError(f"{run}: the run made no preset; only a finished one of the task pretraining does")
+    check_target(to)
+    with replacing_folder(to) as draft:
+        shutil.copytree(made, draft, dirs_exist_ok=True)
+    return to
+
+
+def check_target(to: Path) -> None:
+    """Checks that a preset may be written to a folder.
+
+    Raises:
+        SettingsError: Something is there that is no preset.
+    """
+    if to.exists() and not (to / "config.json").is_file():
+        raise SettingsError(f"{to}: exists and is no preset, so it is not replaced; choose another folder")

@@ -1,0 +1,156 @@
+"""Distillation: a small model learns to answer, and to read, as a large one does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfapp.config import DistillationSettings, Experiment
+from tfapp.errors import ModelError, TrainingError
+from tfapp.models import Preset, TaskModel, load_model, student_preset
+from tfapp.models.students import chosen_layers
+from tfapp.training.run_folder import RunFolder, latest_run
+from tfapp.training.sides import Side
+from tfapp.training.steps import make_predictor, predict_logits
+
+__all__ = ["Distillation", "cut_teacher", "load_teacher"]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What a student's steps make smaller: the labels' loss, the distance of its logits and of its layers' vectors.
+
+    Attributes:
+        student: Learns.
+        teacher: Does not; its variables were made under the same strategy.
+        settings: Temperature and weights.
+
+    Raises:
+        ModelError: The two do not go together.
+    """
+
+    student: TaskModel
+    teacher: TaskModel
+    settings: DistillationSettings
+
+    def __post_init__(self) -> None:
+        _check_pair(self.student, self.teacher, self.settings)
+
+    def prepare(self, side: Side) -> Side:
+        """The side that is learnt from, with the teacher's logits where it need not read along for its vectors."""
+        if self.settings.hidden_weight:
+            return side
+        predictor = make_predictor(self.teacher, side.targets)
+        return replace(side, targets=(side.targets, predict_logits(predictor, side.texts, side.targets)))
+
+    def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The mean over the rows of a batch, as `TaskModel.batch_loss` gives it."""
+        losses = self._losses_beside(ids, targets) if self.settings.hidden_weight else self._losses(ids, *targets)
+        return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+
+    def _losses(self, ids: tf.RaggedTensor, targets: tf.Tensor, theirs: tf.Tensor) -> tf.Tensor:
+        return self._answers(targets, theirs, self.student.logits(ids, training=True))
+
+    def _losses_beside(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+        theirs, their_states = self.teacher.trace(ids)
+        logits, states = self.student.trace(ids, training=True)
+        chosen = chosen_layers(len(their_states), len(states))
+        mask = tf.sequence_mask(ids.row_lengths(), tf.shape(states[0])[1], dtype=tf.float32)
+        distances = [
+            _distance(tf.stop_gradient(their_states[number]), state, mask)
+            for number, state in zip(chosen, states, strict=True)
+        ]
+        answers = self._answers(targets, tf.stop_gradient(theirs), logits)
+        return answers + self.settings.hidden_weight * tf.add_n(distances) / len(distances)
+
+    def _answers(self, targets: tf.Tensor, theirs: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        share, temperature = self.settings.soft_weight, self.settings.temperature
+        soft = self.student.soft_loss(theirs, logits, temperature)
+        return share * soft + (1 - share) * self.student.loss(targets, logits)
+
+
+def load_teacher(experiment: Experiment, labels: Sequence[str], *, dtype: str) -> TaskModel | None:
+    """Loads the model of an experiment's `distillation.teacher`; None where there is no such section.
+
+    Args:
+        experiment: The student's.
+        labels: What the data say of their labels.
+        dtype: A Keras dtype policy.
+
+    Raises:
+        TrainingError: There is no finished run, or its task or labels are others.
+        ModelError: It is no BERT.
+    """
+    if experiment.distillation is None:
+        return None
+    folder = _run(Path(experiment.distillation.teacher))
+    theirs = folder.experiment()
+    name = f"distillation.teacher {folder.path}"
+    if theirs.task != experiment.task or theirs.model.multi_label != experiment.model.multi_label:
+        several = " with several labels a text" if theirs.model.multi_label else ""
+        raise TrainingError(f"{name}: its task is {theirs.task}{several}; a student has the same task")
+    model = load_model(folder.model, dtype=dtype)
+    if model.backbone is None:
+        raise ModelError(f"{name}: it is a {model.kind}; a student learns from a BERT")
+    if model.labels and model.labels != tuple(labels):
+        raise TrainingError(
+            f"{name}: its labels are {_shown(model.labels)}, those of the data {_shown(labels)}; a student learns from "
+            "a teacher of the same labels: train one on these data"
+        )
+    model.check_length(experiment.model.max_length)
+    return model
+
+
+def cut_teacher(experiment: Experiment, teacher: TaskModel) -> Preset | None:
+    """The student as a preset, where it is to be made of the teacher's layers.
+
+    Raises:
+        TrainingError: The teacher has fewer layers.
+    """
+    settings = experiment.distillation
+    if settings is None or settings.layers is None:
+        return None
+    most = int(teacher.backbone.num_layers)
+    if settings.layers > most:
+        raise TrainingError(f"distillation.layers is {settings.layers}, but the teacher has {most}; take fewer")
+    return student_preset(teacher, settings.layers, settings.teacher)
+
+
+def _run(path: Path) -> RunFolder:
+    given = RunFolder(path) if (path / "settings.toml").is_file() else latest_run(path.name, path.parent)
+    if given is None or not given.finished:
+        what = "no run there" if given is None else "the run is not finished"
+        raise TrainingError(f"distillation.teacher {path}: {what}; give runs/NAME or runs/NAME/TIME of a finished run")
+    return given
+
+
+def _check_pair(student: TaskModel, teacher: TaskModel, settings: DistillationSettings) -> None:
+    one, other = student.preprocessor, teacher.preprocessor
+    if (one.vocabulary, one.lowercase) != (other.vocabulary, other.lowercase):
+        raise ModelError(
+            f"model.preset has another vocabulary than distillation.teacher {settings.teacher}, which reads the "
+            "student's tokens; take a preset with the same, or set distillation.layers"
+        )
+    if not settings.hidden_weight:
+        return
+    small, large = student.backbone, teacher.backbone
+    if small.hidden_dim != large.hidden_dim or small.num_layers > large.num_layers or teacher.config().get("window"):
+        raise ModelError(
+            f"distillation.hidden_weight is {settings.hidden_weight:g}, but the student's {small.num_layers} layers of "
+            f"{small.hidden_dim} and the teacher's {large.num_layers} of {large.hidden_dim} cannot be compared one by "
+            "one over whole texts; set it to 0"
+        )
+
+
+def _distance(theirs: tf.Tensor, mine: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean squared difference over a text's tokens and their vectors' numbers, float32[N] (Jiao et al. 2020)."""
+    each = tf.reduce_mean(tf.square(tf.cast(theirs, tf.float32) - tf.cast(mine, tf.float32)), axis=-1)
+    return tf.reduce_sum(each * mask, axis=1) / tf.reduce_sum(mask, axis=1)
+
+
+def _shown(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")
