@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow as pa
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, iter_column
 from tfapp.data.findings import Finding
-from tfapp.data.sources import Source
+from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["AnswerTarget", "as_answers"]
@@ -44,15 +44,12 @@ def as_answers(value: Any, question: str, context: str, start: Any = None) -> li
     return [list(span) for span in dict.fromkeys(spans)]
 
 
-class AnswerTarget:
+class AnswerTarget(Target):
     """Answers in contexts; see `Target`."""
 
     def column(self, settings: DataSettings) -> tuple[str, str]:
         """The column of answers."""
         return settings.answer, "data.answer"
-
-    def check_source(self, source: Source, multi_label: bool) -> None:
-        """Nothing to check: the settings of classes are refused with the experiment."""
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`list<list<int32>>`, pairs of start and end."""
@@ -64,16 +61,6 @@ class AnswerTarget:
         found = [bool(spans) for spans in iter_column(column) if spans is not None]
         counts = zip(_KINDS, (sum(found), len(found) - sum(found)), strict=True)
         return {kind: count for kind, count in counts if count}
-
-    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """What rows there are: such with an answer, such without."""
-        del settings
-        return tuple(self.counts(column))
-
-    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Every row can be learnt from."""
-        del given, settings
-        return []
 
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
@@ -88,11 +75,6 @@ class AnswerTarget:
                     f"set another data.split_seed than {settings.split_seed}"
                 )
         return []
-
-    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
-        """Any question can be evaluated on."""
-        del labels, settings
-        return rows
 
     def _answered(self, rows: Rows) -> bool:
         return _KINDS[0] in self.counts(rows.table["label"])

@@ -15,12 +15,13 @@ from tfapp.data.few import keep_per_label
 from tfapp.data.findings import ROWS_SHOWN, Finding
 from tfapp.data.labels import as_label, as_labels, label_counts, rating_label
 from tfapp.data.sources import Source
+from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["ClassTarget"]
 
 
-class ClassTarget:
+class ClassTarget(Target):
     """Names of classes; see `Target`."""
 
     def column(self, settings: DataSettings) -> tuple[str, str]:

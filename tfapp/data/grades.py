@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
-from tfapp.data.sources import Source
+from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["GradeTarget", "as_grade"]
@@ -41,15 +41,8 @@ def as_grade(value: Any) -> float | None:
     return grade
 
 
-class GradeTarget:
+class GradeTarget(Target):
     """Grades; see `Target`."""
-
-    def column(self, settings: DataSettings) -> tuple[str, str]:
-        """The column of labels."""
-        return settings.label, "data.label"
-
-    def check_source(self, source: Source, multi_label: bool) -> None:
-        """Nothing to check: the settings of classes are refused with the experiment."""
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`double`."""
@@ -68,11 +61,6 @@ class GradeTarget:
         del settings
         grades = _numbers(column)
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
-
-    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Every grade can be learnt from."""
-        del given, settings
-        return []
 
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
@@ -94,11 +82,6 @@ class GradeTarget:
                     f"{settings.split_seed}, add queries, or give files with data.dev and data.test"
                 )
         return []
-
-    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
-        """Any grade can be evaluated on."""
-        del labels, settings
-        return rows
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -14,7 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, drop_marked, iter_column
 from tfapp.data.findings import ROWS_SHOWN, Finding
 from tfapp.data.labels import as_label
-from tfapp.data.sources import Source
+from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["SPANS", "SpanTarget", "as_spans"]
@@ -77,15 +77,8 @@ def _named(span: Span) -> str:
     return f"{span['start']} to {span['end']} ({span['label']})"
 
 
-class SpanTarget:
+class SpanTarget(Target):
     """Spans with types; see `Target`."""
-
-    def column(self, settings: DataSettings) -> tuple[str, str]:
-        """The column of labels."""
-        return settings.label, "data.label"
-
-    def check_source(self, source: Source, multi_label: bool) -> None:
-        """Nothing to check: the settings of classes are refused with the experiment."""
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`list<struct<start: int32, end: int32, label: string>>`."""
@@ -95,16 +88,6 @@ class SpanTarget:
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by type that they hold, sorted."""
         return dict(sorted(Counter(label for labels in _labels(column) for label in labels).items()))
-
-    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """The types, sorted."""
-        del settings
-        return tuple(self.counts(column))
-
-    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Every text can be learnt from, one without spans too."""
-        del given, settings
-        return []
 
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool

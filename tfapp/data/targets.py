@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,34 +16,46 @@ from tfapp.data.sources import Source
 __all__ = ["Target"]
 
 
-class Target(Protocol):
-    """One kind of `label` column: names of classes, grades, answers."""
+class Target(abc.ABC):
+    """One kind of `label` column: names of classes, grades, spans, answers.
+
+    A sub-class says how its column is read and what must hold of it; the rest is as here, where every row can be learnt
+    from and evaluated on.
+    """
 
     def column(self, settings: DataSettings) -> tuple[str, str] | None:
         """The file's column, and the setting that names it; None: every row's value is what `reader` makes of None."""
+        return settings.label, "data.label"
 
-    def check_source(self, source: Source, multi_label: bool) -> None:
+    def check_source(self, source: Source, multi_label: bool) -> None:  # noqa: B027 - most go with any
         """Checks settings and format against each other.
 
         Raises:
             DataError: They do not go together.
         """
 
+    @abc.abstractmethod
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """The type of the table's column, and what turns a file's value into one of it, given the row's texts too.
 
         The function gives None for what is missing and raises a ValueError that says what is wrong, without subject.
         """
 
+    @abc.abstractmethod
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by label, in the labels' order; empty where that would say nothing."""
 
     def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """What a model must know of train's column before it is built."""
+        """What a model must know of train's column before it is built; the labels that `counts` names."""
+        del settings
+        return tuple(self.counts(column))
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops from `given["train"]`, before the split, what nothing can be learnt from."""
+        del given, settings
+        return []
 
+    @abc.abstractmethod
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
     ) -> list[Finding]:
@@ -54,3 +67,5 @@ class Target(Protocol):
 
     def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
         """Drops rows to be evaluated whose label the model does not know, or fails."""
+        del labels, settings
+        return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -10,21 +10,18 @@ import pyarrow as pa
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.sources import Source
+from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["NoLabels"]
 
 
-class NoLabels:
+class NoLabels(Target):
     """No label; see `Target`. The table's column `label` holds empty texts."""
 
     def column(self, settings: DataSettings) -> None:
         """None is read."""
         del settings
-
-    def check_source(self, source: Source, multi_label: bool) -> None:
-        """Nothing to check."""
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
         """`string`, always empty."""
@@ -35,16 +32,6 @@ class NoLabels:
         """Nothing to count."""
         del column
         return {}
-
-    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """A model has to know nothing."""
-        del column, settings
-        return ()
-
-    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Every row can be learnt from."""
-        del given, settings
-        return []
 
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
@@ -59,8 +46,3 @@ class NoLabels:
                     "into rows), give a file with data.dev, or set another data.split_seed"
                 )
         return []
-
-    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
-        """All rows."""
-        del labels, settings
-        return rows
