@@ -49,7 +49,7 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.tag_column": _TAGGING,
     "model.unknown_share": _CLASSES,
     "model.window": ("classification",),
-    "model.pooling": _POOLED,
+    "model.pooling": (*_POOLED, *_EMBEDDING),
     "model.decoding": _TAGGING,
     "model.class_weights": _TAGGING,
     "model.multi_label": _CLASSES,

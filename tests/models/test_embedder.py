@@ -62,7 +62,7 @@ def test_mean_is_what_pools_unless_it_is_said_otherwise(model: Embedder) -> None
 @pytest.mark.parametrize("negatives", [None, ["a goal", "", "phone"]])
 def test_a_row_s_vectors_are_those_of_its_texts(model: Embedder, negatives: list[str] | None) -> None:
     columns = {"query": TEXTS[:3], "candidate": TEXTS[3:]} | ({"negative": negatives} if negatives else {})
-    ids, splits, codes = model.encode(columns)
+    ids, splits, codes, _ = model.encode(columns)
     found = model.logits(tf.RaggedTensor.from_row_splits(ids, splits)).numpy()
     expected = np.stack([vectors(model, texts) for texts in columns.values()], axis=1)
     np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -35,7 +35,7 @@ def batch(model: TaskModel, task: str) -> tuple[tf.RaggedTensor, tf.Tensor, tf.T
     else:
         rows = toy_rows(8)
         columns = {name: [row[name] for row in rows] for name in ("text", "label")}
-    ids, splits, targets = model.encode(columns)
+    ids, splits, targets, _ = model.encode(columns)
     weights = tf.constant([1, 1, 0, 1, 1, 1, 1, 1], tf.float32)
     return tf.RaggedTensor.from_row_splits(ids, splits), tf.constant(targets), weights
 
@@ -45,8 +45,13 @@ def random_states(model: TaskModel) -> list[np.ndarray]:
     return [variable.numpy() for variable in model.network.variables if id(variable) not in weights]
 
 
+def gradients(model: TaskModel, strategy: Any, sub_batch: int | None) -> BatchGradients:
+    variables = model.network.trainable_variables
+    return BatchGradients(model, variables, strategy, batch_loss=model.batch_loss, sub_batch=sub_batch)
+
+
 def compute(model: TaskModel, task: str, sub_batch: int | None, *, graph: bool = False) -> Gradients:
-    step = BatchGradients(model, model.network.trainable_variables, make_strategy("none"), sub_batch=sub_batch)
+    step = gradients(model, make_strategy("none"), sub_batch)
     return (tf.function(step) if graph else step)(*batch(model, task))
 
 
@@ -84,7 +89,7 @@ def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: lis
     strategy = make_strategy("mirrored", devices=two_devices)
     with strategy.scope():
         model = build(still_preset, "embedding")
-    step = BatchGradients(model, model.network.trainable_variables, strategy, sub_batch=3)
+    step = gradients(model, strategy, 3)
     ids, targets, weights = batch(model, "embedding")
 
     def share(context: Any) -> Any:
