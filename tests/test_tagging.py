@@ -78,7 +78,6 @@ def test_it_learns_and_says_how_well(run: Run) -> None:
     assert isinstance(found, EntityEvaluation)
     assert found.labels == ("money", "sport", "tech")
     assert found.main_score > 0.9
-    assert run.evaluate() == found
     assert "Scores by type" in run.folder.report.read_text()
 
 
