@@ -43,10 +43,12 @@ class TaskModel(abc.ABC):
         labels: Names of the logits' columns; none where these have no names.
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
         head: The dense layer that makes the logits of `features`; None where the logits are no such product.
+        limit: What the preprocessor's limit is called in reports.
     """
 
     task: ClassVar[contract.Task]
     kind: ClassVar[str]
+    limit: ClassVar[str] = "Longest text"
     backbone: Any = None
     head: Any = None
 

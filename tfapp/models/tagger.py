@@ -54,6 +54,7 @@ class TextTagger(TaskModel):
 
     task = contract.TAGGING
     kind = "bert"
+    limit = "Longest window"
 
     def __init__(
         self,
