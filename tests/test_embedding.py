@@ -143,7 +143,8 @@ def test_an_untouched_preset_is_evaluated_and_published(toy_preset: Path, tmp_pa
     data = ROOT / "examples/data/faq-questions.csv"
     overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=0"]
     run = tfapp.fit(load_experiment(ROOT / "examples/faq-embedding.toml", overrides), runs=tmp_path, quiet=True)
-    assert run.folder.read("finished")["epochs"] == 0
+    finished = run.folder.read("finished")
+    assert (finished["epochs"], finished["trained_weights"]) == (0, 0)
     assert run.folder.read("data")["report"]["findings"] == []
     assert [event["epoch"] for event in history(run)] == [0]
     options = ("--name", "plain", "--set", "model.max_length=64", "--set", "export.warmup_requests=2")
@@ -173,6 +174,7 @@ def test_export_takes_a_run_or_a_preset(tmp_path: Path) -> None:
     ("changes", "complains"),
     [
         ({"training": {"adapt": "head"}}, "an embedding model has no head"),
+        ({"distillation": {"teacher": "runs/x"}}, "embedding rows with each other; remove the section"),
         ({"task": "classification", "training": {"epochs": 0}}, "training.epochs is 0, but the output layer"),
         ({"data": {"train": "x", "dev_share": 0}}, "data.dev_share is 0, but fine-tuning chooses"),
         ({"data": {"train": "x", "text": "q"}}, "data.text is not read by the task embedding"),

@@ -213,13 +213,15 @@ class TrainingSettings(Settings):
         "preset as it is, for embedding and few-shot.",
     )
     batch_size: int = Field(
-        16, ge=1, description="Texts (or pairs) a step, over all devices together. An embedding learns by the others."
+        16,
+        ge=1,
+        description="Texts a step, over all devices together. Embedding: pairs, each told apart from the others of its "
+        "batch.",
     )
     sub_batch: int | None = Field(
         None,
         ge=1,
-        description="Compute so many of a device's batch at a time: less memory, the same step, a third more time. "
-        "Unset: all.",
+        description="Compute so many of a batch at a time on each device: the same step in less memory. Unset: all.",
     )
     learning_rate: float = Field(1e-4, gt=0, description="Highest learning rate, reached at the end of warm-up.")
     head_learning_rate: float | None = Field(

@@ -90,6 +90,10 @@ def _without_epochs(experiment: Experiment) -> str | None:
 
 
 def _embedding(experiment: Experiment) -> str | None:
-    if experiment.task == "embedding" and experiment.training.adapt == "head":
+    if experiment.task != "embedding":
+        return None
+    if experiment.training.adapt == "head":
         return "training.adapt is head, but an embedding model has no head; use all or lora, or epochs 0 for the preset"
+    if experiment.distillation is not None:
+        return "distillation compares rows with a teacher's, embedding rows with each other; remove the section"
     return None

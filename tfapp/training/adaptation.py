@@ -84,11 +84,13 @@ class Adaptation:
 
 
 def count_trained(model: TaskModel, settings: TrainingSettings) -> int:
-    """How many numbers a training changes.
+    """How many numbers a training changes: without epochs those of the head, if there is one.
 
     Raises:
         TrainingError: The settings do not fit the model.
     """
+    if not settings.epochs:
+        return sum(math.prod(variable.shape) for variable in model.head.variables) if model.head else 0
     plan = _plan(model, settings)
     direct = sum(math.prod(variable.shape) for variable in plan.direct)
     return direct + sum(settings.lora_rank * sum(_sides(model, kernel)) for kernel in plan.targets)
