@@ -148,3 +148,12 @@ def test_a_vocabulary_that_the_texts_do_not_make_is_named() -> None:
 def test_blocks_longer_than_the_bert_reads_are_refused(toy_preset: Path) -> None:
     with pytest.raises(ModelError, match="reads at most 64 tokens"):
         build_model("pretraining", ModelSettings(preset=str(toy_preset), max_length=65), ())
+
+
+def test_in_half_precision_logits_and_weights_stay_whole(toy_preset: Path) -> None:
+    mixed = build_model("pretraining", ModelSettings(preset=str(toy_preset), max_length=16), (), dtype="mixed_bfloat16")
+    ids, splits, targets = mixed.encode({"text": TEXTS[:4]})
+    ragged = tf.RaggedTensor.from_row_splits(ids, splits)
+    assert mixed.logits(ragged).dtype == tf.float32
+    whole = build(toy_preset).measure(ragged, tf.constant(targets))
+    np.testing.assert_allclose(mixed.measure(ragged, tf.constant(targets))[:, 0], whole[:, 0], rtol=0.1)
