@@ -35,7 +35,14 @@ def build(
         teacher = load_teacher(experiment, splits.labels, dtype=precision.policy)
     preset = _preset(experiment, splits, teacher, quiet=quiet)
     with strategy.scope():
-        model = build_model(experiment.task, experiment.model, splits.labels, preset=preset, dtype=precision.policy)
+        model = build_model(
+            experiment.task,
+            experiment.model,
+            splits.labels,
+            unknown_label=experiment.data.unknown_label,
+            preset=preset,
+            dtype=precision.policy,
+        )
     if teacher is None or experiment.distillation is None:
         return model, None
     return model, Distillation(model, teacher, experiment.distillation)

@@ -43,24 +43,44 @@ class DataSettings(Settings):
     """Where the texts and labels come from, and how they are cleaned and split."""
 
     train: str = Field(
-        description="A data set's name, a file (csv, tsv, jsonl, parquet, txt) or a folder of text files."
+        description="A data set's name, a file (csv, tsv, jsonl, parquet, squad, txt) or a folder of text files."
     )
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder"] = Field(
-        "auto", description="The files' format; auto: by the file's suffix. txt: a text a line."
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "squad"] = Field(
+        "auto",
+        description="The files' format; auto: by the file's suffix. txt: a text a line. squad: questions on "
+        "paragraphs, as SQuAD's json.",
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
     query: str = Field("query", description="Tasks on pairs: the column of the first texts.")
     candidate: str = Field("candidate", description="Tasks on pairs: the column of the second texts.")
+    question: str = Field("question", description="Answering: the column of the questions.")
+    context: str = Field("context", description="Answering: the column of the texts that hold the answers.")
+    answer: str = Field(
+        "answer",
+        description="Answering: the column of the answers, words of the context; empty where it does not answer. In "
+        "jsonl also a list, or SQuAD's answers.",
+    )
+    answer_start: str = Field(
+        "answer_start",
+        description="Answering: the column of the place where the answer begins, in characters from 0; may be missing "
+        "where the answer stands in its context once.",
+    )
     group: str | None = Field(
         None,
         min_length=1,
         description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
-        "split; unset, or empty in a row: those with the same query.",
+        "split; unset, or empty in a row: those with the same query, of answering with the same context.",
     )
     label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
+    unknown_label: str | None = Field(
+        None,
+        min_length=1,
+        description="The classifier answers this where none of its labels fits. Rows with this label, if there are "
+        "any, belong to none; unset: it always answers one of its labels.",
+    )
     header: bool = Field(
         True, description="The first line of a csv or tsv file names its columns; false: they are named 0, 1, 2, ..."
     )
@@ -100,7 +120,10 @@ class ModelSettings(Settings):
         description="A preset's name, a KerasHub handle, hf://OWNER/NAME, or a KerasHub or Hugging Face BERT's folder.",
     )
     max_length: int = Field(
-        128, ge=4, description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut."
+        128,
+        ge=4,
+        description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut, in answering read in further "
+        "windows of this length.",
     )
     window: int | None = Field(
         None,
@@ -112,6 +135,24 @@ class ModelSettings(Settings):
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
     multi_label: bool = Field(False, description="A text may have any number of labels, none included.")
+    unknown_share: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
+        "so by mistake.",
+    )
+    no_answer: bool | None = Field(
+        None, description="Answering: the model may say that a context does not answer. Unset: if train has such."
+    )
+    stride: int | None = Field(
+        None,
+        ge=1,
+        description="Answering: tokens from the start of one window of the context to that of the next, at most. "
+        "Unset: half a window.",
+    )
+    max_windows: int = Field(64, ge=1, description="Answering: windows of a context that are read; the rest is cut.")
+    max_answer_length: int = Field(30, ge=1, description="Answering: longest answer in tokens.")
     masking: MaskingSettings = MaskingSettings()
     fresh: FreshSettings | None = Field(None, description="Pretraining: start from nothing instead of from preset.")
     embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
@@ -181,8 +222,8 @@ class Experiment(Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
     task: TaskName = Field(
         "classification",
-        description="What the model does: classification of texts, pair-classification, or ranking of candidates for "
-        "a query; or pretraining of a BERT on texts without labels.",
+        description="What the model does: classification of texts, pair-classification, ranking of candidates for "
+        "a query, answering of questions from contexts; or pretraining of a BERT on texts without labels.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()
@@ -218,6 +259,10 @@ class Experiment(Settings):
     def _multi_label_needs_labels(self) -> Self:
         if self.model.multi_label and self.data.rating:
             raise ValueError("model.multi_label and data.rating exclude each other: a rating gives one label")
+        if self.model.multi_label and self.data.unknown_label:
+            raise ValueError(
+                "model.multi_label and data.unknown_label exclude each other: a text may have no label there anyway"
+            )
         return self
 
     @model_validator(mode="after")

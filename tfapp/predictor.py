@@ -98,7 +98,9 @@ def _from_run(folder: Path) -> Predictor:
     if not model.task.outputs:
         raise ModelError(f"{folder}: a run of {model.task.name} answers nothing; train another task on its preset")
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs], autograph=False
+    )
     def answer(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
         return model.respond(dict(zip(model.inputs, texts, strict=True)))
 

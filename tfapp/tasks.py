@@ -7,37 +7,47 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking", "pretraining"]
+TaskName = Literal["classification", "pair-classification", "ranking", "answering", "pretraining"]
 
 # The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "classification": ("text",),
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
+    "answering": ("question", "context"),
     "pretraining": ("text",),
 }
 
 _CLASSES: Final = ("classification", "pair-classification")
 _PAIRS: Final = ("pair-classification", "ranking")
-_LABELLED: Final = (*_CLASSES, "ranking")
+_POOLED: Final = (*_CLASSES, "ranking")
+_ANSWERING: Final = ("answering",)
 _PRETRAINING: Final = ("pretraining",)
 
 # Settings and sections that not every task reads, with the tasks that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    "data.group": _PAIRS,
-    "data.label": _LABELLED,
-    "data.on_missing_label": _LABELLED,
+    "data.group": (*_PAIRS, *_ANSWERING),
+    "data.label": _POOLED,
+    "data.on_missing_label": (*_POOLED, *_ANSWERING),
+    "data.answer": _ANSWERING,
+    "data.answer_start": _ANSWERING,
     "data.rating": _CLASSES,
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
     "data.on_unseen_label": _CLASSES,
+    "data.unknown_label": _CLASSES,
+    "model.unknown_share": _CLASSES,
     "model.window": ("classification",),
+    "model.pooling": _POOLED,
     "model.multi_label": _CLASSES,
-    "model.pooling": _LABELLED,
-    "model.dropout": _LABELLED,
+    "model.dropout": (*_POOLED, *_ANSWERING),
+    "model.no_answer": _ANSWERING,
+    "model.stride": _ANSWERING,
+    "model.max_windows": _ANSWERING,
+    "model.max_answer_length": _ANSWERING,
     "model.masking": _PRETRAINING,
     "model.fresh": _PRETRAINING,
-    "distillation": _LABELLED,
+    "distillation": _POOLED,
 }
 
 

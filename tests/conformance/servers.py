@@ -87,14 +87,14 @@ def main_server(suite: Suite) -> TestedServer:
     )
 
 
-def changing_server(suite: Suite) -> TestedServer:
-    """The recorded models, and models whose folders tests change."""
-    models = suite.folder("changing") / "models"
+def changing_server(suite: Suite, name: str) -> TestedServer:
+    """The recorded models, and models whose folders tests change; `name` names the server's own folder."""
+    models = suite.folder(name) / "models"
     base = recorded_models(suite, models)
-    for template, name in _CHANGED:
-        suite.models.publish(template, models / name / "1")
-        base.append(_plain(models, name))
-    return suite.server("changing", base, **_LABELS, grpc_max_threads=128, load_retry_interval_micros=1000)
+    for template, model in _CHANGED:
+        suite.models.publish(template, models / model / "1")
+        base.append(_plain(models, model))
+    return suite.server(name, base, **_LABELS, grpc_max_threads=128, load_retry_interval_micros=1000)
 
 
 @dataclass(frozen=True)

@@ -92,3 +92,21 @@ def test_the_head_has_a_learning_rate_of_its_own(head: float | None, expected: f
     optimizer.apply([np.ones(body.shape, np.float32), np.ones(logits.shape, np.float32)], [body, logits])
     np.testing.assert_allclose(before[0] - body.numpy(), np.full(body.shape, 0.01), rtol=1e-4)
     np.testing.assert_allclose(before[1] - logits.numpy(), np.full(logits.shape, expected), rtol=1e-4)
+
+
+def test_steps_are_those_of_keras() -> None:
+    settings = TrainingSettings(learning_rate=0.01, warmup_share=0.5, weight_decay=0.1)
+    random = np.random.default_rng(0)
+    start = random.normal(size=(7, 5)).astype(np.float32)
+    gradients = random.normal(size=(10, 7, 5)).astype(np.float32)
+    schedule = make_schedule(settings, 10)
+    ours = make_optimizer(settings, schedule)
+    theirs = keras.optimizers.AdamW(schedule, weight_decay=0.1, beta_2=0.999, epsilon=1e-6)
+    weights = []
+    for optimizer in (ours, theirs):
+        weight = keras.Variable(start, name="kernel")
+        optimizer.build([weight])
+        for gradient in gradients:
+            optimizer.apply([gradient], [weight])
+        weights.append(weight.numpy())
+    np.testing.assert_allclose(*weights, rtol=1e-5)

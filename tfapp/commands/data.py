@@ -29,14 +29,19 @@ def _group() -> None:
 
 @data_app.command()
 def describe(
-    file: Annotated[str, typer.Argument(help="A csv, tsv, jsonl or parquet file, a folder, or a data set's name.")],
+    file: Annotated[
+        str, typer.Argument(help="A csv, tsv, jsonl, parquet or SQuAD file, a folder, or a data set's name.")
+    ],
     *,
     task: Annotated[str, typer.Option(help="What the data are for, as in a settings file.")] = "classification",
     text: Annotated[str | None, typer.Option(help="The column of the texts; found out by default.")] = None,
     query: Annotated[str | None, typer.Option(help="Pairs: the column of the first texts.")] = None,
     candidate: Annotated[str | None, typer.Option(help="Pairs: the column of the second texts.")] = None,
+    question: Annotated[str | None, typer.Option(help="Answering: the column of the questions.")] = None,
+    context: Annotated[str | None, typer.Option(help="Answering: the column of the texts.")] = None,
+    answer: Annotated[str | None, typer.Option(help="Answering: the column of the answers.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the labels; found out by default.")] = None,
-    format: Annotated[str, typer.Option(help="csv, tsv, jsonl, parquet or folder; auto: by the suffix.")] = "auto",  # noqa: A002
+    format: Annotated[str, typer.Option(help="The file's format; auto: by the suffix.")] = "auto",  # noqa: A002
     encoding: Annotated[str | None, typer.Option(help="The file's text encoding.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
     label_separator: Annotated[str | None, typer.Option(help="Separates the labels of one text.")] = None,
@@ -52,6 +57,7 @@ def describe(
     from tfapp.terminal import console, print_json, progress
 
     columns = {"text": text, "query": query, "candidate": candidate, "label": label}
+    columns |= {"question": question, "context": context, "answer": answer}
     given = columns | {"encoding": encoding, "header": header, "label_separator": label_separator}
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
         settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)

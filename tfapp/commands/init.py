@@ -16,12 +16,14 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    file: Annotated[str, typer.Argument(help="A csv, tsv, jsonl or parquet file, a folder, or a data set's name.")],
+    file: Annotated[
+        str, typer.Argument(help="A csv, tsv, jsonl, parquet or SQuAD file, a folder, or a data set's name.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The settings file to write.")] = Path(
         "experiment.toml"
     ),
     name: Annotated[str | None, typer.Option(help="The experiment's name; by default after the file.")] = None,
-    format: Annotated[str, typer.Option(help="csv, tsv, jsonl, parquet or folder; auto: by the suffix.")] = "auto",  # noqa: A002
+    format: Annotated[str, typer.Option(help="The file's format; auto: by the suffix.")] = "auto",  # noqa: A002
     force: Annotated[bool, typer.Option("--force", help="Replace an existing settings file.")] = False,
 ) -> None:
     """Looks at a data file and writes a commented settings file for it."""

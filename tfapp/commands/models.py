@@ -144,10 +144,11 @@ def promote(
     from tfapp import releases
 
     servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
-    served = _served(name, models, config)
+    # A server that was given loads what is not served yet before the label moves.
+    served = None if servers else _served(name, models, config)
     change = releases.promote(name, version, label=label, models=models, config=config, servers=servers, force=force)
     tables.print_change(change, json=json)
-    if servers is None and change.before not in (None, version) and version not in served:
+    if served is not None and change.before not in (None, version) and version not in served:
         terminal.error_console().print(
             f"version {version} was not served so far. `tfapp serve {models}` moves the label when it has loaded it; "
             "a server with --model_config_file refuses the file until then: give --server to do it in two steps",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Predictor", "answer_rows", "default_output", "file_to_score", "input_columns", "register", "rows_of"]
 
 _BAR_WIDTH = 20
+# Outputs of one value a row that are shown, and those of them that are words.
+_SINGLE = ("label", "answer", "start", "end", "score")
+_WORDS = ("label", "answer")
 
 
 class Predictor(Protocol):
@@ -51,7 +54,10 @@ def predict(
     model: Annotated[str, typer.Argument(help="A run folder, or an exported model.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(help="One csv, tsv, jsonl or parquet file, or texts; of pairs a query, then its candidates."),
+        typer.Argument(
+            help="One csv, tsv, jsonl, parquet or SQuAD file, or texts; of pairs a query, then its candidates; of "
+            "answering a question, then the texts to ask."
+        ),
     ],
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX.")] = None,
@@ -110,11 +116,11 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     Raises:
         DataError: An argument is spelt like a data file and there is none, or a file stands among others.
     """
-    from tfapp.data.blocks import SUFFIXES
+    from tfapp.data.blocks import INPUT_SUFFIXES
     from tfapp.data.sources import existing_path
 
     for value in inputs:
-        looks_like_file = len(value.split()) == 1 and Path(value).suffix.lower() in SUFFIXES
+        looks_like_file = len(value.split()) == 1 and Path(value).suffix.lower() in INPUT_SUFFIXES
         if looks_like_file and len(inputs) > 1 and Path(value).is_file():
             raise DataError(f"{value} is a file: give one file, or texts only; got {len(inputs)} arguments")
         if looks_like_file and len(inputs) == 1:
@@ -157,8 +163,11 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 
 def default_output(file: Path) -> Path:
-    """Names the scored file beside its input: `news.csv` becomes `news.predictions.csv`, lines of text a csv file."""
-    suffix = ".csv" if file.suffix.lower() == ".txt" else file.suffix
+    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same format."""
+    from tfapp.data.blocks import INPUT_SUFFIXES
+
+    written = {"txt": ".csv", "squad": ".jsonl"}
+    suffix = written.get(INPUT_SUFFIXES.get(file.suffix.lower(), "squad"), file.suffix)
     return file.with_name(f"{file.stem}.predictions{suffix}")
 
 
@@ -172,15 +181,18 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
 
     Returns:
         The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
-        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`.
+        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`; of an
+        answerer `answer`, `start`, `end` and `score`.
     """
+    import numpy as np
+
     answers = predictor(texts)
     columns = to_columns(texts, predictor.inputs)
-    single = {name: answers[name] for name in ("label", "score") if name in answers}
+    single = {name: np.asarray(answers[name]).tolist() for name in _SINGLE if name in answers}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for name, values in single.items():
         for row, value in zip(rows, values, strict=True):
-            row[name] = value if isinstance(value, str) else float(value)
+            row[name] = value
     for row, chosen in zip(rows, answers.get("chosen", ()), strict=False):
         row["labels"] = [label for label, yes in zip(predictor.labels, chosen, strict=True) if yes]
     if probabilities and "probabilities" in answers:
@@ -205,12 +217,13 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     from rich.table import Table
 
     chosen = ["chosen"] if "labels" in rows[0] else []
-    table = Table(*inputs, *(["label"] if "label" in rows[0] else []), "score", "", *chosen)
+    named = [name for name in _WORDS if name in rows[0]]
+    table = Table(*inputs, *named, "score", "", *chosen)
     for row in rows:
-        shown = row.get("probabilities") or {row.get("label"): row["score"]}
+        shown = row.get("probabilities") or {" ".join(row[name] for name in named): row["score"]}
         for index, (label, score) in enumerate(sorted(shown.items(), key=lambda item: -item[1])):
             texts = [escape(row[name]) if not index else "" for name in inputs]
-            labels = [] if label is None else [escape(label)]
+            labels = [escape(label) or "[dim]none[/dim]" for _ in named]
             picked = [escape(", ".join(row["labels"]) or "none") if not index else ""] if chosen else []
             table.add_row(*texts, *labels, f"{score:.3f}", "█" * round(score * _BAR_WIDTH), *picked)
     return table

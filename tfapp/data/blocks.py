@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 from tfapp.errors import DataError
 
-__all__ = ["SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
+__all__ = ["INPUT_SUFFIXES", "SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "squad"]
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -23,6 +23,9 @@ SUFFIXES: Final[dict[str, FileFormat]] = {
     ".pq": "parquet",
     ".txt": "txt",
 }
+
+# With the formats that are read but never written.
+INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {**SUFFIXES, ".json": "squad"}
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,9 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
     Raises:
         DataError: The suffix says nothing, or a folder is given for a file or a file for a folder.
     """
-    chosen = ("folder" if path.is_dir() else SUFFIXES.get(path.suffix.lower())) if format == "auto" else format
-    if chosen not in (*SUFFIXES.values(), "folder"):
-        suffixes = ", ".join(SUFFIXES)
+    chosen = ("folder" if path.is_dir() else INPUT_SUFFIXES.get(path.suffix.lower())) if format == "auto" else format
+    if chosen not in (*INPUT_SUFFIXES.values(), "folder"):
+        suffixes = ", ".join(INPUT_SUFFIXES)
         raise DataError(f'{path}: the suffix "{path.suffix}" names no format ({suffixes}); set data.format')
     if (chosen == "folder") != path.is_dir():
         kind = "a folder" if path.is_dir() else "a file"
@@ -79,7 +82,7 @@ def iter_blocks(
     Args:
         path: The file.
         format: Its format; a folder is read by `tfapp.data.folders`.
-        encoding: The encoding of csv, tsv, jsonl and txt.
+        encoding: The encoding of csv, tsv, jsonl, txt and squad.
         header: Whether the first line of csv and tsv names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
         block_rows: Rows a block, at most.
@@ -90,7 +93,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data import delimited, json_lines, lines, parquet
+    from tfapp.data import delimited, json_lines, lines, parquet, squad
 
     match format:
         case "csv" | "tsv":
@@ -100,6 +103,8 @@ def iter_blocks(
             return json_lines.iter_blocks(path, encoding, columns, block_rows)
         case "parquet":
             return parquet.iter_blocks(path, columns, block_rows)
+        case "squad":
+            return squad.iter_blocks(path, encoding, columns, block_rows)
         case "txt":
             return lines.iter_blocks(path, encoding, block_rows)
         case "folder":
@@ -107,12 +112,14 @@ def iter_blocks(
 
 
 def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 - the setting's name
-    """Counts the rows of a file cheaply: exactly for parquet, by line feeds for text; None for a folder."""
+    """Counts rows cheaply: of parquet exactly, of text by line feeds, of squad by its questions; None for a folder."""
     if format == "folder":
         return None
     if format == "parquet":
         from tfapp.data import parquet
 
         return parquet.count_rows(path)
+    if format == "squad":
+        return path.read_bytes().count(b'"question"')
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))

@@ -30,22 +30,22 @@ class ClassTarget:
         """Several labels need a separator where the format has no lists; a folder has one label a text."""
         _check_separator(source, multi_label)
 
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`string`, or `list<string>` where a row may have several labels."""
         rating = settings.rating
         if rating:
-            return pa.string(), lambda value: rating_label(value, rating)
+            return pa.string(), lambda value, *_: rating_label(value, rating)
         if multi_label:
-            return pa.list_(pa.string()), lambda value: as_labels(value, settings.label_separator)
-        return pa.string(), as_label
+            return pa.list_(pa.string()), lambda value, *_: as_labels(value, settings.label_separator)
+        return pa.string(), lambda value, *_: as_label(value)
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by label, sorted."""
         return label_counts(column)
 
-    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
-        """The labels, sorted."""
-        return tuple(label_counts(column))
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
+        """The labels, sorted, without `data.unknown_label`, which names none of the classes."""
+        return tuple(_class_counts(column, settings))
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with a label that no other row has."""
@@ -57,16 +57,23 @@ class ClassTarget:
     ) -> list[Finding]:
         """Drops rows with labels that train lacks; every label must be on every side that was split off."""
         findings = _drop_unseen(sides, given, settings)
-        _check_labels(settings.train, self.names(sides["train"].table["label"]), multi_label)
+        _check_labels(settings.train, self.names(sides["train"].table["label"], settings), multi_label)
         return findings + _check_sides(sides, given, settings)
 
     def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
         """Drops rows with a label that is none of `labels`, or fails."""
-        unseen = label_counts(rows.table["label"]).keys() - set(labels)
+        unseen = _class_counts(rows.table["label"], settings).keys() - set(labels)
         what = "with a label that the model does not know"
         return cleaning.drop_with_labels(
             rows, unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
         )[0]
+
+
+def _class_counts(column: pa.ChunkedArray, settings: DataSettings) -> dict[str, int]:
+    counts = label_counts(column)
+    if settings.unknown_label is not None:
+        counts.pop(settings.unknown_label, None)
+    return counts
 
 
 def _without_single_labels(given: Mapping[str, Rows], settings: DataSettings) -> tuple[Rows, list[Finding]]:
@@ -74,7 +81,7 @@ def _without_single_labels(given: Mapping[str, Rows], settings: DataSettings) ->
     elsewhere = sum((Counter(label_counts(given[s].table["label"])) for s in given if s != "train"), Counter[str]())
     findings: list[Finding] = []
     while True:  # with several labels a text, dropping a row may leave another label with a single text
-        counts = label_counts(train.table["label"])
+        counts = _class_counts(train.table["label"], settings)
         single = [label for label, count in counts.items() if count == 1 and not elsewhere[label]]
         if not single:
             return train, findings
@@ -87,10 +94,10 @@ def _without_single_labels(given: Mapping[str, Rows], settings: DataSettings) ->
 
 def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     findings = []
-    known = label_counts(sides["train"].table["label"])
+    known = _class_counts(sides["train"].table["label"], settings)
     for side in ("dev", "test"):
         if side in given:
-            unseen = label_counts(sides[side].table["label"]).keys() - known
+            unseen = _class_counts(sides[side].table["label"], settings).keys() - known
             what = f"in {side} with a label that train lacks"
             sides[side], found = cleaning.drop_with_labels(
                 sides[side], unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
@@ -107,7 +114,7 @@ def _check_labels(name: str, labels: tuple[str, ...], multi_label: bool) -> None
 
 def _check_sides(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     """A label that we split away from a side is an error, one that a given file lacks a finding."""
-    counts = {side: label_counts(rows.table["label"]) for side, rows in sides.items()}
+    counts = {side: _class_counts(rows.table["label"], settings) for side, rows in sides.items()}
     shares = {"dev": settings.dev_share, "test": settings.test_share}
     cut = [side for side in ("dev", "test") if side not in given and shares[side] > 0]
     split = ["train", *cut] if cut else []

@@ -51,10 +51,10 @@ class GradeTarget:
     def check_source(self, source: Source, multi_label: bool) -> None:
         """Nothing to check: the settings of classes are refused with the experiment."""
 
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`double`."""
         del settings, multi_label
-        return pa.float64(), as_grade
+        return pa.float64(), lambda value, *_: as_grade(value)
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by grade, lowest first; none where there are more than twenty grades."""
@@ -63,8 +63,9 @@ class GradeTarget:
             return {}
         return {_name(grade): count for grade, count in zip(grades.tolist(), counts.tolist(), strict=True)}
 
-    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
         """The lowest and the highest grade; nothing without rows."""
+        del settings
         grades = _numbers(column)
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
 
@@ -78,7 +79,7 @@ class GradeTarget:
     ) -> list[Finding]:
         """Train needs two grades, a side that was split off from it a row that fits."""
         del multi_label
-        known = self.names(sides["train"].table["label"])
+        known = self.names(sides["train"].table["label"], settings)
         if len(set(known)) < 2:
             found = f"only the grade {known[0]}" if known else "no row"
             raise DataError(

@@ -1,6 +1,7 @@
 """Labels: from the values of a file to strings, and counts over columns of them.
 
-A label column is `string` where a text has one label, and `list<string>` where it may have several.
+A label column is `string` where a text has one label, `list<string>` where it may have several, and a list
+of others where labels are places in the text.
 """
 
 from __future__ import annotations
@@ -91,8 +92,8 @@ def rating_label(value: Any, rating: RatingSettings) -> str | None:
 
 
 def is_multi_label(column: pa.ChunkedArray) -> bool:
-    """Tells whether a label column holds lists."""
-    return bool(pa.types.is_list(column.type))
+    """Tells whether a label column holds lists of labels."""
+    return bool(pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type))
 
 
 def label_counts(column: pa.ChunkedArray) -> dict[str, int]:
@@ -129,8 +130,11 @@ def _code(codes: dict[Any, int], value: Any) -> int:
 def _hashable(column: pa.ChunkedArray) -> Iterator[Any]:
     for chunk in column.chunks:
         for start in range(0, len(chunk), 8192):
-            for value in chunk.slice(start, 8192).to_pylist():
-                yield tuple(value) if isinstance(value, list) else value
+            yield from map(_frozen, chunk.slice(start, 8192).to_pylist())
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _bools(array: Any) -> npt.NDArray[np.bool_]:

@@ -40,10 +40,10 @@ def read_table(
         on_progress: Is told the rows read.
 
     Returns:
-        A table with the task's columns of texts, `text` or `query` and `candidate`, string (a missing text is
-        empty); `label`, null where missing: string, list<string> for multi-label, double for grades; of tasks on pairs
-        `group` string; `row` int64 (data row of the file, counted from 1; for a folder the ordinal of the text in
-        sorted order) and `file` dictionary<string>.
+        A table with the task's columns of texts, such as `text`, string (a missing text is empty); `label`, null where
+        missing: string, list<string> for multi-label, double for grades, list<list<int32>> for answers; of tasks on
+        pairs `group` string; `row` int64 (data row of the file, counted from 1; for a folder the ordinal of the text
+        in sorted order) and `file` dictionary<string>.
 
     Raises:
         DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the place.
@@ -170,8 +170,10 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
     settings = source.settings
     label = schema.target.column(settings)
     kind, to_label = schema.target.reader(settings, multi_label)
-    columns = {name: _strings(_column(source, block, getattr(settings, name), as_text)) for name in schema.texts}
-    labels = _column(source, block, label[0], to_label) if label else [to_label(None)] * len(block)
+    texts = [_column(source, block, getattr(settings, name), as_text) for name in schema.texts]
+    columns = {name: _strings(values) for name, values in zip(schema.texts, texts, strict=True)}
+    beside = [block.columns.get(getattr(settings, name), [None] * len(block)) for name in schema.beside]
+    labels = _column(source, block, label[0], to_label, *texts, *beside) if label else [to_label(None)] * len(block)
     columns["label"] = _strings(labels, kind)
     if schema.group:
         columns["group"] = _groups(source, block, columns[schema.group])
@@ -187,13 +189,13 @@ def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
     return _strings([own if own.strip() else text for own, text in zip(given, otherwise.to_pylist(), strict=True)])
 
 
-def _column(source: Source, block: Block, column: str, to: Callable[[Any], Any]) -> list[Any]:
-    """A column's values, converted; missing ones where the block lacks it."""
+def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *others: list[Any]) -> list[Any]:
+    """A column's values, converted, with what other columns have in the row; missing ones where the block lacks it."""
     values = block.columns.get(column, [None] * len(block))
-    converted = []
+    converted: list[Any] = []
     try:
-        for value in values:
-            converted.append(to(value))
+        for value, *beside in zip(values, *others, strict=True):
+            converted.append(to(value, *beside))
     except ValueError as error:
         value = values[len(converted)]
         row = block.first_row + len(converted)

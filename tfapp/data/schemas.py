@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tfapp.data.answers import AnswerTarget
 from tfapp.data.classes import ClassTarget
 from tfapp.data.grades import GradeTarget
 from tfapp.data.targets import Target
@@ -25,16 +26,20 @@ class Schema:
         target: What the column `label` is.
         group: The column of texts whose rows with the same text stay on one side of a split, unless `data.group`
             names another; None: every row for itself.
+        beside: Settings that name columns which the target reads beside its own, behind the texts; a file may lack
+            them.
     """
 
     texts: tuple[str, ...]
     target: Target
     group: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "classification": Schema(TEXT_COLUMNS["classification"], ClassTarget()),
     "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), group="query"),
     "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), group="query"),
+    "answering": Schema(TEXT_COLUMNS["answering"], AnswerTarget(), group="context", beside=("answer_start",)),
     "pretraining": Schema(TEXT_COLUMNS["pretraining"], NoLabels()),
 }

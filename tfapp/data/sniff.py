@@ -18,6 +18,7 @@ from tfapp.data.folders import iter_texts, list_files
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError
+from tfapp.tasks import TaskName
 
 __all__ = ["Proposal", "sniff"]
 
@@ -45,6 +46,7 @@ class Proposal:
         rows: Rows of the file, estimated by its lines where it is text.
         columns: The file's columns; none for a folder.
         notes: What was chosen and why, a sentence each.
+        task: What the data are for.
     """
 
     data: Mapping[str, Any]
@@ -54,11 +56,12 @@ class Proposal:
     rows: int
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    task: TaskName = "classification"
 
     @property
     def window(self) -> int | None:
-        """Tokens that BERT reads at once, where texts are longer than that."""
-        return _WINDOW if self.max_length > _WINDOW else None
+        """Tokens that BERT reads at once, where texts of a classification are longer than that."""
+        return _WINDOW if self.task == "classification" and self.max_length > _WINDOW else None
 
     def settings(self) -> DataSettings:
         """The proposed data settings."""
@@ -96,6 +99,8 @@ def sniff(
     columns, header = _sample(source.path, source.format, encoding)
     if not any(columns.values()):
         raise DataError(f"{name}: no rows to look at")
+    if {"question", "context"} <= columns.keys():
+        return _sniff_answers(source, columns, _differing(source, format, encoding, header), notes)
     text = _choose_text(source, columns)
     label, label_notes = _choose_label(source, columns, text)
     data = {"train": name} | _differing(source, format, encoding, header) | {"text": text} | _label_settings(label)
@@ -123,6 +128,23 @@ def _sniff_data_set(source: Source) -> Proposal:
     return _propose({"train": source.name}, texts, rows, ["its columns are known by its name"], columns=tuple(columns))
 
 
+def _sniff_answers(
+    source: Source, columns: Mapping[str, Sequence[Any]], differing: dict[str, Any], notes: list[str]
+) -> Proposal:
+    answer = next((name for name in ("answer", "answers") if name in columns), None)
+    if answer is None:
+        raise DataError(
+            f'{source.name}: there are questions and contexts, but no column "answer" or "answers"; set data.answer; '
+            f"columns: {_listed(columns)}"
+        )
+    data = {"train": source.name} | differing | ({"answer": answer} if answer != "answer" else {})
+    pairs = zip(columns["question"], columns["context"], strict=True)
+    rows = estimate_rows(source.path, source.format) or len(columns["question"])
+    about = [f'questions with contexts; answers: column "{answer}"', *notes]
+    texts = [f"{question} {context}" for question, context in pairs]
+    return _propose(data, texts, rows, about, columns=tuple(columns), task="answering")
+
+
 def _propose(
     data: dict[str, Any],
     texts: Sequence[Any],
@@ -131,15 +153,17 @@ def _propose(
     *,
     multi_label: bool = False,
     columns: tuple[str, ...] = (),
+    task: TaskName = "classification",
 ) -> Proposal:
     tokens = np.array([_guess_tokens(text) for text in texts if isinstance(text, str)] or [2])
     wanted = float(np.percentile(tokens, 95))
     max_length = next((length for length in _LENGTHS if length >= wanted), _LENGTHS[-1])
     cut = float(np.mean(tokens > max_length))
-    notes.append(
-        f"max_length: 95 % of the texts have up to about {wanted:.0f} tokens; {max_length} cuts {cut:.0%} of them"
-    )
-    return Proposal(data, multi_label, max_length, _epochs(rows), rows, columns, tuple(notes))
+    what = f"{max_length} cuts {cut:.0%} of them"
+    if task == "answering":
+        what = f"with {max_length}, {cut:.0%} of them are read in several windows"
+    notes.append(f"max_length: 95 % of the texts have up to about {wanted:.0f} tokens; {what}")
+    return Proposal(data, multi_label, max_length, _epochs(rows), rows, columns, tuple(notes), task)
 
 
 def _guess_tokens(text: str) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfapp import assets
 from tfapp.config import DataSettings
-from tfapp.data.blocks import SUFFIXES, FileFormat, detect_format
+from tfapp.data.blocks import INPUT_SUFFIXES, FileFormat, detect_format
 from tfapp.errors import DataError
 
 __all__ = ["Catalogue", "Pull", "Source", "existing_path", "resolve"]
@@ -88,7 +88,7 @@ def _spell(path: Path, near: str, names: list[str]) -> str:
 def _neighbours(path: Path) -> list[str]:
     if not path.name or not path.parent.is_dir():
         return []
-    return [p.name for p in path.parent.iterdir() if p.suffix.lower() in SUFFIXES or p.is_dir()]
+    return [p.name for p in path.parent.iterdir() if p.suffix.lower() in INPUT_SUFFIXES or p.is_dir()]
 
 
 def _with_defaults(settings: DataSettings, defaults: Mapping[str, Any]) -> DataSettings:

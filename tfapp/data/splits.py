@@ -33,7 +33,8 @@ class Splits:
         train: Columns as `read_table` gives them.
         dev: The same; without rows where `dev_share` is 0.
         test: The same; without rows where `test_share` is 0.
-        labels: The labels of train, sorted; of ranking, the lowest and the highest grade.
+        labels: The labels of train, sorted; of ranking, the lowest and the highest grade; of answering, what
+            questions there are: with an answer, and without.
         report: What was found and done.
         settings: Where the rows came from.
         fingerprint: SHA-256 over the rows and their sides, in hexadecimal; the files' names and places do not count.
@@ -63,7 +64,7 @@ class Splits:
 
 
 def _shown(value: object) -> str:
-    text = ", ".join(value) if isinstance(value, list) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 
@@ -197,7 +198,7 @@ def _split(given: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]
 
 def _finish(sides: Mapping[str, Rows], settings: DataSettings, report: DataReport, task: str) -> Splits:
     tables = {side: sides[side].table for side in SIDES}
-    labels = SCHEMAS[task].target.names(tables["train"]["label"])
+    labels = SCHEMAS[task].target.names(tables["train"]["label"], settings)
     return Splits(
         **tables, labels=labels, report=report, settings=settings, fingerprint=_fingerprint(tables, task), task=task
     )

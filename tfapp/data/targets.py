@@ -16,7 +16,7 @@ __all__ = ["Target"]
 
 
 class Target(Protocol):
-    """One kind of `label` column: names of classes, grades, spans."""
+    """One kind of `label` column: names of classes, grades, answers."""
 
     def column(self, settings: DataSettings) -> tuple[str, str] | None:
         """The file's column, and the setting that names it; None: every row's value is what `reader` makes of None."""
@@ -28,8 +28,8 @@ class Target(Protocol):
             DataError: They do not go together.
         """
 
-    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
-        """The type of the table's column, and what turns a file's value into one of it.
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
+        """The type of the table's column, and what turns a file's value into one of it, given the row's texts too.
 
         The function gives None for what is missing and raises a ValueError that says what is wrong, without subject.
         """
@@ -37,7 +37,7 @@ class Target(Protocol):
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows by label, in the labels' order; empty where that would say nothing."""
 
-    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
         """What a model must know of train's column before it is built."""
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:

@@ -36,9 +36,9 @@ class NoLabels:
         del column
         return {}
 
-    def names(self, column: pa.ChunkedArray) -> tuple[str, ...]:
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
         """A model has to know nothing."""
-        del column
+        del column, settings
         return ()
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:

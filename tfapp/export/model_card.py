@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 __all__ = ["model_card"]
 
 _PAIRS: Final = "pairs of raw texts, a query and a candidate,"
+_CUT: Final = "Texts are cut after {max_length} tokens; what follows is not read."
 
-# Of each task: what the model takes, and how it is called.
+
+@dataclass(frozen=True)
+class _Words:
+    """What the card says of a task.
+
+    Attributes:
+        takes: What the model takes.
+        call: How the client calls it.
+        answers: What it answers; None: labels.
+        knows: What is beyond it; None: what is none of its labels.
+        reads: How much of a text it reads.
+    """
+
+    takes: str
+    call: str
+    answers: str | None = None
+    knows: str | None = None
+    reads: str = _CUT
+
+
 _TASKS: Final = {
-    "classification": ("raw text", 'classify("{name}", ["a text"])'),
-    "pair-classification": (_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
-    "ranking": (_PAIRS, 'rank("{name}", "a query", ["a candidate", "another"])'),
+    "classification": _Words("raw text", 'classify("{name}", ["a text"])'),
+    "pair-classification": _Words(_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
+    "ranking": _Words(
+        _PAIRS,
+        'rank("{name}", "a query", ["a candidate", "another"])',
+        answers="a score from 0 to 1, the higher the better they fit",
+        knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+    ),
+    "answering": _Words(
+        "raw texts, a question and a context,",
+        'answer("{name}", [("a question", "a context")])',
+        answers="the words of the context that answer the question, their place in Unicode code points, and a score",
+        knows="It copies words of the context and does not reason. That a context does not answer (no words, the place "
+        "-1) it says only if it learnt from such questions.",
+        reads="Contexts are read in windows of {max_length} tokens, each with the question; of a very long one only as "
+        "many windows as model.max_windows says.",
+    ),
 }
 
 
@@ -30,7 +65,7 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     sections = [
         f"# {name}",
         f"A model for {metadata['task']}, fine-tuned from `{metadata['preset']}` with tfapp "
-        f"{metadata['tfapp_version']}. It takes {_TASKS[metadata['task']][0]} and answers {_answer(metadata)}.",
+        f"{metadata['tfapp_version']}. It takes {_TASKS[metadata['task']].takes} and answers {_answer(metadata)}.",
         "## Data\n\n" + _table(metadata["data"]),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata),
@@ -41,8 +76,9 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
 
 
 def _answer(metadata: Mapping[str, Any]) -> str:
-    if not metadata["labels"]:
-        return "a score from 0 to 1, the higher the better they fit"
+    answers = _TASKS[metadata["task"]].answers
+    if answers:
+        return answers
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     return f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
 
@@ -58,21 +94,29 @@ def _cell(value: Any) -> str:
 
 
 def _limits(metadata: Mapping[str, Any]) -> str:
+    words = _TASKS[metadata["task"]]
     limits = [
-        f"Texts are cut after {metadata['max_length']} tokens; what follows is not read.",
-        "It knows no answer but its labels: a text about something else gets one of them too.",
+        words.reads.format(max_length=metadata["max_length"]),
+        words.knows or _foreign(metadata),
         "Its scores are as good as its data: texts of another kind, language or time than the training data "
         "are answered worse than the metrics above say.",
         f"Before it was published its answers differed from the Keras model's by at most "
         f"{metadata['verified_difference']:.1g}.",
     ]
-    if not metadata["labels"]:
-        limits[1] = "It says of any two texts how well they fit, of such as have nothing to do with its data, too."
     return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _foreign(metadata: Mapping[str, Any]) -> str:
+    if metadata["unknown_label"] is None:
+        return "It knows no answer but its labels: a text about something else gets one of them too."
+    return (
+        f"A text about something else should be answered `{metadata['unknown_label']}`; the metrics above say how "
+        "often it is, and how often by mistake."
+    )
 
 
 def _call(name: str, task: str) -> str:
     return (
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'
-        f"    print(client.{_TASKS[task][1].format(name=name)})\n```"
+        f"    print(client.{_TASKS[task].call.format(name=name)})\n```"
     )

@@ -62,6 +62,7 @@ def export_model(
             "task": model.task.name,
             "labels": list(model.labels),
             "multi_label": bool(getattr(model, "multi_label", False)),
+            "unknown_label": model.unknown.label if model.unknown else None,
             "max_length": max_length,
             "verified_difference": verify(folder, model, texts, max_length=max_length),
         }

@@ -55,7 +55,7 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
     """
     names = [spec.name for spec in task.inputs]
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in names])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in names], autograph=False)
     def predict(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
         return module.answer(dict(zip(names, texts, strict=True)))
 
@@ -68,12 +68,12 @@ def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..
     features = {spec.name: tf.io.FixedLenFeature([], tf.string) for spec in task.inputs}
     examples = tf.TensorSpec([None], tf.string, name=contract.EXAMPLES_INPUT)
 
-    @tf.function(input_signature=[examples])
+    @tf.function(input_signature=[examples], autograph=False)
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         answers = module.answer(tf.io.parse_example(inputs, features))
         return {contract.CLASSES: answers["labels"], contract.SCORES: answers["probabilities"]}
 
-    @tf.function(input_signature=[examples])
+    @tf.function(input_signature=[examples], autograph=False)
     def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {contract.VALUES: module.answer(tf.io.parse_example(inputs, features))["score"]}
 

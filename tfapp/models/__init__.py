@@ -12,6 +12,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress not found")
     import keras_hub  # noqa: F401
 
+from tfapp.models.answerer import Answerer  # noqa: E402
 from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.builder import build_model, load_model  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
@@ -25,6 +26,7 @@ from tfapp.models.ranker import PairRanker  # noqa: E402
 from tfapp.models.students import student_preset  # noqa: E402
 
 __all__ = [
+    "Answerer",
     "LanguageModel",
     "LstmClassifier",
     "PairClassifier",

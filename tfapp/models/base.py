@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -18,11 +18,29 @@ from tfapp_client import contract
 from tfapp.errors import ModelError
 from tfapp.files import replacing, write_json
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.unknown import Unknown
 
-__all__ = ["TaskModel"]
+__all__ = ["Encoded", "TaskModel"]
 
 _CONFIG = "model.json"
 _WEIGHTS = "model.weights.h5"
+
+
+class Encoded(NamedTuple):
+    """Labelled rows as a network learns from them. A row is one example, or several where it is read in windows.
+
+    Attributes:
+        ids: Token ids int32[sum of T] of all examples after another.
+        splits: int64[N + 1] into them.
+        targets: [N, ...], as `loss` takes them.
+        places: What leads back from the examples' tokens to the rows, in a form that the model itself reads; None
+            where each row is one example.
+    """
+
+    ids: np.ndarray
+    splits: np.ndarray
+    targets: np.ndarray
+    places: Any = None
 
 
 class TaskModel(abc.ABC):
@@ -31,11 +49,11 @@ class TaskModel(abc.ABC):
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
     what its targets, its loss and its answers are. Training, export and prediction need no more than this class.
 
-    A task whose targets depend on the tokens (a tag a token, a span) overrides `encode`; one whose answers need more
-    than the logits (places in the very text) overrides `respond`; one that is trained on other columns than it is
-    served with (pairs of texts for an embedding of one) overrides `encode` and, for them, `logits`. One whose loss is
-    no mean over the rows overrides `batch_loss`; one that learns from something else of the same rows each epoch,
-    `redraw`; one whose logits are too large to keep, `measure`.
+    A task whose targets depend on the tokens (a tag a token, a span) overrides `encode` instead of `encode_targets`;
+    one whose answers need more than the logits (places in the very text) overrides `respond` instead of `answers`; one
+    that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides `encode`
+    and, for them, `logits`. One whose loss is no mean over the rows overrides `batch_loss`; one that learns from
+    something else of the same rows each epoch, `redraw`; one whose logits are too large to keep, `measure`.
 
     Attributes:
         task: The contract that the exported model fulfils.
@@ -44,6 +62,7 @@ class TaskModel(abc.ABC):
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
+        unknown: When the model answers that none of its labels fits; None: never.
         head: The dense layer that makes the logits of `features`; None where the logits are no such product.
     """
 
@@ -51,23 +70,24 @@ class TaskModel(abc.ABC):
     kind: ClassVar[str]
     backbone: Any = None
     head: Any = None
+    unknown: Unknown | None = None
 
     def __init__(self, network: keras.Model, preprocessor: Preprocessor, labels: Sequence[str]) -> None:
         self.network = network
         self.preprocessor = preprocessor
         self.labels = tuple(labels)
 
-    @abc.abstractmethod
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
         """Turns N label values as read from the data into an array with N rows that `loss` understands."""
+        raise NotImplementedError(f"{type(self).__name__} has neither encode_targets nor encode")
 
     @abc.abstractmethod
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The loss of each example, float32[N]; of float64 targets and logits float64[N]."""
 
-    @abc.abstractmethod
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """The outputs that the task's contract names, from logits, as TensorFlow ops."""
+        raise NotImplementedError(f"{type(self).__name__} has neither answers nor respond")
 
     @abc.abstractmethod
     def config(self) -> dict[str, Any]:
@@ -152,16 +172,16 @@ class TaskModel(abc.ABC):
         """
         return self.preprocessor.tokenize(*(columns[name] for name in self.inputs))
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Tokenizes many labelled rows outside a graph, and encodes what the model is to learn of them.
 
         Args:
             columns: The data's columns by name, N values each: those of texts, and `label`.
 
         Returns:
-            Token ids and row splits as `tokenize` gives them, and targets [N, ...] as `loss` takes them.
+            What the network reads, and what `loss` compares with.
         """
-        return *self.tokenize(columns), self.encode_targets(columns["label"])
+        return Encoded(*self.tokenize(columns), self.encode_targets(columns["label"]))
 
     def respond(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None

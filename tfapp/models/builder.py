@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
+from tfapp.models.answerer import Answerer
 from tfapp.models.base import TaskModel
 from tfapp.models.classifier import TextClassifier
 from tfapp.models.language_model import LanguageModel
@@ -16,13 +17,14 @@ from tfapp.models.pair_classifier import PairClassifier
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset, load_preset
 from tfapp.models.ranker import PairRanker
+from tfapp.models.unknown import Unknown
 
 __all__ = ["MODELS", "build_model", "load_model"]
 
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
     (model.task.name, model.kind): model
-    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, LanguageModel)
+    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, Answerer, LanguageModel)
 }
 
 
@@ -31,6 +33,7 @@ def build_model(
     settings: ModelSettings,
     labels: Sequence[str],
     *,
+    unknown_label: str | None = None,
     preset: Preset | None = None,
     dtype: str = "float32",
 ) -> TaskModel:
@@ -40,6 +43,7 @@ def build_model(
         task: A task's name.
         settings: The experiment's model settings.
         labels: What the data say of their labels, as `Splits.labels`.
+        unknown_label: As `data.unknown_label`.
         preset: What to start from; None: what `settings.preset` names.
         dtype: A Keras dtype policy, "float32" or "mixed_bfloat16".
 
@@ -49,6 +53,8 @@ def build_model(
     kind = _class(task, settings.kind)
     preset = preset or load_preset(settings.preset)
     model: TaskModel = kind.from_preset(preset, labels, settings, dtype=dtype)
+    if unknown_label is not None:
+        model.unknown = Unknown(unknown_label, settings.unknown_share)
     return model
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from tfapp.errors import ModelError
 from tfapp.models.base import TaskModel
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.soft_losses import soft_binary_loss, soft_class_loss
+from tfapp.models.unknown import Unknown
 
 __all__ = ["ClassificationModel"]
 
@@ -24,6 +26,7 @@ class ClassificationModel(TaskModel):
     Attributes:
         multi_label: A text may have any number of labels; probabilities are sigmoids then, else a softmax.
         thresholds: Multi-label: the probability from which each label counts as chosen, float32[K].
+        unknown: As in `TaskModel`; not of multi-label models, which may choose nothing.
     """
 
     task = contract.CLASSIFICATION
@@ -36,8 +39,10 @@ class ClassificationModel(TaskModel):
         *,
         multi_label: bool = False,
         thresholds: Sequence[float] | None = None,
+        unknown: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(network, preprocessor, labels)
+        self.unknown = Unknown(**unknown) if unknown else None
         self.multi_label = multi_label
         self.thresholds = tuple(thresholds) if thresholds is not None else (0.5,) * len(self.labels)
 
@@ -48,12 +53,14 @@ class ClassificationModel(TaskModel):
             labels: N labels; multi-label: N sequences of labels.
 
         Returns:
-            int32[N], columns of the logits; multi-label: float32[N, K] of 0 and 1.
+            int32[N], columns of the logits, -1 for what belongs to none; multi-label: float32[N, K] of 0 and 1.
 
         Raises:
             ModelError: A label is none of the model's.
         """
         column = {label: index for index, label in enumerate(self.labels)}
+        if self.unknown:
+            column[self.unknown.label] = -1
         try:
             if not self.multi_label:
                 return np.fromiter((column[label] for label in labels), np.int32, len(labels))
@@ -70,6 +77,8 @@ class ClassificationModel(TaskModel):
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Cross-entropy of each example; multi-label: the mean over labels of the binary one.
 
+        A text that belongs to no label is learnt as equally far from all ("outlier exposure", Hendrycks et al. 2019).
+
         Args:
             targets: As `encode_targets` gives them.
             logits: float32[N, K].
@@ -79,7 +88,10 @@ class ClassificationModel(TaskModel):
         """
         if self.multi_label:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), axis=-1)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)
+        if self.unknown is None:
+            return losses
+        return tf.where(targets < 0, -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1), losses)
 
     def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Divergence from a teacher's distribution, float32[N]; multi-label: the mean over labels of the binary one."""
@@ -92,7 +104,7 @@ class ClassificationModel(TaskModel):
         return tf.sigmoid(logits) if self.multi_label else tf.nn.softmax(logits)
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`label`, `score`, `probabilities`, `labels`, and for multi-label `chosen`, by the contract."""
+        """By the contract: `label`, `score`, `probabilities`, `labels`; if it has such, `chosen` or `unknown_score`."""
         probabilities = self.probabilities(logits)
         names = tf.constant(self.labels, tf.string)
         rows = tf.shape(probabilities)[0]
@@ -104,8 +116,13 @@ class ClassificationModel(TaskModel):
         }
         if self.multi_label:
             answers["chosen"] = probabilities >= tf.constant(self.thresholds, tf.float32)
+        if self.unknown:
+            scores = answers["unknown_score"] = self.unknown.scores(logits)
+            answers["label"] = tf.where(scores >= 0.5, self.unknown.label, answers["label"])
+            answers["score"] = tf.where(scores >= 0.5, scores, answers["score"])
         return answers
 
     def config(self) -> dict[str, Any]:
         """What all classifiers keep; sub-classes add their network's."""
-        return {"labels": self.labels, "multi_label": self.multi_label, "thresholds": self.thresholds}
+        own = {"labels": self.labels, "multi_label": self.multi_label, "thresholds": self.thresholds}
+        return own | ({"unknown": asdict(self.unknown)} if self.unknown else {})

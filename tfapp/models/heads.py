@@ -1,4 +1,4 @@
-"""What the models over a pretrained BERT share: one vector a row, a dense layer on it, and the backbone's sizes."""
+"""What the models over a pretrained BERT share: a dense layer on one vector a row or a token, the backbone's sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 from tfapp.errors import ModelError
 from tfapp.models.pooling import MaskedPooling
 
-__all__ = ["backbone_config", "check_positions", "pooled_network"]
+__all__ = ["backbone_config", "check_positions", "pooled_network", "token_network"]
 
 
 def pooled_network(backbone: Any, units: int, *, pooling: str, dropout: float) -> keras.Model:
@@ -36,6 +36,23 @@ def pooled_network(backbone: Any, units: int, *, pooling: str, dropout: float) -
     initializer = keras.initializers.TruncatedNormal(stddev=0.02)
     logits = keras.layers.Dense(units, kernel_initializer=initializer, dtype="float32", name="logits")(pooled)
     return keras.Model(backbone.input, logits, name="classifier")
+
+
+def token_network(backbone: Any, units: int, *, dropout: float) -> keras.Model:
+    """Dropout and one dense layer on each token's vector.
+
+    Args:
+        backbone: A `keras_hub.models.BertBackbone`.
+        units: Width of the output, K.
+        dropout: Rate before the dense layer.
+
+    Returns:
+        From the backbone's inputs to logits float32[N, T, K].
+    """
+    tokens = keras.layers.Dropout(dropout, name="token_dropout")(backbone.output["sequence_output"])
+    initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+    logits = keras.layers.Dense(units, kernel_initializer=initializer, dtype="float32", name="logits")(tokens)
+    return keras.Model(backbone.input, logits, name="tokens")
 
 
 def backbone_config(backbone: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tfapp_client import contract
 
 from tfapp.config import MaskingSettings, ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models.base import TaskModel
+from tfapp.models.base import Encoded, TaskModel
 from tfapp.models.heads import backbone_config, check_positions
 from tfapp.models.hugging_face import load_prediction_head, write_preset
 from tfapp.models.masking import Masker, make_blocks, to_dense
@@ -75,14 +75,14 @@ class LanguageModel(TaskModel):
         load_prediction_head(Path(preset.handle), model.network.get_layer("prediction"))
         return model
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Makes blocks of texts and hides tokens of them, the same each time.
 
         Args:
             columns: `text`, texts of any length.
 
         Returns:
-            Token ids and row splits of M blocks, and int32[M, T], the tokens to be guessed, -1 at all other places.
+            M blocks, and as targets int32[M, T], the tokens to be guessed, -1 at all other places.
         """
         pieces, starts = _without_marks(*self.preprocessor.with_max_length(_WHOLE).tokenize(columns["text"]))
         ids, splits = make_blocks(
@@ -94,7 +94,7 @@ class LanguageModel(TaskModel):
             pack=self.masking.pack,
         )
         shown, hidden = self._masker.hide(ids, splits, np.random.default_rng(_EVALUATION_SEED))
-        return shown, splits, to_dense(hidden, splits, -1)
+        return Encoded(shown, splits, to_dense(hidden, splits, -1))
 
     def redraw(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -11,11 +12,27 @@ import tensorflow_text as tf_text
 
 from tfapp.errors import ModelError
 
-__all__ = ["Preprocessor"]
+__all__ = ["PlacedPieces", "Preprocessor"]
 
 # FastBertTokenizer has no bound on a text's length, but its work grows with it. No word piece spans more than
 # 100 bytes of a word, so this many bytes a token leave room for any real text.
 _BYTES_PER_TOKEN = 256
+
+
+class PlacedPieces(NamedTuple):
+    """Word pieces and where they stand in their texts.
+
+    Attributes:
+        ids: Ragged int32[N, (T)], without [CLS] and [SEP].
+        starts: Ragged int32[N, (T)], the place of each piece's first character in its text, in Unicode code points.
+        ends: Ragged int32[N, (T)], the place behind its last; combining marks that the vocabulary lacks belong to it.
+        texts: string[N], what was read of the texts, valid UTF-8; the places are places in these.
+    """
+
+    ids: tf.RaggedTensor
+    starts: tf.RaggedTensor
+    ends: tf.RaggedTensor
+    texts: tf.Tensor
 
 
 class Preprocessor:
@@ -51,8 +68,8 @@ class Preprocessor:
         )
         # Traced functions for callers outside a graph; inside one they are inlined.
         text = tf.TensorSpec([None], tf.string)
-        self._tokenize = tf.function(self._trace, input_signature=[text])
-        self._tokenize_pairs = tf.function(self._trace_pairs, input_signature=[text, text])
+        self._tokenize = tf.function(self._trace, input_signature=[text], autograph=False)
+        self._tokenize_pairs = tf.function(self._trace_pairs, input_signature=[text, text], autograph=False)
 
     def with_max_length(self, max_length: int) -> Preprocessor:
         """The same tokenizer with another limit."""
@@ -91,6 +108,28 @@ class Preprocessor:
         mask = tf.sequence_mask(lengths, width, dtype=tf.int32)
         segments = self._segments(tokens) * mask if pairs else tf.zeros_like(tokens)
         return {"token_ids": tokens, "segment_ids": segments, "padding_mask": mask}
+
+    def first_pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
+        """The first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
+        return self._pieces(texts, most)[:, :most]
+
+    def place(self, texts: tf.Tensor, most: int) -> PlacedPieces:
+        """Tokenizes texts as they would be anywhere, and says where each piece stands.
+
+        Args:
+            texts: string[N], UTF-8; invalid bytes become U+FFFD.
+            most: Tokens that are wanted of a text, at most.
+        """
+        texts = self._readable(texts, most)
+        ids, starts, ends = self._tokenizer.tokenize_with_offsets(texts)
+        ids, starts, ends = ids[:, :most], starts[:, :most], ends[:, :most]
+        return PlacedPieces(ids, *_count_characters(texts, starts, ends), texts)
+
+    def frame(self, *pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)]."""
+        ends = tf.ones([pieces[0].nrows(tf.int32), 1], tf.int32)
+        closed = (part for text in pieces for part in (text, ends * self.sep_id))
+        return tf.concat([ends * self.cls_id, *closed], axis=1)
 
     def tokenize(
         self, texts: Sequence[str], *seconds: Sequence[str], chunk: int = 4096
@@ -150,22 +189,40 @@ class Preprocessor:
         """1 behind the first [SEP] of a row, else 0; no text holds one, see `test_preprocessor`."""
         return tf.minimum(tf.cumsum(tf.cast(tokens == self.sep_id, tf.int32), axis=1, exclusive=True), 1)
 
-    def _pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        texts = tf.strings.substr(texts, 0, self.max_length * _BYTES_PER_TOKEN)
-        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-        return self._tokenizer.tokenize(texts)
+    def _pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
+        return self._tokenizer.tokenize(self._readable(texts, most))
+
+    def _readable(self, texts: tf.Tensor, most: int) -> tf.Tensor:
+        """Valid UTF-8 that has so many tokens at least, where the text has."""
+        texts = tf.strings.substr(texts, 0, most * _BYTES_PER_TOKEN)
+        return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
     def _trace(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        pieces = self._pieces(texts)[:, : self.max_length - 2]
-        ends = tf.ones([tf.shape(texts)[0], 1], tf.int32)
-        return tf.concat([ends * self.cls_id, pieces, ends * self.sep_id], axis=1)
+        return self.frame(self._pieces(texts, self.max_length)[:, : self.max_length - 2])
 
     def _trace_pairs(self, firsts: tf.Tensor, seconds: tf.Tensor) -> tf.RaggedTensor:
-        one, two = self._pieces(firsts), self._pieces(seconds)
+        one, two = self._pieces(firsts, self.max_length), self._pieces(seconds, self.max_length)
         lengths = _shares(one.row_lengths(), two.row_lengths(), max(self.max_length - 3, 0))
         one, two = (_cut(pieces, kept) for pieces, kept in zip((one, two), lengths, strict=True))
-        ends = tf.ones([tf.shape(firsts)[0], 1], tf.int32)
-        return tf.concat([ends * self.cls_id, one, ends * self.sep_id, two, ends * self.sep_id], axis=1)
+        return self.frame(one, two)
+
+
+def _count_characters(
+    texts: tf.Tensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Turns places in bytes, ragged int64[N, (T)], into places in code points, ragged int32[N, (T)].
+
+    A character that the tokenizer writes as several (a ligature) is the place of all the pieces that hold a part of it.
+    """
+    _, bounds = tf.strings.unicode_decode_with_offsets(texts, "UTF-8")
+    shifts = tf.cumsum(tf.cast(tf.strings.length(texts), tf.int64), exclusive=True)
+    bounds = bounds.with_flat_values(bounds.flat_values + tf.gather(shifts, bounds.value_rowids()))
+    rows = starts.value_rowids()
+    first, last = (places.flat_values + tf.gather(shifts, rows) for places in (starts, ends))
+    begin = tf.searchsorted(bounds.flat_values, first, side="right") - 1
+    end = tf.maximum(tf.searchsorted(bounds.flat_values, last, side="left"), begin + 1)
+    before = tf.cast(tf.gather(bounds.row_starts(), rows), tf.int32)
+    return starts.with_flat_values(begin - before), ends.with_flat_values(end - before)
 
 
 def _shares(one: tf.Tensor, two: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:

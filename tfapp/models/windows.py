@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import tensorflow as tf
 
-__all__ = ["mean_of_windows", "split_windows"]
+__all__ = ["SlidingWindows", "logits_in_chunks", "mean_of_windows", "slide_windows", "split_windows"]
 
 # [CLS] and [SEP].
 _MARKS: Final = 2
@@ -51,3 +52,61 @@ def mean_of_windows(values: tf.Tensor, windows: tf.RaggedTensor, owners: tf.Tens
     totals = tf.math.unsorted_segment_sum(weights, owners, texts)
     shares = weights / tf.gather(totals, owners)
     return tf.math.unsorted_segment_sum(values * shares[:, None], owners, texts)
+
+
+class SlidingWindows(NamedTuple):
+    """Windows over texts, which overlap.
+
+    Attributes:
+        owners: int32[M], the text that each window belongs to, in rising order; every text has one at least.
+        firsts: int32[M], the place of the window's first token in its text.
+        sizes: int32[M], its tokens.
+    """
+
+    owners: tf.Tensor
+    firsts: tf.Tensor
+    sizes: tf.Tensor
+
+
+def slide_windows(lengths: tf.Tensor, rooms: tf.Tensor, strides: tf.Tensor, most: int) -> SlidingWindows:
+    """Lays windows over texts of which each holds as much as it can, the last of a text too.
+
+    Args:
+        lengths: int32[N], the texts' tokens.
+        rooms: int32[N], what a window of the text holds, 1 or more.
+        strides: int32[N], tokens from one window's first to the next one's, 1 or more and at most the room.
+        most: Windows a text, at most; what follows is left out.
+    """
+    left = tf.maximum(lengths - rooms, 0)
+    counts = tf.minimum(1 + -(-left // strides), most)
+    owners = tf.repeat(tf.range(tf.size(counts)), counts)
+    place = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
+    firsts = tf.minimum(place * tf.gather(strides, owners), tf.gather(left, owners))
+    sizes = tf.minimum(tf.gather(rooms, owners), tf.gather(lengths, owners))
+    return SlidingWindows(owners, firsts, sizes)
+
+
+def logits_in_chunks(read: Callable[[tf.RaggedTensor], tf.Tensor], ids: tf.RaggedTensor, size: int = 32) -> tf.Tensor:
+    """Reads few windows at a time, so that the windows of long texts do not share the memory.
+
+    Args:
+        read: From ragged int32[W, (T)] to float32[W, T, K], T the longest row.
+        ids: Ragged int32[M, (T)].
+        size: The greatest W.
+
+    Returns:
+        float32[M, T, K], T at least 1, since some ops cannot compute on none; 0 behind a window's last token.
+    """
+    width = read(ids[:0]).shape[-1]
+    chunks = tf.maximum(-(-ids.nrows(tf.int32) // size), 1)
+    parts = tf.TensorArray(tf.float32, chunks, infer_shape=False, element_shape=[None, width])
+
+    def read_some(number: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        some = ids[number * size : (number + 1) * size]
+        logits = read(some)[:, : tf.cast(some.bounding_shape(axis=1), tf.int32)]
+        tokens = tf.boolean_mask(logits, tf.sequence_mask(some.row_lengths(), tf.shape(logits)[1]))
+        return number + 1, parts.write(number, tokens)
+
+    loop = tf.while_loop(lambda number, _: number < chunks, read_some, (0, parts), parallel_iterations=1)
+    logits = ids.with_values(loop[1].concat()).to_tensor()
+    return tf.pad(logits, [[0, 0], [0, tf.maximum(1 - tf.shape(logits)[1], 0)], [0, 0]])

@@ -16,8 +16,8 @@ from tfapp.registry.versions import version_folder
 
 __all__ = ["VersionFacts", "changed", "read_facts", "why_worse"]
 
-# What stands among the metrics and is no score that should be high.
-_NO_SCORES: Final = ("evaluated_on", "texts", "pairs", "loss")
+# What stands among the metrics, is a fraction and yet no score that should be high.
+_NO_SCORES: Final = ("loss",)
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,9 @@ class VersionFacts:
 
     @property
     def score(self) -> tuple[str, float] | None:
-        """The name and value of its main metric; None: it has none."""
-        scores = {name: value for name, value in self.metrics.items() if name not in _NO_SCORES}
-        found = ((name, value) for name, value in scores.items() if isinstance(value, int | float))
-        return next(found, None)
+        """The name and value of its main metric; None: it has none. Whole numbers are counts of what was evaluated."""
+        scores = ((name, value) for name, value in self.metrics.items() if name not in _NO_SCORES)
+        return next(((name, value) for name, value in scores if isinstance(value, float)), None)
 
 
 def read_facts(models: Path | str, name: str, version: int) -> VersionFacts:

@@ -24,13 +24,11 @@ class ConfiguredModel:
         name: What callers name it.
         policy: Its ServableVersionPolicy.
         labels: Its version labels.
-        listed: Whether the file has it; otherwise this is what holds by default.
     """
 
     name: str
     policy: Any = field(default_factory=model_server_config_pb2.ModelConfig().model_version_policy.__class__)
     labels: Mapping[str, int] = field(default_factory=dict)
-    listed: bool = False
 
     @property
     def kind(self) -> Literal["latest", "all", "specific"]:
@@ -82,7 +80,7 @@ def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
     """
     for item in _models(text, path):
         if item.name == name:
-            return ConfiguredModel(name, item.model_version_policy, dict(item.version_labels), listed=True)
+            return ConfiguredModel(name, item.model_version_policy, dict(item.version_labels))
     return ConfiguredModel(name)
 
 

@@ -17,7 +17,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import grpc
@@ -201,7 +201,7 @@ class Batcher:
                 del self._queues[queue]
             if pieces:
                 self._running += 1
-                queue.running += sum(len(piece) for piece in pieces)
+                queue.running += _rows(pieces)
                 return queue, pieces
         return None, []
 
@@ -227,9 +227,10 @@ class Batcher:
         finally:
             with self._changed:
                 self._running -= 1
-                queue.running -= sum(len(piece) for piece in pieces)
+                queue.running -= _rows(pieces)
                 # What gathered meanwhile may leave now.
-                self._changed.notify()
+                if self._queues:
+                    self._changed.notify()
 
     def _run(self, queue: Queue, pieces: list[Piece]) -> None:
         """Runs a batch; if it fails, its halves, so that a request fails for its own faults only."""
@@ -254,8 +255,7 @@ class Batcher:
     def _results(self, queue: Queue, pieces: Sequence[Piece]) -> dict[str, NDArray[Any]]:
         aliases = pieces[0].task.inputs
         inputs = {alias: _join([piece.rows(alias) for piece in pieces]) for alias in aliases}
-        rows = sum(len(piece) for piece in pieces)
-        filled = self._fill(inputs, rows)
+        filled = self._fill(inputs, _rows(pieces))
         self._count(pieces)
         results = queue.run(filled[0], {alias for piece in pieces for alias in piece.task.outputs})
         if any(array.shape[:1] != (filled[1],) for array in results.values()):
@@ -283,6 +283,10 @@ class Batcher:
             return inputs, rows
         copies = {alias: np.repeat(array[:1], size - rows, axis=0) for alias, array in inputs.items()}
         return {alias: np.concatenate([array, copies[alias]]) for alias, array in inputs.items()}, size
+
+
+def _rows(pieces: Iterable[Piece]) -> int:
+    return sum(len(piece) for piece in pieces)
 
 
 def _join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from tfapp.quiet import import_tensorflow
 import_tensorflow()
 
 from tfapp.training.adaptation import count_trained  # noqa: E402
+from tfapp.training.answer_evaluation import AnswerEvaluation  # noqa: E402
 from tfapp.training.class_evaluation import ClassEvaluation  # noqa: E402
 from tfapp.training.distillation import Distillation, cut_teacher, load_teacher  # noqa: E402
 from tfapp.training.evaluation import Evaluation  # noqa: E402
@@ -24,6 +25,7 @@ from tfapp.training.strategy import is_chief, make_strategy, total_over_workers 
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 
 __all__ = [
+    "AnswerEvaluation",
     "ClassEvaluation",
     "Distillation",
     "EpochEvent",

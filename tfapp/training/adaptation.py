@@ -50,7 +50,7 @@ class Adaptation:
         self.extra = [matrix for update in self._updates for matrix in (update.a, update.b)]
         self.trained = [*plan.direct, *self.extra]
         self._scales = dict(self._decayed(model, settings.layer_decay))
-        self._merge = tf.function(self._merge_all)
+        self._merge = tf.function(self._merge_all, autograph=False)
 
     def gradients(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The gradients of `trained`, from those of `sources`."""

@@ -61,6 +61,7 @@ class ClassEvaluation(Evaluation):
         thresholds: Where each label begins to be given; None in single-label data.
         mistake_count: Texts with a mistake.
         mistakes: The twenty that the model was most sure of, worst first.
+        unknown: The last class, if it is the answer that none of the others fits.
     """
 
     kind = "classes"
@@ -82,6 +83,7 @@ class ClassEvaluation(Evaluation):
     thresholds: tuple[float, ...] | None
     mistake_count: int
     mistakes: tuple[Mistake, ...]
+    unknown: str | None = None
 
     @property
     def main_name(self) -> str:
@@ -112,8 +114,29 @@ class ClassEvaluation(Evaluation):
         return f"{self.count:,} {'text' if self.count == 1 else 'texts'}", f"{self.mistake_count:,} wrong"
 
     def metrics(self) -> dict[str, float]:
-        """The main score, macro F1 and the loss."""
-        return {self.main_name.replace(" ", "_"): self.main_score, "macro_f1": self.macro.f1, "loss": self.loss}
+        """The main score, macro F1 and the loss; of a model that may answer "unknown", how well it does."""
+        return {
+            self.main_name.replace(" ", "_"): self.main_score,
+            "macro_f1": self.macro.f1,
+            "loss": self.loss,
+        } | self.scope()
+
+    def scope(self) -> dict[str, float]:
+        """How well a model that may answer "unknown" does.
+
+        Returns:
+            The shares of texts of known labels answered right, and answered "unknown"; and of the others found, if
+            there are such. Nothing of other models.
+        """
+        if self.unknown is None or not self.count:
+            return {}
+        counts = np.array(self.confusion)
+        inside = max(int(counts[:-1].sum()), 1)
+        shares = {
+            "in_scope_accuracy": float(np.trace(counts[:-1]) / inside),
+            "in_scope_unknown": float(counts[:-1, -1].sum() / inside),
+        }
+        return shares | ({"out_of_scope_recall": self.classes[-1].recall} if self.classes[-1].support else {})
 
     def details(self) -> dict[str, str]:
         """Macro F1 and the loss; in multi-label data also the share of texts with all labels right."""
@@ -122,7 +145,8 @@ class ClassEvaluation(Evaluation):
         low, high = (f"{100 * end:.1f}\u202f%" for end in self.accuracy_interval)
         whole = {"All labels right": f"{100 * self.accuracy:.1f}\u202f% of texts (95\u202f% interval {low} to {high})"}
         rest = {"Macro F1": f"{self.macro.f1:.3f}", "Loss": f"{self.loss:.4f}"}
-        return whole | rest if self.multi_label else rest
+        scope = {name.replace("_", " ").capitalize(): f"{value:.3f}" for name, value in self.scope().items()}
+        return whole | rest if self.multi_label else rest | scope
 
     def table(self) -> Table:
         """The scores by class and their means, for a terminal."""
@@ -160,7 +184,9 @@ class ClassEvaluation(Evaluation):
             "evaluation/micro_f1": self.micro.f1,
             "evaluation/macro_f1": self.macro.f1,
             "evaluation/calibration_error": self.calibration.error,
-        } | {f"class_f1/{row.name}": row.f1 for row in self.classes}
+        }
+        scalars |= {f"evaluation/{name}": value for name, value in self.scope().items()}
+        scalars |= {f"class_f1/{row.name}": row.f1 for row in self.classes}
         matrix = self.confusion if self.count else None
         images = {} if matrix is None else {"confusion_matrix": plots.draw_confusion(self.labels, matrix)}
         return Board(scalars, images, self.curves, {"worst_mistakes": _mistakes_table(self.mistakes)})

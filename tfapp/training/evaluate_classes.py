@@ -14,9 +14,22 @@ from tfapp.training import metrics
 from tfapp.training.class_evaluation import ClassEvaluation, Mistake
 from tfapp.training.markdown import shorten
 
-__all__ = ["evaluate_classes", "evaluate_multi_label"]
+__all__ = ["UnknownScores", "evaluate_classes", "evaluate_multi_label"]
 
 _MISTAKES = 20
+
+
+@dataclass(frozen=True)
+class UnknownScores:
+    """How sure a classifier is that none of its labels fits.
+
+    Attributes:
+        label: What it answers then.
+        values: float[N]; it does from 0.5 on.
+    """
+
+    label: str
+    values: NDArray[np.floating[Any]]
 
 
 def evaluate_classes(
@@ -24,6 +37,7 @@ def evaluate_classes(
     targets: NDArray[np.integer[Any]],
     probabilities: NDArray[np.floating[Any]],
     *,
+    unknown: UnknownScores | None = None,
     texts: Sequence[str],
     rows: Sequence[int] | None = None,
     seed: int = 0,
@@ -32,8 +46,9 @@ def evaluate_classes(
 
     Args:
         labels: The K classes.
-        targets: int[N], the index of each text's label.
+        targets: int[N], the index of each text's label; -1 where none is right, which needs `unknown`.
         probabilities: float[N, K].
+        unknown: Of a classifier that may say so; its label is one class more then.
         texts: The N texts.
         rows: The N row numbers of the texts in their data.
         seed: Seeds the bootstrap.
@@ -47,7 +62,12 @@ def evaluate_classes(
     """
     index, given = np.asarray(targets, np.int64), np.asarray(probabilities, np.float64)
     _check(index.shape, (len(texts),), given, (len(texts), len(labels)))
-    predicted, top = given.argmax(axis=1), given.max(axis=1)
+    predicted = given.argmax(axis=1)
+    if unknown:
+        labels, given = [*labels, unknown.label], np.column_stack([given, unknown.values])
+        predicted = np.where(unknown.values >= 0.5, len(labels) - 1, predicted)
+        index = np.where(index < 0, len(labels) - 1, index)
+    top = given[np.arange(len(given)), predicted]
     truth, chosen = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
     answers = _Answers(labels, truth, chosen, given)
     correct = predicted == index
@@ -65,7 +85,8 @@ def evaluate_classes(
         thresholds=None,
         mistake_count=len(wrong),
         mistakes=answers.mistakes(worst, predicted, texts, rows),
-        **answers.scores(),
+        unknown=unknown.label if unknown else None,
+        **answers.scores(optional=1 if unknown else 0),
     )
 
 
@@ -125,12 +146,15 @@ class _Answers:
     chosen: NDArray[np.bool_]
     given: NDArray[np.float64]
 
-    def scores(self) -> dict[str, Any]:
+    def scores(self, optional: int = 0) -> dict[str, Any]:
+        """All scores; the last `optional` classes count in the means over classes only where they have texts."""
         truth, chosen, names = self.truth, self.chosen, self.labels
         counts = [part.sum(axis=0) for part in (truth & chosen, chosen & ~truth, truth & ~chosen)]
         classes = metrics.class_scores(names, *counts)
         curves = tuple(metrics.precision_recall(name, truth[:, k], self.given[:, k]) for k, name in enumerate(names))
-        means = zip(("micro", "macro", "weighted"), metrics.mean_scores(classes, *counts), strict=True)
+        sure = len(classes) - optional
+        counted = classes[:sure] + tuple(row for row in classes[sure:] if row.support)
+        means = zip(("micro", "macro", "weighted"), metrics.mean_scores(counted, *counts), strict=True)
         return {"labels": tuple(names), "count": len(truth), "classes": classes, "curves": curves, **dict(means)}
 
     def mistakes(

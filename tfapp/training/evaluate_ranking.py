@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
 from tfapp.training.markdown import shorten
+from tfapp.training.metrics import binary_cross_entropy
 from tfapp.training.ranking_evaluation import Measure, MissedQuery, RankingEvaluation
 from tfapp.training.ranking_metrics import auc, auc_interval, by_query, mean_interval, ndcg, relevant_places
 
@@ -19,7 +20,6 @@ __all__ = ["evaluate_ranking"]
 _CUT: Final = 10
 _RECALLS: Final = (1, 5, 10)
 _MISSED: Final = 20
-_EPSILON: Final = 1e-7  # Keras clips probabilities at this before it takes a logarithm.
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def evaluate_ranking(
     texts = [queries, candidates]
     return RankingEvaluation(
         count=len(truth),
-        loss=_loss(truth, given),
+        loss=binary_cross_entropy(np.minimum(truth, 1.0), given),
         queries=len(np.unique(codes)),
         answerable=len(found),
         main=main.name,
@@ -103,11 +103,6 @@ def _means(found: Sequence[_Query], seed: int) -> list[Measure]:
     table = np.array([query.measures() for query in found], np.float64).reshape(-1, len(names))
     means = table.sum(axis=0) / max(len(table), 1)
     return [Measure(name, float(means[at]), mean_interval(table[:, at], seed=seed)) for at, name in enumerate(names)]
-
-
-def _loss(truth: NDArray[np.float64], given: NDArray[np.float64]) -> float:
-    targets, sure = np.minimum(truth, 1.0), np.clip(given, _EPSILON, 1.0 - _EPSILON)
-    return float(-(targets * np.log(sure) + (1.0 - targets) * np.log1p(-sure)).sum() / max(len(truth), 1))
 
 
 def _count_places(found: Sequence[_Query]) -> tuple[int, ...]:

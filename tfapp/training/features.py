@@ -113,7 +113,7 @@ def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[
     def replica_step(ids: tf.RaggedTensor, *_: tf.Tensor) -> tf.Tensor:
         return model.features(ids)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> tf.Tensor:
         features = strategy.run(replica_step, args=batch)
         local = strategy.experimental_local_results(features)

@@ -6,28 +6,23 @@ L-BFGS finds it, and the dev split chooses the penalty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
-from tfapp.config import TrainingSettings
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
-from tfapp.training.evaluation import Evaluation
 from tfapp.training.features import FeatureReader, FeatureStore
-from tfapp.training.observers import EpochEvent, Observer
-from tfapp.training.precision import Precision
-from tfapp.training.run_folder import RunFolder
-from tfapp.training.sides import Side
 from tfapp.training.state import TrainState
 from tfapp.training.strategy import check_same_step, is_chief
+from tfapp.training.trainer import Trainer
 
-__all__ = ["PENALTIES", "HeadFit", "train_head"]
+__all__ = ["PENALTIES", "HeadFit", "HeadTrainer"]
 
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
@@ -57,7 +52,7 @@ class HeadFit:
         # In float64, else L-BFGS ends in the loss's rounding errors before it ends at the minimum.
         self._targets = tf.constant(targets, tf.float64 if targets.dtype.kind == "f" else None)
         self._weights = np.zeros((features.shape[1] + 1, int(model.head.kernel.shape[1])))
-        self._objective = tf.function(self._trace)
+        self._objective = tf.function(self._trace, autograph=False)
 
     def fit(self, penalty: float) -> None:
         """Finds the kernel and bias of a penalty, from those of the last one, and gives them to the head.
@@ -86,18 +81,8 @@ class HeadFit:
         return value, tape.gradient(value, weights)
 
 
-def train_head(
-    model: TaskModel,
-    strategy: tf.distribute.Strategy,
-    *,
-    train_side: Side,
-    dev_side: Side,
-    settings: TrainingSettings,
-    folder: RunFolder,
-    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation],
-    precision: Precision,
-    observers: Sequence[Observer],
-) -> TrainState:
+@dataclass(kw_only=True)
+class HeadTrainer(Trainer):
     """Fits the head for each of `PENALTIES` and keeps the one of the lowest dev loss in the run's folder.
 
     The loss chooses, not the score: the fits differ in few dev texts, but in how sure they are of all. A fit counts as
@@ -106,57 +91,23 @@ def train_head(
     The features of the train side are kept in the run's folder while they are read, for a resumed run. They are
     computed as `precision` says; those of the dev side as every evaluation is.
 
-    Args:
-        model: Has a `head`; made under the strategy's scope.
-        strategy: What the reading runs under.
-        train_side: What is learnt from.
-        dev_side: What chooses the penalty.
-        settings: Batch size, steps between two checkpoints, patience.
-        folder: Where features and best weights go.
-        evaluate: As in `train`.
-        precision: How the features of the train side are computed.
-        observers: Told of steps (of reading, then of fitting) and epochs.
-
-    Returns:
-        The state at the end.
-
     Raises:
         TrainingError: The features are not finite, or those of a killed run are damaged.
     """
-    return _HeadTrainer(
-        model=model,
-        strategy=strategy,
-        train_side=train_side,
-        dev_side=dev_side,
-        settings=settings,
-        folder=folder,
-        evaluate=evaluate,
-        precision=precision,
-        observers=observers,
-    ).run()
 
+    _steps: int = 0
 
-@dataclass(kw_only=True)
-class _HeadTrainer:
-    """The arguments of `train_head`, and how far it is."""
-
-    model: TaskModel
-    strategy: tf.distribute.Strategy
-    train_side: Side
-    dev_side: Side
-    settings: TrainingSettings
-    folder: RunFolder
-    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation]
-    precision: Precision
-    observers: Sequence[Observer]
-    steps_done: int = 0
-    state: TrainState = field(default_factory=TrainState)
+    @property
+    def steps_done(self) -> int:
+        """Batches read and heads fitted."""
+        return self._steps
 
     def run(self) -> TrainState:
+        """Reads the features, then fits."""
         reader = FeatureReader(self.model, self.strategy, self.settings.batch_size)
         store = FeatureStore(self.folder.features)
         kept = store.load()
-        self.steps_done = sum(map(len, kept)) // self.settings.batch_size
+        self._steps = sum(map(len, kept)) // self.settings.batch_size
         check_same_step(self.strategy, self.steps_done)
         total = reader.steps(self.train_side) + reader.steps(self.dev_side) + len(PENALTIES)
         for observer in self.observers:
@@ -180,7 +131,7 @@ class _HeadTrainer:
         return on_step
 
     def _step(self) -> None:
-        self.steps_done += 1
+        self._steps += 1
         for observer in self.observers:
             observer.on_progress(self.steps_done)
 
@@ -188,21 +139,13 @@ class _HeadTrainer:
         head = HeadFit(self.model, train, self.train_side.targets)
         patience = self.settings.patience or _PATIENCE
         for penalty in PENALTIES:
-            if self.state.stale_epochs < patience:
-                head.fit(penalty)
-                self._step()
-                self._finish_epoch(self._logits(dev), penalty)
+            if self.state.stale_epochs >= patience:
+                break
+            head.fit(penalty)
+            self._step()
+            self._end_epoch(self._logits(dev), penalty)
 
     def _logits(self, features: np.ndarray) -> np.ndarray:
         kernel, bias = self.model.head.get_weights()
         logits: np.ndarray = features @ kernel + bias
         return logits
-
-    def _finish_epoch(self, logits: np.ndarray, penalty: float) -> None:
-        dev = self.evaluate(self.model, logits, self.dev_side)
-        self.state = self.state.after_epoch(dev, by_loss=True)
-        best = self.state.stale_epochs == 0
-        if best and is_chief(self.strategy):
-            self.model.save(self.folder.model)
-        for observer in self.observers:
-            observer.on_epoch(EpochEvent(self.state.epoch, self.steps_done, dev, best, penalty))

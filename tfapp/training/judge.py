@@ -9,14 +9,19 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.data import normalize_text
-from tfapp.models import PairRanker, TaskModel
+from tfapp.models import Answerer, PairRanker, TaskModel
+from tfapp.models.answer_spans import mask_logits
 from tfapp.models.classes import ClassificationModel
-from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.models.unknown import energy
+from tfapp.training.answer_metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
+from tfapp.training.evaluate_answers import evaluate_answers
+from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.language_evaluation import evaluate_language
 from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
+from tfapp.training.unknown import fit_unknown
 
 __all__ = ["judge", "judge_dev"]
 
@@ -33,11 +38,20 @@ def judge(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
 
 
 def judge_dev(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
-    """As `judge`, on the dev split: first fits the model's thresholds where it has any."""
-    if isinstance(model, ClassificationModel) and model.multi_label:
+    """As `judge`, on the dev split: first fits the model's thresholds, if it has such."""
+    fit = _FITTED.get(model.task.name)
+    if fit:
+        fit(model, logits, side)
+    return judge(model, logits, side)
+
+
+def _fit_classes(model: TaskModel, logits: np.ndarray, side: Side) -> None:
+    assert isinstance(model, ClassificationModel)
+    if model.unknown:
+        model.unknown = fit_unknown(model.unknown, energy(logits).numpy(), side.targets < 0)
+    if model.multi_label:
         probabilities = model.probabilities(tf.constant(logits)).numpy()
         model.thresholds = tuple(float(value) for value in fit_thresholds(side.targets > 0, probabilities))
-    return judge(model, logits, side)
 
 
 def _judge_classes(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
@@ -49,7 +63,8 @@ def _judge_classes(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
         return evaluate_multi_label(
             model.labels, side.targets > 0, probabilities, thresholds, texts=side.raw, rows=rows
         )
-    return evaluate_classes(model.labels, side.targets, probabilities, texts=side.raw, rows=rows)
+    unknown = UnknownScores(model.unknown.label, model.unknown.scores(logits).numpy()) if model.unknown else None
+    return evaluate_classes(model.labels, side.targets, probabilities, unknown=unknown, texts=side.raw, rows=rows)
 
 
 def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
@@ -66,6 +81,35 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     )
 
 
+def _judge_answers(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    assert isinstance(model, Answerer)
+    found = model.find(tf.constant(logits), side.places)
+    losses = model.loss(tf.constant(side.targets), mask_logits(tf.constant(logits), side.places)).numpy()
+    answered = model.is_answered(found).numpy()
+    return evaluate_answers(
+        questions=side.columns["question"],
+        contexts=side.columns["context"],
+        wanted=side.columns["label"],
+        starts=np.where(answered, found.starts, 0),
+        ends=np.where(answered, found.ends, 0),
+        scores=np.exp(np.where(answered, found.chances, found.absences)),
+        loss=float(losses.sum() / max(len(losses), 1)),
+        threshold=model.threshold if model.no_answer else None,
+        rows=side.rows.tolist(),
+    )
+
+
+def _fit_answers(model: TaskModel, logits: np.ndarray, side: Side) -> None:
+    assert isinstance(model, Answerer)
+    if model.no_answer:
+        found = model.find(tf.constant(logits), side.places)
+        texts = cut_texts(side.columns["context"], found.starts.numpy(), found.ends.numpy())
+        wanted = gold_texts(side.columns["context"], side.columns["label"])
+        answered = np.array([f1_score(text, golds) for text, golds in zip(texts, wanted, strict=True)])
+        absent = np.array([f1_score("", golds) for golds in wanted])
+        model.threshold = fit_answer_threshold((found.chances - found.absences).numpy(), answered, absent)
+
+
 def _judge_language(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
     del model, side
     return evaluate_language(logits)
@@ -76,5 +120,13 @@ _JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] =
     "classification": _judge_classes,
     "pair-classification": _judge_classes,
     "ranking": _judge_ranking,
+    "answering": _judge_answers,
     "pretraining": _judge_language,
+}
+
+# What is fitted to the dev split before it is judged, of the tasks that have such.
+_FITTED: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], None]]] = {
+    "classification": _fit_classes,
+    "pair-classification": _fit_classes,
+    "answering": _fit_answers,
 }

@@ -18,8 +18,8 @@ from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.evaluation import Evaluation
-from tfapp.training.head import train_head
-from tfapp.training.observers import EpochEvent, Observer, StepEvent
+from tfapp.training.head import HeadTrainer
+from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
 from tfapp.training.precision import Precision
 from tfapp.training.run_folder import RunFolder
@@ -27,6 +27,7 @@ from tfapp.training.sides import Side, epoch_side
 from tfapp.training.state import TrainState
 from tfapp.training.steps import Objective, StepResult, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
+from tfapp.training.trainer import Trainer
 
 __all__ = ["TrainState", "train"]
 
@@ -70,7 +71,7 @@ def train(
 ) -> TrainState:
     """Trains a model and keeps the weights of its best epoch in the run's folder.
 
-    With `adapt` head and a model that has such a `head`, `train_head` does it.
+    With `adapt` head and a model that has such a `head`, `HeadTrainer` does it.
 
     A checkpoint in the folder is gone on from: on a CPU, with the same settings and data, a run that was killed and
     resumed ends with the very weights of one that was not.
@@ -112,26 +113,16 @@ def train(
         "observers": observers,
     }
     if settings.adapt == "head" and model.head is not None:
-        return train_head(**arguments)
-    return _Trainer(**arguments, objective=objective, clock=clock).run()
+        return HeadTrainer(**arguments).run()
+    return _FineTuner(**arguments, objective=objective, clock=clock).run()
 
 
 @dataclass(kw_only=True)
-class _Trainer:
-    """The arguments of `train`, and what they make: optimizer, compiled steps, state."""
+class _FineTuner(Trainer):
+    """Learns by steps down the gradient."""
 
-    model: TaskModel
-    strategy: tf.distribute.Strategy
-    train_side: Side
-    dev_side: Side
-    settings: TrainingSettings
-    folder: RunFolder
-    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation]
-    precision: Precision
     objective: Objective | None
-    observers: Sequence[Observer]
     clock: Callable[[], float]
-    state: TrainState = field(default_factory=TrainState)
 
     def __post_init__(self) -> None:
         self.epoch_steps = math.ceil(len(self.train_side.texts) / self.settings.batch_size)
@@ -158,9 +149,11 @@ class _Trainer:
 
     @property
     def steps_done(self) -> int:
+        """Steps of all epochs."""
         return self.state.epoch * self.epoch_steps + self.state.step
 
     def run(self) -> TrainState:
+        """Goes on from the folder's checkpoint, if there is one."""
         if self.folder.checkpoint.exists():
             self.state = TrainState(**load_checkpoint(self.folder.checkpoint, self.variables))
         self.saved_at = self.steps_done
@@ -206,14 +199,7 @@ class _Trainer:
             observer.on_step(event)
 
     def _finish_epoch(self) -> None:
-        logits = predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets)
-        dev = self.evaluate(self.model, logits, self.dev_side)
-        self.state = done = self.state.after_epoch(dev, by_loss=dev.by_loss)
-        best = done.stale_epochs == 0
-        if best and is_chief(self.strategy):
-            self.model.save(self.folder.model)
-        for observer in self.observers:
-            observer.on_epoch(EpochEvent(done.epoch, self.steps_done, dev, best))
+        self._end_epoch(predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets))
         # Last: a kill before it only repeats what was done since the checkpoint before.
         self._save_checkpoint_if_due()
 

@@ -28,6 +28,7 @@ __all__ = [
     "f1_interval",
     "fit_thresholds",
     "mean_scores",
+    "percentiles",
     "precision_recall",
 ]
 
@@ -134,7 +135,7 @@ def accuracy_interval(
     if count == 0:
         return 0.0, 1.0
     rng = np.random.default_rng(seed)
-    return _percentiles(rng.binomial(count, np.count_nonzero(correct) / count, resamples) / count, level)
+    return percentiles(rng.binomial(count, np.count_nonzero(correct) / count, resamples) / count, level)
 
 
 def f1_interval(row_counts: Ints, *, seed: int = 0, resamples: int = 1000, level: float = 0.95) -> tuple[float, float]:
@@ -155,7 +156,7 @@ def f1_interval(row_counts: Ints, *, seed: int = 0, resamples: int = 1000, level
     kinds, times = np.unique(row_counts, axis=0, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(count, times / count, resamples) @ kinds
     doubled = 2.0 * drawn[:, 0]
-    return _percentiles(_divide(doubled, doubled + drawn[:, 1] + drawn[:, 2]), level)
+    return percentiles(_divide(doubled, doubled + drawn[:, 1] + drawn[:, 2]), level)
 
 
 def fit_thresholds(targets: Bools, probabilities: NDArray[Any]) -> Floats:
@@ -247,10 +248,10 @@ def cross_entropy(targets: Ints, probabilities: Floats) -> float:
     return float(-np.log(np.clip(given, _EPSILON, 1.0)).sum() / max(len(targets), 1))
 
 
-def binary_cross_entropy(targets: Bools, probabilities: Floats) -> float:
-    """Mean of -log of the probability given to each label's truth, in nats; 0 where there are no rows."""
-    given = np.where(targets, probabilities, 1.0 - probabilities)
-    return float(-np.log(np.clip(given, _EPSILON, 1.0)).sum() / max(targets.size, 1))
+def binary_cross_entropy(targets: Bools | Floats, probabilities: Floats) -> float:
+    """Mean cross-entropy against each label's truth, or its share of truth 0..1, in nats; 0 where there are no rows."""
+    yes, no = (np.log(np.clip(given, _EPSILON, 1.0)) for given in (probabilities, 1.0 - probabilities))
+    return float(-(targets * yes + (1.0 - targets) * no).sum() / max(targets.size, 1))
 
 
 def _fit_threshold(truth: Bools, probability: NDArray[Any]) -> float:
@@ -275,7 +276,8 @@ def _average_precision(truth: Bools, probability: Floats) -> float:
     return float(found @ precision / truth.sum())
 
 
-def _percentiles(values: Floats, level: float) -> tuple[float, float]:
+def percentiles(values: Floats, level: float = 0.95) -> tuple[float, float]:
+    """The ends of the interval that holds the middle `level` of bootstrap values float[R]."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -13,13 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.training.metrics import percentiles
+
 __all__ = ["auc", "auc_interval", "by_query", "mean_interval", "ndcg", "relevant_places"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_LEVEL: Final = 0.95
 _RESAMPLES: Final = 1000
 # Draws times pairs that an interval may cost.
 _MOST_WORK: Final = 10**8
@@ -98,7 +99,7 @@ def auc_interval(relevant: Bools, scores: Floats, codes: Ints, *, seed: int = 0)
     places = np.unique(scores, return_inverse=True)[1]
     draws = int(np.clip(_MOST_WORK // len(scores), 100, _RESAMPLES))
     times = (np.bincount(random.integers(0, queries, queries), minlength=queries) for _ in range(draws))
-    return _percentiles(np.array([_auc(relevant, places, drawn[codes]) for drawn in times]))
+    return percentiles(np.array([_auc(relevant, places, drawn[codes]) for drawn in times]))
 
 
 def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:
@@ -115,7 +116,7 @@ def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:
         return 0.0, 1.0
     random = np.random.default_rng(seed)
     means = [values[random.integers(0, len(values), len(values))].mean() for _ in range(_RESAMPLES)]
-    return _percentiles(np.array(means))
+    return percentiles(np.array(means))
 
 
 def _auc(relevant: Bools, places: Ints, weights: NDArray[Any]) -> float:
@@ -127,8 +128,3 @@ def _auc(relevant: Bools, places: Ints, weights: NDArray[Any]) -> float:
     both = hits.sum() * misses.sum()
     below = np.cumsum(misses) - misses / 2
     return float(hits @ below / both) if both else 0.5
-
-
-def _percentiles(values: Floats) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return float(low), float(high)

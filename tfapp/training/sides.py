@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
+from tfapp.models.base import Encoded
 from tfapp.rows import row_line, to_rows
 
 __all__ = ["Side", "epoch_side", "make_side"]
@@ -25,12 +26,13 @@ class Side:
     """One side of the data, ready for the model.
 
     Attributes:
-        texts: N tokenized rows.
-        targets: [N, ...], as `TaskModel.encode` gives them, or a tuple of such arrays.
+        texts: The examples, tokenized: the N rows, or more of them where the model reads rows in windows.
+        targets: What is learnt of each example, as `TaskModel.encode` gives it, or a tuple of such arrays.
         columns: The data's columns by name: texts, `label` and what else the task has. N values each, unless the model
             makes rows of its own of them.
         inputs: The names of the columns that the model answers from.
         rows: int64, as many as the columns have values: the numbers of these in their file.
+        places: What leads back from examples to rows, as `TaskModel.encode` gives it; None where they are the same.
     """
 
     texts: TokenizedTexts
@@ -38,6 +40,7 @@ class Side:
     columns: Mapping[str, Sequence[Any]]
     inputs: tuple[str, ...]
     rows: np.ndarray
+    places: Any = None
 
     @property
     def raw(self) -> list[str]:
@@ -56,8 +59,9 @@ def make_side(model: TaskModel, table: pa.Table) -> Side:
         ModelError: A label is none of the model's.
     """
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
-    ids, splits, targets = model.encode(columns)
-    return Side(TokenizedTexts(ids, splits), targets, columns, model.inputs, table.column("row").to_numpy())
+    found = Encoded(*model.encode(columns))
+    texts = TokenizedTexts(found.ids, found.splits)
+    return Side(texts, found.targets, columns, model.inputs, table.column("row").to_numpy(), found.places)
 
 
 def epoch_side(model: TaskModel, side: Side, *, seed: int, epoch: int) -> Side:

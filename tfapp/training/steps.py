@@ -79,7 +79,7 @@ def make_train_step(
         optimizer.apply(shares, adaptation.trained)
         return StepResult(total(loss), norm, total(tf.size(ids.values)))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> StepResult:
         result = strategy.run(replica_step, args=batch)
         return StepResult(*(strategy.experimental_local_results(value)[0] for value in result))
@@ -131,7 +131,7 @@ def make_predictor(model: TaskModel, targets: np.ndarray) -> Callable[[tf.Ragged
     """
     form = tf.TensorSpec([None, *targets.shape[1:]], targets.dtype)
 
-    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32), form])
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32), form], autograph=False)
     def predict(ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         return model.measure(ids, targets)
 

@@ -23,7 +23,7 @@ class Classification:
 
     Attributes:
         label: The most probable label, or the model's name for "none of these".
-        score: The label's probability.
+        score: The label's probability, or `unknown_score`.
         probabilities: Every label's probability, in the model's order.
         chosen: Multi-label models: the labels over their thresholds; None for other models.
         unknown_score: Models that may say "none of these": how sure they are of it; None for other models.
@@ -76,8 +76,8 @@ class Answer:
 
     Attributes:
         text: What the context says; empty where it does not answer.
-        start: The place of its first character in the context.
-        end: The place after its last.
+        start: The place of its first character in the context; -1 where that does not answer.
+        end: The place after its last, or -1.
         score: How sure the model is, from 0 to 1.
     """
 

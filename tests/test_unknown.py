@@ -1,0 +1,87 @@
+"""A classifier that may answer "none of these", from a settings file to served answers, at toy size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tfapp
+from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
+from tfapp import Run
+from tfapp.config import parse_experiment
+from tfapp.errors import SettingsError
+from tfapp.training import ClassEvaluation
+
+# Texts about money belong to none of the classes.
+KNOWN = sorted(TOPICS.keys() - {"money"})
+
+
+def write_data(file: Path, *topics: str) -> Path:
+    rows = [row | {"label": row["label"] if row["label"] in KNOWN else "other"} for row in toy_rows()]
+    wanted = {topic if topic in KNOWN else "other" for topic in topics}
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows if row["label"] in wanted), encoding="utf-8")
+    return file
+
+
+def fit(preset: Path, data: Path, runs: Path, **model: Any) -> Run:
+    values = toy_experiment(preset, data, model=model)
+    values["data"]["unknown_label"] = "other"
+    return tfapp.fit(parse_experiment(values), runs=runs, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def run(toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("unknown")
+    return fit(toy_preset, write_data(folder / "data.jsonl", *TOPICS), folder / "runs")
+
+
+def test_it_finds_what_belongs_to_none(run: Run) -> None:
+    found = run.evaluation
+    assert isinstance(found, ClassEvaluation)
+    assert found.labels == (*KNOWN, "other")
+    assert min(found.scope()["in_scope_accuracy"], found.scope()["out_of_scope_recall"]) > 0.8
+    assert "Out of scope recall" in run.folder.report.read_text()
+    assert run.evaluate() == found
+
+
+def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None:
+    texts = [toy_text(topic, 700 + index) for topic in sorted(TOPICS) for index in range(4)]
+    here = run.predict(texts)
+    labels, sure = here["label"], np.asarray(here["unknown_score"])
+    assert {"other", *KNOWN} == set(labels)
+    np.testing.assert_array_equal(np.asarray(labels) == "other", sure >= 0.5)
+    run.export(tmp_path)
+    with tfapp.serve(tmp_path) as server:
+        answers = server.client.classify("toy", texts)
+    assert [answer.label for answer in answers] == list(labels)
+    np.testing.assert_allclose([answer.unknown_score for answer in answers], sure, atol=1e-4)
+    assert all(answer.score == answer.unknown_score for answer in answers if answer.label == "other")
+    assert all(set(answer.probabilities) == set(KNOWN) for answer in answers)
+    assert "should be answered `other`" in (tmp_path / "toy" / "1" / "README.md").read_text()
+
+
+def test_rows_of_none_may_be_on_one_side_only(toy_preset: Path, tmp_path: Path) -> None:
+    known = write_data(tmp_path / "known.jsonl", *KNOWN)
+    trained = fit(toy_preset, known, tmp_path / "runs", unknown_share=0.2)
+    assert isinstance(trained.evaluation, ClassEvaluation)
+    assert "out_of_scope_recall" not in trained.evaluation.scope()
+    other = trained.evaluate(write_data(tmp_path / "all.jsonl", *TOPICS))
+    assert isinstance(other, ClassEvaluation)
+    assert "out_of_scope_recall" in other.scope()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"model": {"multi_label": True}}, "model.multi_label and data.unknown_label exclude each other"),
+        ({"task": "ranking"}, "data.unknown_label is not read by the task ranking"),
+    ],
+)
+def test_what_it_does_not_go_with_is_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
+    values = {"name": "toy", "data": {"train": "x.csv", "unknown_label": "other"}, **changes}
+    with pytest.raises(SettingsError, match=complaint):
+        parse_experiment(values)

@@ -1,0 +1,79 @@
+"""Where "none of these" begins, against trying every limit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfapp.models.unknown import Unknown, energy
+from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes
+from tfapp.training.evaluation import Evaluation
+from tfapp.training.unknown import fit_unknown
+
+energies = st.lists(st.integers(-20, 20), min_size=1, max_size=30).map(lambda values: np.array(values, np.float64) / 4)
+
+
+def worth(limit: float, inside: np.ndarray, outside: np.ndarray) -> float:
+    """Shares kept and found at a limit; a score of 0.5 means none of these."""
+    return float(np.mean(inside < limit) + np.mean(outside >= limit))
+
+
+@given(energies, energies)
+def test_no_other_limit_parts_them_better(inside: np.ndarray, outside: np.ndarray) -> None:
+    everything = np.concatenate([inside, outside])
+    fitted = fit_unknown(Unknown("none"), everything, np.arange(len(everything)) >= len(inside))
+    assert fitted.limit is not None
+    best = max(worth(limit, inside, outside) for limit in np.arange(-6, 6, 0.125))
+    assert worth(fitted.limit, inside, outside) == pytest.approx(best)
+
+
+def test_without_others_a_share_of_the_known_is_left_out() -> None:
+    known = np.random.default_rng(0).normal(size=1000)
+    fitted = fit_unknown(Unknown("none", share=0.1), known, np.zeros(1000, bool))
+    assert fitted.limit is not None
+    assert np.mean(known >= fitted.limit) == pytest.approx(0.1, abs=0.002)
+    assert fitted.scale == pytest.approx(known.std())
+
+
+def test_without_known_texts_nothing_is_fitted() -> None:
+    unknown = Unknown("none")
+    assert fit_unknown(unknown, np.ones(3), np.ones(3, bool)) == unknown
+
+
+def test_scores_rise_with_the_energy_and_are_half_at_the_limit() -> None:
+    logits = np.array([[5.0, 0.0], [1.0, 1.0], [-3.0, -4.0]], np.float32)
+    found = energy(logits).numpy()
+    np.testing.assert_allclose(found, -np.log(np.exp(logits).sum(axis=1)), rtol=1e-5)
+    scores = Unknown("none", limit=float(found[1]), scale=2.0).scores(logits).numpy()
+    assert scores[1] == pytest.approx(0.5)
+    assert scores[0] < 0.5 < scores[2]
+    np.testing.assert_array_equal(Unknown("none").scores(logits), np.zeros(3))
+
+
+def test_the_unknown_is_one_class_more() -> None:
+    targets = np.array([0, 0, 1, 1, -1, -1, -1])
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7], [0.5, 0.5], [0.6, 0.4], [0.9, 0.1]])
+    scores = UnknownScores("none", np.array([0.1, 0.2, 0.1, 0.8, 0.9, 0.5, 0.3]))
+    found = evaluate_classes("ab", targets, probabilities, unknown=scores, texts=["x"] * 7)
+    assert found.labels == ("a", "b", "none")
+    assert found.confusion == ((1, 1, 0), (0, 1, 1), (1, 0, 2))
+    assert found.accuracy == pytest.approx(4 / 7)
+    assert found.scope() == {
+        "in_scope_accuracy": pytest.approx(2 / 4),
+        "in_scope_unknown": pytest.approx(1 / 4),
+        "out_of_scope_recall": pytest.approx(2 / 3),
+    }
+    assert found.metrics()["out_of_scope_recall"] == pytest.approx(2 / 3)
+    assert found.mistakes[0].predicted == ("a",)
+    assert found.mistakes[0].truth == ("none",)
+    assert Evaluation.from_dict(found.to_dict()) == found
+
+
+def test_without_texts_of_no_label_the_means_are_over_the_labels() -> None:
+    targets = np.array([0, 1])
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
+    found = evaluate_classes("ab", targets, probabilities, unknown=UnknownScores("none", np.zeros(2)), texts=["x"] * 2)
+    assert found.macro.f1 == 1.0
+    assert found.scope() == {"in_scope_accuracy": 1.0, "in_scope_unknown": 0.0}

@@ -1,0 +1,156 @@
+"""Answers as what is learnt: places in a context, several where people disagree, none where it does not answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from tfapp.config import DataSettings
+from tfapp.data.cleaning import Rows, iter_column
+from tfapp.data.findings import Finding
+from tfapp.data.sources import Source
+from tfapp.errors import DataError
+
+__all__ = ["AnswerTarget", "as_answers"]
+
+# Kinds of rows, in the order of `AnswerTarget.names`.
+_KINDS: Final = ("answer", "no answer")
+
+
+def as_answers(value: Any, question: str, context: str, start: Any = None) -> list[list[int]] | None:
+    """Turns a value of a column of answers into places.
+
+    Args:
+        value: A string; a list of them; a list of objects, or one object of lists, with `text` and `answer_start`. An
+            empty string or list says that the context does not answer; None and NaN that this is not known.
+        question: The question, for messages.
+        context: The text that holds the answers.
+        start: Where the answer, or each of them, begins in the context, in code points; None where the column lacks it.
+
+    Returns:
+        Start and end of each answer in code points, without white space at its ends and each once; None where they are
+        missing.
+
+    Raises:
+        ValueError: An answer does not stand in its context, or not where it should, or several times.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    pairs = [(text, place) for text, place in _pairs(value, start) if text.strip()]
+    spans = (_place(text, place, question, context) for text, place in pairs)
+    return [list(span) for span in dict.fromkeys(spans)]
+
+
+class AnswerTarget:
+    """Answers in contexts; see `Target`."""
+
+    def column(self, settings: DataSettings) -> tuple[str, str]:
+        """The column of answers."""
+        return settings.answer, "data.answer"
+
+    def check_source(self, source: Source, multi_label: bool) -> None:
+        """Nothing to check: the settings of classes are refused with the experiment."""
+
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
+        """`list<list<int32>>`, pairs of start and end."""
+        del settings, multi_label
+        return pa.list_(pa.list_(pa.int32())), as_answers
+
+    def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
+        """Rows with an answer, and rows without where there are such."""
+        found = [bool(spans) for spans in iter_column(column) if spans is not None]
+        counts = zip(_KINDS, (sum(found), len(found) - sum(found)), strict=True)
+        return {kind: count for kind, count in counts if count}
+
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
+        """What rows there are: such with an answer, such without."""
+        del settings
+        return tuple(self.counts(column))
+
+    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Every row can be learnt from."""
+        del given, settings
+        return []
+
+    def settle(
+        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
+    ) -> list[Finding]:
+        """Train needs an answer, and so does a side that was split off from it."""
+        del multi_label
+        shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
+        for side, share in shares.items():
+            if (side == "train" or side not in given) and share and not self._answered(sides[side]):
+                raise DataError(
+                    f"{settings.train}: {side} has no question with an answer; check data.answer, add questions, or "
+                    f"set another data.split_seed than {settings.split_seed}"
+                )
+        return []
+
+    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
+        """Any question can be evaluated on."""
+        del labels, settings
+        return rows
+
+    def _answered(self, rows: Rows) -> bool:
+        return _KINDS[0] in self.counts(rows.table["label"])
+
+
+def _pairs(value: Any, start: Any) -> Iterator[tuple[str, int | None]]:
+    """Each answer with its start."""
+    texts, starts = (value["text"], value.get("answer_start")) if _has_text(value) else (value, start)
+    if isinstance(texts, str):
+        texts, starts = [texts], [starts]
+    if not isinstance(texts, list):
+        # The reader names the row of a ValueError.
+        raise ValueError(  # noqa: TRY004
+            "is no answer: a string, a list of them, or SQuAD's answers with text and answer_start"
+        )
+    if starts is None or texts == []:
+        starts = [None] * len(texts)
+    if not isinstance(starts, list) or len(starts) != len(texts):
+        raise ValueError(f"has {len(texts)} answers, but their starts are {starts!r:.60}")
+    for text, place in zip(texts, starts, strict=True):
+        if _has_text(text):
+            yield from _pairs(text, None)
+        elif isinstance(text, str):
+            yield text, _as_place(place)
+        else:
+            raise ValueError(f"holds what is no answer: {text!r:.60}")
+
+
+def _has_text(value: Any) -> bool:
+    return isinstance(value, Mapping) and "text" in value
+
+
+def _as_place(value: Any) -> int | None:
+    if value is None or str(value).strip() in ("", "nan"):
+        return None
+    try:
+        place = float(value)
+    except (TypeError, ValueError):
+        place = math.nan
+    if not place.is_integer():
+        raise ValueError(f"has a start that is no whole number: {value!r:.60}")
+    return int(place)
+
+
+def _place(text: str, start: int | None, question: str, context: str) -> tuple[int, int]:
+    asked = f"the question is {question!r:.80}"
+    if start is None:
+        count = context.count(text)
+        if count > 1:
+            raise ValueError(f"has {text!r:.60}, {count} times in its context: name data.answer_start; {asked}")
+        if not count:
+            raise ValueError(f"has {text!r:.60}, which is not in its context; mend it, or leave it empty; {asked}")
+        start = context.index(text)
+    elif start < 0 or context[start : start + len(text)] != text:
+        there = context[start : start + len(text)] if start >= 0 else ""
+        raise ValueError(
+            f"has {text!r:.60} at {start} of its context, where {there!r:.60} stands; mend the start; {asked}"
+        )
+    inner = text.strip()
+    start += text.index(inner)
+    return start, start + len(inner)

@@ -1,0 +1,77 @@
+"""Reads SQuAD's json: articles of paragraphs, each a context with questions (Rajpurkar et al. 2016 and 2018)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tfapp.data.blocks import Block
+from tfapp.data.textfile import read_text
+from tfapp.errors import DataError
+
+__all__ = ["COLUMNS", "iter_blocks"]
+
+COLUMNS: Final = ("id", "title", "context", "question", "answer")
+
+
+def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
+    """Groups questions into blocks; arguments and errors as in `tfapp.data.blocks.iter_blocks`.
+
+    The columns are `id`, `title` (of the article), `context`, `question` and `answer`: the list of SQuAD's answers,
+    objects with `text` and `answer_start`, empty where `is_impossible` is true, None where there is no such list.
+    """
+    rows = list(_questions(path, _parse(path, encoding)))
+    wanted = [name for name in COLUMNS if columns is None or name in columns]
+    for first in range(0, max(len(rows), 1), block_rows):
+        some = rows[first : first + block_rows]
+        yield Block(first + 1, {name: [row[name] for row in some] for name in wanted})
+
+
+def _parse(path: Path, encoding: str) -> dict[str, Any]:
+    try:
+        value = json.loads(read_text(path, encoding))
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}, line {error.lineno}: not valid JSON: {error.msg} at column {error.colno}; "
+            "of one object a line the format is jsonl: set data.format"
+        ) from error
+    except RecursionError as error:
+        raise DataError(f"{path}: not valid JSON: nested too deeply") from error
+    if not isinstance(value, dict):
+        raise DataError(f'{path}: no SQuAD file: expected an object with "data", got {type(value).__name__}')
+    return value
+
+
+def _questions(path: Path, document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for place, article in _members(path, "", document, "data"):
+        for inner, paragraph in _members(path, place, article, "paragraphs"):
+            context = _text(path, inner, paragraph, "context")
+            for last, question in _members(path, inner, paragraph, "qas"):
+                yield {
+                    "id": question.get("id"),
+                    "title": article.get("title"),
+                    "context": context,
+                    "question": _text(path, last, question, "question"),
+                    "answer": [] if question.get("is_impossible") is True else question.get("answers"),
+                }
+
+
+def _members(path: Path, place: str, owner: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a list in an object, each with its place in the file."""
+    here = f"{place}.{name}" if place else name
+    members = owner.get(name)
+    if not isinstance(members, list):
+        raise DataError(f"{path}: no SQuAD file: {here} must be a list, got {type(members).__name__}")
+    for number, member in enumerate(members):
+        if not isinstance(member, dict):
+            raise DataError(f"{path}: no SQuAD file: {here}[{number}] must be an object, got {type(member).__name__}")
+        yield f"{here}[{number}]", member
+
+
+def _text(path: Path, place: str, owner: dict[str, Any], name: str) -> str:
+    value = owner.get(name)
+    if not isinstance(value, str):
+        raise DataError(f"{path}: {place}.{name} must be a text, got {type(value).__name__}")
+    return value

@@ -1,0 +1,161 @@
+"""What an answerer's spans on held-out questions come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfapp.training import plots
+from tfapp.training.evaluation import Board, Evaluation
+from tfapp.training.markdown import markdown_table
+from tfapp.training.ranking_evaluation import Measure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+__all__ = ["AnswerEvaluation", "AnswerGroup", "WrongAnswer"]
+
+
+@dataclass(frozen=True)
+class AnswerGroup:
+    """Questions that have something in common.
+
+    Attributes:
+        name: What it is.
+        count: How many they are.
+        f1: Their mean F1.
+    """
+
+    name: str
+    count: int
+    f1: float
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A question that was not answered as it should be; texts are cut to 300 characters.
+
+    Attributes:
+        question: The question.
+        context: What stands around the wanted answer; around the given one where none is wanted.
+        wanted: The first of the right answers; empty for none.
+        given: The model's answer; empty for none.
+        f1: Its F1.
+        score: How sure the model was.
+        row: The row's number in its data.
+    """
+
+    question: str
+    context: str
+    wanted: str
+    given: str
+    f1: float
+    score: float
+    row: int
+
+
+@dataclass(frozen=True)
+class AnswerEvaluation(Evaluation):
+    """Scores of an answerer on one split, as SQuAD's script counts them.
+
+    Attributes:
+        count: Questions evaluated.
+        loss: Mean cross-entropy of start and end in nats, over the windows.
+        main_interval: The interval of F1, by a bootstrap over questions.
+        measures: F1 and exact match; with and without an answer apart where there are both.
+        answerable: Questions whose context answers.
+        answered: Questions that the model answered.
+        threshold: The logarithm of the odds over which it answers, fitted on dev; None where it always does.
+        by_length: By the context's length in characters.
+        by_word: By the question word, of English questions.
+        wrong_count: Questions with an F1 under 1.
+        wrong: The twenty with the lowest F1, the surest first.
+    """
+
+    kind = "answers"
+    unit = "questions"
+
+    count: int
+    loss: float
+    main_interval: tuple[float, float]
+    measures: tuple[Measure, ...]
+    answerable: int
+    answered: int
+    threshold: float | None
+    by_length: tuple[AnswerGroup, ...]
+    by_word: tuple[AnswerGroup, ...]
+    wrong_count: int
+    wrong: tuple[WrongAnswer, ...]
+
+    @property
+    def main_name(self) -> str:
+        """The measure that models are compared by."""
+        return self.measures[0].name
+
+    @property
+    def main_score(self) -> float:
+        """Its value."""
+        return self.measures[0].value
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Questions, those that have no answer, and those that were not answered exactly."""
+        questions = f"{self.count:,} {'question' if self.count == 1 else 'questions'}"
+        absent = [f"{self.count - self.answerable:,} without an answer"] if self.answerable < self.count else []
+        return questions, *absent, f"{self.wrong_count:,} not quite right"
+
+    def metrics(self) -> dict[str, float]:
+        """The measures and the loss."""
+        return {measure.name: measure.value for measure in self.measures} | {"loss": self.loss}
+
+    def details(self) -> dict[str, str]:
+        """How many questions were answered, the threshold, the loss."""
+        if not self.count:
+            return {}
+        threshold = {} if self.threshold is None else {"Answers over a log odds of": f"{self.threshold:.2f}"}
+        return {"Answered": f"{self.answered:,} of {self.count:,}"} | threshold | {"Loss": f"{self.loss:.4f}"}
+
+    def table(self) -> Table:
+        """The measures with their intervals, for a terminal."""
+        from rich.table import Table
+
+        table = Table()
+        table.add_column("measure")
+        for name in ("score", "from", "to"):
+            table.add_column(name, justify="right")
+        for measure in self.measures:
+            numbers = (measure.value, *measure.interval)
+            table.add_row(measure.name, *(f"{value:.3f}" for value in numbers))
+        return table
+
+    def figures(self) -> dict[str, tuple[Figure, str]]:
+        """F1 by the context's length and by the question word, where there is more than one."""
+        drawings = {}
+        if len(self.by_length) > 1:
+            drawings["lengths"] = (_draw(self.by_length, "characters of the context"), "F1 by the context's length")
+        if len(self.by_word) > 1:
+            drawings["words"] = (_draw(self.by_word, "question word"), "F1 by the question word")
+        return drawings
+
+    def board(self) -> Board:
+        """The measures, the drawings and the wrong answers."""
+        scalars = {f"evaluation/{measure.name.replace(' ', '_')}": measure.value for measure in self.measures}
+        images = {name: figure for name, (figure, _) in self.figures().items()}
+        head = ("question", "wanted", "given", "F1", "score", "row")
+        rows = [
+            (one.question, one.wanted or "no answer", one.given or "no answer", *_numbers(one), str(one.row))
+            for one in self.wrong
+        ]
+        text = markdown_table(head, rows) if rows else "No answer was wrong."
+        return Board(scalars | {"evaluation/loss": self.loss}, images, texts={"wrong_answers": text})
+
+
+def _numbers(wrong: WrongAnswer) -> tuple[str, str]:
+    return f"{wrong.f1:.2f}", f"{wrong.score:.2f}"
+
+
+def _draw(groups: Sequence[AnswerGroup], label: str) -> Figure:
+    names = [f"{group.name}\n({group.count})" for group in groups]
+    return plots.draw_counts(names, [round(100 * group.f1) for group in groups], f"{label} (questions)", "F1 in %")

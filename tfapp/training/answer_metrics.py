@@ -1,0 +1,82 @@
+"""What an answer is worth, as SQuAD's evaluation script counts it (Rajpurkar et al. 2016, 2018), and its threshold."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["cut_texts", "exact_match", "f1_score", "fit_answer_threshold", "gold_texts", "normalize_answer"]
+
+_ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
+_WITHOUT_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
+
+
+def normalize_answer(text: str) -> str:
+    """The form in which answers are compared: lower case, without punctuation, articles and superfluous white space."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_WITHOUT_PUNCTUATION)).split())
+
+
+def exact_match(given: str, wanted: Sequence[str]) -> float:
+    """1 where an answer is one of those wanted, else 0; of a question without an answer, 1 for an empty one."""
+    return float(normalize_answer(given) in _normalized(wanted))
+
+
+def f1_score(given: str, wanted: Sequence[str]) -> float:
+    """Harmonic mean of precision and recall of an answer's words, against the wanted one that it is nearest to.
+
+    Args:
+        given: The answer; empty for none.
+        wanted: The right ones; none, or only such as are nothing but articles and punctuation, for no answer.
+    """
+    words = normalize_answer(given).split()
+    return max(_f1(words, text.split()) for text in _normalized(wanted))
+
+
+def gold_texts(contexts: Sequence[str], spans: Sequence[Sequence[Sequence[int]]]) -> list[list[str]]:
+    """The right answers of each question, from their places in code points."""
+    return [[context[start:end] for start, end in row] for context, row in zip(contexts, spans, strict=True)]
+
+
+def cut_texts(contexts: Sequence[str], starts: NDArray[Any], ends: NDArray[Any]) -> list[str]:
+    """What each context says between two places, in code points."""
+    places = zip(contexts, starts.tolist(), ends.tolist(), strict=True)
+    return [context[max(start, 0) : max(end, 0)] for context, start, end in places]
+
+
+def fit_answer_threshold(margins: NDArray[Any], answered: NDArray[Any], absent: NDArray[Any]) -> float:
+    """Finds the margin over which a question is best answered, by the mean score.
+
+    Args:
+        margins: float[N], how much an answer is preferred to none.
+        answered: float[N], the score of the answer.
+        absent: float[N], the score of none.
+
+    Returns:
+        A number between two margins, under all or over all of them; 0 where N is 0.
+    """
+    if not len(margins):
+        return 0.0
+    order = np.argsort(-margins, kind="stable")
+    ranked = margins[order].astype(np.float64)
+    totals = np.concatenate([[0.0], np.cumsum((answered - absent)[order])])
+    bounds = np.concatenate([[ranked[0] + 1], (ranked[:-1] + ranked[1:]) / 2, [ranked[-1] - 1]])
+    # No bound lies between equal margins.
+    apart = np.concatenate([[True], ranked[:-1] > ranked[1:], [True]])
+    return float(bounds[np.argmax(np.where(apart, totals, -np.inf))])
+
+
+def _normalized(wanted: Sequence[str]) -> list[str]:
+    return [text for text in map(normalize_answer, wanted) if text] or [""]
+
+
+def _f1(given: Sequence[str], wanted: Sequence[str]) -> float:
+    if not given or not wanted:
+        return float(given == wanted)
+    shared = sum((Counter(given) & Counter(wanted)).values())
+    return 2 * shared / (len(given) + len(wanted))

@@ -1,0 +1,62 @@
+"""What every way of training shares: its arguments, and the end of an epoch."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from tfapp.config import TrainingSettings
+from tfapp.models import TaskModel
+from tfapp.training.evaluation import Evaluation
+from tfapp.training.observers import EpochEvent, Observer
+from tfapp.training.precision import Precision
+from tfapp.training.run_folder import RunFolder
+from tfapp.training.sides import Side
+from tfapp.training.state import TrainState
+from tfapp.training.strategy import is_chief
+
+__all__ = ["Trainer"]
+
+
+@dataclass(kw_only=True)
+class Trainer(abc.ABC):
+    """One way to train a model: the arguments of `train`, and how far it is."""
+
+    model: TaskModel
+    strategy: tf.distribute.Strategy
+    train_side: Side
+    dev_side: Side
+    settings: TrainingSettings
+    folder: RunFolder
+    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation]
+    precision: Precision
+    observers: Sequence[Observer]
+    state: TrainState = field(default_factory=TrainState)
+
+    @property
+    @abc.abstractmethod
+    def steps_done(self) -> int:
+        """Steps since the beginning of the run."""
+
+    @abc.abstractmethod
+    def run(self) -> TrainState:
+        """Trains to the end and gives the last state."""
+
+    def _end_epoch(self, logits: np.ndarray, penalty: float | None = None) -> None:
+        """Evaluates, keeps the weights if they are the best, and tells; with a penalty the dev loss is what compares.
+
+        Args:
+            logits: Those of the dev side.
+            penalty: The one that the epoch's weights were fitted with.
+        """
+        dev = self.evaluate(self.model, logits, self.dev_side)
+        self.state = self.state.after_epoch(dev, by_loss=penalty is not None or dev.by_loss)
+        best = self.state.stale_epochs == 0
+        if best and is_chief(self.strategy):
+            self.model.save(self.folder.model)
+        for observer in self.observers:
+            observer.on_epoch(EpochEvent(self.state.epoch, self.steps_done, dev, best, penalty))
