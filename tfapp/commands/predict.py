@@ -163,7 +163,7 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 
 def default_output(file: Path) -> Path:
-    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same format."""
+    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else the same format."""
     from tfapp.data.blocks import INPUT_SUFFIXES
 
     written = {"txt": ".csv", "squad": ".jsonl"}
