@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# seqeval is there as source only, which pip's old way of building cannot build any more.
+export PIP_USE_PEP517 := 1
 
 .PHONY: help install demo test test-full check format protos clean
 

@@ -242,7 +242,7 @@ def predict(model: Run | Predictor | str | Path, texts: Sequence[Row]) -> dict[s
 
     Returns:
         Arrays by output name, N rows each: `label`, `score`, `probabilities`, `labels` of a classifier, `score` of a
-        ranker.
+        ranker, `tag`, `start`, `end`, `score` [N, spans] of a tagger.
 
     Raises:
         SettingsError: A row has another form than the task's inputs.

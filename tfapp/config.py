@@ -43,14 +43,14 @@ class DataSettings(Settings):
     """Where the texts and labels come from, and how they are cleaned and split."""
 
     train: str = Field(
-        description="A data set's name, a file (csv, tsv, jsonl, parquet, squad, txt) or a folder of text files."
+        description="A data set's name, a file (csv, tsv, jsonl, parquet, txt, conll, squad) or a folder of text files."
     )
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "squad"] = Field(
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"] = Field(
         "auto",
-        description="The files' format; auto: by the file's suffix. txt: a text a line. squad: questions on "
-        "paragraphs, as SQuAD's json.",
+        description="The files' format; auto: by the file's suffix. txt: a text a line. conll: a word and its tag a "
+        "line. squad: questions on paragraphs, as SQuAD's json.",
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
@@ -74,7 +74,17 @@ class DataSettings(Settings):
         description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
         "split; unset, or empty in a row: those with the same query, of answering with the same context.",
     )
-    label: str = Field("label", description="The column of the labels; of ranking: a grade, 0 for what does not fit.")
+    label: str = Field(
+        "label",
+        description="The column of the labels; of ranking: a grade, 0 for what does not fit; of tagging: a list of "
+        "spans with start, end (in characters) and label.",
+    )
+    word_column: int = Field(
+        0, description="conll files: the column of the words, counted from 0, or from the end: -1."
+    )
+    tag_column: int = Field(
+        -1, description="conll files: the column of the tags (IOB1, IOB2 or BIOES), counted in the same way."
+    )
     unknown_label: str | None = Field(
         None,
         min_length=1,
@@ -122,8 +132,8 @@ class ModelSettings(Settings):
     max_length: int = Field(
         128,
         ge=4,
-        description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut, in answering read in further "
-        "windows of this length.",
+        description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut, in tagging and answering read "
+        "in further windows of this length.",
     )
     window: int | None = Field(
         None,
@@ -141,6 +151,14 @@ class ModelSettings(Settings):
         lt=1,
         description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
         "so by mistake.",
+    )
+    decoding: Literal["constrained", "crf", "greedy"] = Field(
+        "constrained",
+        description="Tagging: how a text's tags are chosen. constrained: the best sequence that is legal; crf: the "
+        "same, and what follows what is learnt too; greedy: each word's best tag.",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="Tagging: the loss counts words alike, or each tag's words by how rare the tag is."
     )
     no_answer: bool | None = Field(
         None, description="Answering: the model may say that a context does not answer. Unset: if train has such."
@@ -223,7 +241,8 @@ class Experiment(Settings):
     task: TaskName = Field(
         "classification",
         description="What the model does: classification of texts, pair-classification, ranking of candidates for "
-        "a query, answering of questions from contexts; or pretraining of a BERT on texts without labels.",
+        "a query, tagging of spans in texts, answering of questions from contexts; or pretraining of a BERT on texts "
+        "without labels.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()
@@ -263,6 +282,12 @@ class Experiment(Settings):
             raise ValueError(
                 "model.multi_label and data.unknown_label exclude each other: a text may have no label there anyway"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _crf_weighs_sequences(self) -> Self:
+        if self.model.decoding == "crf" and self.model.class_weights != "none":
+            raise ValueError("model.class_weights weighs single words, but a crf learns whole texts; set none")
         return self
 
     @model_validator(mode="after")

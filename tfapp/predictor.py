@@ -18,6 +18,8 @@ __all__ = ["Predictor", "load_predictor"]
 
 # Texts a call of the graph: enough to fill two cores, little enough to bound the memory of long texts.
 _BATCH: Final = 32
+# What stands for nothing, by the kind of NumPy's type.
+_PADDING: Final = {"O": "", "i": -1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +51,20 @@ class Predictor:
         """
         sizes = [len(row) if isinstance(row, str) else sum(map(len, row)) for row in texts]
         order = np.argsort(sizes, kind="stable")
-        answers: dict[str, np.ndarray] = {}
         # One batch even without texts, so that every output has its name and shape.
-        for start in range(0, max(len(order), 1), _BATCH):
-            rows = order[start : start + _BATCH]
-            for name, part in self.answer([texts[row] for row in rows]).items():
-                if name not in answers:
-                    answers[name] = np.empty((len(texts), *part.shape[1:]), part.dtype)
-                answers[name][rows] = part
-        return answers
+        batches = [order[start : start + _BATCH] for start in range(0, max(len(order), 1), _BATCH)]
+        parts = [self.answer([texts[row] for row in rows]) for rows in batches]
+        return {name: _gathered(len(texts), batches, [part[name] for part in parts]) for name in parts[0]}
+
+
+def _gathered(count: int, batches: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The answers of all batches, row by row, as wide as the widest: what is padded is so as the contract pads."""
+    widths = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
+    whole = np.full((count, *widths), _PADDING.get(parts[0].dtype.kind, 0), parts[0].dtype)
+    for rows, part in zip(batches, parts, strict=True):
+        place: Any = (rows, *(slice(size) for size in part.shape[1:]))
+        whole[place] = part
+    return whole
 
 
 def load_predictor(path: Path | str) -> Predictor:

@@ -91,6 +91,7 @@ def run_experiment(
         _check_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
         train_side = make_side(model, splits.train)
+        model.prepare(train_side.targets)
         state = train(
             model,
             strategy,

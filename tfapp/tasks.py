@@ -7,13 +7,14 @@ from typing import Any, Final, Literal
 
 __all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
 
-TaskName = Literal["classification", "pair-classification", "ranking", "answering", "pretraining"]
+TaskName = Literal["classification", "pair-classification", "ranking", "tagging", "answering", "pretraining"]
 
 # The columns of texts: names of settings in `data`, of the table's columns and of the served model's inputs.
 TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "classification": ("text",),
     "pair-classification": ("query", "candidate"),
     "ranking": ("query", "candidate"),
+    "tagging": ("text",),
     "answering": ("question", "context"),
     "pretraining": ("text",),
 }
@@ -21,26 +22,31 @@ TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 _CLASSES: Final = ("classification", "pair-classification")
 _PAIRS: Final = ("pair-classification", "ranking")
 _POOLED: Final = (*_CLASSES, "ranking")
+_TAGGING: Final = ("tagging",)
 _ANSWERING: Final = ("answering",)
 _PRETRAINING: Final = ("pretraining",)
 
 # Settings and sections that not every task reads, with the tasks that do.
 _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.group": (*_PAIRS, *_ANSWERING),
-    "data.label": _POOLED,
-    "data.on_missing_label": (*_POOLED, *_ANSWERING),
+    "data.label": (*_POOLED, *_TAGGING),
+    "data.on_missing_label": (*_POOLED, *_TAGGING, *_ANSWERING),
     "data.answer": _ANSWERING,
     "data.answer_start": _ANSWERING,
     "data.rating": _CLASSES,
     "data.label_separator": _CLASSES,
     "data.on_single_label": _CLASSES,
-    "data.on_unseen_label": _CLASSES,
+    "data.on_unseen_label": (*_CLASSES, *_TAGGING),
     "data.unknown_label": _CLASSES,
+    "data.word_column": _TAGGING,
+    "data.tag_column": _TAGGING,
     "model.unknown_share": _CLASSES,
     "model.window": ("classification",),
     "model.pooling": _POOLED,
+    "model.decoding": _TAGGING,
+    "model.class_weights": _TAGGING,
     "model.multi_label": _CLASSES,
-    "model.dropout": (*_POOLED, *_ANSWERING),
+    "model.dropout": (*_POOLED, *_TAGGING, *_ANSWERING),
     "model.no_answer": _ANSWERING,
     "model.stride": _ANSWERING,
     "model.max_windows": _ANSWERING,

@@ -50,7 +50,7 @@ def test_a_wrong_column_is_one_line(reviews: Path) -> None:
 
 
 def test_given_values_win_over_what_is_found_out(reviews: Path) -> None:
-    settings = data.choose_settings(str(reviews), "auto", {"text": None, "label": "other", "encoding": "latin-1"})
+    _, settings = data.choose_settings(str(reviews), "auto", {"text": None, "label": "other", "encoding": "latin-1"})
     assert (settings.text, settings.label, settings.encoding) == ("review", "other", "latin-1")
 
 

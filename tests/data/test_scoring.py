@@ -278,5 +278,5 @@ def test_a_multi_label_model_answers_all_chosen_labels() -> None:
     labels = np.array([["late", "rude"]] * 3, object)
     chosen = np.array([[True, True], [False, True], [False, False]])
     answers = {"label": np.array(["late", "rude", "rude"]), "score": np.ones(3), "labels": labels, "chosen": chosen}
-    columns = answer_columns(answers, (), 3)
+    columns = answer_columns(answers, (), ["a", "b", "c"])
     assert columns["predicted_labels"].tolist() == ["late|rude", "rude", ""]

@@ -314,3 +314,23 @@ def test_batches_hold_every_row_once_in_order(sizes: list[int], limit: int) -> N
     assert all(0 < len(batch) <= limit for batch in model.batches)
     assert [row for batch in model.batches[1:] for row in batch] == list(range(at))
     assert queue.rows == 0
+
+
+def test_parts_of_different_widths_are_padded_to_one() -> None:
+    """A tagger's answer is as wide as the batch has spans."""
+
+    def spans(inputs: Any, _outputs: Any) -> Any:
+        counts = inputs["x"].astype(int)
+        there = np.arange(counts.max(initial=0)) < counts[:, None]
+        return {
+            "tag": np.where(there, b"x", b"").astype(object),
+            "start": np.where(there, 7, -1).astype(np.int32),
+            "score": np.where(there, 0.5, 0).astype(np.float32),
+        }
+
+    queue = _queue(spans, max_batch_size=2)
+    answer = queue.answer({"x": np.array([0, 1, 0, 0, 2])}, ("tag", "start", "score"), Caller())
+    assert answer["start"].tolist() == [[-1, -1], [7, -1], [-1, -1], [-1, -1], [7, 7]]
+    assert answer["tag"].tolist()[1] == [b"x", b""]
+    assert answer["score"].dtype == np.float32
+    assert answer["score"].tolist()[1] == [0.5, 0]

@@ -33,7 +33,9 @@ def describe(
         str, typer.Argument(help="A csv, tsv, jsonl, parquet or SQuAD file, a folder, or a data set's name.")
     ],
     *,
-    task: Annotated[str, typer.Option(help="What the data are for, as in a settings file.")] = "classification",
+    task: Annotated[
+        str | None, typer.Option(help="What the data are for, as in a settings file; found out by default.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="The column of the texts; found out by default.")] = None,
     query: Annotated[str | None, typer.Option(help="Pairs: the column of the first texts.")] = None,
     candidate: Annotated[str | None, typer.Option(help="Pairs: the column of the second texts.")] = None,
@@ -60,7 +62,7 @@ def describe(
     columns |= {"question": question, "context": context, "answer": answer}
     given = columns | {"encoding": encoding, "header": header, "label_separator": label_separator}
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
-        settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)
+        task, settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)
     count_tokens = None if preset == "none" else _token_counter(preset)
     with progress(f"describing {file}", "rows", quiet=json) as advance:
         describe = partial(describe_data, task=task, count_tokens=count_tokens, max_length=max_length)
@@ -79,8 +81,8 @@ def choose_settings(
     given: dict[str, Any],
     pull: Any = None,
     *,
-    task: str = "classification",
-) -> DataSettings:
+    task: str | None = None,
+) -> tuple[str, DataSettings]:
     """Takes what the user gave and finds out the rest: text or label column, header, encoding.
 
     Args:
@@ -88,22 +90,24 @@ def choose_settings(
         format: The file's format, or "auto".
         given: Values for `DataSettings` by field; None for what was not given.
         pull: Brings a data set by name.
-        task: What the data are for; columns are found out for classification.
+        task: What the data are for; None: found out with the columns.
 
     Returns:
-        The settings for the file.
+        The task, and the settings for the file.
     """
     from tfapp.config import parse_experiment
     from tfapp.data import sniff
 
     chosen = {name: value for name, value in given.items() if value is not None}
     proposed: dict[str, Any] = {}
-    if task == "classification" and not {"text", "label"} <= chosen.keys():
-        proposed = dict(sniff(file, format=format, pull=pull).data)
+    if task in (None, "classification") and not {"text", "label"} <= chosen.keys():
+        proposal = sniff(file, format=format, pull=pull)
+        task, proposed = task or proposal.task, dict(proposal.data)
+    task = task or "classification"
     if "label" in chosen:
         proposed = {name: value for name, value in proposed.items() if name not in ("rating", "label_separator")}
     values = {**proposed, **chosen, "train": file} | ({} if format == "auto" else {"format": format})
-    return parse_experiment({"name": "describe", "task": task, "data": values}, source="options").data
+    return task, parse_experiment({"name": "describe", "task": task, "data": values}, source="options").data
 
 
 def tables(found: Description) -> list[Table]:

@@ -14,7 +14,16 @@ from tfapp.rows import Row, to_columns
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Predictor", "answer_rows", "default_output", "file_to_score", "input_columns", "register", "rows_of"]
+__all__ = [
+    "Predictor",
+    "answer_rows",
+    "default_output",
+    "entity_table",
+    "file_to_score",
+    "input_columns",
+    "register",
+    "rows_of",
+]
 
 _BAR_WIDTH = 20
 # Outputs of one value a row that are shown, and those of them that are words.
@@ -74,7 +83,7 @@ def predict(
     resume: Annotated[bool, typer.Option(help="Go on after the parts of a killed run.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, an object a text.")] = False,
 ) -> None:
-    """Labels texts, or a file of any size with the results beside its columns."""
+    """Labels texts, or tags them, or a file of any size with the results beside its columns."""
     from functools import partial
 
     from tfapp.data import score_file
@@ -163,7 +172,7 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 
 def default_output(file: Path) -> Path:
-    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else the same format."""
+    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same form."""
     from tfapp.data.blocks import INPUT_SUFFIXES
 
     written = {"txt": ".csv", "squad": ".jsonl"}
@@ -182,12 +191,14 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     Returns:
         The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
         also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`; of an
-        answerer `answer`, `start`, `end` and `score`.
+        answerer `answer`, `start`, `end` and `score`; of a tagger `entities`, a list.
     """
     import numpy as np
 
     answers = predictor(texts)
     columns = to_columns(texts, predictor.inputs)
+    if "tag" in answers:
+        return _tagged(answers, columns["text"])
     single = {name: np.asarray(answers[name]).tolist() for name in _SINGLE if name in answers}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     for name, values in single.items():
@@ -201,6 +212,13 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     return rows
 
 
+def _tagged(answers: Mapping[str, Any], texts: Sequence[str]) -> list[dict[str, Any]]:
+    from tfapp.entities import to_entities
+
+    found = to_entities(answers, texts)
+    return [{"text": text, "entities": entities} for text, entities in zip(texts, found, strict=True)]
+
+
 def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
     from tfapp.terminal import console, print_json
 
@@ -209,7 +227,22 @@ def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
         for row in rows:
             print_json(row)
         return
-    console().print(_table(rows, predictor.inputs))
+    console().print(entity_table(rows) if "entities" in rows[0] else _table(rows, predictor.inputs))
+
+
+def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Lays a tagger's answers out, a line a span; `rows` as `answer_rows` gives them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("text", "entity", "type", "place", "score")
+    for row in rows:
+        for number, one in enumerate(row["entities"] or [None]):
+            text = escape(row["text"]) if not number else ""
+            place = [escape(one["text"]), escape(one["tag"]), f"{one['start']}-{one['end']}"] if one else ["", "", ""]
+            table.add_row(text, *place, f"{one['score']:.3f}" if one else "")
+        table.add_section()
+    return table
 
 
 def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:

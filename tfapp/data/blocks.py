@@ -11,7 +11,7 @@ from tfapp.errors import DataError
 
 __all__ = ["INPUT_SUFFIXES", "SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "squad"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"]
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -25,7 +25,13 @@ SUFFIXES: Final[dict[str, FileFormat]] = {
 }
 
 # With the formats that are read but never written.
-INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {**SUFFIXES, ".json": "squad"}
+INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {
+    **SUFFIXES,
+    ".json": "squad",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".bio": "conll",
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ def iter_blocks(
     encoding: str = "utf-8",
     header: bool = True,
     columns: Sequence[str] | None = None,
+    words: tuple[int, int] = (0, -1),
     block_rows: int = 8192,
 ) -> Iterator[Block]:
     """Reads a file in bounded memory.
@@ -82,9 +89,10 @@ def iter_blocks(
     Args:
         path: The file.
         format: Its format; a folder is read by `tfapp.data.folders`.
-        encoding: The encoding of csv, tsv, jsonl, txt and squad.
+        encoding: The encoding of csv, tsv, jsonl, txt, conll and squad.
         header: Whether the first line of csv and tsv names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
+        words: Of conll, the columns of words and tags; it gives the columns `text` and `label`.
         block_rows: Rows a block, at most.
 
     Yields:
@@ -93,7 +101,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data import delimited, json_lines, lines, parquet, squad
+    from tfapp.data import conll, delimited, json_lines, lines, parquet, squad
 
     match format:
         case "csv" | "tsv":
@@ -107,13 +115,15 @@ def iter_blocks(
             return squad.iter_blocks(path, encoding, columns, block_rows)
         case "txt":
             return lines.iter_blocks(path, encoding, block_rows)
+        case "conll":
+            return conll.iter_blocks(path, encoding, conll.WordColumns(*words), block_rows)
         case "folder":
             raise DataError(f"{path} is a folder; name a csv, tsv, jsonl, parquet or txt file")
 
 
 def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 - the setting's name
-    """Counts rows cheaply: of parquet exactly, of text by line feeds, of squad by its questions; None for a folder."""
-    if format == "folder":
+    """Counts rows cheaply: of parquet exactly, of text by line feeds, of squad by its questions; else None."""
+    if format in ("folder", "conll"):
         return None
     if format == "parquet":
         from tfapp.data import parquet

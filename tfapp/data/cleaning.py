@@ -24,6 +24,7 @@ __all__ = [
     "Rows",
     "drop_duplicates",
     "drop_empty",
+    "drop_marked",
     "drop_missing",
     "drop_overlap",
     "drop_with_labels",
@@ -122,13 +123,13 @@ def drop_empty(rows: Rows, on_problem: OnProblem) -> Cleaned:
     visible = (all(map(is_visible, texts)) for texts in zip(*columns, strict=True))
     empty = ~np.fromiter(visible, bool, count=len(rows))
     what = f"without a visible character in the {' or '.join(rows.texts)}"
-    return _handle(rows, empty, "empty_text", what, on=on_problem, setting="on_empty_text")
+    return drop_marked(rows, empty, "empty_text", what, on=on_problem, setting="on_empty_text")
 
 
 def drop_missing(rows: Rows, on_problem: OnProblem) -> Cleaned:
     """Drops rows without a label, or fails."""
     missing = np.asarray(pc.is_null(rows.table["label"]).to_numpy(), bool)
-    return _handle(rows, missing, "missing_label", "without a label", on=on_problem, setting="on_missing_label")
+    return drop_marked(rows, missing, "missing_label", "without a label", on=on_problem, setting="on_missing_label")
 
 
 def drop_duplicates(rows: Rows) -> Cleaned:
@@ -171,9 +172,32 @@ def drop_with_labels(
     """
     marked = has_label(rows.table["label"], labels)
     named = ", ".join(f'"{label}"' for label in sorted(labels)[:ROWS_SHOWN])
-    return _handle(
+    return drop_marked(
         rows, marked, kind, f"{what}: {named}{', ...' if len(labels) > ROWS_SHOWN else ''}", on=on, setting=setting
     )
+
+
+def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, setting: str) -> Cleaned:
+    """Drops the rows where a mask is true, or fails.
+
+    Args:
+        rows: The rows.
+        bad: bool [rows].
+        kind: The finding's kind.
+        what: Completes "N rows ...".
+        on: What to do.
+        setting: The name of the setting that says so.
+
+    Raises:
+        DataError: There are such rows and `on` is "fail".
+    """
+    if on == "fail" and bad.any():
+        numbers = rows.numbers(bad)
+        raise DataError(
+            f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers)}); "
+            f'mend them, or set data.{setting} = "drop"'
+        )
+    return rows.keep(~bad), _found(rows, bad, kind, what, "dropped")
 
 
 def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:
@@ -184,16 +208,6 @@ def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:
     rows = zip(*([key.ljust(KEY_BYTES, b"\0") for key in column.tolist()] for column in keys), strict=True)
     digests = (blake2b(b"".join(row), digest_size=KEY_BYTES).digest() for row in rows)
     return np.fromiter(digests, dtype=f"S{KEY_BYTES}", count=len(keys[0]))
-
-
-def _handle(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, setting: str) -> Cleaned:
-    if on == "fail" and bad.any():
-        numbers = rows.numbers(bad)
-        raise DataError(
-            f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers)}); "
-            f'mend them, or set data.{setting} = "drop"'
-        )
-    return rows.keep(~bad), _found(rows, bad, kind, what, "dropped")
 
 
 def _found(rows: Rows, mask: Mask, kind: str, what: str, action: str) -> list[Finding]:

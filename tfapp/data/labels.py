@@ -1,7 +1,7 @@
 """Labels: from the values of a file to strings, and counts over columns of them.
 
-A label column is `string` where a text has one label, `list<string>` where it may have several, and a list
-of others where labels are places in the text.
+A label column is `string` where a text has one label, `list<string>` where it may have several, and a list of structs
+with a `label`, or of others, where labels are places in the text.
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ def _hashable(column: pa.ChunkedArray) -> Iterator[Any]:
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return tuple(value.values()) if isinstance(value, dict) else value
 
 
 def _bools(array: Any) -> npt.NDArray[np.bool_]:

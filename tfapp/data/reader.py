@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,20 @@ OnProgress = Callable[[int, int | None], None]
 """Is told the number of rows done so far, and of all rows where it is known."""
 
 _BLOCK_ROWS = 8192
+
+# What formats hold that are no table, and what a task is said to need that takes them.
+_HOLDS: Final = {
+    "folder": "a folder holds single texts",
+    "txt": "a txt file holds single texts",
+    "conll": "a conll file holds words with tags",
+    "squad": "a squad file holds questions on paragraphs",
+}
+_NEEDS: Final = {
+    "folder": "a folder of texts",
+    "txt": "texts, one a line (txt)",
+    "conll": "words with tags (conll)",
+    "squad": "questions on paragraphs (squad)",
+}
 
 
 def read_table(
@@ -41,17 +55,16 @@ def read_table(
 
     Returns:
         A table with the task's columns of texts, such as `text`, string (a missing text is empty); `label`, null where
-        missing: string, list<string> for multi-label, double for grades, list<list<int32>> for answers; of tasks on
-        pairs `group` string; `row` int64 (data row of the file, counted from 1; for a folder the ordinal of the text
-        in sorted order) and `file` dictionary<string>.
+        missing: string, list<string> for multi-label, double for grades, list<struct> for spans, list<list<int32>> for
+        answers; of tasks on pairs `group` string; `row` int64 (data row of the file, counted from 1; for a folder the
+        ordinal of the text in sorted order) and `file` dictionary<string>.
 
     Raises:
         DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the place.
     """
     schema = SCHEMAS[task]
     schema.target.check_source(source, multi_label)
-    if source.format == "folder" and len(schema.texts) > 1:
-        raise DataError(f"{source.name}: a folder holds single texts; the task {task} needs a file with columns")
+    _check_format(source, schema, task)
     parts = _folder_parts(source) if source.format == "folder" else _file_parts(source, schema, multi_label)
     batches, rows = [], 0
     for part in parts:
@@ -133,11 +146,28 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
     raise DataError(f'{source}: no column "{name}" ({setting}); columns: {present}{hint}')
 
 
+def _check_format(source: Source, schema: Schema, task: str) -> None:
+    if source.format not in schema.formats:
+        tables = [name for name in schema.formats if name not in _HOLDS]
+        wanted = [
+            f"a file with columns ({', '.join(tables)})",
+            *(what for f, what in _NEEDS.items() if f in schema.formats),
+        ]
+        held = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
+        way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
+        raise DataError(f"{source.name}: {held}; the task {task} needs {' or '.join(wanted)}{way_out}")
+
+
 def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[pa.RecordBatch]:
     settings = source.settings
     seen: dict[str, None] = {}
     blocks = iter_blocks(
-        source.path, source.format, encoding=settings.encoding, header=settings.header, block_rows=_BLOCK_ROWS
+        source.path,
+        source.format,
+        encoding=settings.encoding,
+        header=settings.header,
+        words=(settings.word_column, settings.tag_column),
+        block_rows=_BLOCK_ROWS,
     )
     for block in _first_rows(blocks, settings.max_rows):
         seen |= dict.fromkeys(block.columns)
@@ -235,6 +265,8 @@ def _strings(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_surrogates(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _without_surrogates(part) for name, part in value.items()}
     return json_lines.replace_surrogates(value) if isinstance(value, str) else value
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from tfapp.data.answers import AnswerTarget
+from tfapp.data.blocks import FileFormat
 from tfapp.data.classes import ClassTarget
 from tfapp.data.grades import GradeTarget
+from tfapp.data.spans import SpanTarget
 from tfapp.data.targets import Target
 from tfapp.data.unlabelled import NoLabels
 from tfapp.tasks import TEXT_COLUMNS
@@ -24,6 +26,7 @@ class Schema:
         texts: The columns of texts, each named by the setting of its name; rows that have them all the same are
             duplicates.
         target: What the column `label` is.
+        formats: The formats that can hold such rows.
         group: The column of texts whose rows with the same text stay on one side of a split, unless `data.group`
             names another; None: every row for itself.
         beside: Settings that name columns which the target reads beside its own, behind the texts; a file may lack
@@ -32,14 +35,20 @@ class Schema:
 
     texts: tuple[str, ...]
     target: Target
+    formats: tuple[FileFormat, ...]
     group: str | None = None
     beside: tuple[str, ...] = ()
 
 
+_TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet")
+
 SCHEMAS: Final[Mapping[str, Schema]] = {
-    "classification": Schema(TEXT_COLUMNS["classification"], ClassTarget()),
-    "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), group="query"),
-    "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), group="query"),
-    "answering": Schema(TEXT_COLUMNS["answering"], AnswerTarget(), group="context", beside=("answer_start",)),
-    "pretraining": Schema(TEXT_COLUMNS["pretraining"], NoLabels()),
+    "classification": Schema(TEXT_COLUMNS["classification"], ClassTarget(), (*_TABLES, "folder")),
+    "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), _TABLES, group="query"),
+    "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), _TABLES, group="query"),
+    "tagging": Schema(TEXT_COLUMNS["tagging"], SpanTarget(), ("jsonl", "parquet", "conll")),
+    "answering": Schema(
+        TEXT_COLUMNS["answering"], AnswerTarget(), (*_TABLES, "squad"), group="context", beside=("answer_start",)
+    ),
+    "pretraining": Schema(TEXT_COLUMNS["pretraining"], NoLabels(), (*_TABLES, "txt", "folder")),
 }

@@ -15,17 +15,32 @@ import pyarrow as pa
 
 from tfapp.data.blocks import SUFFIXES, FileFormat
 from tfapp.data.json_lines import as_json_text
+from tfapp.entities import to_entities
 from tfapp.errors import DataError
+from tfapp.rows import Row, row_line
 
 __all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format", "write_part"]
 
 LABEL = "predicted_label"
 LABELS = "predicted_labels"
+ENTITIES = "predicted_entities"
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
 
 _SEPARATOR = "|"
+
+_ENTITIES = pa.list_(
+    pa.struct(
+        [
+            ("tag", pa.string()),
+            ("text", pa.string()),
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("score", pa.float32()),
+        ]
+    )
+)
 
 # A row group of parquet: enough rows to compress and scan well, not more than this much memory.
 _GROUP_ROWS = 1 << 16
@@ -45,18 +60,19 @@ def output_format(target: Path) -> FileFormat:
     return found
 
 
-def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int) -> dict[str, np.ndarray]:
+def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """Names the columns of a model's answers.
 
     Args:
         answers: One value a row by output name, such as `label` and `score`; of a multi-label model also `labels` and
             `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels].
         labels: The labels whose probabilities are wanted, as the model orders them; none for no such columns.
-        rows: How many rows were asked about.
+        rows: The rows that were asked about.
 
     Returns:
         `predicted_NAME` of each output of one value a row, of a multi-label model `predicted_labels` (joined by "|"),
-        and `probability.LABEL` (float32) by name, [rows] each.
+        `probability.LABEL` (float32), and of a tagger `predicted_entities` (a list of objects a row) by name, [rows]
+        each.
 
     Raises:
         ValueError: The model answered another number of rows.
@@ -72,12 +88,21 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: int)
         )
     single = {name: _plain_type(np.asarray(values)) for name, values in answers.items() if name != "label"}
     columns |= {f"predicted_{name}": values for name, values in single.items() if values.ndim == 1}
-    if labels:
+    if "start" in answers and np.ndim(answers["start"]) == 2:
+        columns[ENTITIES] = _as_objects(to_entities(answers, [row_line(row) for row in rows]))
+    if labels and "probabilities" in answers:
         table = np.asarray(answers["probabilities"], np.float32)
         columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}
-    if any(len(column) != rows for column in columns.values()):
-        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {rows}")
+    if any(len(column) != len(rows) for column in columns.values()):
+        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {len(rows)}")
     return columns
+
+
+def _as_objects(values: Sequence[Any]) -> np.ndarray:
+    """One value a row, whatever it is; NumPy would make a table of lists of the same length."""
+    column = np.empty(len(values), object)
+    column[:] = list(values) if values else []
+    return column
 
 
 def _plain_type(values: np.ndarray) -> np.ndarray:
@@ -136,8 +161,14 @@ def _write_parquet(path: Path, rows: Any, answers: Mapping[str, Any]) -> None:
 
     columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
     for name, values in answers.items():
-        columns[name] = pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
+        columns[name] = pa.array(values, _arrow_type(name, values))
     pq.write_table(pa.table(columns), path)
+
+
+def _arrow_type(name: str, values: np.ndarray) -> pa.DataType:
+    if name == ENTITIES:
+        return _ENTITIES
+    return pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype)
 
 
 def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
@@ -161,13 +192,18 @@ def _names(rows: InputRows) -> list[str]:
 def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
-    plain = {
-        name: [round(v, 6) if isinstance(v, float) else v for v in np.asarray(values).tolist()]
-        for name, values in answers.items()
-    }
+    plain = {name: [_rounded(value) for value in np.asarray(values).tolist()] for name, values in answers.items()}
     for index, values in enumerate(objects):
         kept = {name: value for name, value in values.items() if name not in answers}
         yield kept | {name: column[index] for name, column in plain.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _objects(batch: pa.RecordBatch) -> list[dict[str, Any]]:

@@ -92,8 +92,9 @@ def score_file(
 
 def _check_formats(source: Path, target: Path, format: str) -> FileFormat:  # noqa: A002
     kind = detect_format(source, format)
-    if kind == "folder":
-        raise DataError(f"{source} is a folder; name a csv, tsv, jsonl or parquet file to score")
+    if kind in ("folder", "conll"):
+        what = "a folder" if kind == "folder" else "read as words with tags (conll)"
+        raise DataError(f"{source} is {what}; name a csv, tsv, jsonl or parquet file to score, or set its --format")
     output_format(target)
     if target.exists() and target.samefile(source):
         raise DataError(f"{target}: the output would replace its own input; choose another output")
@@ -136,10 +137,10 @@ def _text(source: Path, row: int, name: str, value: Any) -> str:
 
 def _ask(predict: Predict, rows: list[Row], labels: Sequence[str], inputs: int) -> dict[str, np.ndarray]:
     if rows:
-        return answer_columns(predict(rows), labels, len(rows))
+        return answer_columns(predict(rows), labels, rows)
     # What is answered to nothing still has the names and types of all answers.
     empty: Row = "" if inputs == 1 else ("",) * inputs
-    return {name: column[:0] for name, column in answer_columns(predict([empty]), labels, 1).items()}
+    return {name: column[:0] for name, column in answer_columns(predict([empty]), labels, [empty]).items()}
 
 
 def _write(store: PartStore, index: int, kind: FileFormat, block: InputRows, answers: dict[str, np.ndarray]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tfapp.config import DataSettings, RatingSettings
 from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
-from tfapp.data.columns import LabelGuess, guess_label, guess_text, looks_headless
+from tfapp.data.columns import LabelGuess, guess_label, guess_spans, guess_text, looks_headless
 from tfapp.data.folders import iter_texts, list_files
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.textfile import find_bad_byte
@@ -96,12 +96,17 @@ def sniff(
     if source.asset is not None:
         return _sniff_data_set(source)
     encoding, notes = _guess_encoding(source)
+    if source.format == "conll":
+        return _sniff_words(source, format, encoding, notes)
     columns, header = _sample(source.path, source.format, encoding)
     if not any(columns.values()):
         raise DataError(f"{name}: no rows to look at")
     if {"question", "context"} <= columns.keys():
         return _sniff_answers(source, columns, _differing(source, format, encoding, header), notes)
     text = _choose_text(source, columns)
+    spans = guess_spans(columns)
+    if spans:
+        return _sniff_spans(source, _differing(source, format, encoding, header), columns, (text, spans), notes)
     label, label_notes = _choose_label(source, columns, text)
     data = {"train": name} | _differing(source, format, encoding, header) | {"text": text} | _label_settings(label)
     about = [f'texts: column "{text}" (the longest strings); columns: {_listed(columns)}', *label_notes, *notes]
@@ -119,6 +124,48 @@ def _sniff_folder(source: Source) -> Proposal:
     data = {"train": source.name} | ({} if encoding == "utf-8" else {"encoding": encoding})
     about = [f"labels: the {len(labels)} sub-folders", *notes]
     return _propose(data, texts, len(files), about)
+
+
+def _sniff_words(source: Source, format: str, encoding: str, notes: list[str]) -> Proposal:  # noqa: A002
+    """A file with a word and its tag a line; read whole, for its rows cannot be counted otherwise."""
+    texts: list[str] = []
+    types: dict[str, None] = {}
+    for block in iter_blocks(source.path, source.format, encoding=encoding):
+        texts += block.columns["text"]
+        types |= dict.fromkeys(span["label"] for spans in block.columns["label"] for span in spans)
+    if not types:
+        raise DataError(f"{source.name}: no word has a tag other than O; set data.tag_column in a settings file")
+    data = {"train": source.name} | _differing(source, format, encoding, header=True)
+    about = [f"words in the first column, tags in the last; types: {', '.join(sorted(types))}", *notes]
+    return _propose_tagging(data, texts, len(texts), about)
+
+
+def _sniff_spans(
+    source: Source,
+    differing: dict[str, Any],
+    columns: Mapping[str, Sequence[Any]],
+    names: tuple[str, str],
+    notes: list[str],
+) -> Proposal:
+    """A file with lists of spans."""
+    text, spans = names
+    about = [f'texts: column "{text}", spans: column "{spans}"; columns: {_listed(columns)}', *notes]
+    rows = estimate_rows(source.path, source.format) or len(columns[text])
+    data = {"train": source.name} | differing | {"text": text, "label": spans}
+    return _propose_tagging(data, columns[text], rows, about, columns=tuple(columns))
+
+
+def _propose_tagging(
+    data: dict[str, Any], texts: Sequence[Any], rows: int, notes: list[str], *, columns: tuple[str, ...] = ()
+) -> Proposal:
+    tokens = _count_tokens(texts)
+    wanted = float(np.percentile(tokens, 95))
+    max_length = next((length for length in _LENGTHS if wanted <= length <= _WINDOW), _WINDOW)
+    notes.append(
+        f"max_length: 95 % of the texts have up to about {wanted:.0f} tokens; longer ones than {max_length} are read "
+        "in windows"
+    )
+    return Proposal(data, False, max_length, _epochs(rows), rows, columns, tuple(notes), "tagging")
 
 
 def _sniff_data_set(source: Source) -> Proposal:
@@ -155,7 +202,7 @@ def _propose(
     columns: tuple[str, ...] = (),
     task: TaskName = "classification",
 ) -> Proposal:
-    tokens = np.array([_guess_tokens(text) for text in texts if isinstance(text, str)] or [2])
+    tokens = _count_tokens(texts)
     wanted = float(np.percentile(tokens, 95))
     max_length = next((length for length in _LENGTHS if length >= wanted), _LENGTHS[-1])
     cut = float(np.mean(tokens > max_length))
@@ -164,6 +211,10 @@ def _propose(
         what = f"with {max_length}, {cut:.0%} of them are read in several windows"
     notes.append(f"max_length: 95 % of the texts have up to about {wanted:.0f} tokens; {what}")
     return Proposal(data, multi_label, max_length, _epochs(rows), rows, columns, tuple(notes), task)
+
+
+def _count_tokens(texts: Sequence[Any]) -> np.ndarray:
+    return np.array([_guess_tokens(text) for text in texts if isinstance(text, str)] or [2])
 
 
 def _guess_tokens(text: str) -> float:

@@ -33,8 +33,8 @@ class Splits:
         train: Columns as `read_table` gives them.
         dev: The same; without rows where `dev_share` is 0.
         test: The same; without rows where `test_share` is 0.
-        labels: The labels of train, sorted; of ranking, the lowest and the highest grade; of answering, what
-            questions there are: with an answer, and without.
+        labels: The labels of train, sorted; of ranking, the lowest and the highest grade; of tagging, the types; of
+            answering, what questions there are: with an answer, and without.
         report: What was found and done.
         settings: Where the rows came from.
         fingerprint: SHA-256 over the rows and their sides, in hexadecimal; the files' names and places do not count.
@@ -64,7 +64,8 @@ class Splits:
 
 
 def _shown(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    parts = value if isinstance(value, list) else [value]
+    text = ", ".join(" ".join(map(str, part.values())) if isinstance(part, dict) else str(part) for part in parts)
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 

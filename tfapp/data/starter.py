@@ -66,13 +66,12 @@ def starter_text(proposal: Proposal, name: str | None = None) -> str:
     chosen_model = {"max_length": proposal.max_length}
     chosen_model |= {"window": proposal.window} if proposal.window else {}
     chosen_model |= {"multi_label": True} if proposal.multi_label else {}
-    chosen_task = {} if proposal.task == "classification" else {"task": proposal.task}
     lines = [
         *_comment(f"Settings for {data['train']}: about {proposal.rows} rows."),
         *(line for note in proposal.notes for line in _comment(note)),
         *_comment("A setting behind # has its default; remove the # to change it."),
         "",
-        *_fields(Experiment, {"name": name or _slug(data["train"])} | chosen_task),
+        *_fields(Experiment, {"name": name or _slug(data["train"]), **_task(proposal)}),
         *_section("data", DataSettings, data),
         *_section("data.rating", RatingSettings, rating),
         *_section("model", ModelSettings, chosen_model),
@@ -81,6 +80,11 @@ def starter_text(proposal: Proposal, name: str | None = None) -> str:
         *_section("export", ExportSettings, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _task(proposal: Proposal) -> dict[str, str]:
+    """The task, where it is not the default."""
+    return {} if proposal.task == Experiment.model_fields["task"].default else {"task": proposal.task}
 
 
 def _section(name: str, settings: type[BaseModel], chosen: Mapping[str, Any] | None) -> Iterator[str]:

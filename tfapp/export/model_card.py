@@ -19,14 +19,14 @@ class _Words:
     Attributes:
         takes: What the model takes.
         call: How the client calls it.
-        answers: What it answers; None: labels.
+        answers: What it answers; `labels` stands for its labels.
         knows: What is beyond it; None: what is none of its labels.
         reads: How much of a text it reads.
     """
 
     takes: str
     call: str
-    answers: str | None = None
+    answers: str = "{labels}"
     knows: str | None = None
     reads: str = _CUT
 
@@ -39,6 +39,13 @@ _TASKS: Final = {
         'rank("{name}", "a query", ["a candidate", "another"])',
         answers="a score from 0 to 1, the higher the better they fit",
         knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+    ),
+    "tagging": _Words(
+        "raw text",
+        'tag("{name}", ["a text"])',
+        answers="the spans that it finds in it, each with {labels}",
+        knows="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
+        reads="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
     ),
     "answering": _Words(
         "raw texts, a question and a context,",
@@ -76,11 +83,9 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
 
 
 def _answer(metadata: Mapping[str, Any]) -> str:
-    answers = _TASKS[metadata["task"]].answers
-    if answers:
-        return answers
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
-    return f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
+    known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
+    return _TASKS[metadata["task"]].answers.format(labels=known)
 
 
 def _table(values: Mapping[str, Any]) -> str:

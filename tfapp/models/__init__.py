@@ -24,6 +24,7 @@ from tfapp.models.preprocessor import Preprocessor  # noqa: E402
 from tfapp.models.presets import Preset, load_preset  # noqa: E402
 from tfapp.models.ranker import PairRanker  # noqa: E402
 from tfapp.models.students import student_preset  # noqa: E402
+from tfapp.models.tagger import TextTagger  # noqa: E402
 
 __all__ = [
     "Answerer",
@@ -35,6 +36,7 @@ __all__ = [
     "Preset",
     "TaskModel",
     "TextClassifier",
+    "TextTagger",
     "build_model",
     "fresh_preset",
     "load_model",

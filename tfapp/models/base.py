@@ -183,6 +183,13 @@ class TaskModel(abc.ABC):
         """
         return Encoded(*self.tokenize(columns), self.encode_targets(columns["label"]))
 
+    def prepare(self, targets: np.ndarray) -> None:  # noqa: B027 - most losses need nothing
+        """Learns what the loss must know of train as a whole, such as weights of classes; before the first step.
+
+        Args:
+            targets: [N, ...], those of train.
+        """
+
     def respond(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
     ) -> dict[str, tf.Tensor]:

@@ -17,6 +17,7 @@ from tfapp.models.pair_classifier import PairClassifier
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset, load_preset
 from tfapp.models.ranker import PairRanker
+from tfapp.models.tagger import TextTagger
 from tfapp.models.unknown import Unknown
 
 __all__ = ["MODELS", "build_model", "load_model"]
@@ -24,7 +25,7 @@ __all__ = ["MODELS", "build_model", "load_model"]
 # A new model is one class and one line here.
 MODELS: Final[dict[tuple[str, str], type[Any]]] = {
     (model.task.name, model.kind): model
-    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, Answerer, LanguageModel)
+    for model in (TextClassifier, LstmClassifier, PairClassifier, PairRanker, TextTagger, Answerer, LanguageModel)
 }
 
 

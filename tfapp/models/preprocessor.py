@@ -88,6 +88,17 @@ class Preprocessor:
         """
         return self._tokenize_pairs(texts, *seconds) if seconds else self._tokenize(texts)
 
+    def pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Tokenizes texts without a limit and without [CLS] and [SEP].
+
+        Args:
+            texts: string[N], valid UTF-8.
+
+        Returns:
+            Ragged int32[N, (P)]; nothing for white space and control characters.
+        """
+        return self._tokenizer.tokenize(texts)
+
     def pad(self, ids: tf.RaggedTensor, *, pairs: bool = False) -> dict[str, tf.Tensor]:
         """Makes the dense inputs of a BERT backbone.
 

@@ -7,10 +7,21 @@ from typing import Final, NamedTuple
 
 import tensorflow as tf
 
-__all__ = ["SlidingWindows", "logits_in_chunks", "mean_of_windows", "slide_windows", "split_windows"]
+__all__ = [
+    "OverlappingWindows",
+    "SlidingWindows",
+    "join_windows",
+    "logits_in_chunks",
+    "mean_of_windows",
+    "overlap_windows",
+    "slide_windows",
+    "split_windows",
+]
 
 # [CLS] and [SEP].
 _MARKS: Final = 2
+# Neighbours share this part of a window, so that each token has an eighth of one on both sides of it.
+_SHARED: Final = 4
 
 
 def split_windows(ids: tf.RaggedTensor, window: int) -> tuple[tf.RaggedTensor, tf.Tensor]:
@@ -110,3 +121,70 @@ def logits_in_chunks(read: Callable[[tf.RaggedTensor], tf.Tensor], ids: tf.Ragge
     loop = tf.while_loop(lambda number, _: number < chunks, read_some, (0, parts), parallel_iterations=1)
     logits = ids.with_values(loop[1].concat()).to_tensor()
     return tf.pad(logits, [[0, 0], [0, tf.maximum(1 - tf.shape(logits)[1], 0)], [0, 0]])
+
+
+class OverlappingWindows(NamedTuple):
+    """The windows of N texts, each text's one after another.
+
+    Attributes:
+        ids: Ragged int32[M, (W)], each with the marks of its text; M >= N.
+        begin: int32[M], the first place in the window whose token is nearest to this window's middle.
+        kept: int32[M], how many such tokens follow; together each text's, but for its marks.
+        lengths: int32[N], the texts' tokens without marks.
+    """
+
+    ids: tf.RaggedTensor
+    begin: tf.Tensor
+    kept: tf.Tensor
+    lengths: tf.Tensor
+
+
+def overlap_windows(ids: tf.RaggedTensor, window: int) -> OverlappingWindows:
+    """Splits each text into windows that overlap, for networks that say something of each token.
+
+    Args:
+        ids: Ragged int32[N, (T)], each row [CLS] ... [SEP].
+        window: Longest window in tokens, [CLS] and [SEP] included.
+    """
+    room = window - _MARKS
+    shared = room // _SHARED
+    lengths = ids.row_lengths() - _MARKS
+    counts = tf.maximum(-(-(lengths - shared) // (room - shared)), 1)
+    owners = tf.repeat(tf.range(tf.size(counts)), counts)
+    place = tf.range(tf.size(owners), dtype=tf.int64) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
+    length, count = tf.gather(lengths, owners), tf.gather(counts, owners)
+
+    def start_of(number: tf.Tensor) -> tf.Tensor:
+        return number * tf.maximum(length - room, 0) // tf.maximum(count - 1, 1)
+
+    def border_before(number: tf.Tensor) -> tf.Tensor:
+        middle = (start_of(number - 1) + start_of(number) + room) // 2
+        return tf.where(number == 0, tf.zeros_like(middle), tf.where(number == count, length, middle))
+
+    start = start_of(place)
+    inner = ids[:, 1:-1]
+    begins = tf.gather(inner.row_starts(), owners) + start
+    places = tf.ragged.range(begins, begins + tf.minimum(length, room))
+    first, last = (tf.gather(marks.to_tensor(), owners) for marks in (ids[:, :1], ids[:, -1:]))
+    own = places.with_values(tf.gather(inner.values, places.values))
+    begin = border_before(place)
+    sizes = (1 + begin - start, border_before(place + 1) - begin, lengths)
+    return OverlappingWindows(tf.concat([first, own, last], axis=1), *(tf.cast(size, tf.int32) for size in sizes))
+
+
+def join_windows(values: tf.Tensor, windows: OverlappingWindows) -> tf.Tensor:
+    """One row a text, each token's values from the window that has it nearest to its middle.
+
+    Args:
+        values: float32[M, W, K], of each token of each window.
+        windows: From `overlap_windows`.
+
+    Returns:
+        float32[N, T, K], T the longest text's tokens with its marks, whose values are 0.
+    """
+    width = tf.shape(values)[1]
+    begins = tf.range(tf.size(windows.begin)) * width + windows.begin
+    places = tf.ragged.range(begins, begins + windows.kept).values
+    tokens = tf.gather(tf.reshape(values, [-1, values.shape[-1]]), places)
+    rows = tf.RaggedTensor.from_row_lengths(tokens, windows.lengths, validate=False)
+    return tf.pad(rows.to_tensor(), [[0, 0], [1, 1], [0, 0]])

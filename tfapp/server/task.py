@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import numpy as np
@@ -17,6 +17,9 @@ from tfapp.server.status import RequestError
 __all__ = ["Arrays", "Piece", "Task"]
 
 Arrays = Mapping[str, NDArray[Any]]
+
+# By the kind of NumPy's type.
+_PADDING: Final = {"O": b"", "i": -1}
 
 
 class Task:
@@ -105,7 +108,7 @@ class Task:
         if len(self._parts) == 1:
             return self._parts[0]
         parts = [self._parts[start] for start in sorted(self._parts)]
-        return {alias: np.concatenate([part[alias] for part in parts]) for alias in self.outputs}
+        return {alias: np.concatenate(_widened([part[alias] for part in parts])) for alias in self.outputs}
 
     def _given_up(self) -> RequestError:
         if self._caller.has_left:
@@ -115,6 +118,20 @@ class Task:
         return RequestError(
             grpc.StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
         )
+
+
+def _widened(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+    """Parts of several runs, as wide as the widest: a tagger's answer is as wide as its batch has spans.
+
+    They are padded as the contract pads: places with -1, strings with "", scores with 0.
+    """
+    if len({part.shape[1:] for part in parts}) == 1:
+        return parts
+    shape = np.max([part.shape[1:] for part in parts], axis=0).tolist()
+    padded = [np.full((len(part), *shape), _PADDING.get(part.dtype.kind, 0), part.dtype) for part in parts]
+    for part, whole in zip(parts, padded, strict=True):
+        whole[tuple(map(slice, part.shape))] = part
+    return padded
 
 
 class Piece:

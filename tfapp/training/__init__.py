@@ -10,6 +10,7 @@ from tfapp.training.adaptation import count_trained  # noqa: E402
 from tfapp.training.answer_evaluation import AnswerEvaluation  # noqa: E402
 from tfapp.training.class_evaluation import ClassEvaluation  # noqa: E402
 from tfapp.training.distillation import Distillation, cut_teacher, load_teacher  # noqa: E402
+from tfapp.training.entity_evaluation import EntityEvaluation  # noqa: E402
 from tfapp.training.evaluation import Evaluation  # noqa: E402
 from tfapp.training.judge import judge, judge_dev  # noqa: E402
 from tfapp.training.language_evaluation import LanguageEvaluation  # noqa: E402
@@ -28,6 +29,7 @@ __all__ = [
     "AnswerEvaluation",
     "ClassEvaluation",
     "Distillation",
+    "EntityEvaluation",
     "EpochEvent",
     "Evaluation",
     "HistoryObserver",

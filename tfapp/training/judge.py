@@ -9,13 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.data import normalize_text
-from tfapp.models import Answerer, PairRanker, TaskModel
+from tfapp.models import Answerer, PairRanker, TaskModel, TextTagger
 from tfapp.models.answer_spans import mask_logits
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.unknown import energy
 from tfapp.training.answer_metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
+from tfapp.training.entity_metrics import Span
 from tfapp.training.evaluate_answers import evaluate_answers
 from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
+from tfapp.training.evaluate_entities import evaluate_entities
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.language_evaluation import evaluate_language
@@ -81,6 +83,21 @@ def _judge_ranking(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluati
     )
 
 
+def _judge_tagging(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    assert isinstance(model, TextTagger)
+    texts = list(side.columns["text"])
+    found = model.find(texts, logits)
+    return evaluate_entities(
+        model.labels,
+        [[Span(span["start"], span["end"], span["label"]) for span in spans] for spans in side.columns["label"]],
+        [[Span(span["start"], span["end"], span["tag"], span["score"]) for span in spans] for spans in found],
+        words=list(model.word_places(texts)),
+        losses=model.word_losses(side.targets, logits),
+        texts=texts,
+        rows=side.rows.tolist(),
+    )
+
+
 def _judge_answers(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
     assert isinstance(model, Answerer)
     found = model.find(tf.constant(logits), side.places)
@@ -120,6 +137,7 @@ _JUDGES: Final[dict[str, Callable[[TaskModel, np.ndarray, Side], Evaluation]]] =
     "classification": _judge_classes,
     "pair-classification": _judge_classes,
     "ranking": _judge_ranking,
+    "tagging": _judge_tagging,
     "answering": _judge_answers,
     "pretraining": _judge_language,
 }

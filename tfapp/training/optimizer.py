@@ -13,7 +13,13 @@ from tfapp.config import TrainingSettings
 
 __all__ = ["LinearWarmupDecay", "ScaledAdamW", "make_optimizer", "make_schedule"]
 
-_HEAD: Final = ("logits/kernel", "logits/bias")
+_HEAD: Final = (
+    "logits/kernel",
+    "logits/bias",
+    "transitions/start",
+    "transitions/between",
+    "transitions/end",
+)
 
 
 class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):

@@ -1,0 +1,151 @@
+"""Files with a word and its tag a line, read as texts with spans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfapp.config import DataSettings
+from tfapp.data import load, load_table, sniff, write_starter
+from tfapp.data.blocks import iter_blocks
+from tfapp.data.conll import WordColumns
+from tfapp.data.conll import iter_blocks as iter_conll
+from tfapp.errors import DataError
+
+Row = tuple[str, list[tuple[int, int, str]]]
+
+SAMPLE = """-DOCSTART- -X- O O
+
+The DT O
+Red NN B-org
+Cross NN I-org
+in IN O
+Rome NN B-place
+
+-DOCSTART- -X- O O
+Thanks UH O
+\t \t
+Ana NN B-person
+! . O"""
+
+
+def read(file: Path, words: tuple[int, int] = (0, -1), block_rows: int = 8192) -> list[Row]:
+    rows: list[Row] = []
+    for block in iter_conll(file, "utf-8", WordColumns(*words), block_rows):
+        assert block.first_row == len(rows) + 1
+        for text, spans in zip(block.columns["text"], block.columns["label"], strict=True):
+            rows.append((text, [(span["start"], span["end"], span["label"]) for span in spans]))
+    return rows
+
+
+def saved(tmp_path: Path, text: str, name: str = "a.conll") -> Path:
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    return tmp_path / name
+
+
+EXPECTED: list[Row] = [
+    ("The Red Cross in Rome", [(4, 13, "org"), (17, 21, "place")]),
+    ("Thanks", []),
+    ("Ana !", [(0, 3, "person")]),
+]
+
+
+@pytest.mark.parametrize("block_rows", [1, 2, 8192])
+def test_sentences_become_texts_with_spans(tmp_path: Path, block_rows: int) -> None:
+    assert read(saved(tmp_path, SAMPLE), block_rows=block_rows) == EXPECTED
+    assert read(saved(tmp_path, SAMPLE.replace("\n", "\r\n"))) == EXPECTED
+
+
+def test_columns_may_be_others_and_tabs_keep_blanks_in_words(tmp_path: Path) -> None:
+    file = saved(tmp_path, "1\tB-place\tNew York\tx\n2\tO\tno\u00a0break\tx\n")
+    assert read(file, (2, 1)) == [("New York no\u00a0break", [(0, 8, "place")])]
+    assert read(file, (-2, -3)) == read(file, (2, 1))
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" \t\r\n"), min_size=1, max_size=6).filter(
+    lambda word: not word.isspace() and word != "-DOCSTART-"
+)
+TAGS = st.sampled_from(["O", "B-a", "B-bc"])
+
+
+@given(st.lists(st.lists(st.tuples(WORDS, TAGS), min_size=1, max_size=6), max_size=4), st.sampled_from(" \t"))
+def test_spans_are_the_words_whatever_they_hold(
+    tmp_path_factory: pytest.TempPathFactory, sentences: list[list[tuple[str, str]]], blank: str
+) -> None:
+    text = "\n\n".join("\n".join(f"{word}{blank}{tag}" for word, tag in words) for words in sentences)
+    rows = read(saved(tmp_path_factory.getbasetemp(), text))
+    assert len(rows) == len(sentences)
+    for (row, spans), words in zip(rows, sentences, strict=True):
+        expected = [(word, tag[2:]) for word, tag in words if tag != "O"]
+        assert [(row[start:end], label) for start, end, label in spans] == expected
+        assert row == " ".join(word for word, _ in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a O\nalone\n", "line 2: expected at least 2 columns, a word and its tag among them, got 1: 'alone'"),
+        ("a\tO\n\tO\n", "line 2: the column of words (data.word_column) is empty"),
+        ("a O\n\nb place\n", 'line 3: expected a tag such as O, B-person or I-person, got "place"; mend it, or set'),
+        ("a B-x\n\nb O\nc I-x\n", "line 4: the tag I-x follows O; in IOB2 an entity begins with B-x; mend the tag"),
+        ("a O\n\nb S-x\n\nc B-x\n\nd O\n", "line 5: the tag B-x is followed by no word of its entity; in BIOES"),
+    ],
+)
+def test_a_broken_line_is_named(tmp_path: Path, text: str, message: str) -> None:
+    file = saved(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        read(file)
+    assert str(caught.value).startswith(f"{file}, {message}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_too_few_columns_for_the_settings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected at least 4 columns.*set data\.word_column and data\.tag_column"):
+        read(saved(tmp_path, "a O\n"), (0, 3))
+
+
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
+    assert read(saved(tmp_path, "\n \n\t\n")) == []
+    (block,) = iter_blocks(saved(tmp_path, ""), "conll")
+    assert list(block.columns) == ["text", "label"]
+
+
+def test_a_file_is_known_by_its_suffix_and_settings(tmp_path: Path) -> None:
+    for name in ("a.conll", "a.iob", "a.bio", "a.txt"):
+        table = load_table(str(saved(tmp_path, SAMPLE, name)), DataSettings(train="x"), labels=ALL, task="tagging")
+        assert table["text"].to_pylist() == [text for text, _ in EXPECTED]
+        assert table["row"].to_pylist() == [1, 2, 3]
+    odd = saved(tmp_path, "B-place\tRome\n", "a.data")
+    settings = DataSettings(train="x", format="conll", word_column=1, tag_column=0)
+    table = load_table(str(odd), settings, labels=ALL, task="tagging")
+    assert table["label"].to_pylist() == [[{"start": 0, "end": 4, "label": "place"}]]
+
+
+ALL = ("org", "person", "place")
+
+
+def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path: Path) -> None:
+    file = str(saved(tmp_path, SAMPLE))
+    with pytest.raises(
+        DataError, match="a conll file holds words with tags; the task classification needs a file with"
+    ):
+        load(DataSettings(train=file))
+    table = str(saved(tmp_path, "text,label\na,b\n", "a.csv"))
+    with pytest.raises(
+        DataError,
+        match=r"csv holds no spans of texts; the task tagging needs a file with columns \(jsonl, parquet\) or words",
+    ):
+        load(DataSettings(train=table), task="tagging")
+
+
+def test_init_proposes_tagging(tmp_path: Path) -> None:
+    proposal = sniff(str(saved(tmp_path, SAMPLE)))
+    assert (proposal.task, proposal.rows, proposal.window) == ("tagging", 3, None)
+    assert "types: org, person, place" in proposal.notes[0]
+    text = write_starter(proposal, tmp_path / "a.toml").read_text()
+    assert '\ntask = "tagging"\n' in text
+    with pytest.raises(DataError, match="no word has a tag other than O"):
+        sniff(str(saved(tmp_path, "a O\n")))

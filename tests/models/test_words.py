@@ -1,0 +1,111 @@
+"""Words with their places, against a splitter in plain Python; the pieces are those of the whole text."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.models.test_preprocessor import PIECES
+from tfapp.export.verify import HARD_TEXTS
+from tfapp.models import Preprocessor
+from tfapp.models.words import split_words
+
+UNCASED = Preprocessor(PIECES, lowercase=True, max_length=8)
+WHOLE = UNCASED.with_max_length(100_000)
+SPLIT = tf.function(lambda texts: split_words(texts, UNCASED), input_signature=[tf.TensorSpec([None], tf.string)])
+
+IDEOGRAPHS = [(0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F)]
+OLD = unicodedata.ucd_3_2_0
+
+
+def kind_of(char: str) -> str:
+    category = unicodedata.category(char)
+    if category[0] == "Z" or category == "Cc":
+        return "space"
+    if category[0] == "P" or char in r"!\"#$%&'()*+,-./:;<=>?@[\]^_`{|}~":
+        return "alone"
+    return "alone" if any(low <= ord(char) <= high for low, high in IDEOGRAPHS) else "inside"
+
+
+def has_form(word: str) -> bool:
+    """Whether a character is left once the text is uncased: no accent, format character, space or U+FFFD."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word.casefold()))
+    return any(unicodedata.category(char) not in ("Mn", "Cf", "Cc", "Zs") and char != "\ufffd" for char in plain)
+
+
+def words_of(text: str) -> list[tuple[int, int]]:
+    runs: list[list[int]] = []
+    open_run = False
+    for place, char in enumerate(text):
+        kind = kind_of(char)
+        if kind == "inside" and open_run:
+            runs[-1][1] = place + 1
+        elif kind != "space":
+            runs.append([place, place + 1])
+        open_run = kind == "inside"
+    return [
+        (start + len(word) - len(word.lstrip(FORMAT)), end - len(word) + len(word.rstrip(FORMAT)))
+        for start, end in runs
+        if has_form(word := text[start:end])
+    ]
+
+
+FORMAT = "".join(chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Cf")
+
+
+def places(text: str) -> list[tuple[int, int]]:
+    words = SPLIT(tf.constant([text]))
+    return list(zip(words.start[0].numpy().tolist(), words.end[0].numpy().tolist(), strict=True))
+
+
+# Characters that every version of Unicode's tables sees alike: Python's and the op's need not be of the same year.
+STABLE = st.characters(codec="utf-8", exclude_categories=["Cn", "Co", "Cs"]).filter(
+    lambda char: OLD.category(char) == unicodedata.category(char)
+)
+SAMPLES = "ab ,.!?'’éñ日本語😀👍🏽ж½ﬁﬂ…e\u0301a\u0300\u200d\u200b\ufeff\u00ad\0\x01\t\n\u00a0\u3000\u2028שلا한"
+MIXED = st.text(st.one_of(st.sampled_from(SAMPLES), STABLE), max_size=25)
+
+
+@settings(max_examples=300)
+@given(MIXED)
+@example("👨\u200d👩\u200d👧 ok")
+@example("\ufeffBOM e\u0301te\u0301 \u0301 ﬁne…")
+def test_words_and_places_are_those_of_plain_python(text: str) -> None:
+    assert places(text) == words_of(text)
+
+
+@settings(max_examples=150)
+@given(st.lists(MIXED, max_size=4))
+def test_pieces_are_those_of_the_whole_text(texts: list[str]) -> None:
+    words = SPLIT(tf.constant(texts, tf.string))
+    assert words.ids.to_list() == WHOLE(tf.constant(texts, tf.string)).to_list()
+    for ids, (first, start, end) in zip(words.ids, words.rows(), strict=True):
+        assert len(first) == len(start) == len(end)
+        assert np.all(np.diff(first) > 0)
+        assert np.all(end > start)
+        assert all(0 < place < len(ids) - 1 for place in first)
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_hard_texts_are_split_whole(text: str) -> None:
+    assert places(text) == words_of(text)
+
+
+def test_first_pieces_are_where_their_words_begin() -> None:
+    words = SPLIT(tf.constant(["naïve ball, don't"]))
+    pieces = [PIECES[number] for number in words.ids[0].numpy()]
+    assert [pieces[place] for place in words.first[0].numpy()] == ["n", "ball", ",", "d", "[UNK]", "t"]
+
+
+def test_broken_utf8_counts_a_place_a_byte() -> None:
+    words = SPLIT(tf.constant([b"ball \xff\xfe goal"]))
+    assert words.start[0].numpy().tolist()[-1] == 8
+
+
+def test_no_texts() -> None:
+    assert SPLIT(tf.constant([], tf.string)).first.nrows() == 0

@@ -1,0 +1,129 @@
+"""Reads CoNLL columns: a word and its tag a line, a sentence a row.
+
+A blank line, or one of white space only, ends a sentence. Columns are apart by tabs, or by spaces in a line without a
+tab. The words of a sentence become a text, joined by single spaces; their tags become spans in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from tfapp.data.blocks import Block
+from tfapp.data.tag_schemes import Tag, TagError, detect_scheme, parse_tag, to_entities
+from tfapp.data.textfile import open_text
+from tfapp.errors import DataError
+
+__all__ = ["WordColumns", "iter_blocks"]
+
+# Stands for the border between two documents.
+_BORDER: Final = "-DOCSTART-"
+
+
+@dataclass(frozen=True)
+class WordColumns:
+    """Where a line has its word and its tag, counted from 0; from the end where negative."""
+
+    word: int = 0
+    tag: int = -1
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """The words of a sentence, their tags, and the lines that they stand on, counted from 1."""
+
+    words: list[str]
+    tags: list[Tag]
+    lines: list[int]
+
+
+def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int) -> Iterator[Block]:
+    """Yields blocks of `text` and `label`, a list of spans a row, as jsonl has them.
+
+    The file is read twice: whether its tags are IOB1, IOB2 or BIOES shows in the whole of it.
+
+    Args:
+        path: The file.
+        encoding: Its encoding.
+        columns: The columns that are read.
+        block_rows: Sentences a block, at most.
+
+    Raises:
+        DataError: A line has too few columns or no word, a tag is none, or stands where it may not; names the line.
+    """
+    scheme = _scheme(path, encoding, columns)
+    sentences = _sentences(path, encoding, columns)
+    row = 1
+    while True:
+        some = [_to_row(path, sentence, scheme) for sentence in islice(sentences, block_rows)]
+        if some or row == 1:
+            yield Block(row, {"text": [text for text, _ in some], "label": [spans for _, spans in some]})
+        if len(some) < block_rows:
+            return
+        row += len(some)
+
+
+def _scheme(path: Path, encoding: str, columns: WordColumns) -> str:
+    return detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
+
+
+def _to_row(path: Path, sentence: _Sentence, scheme: str) -> tuple[str, list[dict[str, Any]]]:
+    try:
+        entities = to_entities(sentence.tags, scheme)
+    except TagError as error:
+        raise DataError(f"{path}, line {sentence.lines[error.place]}: {error}; mend the tag") from error
+    ends = []
+    length = -1
+    for word in sentence.words:
+        length += 1 + len(word)
+        ends.append(length)
+    spans = [
+        {"start": ends[first] - len(sentence.words[first]), "end": ends[last], "label": label}
+        for first, last, label in entities
+    ]
+    return " ".join(sentence.words), spans
+
+
+def _sentences(path: Path, encoding: str, columns: WordColumns) -> Iterator[_Sentence]:
+    sentence = _Sentence([], [], [])
+    with open_text(path, encoding, newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            fields = _fields(line)
+            if fields and fields[0] != _BORDER:
+                word, tag = _pick(path, number, fields, columns)
+                sentence.words.append(word)
+                sentence.tags.append(tag)
+                sentence.lines.append(number)
+            elif sentence.words:
+                yield sentence
+                sentence = _Sentence([], [], [])
+    if sentence.words:
+        yield sentence
+
+
+def _fields(line: str) -> list[str]:
+    """Nothing of a line of white space. Other blanks than tab and space, such as a no-break space, belong to words."""
+    if line.isspace():
+        return []
+    line = line.rstrip("\r\n")
+    return [field.strip(" ") for field in line.split("\t")] if "\t" in line else re.findall("[^ ]+", line)
+
+
+def _pick(path: Path, number: int, fields: Sequence[str], columns: WordColumns) -> tuple[str, Tag]:
+    needed = max(place + 1 if place >= 0 else -place for place in (columns.word, columns.tag))
+    if len(fields) < max(needed, 2):
+        raise DataError(
+            f"{path}, line {number}: expected at least {max(needed, 2)} columns, a word and its tag among them, got "
+            f"{len(fields)}: {' '.join(fields)!r:.60}; mend the line, or set data.word_column and data.tag_column"
+        )
+    word, tag = fields[columns.word], fields[columns.tag]
+    if not word:
+        raise DataError(f"{path}, line {number}: the column of words (data.word_column) is empty; mend the line")
+    try:
+        return word, parse_tag(tag)
+    except ValueError as error:
+        raise DataError(f"{path}, line {number}: {error}; mend it, or set data.tag_column") from error

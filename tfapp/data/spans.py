@@ -1,0 +1,146 @@
+"""Spans as what is learnt: places in a text that have a label, such as names of persons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from tfapp.config import DataSettings
+from tfapp.data.cleaning import Rows, drop_marked, iter_column
+from tfapp.data.findings import ROWS_SHOWN, Finding
+from tfapp.data.labels import as_label
+from tfapp.data.sources import Source
+from tfapp.errors import DataError
+
+__all__ = ["SPANS", "SpanTarget", "as_spans"]
+
+Span = dict[str, Any]
+"""`start` and `end`, places in the text in code points, and `label`."""
+
+SPANS: Final = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
+
+
+def as_spans(value: Any, text: str) -> list[Span] | None:
+    """Turns a value of a column of spans into spans.
+
+    Args:
+        value: A list of objects with `start`, `end` and `label`, or of lists of these three; None is no value.
+        text: The text that they are in. Offsets count Unicode code points, `end` is behind the last.
+
+    Returns:
+        The spans, first to last, without white space at their ends; None where they are missing.
+
+    Raises:
+        ValueError: A span has another form, lies outside the text, holds white space alone, or overlaps another.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise ValueError(  # noqa: TRY004 - what a user's file holds
+            'is no list of spans such as {"start": 0, "end": 5, "label": "person"}'
+        )
+    spans = sorted((_as_span(item, text) for item in value), key=lambda span: (span["start"], span["end"]))
+    for one, other in pairwise(spans):
+        if other["start"] < one["end"]:
+            raise ValueError(f"has spans that overlap: {_named(one)} and {_named(other)}; keep one of them")
+    return spans
+
+
+def _as_span(item: Any, text: str) -> Span:
+    fields = list(item) if isinstance(item, list | tuple) else _fields(item)
+    places = fields[:2]
+    if len(fields) != 3 or not all(isinstance(place, int) and not isinstance(place, bool) for place in places):
+        raise ValueError(f'has a span that is none: {item!r:.80}; expected {{"start": 0, "end": 5, "label": "person"}}')
+    start, end = places
+    label = fields[2] if isinstance(fields[2], str) else None
+    if label is None or as_label(label) is None:
+        raise ValueError(f"has a span without a label: {item!r:.80}")
+    if not 0 <= start < end <= len(text):
+        raise ValueError(f"has the span {start} to {end} outside its text of {len(text)} characters")
+    inner = text[start:end]
+    start, end = start + len(inner) - len(inner.lstrip()), end - len(inner) + len(inner.rstrip())
+    if start >= end:
+        raise ValueError(f"has the span {places[0]} to {places[1]}, which is white space")
+    return {"start": start, "end": end, "label": as_label(label)}
+
+
+def _fields(item: Any) -> list[Any]:
+    return [item.get(name) for name in ("start", "end", "label")] if isinstance(item, Mapping) else []
+
+
+def _named(span: Span) -> str:
+    return f"{span['start']} to {span['end']} ({span['label']})"
+
+
+class SpanTarget:
+    """Spans with types; see `Target`."""
+
+    def column(self, settings: DataSettings) -> tuple[str, str]:
+        """The column of labels."""
+        return settings.label, "data.label"
+
+    def check_source(self, source: Source, multi_label: bool) -> None:
+        """Nothing to check: the settings of classes are refused with the experiment."""
+
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
+        """`list<struct<start: int32, end: int32, label: string>>`."""
+        del settings, multi_label
+        return SPANS, as_spans
+
+    def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
+        """Rows by type that they hold, sorted."""
+        return dict(sorted(Counter(label for labels in _labels(column) for label in labels).items()))
+
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
+        """The types, sorted."""
+        del settings
+        return tuple(self.counts(column))
+
+    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Every text can be learnt from, one without spans too."""
+        del given, settings
+        return []
+
+    def settle(
+        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
+    ) -> list[Finding]:
+        """Drops rows with types that train lacks; each side that is not empty by the settings needs a span."""
+        del multi_label
+        known = set(self.names(sides["train"].table["label"], settings))
+        findings = []
+        for side in ("dev", "test"):
+            if side in given:
+                what = f"in {side} with a type that train lacks"
+                sides[side], found = _drop_unknown(sides[side], known, settings, what)
+                findings += found
+        shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
+        for side, share in shares.items():
+            if (side in given or share) and not any(_labels(sides[side].table["label"])):
+                raise DataError(
+                    f"{sides[side].name}: {side} has no text with a span; check data.label, add texts, or set another "
+                    f"data.split_seed than {settings.split_seed}"
+                )
+        return findings
+
+    def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
+        """Drops rows with a type that is none of `labels`, or fails."""
+        return _drop_unknown(rows, set(labels), settings, "with a type that the model does not know")[0]
+
+
+def _drop_unknown(rows: Rows, known: set[str], settings: DataSettings, what: str) -> tuple[Rows, list[Finding]]:
+    unknown = [labels - known for labels in _labels(rows.table["label"])]
+    names = sorted(set().union(*unknown))
+    shown = ", ".join(f'"{name}"' for name in names[:ROWS_SHOWN]) + (", ..." if len(names) > ROWS_SHOWN else "")
+    marked = np.fromiter(map(bool, unknown), bool, len(rows))
+    return drop_marked(
+        rows, marked, "unseen_label", f"{what}: {shown}", on=settings.on_unseen_label, setting="on_unseen_label"
+    )
+
+
+def _labels(column: pa.ChunkedArray) -> Iterable[set[str]]:
+    return ({span["label"] for span in spans or ()} for spans in iter_column(column))

@@ -1,0 +1,134 @@
+"""A linear-chain conditional random field over the tags of words (Lafferty et al. 2001), as TensorFlow ops.
+
+The scores of a sequence are its words' own and those of its transitions. With fixed transitions, 0 where legal and very
+low elsewhere, the best sequence is what constrained decoding asks for.
+
+Shapes: N texts, W words, K tags; `lengths` int32[N] counts the words of each text, what is behind them is not read.
+What goes word by word is compiled, for callers outside a graph, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import tensorflow as tf
+
+__all__ = ["ILLEGAL", "Transitions", "best_tags", "log_likelihood", "marginals"]
+
+# Far under any score, and finite: differences of it are still numbers.
+ILLEGAL: Final = -1e4
+
+
+class Transitions(NamedTuple):
+    """Scores of tags beside each other.
+
+    Attributes:
+        start: float32[K], of a text's first tag.
+        between: float32[K, K], of a tag (row) before another (column).
+        end: float32[K], of a text's last tag.
+    """
+
+    start: tf.Tensor
+    between: tf.Tensor
+    end: tf.Tensor
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
+    """Finds the best sequence of each text (Viterbi 1967).
+
+    Args:
+        scores: float32[N, W, K].
+        lengths: int32[N].
+        transitions: Scores of neighbours.
+
+    Returns:
+        int32[N, W].
+    """
+    width = tf.shape(scores)[1]
+    scores, real = _padded(scores, lengths)
+    reached = _forward(scores, real, transitions, tf.reduce_max)
+    last = tf.argmax(reached[-1] + transitions.end, axis=-1, output_type=tf.int32)
+    columns = tf.transpose(transitions.between)
+
+    def step(after: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        before, follows = now
+        tag = tf.argmax(before + tf.gather(columns, after), axis=-1, output_type=tf.int32)
+        return tf.where(follows, tag, after)
+
+    tags = tf.scan(step, (reached[:-1], real[1:]), initializer=last, reverse=True)
+    return tf.transpose(tags)[:, :width]
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
+    """Gives the probability of each tag of each word, over all sequences (Rabiner 1989, forward-backward).
+
+    Args:
+        scores: float32[N, W, K].
+        lengths: int32[N].
+        transitions: Scores of neighbours.
+
+    Returns:
+        float32[N, W, K].
+    """
+    width = tf.shape(scores)[1]
+    scores, real = _padded(scores, lengths)
+    before = _forward(scores, real, transitions, tf.reduce_logsumexp)
+    end = tf.zeros_like(scores[0]) + transitions.end
+
+    def step(after: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        following, follows = now
+        ways = transitions.between + (following + after)[:, tf.newaxis, :]
+        return tf.where(follows[:, tf.newaxis], tf.reduce_logsumexp(ways, axis=-1), after)
+
+    behind = tf.scan(step, (scores[1:], real[1:]), initializer=end, reverse=True)
+    return tf.transpose(tf.nn.softmax(before[:-1] + behind), [1, 0, 2])[:, :width]
+
+
+def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
+    """Gives the log-probability of each text's tags.
+
+    Args:
+        scores: float32[N, W, K].
+        tags: int32[N, W], 0 <= tag < K behind a text's words too.
+        lengths: int32[N].
+        transitions: Scores of neighbours.
+
+    Returns:
+        float32[N]; 0 for a text without words.
+    """
+    padded, real = _padded(scores, lengths)
+    reached = _forward(padded, real, transitions, tf.reduce_logsumexp)[-1]
+    total = tf.reduce_logsumexp(reached + transitions.end, axis=-1)
+    mask = tf.sequence_mask(lengths, tf.shape(scores)[1], scores.dtype)
+    own = tf.reduce_sum(tf.gather(scores, tags, batch_dims=2) * mask, axis=1)
+    steps = tf.gather_nd(transitions.between, tf.stack([tags[:, :-1], tags[:, 1:]], axis=-1))
+    inner = tf.reduce_sum(steps * mask[:, 1:], axis=1)
+    # A text without words has no first tag to gather.
+    places = tf.pad(tags, [[0, 0], [0, 1]])
+    first, last = places[:, 0], tf.gather(places, tf.maximum(lengths - 1, 0), batch_dims=1)
+    path = own + inner + tf.gather(transitions.start, first) + tf.gather(transitions.end, last)
+    return tf.where(lengths > 0, path - total, 0.0)
+
+
+def _padded(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The scores word by word, float32[W', N, K], and which are real, bool[W', N]; at least two steps for a scan."""
+    missing = 1 + tf.maximum(1 - tf.shape(scores)[1], 0)
+    padded = tf.pad(scores, [[0, 0], [0, missing], [0, 0]])
+    real = tf.sequence_mask(lengths, tf.shape(padded)[1])
+    return tf.transpose(padded, [1, 0, 2]), tf.transpose(real)
+
+
+def _forward(scores: tf.Tensor, real: tf.Tensor, transitions: Transitions, reduce: Callable[..., Any]) -> tf.Tensor:
+    """What the ways to each tag come to, float32[W', N, K]; behind a text's last word as at it."""
+
+    def step(before: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        own, is_real = now
+        after = reduce(before[:, :, tf.newaxis] + transitions.between, axis=1) + own
+        return tf.where(is_real[:, tf.newaxis], after, before)
+
+    first = transitions.start + scores[0]
+    rest = tf.scan(step, (scores[1:], real[1:]), initializer=first)
+    return tf.concat([first[tf.newaxis], rest], axis=0)

@@ -1,0 +1,121 @@
+"""What a tagger's spans are worth, by seqeval, to the character."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.training.metrics import Scores, class_scores
+
+__all__ = ["Span", "mean_of_types", "span_scores", "text_counts", "word_scores"]
+
+
+class Span(NamedTuple):
+    """A span of a text.
+
+    Attributes:
+        start: In code points.
+        end: Behind the last.
+        label: The type.
+        score: The model's; 1 of a true one.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float = 1.0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Start and end."""
+        return self.start, self.end
+
+
+def span_scores(
+    labels: Sequence[str], truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
+) -> tuple[tuple[Scores, ...], Scores]:
+    """Scores spans, type by type and all together.
+
+    seqeval (Nakayama 2018) compares tags of words. Here a "word" is a stretch between two neighbouring borders of true
+    and found spans, so that a span counts where it is right to the character, whatever the words are.
+
+    Args:
+        labels: The types.
+        truth: Of each of N texts, its true spans, first to last, none overlapping.
+        found: The same of those found.
+
+    Returns:
+        A score a label, and the micro mean.
+    """
+    from seqeval.metrics.v1 import precision_recall_fscore_support
+    from seqeval.scheme import IOB2
+
+    numbers = {label: number for number, label in enumerate(labels)}
+    cuts = [
+        sorted({0, *(place for span in (*a, *b) for place in span.place)}) for a, b in zip(truth, found, strict=True)
+    ]
+    sides = [[_tags(c, spans, numbers) for c, spans in zip(cuts, side, strict=True)] for side in (truth, found)]
+    names = sorted({tag[2:] for side in sides for tags in side for tag in tags if tag != "O"})
+    if not names:
+        nothing = tuple(Scores(label, 0.0, 0.0, 0.0, 0) for label in labels)
+        return nothing, Scores("micro", 0.0, 0.0, 0.0, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of types that were never found.
+        by_name = precision_recall_fscore_support(*sides, average=None, scheme=IOB2, zero_division=0)
+        micro = precision_recall_fscore_support(*sides, average="micro", scheme=IOB2, zero_division=0)
+    rows = {name: values for name, *values in zip(names, *(part.tolist() for part in by_name), strict=True)}
+    types = tuple(Scores(label, *rows.get(str(n), (0.0, 0.0, 0.0, 0))) for n, label in enumerate(labels))
+    precision, recall, f1, support = micro
+    return types, Scores("micro", float(precision), float(recall), float(f1), int(support))
+
+
+def mean_of_types(types: Sequence[Scores], *, weighted: bool) -> Scores:
+    """The mean over types, of each alike or by its support."""
+    table = np.array([(row.precision, row.recall, row.f1) for row in types], float).reshape(-1, 3)
+    supports = np.array([row.support for row in types], float)
+    weights = supports if weighted else np.ones(len(types))
+    precision, recall, f1 = (weights @ table / max(weights.sum(), 1.0)).tolist()
+    return Scores("weighted" if weighted else "macro", precision, recall, f1, int(supports.sum()))
+
+
+def text_counts(truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]) -> NDArray[np.int64]:
+    """Each text's spans found right, found wrong, and missed: int64[N, 3]."""
+    rows = []
+    for true, given in zip(truth, found, strict=True):
+        right = len({span[:3] for span in true} & {span[:3] for span in given})
+        rows.append((right, len(given) - right, len(true) - right))
+    return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def word_scores(labels: Sequence[str], truth: Iterable[str], found: Iterable[str]) -> tuple[float, tuple[Scores, ...]]:
+    """Scores single words.
+
+    Args:
+        labels: The types.
+        truth: The type of each word, "" of none.
+        found: The same.
+
+    Returns:
+        The share of words whose type is right, and a score a label.
+    """
+    numbers = {"": 0, **{label: number for number, label in enumerate(labels, start=1)}}
+    true, given = (np.array([numbers[label] for label in side], int) for side in (truth, found))
+    size = len(numbers)
+    table = np.bincount(true * size + given, minlength=size * size).reshape(size, size)
+    hits = np.diag(table)
+    scores = class_scores(labels, hits[1:], table.sum(axis=0)[1:] - hits[1:], table.sum(axis=1)[1:] - hits[1:])
+    return float(hits.sum() / max(len(true), 1)), scores
+
+
+def _tags(cuts: Sequence[int], spans: Sequence[Span], numbers: dict[str, int]) -> list[str]:
+    """IOB2 tags of the stretches between the cuts; types by number, for a name may hold anything."""
+    at = {place: number for number, place in enumerate(cuts)}
+    tags = ["O"] * max(len(cuts) - 1, 1)
+    for span in spans:
+        first, stop = at[span.start], at[span.end]
+        tags[first:stop] = [f"B-{numbers[span.label]}", *[f"I-{numbers[span.label]}"] * (stop - first - 1)]
+    return tags
