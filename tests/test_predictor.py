@@ -29,6 +29,21 @@ class Lengths:
         return {"score": lengths, "label": np.array(texts, object), "pairs": np.stack([lengths, -lengths], axis=1)}
 
 
+def test_answers_as_wide_as_their_batch_are_padded_to_one_width() -> None:
+    def letters(texts: Sequence[str]) -> dict[str, np.ndarray]:
+        width = max(map(len, texts), default=0)
+        tags = np.array([[*text, *[""] * (width - len(text))] for text in texts], object).reshape(len(texts), width)
+        starts = np.where(tags != "", np.arange(width), -1).astype(np.int32)
+        return {"tag": tags, "start": starts, "score": (starts >= 0).astype(np.float32)}
+
+    texts = ["ab", *[""] * 40, "abc"]
+    answers = Predictor(Path("x"), "id", (), letters)(texts)
+    assert ["".join(row) for row in answers["tag"].tolist()] == texts
+    assert answers["start"].tolist() == [[0, 1, -1], *[[-1] * 3] * 40, [0, 1, 2]]
+    assert answers["score"].sum(axis=1).tolist() == [2, *[0] * 40, 3]
+    assert (answers["start"].dtype, answers["score"].dtype) == (np.int32, np.float32)
+
+
 @given(texts=st.lists(st.text(max_size=20), max_size=100))
 def test_answers_come_in_the_order_of_the_texts(texts: list[str]) -> None:
     model = Lengths()

@@ -207,7 +207,7 @@ def _evaluate_table(
         "Run": str(folder.path),
         "Data": data or f"{experiment.data.train}, {shown}",
         "Preset": experiment.origin,
-        "Longest text": f"{experiment.model.max_length} tokens",
+        model.limit: f"{experiment.model.max_length} tokens",
         "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",
     }
     if experiment.training.adapt != "head":

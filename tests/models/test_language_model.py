@@ -36,7 +36,7 @@ def original(ids: np.ndarray, splits: np.ndarray, targets: np.ndarray) -> np.nda
 
 
 def test_each_epoch_hides_other_tokens_of_the_same_texts(model: LanguageModel) -> None:
-    ids, splits, targets = model.encode({"text": TEXTS})
+    ids, splits, targets, _ = model.encode({"text": TEXTS})
     again = model.encode({"text": TEXTS})
     np.testing.assert_array_equal(ids, again[0])
     drawn = [model.redraw(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
@@ -48,13 +48,13 @@ def test_each_epoch_hides_other_tokens_of_the_same_texts(model: LanguageModel) -
 
 def test_long_texts_are_cut_into_blocks_and_none_is_lost(toy_preset: Path) -> None:
     model = build(toy_preset, pack=False)
-    ids, splits, targets = model.encode({"text": ["ball " * 50, "\u200b", "tax"]})
+    ids, splits, targets, _ = model.encode({"text": ["ball " * 50, "\u200b", "tax"]})
     assert np.diff(splits).tolist() == [15, 15, 14, 14, 3]
     assert (original(ids, splits, targets) == VOCABULARY.index("ball")).sum() == 50
 
 
 def test_it_guesses_at_the_masked_places_what_it_guesses_everywhere(model: LanguageModel) -> None:
-    ids, splits, targets = model.encode({"text": TEXTS})
+    ids, splits, targets, _ = model.encode({"text": TEXTS})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     sums = model.measure(ragged, tf.constant(targets)).numpy()
     logits = model.logits(ragged)
@@ -66,7 +66,7 @@ def test_it_guesses_at_the_masked_places_what_it_guesses_everywhere(model: Langu
 
 
 def test_padding_and_neighbours_change_nothing(model: LanguageModel) -> None:
-    ids, splits, targets = model.encode({"text": [*TEXTS, "tax"]})
+    ids, splits, targets, _ = model.encode({"text": [*TEXTS, "tax"]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     together = model.measure(ragged, tf.constant(targets)).numpy()
     alone = [model.measure(ragged[i : i + 1], tf.constant(targets[i : i + 1])).numpy()[0] for i in range(len(targets))]
@@ -75,7 +75,7 @@ def test_padding_and_neighbours_change_nothing(model: LanguageModel) -> None:
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(toy_preset: Path, tmp_path: Path) -> None:
     model = build(write_toy_preset(tmp_path / "still", dropout=0.0))
-    ids, splits, targets = model.encode({"text": TEXTS})
+    ids, splits, targets, _ = model.encode({"text": TEXTS})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     weights = np.array([0.0, *[1.0] * (len(targets) - 1)], np.float32)
     total, count = model.batch_loss(ragged, tf.constant(targets), tf.constant(weights))
@@ -148,3 +148,12 @@ def test_a_vocabulary_that_the_texts_do_not_make_is_named() -> None:
 def test_blocks_longer_than_the_bert_reads_are_refused(toy_preset: Path) -> None:
     with pytest.raises(ModelError, match="reads at most 64 tokens"):
         build_model("pretraining", ModelSettings(preset=str(toy_preset), max_length=65), ())
+
+
+def test_in_half_precision_logits_and_weights_stay_whole(toy_preset: Path) -> None:
+    mixed = build_model("pretraining", ModelSettings(preset=str(toy_preset), max_length=16), (), dtype="mixed_bfloat16")
+    ids, splits, targets, _ = mixed.encode({"text": TEXTS[:4]})
+    ragged = tf.RaggedTensor.from_row_splits(ids, splits)
+    assert mixed.logits(ragged).dtype == tf.float32
+    whole = build(toy_preset).measure(ragged, tf.constant(targets))
+    np.testing.assert_allclose(mixed.measure(ragged, tf.constant(targets))[:, 0], whole[:, 0], rtol=0.1)

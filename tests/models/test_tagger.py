@@ -147,6 +147,7 @@ def test_no_illegal_sequence_comes_out(toy_preset: Path) -> None:
     assert decoded(constrained, scores) == [(0, 2, "sport")]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 4), max_size=8))
 def test_merging_words_is_that_of_plain_python(tags: list[int]) -> None:
     expected: list[tuple[int, int, str]] = []
@@ -167,7 +168,7 @@ def test_merging_words_is_that_of_plain_python(tags: list[int]) -> None:
         assert [one["score"] for one in found] == pytest.approx([1.1 - 0.1 * end for _, end, _ in expected])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 40), max_size=5), st.sampled_from([3, 4, 6, 10, 12]))
 def test_windows_overlap_and_give_each_token_once(lengths: list[int], window: int) -> None:
     rows = [[1000, *range(row * 50, row * 50 + length), 2000] for row, length in enumerate(lengths)]

@@ -58,7 +58,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
         max_length: The served model's longest input in tokens.
 
     Returns:
-        The greatest difference of a float output.
+        The greatest difference of an output in numbers.
 
     Raises:
         ExportError: An output differs by more than `TOLERANCE`, or a text was refused.
@@ -84,11 +84,12 @@ def _tensors(rows: Sequence[Row], model: TaskModel) -> dict[str, tf.Tensor]:
 
 def _difference(name: str, got: np.ndarray, expected: np.ndarray, text: str) -> float:
     got, expected = np.asarray(got), np.asarray(expected)
-    if expected.dtype.kind != "f":
+    if expected.dtype.kind not in "if":
         return 0.0  # labels and choices follow from the floats; two equal probabilities may swap theirs
-    # A row of a batch is as wide as the widest, padded with zeros.
-    width = max(got.size, expected.size) if got.ndim == 1 else 0
-    got, expected = (np.pad(row, (0, width - row.size)) if width else row for row in (got, expected))
+    if got.ndim == 1:
+        # A row of a batch is as wide as the widest: padded as the contract pads, places with -1 and scores with 0.
+        width, nothing = max(got.size, expected.size), -1 if expected.dtype.kind == "i" else 0
+        got, expected = (np.pad(row, (0, width - row.size), constant_values=nothing) for row in (got, expected))
     worst = float(np.max(np.abs(got - expected), initial=0.0))
     if not worst <= TOLERANCE:
         raise ExportError(

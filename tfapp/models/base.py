@@ -67,12 +67,14 @@ class TaskModel(abc.ABC):
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
         unknown: When the model answers that none of its labels fits; None: never.
         head: The dense layer that makes the logits of `features`; None where the logits are no such product.
+        limit: What the preprocessor's limit is called in reports.
     """
 
     task: ClassVar[contract.Task]
     kind: ClassVar[str]
     rows_apart: ClassVar[bool] = True
     pretrained: ClassVar[bool] = False
+    limit: ClassVar[str] = "Longest text"
     backbone: Any = None
     head: Any = None
     unknown: Unknown | None = None

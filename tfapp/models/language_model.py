@@ -104,10 +104,6 @@ class LanguageModel(TaskModel):
         shown, hidden = self._masker.hide(np.where(hidden < 0, ids, hidden), splits, random)
         return shown, to_dense(hidden, splits, -1)
 
-    def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
-        """Nothing is learnt from labels; int32[N, 0]."""
-        return np.zeros((len(labels), 0), np.int32)
-
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Guesses every token.
 
@@ -144,11 +140,6 @@ class LanguageModel(TaskModel):
             float32[N, 3]: of each block the summed cross-entropy in nats, right guesses, guesses.
         """
         return self._measure(ids, targets, training=False)
-
-    def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """None: a language model is there to be fine-tuned."""
-        del logits
-        return {}
 
     def config(self) -> dict[str, Any]:
         """The backbone's sizes and the masking."""

@@ -32,6 +32,9 @@ _CHUNK: Final = 512
 # Of a token whose tag is not asked for.
 _NO_TAG: Final = -1
 
+# There is no Python control flow over tensors here, and autograph takes seconds to read what is called.
+_as_it_is = tf.autograph.experimental.do_not_convert
+
 
 class TextTagger(TaskModel):
     """BERT, dropout and one dense layer on the first piece of each word, as Devlin et al. 2019 tag names.
@@ -51,6 +54,7 @@ class TextTagger(TaskModel):
 
     task = contract.TAGGING
     kind = "bert"
+    limit = "Longest window"
 
     def __init__(
         self,
@@ -157,6 +161,7 @@ class TextTagger(TaskModel):
             # As scikit-learn has it; over train's words they are 1 in the mean.
             self._weights = (counts.sum() / (np.maximum(counts, 1) * max((counts > 0).sum(), 1))).astype(np.float32)
 
+    @_as_it_is
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network on texts of any length.
 
@@ -173,6 +178,7 @@ class TextTagger(TaskModel):
         windows = overlap_windows(ids, window)
         return join_windows(super().logits(windows.ids, training=training), windows)
 
+    @_as_it_is
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The loss of each text, float32[N]: its words' sum, over the words that a text of train has in the mean.
 
@@ -202,6 +208,7 @@ class TextTagger(TaskModel):
         counted = tf.gather(weights * tf.ones(logits.shape[-1]), tags) * tf.cast(asked, tf.float32)
         return tf.reduce_sum(losses * counted, axis=1)
 
+    @_as_it_is
     def respond(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
     ) -> dict[str, tf.Tensor]:

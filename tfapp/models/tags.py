@@ -55,8 +55,8 @@ def tag_words(
         stop = int(np.searchsorted(starts, span["end"], side="left"))
         first += first < stop and bool(tags[first])
         tag = 1 + 2 * types[span["label"]]
-        tags[first : first + 1] = tag if first < stop else tags[first : first + 1]
-        tags[first + 1 : stop] = tag + 1
+        if first < stop:
+            tags[first], tags[first + 1 : stop] = tag, tag + 1
     return tags
 
 
