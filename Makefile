@@ -11,7 +11,7 @@ export PIP_USE_PEP517 := 1
 help:
 	@echo "make demo       labelled text to a served BERT, from nothing"
 	@echo "make test       the tests, under 10 minutes on two cores"
-	@echo "make test-full  also what is slow: real weights, kill tests"
+	@echo "make test-full  what is slow: real weights, kill tests, further ways through each task"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make format     mends format and simple lint"
 
@@ -33,7 +33,7 @@ test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-full: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

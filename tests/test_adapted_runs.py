@@ -18,6 +18,8 @@ from tfapp.config import parse_experiment
 from tfapp.errors import TrainingError
 from tfapp.models import load_model
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [toy_text("sport", 901), toy_text("tech", 902), "", "ball " * 500, "Crème brûlée 今日は 😍"]
 TRAINING: dict[str, dict[str, Any]] = {
     "lora": {"adapt": "lora", "epochs": 4, "learning_rate": 2e-2, "lora_rank": 4, "layer_decay": 0.9},

@@ -68,6 +68,7 @@ def test_it_learns_and_says_how_well(run: Run, squad_file: Path) -> None:
     assert "F1" in run._repr_html_()
 
 
+@pytest.mark.slow
 def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> None:
     rows = [*ASKED, *hard_rows(2)]
     here, exported = run.predict(rows), tfapp.predict(models / "toy", rows)
@@ -175,6 +176,7 @@ def test_a_notebook_s_steps_go_the_same_way(run: Run, squad_file: Path) -> None:
     assert not data.multi_label
 
 
+@pytest.mark.slow
 def test_the_example_trains_at_toy_size(toy_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/shop-policies.json"
     overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=1", "model.max_length=64"]

@@ -200,6 +200,7 @@ def test_a_folder_without_models_is_not_served(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_the_lstm_goes_the_same_way(lstm_run: Run, tmp_path: Path) -> None:
     assert lstm_run.experiment.model.kind == "lstm"
     lstm_run.export(tmp_path)
@@ -211,6 +212,7 @@ def test_the_lstm_goes_the_same_way(lstm_run: Run, tmp_path: Path) -> None:
     assert lstm_run.evaluate() == lstm_run.evaluation
 
 
+@pytest.mark.slow
 def test_multi_label_goes_the_same_way(toy_preset: Path, tmp_path: Path) -> None:
     topics = sorted(TOPICS)
     rows: list[dict[str, Any]] = [{"text": row["text"], "label": [row["label"]]} for row in toy_rows(150)]

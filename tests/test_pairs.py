@@ -42,7 +42,7 @@ def pair_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module", params=["ranking", "pair-classification"])
+@pytest.fixture(scope="module", params=["ranking", pytest.param("pair-classification", marks=pytest.mark.slow)])
 def run(request: pytest.FixtureRequest, toy_preset: Path, pair_data: Path, tmp_path_factory: Any) -> Run:
     values = toy_experiment(toy_preset, pair_data) | {"task": request.param}
     return tfapp.fit(parse_experiment(values), runs=tmp_path_factory.mktemp("runs"), quiet=True)
@@ -151,6 +151,7 @@ def test_a_notebook_s_steps_go_the_same_way(run: Run, pair_data: Path) -> None:
     assert data.task == run.experiment.task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["faq-ranking", "faq-matching"])
 def test_the_examples_train_at_toy_size(name: str, toy_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/faq-answers.csv"

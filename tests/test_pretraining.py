@@ -72,6 +72,7 @@ def test_it_leaves_what_every_run_leaves_and_a_preset(run: Run) -> None:
     assert "perplexity" in run._repr_html_()
 
 
+@pytest.mark.slow
 def test_another_task_starts_from_its_preset(run: Run, toy_data: Path, tmp_path: Path) -> None:
     values = toy_experiment(run.folder.preset, toy_data, training={"epochs": 1})
     tuned = tfapp.fit(parse_experiment(values), runs=tmp_path, quiet=True)
@@ -83,6 +84,7 @@ def test_another_task_starts_from_its_preset(run: Run, toy_data: Path, tmp_path:
     assert 0 < difference.mean() < 0.05
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(run: Run, lines: Path, tmp_path: Path) -> None:
     experiment = parse_experiment(settings(lines))
     with pytest.raises(KilledError):
@@ -103,6 +105,7 @@ def test_it_answers_nothing(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_with_a_preset_and_puts_the_result_where_it_is_wanted(
     run: Run, lines: Path, tmp_path: Path
 ) -> None:

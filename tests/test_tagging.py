@@ -85,6 +85,7 @@ def places(entities: Any) -> list[tuple[str, int, int]]:
     return [(one["tag"], one["start"], one["end"]) for one in entities]
 
 
+@pytest.mark.slow
 def test_run_version_and_both_clients_answer_alike(run: Run, models: Path, server: ServedModels) -> None:
     texts = [*TEXTS, *HARD_TEXTS]
     here = to_entities(run.predict(texts), texts)
@@ -110,6 +111,7 @@ def test_a_long_text_is_tagged_to_its_end(run: Run) -> None:
     assert places(found) == [("sport", 360, 364), ("money", 366, 369)]
 
 
+@pytest.mark.slow
 def test_a_graph_with_other_places_is_not_published(run: Run, models: Path) -> None:
     model = load_model(run.path / "model")
     assert verify(models / "toy/1", model, TEXTS, max_length=16) < TOLERANCE
@@ -219,6 +221,7 @@ def test_settings_of_other_tasks_are_refused(span_data: Path) -> None:
             parse_experiment(base, override.split())
 
 
+@pytest.mark.slow
 def test_the_example_trains_at_toy_size(toy_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/support-entities.conll"
     overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=1", "model.decoding=greedy"]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _PROJECT = Path(__file__).parents[2] / "serving" / "client"
 _PROBE = """
 import importlib.util, json, pathlib, resource, time

@@ -54,6 +54,7 @@ def test_the_compiled_file_is_that_of_the_protos(tmp_path: Path) -> None:
     assert compiled.read_bytes() == (_PROTOS / "serving.binpb").read_bytes(), "run `make protos`"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["tfapp_client.client", "tensorflow_serving.apis.prediction_service_pb2_grpc"])
 def test_loads_beside_tensorflow_serving_api_in_either_order(first: str) -> None:
     code = (

@@ -57,6 +57,7 @@ def test_a_wrong_path_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert result.out == ""
 
 
+@pytest.mark.slow
 def test_a_wrong_column_in_a_process_of_its_own(settings: Path, tmp_path: Path) -> None:
     result = run("train", settings, "--runs", tmp_path, "--set", "data.text=txt")
     assert 'did you mean "text"?' in complaint(result)
@@ -158,6 +159,7 @@ def test_train_prints_lines_where_no_one_looks(settings: Path, tmp_path: Path) -
     assert events[-1]["test"]["score"] == evaluation["main_score"]
 
 
+@pytest.mark.slow
 def test_train_shows_a_bar_and_a_table_on_a_terminal(settings: Path, tmp_path: Path) -> None:
     shown = on_a_terminal("train", settings, "--runs", tmp_path)
     for part in ("Training", "steps", "loss", "tokens/s", "precision", "recall", "weighted", "Report", "tfapp export"):

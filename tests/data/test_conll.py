@@ -114,8 +114,10 @@ def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
 
 
 def test_a_file_is_known_by_its_suffix_and_settings(tmp_path: Path) -> None:
-    for name in ("a.conll", "a.iob", "a.bio", "a.txt"):
-        table = load_table(str(saved(tmp_path, SAMPLE, name)), DataSettings(train="x"), labels=ALL, task="tagging")
+    formats = {"a.conll": "auto", "a.iob": "auto", "a.bio": "auto", "a.txt": "conll"}
+    for name, kind in formats.items():
+        settings = DataSettings.model_validate({"train": "x", "format": kind})
+        table = load_table(str(saved(tmp_path, SAMPLE, name)), settings, labels=ALL, task="tagging")
         assert table["text"].to_pylist() == [text for text, _ in EXPECTED]
         assert table["row"].to_pylist() == [1, 2, 3]
     odd = saved(tmp_path, "B-place\tRome\n", "a.data")

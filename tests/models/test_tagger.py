@@ -60,7 +60,7 @@ def respond(model: TextTagger, texts: list[str]) -> list[list[dict[str, Any]]]:
 def test_first_pieces_have_the_tags_of_the_spans_they_overlap(model: TextTagger) -> None:
     texts = ["the café's ball", "goal"]
     spans = [[span(4, 8, "money"), span(9, 15, "sport")], []]
-    ids, splits, targets = model.encode({"text": texts, "label": spans})
+    ids, splits, targets, _ = model.encode({"text": texts, "label": spans})
     assert targets.shape == (2, int(np.diff(splits).max()))
     words = {text: number for number, text in enumerate(model.preprocessor.vocabulary)}
     pieces = ids[splits[0] : splits[1]]
@@ -206,7 +206,7 @@ def test_a_long_text_is_read_to_its_end(toy_preset: Path) -> None:
 def test_a_loss_counts_each_word_alike(toy_preset: Path) -> None:
     model = build(toy_preset)
     texts = ["the ball", "goal tax bank more"]
-    ids, splits, targets = model.encode({"text": texts, "label": [[span(4, 8, "sport")], []]})
+    ids, splits, targets, _ = model.encode({"text": texts, "label": [[span(4, 8, "sport")], []]})
     logits = model.logits(tf.RaggedTensor.from_row_splits(ids, splits))
     chances = tf.nn.softmax(logits).numpy()
     single = [-np.log(chances[row, word, max(targets[row, word], 0)]) for row, word in np.argwhere(targets >= 0)]
@@ -231,7 +231,7 @@ def test_balanced_weights_are_scikit_learn_s(toy_preset: Path) -> None:
 
 def test_a_crf_learns_what_follows_what(toy_preset: Path) -> None:
     model = build(toy_preset, decoding="crf")
-    ids, splits, targets = model.encode({"text": ["the ball goal"], "label": [[span(4, 13, "sport")]]})
+    ids, splits, targets, _ = model.encode({"text": ["the ball goal"], "label": [[span(4, 13, "sport")]]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model.loss(targets, model.logits(ragged, training=True)))

@@ -17,6 +17,8 @@ from tests.toy import TOPICS, toy_rows, write_toy_preset
 from tfapp.assets.cache import MARKER, folder_of
 from tfapp.assets.entries import require
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 
 

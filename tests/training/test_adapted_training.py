@@ -75,6 +75,7 @@ def test_low_rank_it_is(toy_preset: Path, tmp_path: Path) -> None:
             assert np.linalg.matrix_rank(change, tol=1e-5) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", range(3))
 def test_a_killed_run_ends_as_if_it_had_not_been(
     experiment: Experiment, tmp_path: Path, folder: Path, uninterrupted: TaskModel, kill: int
@@ -90,6 +91,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     assert epochs[0] == epochs[1]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel) -> None:
     made = new_folder(experiment, tmp_path)
     run(experiment, made)
@@ -97,6 +99,7 @@ def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: 
 
 
 # L-BFGS ends within a tolerance of the minimum, which the weakest penalty makes a wide one.
+@pytest.mark.slow
 @pytest.mark.parametrize(("adapt", "apart"), [("lora", 1e-3), ("head", 1e-2)])
 def test_two_replicas_learn_what_one_learns(adapt: str, apart: float, tmp_path: Path, two_devices: list[str]) -> None:
     still = chosen(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)

@@ -51,6 +51,7 @@ def distilled(toy_run: Run, toy_data: Path, toy_preset: Path, tmp_path_factory: 
     return train(toy_run, toy_data, toy_preset, tmp_path_factory.mktemp("distilled"), soft_weight=1.0)
 
 
+@pytest.mark.slow
 def test_a_student_comes_nearer_to_its_teacher_than_one_that_learns_alone(
     plain: Run, distilled: Run, toy_run: Run
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_student_comes_nearer_to_its_teacher_than_one_that_learns_alone(
     assert np.mean(labels[0] == labels[1]) > 0.9
 
 
+@pytest.mark.slow
 def test_a_student_s_run_is_like_any_other(distilled: Run, toy_run: Run, tmp_path: Path) -> None:
     assert distilled.evaluate() == distilled.evaluation
     assert f"1 layers of {toy_run.path}" in distilled.folder.report.read_text()

@@ -102,6 +102,7 @@ def test_both_phases_are_one_training(whole: tuple[TaskModel, list[dict[str, Any
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_both_phases_ends_as_if_it_had_not_been(
     experiment: Experiment, tmp_path: Path, whole: tuple[TaskModel, list[dict[str, Any]]]
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_run_killed_in_both_phases_ends_as_if_it_had_not_been(
     assert steps == [3, 6, 9]
 
 
+@pytest.mark.slow
 def test_with_dev_the_penalty_is_chosen_by_it(experiment: Experiment, tmp_path: Path) -> None:
     folder = create_run(experiment, tmp_path)
     _, state = learn(experiment, folder, HistoryObserver(folder.history), dev=table(30, 60))
@@ -159,6 +161,7 @@ def test_the_head_reads_the_mean_unless_it_is_said_otherwise(experiment: Experim
     assert said.network.pooling == "max"
 
 
+@pytest.mark.slow
 def test_the_example_trains_at_toy_size(toy_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/support-messages.csv"
     overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=1"]

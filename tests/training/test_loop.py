@@ -105,7 +105,9 @@ def test_it_learns_and_keeps_the_best_weights(experiment: Experiment, tmp_path: 
     assert judge_dev(kept, logits, side).main_score == pytest.approx(state.best_score)
 
 
-@pytest.mark.parametrize("killed_at", [2, 7, 13])
+@pytest.mark.parametrize(
+    "killed_at", [pytest.param(2, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow), 13]
+)
 def test_a_killed_run_ends_as_if_it_had_not_been(
     experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel, killed_at: int
 ) -> None:
