@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +22,10 @@ import tensorflow as tf  # noqa: E402
 # How long an example takes says nothing on a machine that others use too.
 hypothesis.settings.register_profile("tfapp", deadline=None)
 hypothesis.settings.load_profile("tfapp")
+
+# Workers beside each other, each with as many threads as there are cores, would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    tf.config.threading.set_intra_op_parallelism_threads(1)
 
 # Two logical devices for the tests of tf.distribute. A process can choose them only before TensorFlow's first op.
 tf.config.set_logical_device_configuration(
