@@ -16,8 +16,43 @@ def broken_rule(experiment: Experiment) -> str | None:
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (_pretraining, _distillation, _few_shot, _without_dev, _without_epochs, _embedding)
+    rules = (
+        _multi_label,
+        _crf,
+        _adapt,
+        _pretraining,
+        _distillation,
+        _few_shot,
+        _without_dev,
+        _without_epochs,
+        _embedding,
+    )
     return next((problem for rule in rules if (problem := rule(experiment))), None)
+
+
+def _multi_label(experiment: Experiment) -> str | None:
+    model, data = experiment.model, experiment.data
+    if model.multi_label and data.rating:
+        return "model.multi_label and data.rating exclude each other: a rating gives one label"
+    if model.multi_label and data.unknown_label:
+        return "model.multi_label and data.unknown_label exclude each other: a text may have no label there anyway"
+    return None
+
+
+def _crf(experiment: Experiment) -> str | None:
+    if experiment.model.decoding == "crf" and experiment.model.class_weights != "none":
+        return "model.class_weights weighs single words, but a crf learns whole texts; set none"
+    return None
+
+
+def _adapt(experiment: Experiment) -> str | None:
+    kind, adapt, decay = experiment.model.kind, experiment.training.adapt, experiment.training.layer_decay
+    asked = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
+    if kind != "bert" and (adapt != "all" or decay < 1):
+        return f"{asked}, but model.kind {kind} has no pretrained layers; use kind bert"
+    if adapt == "head" and decay < 1:
+        return f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns"
+    return None
 
 
 def _pretraining(experiment: Experiment) -> str | None:

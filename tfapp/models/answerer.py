@@ -96,14 +96,6 @@ class Answerer(TaskModel):
             dropout=settings.dropout,
         )
 
-    def check_length(self, max_length: int) -> None:
-        """Checks that rows of so many tokens can be read.
-
-        Raises:
-            ModelError: The backbone has fewer positions.
-        """
-        check_positions(self.backbone, max_length, "max_length")
-
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Splits contexts into windows, and finds the answers in them.
 

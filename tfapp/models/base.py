@@ -17,6 +17,7 @@ from tfapp_client import contract
 
 from tfapp.errors import ModelError
 from tfapp.files import replacing, write_json
+from tfapp.models.heads import check_positions
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.unknown import Unknown
 from tfapp.rows import Row, to_rows
@@ -222,12 +223,14 @@ class TaskModel(abc.ABC):
         tokenize = preprocessor or self.preprocessor
         return self.answers(self.logits(tokenize(*(inputs[name] for name in self.inputs))))
 
-    def check_length(self, max_length: int) -> None:  # noqa: B027 - most networks read texts of any length
-        """Checks that texts of so many tokens can be read.
+    def check_length(self, max_length: int) -> None:
+        """Checks that so many tokens can be read at once; a network without a backbone reads any number.
 
         Raises:
-            ModelError: They cannot.
+            ModelError: The backbone has fewer positions.
         """
+        if self.backbone is not None:
+            check_positions(self.backbone, max_length, "max_length")
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network.

@@ -86,14 +86,6 @@ class Embedder(TaskModel):
             symmetric=settings.symmetric,
         )
 
-    def check_length(self, max_length: int) -> None:
-        """Checks that texts of so many tokens can be read.
-
-        Raises:
-            ModelError: The backbone has fewer positions.
-        """
-        check_positions(self.backbone, max_length, "max_length")
-
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
         """The texts of all rows, each for itself."""
         return list(chain(*(columns[name] for name in PLACES if name in columns)))

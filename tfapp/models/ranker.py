@@ -72,14 +72,6 @@ class PairRanker(TaskModel):
             dropout=settings.dropout,
         )
 
-    def check_length(self, max_length: int) -> None:
-        """Checks that pairs of so many tokens can be read.
-
-        Raises:
-            ModelError: The backbone has fewer positions.
-        """
-        check_positions(self.backbone, max_length, "max_length")
-
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
         """Turns N grades into shares of the top grade, float32[N]; a higher grade than any of train is over 1."""
         return np.asarray(labels, np.float32) / np.float32(self.top_grade)

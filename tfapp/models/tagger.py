@@ -108,14 +108,6 @@ class TextTagger(TaskModel):
             class_weights=settings.class_weights,
         )
 
-    def check_length(self, max_length: int) -> None:
-        """Checks that windows of so many tokens can be read.
-
-        Raises:
-            ModelError: The backbone has fewer positions.
-        """
-        check_positions(self.backbone, max_length, "max_length")
-
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """As the base class, but whole texts, whatever their length."""
         return _joined(list(self._split(columns["text"])))

@@ -10,6 +10,7 @@ from tfapp.training import plots
 from tfapp.training.evaluation import Board, Evaluation
 from tfapp.training.markdown import markdown_table
 from tfapp.training.ranking_evaluation import Measure
+from tfapp.training.tables import measure_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,16 +120,7 @@ class AnswerEvaluation(Evaluation):
 
     def table(self) -> Table:
         """The measures with their intervals, for a terminal."""
-        from rich.table import Table
-
-        table = Table()
-        table.add_column("measure")
-        for name in ("score", "from", "to"):
-            table.add_column(name, justify="right")
-        for measure in self.measures:
-            numbers = (measure.value, *measure.interval)
-            table.add_row(measure.name, *(f"{value:.3f}" for value in numbers))
-        return table
+        return measure_table(self.measures)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """F1 by the context's length and by the question word, where there is more than one."""

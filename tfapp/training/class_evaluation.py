@@ -12,6 +12,7 @@ from tfapp.training import plots
 from tfapp.training.evaluation import Board, Evaluation
 from tfapp.training.markdown import markdown_table
 from tfapp.training.metrics import Calibration, PrecisionRecall, Scores
+from tfapp.training.tables import score_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,19 +151,7 @@ class ClassEvaluation(Evaluation):
 
     def table(self) -> Table:
         """The scores by class and their means, for a terminal."""
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table()
-        table.add_column("label", overflow="fold")
-        for name in ("precision", "recall", "F1", "texts"):
-            table.add_column(name, justify="right")
-        for rows in (self.classes, self.means):
-            for row in rows:
-                numbers = (f"{value:.3f}" for value in (row.precision, row.recall, row.f1))
-                table.add_row(Text(row.name), *numbers, str(row.support))
-            table.add_section()
-        return table
+        return score_table("label", "texts", self.classes, self.means)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """Calibration, precision-recall curves and, but for multi-label data, the confusion matrix."""

@@ -9,6 +9,7 @@ from tfapp.training import plots
 from tfapp.training.evaluation import Board, Evaluation
 from tfapp.training.markdown import markdown_table
 from tfapp.training.metrics import Scores
+from tfapp.training.tables import score_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,19 +133,7 @@ class EntityEvaluation(Evaluation):
 
     def table(self) -> Table:
         """The scores by type and their means, for a terminal."""
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table()
-        table.add_column("type", overflow="fold")
-        for name in ("precision", "recall", "F1", "entities"):
-            table.add_column(name, justify="right")
-        for rows in (self.types, self.means):
-            for row in rows:
-                numbers = (f"{value:.3f}" for value in (row.precision, row.recall, row.f1))
-                table.add_row(Text(row.name), *numbers, str(row.support))
-            table.add_section()
-        return table
+        return score_table("type", "entities", self.types, self.means)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """The confusion of types and the kinds of mistakes."""

@@ -1,0 +1,204 @@
+"""How well documented settings answer on public data, beside Hugging Face's Trainer with the same BERT.
+
+Every row of the table is a settings file, trained with several seeds: `training.seed`, and `data.split_seed` where
+tfapp splits the data itself. The peer gets the very rows that tfapp split, the same BERT, epochs, batch size, length
+and learning rate, and keeps its best epoch by the dev split as tfapp does.
+
+    python benchmarks/accuracy.py --data DIR --peer PYTHON --output accuracy.json
+
+DIR holds what is not in tfapp's catalogue: `banking77/{train,test}.csv`, `sst2/{train,dev,test}.tsv`,
+`wnut17/{train,dev,test}.conll`. PYTHON has benchmarks/requirements/accuracy-peer.txt; without it only tfapp works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from sides import environment, quiet, write_report
+
+HERE: Final = Path(__file__).resolve().parent
+EXAMPLES: Final = HERE.parent / "examples"
+SETTINGS: Final = HERE / "accuracy"
+PEER: Final = HERE / "accuracy_peer.py"
+PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "tfapp")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        settings: The file.
+        reach: The score to reach.
+        files: What it needs of the data folder.
+        split: Whether the seed also chooses the split.
+        also: Another file of the data folder to evaluate on.
+        peer: Whether the peer can do the same.
+    """
+
+    settings: Path
+    reach: float | None
+    files: tuple[str, ...] = ()
+    split: bool = False
+    also: str | None = None
+    peer: bool = True
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one training came to; seconds of training and evaluation together."""
+
+    seed: int
+    score: float
+    dev: float
+    seconds: float
+    also: float | None = None
+
+
+@dataclass
+class Result:
+    """All trainings of a row."""
+
+    name: str
+    measure: str
+    reach: float | None
+    ours: list[Score] = field(default_factory=list)
+    theirs: list[Score] = field(default_factory=list)
+
+
+ROWS: Final = {
+    "bbc-news": Row(EXAMPLES / "bbc-news-head.toml", 0.98, split=True, peer=False),
+    "sst2": Row(SETTINGS / "sst2.toml", 0.89, files=("sst2/train.tsv", "sst2/dev.tsv"), also="sst2/test.tsv"),
+    "banking77": Row(SETTINGS / "banking77.toml", 0.93, files=("banking77/train.csv", "banking77/test.csv")),
+    "banking77-10": Row(
+        SETTINGS / "banking77-10.toml",
+        0.83,
+        files=("banking77/train.csv", "banking77/test.csv"),
+        split=True,
+        peer=False,
+    ),
+    "wnut17": Row(
+        SETTINGS / "wnut17.toml",
+        0.45,
+        files=tuple(f"wnut17/{side}.conll" for side in ("train", "dev", "test")),
+        peer=False,
+    ),
+    "movie-reviews": Row(EXAMPLES / "movie-reviews.toml", None, split=True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(), metavar="DIR")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with the peer's requirements")
+    parser.add_argument("--output", type=Path, help="write the figures as JSON, anew after every training")
+    parsed = parser.parse_args()
+    wanted = {name: ROWS[name] for name in parsed.rows}
+    check_files(wanted, parsed.data)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, row in wanted.items():
+            results.append(Result(name, "", row.reach))
+            for _ in measure(row, results[-1], parsed, Path(folder)):
+                if parsed.output:
+                    report = {"rows": [asdict(one) for one in results], "environment": environment(*PACKAGES)}
+                    write_report(parsed.output, report)
+    print_table(results)
+
+
+def check_files(rows: dict[str, Row], data: Path) -> None:
+    missing = [str(data / file) for row in rows.values() for file in row.files if not (data / file).exists()]
+    if missing:
+        raise SystemExit(f"no {', '.join(missing)}; give their folder with --data, or choose --rows")
+
+
+def measure(row: Row, result: Result, parsed: argparse.Namespace, folder: Path) -> Iterator[None]:
+    """Trains with each seed, the two sides by turns."""
+    for seed in range(parsed.seeds):
+        run, ours = train(row, seed, parsed.data, folder)
+        result.ours.append(ours)
+        result.measure = run["measure"]
+        print(f"{result.name}, seed {seed}: {ours.score:.4f} in {ours.seconds:.0f} s", file=sys.stderr)
+        yield
+        if parsed.peer and row.peer:
+            theirs = train_peer(parsed.peer, run["path"], seed, parsed.data)
+            result.theirs.append(theirs)
+            print(f"{result.name}, seed {seed}, the peer: {theirs.score:.4f}", file=sys.stderr)
+            yield
+
+
+def train(row: Row, seed: int, data: Path, folder: Path) -> tuple[dict[str, Any], Score]:
+    """Trains as a user would, in a process of its own."""
+    settings = [f"--set=training.seed={seed}", *([f"--set=data.split_seed={seed}"] if row.split else [])]
+    start = time.monotonic()
+    lines = tfapp(data, "train", str(row.settings), f"--runs={folder}", "--json", *settings)
+    seconds = time.monotonic() - start
+    end = lines[-1]
+    dev = json.loads((Path(end["run"]) / "finished.json").read_text())["dev_score"]
+    also = tfapp(data, "evaluate", end["run"], f"--data={row.also}", "--json")[-1]["main_score"] if row.also else None
+    measure = {"path": end["run"], "measure": end["test"]["score_name"]}
+    return measure, Score(seed, end["test"]["score"], dev, seconds, also)
+
+
+def tfapp(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Runs a command in the data's folder, for the paths in the settings are relative to it."""
+    return printed([sys.executable, "-m", "tfapp", *arguments], folder)
+
+
+def printed(command: list[str], folder: Path) -> list[Any]:
+    """The lines of JSON that a command prints."""
+    done = subprocess.run(command, check=False, cwd=folder, env=quiet(), capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def train_peer(python: str, run: str, seed: int, data: Path) -> Score:
+    """Hands the run's split to the peer and waits for its score."""
+    # The rows by a process of their own: TensorFlow would hold memory and threads while the peer works.
+    task = printed([sys.executable, str(HERE / "accuracy_rows.py"), run], data)[-1]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "task.json"
+        write_report(file, task | {"seed": seed})
+        return Score(seed, **printed([python, str(PEER), str(file)], data)[-1])
+
+
+def print_table(results: list[Result]) -> None:
+    header = ("data", "measure", "mean", "lowest", "highest", "reach", "also", "peer", "s")
+    table = [header, *(cells(result) for result in results)]
+    widths = [max(len(row[place]) for row in table) for place in range(len(header))]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    scores = [one.score for one in result.ours]
+    also = [one.also for one in result.ours if one.also is not None]
+    theirs = [one.score for one in result.theirs]
+    return (
+        result.name,
+        result.measure,
+        f"{100 * statistics.mean(scores):.2f}",
+        f"{100 * min(scores):.2f}",
+        f"{100 * max(scores):.2f}",
+        f"{100 * result.reach:.1f}" if result.reach else "the peer's",
+        f"{100 * statistics.mean(also):.2f}" if also else "",
+        f"{100 * statistics.mean(theirs):.2f}" if theirs else "",
+        f"{statistics.mean(one.seconds for one in result.ours):.0f}",
+    )
+
+
+if __name__ == "__main__":
+    main()

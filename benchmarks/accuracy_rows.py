@@ -1,0 +1,42 @@
+"""Prints a run's rows and settings as JSON, for a peer that is to learn from the same."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import tfapp
+from tfapp import assets
+from tfapp.config import Experiment
+from tfapp.data import load
+
+
+def main() -> None:
+    run = tfapp.open_run(sys.argv[1])
+    experiment = run.experiment
+    splits = load(experiment.data, task=experiment.task)
+    sides = {side: rows(getattr(splits, side)) for side in ("train", "dev", "test")}
+    print(json.dumps(sides | {"labels": splits.labels, "task": experiment.task} | settings(experiment)))
+
+
+def rows(table: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = table.select(["text", "label"]).to_pylist()
+    return found
+
+
+def settings(experiment: Experiment) -> dict[str, Any]:
+    training, model = experiment.training, experiment.model
+    return {
+        "checkpoint": str(assets.pull(model.preset)),
+        "max_length": model.max_length,
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
+        "learning_rate": training.learning_rate,
+        "warmup_share": training.warmup_share,
+        "weight_decay": training.weight_decay,
+    }
+
+
+if __name__ == "__main__":
+    main()

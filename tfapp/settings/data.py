@@ -1,0 +1,116 @@
+"""`[data]`: where texts and labels come from."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from tfapp.settings.base import Settings
+
+__all__ = ["DataSettings", "OnProblem", "RatingSettings"]
+
+OnProblem = Literal["drop", "fail"]
+
+
+class RatingSettings(Settings):
+    """Turns a rating into one of the labels negative, neutral and positive."""
+
+    column: str = Field("rating", description="The column that holds the rating, a number.")
+    center: float = Field(0.0, description="The rating that is neither good nor bad (3 for one to five stars).")
+    neutral_within: float = Field(
+        0.5, ge=0, description="Ratings at most this far from the center are neutral, the rest negative or positive."
+    )
+
+
+class DataSettings(Settings):
+    """Where the texts and labels come from, and how they are cleaned and split."""
+
+    train: str = Field(
+        description="A data set's name, a file (csv, tsv, jsonl, parquet, txt, conll, squad) or a folder of text files."
+    )
+    dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
+    test: str | None = Field(None, description="The same for the test split; by default a share of train.")
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"] = Field(
+        "auto",
+        description="The files' format; auto: by the file's suffix. txt: a text a line. conll: a word and its tag a "
+        "line. squad: questions on paragraphs, as SQuAD's json.",
+    )
+    encoding: str = Field("utf-8", description="The files' text encoding.")
+    text: str = Field("text", description="The column of the texts.")
+    query: str = Field("query", description="Tasks on pairs: the column of the first texts.")
+    candidate: str = Field("candidate", description="Tasks on pairs: the column of the second texts.")
+    question: str = Field("question", description="Answering: the column of the questions.")
+    context: str = Field("context", description="Answering: the column of the texts that hold the answers.")
+    answer: str = Field(
+        "answer",
+        description="Answering: the column of the answers, words of the context; empty where it does not answer. In "
+        "jsonl also a list, or SQuAD's answers.",
+    )
+    answer_start: str = Field(
+        "answer_start",
+        description="Answering: the column of the place where the answer begins, in characters from 0; may be missing "
+        "where the answer stands in its context once.",
+    )
+    negative: str | None = Field(
+        None,
+        min_length=1,
+        description="Embedding: the column of a text that looks as if it fitted the query and does not; may be empty.",
+    )
+    group: str | None = Field(
+        None,
+        min_length=1,
+        description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
+        "split; unset, or empty in a row: those with the same query, of answering with the same context.",
+    )
+    label: str = Field(
+        "label",
+        description="The column of the labels; of ranking: a grade, 0 for what does not fit; of tagging: a list of "
+        "spans with start, end (in characters) and label.",
+    )
+    word_column: int = Field(
+        0, description="conll files: the column of the words, counted from 0, or from the end: -1."
+    )
+    tag_column: int = Field(
+        -1, description="conll files: the column of the tags (IOB1, IOB2 or BIOES), counted in the same way."
+    )
+    unknown_label: str | None = Field(
+        None,
+        min_length=1,
+        description="The classifier answers this where none of its labels fits. Rows with this label, if there are "
+        "any, belong to none; unset: it always answers one of its labels.",
+    )
+    header: bool = Field(
+        True, description="The first line of a csv or tsv file names its columns; false: they are named 0, 1, 2, ..."
+    )
+    label_separator: str | None = Field(
+        None, min_length=1, description="Multi-label data in csv and tsv: what separates the labels of one text."
+    )
+    rating: RatingSettings | None = Field(None, description="Take labels from a rating instead of a label column.")
+    dev_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of train that becomes dev where dev is not given; 0: none, for method few-shot.",
+    )
+    test_share: float = Field(
+        0.2, ge=0, lt=1, description="Share of train that becomes test where test is not given; 0: evaluate on dev."
+    )
+    split_seed: int = Field(0, description="With a text's hash, decides which side the text falls on.")
+    per_class: int | None = Field(
+        None, ge=1, description="Learn from at most so many texts of each label, drawn by split_seed; unset: from all."
+    )
+    on_empty_text: OnProblem = Field("drop", description="A text without a visible character: drop the row, or fail.")
+    on_missing_label: OnProblem = Field("drop", description="A row without a label: drop it, or fail.")
+    on_single_label: OnProblem = Field("drop", description="A label that only one text has: drop the row, or fail.")
+    on_unseen_label: OnProblem = Field(
+        "fail", description="A label in dev or test that train lacks: drop its rows, or fail."
+    )
+    max_rows: int | None = Field(None, ge=1, description="Read at most this many rows of each file.")
+
+    @model_validator(mode="after")
+    def _shares_leave_train(self) -> Self:
+        taken = (0 if self.dev else self.dev_share) + (0 if self.test else self.test_share)
+        if taken >= 1:
+            raise ValueError(f"dev_share + test_share must be under 1, got {taken:g}")
+        return self
