@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tfapp.models.masking import Masker, make_blocks, to_dense
@@ -59,6 +59,7 @@ def test_dense_rows_are_the_ragged_ones(given_texts: list[list[int]]) -> None:
 
 
 @given(blocks, st.booleans(), st.integers(0, 2**32 - 1))
+@example([[5, 8], [6]], True, 1)
 def test_what_is_hidden_can_be_found_again_and_is_no_special_token(
     given_blocks: list[list[int]], whole_words: bool, seed: int
 ) -> None:

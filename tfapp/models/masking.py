@@ -95,7 +95,9 @@ class Masker:
     def _choose(self, ids: Ids, splits: Splits, random: np.random.Generator) -> NDArray[np.bool_]:
         """Words in random order, as long as a block's share lets in at least half of the next one."""
         ordinary = self._ordinary[ids]
-        starts = ordinary & ~(self._continues[ids] & np.concatenate([[False], ordinary[:-1]]))
+        inside = np.concatenate([[False], ordinary[:-1]])[: len(ids)]
+        inside[splits[:-1][np.diff(splits) > 0]] = False
+        starts = ordinary & ~(self._continues[ids] & inside)
         # Words are numbered over all blocks; other tokens belong to none.
         word = np.cumsum(starts) - 1
         sizes = np.bincount(word[ordinary], minlength=int(starts.sum()))
