@@ -88,9 +88,9 @@ class ClassificationModel(TaskModel):
         """
         if self.multi_label:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), axis=-1)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)
         if self.unknown is None:
-            return losses
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)
         return tf.where(targets < 0, -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1), losses)
 
     def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:

@@ -17,7 +17,7 @@ from tfapp.entities import to_entities
 from tfapp.errors import ModelError
 from tfapp.models import crf
 from tfapp.models.base import Encoded, TaskModel
-from tfapp.models.heads import backbone_config, check_positions
+from tfapp.models.heads import backbone_config, check_positions, token_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
 from tfapp.models.tags import legal_transitions, tag_count, tag_words, to_outputs
@@ -76,13 +76,10 @@ class TextTagger(TaskModel):
         super().__init__(self._build(backbone, len(labels)), preprocessor, labels)
 
     def _build(self, backbone: Any, types: int) -> keras.Model:
-        tokens = keras.layers.Dropout(self.dropout, name="tagger_dropout")(backbone.output["sequence_output"])
-        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        dense = keras.layers.Dense(tag_count(types), kernel_initializer=initializer, dtype="float32", name="logits")
-        logits = dense(tokens)
-        if self.decoding == "crf":
-            logits = LearntTransitions(name="transitions")(logits)
-        return keras.Model(backbone.input, logits, name="tagger")
+        network = token_network(backbone, tag_count(types), dropout=self.dropout)
+        if self.decoding != "crf":
+            return network
+        return keras.Model(network.input, LearntTransitions(name="transitions")(network.output), name="tagger")
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
