@@ -55,7 +55,8 @@ def span_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(toy_preset: Path, span_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    values = toy_experiment(toy_preset, span_data, model={"max_length": 16, "decoding": "crf"}) | {"task": "tagging"}
+    values = toy_experiment(toy_preset, span_data, model={"max_length": 16, "decoding": "crf", "word_shapes": True})
+    values["task"] = "tagging"
     del values["model"]["pooling"]
     return tfapp.fit(parse_experiment(values), runs=tmp_path_factory.mktemp("runs"), quiet=True)
 

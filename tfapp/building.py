@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from tfapp.config import Experiment
 from tfapp.data import Splits
-from tfapp.models import Preset, TaskModel, build_model, fresh_preset, load_preset
+from tfapp.models import BertModel, Preset, TaskModel, build_model, fresh_preset, load_preset
 from tfapp.terminal import progress
 from tfapp.training import Distillation, Precision, cut_teacher, load_teacher
 
@@ -45,10 +45,11 @@ def build(
         )
     if teacher is None or experiment.distillation is None:
         return model, None
-    return model, Distillation(model, teacher, experiment.distillation)
+    # The rules between settings leave a student no other kind.
+    return model, Distillation(cast(BertModel, model), teacher, experiment.distillation)
 
 
-def _preset(experiment: Experiment, splits: Splits, teacher: TaskModel | None, *, quiet: bool) -> Preset:
+def _preset(experiment: Experiment, splits: Splits, teacher: BertModel | None, *, quiet: bool) -> Preset:
     student = cut_teacher(experiment, teacher) if teacher else None
     if student:
         return student

@@ -53,6 +53,16 @@ def test_it_agrees_with_all_sequences(seed: int) -> None:
         np.testing.assert_allclose(chances[row, :length], expected, atol=1e-5)
 
 
+def test_thousands_of_words_lose_no_digits() -> None:
+    _, transitions = drawn(3)
+    scores = 9 * np.random.default_rng(3).normal(size=(1, 3000, TAGS)).astype(np.float32) - 40
+    lengths = tf.constant([scores.shape[1]])
+    exact = marginals(
+        tf.constant(scores.astype(np.float64)), lengths, Transitions(*(tf.cast(one, tf.float64) for one in transitions))
+    )
+    np.testing.assert_allclose(marginals(tf.constant(scores), lengths, transitions), exact, atol=1e-5)
+
+
 def test_what_is_behind_a_text_s_words_is_not_read() -> None:
     scores, transitions = drawn(9)
     lengths = tf.constant(LENGTHS)

@@ -127,6 +127,20 @@ def uninterrupted(experiment: Experiment, tmp_path_factory: pytest.TempPathFacto
     return run(experiment, new_folder(experiment, tmp_path_factory.mktemp("whole")))[0]
 
 
+def test_the_average_of_the_weights_is_what_is_kept(experiment: Experiment, tmp_path: Path) -> None:
+    training = experiment.training.model_copy(update={"ema_decay": 0.9})
+    averaged = experiment.model_copy(update={"training": training})
+    whole, killed = (new_folder(averaged, tmp_path / name) for name in ("whole", "killed"))
+    model, state = run(averaged, whole)
+    assert state.best_score > 0.9
+    assert not same(load_model(whole.model), model)
+    with pytest.raises(KilledError):
+        run(averaged, killed, observers=(KillAt(13),))
+    again, _ = run(averaged, killed)
+    assert same(again, model)
+    assert same(load_model(killed.model), load_model(whole.model))
+
+
 def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel) -> None:
     assert same(run(experiment, new_folder(experiment, tmp_path))[0], uninterrupted)
 

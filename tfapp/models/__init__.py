@@ -14,6 +14,7 @@ with warnings.catch_warnings():
 
 from tfapp.models.answerer import Answerer  # noqa: E402
 from tfapp.models.base import TaskModel  # noqa: E402
+from tfapp.models.bert import BertModel  # noqa: E402
 from tfapp.models.builder import build_model, load_model  # noqa: E402
 from tfapp.models.class_embedder import ClassEmbedder  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
@@ -30,6 +31,7 @@ from tfapp.models.tagger import TextTagger  # noqa: E402
 
 __all__ = [
     "Answerer",
+    "BertModel",
     "ClassEmbedder",
     "Embedder",
     "LanguageModel",

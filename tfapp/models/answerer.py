@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final
 
-import keras_hub
 import numpy as np
 import tensorflow as tf
 from tfapp_client import contract
@@ -14,10 +13,10 @@ from tfapp_client import contract
 from tfapp.config import ModelSettings
 from tfapp.models.answer_spans import NEVER, FoundSpans, find_spans
 from tfapp.models.answer_windows import AnswerWindows, SplitContexts, join_windows, split_contexts
-from tfapp.models.base import Encoded, TaskModel
-from tfapp.models.heads import backbone_config, check_positions, token_network
+from tfapp.models.base import Encoded
+from tfapp.models.bert import BertModel
+from tfapp.models.heads import Reads, bert_network
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.presets import Preset
 from tfapp.models.windows import logits_in_chunks
 
 __all__ = ["Answerer"]
@@ -26,7 +25,7 @@ __all__ = ["Answerer"]
 _CHUNK: Final = 1024
 
 
-class Answerer(TaskModel):
+class Answerer(BertModel):
     """BERT on [CLS] question [SEP] window of the context [SEP], dropout, a logit for start and end of each token.
 
     After Devlin et al. 2019, sections 4.2 and 4.3: [CLS] stands for "no answer in this window", which a window is
@@ -46,6 +45,8 @@ class Answerer(TaskModel):
 
     task = contract.ANSWERING
     kind = "bert"
+    own = ("no_answer", "threshold", "stride", "max_windows", "max_answer_length", "dropout")
+    reads: Reads = "tokens"
 
     def __init__(
         self,
@@ -66,35 +67,21 @@ class Answerer(TaskModel):
         self.max_windows = max_windows
         self.max_answer_length = max_answer_length
         self.dropout = dropout
-        super().__init__(token_network(backbone, 2, dropout=dropout), preprocessor, ())
+        super().__init__(bert_network(backbone, self.reads, units=2, dropout=dropout), preprocessor, ())
         text = tf.TensorSpec([None], tf.string)
         # Traced once, for callers outside a graph.
         self._split = tf.function(partial(self._split_by, preprocessor), input_signature=[text, text])
 
     @classmethod
-    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A pretrained backbone with a fresh head.
-
-        Args:
-            preset: The pretrained BERT.
-            labels: What rows of train are: such with an answer, such without.
-            settings: Length, windows, longest answer, whether no answer is one, dropout.
-            dtype: A Keras dtype policy for the backbone; the logits are float32.
-
-        Raises:
-            ModelError: `model.max_length` is more than the backbone has positions for.
-        """
-        backbone = preset.backbone(dtype)
-        check_positions(backbone, settings.max_length, "model.max_length")
-        return cls(
-            backbone,
-            preset.preprocessor(settings.max_length),
-            no_answer=len(labels) > 1 if settings.no_answer is None else settings.no_answer,
-            stride=settings.stride,
-            max_windows=settings.max_windows,
-            max_answer_length=settings.max_answer_length,
-            dropout=settings.dropout,
-        )
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """Of labels, what rows of train are: such with an answer, such without; windows, longest answer, dropout."""
+        return {
+            "no_answer": len(labels) > 1 if settings.no_answer is None else settings.no_answer,
+            "stride": settings.stride,
+            "max_windows": settings.max_windows,
+            "max_answer_length": settings.max_answer_length,
+            "dropout": settings.dropout,
+        }
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Splits contexts into windows, and finds the answers in them.
@@ -180,17 +167,6 @@ class Answerer(TaskModel):
             "end": end,
             "score": tf.exp(tf.where(answered, found.chances, found.absences)),
         }
-
-    def config(self) -> dict[str, Any]:
-        """The backbone's sizes and how answers are found."""
-        names = ("no_answer", "threshold", "stride", "max_windows", "max_answer_length", "dropout")
-        return {"backbone": backbone_config(self.backbone)} | {name: getattr(self, name) for name in names}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
-        values = dict(config)
-        return cls(keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype), preprocessor, **values)
 
     def _split_by(self, preprocessor: Preprocessor, questions: tf.Tensor, contexts: tf.Tensor) -> SplitContexts:
         return split_contexts(preprocessor, questions, contexts, stride=self.stride, most=self.max_windows)

@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-__all__ = ["depth_of", "kernels_by_layer", "rows_of"]
+import keras_hub
+import numpy as np
+
+__all__ = ["depth_of", "kernels_by_layer", "rows_of", "with_segments"]
 
 _LAYER: Final = re.compile(r"(?:^|/)transformer_layer_(\d+)/")
 _EMBEDDINGS: Final = re.compile(r"(?:^|/)(?:token|position|segment)_embedding/|(?:^|/)embeddings_layer_norm/")
@@ -27,6 +30,22 @@ def depth_of(backbone: Any, variable: Any) -> int:
     if found:
         return int(found[1]) + 1
     return 0 if _EMBEDDINGS.search(variable.path) else int(backbone.num_layers) + 1
+
+
+def with_segments(backbone: Any, count: int) -> Any:
+    """The same backbone for so many segments, each of which is as the first one was until a training parts them.
+
+    Args:
+        backbone: A `keras_hub.models.BertBackbone`.
+        count: Segments.
+    """
+    wider = keras_hub.models.BertBackbone.from_config(backbone.get_config() | {"num_segments": count})
+    for layer in backbone.layers:
+        values = layer.get_weights()
+        if layer.name == "segment_embedding":
+            values = [np.repeat(values[0][:1], count, axis=0)]
+        wider.get_layer(layer.name).set_weights(values)
+    return wider
 
 
 def kernels_by_layer(variables: Iterable[Any]) -> dict[str, list[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import copy
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -17,7 +16,6 @@ from tfapp_client import contract
 
 from tfapp.errors import ModelError
 from tfapp.files import replacing, write_json
-from tfapp.models.heads import check_positions
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.unknown import Unknown
 from tfapp.rows import Row, to_rows
@@ -46,7 +44,7 @@ class Encoded(NamedTuple):
 
 
 class TaskModel(abc.ABC):
-    """A model of one task.
+    """A model of one task; `BertModel` is one over a pretrained BERT.
 
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
     what its targets, its loss and its answers are. Training, export and prediction need no more than this class.
@@ -65,9 +63,9 @@ class TaskModel(abc.ABC):
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
-        backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
         unknown: When the model answers that none of its labels fits; None: never.
-        head: The dense layer that makes the logits of `features`; None where the logits are no such product.
+        backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
+        head: The dense layer that makes the logits of a vector a row, to be fitted by itself; None: there is none.
         limit: What the preprocessor's limit is called in reports.
     """
 
@@ -223,14 +221,12 @@ class TaskModel(abc.ABC):
         tokenize = preprocessor or self.preprocessor
         return self.answers(self.logits(tokenize(*(inputs[name] for name in self.inputs))))
 
-    def check_length(self, max_length: int) -> None:
-        """Checks that so many tokens can be read at once; a network without a backbone reads any number.
+    def check_length(self, max_length: int) -> None:  # noqa: B027 - only some networks have a bound
+        """Checks that so many tokens can be read at once.
 
         Raises:
-            ModelError: The backbone has fewer positions.
+            ModelError: They cannot.
         """
-        if self.backbone is not None:
-            check_positions(self.backbone, max_length, "max_length")
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network.
@@ -243,33 +239,6 @@ class TaskModel(abc.ABC):
             float32[N, ...].
         """
         return self._run(self.network, ids, training=training)
-
-    def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Runs the network and says what each layer of its BERT makes of each token; only models with a `backbone` can.
-
-        Args:
-            ids: As in `logits`.
-            training: Whether dropout is on.
-
-        Returns:
-            What `logits` gives, and of each layer, first to last, a vector a token, [N, T, H].
-        """
-        states: list[tf.Tensor] = []
-
-        def network(padded: Any, *, training: bool) -> tf.Tensor:
-            logits, *found = self._tracer(padded, training=training)
-            states.extend(found)
-            return logits
-
-        # A model of its own with another network: whatever `logits` does beside it is done here too.
-        twin = copy.copy(self)
-        twin.network = network
-        return twin.logits(ids, training=training), states
-
-    @cached_property
-    def _tracer(self) -> keras.Model:
-        layers = [layer.output for layer in self.backbone.transformer_layers]
-        return keras.Model(self.network.input, [self.network.output, *layers], name="tracer")
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
         """Runs the network up to what `head` reads, dropout off; only models with a `head` can.
@@ -287,8 +256,11 @@ class TaskModel(abc.ABC):
         return keras.Model(self.network.input, self.head.input, name="reader")
 
     def _run(self, network: keras.Model, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
-        padded = self.preprocessor.pad(ids, pairs=len(self.task.inputs) > 1)
-        return network(padded, training=training)[: ids.nrows(tf.int32)]
+        return network(self.pad(ids), training=training)[: ids.nrows(tf.int32)]
+
+    def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+        """What the network reads of ids, ragged int32[N, (T)]; see `Preprocessor.pad`."""
+        return self.preprocessor.pad(ids, pairs=len(self.task.inputs) > 1)
 
     def write_products(self, folder: Path) -> None:  # noqa: B027 - most models are all that a run makes
         """Writes what else a finished run is to leave in its folder."""

@@ -122,7 +122,7 @@ class ClassificationModel(TaskModel):
             answers["score"] = tf.where(scores >= 0.5, scores, answers["score"])
         return answers
 
-    def config(self) -> dict[str, Any]:
-        """What all classifiers keep; sub-classes add their network's."""
+    def class_config(self) -> dict[str, Any]:
+        """What of `config` all classifiers have, whatever their network."""
         own = {"labels": self.labels, "multi_label": self.multi_label, "thresholds": self.thresholds}
         return own | ({"unknown": asdict(self.unknown)} if self.unknown else {})

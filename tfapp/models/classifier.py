@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
-import keras_hub
 import tensorflow as tf
 
 from tfapp.config import ModelSettings
+from tfapp.models.bert import BertModel
 from tfapp.models.class_embedder import ClassEmbedder
 from tfapp.models.classes import ClassificationModel
-from tfapp.models.heads import backbone_config, check_positions, pooled_network
+from tfapp.models.heads import bert_network, check_positions, classifier_reads
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.presets import Preset
 from tfapp.models.windows import mean_of_windows, split_windows
 
 __all__ = ["TextClassifier"]
 
 
-class TextClassifier(ClassificationModel):
+class TextClassifier(BertModel, ClassificationModel):
     """BERT, dropout and one dense layer, as `keras_hub.models.BertTextClassifier` has them.
 
     Args:
@@ -35,6 +34,7 @@ class TextClassifier(ClassificationModel):
     """
 
     kind = "bert"
+    own = ("pooling", "dropout", "window", "temperature")
 
     def __init__(
         self,
@@ -53,37 +53,30 @@ class TextClassifier(ClassificationModel):
         self.temperature = temperature
         self.pooling = pooling
         self.dropout = dropout
-        network = pooled_network(backbone, len(labels), pooling=pooling, dropout=dropout)
+        self.reads = classifier_reads(pooling)
+        network = bert_network(backbone, self.reads, units=len(labels), dropout=dropout)
         self.head = network.get_layer("logits")
         super().__init__(network, preprocessor, labels, **kwargs)
 
     @classmethod
-    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A pretrained backbone with a fresh head.
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """Labels, window, pooling, dropout, multi-label."""
+        return {
+            "labels": labels,
+            "pooling": settings.pooling or "cls",
+            "dropout": settings.dropout,
+            "window": _window(settings),
+            "temperature": settings.temperature,
+            "multi_label": settings.multi_label,
+        }
 
-        Args:
-            preset: The pretrained BERT.
-            labels: K names.
-            settings: Length, window, pooling, dropout, multi-label.
-            dtype: A Keras dtype policy for the backbone; the logits are float32.
-
-        Raises:
-            ModelError: `model.window`, or `model.max_length` without one, is more than the backbone has positions for.
-        """
-        backbone = preset.backbone(dtype)
-        window = settings.window if (settings.window or 0) < settings.max_length else None
+    @classmethod
+    def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
+        """As the base class; texts that are read in windows need the positions of one."""
+        window = _window(settings)
         setting = "model.window" if window else "model.max_length"
         check_positions(backbone, window or settings.max_length, setting, windows=True)
-        return cls(
-            backbone,
-            preset.preprocessor(settings.max_length),
-            labels,
-            pooling=settings.pooling or "cls",
-            dropout=settings.dropout,
-            window=window,
-            temperature=settings.temperature,
-            multi_label=settings.multi_label,
-        )
+        return backbone
 
     def embedder(self) -> ClassEmbedder:
         """What learns by contrast, on the same weights, of which classes the texts are: it pools as the head reads.
@@ -131,19 +124,11 @@ class TextClassifier(ClassificationModel):
         windows, owners = split_windows(ids, self.window)
         return mean_of_windows(read(windows), windows, owners, ids.nrows(tf.int32))
 
-    def config(self) -> dict[str, Any]:
-        """The backbone's sizes and the head's settings."""
-        own = {
-            "pooling": self.pooling,
-            "dropout": self.dropout,
-            "window": self.window,
-            "temperature": self.temperature,
-        }
-        return super().config() | {"backbone": backbone_config(self.backbone)} | own
+    def own_config(self) -> dict[str, Any]:
+        """What all classifiers keep, and the head's settings."""
+        return self.class_config() | super().own_config()
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
-        values = dict(config)
-        backbone = keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype)
-        return cls(backbone, preprocessor, values.pop("labels"), **values)
+
+def _window(settings: ModelSettings) -> int | None:
+    """The window; None where it holds whole texts."""
+    return settings.window if (settings.window or 0) < settings.max_length else None

@@ -75,13 +75,14 @@ def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
     """
     width = tf.shape(scores)[1]
     scores, real = _padded(scores, lengths)
-    before = _forward(scores, real, transitions, tf.reduce_logsumexp)
+    # Sums over thousands of words would leave float32 few digits; each word's chances need only differences.
+    before = _forward(scores, real, transitions, lambda ways, axis: _centred(tf.reduce_logsumexp(ways, axis)))
     end = tf.zeros_like(scores[0]) + transitions.end
 
     def step(after: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         following, follows = now
         ways = transitions.between + (following + after)[:, tf.newaxis, :]
-        return tf.where(follows[:, tf.newaxis], tf.reduce_logsumexp(ways, axis=-1), after)
+        return tf.where(follows[:, tf.newaxis], _centred(tf.reduce_logsumexp(ways, axis=-1)), after)
 
     behind = tf.scan(step, (scores[1:], real[1:]), initializer=end, reverse=True)
     return tf.transpose(tf.nn.softmax(before[:-1] + behind), [1, 0, 2])[:, :width]
@@ -111,6 +112,11 @@ def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, trans
     first, last = places[:, 0], tf.gather(places, tf.maximum(lengths - 1, 0), batch_dims=1)
     path = own + inner + tf.gather(transitions.start, first) + tf.gather(transitions.end, last)
     return tf.where(lengths > 0, path - total, 0.0)
+
+
+def _centred(values: tf.Tensor) -> tf.Tensor:
+    """Each row less its greatest value; float32[N, K]."""
+    return values - tf.reduce_max(values, axis=-1, keepdims=True)
 
 
 def _padded(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
-from typing import Any, Final, Self
+from typing import Any, Final, cast
 
-import keras
-import keras_hub
 import numpy as np
 import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.models.base import Encoded, TaskModel
+from tfapp.models.base import Encoded
+from tfapp.models.bert import BertModel
 from tfapp.models.contrast import pair_losses
-from tfapp.models.heads import backbone_config, check_positions
-from tfapp.models.pooling import MaskedPooling
+from tfapp.models.heads import Reads, bert_network
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.presets import Preset
 from tfapp.rows import Row
 
 __all__ = ["PLACES", "Embedder"]
@@ -27,7 +24,7 @@ PLACES: Final = ("query", "candidate", "negative")
 """The columns of texts that it learns from; the last may be missing."""
 
 
-class Embedder(TaskModel):
+class Embedder(BertModel):
     """BERT, one vector of its tokens' vectors, at length 1 (Reimers and Gurevych 2019); nothing in it is fresh.
 
     It learns from rows of texts: a query, what belongs to it, and what does not. Such a row is tokenized as its texts
@@ -44,6 +41,7 @@ class Embedder(TaskModel):
 
     task = contract.EMBEDDING
     kind = "bert"
+    own = ("pooling", "temperature", "symmetric")
     rows_apart = False
     pretrained = True
 
@@ -60,31 +58,15 @@ class Embedder(TaskModel):
         self.pooling = pooling
         self.temperature = temperature
         self.symmetric = symmetric
-        super().__init__(_network(backbone, pooling), preprocessor, ())
+        self.reads = cast(Reads, "first" if pooling == "cls" else pooling)
+        super().__init__(bert_network(backbone, self.reads), preprocessor, ())
 
     @classmethod
-    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A pretrained backbone.
-
-        Args:
-            preset: The pretrained BERT.
-            labels: None.
-            settings: Length, pooling, temperature, symmetric.
-            dtype: A Keras dtype policy for the backbone; the vectors are float32.
-
-        Raises:
-            ModelError: `model.max_length` is more than the backbone has positions for.
-        """
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """Pooling and the loss's settings."""
         del labels
-        backbone = preset.backbone(dtype)
-        check_positions(backbone, settings.max_length, "model.max_length")
-        return cls(
-            backbone,
-            preset.preprocessor(settings.max_length),
-            pooling=settings.pooling or "mean",
-            temperature=settings.temperature,
-            symmetric=settings.symmetric,
-        )
+        pooling = settings.pooling or "mean"
+        return {"pooling": pooling, "temperature": settings.temperature, "symmetric": settings.symmetric}
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
         """The texts of all rows, each for itself."""
@@ -135,24 +117,6 @@ class Embedder(TaskModel):
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """`embedding`, by the contract: the vector of each row's first text."""
         return {"embedding": logits[:, 0]}
-
-    def config(self) -> dict[str, Any]:
-        """The backbone's sizes, the pooling and the loss's settings."""
-        own = {"pooling": self.pooling, "temperature": self.temperature, "symmetric": self.symmetric}
-        return {"backbone": backbone_config(self.backbone)} | own
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
-        values = dict(config)
-        return cls(keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype), preprocessor, **values)
-
-
-def _network(backbone: Any, pooling: str) -> keras.Model:
-    sequence = backbone.output["sequence_output"]
-    pooled = MaskedPooling(pooling, name="pooling")(sequence, padding_mask=backbone.input["padding_mask"])
-    vectors = keras.layers.UnitNormalization(dtype="float32", name="unit_length")(pooled)
-    return keras.Model(backbone.input, vectors, name="embedder")
 
 
 def _codes(known: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:

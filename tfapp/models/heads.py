@@ -2,57 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias, cast
 
 import keras
 
 from tfapp.errors import ModelError
 from tfapp.models.pooling import MaskedPooling
 
-__all__ = ["backbone_config", "check_positions", "pooled_network", "token_network"]
+__all__ = ["Reads", "backbone_config", "bert_network", "check_positions", "classifier_reads"]
 
 
-def pooled_network(backbone: Any, units: int, *, pooling: str, dropout: float) -> keras.Model:
-    """Pooling, dropout and one dense layer over a backbone.
+Reads: TypeAlias = Literal["pooler", "first", "mean", "max", "tokens"]
+"""What stands on a BERT reads of its last layer: its pooler's vector of [CLS], that of [CLS] itself, the mean or the
+maximum of the tokens' vectors, or each token's for itself."""
+
+
+def bert_network(backbone: Any, reads: Reads, *, units: int | None = None, dropout: float = 0.0) -> keras.Model:
+    """Dropout and one dense layer on what is read of a backbone, or that very vector at length 1.
 
     Args:
         backbone: A `keras_hub.models.BertBackbone`.
-        units: Width of the output, K.
-        pooling: "cls" for BERT's pooled [CLS] vector, "mean" or "max" over the tokens.
+        reads: What of it.
+        units: Width of the output, K; None: the vector itself.
         dropout: Rate before the dense layer.
 
     Returns:
-        From the backbone's inputs to logits float32[N, K]. Its layers are the backbone's own, not the backbone as one:
-        those that the pooling leaves unused stay out.
+        From the backbone's inputs to logits float32[N, K], of tokens [N, T, K]; or to vectors float32[N, H]. Its layers
+        are the backbone's own, not the backbone as one: those that nothing reads stay out.
     """
     features = backbone.output
-    if pooling == "cls":
-        pooled = features["pooled_output"]
+    if reads == "pooler":
+        read = features["pooled_output"]
+    elif reads == "tokens":
+        read = features["sequence_output"]
     else:
-        pooled = MaskedPooling(pooling, name="pooling")(
+        read = MaskedPooling(reads, name="pooling")(
             features["sequence_output"], padding_mask=backbone.input["padding_mask"]
         )
-    pooled = keras.layers.Dropout(dropout, name="classifier_dropout")(pooled)
+    if units is None:
+        vectors = keras.layers.UnitNormalization(dtype="float32", name="unit_length")(read)
+        return keras.Model(backbone.input, vectors, name="embedder")
+    read = keras.layers.Dropout(dropout, name="head_dropout")(read)
     initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-    logits = keras.layers.Dense(units, kernel_initializer=initializer, dtype="float32", name="logits")(pooled)
+    logits = keras.layers.Dense(units, kernel_initializer=initializer, dtype="float32", name="logits")(read)
     return keras.Model(backbone.input, logits, name="classifier")
 
 
-def token_network(backbone: Any, units: int, *, dropout: float) -> keras.Model:
-    """Dropout and one dense layer on each token's vector.
-
-    Args:
-        backbone: A `keras_hub.models.BertBackbone`.
-        units: Width of the output, K.
-        dropout: Rate before the dense layer.
-
-    Returns:
-        From the backbone's inputs to logits float32[N, T, K].
-    """
-    tokens = keras.layers.Dropout(dropout, name="token_dropout")(backbone.output["sequence_output"])
-    initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-    logits = keras.layers.Dense(units, kernel_initializer=initializer, dtype="float32", name="logits")(tokens)
-    return keras.Model(backbone.input, logits, name="tokens")
+def classifier_reads(pooling: str) -> Reads:
+    """What a classifier with such a `model.pooling` reads: as BERT's own do, [CLS] by the pooler."""
+    return cast(Reads, "pooler" if pooling == "cls" else pooling)
 
 
 def backbone_config(backbone: Any) -> dict[str, Any]:

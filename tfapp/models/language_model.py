@@ -14,8 +14,8 @@ from tfapp_client import contract
 
 from tfapp.config import MaskingSettings, ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models.base import Encoded, TaskModel
-from tfapp.models.heads import backbone_config, check_positions
+from tfapp.models.base import Encoded
+from tfapp.models.bert import BertModel
 from tfapp.models.hugging_face import load_prediction_head, write_preset
 from tfapp.models.masking import Masker, make_blocks, to_dense
 from tfapp.models.preprocessor import Preprocessor
@@ -29,7 +29,7 @@ _WHOLE: Final = 1 << 22
 _EVALUATION_SEED: Final = 0
 
 
-class LanguageModel(TaskModel):
+class LanguageModel(BertModel):
     """BERT that guesses masked tokens (Devlin et al. 2019), without the task of the next sentence.
 
     A row is a block of tokens, of one text or several. `encode` hides tokens once for all evaluations, `redraw` anew
@@ -47,33 +47,33 @@ class LanguageModel(TaskModel):
     task: ClassVar[contract.Task] = contract.Task("pretraining", (contract.TensorSpec("text", "string", 1),), ())
     kind = "bert"
 
-    def __init__(self, backbone: Any, preprocessor: Preprocessor, *, masking: MaskingSettings) -> None:
+    def __init__(
+        self, backbone: Any, preprocessor: Preprocessor, *, masking: MaskingSettings | Mapping[str, Any]
+    ) -> None:
         self.backbone = backbone
-        self.masking = masking
-        self._masker = Masker(preprocessor.vocabulary, share=masking.share, whole_words=masking.whole_words)
+        self.masking = MaskingSettings.model_validate(masking)
+        share, whole_words = self.masking.share, self.masking.whole_words
+        self._masker = Masker(preprocessor.vocabulary, share=share, whole_words=whole_words)
         super().__init__(_network(backbone), preprocessor, ())
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A pretrained backbone, with its own prediction head where the preset has one, else with a fresh one.
-
-        Args:
-            preset: The pretrained BERT.
-            labels: None.
-            settings: Length, masking.
-            dtype: A Keras dtype policy for the backbone; the logits are float32.
+        """As the base class, with the preset's own prediction head where it has one, else with a fresh one.
 
         Raises:
-            ModelError: `model.max_length` is more than the backbone has positions for, or there is no [MASK].
+            ModelError: As the base class; or there is no [MASK].
         """
-        del labels
         if "[MASK]" not in preset.vocabulary:
             raise ModelError(f"preset {preset.name}: its vocabulary lacks [MASK], which pretraining needs")
-        backbone = preset.backbone(dtype)
-        check_positions(backbone, settings.max_length, "model.max_length")
-        model = cls(backbone, preset.preprocessor(settings.max_length), masking=settings.masking)
+        model = super().from_preset(preset, labels, settings, dtype=dtype)
         load_prediction_head(Path(preset.handle), model.network.get_layer("prediction"))
         return model
+
+    @classmethod
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """What is hidden."""
+        del labels
+        return {"masking": settings.masking}
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Makes blocks of texts and hides tokens of them, the same each time.
@@ -141,15 +141,9 @@ class LanguageModel(TaskModel):
         """
         return self._measure(ids, targets, training=False)
 
-    def config(self) -> dict[str, Any]:
-        """The backbone's sizes and the masking."""
-        return {"backbone": backbone_config(self.backbone), "masking": self.masking.model_dump()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
-        backbone = keras_hub.models.BertBackbone(**config["backbone"], dtype=dtype)
-        return cls(backbone, preprocessor, masking=MaskingSettings(**config["masking"]))
+    def own_config(self) -> dict[str, Any]:
+        """The masking."""
+        return {"masking": self.masking.model_dump()}
 
     def write_products(self, folder: Path) -> None:
         """Writes the backbone as a Hugging Face checkpoint, `preset/`, which `model.preset` takes."""

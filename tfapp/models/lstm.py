@@ -69,7 +69,7 @@ class LstmClassifier(ClassificationModel):
     def config(self) -> dict[str, Any]:
         """The network's sizes."""
         own = {"embedding_dim": self.embedding_dim, "units": self.units, "dropout": self.dropout}
-        return super().config() | own
+        return self.class_config() | own
 
     @classmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:

@@ -14,7 +14,7 @@ class MaskedPooling(keras.layers.Layer):
     """The mean or the maximum over a text's real tokens, or the first token's vector, in float32.
 
     Args:
-        mode: "mean", "max" or "cls".
+        mode: "mean", "max" or "first".
     """
 
     def __init__(self, mode: str, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ class MaskedPooling(keras.layers.Layer):
         Returns:
             float32[N, H].
         """
-        if self.mode == "cls":
+        if self.mode == "first":
             return sequence[:, 0]
         mask = ops.cast(padding_mask, "float32")[:, :, None]
         if self.mode == "max":

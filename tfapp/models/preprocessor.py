@@ -99,12 +99,15 @@ class Preprocessor:
         """
         return self._tokenizer.tokenize(texts)
 
-    def pad(self, ids: tf.RaggedTensor, *, pairs: bool = False) -> dict[str, tf.Tensor]:
+    def pad(
+        self, ids: tf.RaggedTensor, *, pairs: bool = False, segments: tf.RaggedTensor | None = None
+    ) -> dict[str, tf.Tensor]:
         """Makes the dense inputs of a BERT backbone.
 
         Args:
             ids: Ragged int32[N, (T)].
             pairs: The rows are pairs: what follows the first [SEP] is segment 1.
+            segments: Of the rows of ids, where it is another segment than 0; of the same shape.
 
         Returns:
             `token_ids`, `segment_ids` and `padding_mask`, each int32[N, T], T the longest row. Without texts there
@@ -115,10 +118,14 @@ class Preprocessor:
         width = tf.maximum(tf.reduce_max(lengths), 2)
         tokens = ids.to_tensor(default_value=self.padding_id)
         missing = tf.stack([tf.size(lengths), width]) - tf.shape(tokens)
-        tokens = tf.pad(tokens, tf.stack([tf.zeros_like(missing), missing], axis=1), constant_values=self.padding_id)
+        missing = tf.stack([tf.zeros_like(missing), missing], axis=1)
+        tokens = tf.pad(tokens, missing, constant_values=self.padding_id)
         mask = tf.sequence_mask(lengths, width, dtype=tf.int32)
-        segments = self._segments(tokens) * mask if pairs else tf.zeros_like(tokens)
-        return {"token_ids": tokens, "segment_ids": segments, "padding_mask": mask}
+        if segments is not None:
+            parts = tf.pad(segments.to_tensor(), missing)
+        else:
+            parts = self._segments(tokens) * mask if pairs else tf.zeros_like(tokens)
+        return {"token_ids": tokens, "segment_ids": parts, "padding_mask": mask}
 
     def first_pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
         """The first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""

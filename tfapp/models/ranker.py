@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
-import keras_hub
 import numpy as np
 import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.models.base import TaskModel
-from tfapp.models.heads import backbone_config, check_positions, pooled_network
+from tfapp.models.bert import BertModel
+from tfapp.models.heads import bert_network, classifier_reads
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.presets import Preset
 from tfapp.models.soft_losses import soft_binary_loss
 
 __all__ = ["PairRanker"]
 
 
-class PairRanker(TaskModel):
+class PairRanker(BertModel):
     """BERT on [CLS] query [SEP] candidate [SEP], dropout and one dense unit: a cross-encoder (Nogueira and Cho 2019).
 
     Args:
@@ -33,6 +31,7 @@ class PairRanker(TaskModel):
 
     task = contract.RANKING
     kind = "bert"
+    own = ("top_grade", "pooling", "dropout")
 
     def __init__(
         self,
@@ -47,30 +46,14 @@ class PairRanker(TaskModel):
         self.top_grade = top_grade
         self.pooling = pooling
         self.dropout = dropout
-        super().__init__(pooled_network(backbone, 1, pooling=pooling, dropout=dropout), preprocessor, ())
+        self.reads = classifier_reads(pooling)
+        super().__init__(bert_network(backbone, self.reads, units=1, dropout=dropout), preprocessor, ())
 
     @classmethod
-    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A pretrained backbone with a fresh head.
-
-        Args:
-            preset: The pretrained BERT.
-            labels: The lowest and the highest grade of train.
-            settings: Length, pooling, dropout.
-            dtype: A Keras dtype policy for the backbone; the logits are float32.
-
-        Raises:
-            ModelError: `model.max_length` is more than the backbone has positions for.
-        """
-        backbone = preset.backbone(dtype)
-        check_positions(backbone, settings.max_length, "model.max_length")
-        return cls(
-            backbone,
-            preset.preprocessor(settings.max_length),
-            top_grade=float(labels[-1]),
-            pooling=settings.pooling or "cls",
-            dropout=settings.dropout,
-        )
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """Of labels, the lowest and the highest grade of train; pooling and dropout."""
+        top, pooling = float(labels[-1]), settings.pooling or "cls"
+        return {"top_grade": top, "pooling": pooling, "dropout": settings.dropout}
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
         """Turns N grades into shares of the top grade, float32[N]; a higher grade than any of train is over 1."""
@@ -95,14 +78,3 @@ class PairRanker(TaskModel):
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """`score`, by the contract."""
         return {"score": self.scores(logits)}
-
-    def config(self) -> dict[str, Any]:
-        """The backbone's sizes and the head's settings."""
-        own = {"top_grade": self.top_grade, "pooling": self.pooling, "dropout": self.dropout}
-        return {"backbone": backbone_config(self.backbone)} | own
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
-        values = dict(config)
-        return cls(keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype), preprocessor, **values)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import keras_hub
 
-from tfapp.models.base import TaskModel
+from tfapp.models.bert import BertModel
 from tfapp.models.heads import backbone_config
 from tfapp.models.presets import Preset
 
@@ -45,11 +45,11 @@ class StudentPreset(Preset):
         return small
 
 
-def student_preset(teacher: TaskModel, layers: int, name: str) -> StudentPreset:
+def student_preset(teacher: BertModel, layers: int, name: str) -> StudentPreset:
     """Some layers of a teacher's BERT.
 
     Args:
-        teacher: A model with a `backbone` of at least so many layers.
+        teacher: A model over a BERT of at least so many layers.
         layers: How many.
         name: Names the preset.
     """

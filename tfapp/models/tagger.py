@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import keras
-import keras_hub
 import numpy as np
 import tensorflow as tf
 from tfapp_client import contract
@@ -16,10 +15,12 @@ from tfapp.config import ModelSettings
 from tfapp.entities import to_entities
 from tfapp.errors import ModelError
 from tfapp.models import crf
-from tfapp.models.base import Encoded, TaskModel
-from tfapp.models.heads import backbone_config, check_positions, token_network
+from tfapp.models.backbones import with_segments
+from tfapp.models.base import Encoded
+from tfapp.models.bert import BertModel
+from tfapp.models.heads import Reads, bert_network
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.presets import Preset
+from tfapp.models.shapes import SHAPES, split_shapes
 from tfapp.models.tags import legal_transitions, tag_count, tag_words, to_outputs
 from tfapp.models.transitions import LearntTransitions
 from tfapp.models.windows import join_windows, overlap_windows
@@ -36,7 +37,7 @@ _NO_TAG: Final = -1
 _as_it_is = tf.autograph.experimental.do_not_convert
 
 
-class TextTagger(TaskModel):
+class TextTagger(BertModel):
     """BERT, dropout and one dense layer on the first piece of each word, as Devlin et al. 2019 tag names.
 
     A word is what BERT's basic tokenizer makes of the text, in training and in the served graph alike: "don't" is three
@@ -50,10 +51,13 @@ class TextTagger(TaskModel):
         dropout: Rate before the dense layer.
         decoding: "constrained" for the best legal sequence of tags, "crf" for a CRF's, "greedy" for each word's best.
         class_weights: "balanced": in the loss, a tag's words count by how rare the tag is; "none": alike.
+        word_shapes: The backbone is told each word's shape, as one of `SHAPES` segments.
     """
 
     task = contract.TAGGING
     kind = "bert"
+    own = ("labels", "dropout", "decoding", "word_shapes")
+    reads: Reads = "tokens"
     limit = "Longest window"
 
     def __init__(
@@ -65,45 +69,40 @@ class TextTagger(TaskModel):
         dropout: float = 0.1,
         decoding: str = "constrained",
         class_weights: str = "none",
+        word_shapes: bool = False,
     ) -> None:
         self.backbone = backbone
         self.dropout = dropout
         self.decoding = decoding
         self.class_weights = class_weights
+        self.word_shapes = word_shapes
         # What `prepare` learns of train.
         self._words_a_text = 1.0
         self._weights = np.ones(tag_count(len(labels)), np.float32)
         super().__init__(self._build(backbone, len(labels)), preprocessor, labels)
 
     def _build(self, backbone: Any, types: int) -> keras.Model:
-        network = token_network(backbone, tag_count(types), dropout=self.dropout)
+        network = bert_network(backbone, self.reads, units=tag_count(types), dropout=self.dropout)
         if self.decoding != "crf":
             return network
         return keras.Model(network.input, LearntTransitions(name="transitions")(network.output), name="tagger")
 
     @classmethod
-    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A pretrained backbone with a fresh head.
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """Of labels, the types of spans; dropout, decoding, class weights."""
+        return {
+            "labels": labels,
+            "dropout": settings.dropout,
+            "decoding": settings.decoding,
+            "class_weights": settings.class_weights,
+            "word_shapes": settings.word_shapes,
+        }
 
-        Args:
-            preset: The pretrained BERT.
-            labels: The types of spans.
-            settings: Length of a window, dropout, decoding, class weights.
-            dtype: A Keras dtype policy for the backbone; the logits are float32.
-
-        Raises:
-            ModelError: `model.max_length` is more than the backbone has positions for.
-        """
-        backbone = preset.backbone(dtype)
-        check_positions(backbone, settings.max_length, "model.max_length")
-        return cls(
-            backbone,
-            preset.preprocessor(settings.max_length),
-            labels,
-            dropout=settings.dropout,
-            decoding=settings.decoding,
-            class_weights=settings.class_weights,
-        )
+    @classmethod
+    def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
+        """As the base class; a word's shape is a segment."""
+        backbone = super().fit_backbone(backbone, settings)
+        return with_segments(backbone, SHAPES) if settings.word_shapes else backbone
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """As the base class, but whole texts, whatever their length."""
@@ -167,6 +166,13 @@ class TextTagger(TaskModel):
         windows = overlap_windows(ids, window)
         return join_windows(super().logits(windows.ids, training=training), windows)
 
+    def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+        """As the base class, with the words' shapes as segments."""
+        if not self.word_shapes:
+            return super().pad(ids)
+        pieces, shapes = split_shapes(ids.values, len(self.preprocessor.vocabulary))
+        return self.preprocessor.pad(ids.with_values(pieces), segments=ids.with_values(shapes))
+
     @_as_it_is
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The loss of each text, float32[N]: its words' sum, over the words that a text of train has in the mean.
@@ -210,7 +216,7 @@ class TextTagger(TaskModel):
         Returns:
             `tag`, `start`, `end` and `score`, by the contract.
         """
-        words = split_words(inputs["text"], preprocessor or self.preprocessor)
+        words = split_words(inputs["text"], preprocessor or self.preprocessor, shapes=self.word_shapes)
         return self._outputs(self._logits(words.ids, (preprocessor or self.preprocessor).max_length), words)
 
     def find(self, texts: Sequence[str], logits: np.ndarray) -> list[list[dict[str, Any]]]:
@@ -252,25 +258,13 @@ class TextTagger(TaskModel):
     @cached_property
     def _eager_split(self) -> Any:
         """`split_words`, compiled."""
-        function = partial(split_words, preprocessor=self.preprocessor)
+        function = partial(split_words, preprocessor=self.preprocessor, shapes=self.word_shapes)
         return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
     @cached_property
     def _eager_outputs(self) -> Any:
         """`_outputs`, compiled."""
         return tf.function(self._outputs, autograph=False, reduce_retracing=True)
-
-    def config(self) -> dict[str, Any]:
-        """The backbone's sizes and the head's settings."""
-        own = {"labels": self.labels, "dropout": self.dropout, "decoding": self.decoding}
-        return {"backbone": backbone_config(self.backbone)} | own
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
-        values = dict(config)
-        backbone = keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype)
-        return cls(backbone, preprocessor, values.pop("labels"), **values)
 
 
 def _joined(parts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.shapes import join_shapes, word_shapes
 
 __all__ = ["Words", "split_words"]
 
@@ -48,7 +49,7 @@ class Words(NamedTuple):
             yield first[begin:stop], start[begin:stop], end[begin:stop]
 
 
-def split_words(texts: tf.Tensor, preprocessor: Preprocessor) -> Words:
+def split_words(texts: tf.Tensor, preprocessor: Preprocessor, *, shapes: bool = False) -> Words:
     """Splits texts as BERT's basic tokenizer does, and each word into pieces.
 
     The text itself is split, not its normal form, and each part is tokenized for itself. So a place needs no way back
@@ -57,6 +58,7 @@ def split_words(texts: tf.Tensor, preprocessor: Preprocessor) -> Words:
     Args:
         texts: string[N], UTF-8; invalid bytes become U+FFFD, a code point each.
         preprocessor: Its limit does not count.
+        shapes: The ids of pieces also say how their word is written, as `join_shapes` puts it.
 
     Returns:
         The words.
@@ -66,6 +68,9 @@ def split_words(texts: tf.Tensor, preprocessor: Preprocessor) -> Words:
     texts = tf.strings.regex_replace(texts, r"\x00", " ")
     parts, _, _ = tf_text.regex_split_with_offsets(texts, _DELIMITER, _DELIMITER)
     pieces = preprocessor.pieces(parts.values)
+    if shapes:
+        written = tf.gather(word_shapes(parts.values), pieces.value_rowids())
+        pieces = pieces.with_values(join_shapes(pieces.values, written, len(preprocessor.vocabulary)))
     counts = tf.cast(pieces.row_lengths(), tf.int32)
     # The parts cover the text, so their lengths add up to their places.
     lengths = tf.strings.length(parts.values, unit="UTF8_CHAR")

@@ -86,6 +86,10 @@ class ModelSettings(Settings):
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="Tagging: the loss counts words alike, or each tag's words by how rare the tag is."
     )
+    word_shapes: bool = Field(
+        False,
+        description="Tagging, by a preset that reads lower case: it is told which words have capitals, and where.",
+    )
     no_answer: bool | None = Field(
         None, description="Answering: the model may say that a context does not answer. Unset: if train has such."
     )

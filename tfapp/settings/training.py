@@ -59,6 +59,13 @@ class TrainingSettings(Settings):
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of all steps in which the learning rate rises.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay; biases and layer norms have none.")
     clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this global norm.")
+    ema_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Evaluate and keep the moving average of the weights, of which a step leaves this share, as 0.995. "
+        "Unset: the weights.",
+    )
     patience: int | None = Field(
         None,
         ge=1,

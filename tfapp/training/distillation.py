@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfapp.config import DistillationSettings, Experiment
 from tfapp.errors import ModelError, TrainingError
-from tfapp.models import Preset, TaskModel, load_model, student_preset
+from tfapp.models import BertModel, Preset, load_model, student_preset
 from tfapp.models.students import chosen_layers
 from tfapp.training.run_folder import RunFolder, latest_run
 from tfapp.training.sides import Side
@@ -33,8 +33,8 @@ class Distillation:
         ModelError: The two do not go together.
     """
 
-    student: TaskModel
-    teacher: TaskModel
+    student: BertModel
+    teacher: BertModel
     settings: DistillationSettings
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class Distillation:
         return share * soft + (1 - share) * self.student.loss(targets, logits)
 
 
-def load_teacher(experiment: Experiment, labels: Sequence[str], *, dtype: str) -> TaskModel | None:
+def load_teacher(experiment: Experiment, labels: Sequence[str], *, dtype: str) -> BertModel | None:
     """Loads the model of an experiment's `distillation.teacher`; None where there is no such section.
 
     Args:
@@ -94,7 +94,7 @@ def load_teacher(experiment: Experiment, labels: Sequence[str], *, dtype: str) -
         several = " with several labels a text" if theirs.model.multi_label else ""
         raise TrainingError(f"{name}: its task is {theirs.task}{several}; a student has the same task")
     model = load_model(folder.model, dtype=dtype)
-    if model.backbone is None:
+    if not isinstance(model, BertModel):
         raise ModelError(f"{name}: it is a {model.kind}; a student learns from a BERT")
     if model.labels and model.labels != tuple(labels):
         raise TrainingError(
@@ -105,7 +105,7 @@ def load_teacher(experiment: Experiment, labels: Sequence[str], *, dtype: str) -
     return model
 
 
-def cut_teacher(experiment: Experiment, teacher: TaskModel) -> Preset | None:
+def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
     """The student as a preset, where it is to be made of the teacher's layers.
 
     Raises:
@@ -128,7 +128,7 @@ def _run(path: Path) -> RunFolder:
     return given
 
 
-def _check_pair(student: TaskModel, teacher: TaskModel, settings: DistillationSettings) -> None:
+def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSettings) -> None:
     one, other = student.preprocessor, teacher.preprocessor
     if (one.vocabulary, one.lowercase) != (other.vocabulary, other.lowercase):
         raise ModelError(

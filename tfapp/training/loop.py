@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from tfapp.data.batches import epoch_batches
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
+from tfapp.training.averaging import WeightAverage
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.few_shot import train_few_shot
@@ -137,6 +139,8 @@ class _FineTuner(Trainer):
             self.adaptation = Adaptation(self.model, self.settings)
             self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale)
             self.optimizer.build(self.adaptation.trained)
+            decay = self.settings.ema_decay
+            self.average = WeightAverage(self.adaptation.sources, decay) if decay else None
         self.train_step = make_train_step(
             self.model,
             self.optimizer,
@@ -151,7 +155,8 @@ class _FineTuner(Trainer):
     @property
     def variables(self) -> list[Any]:
         """Everything that a step changes, the states of the dropout's random numbers included."""
-        return [*self.model.network.variables, *self.adaptation.extra, *self.optimizer.variables]
+        averages = self.average.averages if self.average else []
+        return [*self.model.network.variables, *self.adaptation.extra, *self.optimizer.variables, *averages]
 
     @property
     def steps_done(self) -> int:
@@ -188,6 +193,8 @@ class _FineTuner(Trainer):
                 meter.results.append(self.train_step(batch))
             self.adaptation.merge()
             self.state = replace(self.state, step=self.state.step + 1)
+            if self.average:
+                self.average.update(self.steps_done)
             for observer in self.observers:
                 observer.on_progress(self.steps_done)
             if self.state.step % self.settings.log_steps == 0 or self.state.step == self.epoch_steps:
@@ -210,7 +217,8 @@ class _FineTuner(Trainer):
         return predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets)
 
     def _finish_epoch(self) -> None:
-        self._end_epoch(self._predict())
+        with self.average.applied() if self.average else nullcontext():
+            self._end_epoch(self._predict())
         # Last: a kill before it only repeats what was done since the checkpoint before.
         self._save_checkpoint_if_due()
 

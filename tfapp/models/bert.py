@@ -1,0 +1,120 @@
+"""What every model over a pretrained BERT is: a backbone, and what stands on it."""
+
+from __future__ import annotations
+
+import abc
+import copy
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import keras
+import keras_hub
+import tensorflow as tf
+
+from tfapp.config import ModelSettings
+from tfapp.models.base import TaskModel
+from tfapp.models.heads import Reads, backbone_config, check_positions
+from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.presets import Preset
+
+__all__ = ["BertModel"]
+
+
+class BertModel(TaskModel):
+    """A model whose network is a `keras_hub.models.BertBackbone` and what stands on it.
+
+    A sub-class's constructor takes `backbone`, `preprocessor`, and by name what `own_config` says, which are attributes
+    of it. `arguments` chooses them for a training.
+
+    Attributes:
+        reads: What of the backbone the rest of the network reads.
+        own: The names of `own_config`'s values.
+    """
+
+    reads: Reads
+    own: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
+        """A pretrained backbone with a fresh head.
+
+        Args:
+            preset: The pretrained BERT.
+            labels: What the data say of their labels.
+            settings: What the network is to be.
+            dtype: A Keras dtype policy for the backbone; the logits are float32.
+
+        Raises:
+            ModelError: The backbone has fewer positions than it is to read at once.
+        """
+        arguments = cls.arguments(labels, settings)
+        backbone = cls.fit_backbone(preset.backbone(dtype), settings)
+        build: Any = cls
+        return build(backbone=backbone, preprocessor=preset.preprocessor(settings.max_length), **arguments)
+
+    @classmethod
+    @abc.abstractmethod
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """What the constructor takes beside backbone and preprocessor, by name."""
+
+    @classmethod
+    def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
+        """A preset's backbone as the model needs it.
+
+        Raises:
+            ModelError: It has fewer positions than it is to read at once.
+        """
+        check_positions(backbone, settings.max_length, "model.max_length")
+        return backbone
+
+    def check_length(self, max_length: int) -> None:
+        """Checks that so many tokens can be read at once.
+
+        Raises:
+            ModelError: The backbone has fewer positions.
+        """
+        check_positions(self.backbone, max_length, "max_length")
+
+    def own_config(self) -> dict[str, Any]:
+        """JSON values of what the constructor takes beside backbone and preprocessor."""
+        return {name: getattr(self, name) for name in self.own}
+
+    def config(self) -> dict[str, Any]:
+        """The backbone's sizes and `own_config`."""
+        return {"backbone": backbone_config(self.backbone)} | self.own_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
+        """Builds the network that `config` described, with fresh weights."""
+        values = dict(config)
+        backbone = keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype)
+        build: Any = cls
+        return build(backbone=backbone, preprocessor=preprocessor, **values)
+
+    def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Runs the network and says what each layer of its BERT makes of each token.
+
+        Args:
+            ids: As in `logits`.
+            training: Whether dropout is on.
+
+        Returns:
+            What `logits` gives, and of each layer, first to last, a vector a token, [N, T, H].
+        """
+        states: list[tf.Tensor] = []
+
+        def network(padded: Any, *, training: bool) -> tf.Tensor:
+            logits, *found = self._tracer(padded, training=training)
+            states.extend(found)
+            return logits
+
+        # A model of its own with another network: whatever `logits` does beside it is done here too.
+        twin = copy.copy(self)
+        twin.network = network
+        return twin.logits(ids, training=training), states
+
+    @cached_property
+    def _tracer(self) -> keras.Model:
+        layers = [layer.output for layer in self.backbone.transformer_layers]
+        return keras.Model(self.network.input, [self.network.output, *layers], name="tracer")
