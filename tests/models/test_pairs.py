@@ -55,7 +55,7 @@ def test_pairs_are_tokenized_and_cut_as_the_reference_does(pairs: list[tuple[str
     ids = preprocessor(tf.constant(firsts), tf.constant(seconds))
     expected = [oracle.encode(one, two) for one, two in pairs]
     assert ids.to_list() == [found.ids for found in expected]
-    segments = preprocessor.pad(ids, pairs=True)["segment_ids"].numpy()
+    segments = preprocessor.pad(ids, preprocessor.segments(ids))["segment_ids"].numpy()
     for row, found in zip(segments.tolist(), expected, strict=True):
         assert row == found.type_ids + [0] * (len(row) - len(found.type_ids))
     flat, splits = preprocessor.tokenize(firsts, seconds, chunk=3)

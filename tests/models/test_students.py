@@ -64,7 +64,7 @@ def test_a_trace_has_the_logits_and_what_each_layer_says(toy_preset: Path, task:
     ids = model.preprocessor(*[tf.constant(TEXTS)] * len(model.inputs))
     found, states = model.trace(ids)
     np.testing.assert_array_equal(found, model.logits(ids))
-    padded = model.preprocessor.pad(ids, pairs=len(model.inputs) > 1)
+    padded = model.pad(ids)
     np.testing.assert_allclose(states[-1], model.backbone(padded)["sequence_output"], atol=1e-6)
     assert len(states) == 2
     assert states[0].shape == states[1].shape

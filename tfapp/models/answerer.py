@@ -127,7 +127,7 @@ class Answerer(BertModel):
             float32[M, T, 2], of start and end; without a chance outside the window and [CLS].
         """
         logits = super().logits(ids, training=training)
-        inputs = self.preprocessor.pad(ids, pairs=True)
+        inputs = self.pad(ids)
         # The last [SEP] is the token that none follows.
         followed = tf.pad(inputs["padding_mask"][:, 1:], [[0, 0], [0, 1]])
         inside = (inputs["segment_ids"] * followed)[: ids.nrows(tf.int32)] > 0

@@ -259,8 +259,12 @@ class TaskModel(abc.ABC):
         return network(self.pad(ids), training=training)[: ids.nrows(tf.int32)]
 
     def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """What the network reads of ids, ragged int32[N, (T)]; see `Preprocessor.pad`."""
-        return self.preprocessor.pad(ids, pairs=len(self.task.inputs) > 1)
+        """What the network reads of ids, ragged int32[N, (T)]; see `pad_rows`."""
+        return self.preprocessor.pad(*self.segmented(ids))
+
+    def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
+        """The token ids in ids, ragged int32[N, (T)], and their segments, where these are not all 0."""
+        return ids, self.preprocessor.segments(ids) if len(self.task.inputs) > 1 else None
 
     def write_products(self, folder: Path) -> None:  # noqa: B027 - most models are all that a run makes
         """Writes what else a finished run is to leave in its folder."""

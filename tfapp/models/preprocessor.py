@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from tfapp.errors import ModelError
+from tfapp.models.token_rows import frame_rows, pad_rows, pair_segments
 
 __all__ = ["PlacedPieces", "Preprocessor"]
 
@@ -99,33 +100,13 @@ class Preprocessor:
         """
         return self._tokenizer.tokenize(texts)
 
-    def pad(
-        self, ids: tf.RaggedTensor, *, pairs: bool = False, segments: tf.RaggedTensor | None = None
-    ) -> dict[str, tf.Tensor]:
-        """Makes the dense inputs of a BERT backbone.
+    def pad(self, ids: tf.RaggedTensor, segments: tf.RaggedTensor | None = None) -> dict[str, tf.Tensor]:
+        """The dense inputs of a BERT backbone, see `pad_rows`."""
+        return pad_rows(ids, self.padding_id, segments)
 
-        Args:
-            ids: Ragged int32[N, (T)].
-            pairs: The rows are pairs: what follows the first [SEP] is segment 1.
-            segments: Of the rows of ids, where it is another segment than 0; of the same shape.
-
-        Returns:
-            `token_ids`, `segment_ids` and `padding_mask`, each int32[N, T], T the longest row. Without texts there
-            is one row of padding, since some layers cannot compute on none.
-        """
-        lengths = tf.cast(ids.row_lengths(), tf.int32)
-        lengths = tf.pad(lengths, [[0, tf.maximum(1 - tf.size(lengths), 0)]])
-        width = tf.maximum(tf.reduce_max(lengths), 2)
-        tokens = ids.to_tensor(default_value=self.padding_id)
-        missing = tf.stack([tf.size(lengths), width]) - tf.shape(tokens)
-        missing = tf.stack([tf.zeros_like(missing), missing], axis=1)
-        tokens = tf.pad(tokens, missing, constant_values=self.padding_id)
-        mask = tf.sequence_mask(lengths, width, dtype=tf.int32)
-        if segments is not None:
-            parts = tf.pad(segments.to_tensor(), missing)
-        else:
-            parts = self._segments(tokens) * mask if pairs else tf.zeros_like(tokens)
-        return {"token_ids": tokens, "segment_ids": parts, "padding_mask": mask}
+    def segments(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Of rows that are pairs: what follows the first [SEP] is segment 1; no text holds one."""
+        return pair_segments(ids, self.sep_id)
 
     def first_pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
         """The first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
@@ -145,9 +126,7 @@ class Preprocessor:
 
     def frame(self, *pieces: tf.RaggedTensor) -> tf.RaggedTensor:
         """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)]."""
-        ends = tf.ones([pieces[0].nrows(tf.int32), 1], tf.int32)
-        closed = (part for text in pieces for part in (text, ends * self.sep_id))
-        return tf.concat([ends * self.cls_id, *closed], axis=1)
+        return frame_rows(pieces, self.cls_id, self.sep_id)
 
     def tokenize(
         self, texts: Sequence[str], *seconds: Sequence[str], chunk: int = 4096
@@ -202,10 +181,6 @@ class Preprocessor:
             raise ModelError(
                 f"the vocabulary lacks {token}; is the preset a BERT with a WordPiece tokenizer?"
             ) from error
-
-    def _segments(self, tokens: tf.Tensor) -> tf.Tensor:
-        """1 behind the first [SEP] of a row, else 0; no text holds one, see `test_preprocessor`."""
-        return tf.minimum(tf.cumsum(tf.cast(tokens == self.sep_id, tf.int32), axis=1, exclusive=True), 1)
 
     def _pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
         return self._tokenizer.tokenize(self._readable(texts, most))

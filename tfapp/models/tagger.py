@@ -166,12 +166,12 @@ class TextTagger(BertModel):
         windows = overlap_windows(ids, window)
         return join_windows(super().logits(windows.ids, training=training), windows)
 
-    def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """As the base class, with the words' shapes as segments."""
+    def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
+        """As the base class; a word's shape is a segment."""
         if not self.word_shapes:
-            return super().pad(ids)
+            return super().segmented(ids)
         pieces, shapes = split_shapes(ids.values, len(self.preprocessor.vocabulary))
-        return self.preprocessor.pad(ids.with_values(pieces), segments=ids.with_values(shapes))
+        return ids.with_values(pieces), ids.with_values(shapes)
 
     @_as_it_is
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
