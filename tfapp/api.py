@@ -88,9 +88,9 @@ class Run:
         """As `tfapp.evaluate`."""
         return evaluate(self, data)
 
-    def export(self, to: str | Path = "models") -> Path:
+    def export(self, to: str | Path = "models", *, overrides: Sequence[str] = (), force: bool = False) -> Path:
         """As `tfapp.api.export`."""
-        return export(self, to)
+        return export(self, to, overrides=overrides, force=force)
 
     def predict(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
         """As `tfapp.predict`."""
@@ -215,12 +215,21 @@ def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bo
     return evaluate_run(opened.folder, None if data is None else str(data), quiet=quiet)
 
 
-def export(run: Run | str | Path, to: str | Path = "models", *, quiet: bool = False) -> Path:
+def export(
+    run: Run | str | Path,
+    to: str | Path = "models",
+    *,
+    overrides: Sequence[str] = (),
+    force: bool = False,
+    quiet: bool = False,
+) -> Path:
     """Publishes a run's best weights as the next version of a served model.
 
     Args:
         run: A run, or its folder.
         to: The models folder that a server reads.
+        overrides: Settings of the export, as `export.precision=bfloat16`.
+        force: Publish in fewer bits than float32 whatever that loses on the dev split.
         quiet: Show no progress.
 
     Returns:
@@ -228,11 +237,12 @@ def export(run: Run | str | Path, to: str | Path = "models", *, quiet: bool = Fa
 
     Raises:
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
+        SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
     from tfapp.publishing import export_run
 
     opened = run if isinstance(run, Run) else open_run(run)
-    return export_run(opened.folder, Path(to), quiet=quiet)
+    return export_run(opened.folder, Path(to), overrides=overrides, force=force, quiet=quiet)
 
 
 def export_preset(
@@ -241,6 +251,7 @@ def export_preset(
     *,
     name: str | None = None,
     overrides: Sequence[str] = (),
+    force: bool = False,
     quiet: bool = False,
 ) -> Path:
     """Publishes a preset's embeddings as they are, without data and without training.
@@ -250,6 +261,7 @@ def export_preset(
         to: The models folder that a server reads.
         name: The served model's name; by default the preset's.
         overrides: Settings of the model and the export, as `model.pooling=cls`.
+        force: Publish in fewer bits than float32 without data to check that on.
         quiet: Show no progress.
 
     Returns:
@@ -266,7 +278,7 @@ def export_preset(
     # There are no data, but an experiment names some.
     sections = {"data": {"train": "none"}, "model": {"preset": preset}, "training": {"epochs": 0}}
     experiment = parse_experiment({"name": served, "task": "embedding", **sections}, overrides)
-    return export_untrained(experiment, Path(to), quiet=quiet)
+    return export_untrained(experiment, Path(to), force=force, quiet=quiet)
 
 
 def predict(model: Run | Predictor | str | Path, texts: Sequence[Row]) -> dict[str, np.ndarray]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfapp.config import Experiment, dump_toml
-from tfapp.errors import ExportError, TrainingError
-from tfapp.export import export_model
+from tfapp.config import Experiment, dump_toml, parse_experiment
+from tfapp.errors import ExportError, SettingsError, TrainingError
+from tfapp.export import PackedEncoder, export_model, make_encoder
+from tfapp.lowering import check_precision
 from tfapp.models import TaskModel, build_model, load_model, load_preset
 from tfapp.registry import publish, staging_folder
 from tfapp.rows import Row
@@ -19,12 +20,16 @@ from tfapp.version import __version__
 __all__ = ["export_run", "export_untrained"]
 
 
-def export_run(folder: RunFolder, models: Path, *, quiet: bool) -> Path:
+def export_run(
+    folder: RunFolder, models: Path, *, overrides: Sequence[str] = (), force: bool = False, quiet: bool
+) -> Path:
     """Publishes a run's best weights as the next version of its model.
 
     Args:
         folder: The run.
         models: The models folder.
+        overrides: Settings of the export, as `export.precision=bfloat16`.
+        force: Publish in fewer bits than float32 whatever that loses on the dev split.
         quiet: Show no progress.
 
     Returns:
@@ -32,23 +37,31 @@ def export_run(folder: RunFolder, models: Path, *, quiet: bool) -> Path:
 
     Raises:
         ExportError: The check failed or the folder cannot be written; nothing was published.
+        SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
-    experiment = folder.experiment()
+    experiment = _with_export(folder.experiment(), overrides)
     if not folder.finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)
     if not model.task.outputs:
         raise ExportError(f"{folder.path}: {experiment.task} makes nothing to serve; train another task on its preset")
+    encoder = make_encoder(model, experiment.export)
+    metadata = _metadata(folder, experiment)
+    if encoder and not encoder.precision.exact:
+        metadata["precision_check"] = check_precision(folder, model, encoder, force=force, quiet=quiet)
     samples = folder.read("data")["samples"]
-    return _publish(model, experiment, models, _metadata(folder, experiment), samples, quiet=quiet)
+    return _publish(
+        model, encoder=encoder, experiment=experiment, models=models, metadata=metadata, samples=samples, quiet=quiet
+    )
 
 
-def export_untrained(experiment: Experiment, models: Path, *, quiet: bool) -> Path:
+def export_untrained(experiment: Experiment, models: Path, *, force: bool = False, quiet: bool) -> Path:
     """Publishes a model that answers before any training, as the next version of its name.
 
     Args:
         experiment: Of a task whose models are pretrained whole; its data and training are not looked at.
         models: The models folder.
+        force: Publish in fewer bits than float32 without data to check that on.
         quiet: Show no progress.
 
     Returns:
@@ -64,16 +77,32 @@ def export_untrained(experiment: Experiment, models: Path, *, quiet: bool) -> Pa
     facts = {"preset": experiment.model.preset, "kind": experiment.model.kind, "tfapp_version": __version__}
     settings = dump_toml(experiment, without=("data", "training"))
     metadata = facts | {"data": {}, "metrics": {}, "settings": settings}
-    return _publish(model, experiment, models, metadata, (), quiet=quiet)
+    encoder = make_encoder(model, experiment.export)
+    if encoder and not encoder.precision.exact and not force:
+        raise ExportError(
+            f"export.precision {encoder.precision.name}: an untrained preset has no dev split to check it on; "
+            "export in float32, or with --force"
+        )
+    return _publish(
+        model, encoder=encoder, experiment=experiment, models=models, metadata=metadata, samples=(), quiet=quiet
+    )
+
+
+def _with_export(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    foreign = next((item for item in overrides if not item.strip().startswith("export.")), None)
+    if foreign:
+        raise SettingsError(f"--set {foreign}: a run has its settings; only those of export. can be set for its export")
+    return parse_experiment(experiment.model_dump(exclude_none=True), overrides) if overrides else experiment
 
 
 def _publish(
     model: TaskModel,
+    *,
+    encoder: PackedEncoder | None,
     experiment: Experiment,
     models: Path,
     metadata: dict[str, Any],
     samples: Sequence[Row],
-    *,
     quiet: bool,
 ) -> Path:
     with progress("Exporting and comparing with Keras", quiet=quiet), staging_folder(models, experiment.name) as staged:
@@ -85,6 +114,7 @@ def _publish(
             texts=samples,
             max_length=experiment.export.max_length or experiment.model.max_length,
             warmup_requests=experiment.export.warmup_requests,
+            encoder=encoder,
         )
         return publish(staged, models, experiment.name)
 

@@ -24,8 +24,19 @@ def export(
     name: Annotated[str | None, typer.Option(help="With --preset: the served model's name.")] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.NAME=VALUE", help="With --preset: a setting, as model.pooling=cls."),
+        typer.Option(
+            "--set",
+            metavar="SECTION.NAME=VALUE",
+            help="A setting of the export, as export.max_length=64; with --preset any, as model.pooling=cls.",
+        ),
     ] = None,
+    encoder: Annotated[str | None, typer.Option(help="packed or plain; as --set export.encoder=...")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or int8; as --set export.precision=...")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish in fewer bits, whatever that loses on the dev split.")
+    ] = False,
     to: Annotated[Path, typer.Option(help="The models folder that a server reads.")] = Path("models"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -36,12 +47,14 @@ def export(
 
     if (run is None) == (preset is None):
         raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")
-    if run is not None and (name or overrides):
-        raise SettingsError("--name and --set go with --preset; a run has its settings")
+    if run is not None and name:
+        raise SettingsError("--name goes with --preset; a run has its name")
+    chosen = {"encoder": encoder, "precision": precision}
+    settings = [*(overrides or ()), *(f"export.{key}={value}" for key, value in chosen.items() if value)]
     if preset is not None:
-        version = api.export_preset(preset, to, name=name, overrides=overrides or ())
+        version = api.export_preset(preset, to, name=name, overrides=settings, force=force)
     elif run is not None:
-        version = api.export(run, to)
+        version = api.export(run, to, overrides=settings, force=force)
     if as_json:
         print_json({"model": version.parent.name, "version": int(version.name), "path": str(version)})
         return

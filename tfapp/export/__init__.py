@@ -6,6 +6,7 @@ from tfapp.quiet import import_tensorflow
 
 import_tensorflow()
 
+from tfapp.export.encoder import PackedEncoder, make_encoder  # noqa: E402
 from tfapp.export.saved_model import export_model  # noqa: E402
 
-__all__ = ["export_model"]
+__all__ = ["PackedEncoder", "export_model", "make_encoder"]

@@ -115,10 +115,24 @@ def _limits(metadata: Mapping[str, Any]) -> str:
         words.knows or _foreign(metadata),
         "Its scores are as good as its data: texts of another kind, language or time than the training data "
         "are answered worse than the metrics above say.",
-        f"Before it was published its answers differed from the Keras model's by at most "
-        f"{metadata['verified_difference']:.1g}.",
+        _computed(metadata),
     ]
     return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _computed(metadata: Mapping[str, Any]) -> str:
+    if metadata["verified_difference"] is not None:
+        return (
+            "Before it was published its answers differed from the Keras model's by at most "
+            f"{metadata['verified_difference']:.1g}."
+        )
+    scores = metadata.get("precision_check")
+    found = (
+        f"{scores['score_name']} on dev {scores['score']:.4f}, {scores['exact_score']:.4f} in float32"
+        if scores
+        else "not evaluated"
+    )
+    return f"It computes in less than the float32 that it was trained in ({metadata['precision']}): {found}."
 
 
 def _foreign(metadata: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfapp_client import contract
 
 from tfapp.errors import ExportError
+from tfapp.export.encoder import PackedEncoder
 from tfapp.export.model_card import model_card
 from tfapp.export.signatures import METHODS, ServedModule, signatures
 from tfapp.export.verify import verify
@@ -32,6 +33,7 @@ def export_model(
     texts: Sequence[Row],
     max_length: int,
     warmup_requests: int,
+    encoder: PackedEncoder | None = None,
 ) -> dict[str, Any]:
     """Writes a version's folder and checks it. Publishing it, by rename, is up to the caller.
 
@@ -43,6 +45,7 @@ def export_model(
         texts: Rows of the user's data, for the check.
         max_length: The served model's longest input in tokens.
         warmup_requests: How many rows a server warms up with.
+        encoder: What computes in the place of the model's network; None: the network itself.
 
     Returns:
         The whole metadata as written.
@@ -52,7 +55,8 @@ def export_model(
         ExportError: The check failed, or the folder cannot be written.
     """
     model.check_length(max_length)
-    module = ServedModule(model, max_length=max_length)
+    module = ServedModule(model, max_length=max_length, encoder=encoder)
+    exact = encoder is None or encoder.precision.exact
     try:
         with without_noise():
             tf.saved_model.save(module, str(folder), signatures=signatures(module, model.task))
@@ -64,7 +68,9 @@ def export_model(
             "multi_label": bool(getattr(model, "multi_label", False)),
             "unknown_label": model.unknown.label if model.unknown else None,
             "max_length": max_length,
-            "verified_difference": verify(folder, model, texts, max_length=max_length),
+            "encoder": "plain" if encoder is None else "packed",
+            "precision": "float32" if encoder is None else encoder.precision.name,
+            "verified_difference": verify(folder, model, texts, max_length=max_length, exact=exact),
         }
         write_json(folder / contract.METADATA_FILE, facts)
         write_text(folder / "README.md", model_card(name, facts))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.errors import ExportError
-from tfapp.models import TaskModel
+from tfapp.export.encoder import PackedEncoder
+from tfapp.models import BertModel, TaskModel
 
 __all__ = ["METHODS", "ServedModule", "signatures"]
 
@@ -21,19 +22,25 @@ METHODS: Final = {
 
 
 class ServedModule(tf.Module):
-    """Holds what a SavedModel must track: the network's variables.
+    """Holds what a SavedModel must track: the variables that its graph reads.
 
     Args:
         model: A trained model.
         max_length: Longest input in tokens; the rest is cut.
+        encoder: What computes the model's logits in its network's place; None: the network itself.
     """
 
-    def __init__(self, model: TaskModel, *, max_length: int) -> None:
+    def __init__(self, model: TaskModel, *, max_length: int, encoder: PackedEncoder | None = None) -> None:
         super().__init__(name="served")
-        self._model = model
         self._preprocessor = model.preprocessor.with_max_length(max_length)
+        self.encoder = encoder
+        weights = model.network.weights
+        if encoder is not None:
+            bert = cast(BertModel, model)
+            model, weights = bert.with_inference(encoder), bert.weights_beside_network()
+        self._model = model
         # The Keras model itself is not tracked: its own traces would be saved beside ours.
-        self.weights = [variable.value for variable in model.network.weights]
+        self.weights = [variable.value for variable in weights]
 
     def answer(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The task's outputs for raw texts, string[N] by the name of each input."""

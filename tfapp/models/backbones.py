@@ -1,19 +1,50 @@
-"""What a KerasHub BERT's weights are, told by the names of its layers."""
+"""What a KerasHub BERT is made of: its layers by their part, its weights by the names of their layers."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import keras_hub
 import numpy as np
 
-__all__ = ["depth_of", "kernels_by_layer", "rows_of", "with_segments"]
+__all__ = ["LayerParts", "depth_of", "kernels_by_layer", "layer_parts", "rows_of", "with_segments"]
 
 _LAYER: Final = re.compile(r"(?:^|/)transformer_layer_(\d+)/")
 _EMBEDDINGS: Final = re.compile(r"(?:^|/)(?:token|position|segment)_embedding/|(?:^|/)embeddings_layer_norm/")
+
+
+class LayerParts(NamedTuple):
+    """The Keras layers that a transformer layer of BERT is made of, first to last."""
+
+    query: Any
+    key: Any
+    value: Any
+    attention_output: Any
+    attention_norm: Any
+    intermediate: Any
+    output: Any
+    output_norm: Any
+
+
+def layer_parts(layer: Any) -> LayerParts:
+    """The parts of one of a backbone's `transformer_layers`.
+
+    By the names that KerasHub's own converter of BERT goes by (keras_hub, convert_bert.py): there are no public ones.
+    """
+    attention = layer._self_attention_layer
+    return LayerParts(
+        attention.query_dense,
+        attention.key_dense,
+        attention.value_dense,
+        attention.output_dense,
+        layer._self_attention_layer_norm,
+        layer._feedforward_intermediate_dense,
+        layer._feedforward_output_dense,
+        layer._feedforward_layer_norm,
+    )
 
 
 def depth_of(backbone: Any, variable: Any) -> int:

@@ -255,7 +255,7 @@ class TaskModel(abc.ABC):
     def _reader(self) -> keras.Model:
         return keras.Model(self.network.input, self.head.input, name="reader")
 
-    def _run(self, network: keras.Model, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
+    def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
         return network(self.pad(ids), training=training)[: ids.nrows(tf.int32)]
 
     def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:

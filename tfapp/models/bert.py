@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -30,10 +30,12 @@ class BertModel(TaskModel):
     Attributes:
         reads: What of the backbone the rest of the network reads.
         own: The names of `own_config`'s values.
+        inference: What computes the logits of ids instead of the network; see `with_inference`.
     """
 
     reads: Reads
     own: ClassVar[tuple[str, ...]] = ()
+    inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
@@ -91,6 +93,23 @@ class BertModel(TaskModel):
         backbone = keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype)
         build: Any = cls
         return build(backbone=backbone, preprocessor=preprocessor, **values)
+
+    def with_inference(self, function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Self:
+        """The same model with a function that answers as its network does, and cannot learn.
+
+        Args:
+            function: From ragged int32[N, (T)] to float32[N, ...], for N = 0 too.
+        """
+        twin = copy.copy(self)
+        twin.inference = function
+        return twin
+
+    def weights_beside_network(self) -> list[Any]:
+        """The variables that answers need beside what the network makes of ids."""
+        return []
+
+    def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
+        return super()._run(network, ids, training=training) if self.inference is None else self.inference(ids)
 
     def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Runs the network and says what each layer of its BERT makes of each token.

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from tfapp.files import replacing_folder, write_json, write_text
+from tfapp.models.backbones import layer_parts
 
 __all__ = ["load_prediction_head", "write_preset"]
 
@@ -104,19 +105,17 @@ def _backbone_tensors(backbone: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _layer_tensors(layer: Any, width: int) -> Iterator[tuple[str, np.ndarray]]:
-    # The parts by the names that KerasHub's own converter of BERT goes by (keras_hub, convert_bert.py).
-    attention = layer._self_attention_layer
+    parts = layer_parts(layer)
     for name in ("query", "key", "value"):
-        dense = getattr(attention, f"{name}_dense")
+        dense = getattr(parts, name)
         yield f"attention.self.{name}.weight", dense.kernel.numpy().reshape(width, width).T
         yield f"attention.self.{name}.bias", dense.bias.numpy().reshape(width)
-    output = attention.output_dense
-    yield "attention.output.dense.weight", output.kernel.numpy().reshape(width, width).T
-    yield "attention.output.dense.bias", output.bias.numpy()
-    yield from _norm("attention.output.LayerNorm", layer._self_attention_layer_norm)
-    yield from _dense("intermediate.dense", layer._feedforward_intermediate_dense)
-    yield from _dense("output.dense", layer._feedforward_output_dense)
-    yield from _norm("output.LayerNorm", layer._feedforward_layer_norm)
+    yield "attention.output.dense.weight", parts.attention_output.kernel.numpy().reshape(width, width).T
+    yield "attention.output.dense.bias", parts.attention_output.bias.numpy()
+    yield from _norm("attention.output.LayerNorm", parts.attention_norm)
+    yield from _dense("intermediate.dense", parts.intermediate)
+    yield from _dense("output.dense", parts.output)
+    yield from _norm("output.LayerNorm", parts.output_norm)
 
 
 def _dense(name: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:

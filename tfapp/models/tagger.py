@@ -247,6 +247,10 @@ class TextTagger(BertModel):
         chances = crf.marginals(scores, lengths, self._transitions()) if learnt else tf.nn.softmax(scores)
         return to_outputs(tags, tf.gather(chances, tags, batch_dims=2), words, self.labels)
 
+    def weights_beside_network(self) -> list[Any]:
+        """What a CRF has learnt of neighbours."""
+        return list(self.network.get_layer("transitions").weights) if self.decoding == "crf" else []
+
     def _transitions(self) -> crf.Transitions:
         legal = legal_transitions(len(self.labels))
         return self.network.get_layer("transitions").over(legal) if self.decoding == "crf" else legal

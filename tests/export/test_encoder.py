@@ -1,0 +1,146 @@
+"""The packed encoder computes what the Keras network computes, for every task, whatever the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.toy import VOCABULARY
+from tfapp.config import ModelSettings
+from tfapp.export.encoder import PackedEncoder
+from tfapp.export.weights import PRECISIONS
+from tfapp.models import BertModel, build_model
+from tfapp.models.shapes import SHAPES
+
+LENGTH = 48
+# One model of each way in which a network reads its BERT, and of each form of its rows.
+MODELS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
+    "pooler": ("classification", {}, ("a", "b", "c")),
+    "mean": ("classification", {"pooling": "mean"}, ("a", "b", "c")),
+    "max": ("classification", {"pooling": "max"}, ("a", "b")),
+    "pairs": ("pair-classification", {}, ("a", "b")),
+    "ranking": ("ranking", {"pooling": "mean"}, ("0", "1")),
+    "embedding": ("embedding", {}, ()),
+    "embedding of [CLS]": ("embedding", {"pooling": "cls"}, ()),
+    "tagging": ("tagging", {}, ("x", "y")),
+    "tagging by shapes": ("tagging", {"word_shapes": True, "decoding": "crf"}, ("x", "y")),
+    "answering": ("answering", {}, ("yes", "no")),
+}
+
+
+def build(preset: Path, name: str) -> BertModel:
+    task, changes, labels = MODELS[name]
+    keras.utils.set_random_seed(7)
+    model = build_model(task, ModelSettings(preset=str(preset), max_length=LENGTH, **changes), labels)
+    assert isinstance(model, BertModel)
+    # Random weights make much the same of every token; wider ones, and biases, tell them apart.
+    for number, weight in enumerate(model.network.trainable_weights):
+        noise = keras.random.normal(weight.shape, stddev=0.1, seed=number)
+        weight.assign(weight * 6 + noise if weight.name == "kernel" else weight + noise)
+    return model
+
+
+def rows_of(model: BertModel, lengths: list[int], seed: int) -> tf.RaggedTensor:
+    """Rows of random tokens, [CLS] ... [SEP], of pairs with a [SEP] inside, of a tagger by shapes with such."""
+    random = np.random.default_rng(seed)
+    tokenizer = model.preprocessor
+    rows = [np.full(length, tokenizer.sep_id, np.int32) for length in lengths]
+    for row in rows:
+        row[0] = tokenizer.cls_id
+        row[1:-1] = random.integers(5, len(VOCABULARY), len(row) - 2)
+        row[1:-1] += len(VOCABULARY) * random.integers(0, SHAPES, len(row) - 2) * getattr(model, "word_shapes", False)
+        if len(model.inputs) > 1:
+            row[random.integers(1, len(row))] = tokenizer.sep_id
+    values = np.concatenate([np.zeros(0, np.int32), *rows])
+    return tf.RaggedTensor.from_row_lengths(values, np.array(lengths, np.int64))
+
+
+def compiled(function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Callable[[tf.RaggedTensor], tf.Tensor]:
+    return tf.function(function, input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=str)
+def pair(request: pytest.FixtureRequest, toy_preset: Path) -> tuple[BertModel, Any, Any]:
+    """A model, its logits, and those of its encoder, in small sub-batches."""
+    model = build(toy_preset, request.param)
+    packed = model.with_inference(PackedEncoder(model, tokens=70))
+    return model, compiled(model.logits), compiled(packed.logits)
+
+
+def real_part(logits: np.ndarray, length: int) -> np.ndarray:
+    """A row's logits, those of its tokens alone where each has some."""
+    return logits[:length] if logits.ndim == 2 else logits
+
+
+LENGTHS = st.lists(st.one_of(st.integers(2, 6), st.integers(2, LENGTH)), max_size=24)
+
+
+@settings(max_examples=15)
+@given(lengths=LENGTHS, seed=st.integers(0, 99))
+def test_it_computes_what_the_network_computes(pair: tuple[BertModel, Any, Any], lengths: list[int], seed: int) -> None:
+    model, plain, packed = pair
+    ids = rows_of(model, lengths, seed)
+    expected, got = plain(ids).numpy(), packed(ids).numpy()
+    if expected.ndim == 3:
+        # Behind a row there is nothing to compare.
+        real = np.arange(expected.shape[1]) < np.array(lengths, int)[:, None]
+        expected, got = expected[real], got[real[:, : got.shape[1]]]
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("lengths", [[], [2], [LENGTH], [2] * 300, [LENGTH, 2], [3] * 40 + [LENGTH] * 20])
+def test_no_row_one_row_and_many(pair: tuple[BertModel, Any, Any], lengths: list[int]) -> None:
+    model, plain, packed = pair
+    ids = rows_of(model, lengths, 1)
+    expected, got = plain(ids).numpy(), packed(ids).numpy()
+    assert len(got) == len(expected) == len(lengths)
+    for one, other, length in zip(got, expected, lengths, strict=True):
+        np.testing.assert_allclose(real_part(one, length), real_part(other, length), atol=1e-4)
+
+
+def test_rows_tell_each_other_nothing(pair: tuple[BertModel, Any, Any]) -> None:
+    model, _, packed = pair
+    ids = rows_of(model, [9, 4, LENGTH, 2, 17], 3)
+    together = packed(ids).numpy()
+    for row in range(5):
+        alone = packed(ids[row : row + 1]).numpy()[0]
+        np.testing.assert_allclose(real_part(together[row], len(ids[row])), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize("name", ["pooler", "tagging"])
+def test_fewer_bits_choose_as_float32_where_that_is_sure(toy_preset: Path, name: str, precision: str) -> None:
+    model = build(toy_preset, name)
+    half = compiled(PackedEncoder(model, precision=PRECISIONS[precision]))
+    ids = rows_of(model, [5, 2, 30, 11] * 5, 5)
+    expected, got = (function(ids).numpy() for function in (compiled(model.logits), half))
+    assert got.dtype == np.float32
+    real = np.abs(expected).sum(axis=-1) > 0
+    expected, got = expected[real], got[: expected.shape[0], : real.shape[-1]][real]
+    ordered = np.sort(expected, axis=-1)
+    sure = ordered[:, -1] - ordered[:, -2] > 0.1 * np.abs(expected).max()
+    assert sure.mean() > 0.3
+    assert (expected.argmax(-1) == got.argmax(-1))[sure].all()
+
+
+def test_a_head_count_that_does_not_divide_is_computed_whole(tmp_path: Path) -> None:
+    import keras_hub
+
+    keras.utils.set_random_seed(3)
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(VOCABULARY), num_layers=1, num_heads=3, hidden_dim=24, intermediate_dim=36
+    )
+    backbone.save_to_preset(str(tmp_path))
+    keras_hub.models.BertTokenizer(VOCABULARY, lowercase=True).save_to_preset(str(tmp_path))
+    model = build(tmp_path, "mean")
+    ids = rows_of(model, [5, 2, 30], 5)
+    np.testing.assert_allclose(PackedEncoder(model)(ids), model.logits(ids), atol=1e-4)

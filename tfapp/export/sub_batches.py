@@ -1,0 +1,102 @@
+"""Rows of tokens in sub-batches: sorted by length, about as many tokens each, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import tensorflow as tf
+
+__all__ = ["in_sub_batches"]
+
+# So many tokens or fewer are one sub-batch: two halves of them would be no faster side by side.
+_WHOLE: Final = 96
+# Sub-batches that may be under way at once; threads are what there are of them, this bounds the memory.
+_SIDE_BY_SIDE: Final = 32
+
+
+def in_sub_batches(
+    one: Callable[..., tf.Tensor],
+    many: Callable[..., tf.Tensor],
+    lengths: tf.Tensor,
+    columns: Sequence[tf.Tensor],
+    *,
+    size: int,
+    by_token: bool,
+) -> tf.Tensor:
+    """Computes something of rows of tokens.
+
+    Args:
+        one: Computes it of the columns of one row.
+        many: Computes it of the lengths int32[M] of M rows, M at least 1, and their columns.
+        lengths: int32[N], each 1 or more; N may be 0.
+        columns: What the tokens are, int32[P] each, all rows after another; P is the sum of the lengths.
+        size: Tokens of a sub-batch, at most, if no row has more.
+        by_token: Whether the result has a row for each token; else one for each row.
+
+    Returns:
+        float32[N, K], or [P, K].
+    """
+    single = tf.equal(tf.size(lengths), 1)
+    return tf.cond(
+        single,
+        lambda: one(*columns),
+        lambda: _in_loop(many, lengths, columns, size=size, by_token=by_token),
+    )
+
+
+def _in_loop(
+    many: Callable[..., tf.Tensor], lengths: tf.Tensor, columns: Sequence[tf.Tensor], *, size: int, by_token: bool
+) -> tf.Tensor:
+    count = tf.size(lengths)
+    # Some ops cannot compute on nothing.
+    missing = tf.maximum(1 - count, 0)
+    lengths = tf.pad(lengths, [[0, missing]], constant_values=1)
+    columns = [tf.pad(column, [[0, missing]]) for column in columns]
+    order = tf.argsort(lengths, stable=True)
+    places = _token_places(lengths, order)
+    lengths = tf.gather(lengths, order)
+    columns = [tf.gather(column, places) for column in columns]
+    bounds, edges = _borders(lengths, size)
+    steps = tf.size(bounds) - 1
+
+    def body(number: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        rows = slice(bounds[number], bounds[number + 1])
+        tokens = slice(edges[number], edges[number + 1])
+        value = many(lengths[rows], *(column[tokens] for column in columns))
+        widths.append(value.shape[-1])
+        return number + 1, found.write(number, value)
+
+    widths: list[Any] = []
+    found = tf.TensorArray(tf.float32, steps, infer_shape=False)
+    _, found = tf.while_loop(lambda number, _: number < steps, body, (0, found), parallel_iterations=_SIDE_BY_SIDE)
+    values = tf.ensure_shape(found.concat(), [None, widths[0]])
+    back = places if by_token else order
+    given = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
+    return given[: tf.shape(given)[0] - missing]
+
+
+def _token_places(lengths: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+    """Where the tokens of the rows in their new order stand in the old one; int32[P]."""
+    sizes = tf.gather(lengths, order)
+    shifts = tf.gather(tf.cumsum(lengths, exclusive=True), order) - tf.cumsum(sizes, exclusive=True)
+    return tf.range(tf.reduce_sum(sizes)) + tf.repeat(shifts, sizes)
+
+
+def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts rows into sub-batches, none without rows.
+
+    Their number is even, if it is not one, so that two threads end at about the same time.
+
+    Returns:
+        int32[S + 1] each: the numbers of the rows at the borders, and of the tokens.
+    """
+    ends = tf.cumsum(lengths)
+    total = ends[-1]
+    steps = tf.where(total <= _WHOLE, 1, 2 * -(-total // (2 * size)))
+    # Each row goes where its middle is.
+    middles = tf.cast(2 * ends - lengths, tf.float32) / tf.cast(2 * total, tf.float32)
+    numbers = tf.cast(middles * tf.cast(steps, tf.float32), tf.int32)
+    _, _, counts = tf.unique_with_counts(numbers)
+    bounds = tf.concat([[0], tf.cumsum(counts)], axis=0)
+    return bounds, tf.gather(tf.concat([[0], ends], axis=0), bounds)

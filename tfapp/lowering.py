@@ -1,0 +1,58 @@
+"""What a model loses by computing in fewer bits: its score on dev, by the exported encoder and by its own network."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from tfapp.data import load
+from tfapp.errors import ExportError
+from tfapp.export import PackedEncoder
+from tfapp.models import BertModel, TaskModel
+from tfapp.terminal import progress
+from tfapp.training import Evaluation, RunFolder, Side, judge, make_predictor, make_side, predict_logits
+
+__all__ = ["ALLOWED_LOSS", "check_precision"]
+
+ALLOWED_LOSS: Final = 0.002
+"""Of the main score, 0..1."""
+
+
+def check_precision(
+    folder: RunFolder, model: TaskModel, encoder: PackedEncoder, *, force: bool, quiet: bool
+) -> dict[str, Any] | None:
+    """Compares an encoder of fewer bits with the model's own network on the dev split of its run.
+
+    Args:
+        folder: The run.
+        model: Its model.
+        encoder: Made of it.
+        force: Allow any loss, and a run without a dev split.
+        quiet: Show no progress.
+
+    Returns:
+        `score_name`, `score` and `exact_score`; None where there is no dev split.
+
+    Raises:
+        ExportError: More than `ALLOWED_LOSS` is lost, or there is no dev split.
+    """
+    name = f"export.precision {encoder.precision.name}"
+    experiment = folder.experiment()
+    dev = load(experiment.data, task=experiment.task, multi_label=experiment.model.multi_label).dev
+    if not dev.num_rows:
+        if force:
+            return None
+        raise ExportError(f"{name}: the run has no dev split to check it on; export in float32, or with --force")
+    side = make_side(model, dev)
+    low, exact = (_evaluate(one, side, quiet=quiet) for one in (cast(BertModel, model).with_inference(encoder), model))
+    found = f"{exact.main_name} on dev is {low.main_score:.4f}, {exact.main_score:.4f} in float32"
+    if exact.main_score - low.main_score > ALLOWED_LOSS and not force:
+        raise ExportError(
+            f"{name}: {found}, and more than {ALLOWED_LOSS:g} is lost; export in float32, or with --force"
+        )
+    return {"score_name": exact.main_name, "score": low.main_score, "exact_score": exact.main_score}
+
+
+def _evaluate(model: TaskModel, side: Side, *, quiet: bool) -> Evaluation:
+    with progress("Comparing on dev", "texts", quiet=quiet) as advance:
+        predictor = make_predictor(model, side.targets)
+        return judge(model, predict_logits(predictor, side.texts, side.targets, on_progress=advance), side)
