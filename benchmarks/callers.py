@@ -1,4 +1,4 @@
-"""Callers that ask a model without a pause, whichever way it is called, and the texts that they ask about."""
+"""Callers that ask a model without a pause, whichever way it is called, and made texts that they may ask about."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -25,35 +25,58 @@ _VOCABULARY: Final = (
     "after before over under fell rose won lost played signed opened closed early late quickly million percent"
 )
 
+Call = Callable[[list[str]], Any]
 
-def measures(call: Callable[[list[str]], Any]) -> Callable[[str], Any]:
-    """What a caller is asked for: `one`, or `load CALLERS ROWS SECONDS`."""
+
+def measures(call: Call, streams: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+    """What a caller is asked for.
+
+    - `one STREAM`: the median latency of one text in milliseconds;
+    - `pass STREAM ROWS TEXTS`: texts a second of one caller, in requests of ROWS in the order of arrival;
+    - `sorted STREAM ROWS TEXTS`: the same where 256 texts at a time are sorted by length first;
+    - `load STREAM CALLERS ROWS SECONDS`: texts a second of several callers.
+
+    Args:
+        call: Answers some texts.
+        streams: Texts by name.
+    """
 
     def answer(question: str) -> Any:
-        what, *numbers = question.split()
+        what, stream, *numbers = question.split()
+        lines = list(streams[stream])
         if what == "one":
-            return median_latency(call)
-        callers, rows, seconds = numbers
-        return load(call, int(callers), int(rows), float(seconds))
+            return median_latency(call, lines)
+        if what == "load":
+            callers, rows, seconds = numbers
+            return load(call, lines, int(callers), int(rows), float(seconds))
+        rows, count = map(int, numbers)
+        return rate(call, (sorted_within(lines) if what == "sorted" else lines)[:count], rows)
 
-    for rows in (1, 32):
-        call(texts()[:rows])
     return answer
 
 
-def median_latency(call: Callable[[list[str]], Any]) -> float:
-    """Milliseconds of one short text, asked again and again."""
+def median_latency(call: Call, lines: list[str]) -> float:
+    """Milliseconds of one text, asked one after another."""
     latencies = []
-    for _ in range(_CALLS):
+    for line in itertools.islice(itertools.cycle(lines[:_CALLS]), 2 * _CALLS):
         began = time.perf_counter()
-        call([_SHORT])
+        call([line])
         latencies.append(time.perf_counter() - began)
-    return statistics.median(latencies) * 1e3
+    # The first round meets each length for the first time.
+    return statistics.median(latencies[_CALLS:]) * 1e3
 
 
-def load(call: Callable[[list[str]], Any], callers: int, rows: int, seconds: float) -> dict[str, float]:
+def rate(call: Call, lines: list[str], rows: int) -> float:
+    """Texts a second of one caller."""
+    requests = [lines[at : at + rows] for at in range(0, len(lines), rows)]
+    began = time.perf_counter()
+    for request in requests:
+        call(request)
+    return len(lines) / (time.perf_counter() - began)
+
+
+def load(call: Call, lines: list[str], callers: int, rows: int, seconds: float) -> dict[str, float]:
     """Texts a second of callers that ask without a pause, and the CPU milliseconds a text of their process."""
-    lines = texts()
     requests = itertools.cycle([lines[at : at + rows] for at in range(0, len(lines), rows)])
     lock = threading.Lock()
     began, cpu = time.perf_counter(), time.process_time()
@@ -76,7 +99,13 @@ def load(call: Callable[[list[str]], Any], callers: int, rows: int, seconds: flo
     }
 
 
-def texts() -> list[str]:
-    """Made texts, the same in every process."""
+def sorted_within(lines: list[str], pool: int = 256) -> list[str]:
+    """Texts sorted by length within pools of so many, as one may who need not answer in the order of arrival."""
+    return [line for at in range(0, len(lines), pool) for line in sorted(lines[at : at + pool], key=len)]
+
+
+def texts() -> dict[str, list[str]]:
+    """Made texts, the same in every process: a stream of one, and one of many."""
     chance, words = random.Random(1), _VOCABULARY.split()
-    return [" ".join(chance.choices(words, k=chance.randint(4, _WORDS))) for _ in range(_TEXTS)]
+    many = [" ".join(chance.choices(words, k=chance.randint(4, _WORDS))) for _ in range(_TEXTS)]
+    return {"one": [_SHORT], "made": many}

@@ -18,7 +18,6 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from callers import CALLERS, measures, texts
+from served import start_client, start_server
 from sides import Worker, environment, serve_lines, write_report
 
 DIRECT: Final = "direct"
@@ -67,10 +67,10 @@ def main() -> None:
     parser.add_argument("--model", type=Path, metavar="MODELS/NAME/VERSION", help="a classifier that was exported")
     parser.add_argument("--batching_parameters_file", default="", help="the server's, as for `tfapp serve`")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
-    parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     parsed = parser.parse_args()
     if parsed.worker:
-        work(*parsed.worker)
+        direct_side(parsed.worker)
         return
     with ExitStack() as stack:
         folder = parsed.model or stack.enter_context(untrained_model())
@@ -95,9 +95,9 @@ class Sides:
 
 def compare(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
     with ExitStack() as stack:
-        direct = stack.enter_context(worker(DIRECT, str(folder)))
-        server = stack.enter_context(worker(SERVER, str(folder), parsed.batching_parameters_file))
-        client = stack.enter_context(worker(CLIENT, server.ask("address")))
+        direct = stack.enter_context(Worker(sys.executable, __file__, "--worker", str(folder)))
+        server = stack.enter_context(start_server(folder, parsed.batching_parameters_file))
+        client = stack.enter_context(start_client(server, folder.parent.name))
         sides = Sides(direct, server, client, fastest_threads(direct, parsed.seconds))
         return {
             "environment": environment(*PACKAGES),
@@ -110,14 +110,10 @@ def compare(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
         }
 
 
-def worker(role: str, *rest: str) -> Worker:
-    return Worker(sys.executable, __file__, "--worker", role, *rest)
-
-
 def fastest_threads(direct: Worker, seconds: float) -> int:
     """How many threads call the model best: TensorFlow computes one call on all processors, too."""
     choices = sorted({1, 2, os.cpu_count() or 1})
-    rates = {threads: direct.ask(f"load {threads} 32 {seconds}")["rows_per_second"] for threads in choices}
+    rates = {threads: direct.ask(f"load made {threads} 32 {seconds}")["rows_per_second"] for threads in choices}
     return max(choices, key=lambda threads: rates[threads])
 
 
@@ -127,7 +123,7 @@ def measure_one(sides: Sides, rounds: int) -> dict[str, Any]:
     values: dict[str, list[float]] = {side: [] for side in workers}
     for number in range(rounds):
         for side in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
-            values[side].append(workers[side].ask("one"))
+            values[side].append(workers[side].ask("one one"))
     added = [served - alone for alone, served in zip(values[DIRECT], values[SERVED], strict=True)]
     return {
         "unit": "ms",
@@ -158,12 +154,12 @@ def measure_traffic(traffic: Traffic, sides: Sides, parsed: argparse.Namespace) 
 
 
 def direct_turn(traffic: Traffic, sides: Sides, seconds: float) -> dict[str, float]:
-    return dict(sides.direct.ask(f"load {sides.threads} {traffic.batch} {seconds}"))
+    return dict(sides.direct.ask(f"load made {sides.threads} {traffic.batch} {seconds}"))
 
 
 def served_turn(traffic: Traffic, sides: Sides, seconds: float) -> dict[str, float]:
     before = sides.server.ask("cpu")
-    turn = dict(sides.client.ask(f"load {traffic.callers} {traffic.rows} {seconds}"))
+    turn = dict(sides.client.ask(f"load made {traffic.callers} {traffic.rows} {seconds}"))
     return {**turn, SERVER: (sides.server.ask("cpu") - before) / turn["rows"] * 1e3}
 
 
@@ -209,16 +205,12 @@ def untrained_model() -> Iterator[Path]:
         folder = Path(models, _NAME, "1")
         folder.mkdir(parents=True)
         export_model(
-            model, folder, name=_NAME, metadata=_METADATA, texts=texts()[:16], max_length=128, warmup_requests=8
+            model, folder, name=_NAME, metadata=_METADATA, texts=texts()["made"][:16], max_length=128, warmup_requests=8
         )
         yield folder
 
 
-# The sides that are measured.
-
-
-def work(role: str, *rest: str) -> None:
-    {DIRECT: direct_side, SERVER: server_side, CLIENT: client_side}[role](*rest)
+# The direct side.
 
 
 def direct_side(folder: str) -> None:
@@ -227,48 +219,14 @@ def direct_side(folder: str) -> None:
     import_tensorflow()
     import tensorflow as tf
 
-    function = tf.saved_model.load(folder).signatures["serving_default"]
+    loaded = tf.saved_model.load(folder)
+    function = loaded.signatures["serving_default"]
 
     def call(rows: list[str]) -> None:
         for value in function(text=tf.constant(rows)).values():
             value.numpy()
 
-    serve_lines(measures(call))
-
-
-def server_side(folder: str, batching_file: str = "") -> None:
-    import gc
-
-    from tfapp.server import ServerSettings, configured_server
-    from tfapp.server.config_files import read_batching
-    from tfapp.server.threads import set_compute_threads
-
-    # As the command does, and below.
-    set_compute_threads()
-    settings = ServerSettings(port=0, **({"batching": read_batching(batching_file)} if batching_file else {}))
-    with tempfile.TemporaryDirectory() as configs:
-        server = configured_server(model_config(Path(configs, "models.config"), Path(folder)), settings)
-        gc.collect()
-        gc.freeze()
-        server.start()
-        serve_lines(lambda question: server.address if question == "address" else time.process_time())
-        server.stop()
-
-
-def model_config(file: Path, folder: Path) -> Path:
-    file.write_text(
-        f'model_config_list {{ config {{ name: "{_NAME}" base_path: "{folder.parent}" model_platform: "tensorflow"'
-        f" model_version_policy {{ specific {{ versions: {int(folder.name)} }} }} }} }}\n",
-        encoding="utf-8",
-    )
-    return file
-
-
-def client_side(address: str) -> None:
-    from tfapp_client import Client
-
-    with Client(address) as client:
-        serve_lines(measures(lambda rows: client.classify(_NAME, rows)))
+    serve_lines(measures(call, texts()))
 
 
 _METADATA: Final[dict[str, Any]] = {

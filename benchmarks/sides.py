@@ -45,7 +45,12 @@ class Worker:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._process.communicate()
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends it; again does nothing."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.communicate()
 
 
 def serve_lines(answer: Callable[[str], Any]) -> None:

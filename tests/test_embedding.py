@@ -164,7 +164,7 @@ def test_an_untouched_preset_is_evaluated_and_published(toy_preset: Path, tmp_pa
 def test_export_takes_a_run_or_a_preset(tmp_path: Path) -> None:
     assert "needs a run's folder, or --preset NAME" in complaint(call("export"))
     assert "needs a run's folder, or --preset NAME" in complaint(call("export", tmp_path, "--preset", "x"))
-    assert "--name and --set go with --preset" in complaint(call("export", tmp_path, "--name", "x"))
+    assert "--name goes with --preset" in complaint(call("export", tmp_path, "--name", "x"))
     assert "unknown preset no-such" in complaint(call("export", "--preset", "no-such"))
     with pytest.raises(SettingsError, match=r"unknown setting model\.pooled"):
         export_preset("minilm-l6", tmp_path, overrides=["model.pooled=mean"])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import tensorflow as tf
 
 from tfapp.export.layers import Dense
 
 __all__ = ["ManyTexts", "OneText", "View"]
+
+
+# Shapes that come again need no new code, see `tfapp.export.sub_batches`.
+_ALIGNED: Final = 8
 
 
 class View(abc.ABC):
@@ -96,7 +100,7 @@ class ManyTexts(View):
 
     Args:
         heads: A.
-        lengths: int32[N], 1 or more; N at least 1.
+        lengths: int32[N]; N at least 1. The last ones may be 0, but not all.
         rows: int32[P], the number of each token's text.
         places: int32[P], each token's place in its text.
         dtype: Of the scores.
@@ -107,8 +111,9 @@ class ManyTexts(View):
     def __init__(self, heads: int, lengths: tf.Tensor, rows: tf.Tensor, places: tf.Tensor, dtype: tf.DType) -> None:
         self._heads = heads
         self._count = tf.size(lengths)
-        self._starts = tf.cumsum(lengths, exclusive=True)
-        longest = tf.reduce_max(lengths)
+        # A row without tokens at the end starts nowhere.
+        self._starts = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.size(places) - 1)
+        longest = -(-tf.reduce_max(lengths) // _ALIGNED) * _ALIGNED
         inside = tf.range(longest)[tf.newaxis, :]
         real = inside < lengths[:, tf.newaxis]
         # What stands for padding is no matter, as nobody looks at it.

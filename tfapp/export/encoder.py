@@ -80,7 +80,7 @@ class PackedEncoder(tf.Module):
         return self._top(x, rows, tf.size(tokens)[tf.newaxis])
 
     def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
-        """Of the tokens int32[P] of N texts after another, [N, K] or [P, K]."""
+        """Of the tokens int32[P] of N texts after another, [N, K] or [P, K]; the last texts may be empty."""
         rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
         places = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
         x = self.embedding(tokens, places, *segments, few=False)
@@ -95,10 +95,12 @@ class PackedEncoder(tf.Module):
 
     def _top(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """What stands on the BERT, as `bert_network` puts it there."""
+        count = tf.size(lengths)
         if self._reads == "mean":
-            x = tf.math.segment_sum(x, rows) / tf.cast(lengths, tf.float32)[:, tf.newaxis]
+            sizes = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, tf.newaxis]
+            x = tf.math.unsorted_segment_sum(x, rows, count) / sizes
         elif self._reads == "max":
-            x = tf.math.segment_max(x, rows)
+            x = tf.math.unsorted_segment_max(x, rows, count)
         elif self.pooler is not None:
             x = tf.tanh(self.pooler(x))
         return self.head(x) if self.head is not None else tf.math.l2_normalize(x, axis=-1, epsilon=1e-24)

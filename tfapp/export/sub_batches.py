@@ -13,6 +13,9 @@ __all__ = ["in_sub_batches"]
 _WHOLE: Final = 96
 # Sub-batches that may be under way at once; threads are what there are of them, this bounds the memory.
 _SIDE_BY_SIDE: Final = 32
+# See `_aligned`.
+_TOKENS_ALIGNED: Final = 16
+_ROWS_ALIGNED: Final = 4
 
 
 def in_sub_batches(
@@ -28,7 +31,8 @@ def in_sub_batches(
 
     Args:
         one: Computes it of the columns of one row.
-        many: Computes it of the lengths int32[M] of M rows, M at least 1, and their columns.
+        many: Computes it of the lengths int32[M] of M rows, M at least 1, and their columns. The last of these rows may
+            be empty, but never all.
         lengths: int32[N], each 1 or more; N may be 0.
         columns: What the tokens are, int32[P] each, all rows after another; P is the sum of the lengths.
         size: Tokens of a sub-batch, at most, if no row has more.
@@ -63,9 +67,10 @@ def _in_loop(
     def body(number: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         rows = slice(bounds[number], bounds[number + 1])
         tokens = slice(edges[number], edges[number + 1])
-        value = many(lengths[rows], *(column[tokens] for column in columns))
+        value = many(*_aligned(lengths[rows], *(column[tokens] for column in columns)))
         widths.append(value.shape[-1])
-        return number + 1, found.write(number, value)
+        places = edges if by_token else bounds
+        return number + 1, found.write(number, value[: places[number + 1] - places[number]])
 
     widths: list[Any] = []
     found = tf.TensorArray(tf.float32, steps, infer_shape=False)
@@ -74,6 +79,19 @@ def _in_loop(
     back = places if by_token else order
     given = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
     return given[: tf.shape(given)[0] - missing]
+
+
+def _aligned(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Rows behind the real ones, so that their number and that of all tokens are multiples.
+
+    oneDNN compiles and keeps code for each shape that it meets: without this the first requests would be slow one after
+    another, and the code of thousands of shapes would take hundreds of megabytes.
+    """
+    count, total = tf.size(lengths), tf.size(columns[0])
+    more_tokens = -total % _TOKENS_ALIGNED
+    more_rows = 1 + -(count + 1) % _ROWS_ALIGNED
+    filled = [more_tokens[tf.newaxis], tf.zeros([more_rows - 1], tf.int32)]
+    return tf.concat([lengths, *filled], axis=0), *(tf.pad(column, [[0, more_tokens]]) for column in columns)
 
 
 def _token_places(lengths: tf.Tensor, order: tf.Tensor) -> tf.Tensor:

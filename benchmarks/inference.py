@@ -1,0 +1,237 @@
+"""How fast a BERT classifier answers texts: tfapp's graphs beside ONNX Runtime, PyTorch and KerasHub's own.
+
+All sides have the same weights, texts and number of threads; they work by turns, and a ratio is that of one round, so
+that a busy machine slows all. Before anything is measured their answers are compared.
+
+    python benchmarks/inference.py --peer PYTHON --data DIR --output inference.json --plots DIR
+
+PYTHON has benchmarks/requirements/inference-peers.txt; without it tfapp and KerasHub are measured alone. DIR holds
+`banking77/test.csv` and `sst2/test.tsv`; without it the texts are tfapp's own data sets. What each figure is, and what
+it is to reach, says inference_report.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from inference_report import judge, print_report
+from served import start_client, start_server
+from sides import Worker, environment, quiet, write_report
+from streams import STREAMS, read_streams
+
+HERE: Final = Path(__file__).resolve().parent
+PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "grpcio", "tfapp", "tfapp-client")
+NAME: Final = "bench"
+LABELS: Final = 77
+LENGTH: Final = 128
+ROWS: Final = 32
+PRECISIONS: Final = ("float32", "bfloat16", "int8")
+TRAFFIC: Final = {"32 callers of 1 text": (32, 1), "4 callers of 32 texts": (4, 32), "1 caller of 1 text": (1, 1)}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to answer.
+
+    Attributes:
+        kind: As its worker takes it; of a graph of ours the version's folder.
+        peer: Whether it runs in the peers' environment.
+        texts: Of a turn: the slow ones get fewer.
+        sorted: Whether it may sort 256 texts at a time by length, which a server that answers at once may not.
+    """
+
+    kind: str
+    peer: bool = False
+    texts: int = 512
+    sorted: bool = False
+
+
+PEERS: Final = {
+    "ONNX Runtime float32": Side("ort-float32", peer=True),
+    "ONNX Runtime float32, sorted": Side("ort-float32", peer=True, sorted=True),
+    "ONNX Runtime int8": Side("ort-int8", peer=True),
+    "ONNX Runtime int8, sorted": Side("ort-int8", peer=True, sorted=True),
+    "PyTorch float32": Side("torch-float32", peer=True, texts=256),
+    "PyTorch bfloat16": Side("torch-bfloat16", peer=True, texts=256),
+    "KerasHub to the longest": Side("keras-longest", texts=256),
+    "KerasHub to 128": Side("keras-128", texts=128),
+    "KerasHub to 512": Side("keras-512", texts=32),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, metavar="DIR")
+    parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with the peers' requirements")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of a turn of the server")
+    parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
+    parser.add_argument("--requests", type=int, default=100_000, help="how many the server's memory is watched over")
+    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw them")
+    parsed = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        graphs = prepare(Path(folder), parsed)
+        report = measure(Path(folder), graphs, parsed, stack)
+    print_report(report)
+    if parsed.output:
+        write_report(parsed.output, report)
+    if parsed.plots:
+        from inference_plots import draw
+
+        draw(report, parsed.plots)
+
+
+def prepare(folder: Path, parsed: argparse.Namespace) -> dict[str, Side]:
+    """Leaves texts, weights and models in a folder, and gives our sides by name."""
+    (folder / "streams.json").write_text(json.dumps(read_streams(parsed.data)), encoding="utf-8")
+    printed = subprocess.run(
+        [sys.executable, str(HERE / "inference_models.py"), str(folder), str(LABELS), str(LENGTH)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=quiet(),
+    ).stdout
+    made = json.loads(printed.splitlines()[-1])
+    if parsed.peer:
+        command = [parsed.peer, str(HERE / "inference_peers.py"), "prepare", str(folder), made["checkpoint"]]
+        subprocess.run(command, check=True, capture_output=True, env=quiet())
+    return {f"tfapp {name}": Side(path) for name, path in made["graphs"].items()}
+
+
+def measure(folder: Path, graphs: Mapping[str, Side], parsed: argparse.Namespace, stack: ExitStack) -> dict[str, Any]:
+    sides = dict(graphs) | {name: side for name, side in PEERS.items() if parsed.peer or not side.peer}
+    workers: dict[str, Worker] = {}
+    for side in sides.values():
+        if side.kind not in workers:
+            workers[side.kind] = stack.enter_context(start(side, folder, parsed))
+    asked = {name: workers[side.kind] for name, side in sides.items()}
+    report: dict[str, Any] = {
+        "environment": environment(*PACKAGES) | {"threads": parsed.threads},
+        "texts": "banking77, sst2, bbc-news" if parsed.data else "chatterbot, movie-reviews, bbc-news",
+        "rounds": parsed.rounds,
+        "agreement": compare_answers(asked),
+        "streams": {stream: measure_stream(stream, sides, asked, parsed) for stream in parsed.streams},
+        "one_text_ms": by_turns(
+            parsed.rounds, asked, lambda name: asked[name].ask("one questions"), skip=("sorted", "512")
+        ),
+        "rate": measure_rate(asked, parsed, folder),
+    }
+    for worker in workers.values():
+        worker.stop()
+    return judge(report | measure_served(folder, graphs, parsed))
+
+
+def start(side: Side, folder: Path, parsed: argparse.Namespace) -> Worker:
+    script = "inference_peers.py" if side.peer else "inference_ours.py"
+    python = parsed.peer if side.peer else sys.executable
+    return Worker(python, str(HERE / script), str(folder / "streams.json"), str(parsed.threads), side.kind)
+
+
+def compare_answers(asked: Mapping[str, Worker]) -> dict[str, Any]:
+    """The share of texts that a side gives the same label as our float32, and the greatest difference."""
+    import numpy as np
+
+    answers = {name: np.array(worker.ask("answers")) for name, worker in asked.items()}
+    ours = answers["tfapp float32"]
+    return {
+        name: {
+            "same_label": float((theirs.argmax(axis=1) == ours.argmax(axis=1)).mean()),
+            "difference": float(np.abs(theirs - ours).max()),
+        }
+        for name, theirs in answers.items()
+    }
+
+
+def by_turns(rounds: int, names: Iterable[str], ask: Any, skip: tuple[str, ...] = ()) -> dict[str, list[float]]:
+    """What each side answers in each round; every other round goes the other way."""
+    values: dict[str, list[float]] = {name: [] for name in names if not any(part in name for part in skip)}
+    for number in range(rounds):
+        for name in list(values)[:: -1 if number % 2 else 1]:
+            values[name].append(ask(name))
+    return values
+
+
+def measure_stream(
+    stream: str, sides: Mapping[str, Side], asked: Mapping[str, Worker], parsed: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Texts a second of one caller in this process, in requests of 32."""
+    share = 8 if stream == "news" else 1
+
+    def ask(name: str) -> float:
+        side = sides[name]
+        count = max(side.texts // share, ROWS)
+        return float(asked[name].ask(f"{'sorted' if side.sorted else 'pass'} {stream} {ROWS} {count}"))
+
+    # Before the first turn each meets the lengths for the first time.
+    by_turns(1, asked, ask)
+    return by_turns(parsed.rounds, asked, ask)
+
+
+def measure_rate(asked: Mapping[str, Worker], parsed: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Beside each other: the products a second of a graph on the mix, and those of the layers' shapes alone."""
+    found = {}
+    with Worker(
+        sys.executable, str(HERE / "inference_products.py"), str(folder / "streams.json"), str(parsed.threads)
+    ) as products:
+        work = products.ask("gflop")
+        for precision in ("float32", "bfloat16"):
+            name = f"tfapp {precision}"
+            turns = {
+                name: lambda name=name: asked[name].ask(f"pass mix {ROWS} 512") * work,
+                "products": lambda precision=precision: products.ask(f"rate {precision}"),
+            }
+            found[precision] = by_turns(parsed.rounds, turns, lambda key, turns=turns: turns[key]())
+    return {"gflop_a_text": work, **found}
+
+
+def measure_served(folder: Path, graphs: Mapping[str, Side], parsed: argparse.Namespace) -> dict[str, Any]:
+    """The whole path, a string over gRPC to a label back, beside ONNX Runtime in process; and the server's memory."""
+    baseline = PEERS["ONNX Runtime float32"]
+    with ExitStack() as stack:
+        other = stack.enter_context(start(baseline, folder, parsed)) if parsed.peer else None
+        callers = {}
+        for precision in ("float32", "bfloat16"):
+            server = stack.enter_context(start_server(Path(graphs[f"tfapp {precision}"].kind)))
+            callers[f"tfapp {precision}"] = (server, start_client_of(stack, server, precision, folder))
+        served = {}
+        for traffic, (count, rows) in TRAFFIC.items():
+
+            def ask(name: str, count: int = count, rows: int = rows) -> float:
+                if other is not None and name == "ONNX Runtime float32, in process":
+                    return float(other.ask(f"pass mix {ROWS} 512"))
+                question = f"load mix {count} {rows} {parsed.seconds}"
+                return float(callers[name][1].ask(question)["rows_per_second"])
+
+            names = [*callers, *(["ONNX Runtime float32, in process"] if other else [])]
+            by_turns(1, names, ask)
+            served[traffic] = by_turns(parsed.rounds, names, ask)
+        return {"served": served, "memory": watch_memory(*callers["tfapp float32"], parsed.requests)}
+
+
+def start_client_of(stack: ExitStack, server: Worker, precision: str, folder: Path) -> Worker:
+    return stack.enter_context(start_client(server, f"{NAME}-{precision}", folder / "streams.json"))
+
+
+def watch_memory(server: Worker, client: Worker, requests: int) -> list[tuple[int, float]]:
+    """The server's resident megabytes after so many requests of one text."""
+    done, points = 0, [(0, server.ask("memory"))]
+    while done < requests:
+        done += int(client.ask("load mix 32 1 5")["rows"])
+        points.append((done, server.ask("memory")))
+    return points
+
+
+if __name__ == "__main__":
+    main()

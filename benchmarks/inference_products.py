@@ -1,0 +1,81 @@
+"""How fast this machine multiplies matrices of a BERT layer's shapes, and how many products a text of the mix takes.
+
+    python inference_products.py FOLDER/STREAMS.json THREADS
+
+answers `gflop` (of a text in the mean, as the packed encoder computes it) and `rate float32 | bfloat16` (GFLOP/s).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sides import serve_lines
+
+_ROWS = 32
+_TURNS = 24
+
+
+def main() -> None:
+    streams, threads = Path(sys.argv[1]), int(sys.argv[2])
+    from tfapp.quiet import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    from tfapp.models import load_model
+
+    model = load_model(streams.parent / "model")
+    lines = json.loads(streams.read_text(encoding="utf-8"))["mix"]
+    tokens = float(model.preprocessor.count_tokens(lines).mean())
+    shapes = layer_shapes(model.backbone)
+    # The last layer is computed of the first token alone, but for its keys and values.
+    layers = model.backbone.num_layers - 1
+    whole = sum(one * other for one, other in shapes)
+    product = shapes[0][0] * shapes[0][1]
+    gflop = 2e-9 * ((layers * whole + product) * tokens + (whole - product))
+    rates = {name: product_rate(shapes, round(tokens * _ROWS), threads, name) for name in ("float32", "bfloat16")}
+    serve_lines(lambda question: gflop if question == "gflop" else rates[question.split()[1]]())
+
+
+def layer_shapes(backbone: Any) -> list[tuple[int, int]]:
+    width, inner = backbone.hidden_dim, backbone.intermediate_dim
+    return [(width, 3 * width), (width, width), (width, inner), (inner, width)]
+
+
+def product_rate(shapes: list[tuple[int, int]], rows: int, threads: int, dtype: str) -> Any:
+    """Of a batch's tokens, divided among threads that multiply side by side: what the machine gives at best."""
+    import tensorflow as tf
+
+    share = max(rows // threads, 1)
+    kernels = [tf.cast(tf.random.normal(shape), dtype) for shape in shapes]
+    inputs = [tf.cast(tf.random.normal((share, shape[0])), dtype) for shape in shapes]
+
+    @tf.function(autograph=False)
+    def multiply(*pairs: tf.Tensor) -> list[tf.Tensor]:
+        return [tf.matmul(pairs[2 * place], pairs[2 * place + 1]) for place in range(len(pairs) // 2)]
+
+    pairs = [value for pair in zip(inputs, kernels, strict=True) for value in pair]
+    multiply(*pairs)
+    work = 2e-9 * share * sum(one * other for one, other in shapes)
+
+    def measure() -> float:
+        def turn(_thread: int) -> None:
+            for _ in range(_TURNS):
+                multiply(*pairs)[-1].numpy()
+
+        with ThreadPoolExecutor(threads) as pool:
+            began = time.perf_counter()
+            list(pool.map(turn, range(threads)))
+            return threads * _TURNS * work / (time.perf_counter() - began)
+
+    return measure
+
+
+if __name__ == "__main__":
+    main()

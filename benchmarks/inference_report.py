@@ -1,0 +1,146 @@
+"""What inference.py found, as ratios held against their targets, and as tables."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+__all__ = ["judge", "print_report", "spread"]
+
+OURS, HALF, EIGHT = "tfapp float32", "tfapp bfloat16", "tfapp int8"
+ORT, ORT_INT8 = "ONNX Runtime float32", "ONNX Runtime int8"
+ORT_DIRECT: Final = "ONNX Runtime float32, in process"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio to reach.
+
+    Attributes:
+        measure: What it is.
+        ours: The side of ours.
+        theirs: The side that it is compared with.
+        place: Where in the report the two have their rounds.
+        bound: The least ratio ours / theirs; of latencies the greatest.
+        latency: Whether less is better.
+    """
+
+    measure: str
+    ours: str
+    theirs: str
+    place: tuple[str, ...]
+    bound: float
+    latency: bool = False
+
+
+MIX: Final = ("streams", "mix")
+FOUR, MANY = (("served", name) for name in ("4 callers of 32 texts", "32 callers of 1 text"))
+TARGETS: Final = (
+    Target("mix, in process", OURS, ORT, MIX, 3.2),
+    Target("mix, in process", HALF, ORT, MIX, 5.0),
+    Target("mix, in process", HALF, ORT_INT8, MIX, 2.0),
+    Target("mix, in process", OURS, "KerasHub to 128", MIX, 8.0),
+    Target("mix, 4 callers of 32 texts, whole path", OURS, ORT_DIRECT, FOUR, 3.0),
+    Target("mix, 4 callers of 32 texts, whole path", HALF, ORT_DIRECT, FOUR, 4.5),
+    Target("mix, 32 callers of one text, whole path", OURS, ORT_DIRECT, MANY, 2.3),
+    Target("mix, 32 callers of one text, whole path", HALF, ORT_DIRECT, MANY, 3.2),
+    Target("one short text, in process", OURS, ORT, ("one_text_ms",), 1.3, latency=True),
+    Target("one short text, in process", HALF, ORT, ("one_text_ms",), 1.3, latency=True),
+    Target("share of the matrix-product rate", OURS, "products", ("rate", "float32"), 0.80),
+    Target("share of the matrix-product rate", HALF, "products", ("rate", "bfloat16"), 0.65),
+)
+# Megabytes that a server may take with one model, and grow after its first requests.
+MEMORY_MB: Final = 1100.0
+GROWTH_MB: Final = 10.0
+SETTLED: Final = 10_000
+
+
+def judge(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with what became of each target that was measured."""
+    found = [row for target in TARGETS if (row := held(target, report)) is not None]
+    return report | {"targets": found, "memory_met": memory_met(report["memory"])}
+
+
+def held(target: Target, report: Mapping[str, Any]) -> dict[str, Any] | None:
+    rounds: Any = report
+    for name in target.place:
+        rounds = rounds.get(name, {})
+    if target.ours not in rounds or target.theirs not in rounds:
+        return None
+    ratios = [ours / theirs for ours, theirs in zip(rounds[target.ours], rounds[target.theirs], strict=True)]
+    median = statistics.median(ratios)
+    met = median <= target.bound if target.latency else median >= target.bound
+    return {**asdict(target), "ratio": spread(ratios), "met": met}
+
+
+def memory_met(points: Sequence[tuple[int, float]]) -> bool | None:
+    """None where too few requests were made to say."""
+    settled = [memory for requests, memory in points if requests >= SETTLED]
+    if len(settled) < 2:
+        return None
+    return max(settled) < MEMORY_MB and settled[-1] - settled[0] < GROWTH_MB
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    streams = list(report["streams"])
+    print_table(
+        ("texts/s in process, requests of 32", *streams, "one text, ms", "same labels"),
+        [
+            (
+                name,
+                *(f"{statistics.median(report['streams'][stream][name]):.0f}" for stream in streams),
+                f"{statistics.median(report['one_text_ms'][name]):.2f}" if name in report["one_text_ms"] else "",
+                f"{100 * report['agreement'][name]['same_label']:.0f} %",
+            )
+            for name in report["streams"][streams[0]]
+        ],
+    )
+    print_table(
+        ("texts/s, whole path, mix", *(served := report["served"])),
+        [
+            (name, *(f"{statistics.median(served[traffic][name]):.0f}" for traffic in served))
+            for name in next(iter(served.values()))
+        ],
+    )
+    rate = report["rate"]
+    print_table(
+        ("GFLOP/s on the mix", "in the graph", "products alone"),
+        [
+            (precision, *(f"{statistics.median(values):.0f}" for values in rate[precision].values()))
+            for precision in rate
+            if precision != "gflop_a_text"
+        ],
+    )
+    print_table(
+        ("ratio", "of", "to", "median", "lowest", "highest", "target", ""),
+        [
+            (
+                row["measure"],
+                row["ours"],
+                row["theirs"],
+                *(f"{row['ratio'][name]:.2f}" for name in ("median", "lowest", "highest")),
+                f"{'at most' if row['latency'] else 'at least'} {row['bound']:g}",
+                "" if row["met"] else "missed",
+            )
+            for row in report["targets"]
+        ],
+    )
+    points = report["memory"]
+    settled = [point for point in points if point[0] >= SETTLED] or points
+    print(
+        f"server: {settled[0][1]:.0f} MB after {settled[0][0]} requests, {points[-1][1]:.0f} MB after {points[-1][0]}"
+        f"{'' if report['memory_met'] in (True, None) else '  missed'}"
+    )
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    for row in (header, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print()

@@ -1,0 +1,74 @@
+"""A model server and callers of it, each in a process of its own, for benchmarks that compare with it.
+
+    python served.py server MODELS/NAME/VERSION [BATCHING_FILE]
+    python served.py client ADDRESS NAME [STREAMS.json]
+
+The server answers `address`, `cpu` (seconds so far) and `memory` (resident MB); the client as `callers.measures` says.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from callers import measures, texts
+from sides import Worker, serve_lines
+
+__all__ = ["start_client", "start_server"]
+
+
+def start_server(folder: Path, batching_file: str = "") -> Worker:
+    return Worker(sys.executable, __file__, "server", str(folder), batching_file)
+
+
+def start_client(server: Worker, name: str, streams: Path | None = None) -> Worker:
+    return Worker(sys.executable, __file__, "client", server.ask("address"), name, *([str(streams)] if streams else []))
+
+
+def server_side(folder: str, batching_file: str = "") -> None:
+    from tfapp.server import ServerSettings, configured_server
+    from tfapp.server.config_files import read_batching
+    from tfapp.server.threads import set_compute_threads
+
+    # As the command does, and below.
+    set_compute_threads()
+    settings = ServerSettings(port=0, **({"batching": read_batching(batching_file)} if batching_file else {}))
+    with tempfile.TemporaryDirectory() as configs:
+        server = configured_server(model_config(Path(configs, "models.config"), Path(folder)), settings)
+        gc.collect()
+        gc.freeze()
+        server.start()
+        answers = {"address": lambda: server.address, "cpu": time.process_time, "memory": resident}
+        serve_lines(lambda question: answers[question]())
+        server.stop()
+
+
+def model_config(file: Path, folder: Path) -> Path:
+    file.write_text(
+        f'model_config_list {{ config {{ name: "{folder.parent.name}" base_path: "{folder.parent}" '
+        f'model_platform: "tensorflow" model_version_policy {{ specific {{ versions: {int(folder.name)} }} }} }} }}\n',
+        encoding="utf-8",
+    )
+    return file
+
+
+def resident() -> float:
+    """Megabytes of this process in memory, on Linux."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4096 / 1e6
+
+
+def client_side(address: str, name: str, streams: str = "") -> None:
+    from tfapp_client import Client
+
+    lines = json.loads(Path(streams).read_text(encoding="utf-8")) if streams else texts()
+    with Client(address) as client:
+        serve_lines(measures(lambda rows: client.classify(name, rows), lines))
+
+
+if __name__ == "__main__":
+    {"server": server_side, "client": client_side}[sys.argv[1]](*sys.argv[2:])

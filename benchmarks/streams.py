@@ -1,0 +1,53 @@
+"""The texts that the benchmarks ask about: short questions, sentences, news, and a mix of the first two."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+from typing import Final
+
+__all__ = ["STREAMS", "read_streams"]
+
+STREAMS: Final = ("mix", "questions", "sentences", "news")
+_TEXTS: Final = 1024
+
+
+def read_streams(data: Path | None) -> dict[str, list[str]]:
+    """Texts by stream, the same each time, in a random order.
+
+    Args:
+        data: A folder with `banking77/test.csv` and `sst2/test.tsv`; None: questions and sentences of tfapp's
+            catalogue, which are a little shorter and a little longer.
+    """
+    questions, sentences = _of_folder(data) if data else _of_catalogue()
+    streams = {"questions": _drawn(questions), "sentences": _drawn(sentences), "news": _drawn(_news())}
+    half = _TEXTS // 2
+    return {"mix": _drawn(streams["questions"][:half] + streams["sentences"][:half]), **streams}
+
+
+def _of_folder(data: Path) -> tuple[list[str], list[str]]:
+    with (data / "banking77" / "test.csv").open(encoding="utf-8", newline="") as file:
+        questions = [row["text"] for row in csv.DictReader(file)]
+    lines = (data / "sst2" / "test.tsv").read_text(encoding="utf-8").splitlines()
+    return questions, [line.partition("\t")[0] for line in lines]
+
+
+def _of_catalogue() -> tuple[list[str], list[str]]:
+    import tfapp
+
+    dialogues = tfapp.load_data("chatterbot", task="embedding", query="question", candidate="answer")
+    english = [text for text in dialogues.train["query"].to_pylist() if text.isascii()]
+    return english, tfapp.load_data("movie-reviews").test["text"].to_pylist()
+
+
+def _news() -> list[str]:
+    import tfapp
+
+    return [str(text) for text in tfapp.load_data("bbc-news").test["text"].to_pylist()]
+
+
+def _drawn(texts: list[str]) -> list[str]:
+    unique = sorted(set(texts))
+    random.Random(1).shuffle(unique)
+    return unique[:_TEXTS]
