@@ -37,8 +37,8 @@ class View(abc.ABC):
         """Queries, keys and values, [..., A, T, D] each, from [P, 3 x A x D]."""
 
     @abc.abstractmethod
-    def weigh(self, scores: tf.Tensor) -> tf.Tensor:
-        """The share of each token in each, [..., A, T, T], from scores of that shape."""
+    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
+        """The share of each token in each, [..., A, T, T], from scores of that shape, which are scaled first."""
 
     @abc.abstractmethod
     def join(self, heads: tf.Tensor) -> tf.Tensor:
@@ -76,9 +76,9 @@ class OneText(View):
         parts = tf.reshape(product, [-1, 3 * self._heads, width])
         return list(tf.split(tf.transpose(parts, [1, 0, 2]), 3))
 
-    def weigh(self, scores: tf.Tensor) -> tf.Tensor:
+    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
         """A softmax."""
-        return tf.nn.softmax(scores)
+        return tf.nn.softmax(scores * tf.cast(scale, scores.dtype))
 
     def join(self, heads: tf.Tensor) -> tf.Tensor:
         """A transposition."""
@@ -120,24 +120,24 @@ class ManyTexts(View):
         tokens = tf.where(real, inside + self._starts[:, tf.newaxis], 0)
         self._mask = tf.where(real, tf.zeros([], dtype), tf.constant(-1e9, dtype))[:, tf.newaxis, tf.newaxis, :]
         parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
-        self._into = tf.unstack(tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts, num=3)
+        self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
         self._back = (rows * heads * longest + places)[:, tf.newaxis] + tf.range(heads) * longest
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
         """One upon the other: each sum is part of a product's own op."""
         for dense, x in parts:
-            rest = dense(x) + rest
+            # Without the op between them TensorFlow's optimizer would make one sum of all.
+            rest = tf.ensure_shape(dense(x) + rest, [None, rest.shape[-1]])
         return rest
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
         """[N, A, T, D] each."""
         width = product.shape[-1] // (3 * self._heads)
-        pieces = tf.reshape(product, [-1, width])
-        return [tf.gather(pieces, places) for places in self._into]
+        return tf.unstack(tf.gather(tf.reshape(product, [-1, width]), self._into), num=3)
 
-    def weigh(self, scores: tf.Tensor) -> tf.Tensor:
-        """A softmax over the real tokens. The factor of 1 lets the mask be added by the product's own op."""
-        return tf.nn.softmax(scores * tf.ones([], scores.dtype) + self._mask)
+    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
+        """A softmax over the real tokens; scale and mask become part of the product's own op."""
+        return tf.nn.softmax(scores * tf.cast(scale, scores.dtype) + self._mask)
 
     def join(self, heads: tf.Tensor) -> tf.Tensor:
         """The real tokens of the padded view."""

@@ -27,10 +27,10 @@ _SHARDS: Final = 2
 class PackedEncoder(tf.Module):
     """What a model's Keras network computes of ids, with each real token computed once and no padding in dense layers.
 
-    Queries, keys and values are one product, with attention's scale in the weights; position and first segment are one
-    table; the last layer is computed for the first token alone where only that is read. Texts are sorted by length and
-    read in sub-batches of about equal numbers of tokens: these run side by side, one a thread, each pads little in
-    attention, and none is large whatever the request.
+    Queries, keys and values are one product; position and first segment are one table; the last layer is computed for
+    the first token alone where only that is read. Texts are sorted by length and read in sub-batches of about equal
+    numbers of tokens: these run side by side, one a thread, each pads little in attention, and none is large whatever
+    the request.
 
     Args:
         model: A trained model in float32.
@@ -49,7 +49,7 @@ class PackedEncoder(tf.Module):
         shards = _SHARDS if heads % _SHARDS == 0 else 1
         self._heads = heads // shards
         self.embedding = _Embedding(backbone, precision)
-        self.layers = [_Layer(layer, heads, shards, precision) for layer in backbone.transformer_layers]
+        self.layers = [_Layer(layer, shards, precision) for layer in backbone.transformer_layers]
         self.pooler = _dense(backbone.pooled_dense, PRECISIONS["float32"]) if self._reads == "pooler" else None
         output = {layer.name: layer for layer in model.network.layers}.get("logits")
         self.head = _dense(output, PRECISIONS["float32"]) if output else None
@@ -144,16 +144,13 @@ class _Embedding(tf.Module):
 class _Shard(tf.Module):
     """A part of a transformer layer's heads and inner width, which is computed beside the others."""
 
-    def __init__(self, parts: LayerParts, place: slice, inner: slice, scale: float, precision: Precision) -> None:
+    def __init__(self, parts: LayerParts, place: slice, inner: slice, precision: Precision) -> None:
         """Takes the columns `place` of the heads and `inner` of the inner width; the first shard adds the biases."""
         super().__init__()
         width, first = int(parts.output.bias.shape[0]), place.start == 0
-        sources = zip((parts.query, parts.key, parts.value), (scale, 1.0, 1.0), strict=True)
-        columns = [
-            (np.reshape(one.kernel, (width, width))[:, place] * by, np.reshape(one.bias, width)[place] * by)
-            for one, by in sources
-        ]
-        kernels, biases = zip(*columns, strict=True)
+        sources = parts.query, parts.key, parts.value
+        kernels = [np.reshape(one.kernel, (width, width))[:, place] for one in sources]
+        biases = [np.reshape(one.bias, width)[place] for one in sources]
         attended, output = parts.attention_output, parts.output
         nothing = np.zeros(width, np.float32)
         self.product = Dense(np.concatenate(kernels, axis=1), np.concatenate(biases), precision)
@@ -168,7 +165,8 @@ class _Shard(tf.Module):
         query, key, value = view.split(self.product(x))
         if only_firsts:
             query = query[..., :1, :]
-        heads = tf.matmul(view.weigh(tf.matmul(query, key, transpose_b=True)), value)
+        scores = tf.matmul(query, key, transpose_b=True)
+        heads = tf.matmul(view.weigh(scores, key.shape[-1] ** -0.5), value)
         return view.join_firsts(heads) if only_firsts else view.join(heads)
 
     def think(self, x: tf.Tensor) -> tf.Tensor:
@@ -179,12 +177,12 @@ class _Shard(tf.Module):
 class _Layer(tf.Module):
     """A transformer layer of BERT (Devlin et al. 2019), norms behind the sums."""
 
-    def __init__(self, layer: Any, heads: int, shards: int, precision: Precision) -> None:
+    def __init__(self, layer: Any, shards: int, precision: Precision) -> None:
         super().__init__()
         parts = layer_parts(layer)
         width, inner = (int(one.bias.shape[0]) for one in (parts.output, parts.intermediate))
         cuts = zip(_slices(width, shards), _slices(inner, shards), strict=True)
-        self.shards = [_Shard(parts, place, within, (heads / width) ** 0.5, precision) for place, within in cuts]
+        self.shards = [_Shard(parts, place, within, precision) for place, within in cuts]
         self.attention_norm = Norm(parts.attention_norm, precision.dtype)
         self.output_norm = Norm(parts.output_norm, precision.dtype)
 

@@ -9,8 +9,6 @@ import tensorflow as tf
 
 __all__ = ["in_sub_batches"]
 
-# So many tokens or fewer are one sub-batch: two halves of them would be no faster side by side.
-_WHOLE: Final = 96
 # Sub-batches that may be under way at once; threads are what there are of them, this bounds the memory.
 _SIDE_BY_SIDE: Final = 32
 # See `_aligned`.
@@ -104,14 +102,15 @@ def _token_places(lengths: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
 def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts rows into sub-batches, none without rows.
 
-    Their number is even, if it is not one, so that two threads end at about the same time.
+    Their number is even, if it is not one, so that two threads end at about the same time. What fits into one stays
+    one: halves of it would not be done sooner, as a layer's parts run side by side, too.
 
     Returns:
         int32[S + 1] each: the numbers of the rows at the borders, and of the tokens.
     """
     ends = tf.cumsum(lengths)
     total = ends[-1]
-    steps = tf.where(total <= _WHOLE, 1, 2 * -(-total // (2 * size)))
+    steps = tf.where(total <= size, 1, 2 * -(-total // (2 * size)))
     # Each row goes where its middle is.
     middles = tf.cast(2 * ends - lengths, tf.float32) / tf.cast(2 * total, tf.float32)
     numbers = tf.cast(middles * tf.cast(steps, tf.float32), tf.int32)
