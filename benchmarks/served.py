@@ -30,12 +30,15 @@ def start_client(server: Worker, name: str, streams: Path | None = None) -> Work
 
 
 def server_side(folder: str, batching_file: str = "") -> None:
-    from tfapp.server import ServerSettings, configured_server
-    from tfapp.server.config_files import read_batching
+    from tfapp.server.lean import import_lean_tensorflow
     from tfapp.server.threads import set_compute_threads
 
     # As the command does, and below.
+    import_lean_tensorflow()
     set_compute_threads()
+    from tfapp.server import ServerSettings, configured_server
+    from tfapp.server.config_files import read_batching
+
     settings = ServerSettings(port=0, **({"batching": read_batching(batching_file)} if batching_file else {}))
     with tempfile.TemporaryDirectory() as configs:
         server = configured_server(model_config(Path(configs, "models.config"), Path(folder)), settings)

@@ -43,14 +43,20 @@ def without_noise() -> Iterator[None]:
                     os.write(2, line)
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow and its text ops without their noise; later imports cost nothing."""
-    if "tensorflow_text" in sys.modules:
+def import_tensorflow(*, text: bool = True) -> None:
+    """Imports TensorFlow without its noise; later imports cost nothing.
+
+    Args:
+        text: Its text ops, too.
+    """
+    if ("tensorflow_text" if text else "tensorflow") in sys.modules:
         return
     with without_noise(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import tensorflow as tf
-        import tensorflow_text  # noqa: F401
+
+        if text:
+            import tensorflow_text  # noqa: F401
 
         # In a notebook TensorFlow turns its own log to INFO and to standard output when it first makes it.
         tf.get_logger().setLevel(logging.ERROR)

@@ -163,9 +163,11 @@ def serve(
     }
     chosen = _Models(models, tuple(model or ()), model_config_file, model_base_path, model_name)
     from tfapp.server import ServerSettings
+    from tfapp.server.lean import import_lean_tensorflow
     from tfapp.server.threads import set_compute_threads
 
     checked = ServerSettings.model_validate(settings)
+    import_lean_tensorflow()
     set_compute_threads(tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism)
     serve_until_stopped(lambda: chosen.server(checked))
 

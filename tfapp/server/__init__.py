@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         from tfapp.quiet import import_tensorflow
 
-        import_tensorflow()
+        import_tensorflow(text=False)
         return getattr(importlib.import_module("tfapp.server.server"), name)
     raise AttributeError(f"module 'tfapp.server' has no attribute {name!r}")
 

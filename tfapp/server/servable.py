@@ -9,9 +9,9 @@ from typing import Any, Final
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfapp.quiet import import_tensorflow
 from tfapp.server.batching import Batcher
 from tfapp.server.signature import Signature
+from tfapp.server.text_ops import register_ops
 
 __all__ = ["Servable", "read_definitions"]
 
@@ -38,12 +38,12 @@ class Servable:
     """
 
     def __init__(self, name: str, version: int, folder: Path, batcher: Batcher | None = None) -> None:
-        # Models may hold tensorflow-text's ops, which have to be registered first.
-        import_tensorflow()
         self.name = name
         self.version = version
+        graph = _read_graph(folder)
+        register_ops(_ops(graph))
         self._module = tf.saved_model.load(str(folder), tags=[_TAG])
-        self.definitions = read_definitions(folder)
+        self.definitions = dict(graph.signature_def)
         self.signatures = MappingProxyType(
             {
                 key: Signature(self.definitions[key], function, batcher)
@@ -58,6 +58,15 @@ def read_definitions(folder: Path) -> dict[str, Any]:
 
     Metadata answers them, and the names of feeds are in them.
     """
+    return dict(_read_graph(folder).signature_def)
+
+
+def _read_graph(folder: Path) -> Any:
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    graph = next(graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags)
-    return dict(graph.signature_def)
+    return next(graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags)
+
+
+def _ops(graph: Any) -> set[str]:
+    """The names of all ops in a MetaGraphDef."""
+    nodes = (graph.graph_def.node, *(function.node_def for function in graph.graph_def.library.function))
+    return {node.op for some in nodes for node in some}

@@ -18,7 +18,7 @@ class BatchingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_batch_size: int = Field(
-        16,
+        64,
         ge=1,
         description="Most rows of one run; a larger request is divided, its parts run side by side. More on a GPU.",
     )

@@ -26,7 +26,7 @@ def set_compute_threads(intra_op: int = INTRA_OP_THREADS, inter_op: int = 0) -> 
     Returns:
         Whether they are set; False: TensorFlow has computed something already, and keeps those that it has.
     """
-    import_tensorflow()
+    import_tensorflow(text=False)
     import tensorflow as tf
 
     try:
