@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,9 @@ def test_blocks_change_nothing() -> None:
     random = np.random.default_rng(0)
     known = {name: tuple(vector / np.linalg.norm(vector)) for name, vector in _drawn(random)}
     pairs = [(f"q{number}", f"c{number}") for number in range(26)]
-    assert judge(pairs, known, block=26 * 3) == judge(pairs, known)
+    blocks, whole = judge(pairs, known, block=26 * 3), judge(pairs, known)
+    assert blocks.loss == pytest.approx(whole.loss, rel=1e-6)
+    assert dataclasses.replace(blocks, loss=whole.loss) == whole
 
 
 def test_a_vector_that_is_no_number_is_refused_with_its_row() -> None:

@@ -12,6 +12,9 @@ __all__ = ["NEVER", "FoundSpans", "find_spans", "mask_logits"]
 
 # The logit, or the logarithm of a probability, of what cannot be; its sum is a float32 yet.
 NEVER: Final = -1e9
+# Logarithms of probabilities no further apart are equal, the rest is rounding: so one window's text that stands in the
+# next one, too, is always answered from the first.
+_EQUAL: Final = 1e-4
 
 
 class FoundSpans(NamedTuple):
@@ -46,7 +49,7 @@ def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int) -> Found
     """Finds the most probable span of each question over its windows.
 
     Start and end have a probability each over the window and [CLS] (Devlin et al. 2019); a span's is their product. A
-    span begins and ends in the same window, the end not before the start.
+    span begins and ends in the same window, the end not before the start. Of equal spans it is the first.
 
     Args:
         logits: float32[M, T, 2], of start and end.
@@ -58,12 +61,18 @@ def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int) -> Found
     absence = start[:, 0] + end[:, 0]
     inside = windows.legal(tf.shape(logits)[1])
     start, end = (tf.where(inside, chances, NEVER) for chances in (start, end))
-    first = tf.argmax(start + _best_ahead(end, longest), axis=1, output_type=tf.int32)
+    first = _first_best(start + _best_ahead(end, longest))
     place = tf.range(tf.shape(logits)[1])[None, :] - first[:, None]
     reached = tf.where((place >= 0) & (place < longest), end, 2 * NEVER)
-    last = tf.argmax(reached, axis=1, output_type=tf.int32)
+    last = _first_best(reached)
     chance = tf.gather(start, first, batch_dims=1) + tf.gather(end, last, batch_dims=1)
     return _best_windows(windows, first, last, chance, absence)
+
+
+def _first_best(values: tf.Tensor) -> tf.Tensor:
+    """The first place of each row whose value equals the greatest; int32[M]."""
+    best = values >= tf.reduce_max(values, axis=1, keepdims=True) - _EQUAL
+    return tf.argmax(tf.cast(best, tf.int8), axis=1, output_type=tf.int32)
 
 
 def _best_ahead(values: tf.Tensor, longest: int) -> tf.Tensor:
@@ -78,7 +87,7 @@ def _best_windows(
     owners, questions = windows.owners, windows.starts.nrows(tf.int32)
     chances = tf.math.unsorted_segment_max(chance, owners, questions)
     numbers = tf.range(tf.size(owners))
-    is_best = chance >= tf.gather(chances, owners)
+    is_best = chance >= tf.gather(chances, owners) - _EQUAL
     # Where the logits are no numbers none is best, and any will do.
     best = tf.math.unsorted_segment_min(tf.where(is_best, numbers, tf.size(owners) - 1), owners, questions)
     # Tokens of all contexts after another, and one more for a context without any.
