@@ -91,7 +91,6 @@ ROWS: Final = {
         SETTINGS / "wnut17.toml",
         0.45,
         files=tuple(f"wnut17/{side}.conll" for side in ("train", "dev", "test")),
-        peer=False,
     ),
     "movie-reviews": Row(EXAMPLES / "movie-reviews.toml", None, split=True),
 }
@@ -103,6 +102,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with the peer's requirements")
+    parser.add_argument("--peer-seeds", type=int, help="fewer seeds of the peer")
     parser.add_argument("--output", type=Path, help="write the figures as JSON, anew after every training")
     parsed = parser.parse_args()
     wanted = {name: ROWS[name] for name in parsed.rows}
@@ -132,7 +132,7 @@ def measure(row: Row, result: Result, parsed: argparse.Namespace, folder: Path) 
         result.measure = run["measure"]
         print(f"{result.name}, seed {seed}: {ours.score:.4f} in {ours.seconds:.0f} s", file=sys.stderr)
         yield
-        if parsed.peer and row.peer:
+        if parsed.peer and row.peer and (parsed.peer_seeds is None or seed < parsed.peer_seeds):
             theirs = train_peer(parsed.peer, run["path"], seed, parsed.data)
             result.theirs.append(theirs)
             print(f"{result.name}, seed {seed}, the peer: {theirs.score:.4f}", file=sys.stderr)

@@ -142,6 +142,10 @@ def test_rules_over_several_settings() -> None:
         "training.layer_decay=0.9", "model.kind=lstm"
     )
     assert "with adapt head no layer below" in complaint("training.layer_decay=0.9", "training.adapt=head")
+    dropped = "training.word_dropout=0.2"
+    assert "but adapt head reads each text once" in complaint(dropped, "training.adapt=head")
+    assert "but method few-shot compares whole texts" in complaint(dropped, "training.method=few-shot")
+    assert "training.word_dropout is not read by the task embedding" in complaint(dropped, "task=embedding")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")
     # A dev file leaves dev_share without a meaning.
     assert with_set("data.test_share=0.95", "data.dev=dev.csv").data.test_share == 0.95

@@ -82,7 +82,7 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _task_reads_what_is_set(self) -> Self:
-        read = {"data", "model", "distillation"}
+        read = {"data", "model", "training", "distillation"}
         problem = foreign_setting(self.task, self.model_dump(include=read, exclude_defaults=True))
         if problem:
             raise ValueError(problem)

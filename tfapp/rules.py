@@ -20,6 +20,7 @@ def broken_rule(experiment: Experiment) -> str | None:
         _multi_label,
         _crf,
         _adapt,
+        _word_dropout,
         _pretraining,
         _distillation,
         _few_shot,
@@ -52,6 +53,18 @@ def _adapt(experiment: Experiment) -> str | None:
         return f"{asked}, but model.kind {kind} has no pretrained layers; use kind bert"
     if adapt == "head" and decay < 1:
         return f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns"
+    return None
+
+
+def _word_dropout(experiment: Experiment) -> str | None:
+    training = experiment.training
+    if not training.word_dropout:
+        return None
+    asked = f"training.word_dropout is {training.word_dropout:g}"
+    if training.adapt == "head":
+        return f"{asked}, but adapt head reads each text once, as it is; remove it, or use adapt all or lora"
+    if training.method == "few-shot":
+        return f"{asked}, but method few-shot compares whole texts; remove it, or use method fine-tuning"
     return None
 
 

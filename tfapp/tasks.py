@@ -63,6 +63,7 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "model.max_answer_length": _ANSWERING,
     "model.masking": _PRETRAINING,
     "model.fresh": _PRETRAINING,
+    "training.word_dropout": (*_POOLED, *_TAGGING),
     "distillation": _POOLED,
 }
 

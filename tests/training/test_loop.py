@@ -18,6 +18,7 @@ from tfapp.models import TaskModel, build_model, load_model
 from tfapp.training import HistoryObserver, Side, judge_dev, make_side, make_strategy, train
 from tfapp.training.loop import TrainState
 from tfapp.training.run_folder import RunFolder, create_run
+from tfapp.training.sides import epoch_side
 
 
 class KilledError(Exception):
@@ -139,6 +140,22 @@ def test_the_average_of_the_weights_is_what_is_kept(experiment: Experiment, tmp_
     again, _ = run(averaged, killed)
     assert same(again, model)
     assert same(load_model(killed.model), load_model(whole.model))
+
+
+def test_dropped_words_are_others_in_each_epoch_and_the_same_when_a_run_goes_on(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    training = experiment.training.model_copy(update={"word_dropout": 0.3})
+    dropping = experiment.model_copy(update={"training": training})
+    model, _ = run(dropping, new_folder(dropping, tmp_path / "whole"))
+    killed = new_folder(dropping, tmp_path / "killed")
+    with pytest.raises(KilledError):
+        run(dropping, killed, observers=(KillAt(13),))
+    assert same(run(dropping, killed)[0], model)
+    side = make_side(model, table(0, 93))
+    first, second = (epoch_side(model, side, seed=0, epoch=epoch, word_dropout=0.3).texts for epoch in (0, 1))
+    assert 0 < np.mean(first.ids != second.ids) < 1
+    np.testing.assert_array_equal(first.splits, side.texts.splits)
 
 
 def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel) -> None:

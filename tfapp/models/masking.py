@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Masker", "make_blocks", "to_dense"]
+__all__ = ["Masker", "drop_words", "make_blocks", "to_dense"]
 
 _SPECIAL: Final = frozenset({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
 # Of what is guessed: most is masked, some replaced, the rest stays, since no [MASK] is met later (Devlin et al. 2019).
@@ -59,6 +59,25 @@ def to_dense(values: Ids, splits: Splits, fill: int) -> Ids:
     return dense
 
 
+def drop_words(ids: Ids, vocabulary: Sequence[str], share: float, random: np.random.Generator) -> Ids:
+    """Hides word pieces as [MASK] (or [UNK], where there is no such), each with the same chance: "word dropout".
+
+    Args:
+        ids: Token ids int32[T], each with any multiple of the vocabulary's size added, which stays.
+        vocabulary: The word pieces in the order of their ids.
+        share: The chance.
+        random: Draws.
+    """
+    mask = vocabulary.index("[MASK]" if "[MASK]" in vocabulary else "[UNK]")
+    pieces = ids % len(vocabulary)
+    hidden = (random.random(len(ids)) < share) & _ordinary(vocabulary)[pieces]
+    return np.where(hidden, ids - pieces + mask, ids).astype(np.int32)
+
+
+def _ordinary(vocabulary: Sequence[str]) -> NDArray[np.bool_]:
+    return np.array([piece not in _SPECIAL for piece in vocabulary])
+
+
 class Masker:
     """Hides tokens of blocks.
 
@@ -70,7 +89,7 @@ class Masker:
 
     def __init__(self, vocabulary: Sequence[str], *, share: float, whole_words: bool) -> None:
         self._mask = vocabulary.index("[MASK]")
-        self._ordinary = np.array([piece not in _SPECIAL for piece in vocabulary])
+        self._ordinary = _ordinary(vocabulary)
         self._continues = np.array([whole_words and piece.startswith("##") for piece in vocabulary])
         self._share = share
 

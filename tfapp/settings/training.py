@@ -58,6 +58,13 @@ class TrainingSettings(Settings):
     )
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of all steps in which the learning rate rises.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay; biases and layer norms have none.")
+    word_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the word pieces that each epoch hides as [MASK] (Dai and Le 2015): the model leans less "
+        "on single words, such as names that it will not meet again. 0: none.",
+    )
     clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this global norm.")
     ema_decay: float | None = Field(
         None,

@@ -183,7 +183,13 @@ class _FineTuner(Trainer):
         return self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience
 
     def _run_epoch(self) -> None:
-        side = epoch_side(self.model, self.train_side, seed=self.settings.seed, epoch=self.state.epoch)
+        side = epoch_side(
+            self.model,
+            self.train_side,
+            seed=self.settings.seed,
+            epoch=self.state.epoch,
+            word_dropout=self.settings.word_dropout,
+        )
         rows, weights = epoch_batches(
             side.texts.lengths, self.settings.batch_size, seed=self.settings.seed, epoch=self.state.epoch
         )

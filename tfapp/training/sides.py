@@ -12,6 +12,7 @@ import pyarrow as pa
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
 from tfapp.models.base import Encoded
+from tfapp.models.masking import drop_words
 from tfapp.rows import row_line, to_rows
 
 __all__ = ["Side", "epoch_side", "make_side"]
@@ -64,7 +65,7 @@ def make_side(model: TaskModel, table: pa.Table) -> Side:
     return Side(texts, found.targets, columns, model.inputs, table.column("row").to_numpy(), found.places)
 
 
-def epoch_side(model: TaskModel, side: Side, *, seed: int, epoch: int) -> Side:
+def epoch_side(model: TaskModel, side: Side, *, seed: int, epoch: int, word_dropout: float = 0.0) -> Side:
     """What one epoch learns from; the same arguments give the same.
 
     Args:
@@ -72,7 +73,10 @@ def epoch_side(model: TaskModel, side: Side, *, seed: int, epoch: int) -> Side:
         side: As `make_side` made it.
         seed: Of the experiment.
         epoch: Counted from 0.
+        word_dropout: Share of word pieces to hide, see `TrainingSettings`.
     """
     random = np.random.default_rng([seed, epoch, _DRAWS])
     ids, targets = model.redraw(side.texts.ids, side.texts.splits, side.targets, random)
+    if word_dropout:
+        ids = drop_words(ids, model.preprocessor.vocabulary, word_dropout, random)
     return replace(side, texts=TokenizedTexts(ids, side.texts.splits), targets=targets)
