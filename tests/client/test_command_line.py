@@ -49,6 +49,36 @@ def test_classify(served: ModelServer, run: Any, monkeypatch: pytest.MonkeyPatch
     assert run("classify", served.address, "topics", "a")[1].startswith("bé\t")
 
 
+def test_spans(served: ModelServer, run: Any) -> None:
+    status, out, _ = run("tag", served.address, "tagger", "éa", "", "b")
+    assert status == 0
+    assert out == "1\t0-1\tfirst\t0.7500\té\n1\t1-2\trést\t0.5000\ta\n3\t0-1\tfirst\t0.7500\tb\n"
+    found = json.loads(run("tag", served.address, "tagger", "", "b", "--json")[1])
+    entity = {"tag": "first", "text": "b", "start": 0, "end": 1, "score": 0.75}
+    assert found == [{"text": "", "entities": []}, {"text": "b", "entities": [entity]}]
+
+
+def test_candidates_in_order(served: ModelServer, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("rank", served.address, "ranker", "éé", "abcd", "a") == (0, "-1.0000\ta\n-2.0000\tabcd\n", "")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("abcd\nab\n"))
+    found = json.loads(run("rank", served.address, "ranker", "éé", "--json")[1])
+    assert [row["place"] for row in found] == [1, 0]
+
+
+def test_answers_and_vectors(served: ModelServer, run: Any) -> None:
+    assert run("answer", served.address, "answerer", "ab", "éfgh") == (0, "1\t0-2\t0.5000\téf\n", "")
+    found = json.loads(run("answer", served.address, "answerer", "ab", "éfgh", "--json")[1])
+    assert found == [{"context": "éfgh", "answer": "éf", "start": 0, "end": 2, "score": 0.5}]
+    assert run("embed", served.address, "embedder", "", "a") == (0, "0 1\n0.707107 0.707107\n", "")
+    assert json.loads(run("embed", served.address, "embedder", "", "--json")[1])[0]["embedding"] == [0.0, 1.0]
+
+
+def test_a_model_of_another_task_is_named(served: ModelServer, run: Any) -> None:
+    status, out, err = run("tag", served.address, "embedder", "a")
+    assert (status, out) == (1, "")
+    assert "model embedder is no tagging model" in err
+
+
 def test_status_and_metadata(served: ModelServer, run: Any) -> None:
     assert run("status", served.address, "numbers") == (0, "3\tAVAILABLE\n", "")
     (version,) = json.loads(run("status", served.address, "numbers", "--json")[1])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tfapp_client.connection import ConnectionSettings, TlsFiles
+from tfapp_client.task_commands import COMMANDS, add_texts
 from tfapp_client.version import __version__
 
 __all__ = ["TOKEN_VARIABLE", "connection_arguments", "make_parser"]
@@ -23,7 +24,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _predict(_command(commands, "predict", "asks any signature of any model"))
-    _classify(_command(commands, "classify", "classifies texts"))
+    for name, command in COMMANDS.items():
+        add_texts(_command(commands, name, command.summary), command)
     _command(commands, "status", "shows the states of a model's versions", label=False)
     _command(commands, "metadata", "shows a model's signatures")
     _bench(_command(commands, "bench", "measures throughput and latencies"))
@@ -79,10 +81,6 @@ def _predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", metavar="INPUTS", help=_INPUTS_HELP)
     parser.add_argument("--signature", default="serving_default", metavar="NAME", help="(serving_default)")
     parser.add_argument("--output", action="append", metavar="NAME", help="answer this output only; may be repeated")
-
-
-def _classify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="none: the lines of standard input")
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from tfapp_client.bench import Figures, Load, run_load
 from tfapp_client.client import Client
 from tfapp_client.errors import ClientError
 from tfapp_client.results import ModelMetadata, Signature, TensorInfo
+from tfapp_client.task_commands import COMMANDS
 
 __all__ = ["main"]
 
@@ -69,16 +70,16 @@ def _predict(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _classify(parsed: argparse.Namespace) -> int:
-    texts = parsed.texts or [line.rstrip("\r\n") for line in sys.stdin]
+def _ask_task(parsed: argparse.Namespace) -> int:
+    command = COMMANDS[parsed.command]
     with Client(**connection_arguments(parsed)) as client:
-        answers = client.classify(parsed.model, texts, **_target(parsed))
+        rows = command.run(client, {"model": parsed.model, **_target(parsed)}, parsed)
     if parsed.json:
-        _print_json([{"text": text, **asdict(answer)} for text, answer in zip(texts, answers, strict=True)])
+        _print_json(rows)
     else:
-        for text, answer in zip(texts, answers, strict=True):
-            label = answer.label if answer.chosen is None else ",".join(answer.chosen)
-            print(f"{label}\t{answer.score:.4f}\t{text}")
+        for number, row in enumerate(rows, start=1):
+            for line in command.lines(number, row):
+                print(line)
     return 0
 
 
@@ -137,7 +138,7 @@ async def _measure(parsed: argparse.Namespace, load: Load) -> tuple[Figures, int
 
 _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "predict": _predict,
-    "classify": _classify,
+    **dict.fromkeys(COMMANDS, _ask_task),
     "status": _status,
     "metadata": _metadata,
     "bench": _bench,

@@ -1,0 +1,112 @@
+"""The commands that ask a model of one task: texts from the arguments or standard input, lines or JSON out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, Final, NamedTuple
+
+from tfapp_client.client import Client
+
+__all__ = ["COMMANDS", "TaskCommand", "add_texts"]
+
+# What a command makes of its answers: JSON values, one a text, and the same as lines with tabs.
+Row = dict[str, Any]
+
+
+class TaskCommand(NamedTuple):
+    """One command.
+
+    Attributes:
+        summary: What it does, in words.
+        texts: What its last arguments are called; without any, the lines of standard input are taken.
+        ask: Asks the model; takes what names model and version, the first argument (None without one) and the texts.
+        lines: A row, with its number, as lines.
+        first: What the argument before the texts is called; None: there is none.
+    """
+
+    summary: str
+    texts: str
+    ask: Callable[[Client, dict[str, Any], Any, Sequence[str]], list[Row]]
+    lines: Callable[[int, Row], Iterator[str]]
+    first: str | None = None
+
+    def run(self, client: Client, target: dict[str, Any], parsed: argparse.Namespace) -> list[Row]:
+        """Asks what the arguments say."""
+        texts = parsed.texts or [line.rstrip("\r\n") for line in sys.stdin]
+        return self.ask(client, target, parsed.first, texts)
+
+
+def add_texts(parser: argparse.ArgumentParser, command: TaskCommand) -> None:
+    """Adds a command's own arguments."""
+    if command.first:
+        parser.add_argument("first", metavar=command.first)
+    else:
+        parser.set_defaults(first=None)
+    parser.add_argument("texts", nargs="*", metavar=command.texts, help="none: the lines of standard input")
+
+
+def _classify(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
+    answers = client.classify(texts=texts, **target)
+    return [{"text": text, **asdict(answer)} for text, answer in zip(texts, answers, strict=True)]
+
+
+def _label_line(_number: int, row: Row) -> Iterator[str]:
+    label = row["label"] if row["chosen"] is None else ",".join(row["chosen"])
+    yield f"{label}\t{row['score']:.4f}\t{row['text']}"
+
+
+def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
+    found = client.tag(texts=texts, **target)
+    return [
+        {"text": text, "entities": [asdict(entity) for entity in entities]}
+        for text, entities in zip(texts, found, strict=True)
+    ]
+
+
+def _entity_lines(number: int, row: Row) -> Iterator[str]:
+    for entity in row["entities"]:
+        yield f"{number}\t{entity['start']}-{entity['end']}\t{entity['tag']}\t{entity['score']:.4f}\t{entity['text']}"
+
+
+def _rank(client: Client, target: dict[str, Any], query: str, candidates: Sequence[str]) -> list[Row]:
+    return [asdict(ranked) for ranked in client.rank(query=query, candidates=candidates, **target)]
+
+
+def _rank_line(_number: int, row: Row) -> Iterator[str]:
+    yield f"{row['score']:.4f}\t{row['candidate']}"
+
+
+def _answer(client: Client, target: dict[str, Any], question: str, contexts: Sequence[str]) -> list[Row]:
+    found = client.answer(pairs=[(question, context) for context in contexts], **target)
+    fields = ("answer", "start", "end", "score")
+    values = ((one.text, one.start, one.end, one.score) for one in found)
+    return [
+        {"context": context, **dict(zip(fields, row, strict=True))}
+        for context, row in zip(contexts, values, strict=True)
+    ]
+
+
+def _answer_line(number: int, row: Row) -> Iterator[str]:
+    place = f"{row['start']}-{row['end']}" if row["start"] >= 0 else "-"
+    yield f"{number}\t{place}\t{row['score']:.4f}\t{row['answer']}"
+
+
+def _embed(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
+    vectors = client.embed(texts=texts, **target).tolist()
+    return [{"text": text, "embedding": vector} for text, vector in zip(texts, vectors, strict=True)]
+
+
+def _vector_line(_number: int, row: Row) -> Iterator[str]:
+    yield " ".join(f"{value:.6g}" for value in row["embedding"])
+
+
+COMMANDS: Final[dict[str, TaskCommand]] = {
+    "classify": TaskCommand("classifies texts", "TEXT", _classify, _label_line),
+    "tag": TaskCommand("finds spans in texts", "TEXT", _tag, _entity_lines),
+    "rank": TaskCommand("orders candidates by how well they fit a query", "CANDIDATE", _rank, _rank_line, "QUERY"),
+    "answer": TaskCommand("answers a question from contexts", "CONTEXT", _answer, _answer_line, "QUESTION"),
+    "embed": TaskCommand("gives texts vectors", "TEXT", _embed, _vector_line),
+}
