@@ -6,12 +6,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # seqeval is there as source only, which pip's old way of building cannot build any more.
 export PIP_USE_PEP517 := 1
 
-.PHONY: help install demo test test-full check format protos clean
+.PHONY: help install demo test test-full bench check format protos clean
 
 help:
 	@echo "make demo       labelled text to a served BERT, from nothing"
 	@echo "make test       the tests, under 10 minutes on two cores"
 	@echo "make test-full  what is slow: real weights, kill tests, further ways through each task"
+	@echo "make bench      speed beside ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make format     mends format and simple lint"
 
@@ -34,6 +35,22 @@ test: $(VENV)/dev.stamp
 
 test-full: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+
+# The peers have an environment of their own.
+PEERS := .venv-peers
+BENCH := build/bench
+PEER_FILES := benchmarks/requirements/inference-peers.txt benchmarks/requirements/accuracy-peer.txt
+
+$(PEERS)/stamp: $(PEER_FILES)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet $(addprefix -r ,$(PEER_FILES))
+	@touch $@
+
+bench: $(VENV)/run.stamp $(PEERS)/stamp
+	@mkdir -p $(BENCH)
+	$(BIN)/python benchmarks/inference.py --quick --peer $(PEERS)/bin/python $(if $(DATA),--data $(DATA)) --output $(BENCH)/inference.json --plots $(BENCH)
+	$(BIN)/python benchmarks/training.py --quick --peer $(PEERS)/bin/python $(if $(DATA),--data $(DATA)) --output $(BENCH)/training.json --plots $(BENCH)
+	$(BIN)/python benchmarks/scale.py --quick --output $(BENCH)/scale.json --plots $(BENCH)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -36,6 +36,7 @@ LABELS: Final = 77
 LENGTH: Final = 128
 ROWS: Final = 32
 PRECISIONS: Final = ("float32", "bfloat16", "int8")
+QUICK: Final = {"rounds": 2, "streams": ["mix"], "seconds": 3.0, "requests": 5000}
 TRAFFIC: Final = {"32 callers of 1 text": (32, 1), "4 callers of 32 texts": (4, 32), "1 caller of 1 text": (1, 1)}
 
 
@@ -78,9 +79,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a turn of the server")
     parser.add_argument("--streams", nargs="+", choices=STREAMS, default=list(STREAMS))
     parser.add_argument("--requests", type=int, default=100_000, help="how many the server's memory is watched over")
+    parser.add_argument("--quick", action="store_true", help="the mix alone, two short rounds, 5000 requests")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw them")
     parsed = parser.parse_args()
+    if parsed.quick:
+        vars(parsed).update(QUICK)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         graphs = prepare(Path(folder), parsed)
         report = measure(Path(folder), graphs, parsed, stack)

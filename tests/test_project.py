@@ -18,7 +18,14 @@ from tfapp.commands.app import app
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "benchmarks/README.md",
+    "examples/README.md",
+    "serving/versions.md",
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,8 @@ def project() -> dict[str, Any]:
 def test_what_a_page_links_to_exists(page: str) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
     local = [target for target in targets if "://" not in target]
-    assert [target for target in local if not (ROOT / target).exists()] == []
+    folder = (ROOT / page).parent
+    assert [target for target in local if not (folder / target).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,90 @@
+"""How well a classifier says that a text belongs to none of its labels: Banking77, without some of its intents.
+
+    python benchmarks/unknown_intents.py --data DIR --output unknown.json
+
+Every fourth intent is left out of train and dev, and is `unknown` in test. The settings are those of
+accuracy/banking77.toml. Each seed is trained twice: from known intents alone, where the limit lets 5 % of dev be
+refused, and with half of the missing intents as examples of what is unknown; test then asks for the other half only.
+DIR holds `banking77/{train,test}.csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from accuracy import SETTINGS
+from accuracy import tfapp as command
+from inference_report import print_table
+from sides import environment, write_report
+
+from tfapp import open_run
+
+FIGURES: Final = ("in_scope_accuracy", "in_scope_unknown", "out_of_scope_recall")
+UNKNOWN: Final = "unknown"
+ONE_IN: Final = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="further settings")
+    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    parsed = parser.parse_args()
+    found: dict[str, list[dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(parsed.seeds):
+            for name, examples in (("known intents alone", False), ("with examples of others", True)):
+                write_sides(parsed.data / "banking77", Path(folder), examples=examples)
+                found.setdefault(name, []).append(train(Path(folder), [f"training.seed={seed}", *parsed.set]))
+                print(f"{name}, seed {seed}: {found[name][-1]}", file=sys.stderr)
+    print_table(
+        ("learnt from", *FIGURES),
+        [
+            (name, *(f"{100 * statistics.mean(one[figure] for one in runs):.1f}" for figure in FIGURES))
+            for name, runs in found.items()
+        ],
+    )
+    if parsed.output:
+        write_report(parsed.output, {"runs": found, "environment": environment("tensorflow", "keras-hub", "tfapp")})
+
+
+def write_sides(source: Path, folder: Path, *, examples: bool) -> None:
+    """Writes `train.csv` and `test.csv`, the missing intents as unknown ones."""
+    sides = {side: read(source / f"{side}.csv") for side in ("train", "test")}
+    intents = sorted({row["category"] for row in sides["train"]})
+    missing = intents[::ONE_IN]
+    shown = set(missing[::2]) if examples else set()
+    asked = set(missing) - shown
+    for side, unknown in (("train", shown), ("test", asked)):
+        known = set(intents) - set(missing)
+        with (folder / f"{side}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("text", "category"))
+            for row in sides[side]:
+                if row["category"] in known | unknown:
+                    writer.writerow((row["text"], UNKNOWN if row["category"] in unknown else row["category"]))
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def train(folder: Path, settings: list[str]) -> dict[str, float]:
+    sides = [f"data.{side}={folder / side}.csv" for side in ("train", "test")]
+    changes = [*sides, f"data.unknown_label={UNKNOWN}", *settings]
+    arguments = [f"--runs={folder}", "--json", *(f"--set={one}" for one in changes)]
+    end = command(folder, "train", str(SETTINGS / "banking77.toml"), *arguments)[-1]
+    scope = open_run(end["run"]).evaluation.scope()
+    return {figure: scope[figure] for figure in FIGURES}
+
+
+if __name__ == "__main__":
+    main()
