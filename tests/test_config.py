@@ -143,8 +143,11 @@ def test_rules_over_several_settings() -> None:
     )
     assert "with adapt head no layer below" in complaint("training.layer_decay=0.9", "training.adapt=head")
     dropped = "training.word_dropout=0.2"
-    assert "but adapt head reads each text once" in complaint(dropped, "training.adapt=head")
-    assert "but method few-shot compares whole texts" in complaint(dropped, "training.method=few-shot")
+    assert "word_dropout is 0.2, but adapt head is fitted at once" in complaint(dropped, "training.adapt=head")
+    assert "ema_decay is 0.9, but method few-shot ends with a head that is fitted at once" in complaint(
+        "training.ema_decay=0.9", "training.method=few-shot"
+    )
+    assert with_set(dropped, "training.adapt=head", "task=ranking").training.word_dropout == 0.2
     assert "training.word_dropout is not read by the task embedding" in complaint(dropped, "task=embedding")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")
     # A dev file leaves dev_share without a meaning.

@@ -9,8 +9,8 @@ from typing import Any
 from tfapp.config import Experiment, dump_toml, parse_experiment
 from tfapp.errors import ExportError, SettingsError, TrainingError
 from tfapp.export import PackedEncoder, export_model, make_encoder
-from tfapp.lowering import check_precision
 from tfapp.models import TaskModel, build_model, load_model, load_preset
+from tfapp.precision_check import check_precision
 from tfapp.registry import publish, staging_folder
 from tfapp.rows import Row
 from tfapp.terminal import progress

@@ -20,7 +20,7 @@ def broken_rule(experiment: Experiment) -> str | None:
         _multi_label,
         _crf,
         _adapt,
-        _word_dropout,
+        _steps_only,
         _pretraining,
         _distillation,
         _few_shot,
@@ -56,15 +56,19 @@ def _adapt(experiment: Experiment) -> str | None:
     return None
 
 
-def _word_dropout(experiment: Experiment) -> str | None:
+def _steps_only(experiment: Experiment) -> str | None:
+    """What is for trainings by steps down the gradient."""
     training = experiment.training
-    if not training.word_dropout:
+    asked = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay}
+    name = next((name for name, value in asked.items() if value), None)
+    if name is None:
         return None
-    asked = f"training.word_dropout is {training.word_dropout:g}"
-    if training.adapt == "head":
-        return f"{asked}, but adapt head reads each text once, as it is; remove it, or use adapt all or lora"
+    begin = f"training.{name} is {asked[name]:g}"
     if training.method == "few-shot":
-        return f"{asked}, but method few-shot compares whole texts; remove it, or use method fine-tuning"
+        return f"{begin}, but method few-shot ends with a head that is fitted at once; use method fine-tuning"
+    # Other tasks have no head that could be fitted at once.
+    if training.adapt == "head" and experiment.task in ("classification", "pair-classification"):
+        return f"{begin}, but adapt head is fitted at once to texts as they are; remove it, or use adapt all or lora"
     return None
 
 

@@ -47,6 +47,8 @@ def test_classify(served: ModelServer, run: Any, monkeypatch: pytest.MonkeyPatch
     assert [(answer["text"], answer["label"]) for answer in answers] == [("a", "bé"), ("abc", "aa")]
     assert sum(answers[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert run("classify", served.address, "topics", "a")[1].startswith("bé\t")
+    # A text takes one column of one line.
+    assert run("classify", served.address, "topics", "a\tb\nc")[1].endswith("\ta b c\n")
 
 
 def test_spans(served: ModelServer, run: Any) -> None:
@@ -69,7 +71,7 @@ def test_answers_and_vectors(served: ModelServer, run: Any) -> None:
     assert run("answer", served.address, "answerer", "ab", "éfgh") == (0, "1\t0-2\t0.5000\téf\n", "")
     found = json.loads(run("answer", served.address, "answerer", "ab", "éfgh", "--json")[1])
     assert found == [{"context": "éfgh", "answer": "éf", "start": 0, "end": 2, "score": 0.5}]
-    assert run("embed", served.address, "embedder", "", "a") == (0, "0 1\n0.707107 0.707107\n", "")
+    assert run("embed", served.address, "embedder", "", "a") == (0, "0\t1\n0.707107\t0.707107\n", "")
     assert json.loads(run("embed", served.address, "embedder", "", "--json")[1])[0]["embedding"] == [0.0, 1.0]
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.toy import VOCABULARY
+from tests.toy import VOCABULARY, write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.export.encoder import PackedEncoder
 from tfapp.export.weights import PRECISIONS
@@ -144,3 +144,25 @@ def test_a_head_count_that_does_not_divide_is_computed_whole(tmp_path: Path) -> 
     model = build(tmp_path, "mean")
     ids = rows_of(model, [5, 2, 30], 5)
     np.testing.assert_allclose(PackedEncoder(model)(ids), model.logits(ids), atol=1e-4)
+
+
+def test_a_bert_of_few_positions_reads_batches_of_any_size(tmp_path: Path) -> None:
+    """What fills a batch up to a multiple of tokens may be longer than its position table."""
+    preset = write_toy_preset(tmp_path / "short", max_sequence_length=9)
+    keras.utils.set_random_seed(7)
+    model = build_model("classification", ModelSettings(preset=str(preset), max_length=9, pooling="mean"), ["a", "b"])
+    assert isinstance(model, BertModel)
+    packed = model.with_inference(PackedEncoder(model))
+    for lengths in ([9, 8], [9, 9, 3], [2, 2], [5, 4, 9, 9]):
+        ids = rows_of(model, lengths, 0)
+        np.testing.assert_allclose(packed.logits(ids), model.logits(ids), atol=1e-4)
+
+
+def test_what_answers_instead_of_a_network_answers_logits_only(toy_preset: Path) -> None:
+    model = build(toy_preset, "mean")
+    twin = model.with_inference(PackedEncoder(model))
+    ids = rows_of(model, [7, 3], 0)
+    np.testing.assert_allclose(twin.features(ids), model.features(ids), atol=1e-5)
+    logits, states = twin.trace(ids)
+    assert len(states) == len(model.backbone.transformer_layers)
+    np.testing.assert_allclose(logits, model.logits(ids), atol=1e-5)

@@ -18,8 +18,8 @@ from tfapp.config import parse_experiment
 from tfapp.errors import ExportError, SettingsError
 from tfapp.export import PackedEncoder
 from tfapp.export.weights import PRECISIONS
-from tfapp.lowering import check_precision
 from tfapp.models import BertModel, load_model
+from tfapp.precision_check import check_precision
 
 TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]
 
@@ -114,6 +114,21 @@ def test_what_cannot_be_checked_is_refused_unless_it_is_forced(toy_preset: Path,
     with pytest.raises(ExportError, match="no dev split to check it on"):
         export_preset(str(toy_preset), tmp_path, name="toy", overrides=half, quiet=True)
     version = export_preset(str(toy_preset), tmp_path, name="toy", overrides=half, force=True, quiet=True)
+    assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
+
+
+def test_data_that_changed_are_no_dev_split(toy_preset: Path, tmp_path: Path) -> None:
+    half = ["export.precision=bfloat16"]
+    file = tmp_path / "toy.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(60)))
+    run = tfapp.fit(parse_experiment(toy_experiment(toy_preset, file)), runs=tmp_path / "runs", quiet=True)
+    file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(63)))
+    with pytest.raises(ExportError, match="not those that the run was trained on; export in float32, or with --force"):
+        run.export(tmp_path / "models", overrides=half)
+    file.unlink()
+    with pytest.raises(ExportError, match=r"cannot be checked on dev: .*; export in float32, or with --force"):
+        run.export(tmp_path / "models", overrides=half)
+    version = run.export(tmp_path / "models", overrides=half, force=True)
     assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
 
 

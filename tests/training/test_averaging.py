@@ -27,20 +27,22 @@ def reference(values: list[float], decay: float) -> float:
 @pytest.mark.parametrize("decay", [0.5, 0.99, 0.9999])
 def test_it_averages_as_tensorflow_does(decay: float) -> None:
     values = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0]
-    variable = keras.Variable(values[0])
+    variable = keras.Variable(100.0)
     average = WeightAverage([variable], decay ** (1 / STEPS))
-    for number, value in enumerate(values[1:], start=1):
+    for number, value in enumerate(values, start=1):
         variable.assign(value)
-        average.update(number * STEPS)
+        average.update(number * STEPS, last=False)
     np.testing.assert_allclose(average.averages[0].numpy(), reference(values, decay), rtol=1e-5)
 
 
-def test_steps_between_two_points_are_left_out() -> None:
+def test_steps_between_two_points_are_left_out_but_for_an_epoch_s_last() -> None:
     variable = keras.Variable([1.0])
     average = WeightAverage([variable], 0.9)
     variable.assign([5.0])
-    average.update(STEPS - 1)
+    average.update(STEPS - 1, last=False)
     np.testing.assert_array_equal(average.averages[0].numpy(), [1.0])
+    average.update(STEPS - 1, last=True)
+    np.testing.assert_array_equal(average.averages[0].numpy(), [5.0])
 
 
 def test_the_network_has_the_averages_inside_the_block_only() -> None:

@@ -142,6 +142,16 @@ def test_the_average_of_the_weights_is_what_is_kept(experiment: Experiment, tmp_
     assert same(load_model(killed.model), load_model(whole.model))
 
 
+def test_an_average_over_few_steps_is_one_of_trained_weights(experiment: Experiment, tmp_path: Path) -> None:
+    changes = {"ema_decay": 0.99, "batch_size": 31, "epochs": 1, "learning_rate": 1e-2, "warmup_share": 0.0}
+    few = experiment.model_copy(update={"training": experiment.training.model_copy(update=changes)})
+    folder = new_folder(few, tmp_path)
+    model, _ = run(few, folder)
+    # After three steps there is one point: the weights of the last of them.
+    for kept, last in zip(weights(load_model(folder.model)), weights(model), strict=True):
+        np.testing.assert_allclose(kept, last, atol=1e-6)
+
+
 def test_dropped_words_are_others_in_each_epoch_and_the_same_when_a_run_goes_on(
     experiment: Experiment, tmp_path: Path
 ) -> None:

@@ -109,10 +109,15 @@ def load(
     for side, name in (("train", settings.train), ("dev", settings.dev), ("test", settings.test)):
         if name is not None:
             source = resolve(name, settings, pull=pull, catalogue=catalogue)
-            table = read_table(source, task=task, multi_label=multi_label, on_progress=on_progress)
-            rows = Rows.of(name, table, schema.texts, schema.extra)
-            rows_read[name] = len(rows)
-            given[side], found = _clean(rows, settings)
+            given[side] = Rows.of(
+                name,
+                read_table(source, task=task, multi_label=multi_label, on_progress=on_progress),
+                schema.texts,
+                schema.extra,
+            )
+            rows_read[name] = len(given[side])
+            # No name is left to the rows as they were read: they go before the split makes copies.
+            given[side], found = _clean(given[side], settings)
             findings += found
     findings += _separate(given)
     findings += schema.target.thin(given, settings)

@@ -12,7 +12,7 @@ from tfapp.errors import ExportError
 from tfapp.export.attention import ManyTexts, OneText, View
 from tfapp.export.layers import Dense, Norm
 from tfapp.export.sub_batches import in_sub_batches
-from tfapp.export.weights import PRECISIONS, Precision, Table, keep_vector
+from tfapp.export.weights import PRECISIONS, Precision, Table, keep
 from tfapp.models import BertModel, TaskModel
 from tfapp.models.backbones import LayerParts, layer_parts
 
@@ -35,7 +35,7 @@ class PackedEncoder(tf.Module):
     Args:
         model: A trained model in float32.
         precision: What the layers compute in and keep their weights in; what stands on the BERT computes in float32.
-        tokens: Tokens of a sub-batch, at most, if no text has more.
+        tokens: Tokens of a sub-batch, about.
     """
 
     def __init__(self, model: BertModel, *, precision: Precision = PRECISIONS["float32"], tokens: int = 320) -> None:
@@ -127,15 +127,17 @@ class _Embedding(tf.Module):
         super().__init__()
         first, *others = np.asarray(backbone.segment_embedding.embeddings)
         self.tokens = Table(np.asarray(backbone.token_embedding.embeddings), precision)
-        self.places = keep_vector(np.asarray(backbone.position_embedding.position_embeddings) + first, tf.float32)
+        self.places = keep(np.asarray(backbone.position_embedding.position_embeddings) + first, tf.float32)
+        self._last = int(self.places.shape[0]) - 1
         # Of each segment, what parts it from the first.
         parts = np.stack([np.zeros_like(first), *(other - first for other in others)])
-        self.segments = keep_vector(parts, tf.float32)
+        self.segments = keep(parts, tf.float32)
         self.norm = Norm(backbone.embeddings_layer_norm, precision.dtype)
         self._dtype = precision.dtype
 
     def __call__(self, tokens: tf.Tensor, places: tf.Tensor, *segments: tf.Tensor, few: bool) -> tf.Tensor:
-        x = self.tokens.look_up(tokens) + tf.gather(self.places, places)
+        # What fills up a batch may be longer than any text.
+        x = self.tokens.look_up(tokens) + tf.gather(self.places, tf.minimum(places, self._last))
         for part in segments:
             x += tf.gather(self.segments, part)
         return self.norm(tf.cast(x, self._dtype), few=few)

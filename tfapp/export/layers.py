@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from tfapp.export.weights import Precision, keep_matrix, keep_vector
+from tfapp.export.weights import Precision, keep, keep_matrix
 
 __all__ = ["Dense", "Norm"]
 
@@ -30,7 +30,7 @@ class Dense(tf.Module):
     def __init__(self, kernel: np.ndarray, bias: np.ndarray, precision: Precision) -> None:
         super().__init__()
         self.kernel = keep_matrix(np.asarray(kernel), precision)
-        self.bias = keep_vector(bias, precision.dtype)
+        self.bias = keep(bias, precision.dtype)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """[P, O] from [P, I]. An activation, or another tensor that is added, becomes part of the same op."""
@@ -47,8 +47,8 @@ class Norm(tf.Module):
 
     def __init__(self, layer: Any, dtype: tf.DType) -> None:
         super().__init__()
-        self.gamma = keep_vector(layer.gamma, dtype)
-        self.beta = keep_vector(layer.beta, dtype)
+        self.gamma = keep(layer.gamma, dtype)
+        self.beta = keep(layer.beta, dtype)
 
     def __call__(self, x: tf.Tensor, *, few: bool) -> tf.Tensor:
         """Normalizes.

@@ -11,6 +11,8 @@ __all__ = ["in_sub_batches"]
 
 # Sub-batches that may be under way at once; threads are what there are of them, this bounds the memory.
 _SIDE_BY_SIDE: Final = 32
+# Rows over and under these lengths are not in the same sub-batch.
+_LONG: Final = (96, 384)
 # See `_aligned`.
 _TOKENS_ALIGNED: Final = 16
 _ROWS_ALIGNED: Final = 4
@@ -33,7 +35,7 @@ def in_sub_batches(
             be empty, but never all.
         lengths: int32[N], each 1 or more; N may be 0.
         columns: What the tokens are, int32[P] each, all rows after another; P is the sum of the lengths.
-        size: Tokens of a sub-batch, at most, if no row has more.
+        size: Tokens of a sub-batch, about: at most so many more as the longest row has.
         by_token: Whether the result has a row for each token; else one for each row.
 
     Returns:
@@ -103,7 +105,8 @@ def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts rows into sub-batches, none without rows.
 
     Their number is even, if it is not one, so that two threads end at about the same time. What fits into one stays
-    one: halves of it would not be done sooner, as a layer's parts run side by side, too.
+    one: halves of it would not be done sooner, as a layer's parts run side by side, too. But short rows are not with
+    long ones, whose length they would be padded to in attention.
 
     Returns:
         int32[S + 1] each: the numbers of the rows at the borders, and of the tokens.
@@ -114,6 +117,8 @@ def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     # Each row goes where its middle is.
     middles = tf.cast(2 * ends - lengths, tf.float32) / tf.cast(2 * total, tf.float32)
     numbers = tf.cast(middles * tf.cast(steps, tf.float32), tf.int32)
-    _, _, counts = tf.unique_with_counts(numbers)
+    kinds = tf.add_n([tf.cast(lengths > long, tf.int32) for long in _LONG])
+    # Rows are sorted, so that both only rise.
+    _, _, counts = tf.unique_with_counts(numbers + kinds)
     bounds = tf.concat([[0], tf.cumsum(counts)], axis=0)
     return bounds, tf.gather(tf.concat([[0], ends], axis=0), bounds)

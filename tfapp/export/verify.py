@@ -81,12 +81,16 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
                 if exact:
                     worst = max(worst, _difference(name, got, value.numpy()[0], row_line(row)))
                 else:
-                    _check_form(name, np.asarray(got), value.numpy()[0], row_line(row))
+                    _check_form(name, got, value.numpy()[0], row_line(row))
     return worst if exact else None
 
 
 def _check_form(name: str, got: np.ndarray, expected: np.ndarray, text: str) -> None:
-    if got.dtype.kind in "if" and (got.dtype != expected.dtype or not np.isfinite(got).all()):
+    # A row's bytes come as an object of their own, or as an array of such.
+    got, expected = np.asarray(got), np.asarray(expected)
+    numbers = expected.dtype.kind in "if"
+    wrong = got.dtype != expected.dtype or not np.isfinite(got).all() if numbers else got.dtype.kind not in "SO"
+    if wrong or got.ndim != expected.ndim:
         raise ExportError(
             f"the exported model's {name} is {got!s:.60} on the text {text[:60]!r}; nothing was published"
         )

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["PRECISIONS", "Matrix", "PackedMatrix", "Precision", "Table", "keep_matrix", "keep_vector"]
+__all__ = ["PRECISIONS", "Matrix", "PackedMatrix", "Precision", "Table", "keep", "keep_matrix"]
 
 _TOP: Final = 127
 
@@ -56,7 +56,7 @@ class Matrix(tf.Module):
 
     def __init__(self, values: np.ndarray, dtype: tf.DType) -> None:
         super().__init__()
-        self.values = keep_vector(values, dtype)
+        self.values = keep(values, dtype)
 
     def read(self) -> tf.Tensor:
         """[I, O]."""
@@ -128,7 +128,7 @@ class Table(tf.Module):
             self.rows = tf.Variable(packed, trainable=False, name="rows")
             self.scales = tf.Variable(scales, trainable=False, name="scales")
         else:
-            self.rows = keep_vector(values, precision.dtype)
+            self.rows = keep(values, precision.dtype)
 
     def look_up(self, numbers: tf.Tensor) -> tf.Tensor:
         """float32[P, H] of int32[P]."""
@@ -142,7 +142,7 @@ def keep_matrix(values: np.ndarray, precision: Precision) -> Matrix | PackedMatr
     return kind(values, precision.dtype)
 
 
-def keep_vector(values: np.ndarray, dtype: tf.DType) -> tf.Variable:
+def keep(values: np.ndarray, dtype: tf.DType) -> tf.Variable:
     """What is never packed."""
     return tf.Variable(tf.cast(values, dtype), trainable=False, name="values")
 

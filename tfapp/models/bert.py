@@ -114,7 +114,9 @@ class BertModel(TaskModel):
         return []
 
     def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
-        return super()._run(network, ids, training=training) if self.inference is None else self.inference(ids)
+        if self.inference is None or network is not self.network:
+            return super()._run(network, ids, training=training)
+        return self.inference(ids)
 
     def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Runs the network and says what each layer of its BERT makes of each token.
@@ -136,6 +138,7 @@ class BertModel(TaskModel):
         # A model of its own with another network: whatever `logits` does beside it is done here too.
         twin = copy.copy(self)
         twin.network = network
+        twin.inference = None
         return twin.logits(ids, training=training), states
 
     @cached_property

@@ -34,7 +34,7 @@ class Servable:
         definitions: All SignatureDefs of the file, by name.
 
     Raises:
-        Exception: What TensorFlow says of a folder that it cannot load.
+        Exception: What is wrong with a folder that cannot be loaded; most say TensorFlow's own words.
     """
 
     def __init__(self, name: str, version: int, folder: Path, batcher: Batcher | None = None) -> None:
@@ -63,7 +63,11 @@ def read_definitions(folder: Path) -> dict[str, Any]:
 
 def _read_graph(folder: Path) -> Any:
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    return next(graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags)
+    found = next((graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags), None)
+    if found is None:
+        there = ", ".join(sorted({tag for graph in model.meta_graphs for tag in graph.meta_info_def.tags})) or "none"
+        raise ValueError(f"{folder}: the SavedModel has no graph with the tag {_TAG}, only: {there}")
+    return found
 
 
 def _ops(graph: Any) -> set[str]:

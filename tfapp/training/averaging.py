@@ -11,41 +11,46 @@ import tensorflow as tf
 
 __all__ = ["WeightAverage"]
 
-# Steps between two points that are averaged: each costs a pass over all weights, and neighbours are nearly alike.
+# Steps between two points that are averaged: each costs a pass over all weights, and neighbours are nearly alike. The
+# last step of an epoch is a point, too.
 _EVERY: Final = 8
 
 
 class WeightAverage:
     """An exponential moving average (Polyak and Juditsky 1992), kept beside the weights that the steps change.
 
-    The first steps are forgotten faster than the later ones, as in `tf.train.ExponentialMovingAverage`: the decay of
-    the n-th point is at most (1 + n) / (10 + n), so that the weights at the start have no lasting part in it.
+    The first steps are forgotten faster than the later ones, as in `tf.train.ExponentialMovingAverage`: the first
+    point is taken as it is, so that the weights at the start have no part in it, and the decay of the n-th after it is
+    at most (1 + n) / (10 + n).
 
     Args:
         variables: Keras variables of the network, made under the strategy whose scope this is made in.
         decay: What a step leaves of the average, over 0 and under 1.
 
     Attributes:
-        averages: A variable for each, in their order.
+        averages: A variable for each, in their order, and how many points they are of.
     """
 
     def __init__(self, variables: Sequence[Any], decay: float) -> None:
         self._variables = list(variables)
         self._decay = decay**_EVERY
-        self.averages = [keras.Variable(tf.identity(one.value), name="average") for one in self._variables]
+        self._points = keras.Variable(0.0, trainable=False, name="points")
+        self._averages = [keras.Variable(tf.identity(one.value), name="average") for one in self._variables]
+        self.averages = [*self._averages, self._points]
         self._update = tf.function(self._update_all, input_signature=[tf.TensorSpec([])], autograph=False)
 
-    def update(self, steps: int) -> None:
-        """Takes in the weights after so many steps of the training."""
-        if steps % _EVERY == 0:
-            points = steps // _EVERY
-            self._update(tf.constant(min(self._decay, (1 + points) / (10 + points)), tf.float32))
+    def update(self, steps: int, *, last: bool) -> None:
+        """Takes in the weights after so many steps of the training, of which this is the last of an epoch, or not."""
+        if steps % _EVERY == 0 or last:
+            points = float(self._points.numpy())
+            self._update(tf.constant(min(self._decay, (1 + points) / (10 + points)) if points else 0.0, tf.float32))
+            self._points.assign(points + 1)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The network has the averages as its weights in the block."""
         kept = [variable.numpy() for variable in self._variables]
-        for variable, average in zip(self._variables, self.averages, strict=True):
+        for variable, average in zip(self._variables, self._averages, strict=True):
             variable.assign(average.value)
         try:
             yield
@@ -54,5 +59,5 @@ class WeightAverage:
                 variable.assign(value)
 
     def _update_all(self, decay: tf.Tensor) -> None:
-        for variable, average in zip(self._variables, self.averages, strict=True):
+        for variable, average in zip(self._variables, self._averages, strict=True):
             average.assign_sub((1.0 - decay) * (average.value - variable.value))

@@ -201,7 +201,7 @@ class _FineTuner(Trainer):
             self.adaptation.merge()
             self.state = replace(self.state, step=self.state.step + 1)
             if self.average:
-                self.average.update(self.steps_done)
+                self.average.update(self.steps_done, last=self.state.step == self.epoch_steps)
             for observer in self.observers:
                 observer.on_progress(self.steps_done)
             if self.state.step % self.settings.log_steps == 0 or self.state.step == self.epoch_steps:

@@ -48,6 +48,11 @@ def add_texts(parser: argparse.ArgumentParser, command: TaskCommand) -> None:
     parser.add_argument("texts", nargs="*", metavar=command.texts, help="none: the lines of standard input")
 
 
+def _shown(text: str) -> str:
+    """A text in one column of one line."""
+    return " ".join(text.split())
+
+
 def _classify(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
     answers = client.classify(texts=texts, **target)
     return [{"text": text, **asdict(answer)} for text, answer in zip(texts, answers, strict=True)]
@@ -55,7 +60,7 @@ def _classify(client: Client, target: dict[str, Any], _first: None, texts: Seque
 
 def _label_line(_number: int, row: Row) -> Iterator[str]:
     label = row["label"] if row["chosen"] is None else ",".join(row["chosen"])
-    yield f"{label}\t{row['score']:.4f}\t{row['text']}"
+    yield f"{label}\t{row['score']:.4f}\t{_shown(row['text'])}"
 
 
 def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
@@ -68,7 +73,8 @@ def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[s
 
 def _entity_lines(number: int, row: Row) -> Iterator[str]:
     for entity in row["entities"]:
-        yield f"{number}\t{entity['start']}-{entity['end']}\t{entity['tag']}\t{entity['score']:.4f}\t{entity['text']}"
+        place = f"{entity['start']}-{entity['end']}"
+        yield f"{number}\t{place}\t{entity['tag']}\t{entity['score']:.4f}\t{_shown(entity['text'])}"
 
 
 def _rank(client: Client, target: dict[str, Any], query: str, candidates: Sequence[str]) -> list[Row]:
@@ -76,7 +82,7 @@ def _rank(client: Client, target: dict[str, Any], query: str, candidates: Sequen
 
 
 def _rank_line(_number: int, row: Row) -> Iterator[str]:
-    yield f"{row['score']:.4f}\t{row['candidate']}"
+    yield f"{row['score']:.4f}\t{_shown(row['candidate'])}"
 
 
 def _answer(client: Client, target: dict[str, Any], question: str, contexts: Sequence[str]) -> list[Row]:
@@ -91,7 +97,7 @@ def _answer(client: Client, target: dict[str, Any], question: str, contexts: Seq
 
 def _answer_line(number: int, row: Row) -> Iterator[str]:
     place = f"{row['start']}-{row['end']}" if row["start"] >= 0 else "-"
-    yield f"{number}\t{place}\t{row['score']:.4f}\t{row['answer']}"
+    yield f"{number}\t{place}\t{row['score']:.4f}\t{_shown(row['answer'])}"
 
 
 def _embed(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
@@ -100,7 +106,7 @@ def _embed(client: Client, target: dict[str, Any], _first: None, texts: Sequence
 
 
 def _vector_line(_number: int, row: Row) -> Iterator[str]:
-    yield " ".join(f"{value:.6g}" for value in row["embedding"])
+    yield "\t".join(f"{value:.6g}" for value in row["embedding"])
 
 
 COMMANDS: Final[dict[str, TaskCommand]] = {

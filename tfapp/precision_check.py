@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+import pyarrow as pa
+
 from tfapp.data import load
-from tfapp.errors import ExportError
+from tfapp.errors import ExportError, TfappError
 from tfapp.export import PackedEncoder
 from tfapp.models import BertModel, TaskModel
 from tfapp.terminal import progress
@@ -26,23 +28,22 @@ def check_precision(
         folder: The run.
         model: Its model.
         encoder: Made of it.
-        force: Allow any loss, and a run without a dev split.
+        force: Allow any loss, a run without a dev split, and data that are gone or are other ones now.
         quiet: Show no progress.
 
     Returns:
-        `score_name`, `score` and `exact_score`; None where there is no dev split.
+        `score_name`, `score` and `exact_score`; None where there is no dev split to be had.
 
     Raises:
         ExportError: More than `ALLOWED_LOSS` is lost, or there is no dev split.
     """
     name = f"export.precision {encoder.precision.name}"
-    experiment = folder.experiment()
-    dev = load(experiment.data, task=experiment.task, multi_label=experiment.model.multi_label).dev
-    if not dev.num_rows:
+    try:
+        side = make_side(model, _dev(folder))
+    except TfappError as error:
         if force:
             return None
-        raise ExportError(f"{name}: the run has no dev split to check it on; export in float32, or with --force")
-    side = make_side(model, dev)
+        raise ExportError(f"{name} cannot be checked on dev: {error}; export in float32, or with --force") from error
     low, exact = (_evaluate(one, side, quiet=quiet) for one in (cast(BertModel, model).with_inference(encoder), model))
     found = f"{exact.main_name} on dev is {low.main_score:.4f}, {exact.main_score:.4f} in float32"
     if exact.main_score - low.main_score > ALLOWED_LOSS and not force:
@@ -50,6 +51,17 @@ def check_precision(
             f"{name}: {found}, and more than {ALLOWED_LOSS:g} is lost; export in float32, or with --force"
         )
     return {"score_name": exact.main_name, "score": low.main_score, "exact_score": exact.main_score}
+
+
+def _dev(folder: RunFolder) -> pa.Table:
+    """The dev split that the run's best epoch was chosen on."""
+    experiment = folder.experiment()
+    splits = load(experiment.data, task=experiment.task, multi_label=experiment.model.multi_label)
+    if folder.read("data")["fingerprint"] != splits.fingerprint:
+        raise ExportError(f"{folder.path}: the data are not those that the run was trained on")
+    if not splits.dev.num_rows:
+        raise ExportError(f"{folder.path}: the run has no dev split")
+    return splits.dev
 
 
 def _evaluate(model: TaskModel, side: Side, *, quiet: bool) -> Evaluation:

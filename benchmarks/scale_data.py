@@ -1,0 +1,124 @@
+"""One side of scale.py: a data set of many rows, through all that training does before its first step.
+
+    python scale_data.py MODEL FILE.csv
+
+MODEL is the folder of a saved classifier. The worker answers any line, once, with the seconds and the memory of each
+stage: a process has its first peak only once.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from scale_memory import peak_memory, reset_peak, resident_memory
+from scale_texts import Words
+from sides import serve_lines
+
+__all__ = ["LABELS", "STAGES", "write_rows"]
+
+LABELS: Final = 10
+STAGES: Final = ("read", "hash", "deduplicate", "split", "fingerprint", "tokenize")
+# So many of the rows repeat an earlier one, text and label.
+_REPEATED: Final = 0.2
+_CHARACTERS: Final = 200
+
+
+class Stages:
+    """What each stage took, in the order of their first calls.
+
+    Attributes:
+        seconds: By stage.
+        peaks: Most megabytes of the process by stage.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.peaks: dict[str, float] = {}
+
+    def watched(self, stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, its calls counted to a stage."""
+
+        def watch(*args: Any, **kwargs: Any) -> Any:
+            reset_peak()
+            began = time.perf_counter()
+            given = step(*args, **kwargs)
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+            self.peaks[stage] = max(self.peaks.get(stage, 0.0), peak_memory())
+            return given
+
+        return watch
+
+
+def main() -> None:
+    model, file = map(Path, sys.argv[1:])
+    serve_lines(lambda _: measure(model, file))
+
+
+def write_rows(file: Path, rows: int, words: Words) -> None:
+    """A csv file of made texts of about 200 characters, the same each time."""
+    chance = random.Random(1)
+    kept: list[tuple[str, str]] = []
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        table = csv.writer(opened)
+        table.writerow(("text", "label"))
+        for _ in range(rows):
+            if kept and chance.random() < _REPEATED:
+                row = chance.choice(kept)
+            else:
+                row = (words.of_characters(_CHARACTERS), f"label {chance.randrange(LABELS)}")
+                kept.append(row)
+            table.writerow(row)
+
+
+def measure(model_folder: Path, file: Path) -> dict[str, Any]:
+    from tfapp.config import DataSettings
+    from tfapp.data import load
+    from tfapp.models import load_model
+    from tfapp.training import make_side
+
+    memory = {"imports": resident_memory()}
+    model = load_model(model_folder)
+    memory["model"] = resident_memory()
+    stages = watch_loading()
+    tokenize = stages.watched("tokenize", make_side)
+    began = time.perf_counter()
+    splits = load(DataSettings(train=str(file)))
+    # As in training: the texts stay for the lists of mistakes, those of test are tokenized at the end.
+    sides = [tokenize(model, table) for table in (splits.train, splits.dev, splits.test)]
+    return {
+        "seconds": stages.seconds,
+        "all_seconds": time.perf_counter() - began,
+        "peaks": stages.peaks,
+        "memory": memory | {"peak": max(stages.peaks.values()), "end": resident_memory()},
+        "rows": dict(splits.report.rows),
+        "tokens": sum(len(side.texts.ids) for side in sides),
+        "bytes": file.stat().st_size,
+    }
+
+
+def watch_loading() -> Stages:
+    """Lets the parts of `tfapp.data.load` be counted to their stages."""
+    from tfapp.data import splits
+    from tfapp.data.cleaning import Rows
+
+    stages = Stages()
+    parts = (
+        ("read", splits, "read_table"),
+        ("hash", Rows, "of"),
+        ("deduplicate", splits, "_clean"),
+        ("split", splits, "_split"),
+        ("fingerprint", splits, "_finish"),
+    )
+    for stage, home, name in parts:
+        setattr(home, name, stages.watched(stage, getattr(home, name)))
+    return stages
+
+
+if __name__ == "__main__":
+    main()

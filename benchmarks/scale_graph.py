@@ -1,0 +1,43 @@
+"""One side of scale.py: an exported model called in this process, whose memory is watched.
+
+    python scale_graph.py STREAMS.json MODELS/NAME/VERSION
+
+Answers what `callers.measures` says, `memory` (MB in memory now) and `peak` (the most since it was last asked).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from callers import measures
+from inference_ours import exported
+from scale_memory import peak_memory, reset_peak, resident_memory
+from sides import serve_lines
+
+
+def main() -> None:
+    streams, folder = map(Path, sys.argv[1:])
+    from tfapp.quiet import import_tensorflow
+    from tfapp.server.threads import set_compute_threads
+
+    import_tensorflow()
+    set_compute_threads()
+    import tensorflow as tf
+
+    answer = exported(folder)
+    asked = measures(lambda rows: answer(tf.constant(rows)).numpy(), json.loads(streams.read_text(encoding="utf-8")))
+    memory = {"memory": resident_memory, "peak": peak}
+    serve_lines(lambda question: memory[question]() if question in memory else asked(question))
+
+
+def peak() -> Any:
+    found = peak_memory()
+    reset_peak()
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""`tfapp serve` with several models, and callers of it that ask all of them by turns, each in a process of its own.
+
+    python scale_served.py ADDRESS STREAMS.json NAME [NAME ...]
+
+is the callers' process, which answers what `callers.measures` says.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from callers import measures
+from scale_memory import resident_memory
+from sides import Worker, quiet, serve_lines
+
+__all__ = ["Served", "serve", "start_callers"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers.
+
+    Attributes:
+        address: Where.
+        process: Its number.
+        seconds: From the command to the answer that it serves: imports, loading and warm-up of all models.
+    """
+
+    address: str
+    process: int
+    seconds: float
+
+    def memory(self) -> float:
+        """Its megabytes in memory."""
+        return resident_memory(self.process)
+
+
+@contextmanager
+def serve(models: Mapping[str, Path]) -> Iterator[Served]:
+    """Runs `tfapp serve` with a model config file.
+
+    Args:
+        models: The folder of each model's versions, by name.
+    """
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as errors:
+        config = Path(folder, "models.config")
+        config.write_text(config_text(models), encoding="utf-8")
+        command = [sys.executable, "-m", "tfapp", "serve", "--port=0", f"--model_config_file={config}"]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=quiet())
+        try:
+            assert process.stdout is not None
+            found = next(filter(None, (re.search(r"serving on (\S+)", line) for line in process.stdout)), None)
+            if found is None:
+                errors.seek(0)
+                raise SystemExit(f"the server ended:\n{errors.read()[-2000:]}")
+            yield Served(found[1], process.pid, time.perf_counter() - began)
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def config_text(models: Mapping[str, Path]) -> str:
+    configs = (
+        f'  config {{ name: "{name}" base_path: "{folder}" model_platform: "tensorflow" }}\n'
+        for name, folder in models.items()
+    )
+    return f"model_config_list {{\n{''.join(configs)}}}\n"
+
+
+def start_callers(server: Served, streams: Path, names: list[str]) -> Worker:
+    return Worker(sys.executable, __file__, server.address, str(streams), *names)
+
+
+def main() -> None:
+    address, streams, *names = sys.argv[1:]
+    from tfapp_client import Client
+
+    turns = itertools.cycle(names)
+    with Client(address) as client:
+        lines = json.loads(Path(streams).read_text(encoding="utf-8"))
+        serve_lines(measures(lambda rows: client.classify(next(turns), rows), lines))
+
+
+if __name__ == "__main__":
+    main()
