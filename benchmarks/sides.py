@@ -21,13 +21,19 @@ class Worker:
 
     Args:
         command: Starts it; it answers each line of its standard input with a line of JSON.
+        env: Its environment; without one it is quiet and sees no GPU.
     """
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, env: Mapping[str, str] | None = None) -> None:
         # Kept, so that a worker that dies can say why.
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, env=quiet()
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=quiet() if env is None else env,
         )
 
     def ask(self, question: str) -> Any:

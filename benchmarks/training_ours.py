@@ -1,0 +1,142 @@
+"""tfapp's side of training.py: what `tfapp train` does, watched by an observer.
+
+    python training_ours.py TASK.json THREADS PRECISION MODE
+
+PRECISION is as `training.precision`; MODE and the answers are those of training_watch.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from training_watch import Watch, watch_of
+
+from tfapp.quiet import import_tensorflow
+
+_EPOCHS = 1000
+
+
+def main() -> None:
+    file, threads, precision, mode = sys.argv[1:]
+    import_tensorflow()
+    import tensorflow as tf
+
+    for limit in (
+        tf.config.threading.set_intra_op_parallelism_threads,
+        tf.config.threading.set_inter_op_parallelism_threads,
+    ):
+        limit(int(threads))
+    task = json.loads(Path(file).read_text(encoding="utf-8"))
+    task["experiment"]["training"]["precision"] = precision
+    with tempfile.TemporaryDirectory() as folder:
+        (take_turns if mode == "turns" else reach)(task, mode, Path(folder))
+
+
+class Watcher:
+    """Tells of the steps; what happens between two epochs is no step."""
+
+    def __init__(self, watch: Watch, tokens: Tokens) -> None:
+        self._watch = watch
+        self._tokens = tokens
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        del step, total_steps
+        self._watch.start()
+
+    def on_progress(self, step: int) -> None:
+        self._watch.step(self._tokens(step - 1))
+        if step % self._tokens.steps == 0:
+            self._watch.pause()
+
+    def on_step(self, event: Any) -> None:
+        pass
+
+    def on_epoch(self, event: Any) -> None:
+        del event
+        self._watch.resume()
+
+
+class Tokens:
+    """How many tokens a step learns from.
+
+    Args:
+        task: The experiment and its rows.
+    """
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        training = task["experiment"]["training"]
+        self._lengths = np.array([len(ids) for ids in task["train"]["ids"]])
+        self._batch, self._seed = training["batch_size"], training["seed"]
+        self.steps = -(-len(self._lengths) // self._batch)
+        self._epoch: tuple[int, np.ndarray] | None = None
+
+    def __call__(self, step: int) -> int:
+        from tfapp.data.batches import epoch_batches
+
+        epoch, place = divmod(step, self.steps)
+        if self._epoch is None or self._epoch[0] != epoch:
+            rows, weights = epoch_batches(self._lengths, self._batch, seed=self._seed, epoch=epoch)
+            self._epoch = epoch, (self._lengths[rows] * weights).sum(axis=1)
+        return int(self._epoch[1][place])
+
+
+def take_turns(task: dict[str, Any], mode: str, folder: Path) -> None:
+    """The whole way of the command, for more epochs than will be asked for."""
+    import tensorflow as tf
+
+    import tfapp
+    from tfapp.config import parse_experiment
+
+    task["experiment"]["training"]["epochs"] = _EPOCHS
+    watch = watch_of(mode, tf.test.experimental.sync_devices, lambda: 0.0)
+    experiment = parse_experiment(task["experiment"])
+    tfapp.fit(experiment, runs=folder, quiet=True, observers=[Watcher(watch, Tokens(task))])
+
+
+def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
+    """The same training, and the model at hand between two steps."""
+    import keras
+    import tensorflow as tf
+
+    from tfapp import training
+    from tfapp.building import build
+    from tfapp.config import parse_experiment
+    from tfapp.data import load
+
+    experiment = parse_experiment(task["experiment"])
+    keras.utils.set_random_seed(experiment.training.seed)
+    if experiment.training.deterministic and not tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+    strategy = training.make_strategy(experiment.training.strategy)
+    precision = training.choose_precision(experiment.training.precision)
+    splits = load(experiment.data, task=experiment.task)
+    model, _ = build(experiment, splits, strategy, precision, quiet=True)
+    train_side, dev_side = (training.make_side(model, table) for table in (splits.train, splits.dev))
+    predictor = training.make_predictor(model, dev_side.targets)
+
+    def accuracy() -> float:
+        logits = training.predict_logits(predictor, dev_side.texts, dev_side.targets)
+        return float((logits.argmax(axis=-1) == dev_side.targets).mean())
+
+    watch = watch_of(mode, tf.test.experimental.sync_devices, accuracy)
+    training.train(
+        model,
+        strategy,
+        train_side=train_side,
+        dev_side=dev_side,
+        settings=experiment.training,
+        folder=training.create_run(experiment, folder),
+        evaluate=training.judge_dev,
+        precision=precision,
+        observers=[Watcher(watch, Tokens(task))],
+    )
+    watch.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The peer of training.py: Hugging Face's Trainer, which pads to the longest text of each batch.
+
+    PYTHON training_peer.py TASK.json THREADS PRECISION MODE
+
+PRECISION is float32 or bfloat16, which is Trainer's `bf16`; MODE and the answers are those of training_watch.py. It
+imports nothing of tfapp.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from training_watch import Watch, watch_of
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+
+_EPOCHS = 1000
+
+
+class Rows(torch.utils.data.Dataset[dict[str, Any]]):
+    """Token ids with their labels' numbers."""
+
+    def __init__(self, side: dict[str, Any]) -> None:
+        self._rows = [
+            {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": [0] * len(ids), "labels": label}
+            for ids, label in zip(side["ids"], side["labels"], strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        return self._rows[place]
+
+
+class Counted:
+    """A collator that keeps the batches' numbers of tokens: Trainer makes a batch before the step that takes it."""
+
+    def __init__(self, collator: DataCollatorWithPadding) -> None:
+        self._collator = collator
+        self.tokens: deque[int] = deque()
+
+    def __call__(self, rows: list[dict[str, Any]]) -> Any:
+        self.tokens.append(sum(len(row["input_ids"]) for row in rows))
+        return self._collator(rows)
+
+
+class Watcher(TrainerCallback):
+    """Tells of the steps."""
+
+    def __init__(self, watch: Watch, collator: Counted) -> None:
+        self._watch = watch
+        self._collator = collator
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+        self._watch.start()
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+        self._watch.step(self._collator.tokens.popleft())
+
+
+def main() -> None:
+    file, threads, precision, mode = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    task = json.loads(Path(file).read_text(encoding="utf-8"))
+    set_seed(task["experiment"]["training"]["seed"])
+    collator = Counted(DataCollatorWithPadding(AutoTokenizer.from_pretrained(task["checkpoint"])))
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=AutoModelForSequenceClassification.from_pretrained(task["checkpoint"], num_labels=task["labels"]),
+            args=arguments(task, folder, precision, mode),
+            train_dataset=Rows(task["train"]),
+            data_collator=collator,
+        )
+        watch = watch_of(mode, wait, lambda: accuracy(trainer, Rows(task["dev"]), collator))
+        trainer.add_callback(Watcher(watch, collator))
+        trainer.train()
+        watch.end()
+
+
+def arguments(task: dict[str, Any], folder: str, precision: str, mode: str) -> TrainingArguments:
+    settings = task["experiment"]["training"]
+    return TrainingArguments(
+        folder,
+        num_train_epochs=_EPOCHS if mode == "turns" else settings["epochs"],
+        per_device_train_batch_size=settings["batch_size"],
+        per_device_eval_batch_size=64,
+        learning_rate=settings["learning_rate"],
+        warmup_steps=settings["warmup_share"],
+        weight_decay=settings["weight_decay"],
+        bf16=precision == "bfloat16",
+        save_strategy="no",
+        logging_strategy="no",
+        use_cpu=not torch.cuda.is_available(),
+        seed=settings["seed"],
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def accuracy(trainer: Trainer, dev: Rows, collator: Counted) -> float:
+    kept = list(collator.tokens)
+    found = trainer.predict(dev)
+    # The collator has counted those of dev, too.
+    collator.tokens = deque(kept)
+    return float((np.argmax(found.predictions, axis=-1) == found.label_ids).mean())
+
+
+if __name__ == "__main__":
+    main()

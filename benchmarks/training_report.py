@@ -1,0 +1,136 @@
+"""What training.py found, as ratios held against their targets, and as tables."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from inference_report import print_table, spread
+
+__all__ = ["judge", "print_report", "rates"]
+
+OURS, AUTO, FASTER = "tfapp float32", "tfapp auto", "tfapp, the faster"
+TRAINER, HALF, KERAS = "Trainer float32", "Trainer bfloat16", "KerasHub float32"
+NEWS: Final = ("bbc-news",)
+SENTENCES: Final = ("sst2", "movie-reviews")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio of tokens a second to reach.
+
+    Attributes:
+        data: The data sets that it is for.
+        ours: The side of ours.
+        theirs: The side that it is compared with.
+        bound: The least ratio ours / theirs.
+    """
+
+    data: tuple[str, ...]
+    ours: str
+    theirs: str
+    bound: float
+
+
+TARGETS: Final = (
+    Target(NEWS + SENTENCES, OURS, TRAINER, 2.0),
+    Target(NEWS, OURS, KERAS, 1.2),
+    Target(SENTENCES, OURS, KERAS, 4.0),
+    Target(NEWS + SENTENCES, FASTER, HALF, 1.0),
+)
+
+
+def judge(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with what became of each target that was measured.
+
+    Beside the rounds' ratios stand two that a busy machine changes less: that of the best turns, and that of the
+    processors' own time for a token.
+    """
+    return report | {"targets": [row for name in report["turns"] for row in held(report, name)]}
+
+
+def held(report: Mapping[str, Any], data: str) -> Iterator[dict[str, Any]]:
+    found, busy = (rates(report, data, clock) for clock in ("seconds", "cpu_seconds"))
+    faster = max(OURS, AUTO, key=lambda name: statistics.median(found[name]))
+    found[FASTER], busy[FASTER] = found[faster], busy[faster]
+    for target in TARGETS:
+        if data in target.data and target.theirs in found:
+            theirs = found[target.theirs]
+            ratios = [one / other for one, other in zip(found[target.ours], theirs, strict=True)]
+            met = statistics.median(ratios) >= target.bound
+            yield {
+                **asdict(target),
+                "data": data,
+                "ratio": spread(ratios),
+                "best": max(found[target.ours]) / max(theirs),
+                "by_cpu": statistics.median(busy[target.ours]) / statistics.median(busy[target.theirs]),
+                "met": met,
+            }
+
+
+def rates(report: Mapping[str, Any], data: str, clock: str = "seconds") -> dict[str, list[float]]:
+    """Tokens a second of each side, by rounds; or a second of a processor's work."""
+    return {name: [turn["tokens"] / turn[clock] for turn in turns] for name, turns in report["turns"][data].items()}
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    for data in report["turns"]:
+        print_rates(report, data)
+    print_table(
+        ("ratio of tokens/s", "of", "to", "median", "lowest", "highest", "of the best", "by CPU time", "target", ""),
+        [
+            (
+                row["data"],
+                row["ours"],
+                row["theirs"],
+                *(f"{row['ratio'][name]:.2f}" for name in ("median", "lowest", "highest")),
+                f"{row['best']:.2f}",
+                f"{row['by_cpu']:.2f}",
+                f"at least {row['bound']:g}",
+                "" if row["met"] else "missed",
+            )
+            for row in report["targets"]
+        ],
+    )
+    if "accuracy" in report:
+        print_accuracy(report["accuracy"])
+
+
+def print_rates(report: Mapping[str, Any], data: str) -> None:
+    work, peak = report["work"][data], report["peak_tflops"]
+    rows = []
+    for name, values in rates(report, data).items():
+        turns = report["turns"][data][name]
+        steps = sum(turn["steps"] for turn in turns)
+        step, busy = (sum(turn[clock] for turn in turns) / steps for clock in ("seconds", "cpu_seconds"))
+        found = spread(values)
+        speed = found["median"] * work["mflop_a_token"] / 1e6
+        rows.append(
+            (
+                name,
+                *(f"{found[part]:.0f}" for part in ("median", "lowest", "highest")),
+                f"{1000 * step:.0f}",
+                f"{1000 * busy:.0f}",
+                f"{speed:.3f}" if speed < 1 else f"{speed:.1f}",
+                f"{speed / peak:.1%}" if peak else "",
+            )
+        )
+    title = f"{data}, tokens/s at {work['batch_size']} texts of {work['mean_length']:.0f}"
+    print_table(
+        (title, "median", "lowest", "highest", "step, ms", "CPU, ms", "TFLOP/s", "of peak" if peak else ""), rows
+    )
+
+
+def print_accuracy(accuracy: Mapping[str, Any]) -> None:
+    def cells(name: str, points: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
+        best = max((point["accuracy"] for point in points), default=0.0)
+        if best < accuracy["wanted"]:
+            return name, "missed", "", f"{best:.1%}"
+        return name, f"{points[-1]['seconds']:.0f}", f"{points[-1]['step']}", f"{best:.1%}"
+
+    print_table(
+        (f"{accuracy['data']}, to {accuracy['wanted']:.0%} of dev", "s", "steps", "reached"),
+        [cells(name, points) for name, points in accuracy["curves"].items()],
+    )
