@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,14 +13,28 @@ from tfapp.quiet import import_tensorflow
 
 __all__ = ["import_lean_tensorflow"]
 
+# M_ARENA_MAX of mallopt(3).
+_ARENA_MAX: Final = -8
 # What Keras, which TensorFlow imports, imports where it is installed, and no server calls: 110 MB.
 _OPTIONAL: Final = ("matplotlib", "PIL", "sklearn")
 
 
 def import_lean_tensorflow() -> None:
     """Imports TensorFlow, its text ops not among it, as if a few packages that Keras can do without were not there."""
+    _limit_arenas(os.cpu_count() or 1)
     with _hidden(_OPTIONAL):
         import_tensorflow(text=False)
+
+
+def _limit_arenas(most: int) -> None:
+    """Lets glibc's malloc have so many heaps for all threads.
+
+    It makes eight a core otherwise, and each keeps what one of gRPC's many threads has freed. Other systems' malloc has
+    no such limit.
+    """
+    limit = getattr(ctypes.CDLL(None), "mallopt", None)
+    if limit is not None:
+        limit(_ARENA_MAX, max(most, 2))
 
 
 @contextmanager
