@@ -53,6 +53,7 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "model.decoding": _TAGGING,
     "model.class_weights": _TAGGING,
     "model.word_shapes": _TAGGING,
+    "model.words": _TAGGING,
     "model.multi_label": _CLASSES,
     "model.dropout": (*_POOLED, *_TAGGING, *_ANSWERING),
     "model.temperature": ("classification", *_EMBEDDING),

@@ -18,6 +18,9 @@ from tfapp.models.words import split_words
 UNCASED = Preprocessor(PIECES, lowercase=True, max_length=8)
 WHOLE = UNCASED.with_max_length(100_000)
 SPLIT = tf.function(lambda texts: split_words(texts, UNCASED), input_signature=[tf.TensorSpec([None], tf.string)])
+SPLIT_BY_SPACES = tf.function(
+    lambda texts: split_words(texts, UNCASED, by_spaces=True), input_signature=[tf.TensorSpec([None], tf.string)]
+)
 
 IDEOGRAPHS = [(0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F)]
 OLD = unicodedata.ucd_3_2_0
@@ -77,6 +80,28 @@ MIXED = st.text(st.one_of(st.sampled_from(SAMPLES), STABLE), max_size=25)
 @example("\ufeffBOM e\u0301te\u0301 \u0301 ﬁne…")
 def test_words_and_places_are_those_of_plain_python(text: str) -> None:
     assert places(text) == words_of(text)
+
+
+@settings(max_examples=150)
+@given(st.lists(MIXED, max_size=4))
+def test_by_spaces_a_word_is_all_that_stands_between_two(texts: list[str]) -> None:
+    basic, found = (split(tf.constant(texts, tf.string)) for split in (SPLIT, SPLIT_BY_SPACES))
+    np.testing.assert_array_equal(found.ids.values, basic.ids.values)
+    for text, words, (first, starts, ends) in zip(texts, basic.rows(), found.rows(), strict=True):
+        wanted: list[list[int]] = []
+        for place, start, end in zip(*(values.tolist() for values in words), strict=True):
+            if wanted and not any(kind_of(char) == "space" for char in text[wanted[-1][2] : start]):
+                wanted[-1][2] = end
+            else:
+                wanted.append([place, start, end])
+        assert np.stack([first, starts, ends], axis=1).tolist() == wanted
+
+
+def test_what_is_between_spaces() -> None:
+    (words,) = SPLIT_BY_SPACES(tf.constant(["Don't ask (me) at http://a.b/c ."])).rows()
+    assert list(zip(words[1].tolist(), words[2].tolist(), strict=True)) == [
+        (0, 5), (6, 9), (10, 14), (15, 17), (18, 30), (31, 32)
+    ]  # fmt: skip
 
 
 @settings(max_examples=150)

@@ -52,11 +52,12 @@ class TextTagger(BertModel):
         decoding: "constrained" for the best legal sequence of tags, "crf" for a CRF's, "greedy" for each word's best.
         class_weights: "balanced": in the loss, a tag's words count by how rare the tag is; "none": alike.
         word_shapes: The backbone is told each word's shape, as one of `SHAPES` segments.
+        words: "basic" as above, or "spaces": a word is what stands between two spaces.
     """
 
     task = contract.TAGGING
     kind = "bert"
-    own = ("labels", "dropout", "decoding", "word_shapes")
+    own = ("labels", "dropout", "decoding", "word_shapes", "words")
     reads: Reads = "tokens"
     limit = "Longest window"
 
@@ -70,12 +71,14 @@ class TextTagger(BertModel):
         decoding: str = "constrained",
         class_weights: str = "none",
         word_shapes: bool = False,
+        words: str = "basic",
     ) -> None:
         self.backbone = backbone
         self.dropout = dropout
         self.decoding = decoding
         self.class_weights = class_weights
         self.word_shapes = word_shapes
+        self.words = words
         # What `prepare` learns of train.
         self._words_a_text = 1.0
         self._weights = np.ones(tag_count(len(labels)), np.float32)
@@ -96,6 +99,7 @@ class TextTagger(BertModel):
             "decoding": settings.decoding,
             "class_weights": settings.class_weights,
             "word_shapes": settings.word_shapes,
+            "words": settings.words,
         }
 
     @classmethod
@@ -216,7 +220,7 @@ class TextTagger(BertModel):
         Returns:
             `tag`, `start`, `end` and `score`, by the contract.
         """
-        words = split_words(inputs["text"], preprocessor or self.preprocessor, shapes=self.word_shapes)
+        words = self._words(inputs["text"], preprocessor or self.preprocessor)
         return self._outputs(self._logits(words.ids, (preprocessor or self.preprocessor).max_length), words)
 
     def find(self, texts: Sequence[str], logits: np.ndarray) -> list[list[dict[str, Any]]]:
@@ -255,14 +259,17 @@ class TextTagger(BertModel):
         legal = legal_transitions(len(self.labels))
         return self.network.get_layer("transitions").over(legal) if self.decoding == "crf" else legal
 
+    def _words(self, texts: tf.Tensor, preprocessor: Preprocessor) -> Words:
+        return split_words(texts, preprocessor, shapes=self.word_shapes, by_spaces=self.words == "spaces")
+
     def _split(self, texts: Sequence[str]) -> Iterator[Words]:
         for start in range(0, len(texts), _CHUNK):
             yield self._eager_split(tf.constant(list(texts[start : start + _CHUNK]), tf.string))
 
     @cached_property
     def _eager_split(self) -> Any:
-        """`split_words`, compiled."""
-        function = partial(split_words, preprocessor=self.preprocessor, shapes=self.word_shapes)
+        """`_words`, compiled."""
+        function = partial(self._words, preprocessor=self.preprocessor)
         return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
     @cached_property

@@ -49,7 +49,9 @@ class Words(NamedTuple):
             yield first[begin:stop], start[begin:stop], end[begin:stop]
 
 
-def split_words(texts: tf.Tensor, preprocessor: Preprocessor, *, shapes: bool = False) -> Words:
+def split_words(
+    texts: tf.Tensor, preprocessor: Preprocessor, *, shapes: bool = False, by_spaces: bool = False
+) -> Words:
     """Splits texts as BERT's basic tokenizer does, and each word into pieces.
 
     The text itself is split, not its normal form, and each part is tokenized for itself. So a place needs no way back
@@ -59,6 +61,7 @@ def split_words(texts: tf.Tensor, preprocessor: Preprocessor, *, shapes: bool = 
         texts: string[N], UTF-8; invalid bytes become U+FFFD, a code point each.
         preprocessor: Its limit does not count.
         shapes: The ids of pieces also say how their word is written, as `join_shapes` puts it.
+        by_spaces: What stands between two spaces is one word, signs included; the pieces are the same.
 
     Returns:
         The words.
@@ -80,9 +83,25 @@ def split_words(texts: tf.Tensor, preprocessor: Preprocessor, *, shapes: bool = 
     ends = starts + inner
     first = 1 + _sums_by_row(parts.with_values(counts)) - counts
     are_words = parts.with_values(counts > 0)
-    start, end, place = (tf.ragged.boolean_mask(parts.with_values(v), are_words) for v in (starts, ends, first))
+    spaces = tf.cast(tf.strings.regex_full_match(parts.values, _SPACE), tf.int32)
+    columns = (starts, ends, first, _sums_by_row(parts.with_values(spaces)))
+    start, end, place, between = (tf.ragged.boolean_mask(parts.with_values(one), are_words) for one in columns)
+    if by_spaces:
+        begins, finishes = _run_borders(between)
+        start, place = (tf.ragged.boolean_mask(one, begins) for one in (start, place))
+        end = tf.ragged.boolean_mask(end, finishes)
     ids = preprocessor.frame(parts.with_values(pieces).merge_dims(1, 2))
     return Words(ids, place, start, end)
+
+
+def _run_borders(values: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Where a run of equal numbers begins in its row, and where it ends; ragged bool[N, (W)] each."""
+    rows, flat = values.value_rowids(), values.values
+    parted = (rows[1:] != rows[:-1]) | (flat[1:] != flat[:-1])
+    count = tf.size(flat)
+    return values.with_values(tf.concat([[True], parted], axis=0)[:count]), values.with_values(
+        tf.concat([parted, [True]], axis=0)[:count]
+    )
 
 
 def _sums_by_row(values: tf.RaggedTensor) -> tf.Tensor:

@@ -90,6 +90,11 @@ class ModelSettings(Settings):
         False,
         description="Tagging, by a preset that reads lower case: it is told which words have capitals, and where.",
     )
+    words: Literal["basic", "spaces"] = Field(
+        "basic",
+        description="Tagging: what has a tag. basic: words and signs as BERT's basic tokenizer sets them apart; "
+        "spaces: what stands between two spaces, for texts whose signs have spaces around them.",
+    )
     no_answer: bool | None = Field(
         None, description="Answering: the model may say that a context does not answer. Unset: if train has such."
     )
