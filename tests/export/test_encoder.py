@@ -116,19 +116,36 @@ def test_rows_tell_each_other_nothing(pair: tuple[BertModel, Any, Any]) -> None:
         np.testing.assert_allclose(real_part(together[row], len(ids[row])), alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
-@pytest.mark.parametrize("name", ["pooler", "tagging"])
+def chosen_among(name: str, logits: np.ndarray) -> np.ndarray:
+    """Rows of numbers, of each of which a model chooses the greatest."""
+    if name == "answering":
+        # Start and end are chosen among the tokens.
+        logits = np.swapaxes(np.where(logits < -1e8, -100, logits), 1, 2)
+    return logits.reshape(-1, logits.shape[-1])
+
+
+HALF = [("bfloat16", name) for name in MODELS] + [("int8", "pooler"), ("int8", "tagging")]
+
+
+@pytest.mark.parametrize(("precision", "name"), HALF)
 def test_fewer_bits_choose_as_float32_where_that_is_sure(toy_preset: Path, name: str, precision: str) -> None:
     model = build(toy_preset, name)
-    half = compiled(PackedEncoder(model, precision=PRECISIONS[precision]))
+    half = compiled(model.with_inference(PackedEncoder(model, precision=PRECISIONS[precision])).logits)
     ids = rows_of(model, [5, 2, 30, 11] * 5, 5)
     expected, got = (function(ids).numpy() for function in (compiled(model.logits), half))
     assert got.dtype == np.float32
+    if name == "ranking" or name.startswith("embedding"):
+        np.testing.assert_allclose(got, expected, atol=0.1 * np.abs(expected).max())
+        return
+    # The one may be padded further.
+    width = expected.shape[1] if expected.ndim == 3 else None
+    expected, got = chosen_among(name, expected), chosen_among(name, got[:, :width] if width else got)
+    # Behind a text all are 0.
     real = np.abs(expected).sum(axis=-1) > 0
-    expected, got = expected[real], got[: expected.shape[0], : real.shape[-1]][real]
+    expected, got = expected[real], got[real]
     ordered = np.sort(expected, axis=-1)
-    sure = ordered[:, -1] - ordered[:, -2] > 0.1 * np.abs(expected).max()
-    assert sure.mean() > 0.3
+    sure = ordered[:, -1] - ordered[:, -2] > 0.1 * np.abs(expected[expected > -100]).max()
+    assert sure.mean() > 0.2
     assert (expected.argmax(-1) == got.argmax(-1))[sure].all()
 
 
