@@ -1,0 +1,215 @@
+"""The assistant: answers a question within its conversation, or hands it over to a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, TypeVar
+from uuid import uuid4
+
+import numpy as np
+from tfapp_client import Client
+from tfapp_client.errors import ClientError
+
+from tfapp.apps.support.composing import choose, compose
+from tfapp.apps.support.conversation_log import ConversationLog
+from tfapp.apps.support.dialogue import Turn, readings
+from tfapp.apps.support.handover import summarise
+from tfapp.apps.support.reply import Kind, Reply, Source
+from tfapp.apps.support.retrieval import Passage, Retriever
+from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.support.slots import fill, missing_slots
+from tfapp.errors import SettingsError
+
+__all__ = ["Assistant"]
+
+T = TypeVar("T")
+_HANDED_OVER: Final = "I am not sure about that. A colleague will answer you."
+# The cosine from which on two questions are one.
+_SAME: Final = 0.9
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Case:
+    """A question on its way to an answer."""
+
+    question: str
+    turns: Sequence[Turn]
+    slots: dict[str, str]
+    readings: list[str]
+    intent: tuple[str, float] | None = None
+    vectors: np.ndarray | None = None
+    failures: list[str] = field(default_factory=list)
+
+
+class Assistant:
+    """Answers questions from what is known.
+
+    It goes on while its model server is away: questions that are known word for word are answered, others handed over.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        client: Client,
+        log: ConversationLog,
+        settings: SupportSettings,
+        *,
+        answers: Mapping[str, str],
+        classifies: bool,
+    ) -> None:
+        """Joins what it needs.
+
+        Args:
+            retriever: Finds answers.
+            client: Asks the intent model and the tagger.
+            log: Keeps conversations.
+            settings: Names of models, and thresholds.
+            answers: Intents' answers.
+            classifies: Whether there is an intent model.
+        """
+        self._retriever = retriever
+        self._client = client
+        self._log = log
+        self._settings = settings
+        self._answers = answers
+        self._classifies = classifies
+
+    def ask(self, question: str, conversation: str | None = None) -> Reply:
+        """Answers a question, and keeps the turn.
+
+        Args:
+            question: What is asked.
+            conversation: The conversation that it goes on with, or begins; None: one of its own.
+
+        Returns:
+            The answer; `handover` where none is sure enough.
+
+        Raises:
+            SettingsError: The question is empty.
+            StoreError: The database cannot be used.
+        """
+        asked = " ".join(question.replace("\0", " ").split())
+        if not asked:
+            raise SettingsError("the question is empty; ask with a word or more")
+        name = conversation or uuid4().hex
+        reply = self.answer(asked, self._log.turns(name) if conversation else [])
+        self._log.keep(name, reply)
+        return reply
+
+    def answer(self, question: str, turns: Sequence[Turn] = ()) -> Reply:
+        """Answers a question after some turns, and keeps nothing."""
+        slots = dict(turns[-1].slots) if turns else {}
+        case = _Case(question, turns, slots, readings(question, turns))
+        case.vectors = self._embed(case, case.readings)
+        case.slots |= self._entities(case)
+        reply = self._by_intent(case) or self._by_passages(case)
+        return replace(reply, degraded="; ".join(case.failures))
+
+    def _by_intent(self, case: _Case) -> Reply | None:
+        """The intent's answer, if the model is sure of an intent that has one."""
+        waiting = case.turns[-1] if case.turns and case.turns[-1].kind == "slot" else None
+        if waiting and waiting.intent and case.slots != waiting.slots:
+            case.intent = (waiting.intent, 1.0)
+        elif self._classifies:
+            case.intent = self._asked(case, "intent model", lambda: self._classify(case.readings[0]))
+        if case.intent is None or case.intent[1] < self._settings.intent_threshold:
+            return None
+        template = self._answers.get(case.intent[0])
+        if template is None:
+            return None
+        missing = missing_slots(template, case.slots)
+        if missing and self._settings.tagger is None:
+            return self._hand_over(case, [], f"the answer needs {', '.join(missing)}, and no tagger finds them")
+        if missing:
+            return self._reply(case, "slot", f"Please tell me your {_listed(missing)}.", case.intent[1])
+        return self._reply(case, "intent", fill(template, case.slots), case.intent[1])
+
+    def _by_passages(self, case: _Case) -> Reply:
+        """The best passages, of the reading that finds one sure enough; or the hand-over."""
+        found = [(reading, self._search(case, reading, place)) for place, reading in enumerate(case.readings)]
+        # A question that is known by itself is meant as it stands, whatever came before.
+        for reading, passages in sorted(found, key=lambda item: _best(item[1]) < _SAME):
+            chosen = choose(passages, threshold=self._settings.answer_threshold, most=self._settings.passages)
+            if chosen:
+                text = compose(chosen, partial(self._embed, case), question=reading, most=self._settings.sentences)
+                return self._reply(case, "passages", text, _best(chosen[:1]), understood=reading, passages=chosen)
+        return self._hand_over(case, found[0][1], self._reason(case, found[0][1]))
+
+    def _search(self, case: _Case, reading: str, place: int) -> list[Passage]:
+        vector = None if case.vectors is None else case.vectors[place]
+        # What was said before is no answer to a question that goes on from it.
+        said = {key for turn in case.turns for key in turn.answer_ids} if reading != case.question else set()
+        try:
+            return self._retriever.search(reading, vector, without=said)
+        except ClientError as error:
+            self._note(case, "ranker", error)
+            return self._retriever.search(reading, vector, without=said, rerank=False)
+
+    def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
+        if case.failures:
+            return f"{'; '.join(case.failures)} could not be asked"
+        if case.intent and case.intent[1] >= self._settings.intent_threshold:
+            return f"the intent {case.intent[0]} has no answer on file"
+        least = self._settings.answer_threshold
+        return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {least:.2f})"
+
+    def _hand_over(self, case: _Case, passages: Sequence[Passage], reason: str) -> Reply:
+        summary = summarise(
+            case.question, reason, turns=case.turns, passages=passages, intent=case.intent, slots=case.slots
+        )
+        return replace(self._reply(case, "handover", _HANDED_OVER, _best(passages)), summary=summary)
+
+    def _reply(
+        self,
+        case: _Case,
+        kind: Kind,
+        text: str,
+        confidence: float,
+        *,
+        understood: str | None = None,
+        passages: Sequence[Passage] = (),
+    ) -> Reply:
+        sources = tuple(Source(p.target.answer_id, p.matched, p.source, p.line, p.cosine) for p in passages)
+        intent = case.intent[0] if case.intent else None
+        meant = understood or case.readings[0]
+        return Reply(uuid4().hex, case.question, meant, kind, text, confidence, intent, case.slots, sources)
+
+    def _classify(self, text: str) -> tuple[str, float] | None:
+        (found,) = self._client.classify(self._settings.intent_model, [text])
+        # "None of these" is an answer, but no intent.
+        return (found.label, found.score) if found.label in found.probabilities else None
+
+    def _entities(self, case: _Case) -> dict[str, str]:
+        tagger = self._settings.tagger
+        if tagger is None:
+            return {}
+        (found,) = self._asked(case, "tagger", lambda: self._client.tag(tagger, [case.question])) or [[]]
+        return {entity.tag: entity.text for entity in sorted(found, key=lambda entity: entity.score)}
+
+    def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
+        return self._asked(case, "embedder", lambda: self._retriever.embed(texts))
+
+    def _asked(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
+        """Asks a model; None, and a note, where it cannot be asked."""
+        try:
+            return ask()
+        except ClientError as error:
+            self._note(case, what, error)
+            return None
+
+    def _note(self, case: _Case, what: str, error: ClientError) -> None:
+        _log.warning("%s: %s", what, error)
+        case.failures.append(what)
+
+
+def _best(passages: Sequence[Passage]) -> float:
+    return max((passage.cosine or 0.0 for passage in passages), default=0.0)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = (name.replace("_", " ") for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
