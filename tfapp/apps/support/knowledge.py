@@ -158,6 +158,16 @@ class Knowledge:
             }
         )
 
+    def set_aside(self, most: int = 100) -> list[dict[str, object]]:
+        """The rows that were set aside last: source, line, reason, content; newest build first."""
+        query = (
+            select(BuildRow.source, SetAsideRow.line, SetAsideRow.reason, SetAsideRow.content)
+            .join(BuildRow, BuildRow.id == SetAsideRow.build_id)
+            .order_by(BuildRow.started_at.desc(), SetAsideRow.line)
+            .limit(most)
+        )
+        return self._store.run(lambda session: [dict(row._mapping) for row in session.execute(query)])
+
     def _take(self, session: Session, build_id: str, batch: Sequence[Exchange | SetAside], done: int) -> None:
         build = session.get_one(BuildRow, build_id)
         if build.rows > done:
