@@ -28,10 +28,11 @@ from tfapp.apps.support.retrieval import Passage, Retriever, Way
 from tfapp.files import write_json
 from tfapp.support import Support
 
-WAYS: dict[str, tuple[Way, ...]] = {
-    "BM25 alone": ("words",),
-    "embeddings alone": ("vectors",),
-    "both, fused": ("vectors", "words"),
+WAYS: dict[str, tuple[tuple[Way, ...], bool]] = {
+    "BM25 alone": (("words",), False),
+    "embeddings alone": (("vectors",), False),
+    "both, fused": (("vectors", "words"), False),
+    "both, weighed": (("vectors", "words"), True),
 }
 PLACES = (1, 3)
 
@@ -118,7 +119,7 @@ def _measure(
         identity = service.knowledge.embedder() or ""
         retriever = service.retriever(client, identity)
         vectors = retriever.embed([case.question for case in chosen])
-        found = {name: _right_at(retriever, chosen, vectors, ways) for name, ways in WAYS.items()}
+        found = {name: _right_at(retriever, chosen, vectors, way) for name, way in WAYS.items()}
         whole = _replies(service.connected(client, identity), chosen)
     return {
         "questions": len(chosen),
@@ -130,10 +131,12 @@ def _measure(
     }
 
 
-def _right_at(retriever: Retriever, cases: Sequence[Case], vectors: Any, ways: tuple[Way, ...]) -> dict[str, float]:
-    places = []
+def _right_at(
+    retriever: Retriever, cases: Sequence[Case], vectors: Any, way: tuple[tuple[Way, ...], bool]
+) -> dict[str, float]:
+    places, (ways, rerank) = [], way
     for case, vector in zip(cases, vectors, strict=True):
-        passages = retriever.search(case.question, vector, ways=ways)
+        passages = retriever.search(case.question, vector, ways=ways, rerank=rerank)
         places.append(_place(passages, case.right))
     return {f"right at {most}": float(np.mean([place <= most for place in places])) for most in PLACES}
 

@@ -82,6 +82,7 @@ class Support:
         store: The database.
         server: HOST:PORT of the model server; None: one is started when it is needed, on the folder's models.
         clock: Tells the time.
+        wait: Longest time to wait until that server has the models, in seconds.
     """
 
     home: Path
@@ -89,6 +90,7 @@ class Support:
     store: Store
     server: str | None = None
     clock: Clock = field(default=lambda: datetime.now(UTC))
+    wait: float = 60.0
 
     @classmethod
     def open(
@@ -120,7 +122,7 @@ class Support:
     @property
     def models(self) -> SupportModels:
         """Its models."""
-        return SupportModels(self.home, self.settings, self.server)
+        return SupportModels(self.home, self.settings, self.server, self.wait)
 
     @property
     def knowledge(self) -> Knowledge:

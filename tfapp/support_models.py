@@ -31,11 +31,13 @@ class SupportModels:
         home: The customer service's folder; its models are in `models`, which a server reads.
         settings: Their names, and how they are made.
         server: HOST:PORT of the model server; None: one is started when it is needed.
+        wait: Longest time to wait until that server has a model, in seconds.
     """
 
     home: Path
     settings: SupportSettings
     server: str | None = None
+    wait: float = 60.0
 
     @property
     def folder(self) -> Path:
@@ -73,7 +75,7 @@ class SupportModels:
         try:
             with self.client() as client:
                 if versions(self.folder, name):
-                    client.wait_until_ready(name)
+                    client.wait_until_ready(name, timeout=self.wait)
                 yield Embedder.newest(client, name)
         except ClientError as error:
             what = error.details if isinstance(error, StatusError) else str(error)

@@ -91,7 +91,7 @@ class Store:
         """
         address = _address(url)
         if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(address.database).parent)
         store = cls(_engine(address), pauses=pauses, sleep=sleep)
         store.run(lambda session: migrations.upgrade(session.connection()))
         return store
@@ -146,6 +146,13 @@ def _address(url: str | Path) -> URL:
         known = "sqlite:///FILE or postgresql://USER@HOST/NAME"
         raise StoreError(f"{address.drivername}: no known kind of database; expected {known}")
     return address.set(drivername=driver)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made: {error.strerror}; name another folder") from error
 
 
 def _engine(address: URL) -> Engine:

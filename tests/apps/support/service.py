@@ -63,7 +63,7 @@ def fake_server() -> FakeTransport:
         return [Entity("order", m[0], m.start(), m.end(), 0.9) for m in re.finditer(r"B-\d+", text)]
 
     server = FakeTransport().embedder("minilm-l6", vector).classifier("support-intents", intents)
-    return server.tagger("orders", orders).ranker("by-length", lambda query, candidate: float(len(candidate)))
+    return server.tagger("orders", orders).ranker("by-length", lambda _, candidate: float(len(candidate)))
 
 
 def ticking() -> Clock:

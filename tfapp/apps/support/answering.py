@@ -133,11 +133,15 @@ class Assistant:
         found = [(reading, self._search(case, reading, place)) for place, reading in enumerate(case.readings)]
         # A question that is known by itself is meant as it stands, whatever came before.
         for reading, passages in sorted(found, key=lambda item: _best(item[1]) < _SAME):
-            chosen = choose(passages, threshold=self._settings.answer_threshold, most=self._settings.passages)
+            chosen = self._choose(passages)
             if chosen:
                 text = compose(chosen, partial(self._embed, case), question=reading, most=self._settings.sentences)
                 return self._reply(case, "passages", text, _best(chosen[:1]), understood=reading, passages=chosen)
         return self._hand_over(case, found[0][1], self._reason(case, found[0][1]))
+
+    def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
+        limits = self._settings
+        return choose(passages, threshold=limits.answer_threshold, margin=limits.passage_margin, most=limits.passages)
 
     def _search(self, case: _Case, reading: str, place: int) -> list[Passage]:
         vector = None if case.vectors is None else case.vectors[place]

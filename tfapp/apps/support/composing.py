@@ -15,7 +15,7 @@ __all__ = ["choose", "compose"]
 _SENTENCE: Final = re.compile(r"(?<=[.!?。！？])\s+")
 
 
-def choose(passages: Sequence[Passage], *, threshold: float, most: int) -> list[Passage]:
+def choose(passages: Sequence[Passage], *, threshold: float, margin: float, most: int) -> list[Passage]:
     """The passages that an answer is made of: the best one, and others that say something on the question themselves.
 
     Answers that other wordings of the question got are alternatives to the best one, and are left out; what is added
@@ -24,10 +24,13 @@ def choose(passages: Sequence[Passage], *, threshold: float, most: int) -> list[
     Args:
         passages: Best first.
         threshold: The least cosine.
+        margin: How much less than the best one's a further one's may be.
         most: How many, at most.
     """
     sure = [passage for passage in passages if passage.target.text and (passage.cosine or 0.0) >= threshold]
-    return [*sure[:1], *(passage for passage in sure[1:] if passage.text_id == passage.target.answer_id)][:most]
+    least = (sure[0].cosine or 0.0) - margin if sure else 0.0
+    more = (p for p in sure[1:] if p.text_id == p.target.answer_id and (p.cosine or 0.0) >= least)
+    return [*sure[:1], *more][:most]
 
 
 def compose(

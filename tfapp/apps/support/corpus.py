@@ -48,13 +48,13 @@ class Corpus:
         texts: Each text by its id.
         links: By a text's id, the pairs in which it is the question or the answer.
         questions: A question's id by its key.
-        refused: By a question's id, the targets that people said are wrong for it.
+        refused: By a question's key, the targets that people said are wrong for it.
     """
 
     texts: Mapping[int, str]
     links: Mapping[int, tuple[Link, ...]]
     questions: Mapping[str, int]
-    refused: Mapping[int, frozenset[Target]]
+    refused: Mapping[str, frozenset[Target]]
 
     @classmethod
     def read(cls, store: Store) -> Self:
@@ -67,12 +67,12 @@ class Corpus:
         texts, keys = {row.id: row.text for row in rows}, {row.id: row.key for row in rows}
         links: defaultdict[int, list[Link]] = defaultdict(list)
         questions: dict[str, int] = {}
-        refused: defaultdict[int, set[Target]] = defaultdict(set)
+        refused: defaultdict[str, set[Target]] = defaultdict(set)
         query = select(PairRow, IntentRow).outerjoin(IntentRow, IntentRow.id == PairRow.intent_id).order_by(PairRow.id)
         for pair, intent in session.execute(query):
             target = _target(pair, intent, texts)
             if not pair.fits:
-                refused[pair.question_id].add(target)
+                refused[keys[pair.question_id]].add(target)
                 continue
             link = Link(target, pair.source, pair.line)
             questions[keys[pair.question_id]] = pair.question_id

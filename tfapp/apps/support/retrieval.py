@@ -1,8 +1,8 @@
-"""Hybrid retrieval: by vectors and by words, fused, and ordered anew by a ranking model where there is one."""
+"""Hybrid retrieval: by vectors and by words, fused, then weighed, and ordered by a ranking model where there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tfapp.apps.support.corpus import Corpus, Link, Target
 from tfapp.apps.support.embedder import Embedder
+from tfapp.apps.support.evidence import weigh
 from tfapp.apps.support.fusion import fuse
 from tfapp.apps.support.index import Hit, VectorIndex, WordIndex
 from tfapp.apps.support.knowledge import text_key
@@ -19,7 +20,8 @@ __all__ = ["Passage", "Retriever", "Way"]
 
 Way = Literal["vectors", "words"]
 _BOTH: Final[tuple[Way, ...]] = ("vectors", "words")
-_RERANKED: Final = 20
+_WEIGHED: Final = 20
+_RERANKED: Final = 10
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,25 @@ class Retriever:
             vector: Its vector, float32 [width]; None: the model server is away, and words alone must do.
             ways: How to search.
             without: The texts of answers that are not wanted.
-            rerank: Let the ranking model, if there is one, have the last word.
+            rerank: Order the best of the fused ranking by all that speaks for them, and by the ranking model, if there
+                is one; without it they stay as they were fused.
 
         Raises:
             ClientError: The ranking model cannot be asked.
         """
-        known = self._corpus.questions.get(text_key(query))
-        refused = frozenset() if known is None else self._corpus.refused.get(known, frozenset())
+        key = text_key(query)
+        known, refused = self._corpus.questions.get(key), self._corpus.refused.get(key, frozenset())
         hits = self._hits(query, vector, ways)
-        found = [self._targets(texts, refused, without) for _, texts in hits]
+        found = {way: self._targets(texts, refused, without) for way, texts in hits.items()}
         same = self._targets([] if known is None else [(known, 1.0)], refused, without)
-        weights = [1.0 if way == "vectors" else self._settings.words_weight for way, _ in hits]
-        fused = fuse([list(targets) for targets in found], constant=self._settings.fusion_constant, weights=weights)
-        by = {target: place for targets in reversed(found) for target, place in targets.items()} | same
-        order = dict.fromkeys([*same, *(target for target, _ in fused)])
-        passages = [self._passage(target, *by[target], vector, target in same) for target in order]
+        fused = fuse([list(targets) for targets in found.values()], constant=self._settings.fusion_constant)
+        order = [target for target, _ in fused]
+        if rerank and vector is not None:
+            order = self._weighed(order, hits, vector)
+        by = {target: place for targets in reversed(found.values()) for target, place in targets.items()} | same
+        # Whoever asks a known question gets its answer first.
+        first = dict.fromkeys([*same, *order])
+        passages = [self._passage(target, *by[target], vector, target in same) for target in first]
         return self._reranked(query, passages) if rerank else passages
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -102,14 +108,24 @@ class Retriever:
         """
         return self._embedder.embed(texts)
 
-    def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> list[tuple[Way, list[Hit]]]:
+    def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> dict[Way, list[Hit]]:
         count = self._settings.candidates
-        hits: list[tuple[Way, list[Hit]]] = []
+        hits: dict[Way, list[Hit]] = {}
         if "vectors" in ways and vector is not None:
-            hits.append(("vectors", self._vectors.search(vector, count)))
+            hits["vectors"] = self._vectors.search(vector, count)
         if "words" in ways:
-            hits.append(("words", self._words.search(query, count)))
+            hits["words"] = self._words.search(query, count)
         return hits
+
+    def _weighed(self, order: Sequence[Target], hits: Mapping[Way, list[Hit]], vector: np.ndarray) -> list[Target]:
+        """Orders the head of the fused ranking by all the texts that were found."""
+        keys = {key for found in hits.values() for key, _ in found}
+        cosines = {key: self._vectors.cosine(vector, key) or 0.0 for key in keys}
+        leads_to = {key: [link.target for link in self._corpus.links.get(key, ())] for key in keys}
+        shares = {"words_share": self._settings.words_share, "temperature": self._settings.temperature}
+        votes = weigh(cosines, dict(hits.get("words", ())), leads_to, **shares)
+        head = sorted(order[:_WEIGHED], key=lambda target: -votes[target])
+        return [*head, *order[_WEIGHED:]]
 
     def _targets(
         self, hits: Iterable[Hit], refused: Collection[Target], without: Collection[int]

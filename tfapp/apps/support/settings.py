@@ -48,10 +48,16 @@ class SupportSettings(Settings):
     )
     candidates: int = Field(50, ge=1, description="Texts that each way of searching finds.")
     fusion_constant: int = Field(60, ge=0, description="k of reciprocal rank fusion.")
-    words_weight: float = Field(
-        0.5, ge=0, description="What a place in the ranking by words counts, where one by vectors counts 1."
+    words_share: float = Field(
+        0.1, ge=0, description="In the order of what was found: what the best match of words counts beside a cosine."
+    )
+    temperature: float = Field(
+        0.04, gt=0, description="There: how much nearer a known question must be to count e times as much as another."
     )
     passages: int = Field(2, ge=1, description="Answers that one answer is put together from, at most.")
+    passage_margin: float = Field(
+        0.05, ge=0, description="How much farther than the best one a further passage may be, in cosine."
+    )
     sentences: int = Field(4, ge=1, description="Sentences of one answer, at most; those nearest to the question stay.")
     agents: tuple[str, ...] = Field(
         ("agent", "assistant", "bot", "support", "operator", "seller"),
