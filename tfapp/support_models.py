@@ -14,6 +14,7 @@ from tfapp_client.errors import ClientError, StatusError
 
 from tfapp import api
 from tfapp.apps.support.embedder import Embedder
+from tfapp.apps.support.intent_sides import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.config import parse_experiment
 from tfapp.errors import ServerError
@@ -98,10 +99,12 @@ class SupportModels:
             DataError: There are too few questions.
             TfappError: The training or the export failed.
         """
-        file = self.home / "training" / f"{self.settings.intent_model}.jsonl"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, "".join(json.dumps({"text": text, "label": name}) + "\n" for text, name in questions))
-        experiment = parse_experiment(intent_experiment(self.settings, file))
+        folder = self.home / "training" / self.settings.intent_model
+        folder.mkdir(parents=True, exist_ok=True)
+        for side, rows in split_questions(questions).items():
+            lines = (json.dumps({"text": text, "label": name}, ensure_ascii=False) for text, name in rows)
+            write_text(folder / f"{side}.jsonl", "".join(f"{line}\n" for line in lines))
+        experiment = parse_experiment(intent_experiment(self.settings, folder))
         run = api.fit(experiment, runs=self.home / "runs", quiet=quiet)
         version = api.export(run, self.folder, quiet=quiet)
         score = run.evaluation
@@ -117,19 +120,19 @@ class SupportModels:
                 return False
 
 
-def intent_experiment(settings: SupportSettings, file: Path) -> dict[str, Any]:
+def intent_experiment(settings: SupportSettings, folder: Path) -> dict[str, Any]:
     """The experiment that trains the intent model.
 
     Args:
         settings: How.
-        file: The questions, jsonl with text and label.
+        folder: The questions, a jsonl file a side, with text and label.
     """
     few = settings.intent_training == "few-shot"
-    shares = {"dev_share": 0.0 if few else 0.1, "test_share": 0.1, "on_unseen_label": "drop"}
+    sides = {side: str(folder / f"{side}.jsonl") for side in ("train", "dev", "test")}
     training = {"method": "few-shot", "epochs": 5, "batch_size": 32} if few else {"adapt": "head"}
     return {
         "name": settings.intent_model,
-        "data": {"train": str(file), **shares},
+        "data": {**sides, "on_unseen_label": "drop"},
         "model": {"preset": settings.intent_preset, "max_length": 64, "pooling": "mean"},
         "training": training,
     }

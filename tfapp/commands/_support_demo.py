@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 __all__ = ["show_support"]
 
 _CONVERSATION: Final = (
-    "My laptop gets very hot, what can I do?",
-    "and what if it shuts down?",
-    "Which planet is closest to the sun?",
+    "My screen stays black, what now?",
+    "Which is the hottest planet?",
+    "And the largest one?",
 )
 _UNKNOWN: Final = "When will my parcel with the red kettle arrive?"
 _BETTER: Final = "Parcels arrive within three working days; the link in your mail says where yours is."
+# Asked in other words.
 _AGAIN: Final = "When does the parcel with my kettle arrive?"
 
 

@@ -46,6 +46,8 @@ def show_reply(reply: Reply, *, as_json: bool) -> None:
         print_json(reply.to_dict())
         return
     _line("You", reply.question)
+    if reply.understood != reply.question and reply.kind != "handover":
+        _line("", f'understood as "{reply.understood}"')
     _line("Service", reply.text)
     for source in reply.sources:
         how = "by its words" if source.cosine is None else f"cosine {source.cosine:.2f}"
