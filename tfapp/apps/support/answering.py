@@ -180,7 +180,7 @@ class Assistant:
         sources = tuple(Source(p.target.answer_id, p.matched, p.source, p.line, p.cosine) for p in passages)
         intent = case.intent[0] if case.intent else None
         meant = understood or case.readings[0]
-        return Reply(uuid4().hex, case.question, meant, kind, text, confidence, intent, case.slots, sources)
+        return Reply(uuid4().hex[:12], case.question, meant, kind, text, confidence, intent, case.slots, sources)
 
     def _classify(self, text: str) -> tuple[str, float] | None:
         (found,) = self._client.classify(self._settings.intent_model, [text])

@@ -43,7 +43,7 @@ def _side(place: int, key: str, count: int) -> str:
     """The first two by digest are held out, and those below a fifth of all digests, but never the last."""
     if count < _LEAST or place == count - 1:
         return "train"
+    if place < 2:
+        return ("test", "dev")[place]
     share = int(key[:8], 16) / 0x100000000
-    if place == 0 or share < _SHARE:
-        return "test"
-    return "dev" if place == 1 or share < 2 * _SHARE else "train"
+    return "test" if share < _SHARE else "dev" if share < 2 * _SHARE else "train"
