@@ -36,6 +36,7 @@ demo: $(VENV)/run.stamp
 	@$(BIN)/tfapp demo
 
 demo-support: $(VENV)/apps.stamp
+	@rm -rf build/support
 	@$(BIN)/tfapp support demo --home build/support
 
 test: $(VENV)/dev.stamp

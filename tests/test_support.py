@@ -148,6 +148,8 @@ def test_the_commands_do_the_same(service: Support) -> None:
     assert call("support", "correct", second["turn"], "better", "Stripes.", *home).out.startswith("Kept.")
     learnt = json.loads(call("support", "learn", *home, "--json").out)
     assert learnt["lesson"] == {"corrections": 1, "added": 1, "refused": 0}
+    graded = (service.home / "training/ranking.jsonl").read_text()
+    assert json.loads(graded) == {"query": "zebra zebra ?", "candidate": "Stripes.", "label": 1}
     shown = call("support", "ask", "zebra zebra ?", *home).out
     assert "Service   Stripes." in shown
     assert "(correction, line 0; cosine 1.00)" in shown
@@ -169,6 +171,15 @@ def test_the_commands_do_the_same(service: Support) -> None:
 def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], complains: str) -> None:
     home = () if "--home" in arguments else ("--home", tmp_path / "home")
     assert complains in complaint(call("support", *arguments, *home))
+
+
+@pytest.mark.slow
+def test_the_demo_shows_each_step(tmp_path: Path) -> None:
+    shown = call("support", "demo", "--home", tmp_path)
+    assert shown.code == 0, shown
+    for expected in ("2306 rows: 1176 new", "Service   Venus", "Service   Jupiter", "Why: ", "Learnt    1 corrections"):
+        assert expected in shown.out
+    assert shown.out.rindex("Service   Parcels arrive") > shown.out.rindex("Learnt")
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ with service.assistant() as assistant:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -175,10 +176,14 @@ class Support:
     def learn(self, *, quiet: bool = False) -> Learnt:
         """Makes knowledge of the corrections that were given since the last time, and training data.
 
+        `training/ranking.jsonl` in the folder is what `tfapp train` reads for `task = "ranking"`.
+
         Raises:
             TfappError: As of `build`.
         """
-        lesson = Corrections(self.store, self.clock).learn()
+        corrections = Corrections(self.store, self.clock)
+        lesson = corrections.learn()
+        self._write_grades(corrections.graded())
         intent_model = self._train_intents(quiet=quiet)
         embedded, _ = self._embed(quiet=quiet)
         return Learnt(lesson, embedded, intent_model)
@@ -229,6 +234,12 @@ class Support:
         self.home.mkdir(parents=True, exist_ok=True)
         chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True)
         write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
+
+    def _write_grades(self, graded: Sequence[tuple[str, str, int]]) -> None:
+        file = self.home / "training" / "ranking.jsonl"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        rows = ({"query": question, "candidate": answer, "label": grade} for question, answer, grade in graded)
+        write_text(file, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
 
     def _embed(self, *, quiet: bool) -> tuple[int, int]:
         """Embeds what is new; gives how many texts, and how many vectors the index took in."""

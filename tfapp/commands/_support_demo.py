@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from tfapp.commands import _support_output as output
 from tfapp.terminal import console
@@ -33,9 +34,10 @@ def show_support(service: Support) -> None:
     screen.rule("1. Build it from 2306 questions and answers")
     output.show_built(service.build("chatterbot", where={"language": "english"}), as_json=False)
     screen.rule("2. Ask, and go on asking")
+    conversation = uuid4().hex
     with service.assistant() as assistant:
         for question in _CONVERSATION:
-            output.show_reply(assistant.ask(question, "demo"), as_json=False)
+            output.show_reply(assistant.ask(question, conversation), as_json=False)
         screen.rule("3. What it does not know goes to a person, with a summary")
         handed_over = assistant.ask(_UNKNOWN)
         output.show_reply(handed_over, as_json=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from tests.apps.postgres import PostgresServer
 from tests.apps.support.service import REFUND, RETURNS, ROWS, Service
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
@@ -131,6 +132,22 @@ def test_a_passage_that_speaks_for_itself_is_added(service: Service) -> None:
     reply = service.assistant().ask("Refunds reach your card?")
     assert reply.text == "Refunds reach your card"
     assert REFUND not in reply.text
+
+
+def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer, tmp_path: Path) -> None:
+    with Store.open(postgres.new_database()) as store:
+        service = Service(store, tmp_path)
+        service.build()
+        assistant = service.assistant()
+        assistant.ask("How do I return a lamp?", "c")
+        postgres.stop("immediate")
+        postgres.start()
+        assert assistant.ask("and how long does a refund take?", "c").text == REFUND
+
+
+def test_a_question_of_odd_characters_is_kept_as_far_as_it_can_be(service: Service) -> None:
+    reply = service.assistant().ask("Which\0 cards\ud800 do you take?")
+    assert reply.question == "Which cards? do you take?"
 
 
 def test_an_empty_question_is_refused(service: Service) -> None:

@@ -38,11 +38,12 @@ def test_questions_come_with_an_answer_or_an_intent(row: dict[str, Any], expecte
         ({"question": None, "answer": "a"}, "the question is empty"),
         ({"question": "q", "answer": ""}, "there is neither an answer nor an intent"),
         ({"question": 7, "answer": "a"}, 'column "question" is no text but a int'),
+        ({"question": "q", "intent": "a" * 201}, 'column "intent" has 201 characters; at most 200 are kept'),
         ({"question": "q", "answer": "a" * 20_001}, 'column "answer" has 20001 characters; at most 20000 are kept'),
     ],
 )
 def test_a_row_that_is_no_exchange_is_set_aside_with_its_reason(row: dict[str, Any], reason: str) -> None:
-    good = {"question": "q", "answer": "a"}
+    good = {"question": "q", "answer": "a", "intent": ""}
     found = read(good, row, good)
     assert [item.line for item in found] == [2, 3, 4]
     assert isinstance(found[1], SetAside)

@@ -23,15 +23,15 @@ def knowledge(store: Store) -> Knowledge:
 
 
 def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> None:
-    broken = [SetAside(9, "no text", "?\0"), SetAside(10, "no text", "!"), SetAside(11, "other", "")]
+    broken = [SetAside(9, "no text", "?\0"), SetAside(9, "no text", "!"), SetAside(11, "other \ud800", "")]
     first = knowledge.add("a.csv", [*ROWS, *broken, Exchange(12, "CANCEL  it all", None, "cancel")])
     assert (first.rows, first.added, first.repeated, first.set_aside) == (11, 7, 1, 3)
-    assert dict(first.reasons) == {"no text": 2, "other": 1}
+    assert dict(first.reasons) == {"no text": 2, "other ?": 1}
     again = knowledge.add("a.csv", ROWS)
     assert (again.rows, again.added, again.repeated, again.set_aside) == (7, 0, 7, 0)
     assert knowledge.counts() == {"texts": 10, "pairs": 7, "intents": 2, "set_aside": 3}
     kept = knowledge.set_aside()
-    assert [(row["line"], row["reason"]) for row in kept] == [(9, "no text"), (10, "no text"), (11, "other")]
+    assert [(row["line"], row["reason"]) for row in kept] == [(9, "no text"), (9, "no text"), (11, "other ?")]
     assert kept[0]["content"] == "?\N{REPLACEMENT CHARACTER}"
 
 

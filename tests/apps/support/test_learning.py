@@ -87,6 +87,16 @@ def test_a_follow_up_is_learnt_as_it_was_understood(on_each: Service) -> None:
     assert fresh.ask("What about kites?").kind == "handover"
 
 
+def test_what_was_judged_is_what_a_ranking_model_learns_from(on_each: Service) -> None:
+    question = "How do I send a lamp back?"
+    turn = on_each.assistant().ask(question).turn
+    on_each.corrections.give(turn, "right")
+    assert on_each.corrections.graded() == [(question, RETURNS, 1)]
+    on_each.corrections.give(turn, "better", better=BETTER)
+    learn(on_each)
+    assert on_each.corrections.graded() == [(question, RETURNS, 0), (question, BETTER, 1)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complains"),
     [
@@ -95,6 +105,7 @@ def test_a_follow_up_is_learnt_as_it_was_understood(on_each: Service) -> None:
         ({"verdict": "better", "better": "  "}, "a better answer needs its text"),
         ({"verdict": "wrong", "better": "x"}, "verdict wrong goes without an answer"),
         ({"verdict": "right", "intent": "x"}, "verdict right goes without an answer and an intent"),
+        ({"verdict": "wrong", "intent": "x" * 201}, "the intent: must have from 1 to 200 characters, got 201"),
         ({"verdict": "right", "turn": "nowhere"}, "no turn nowhere; `tfapp support ask` prints"),
     ],
 )

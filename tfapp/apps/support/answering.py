@@ -21,6 +21,7 @@ from tfapp.apps.support.reply import Kind, Reply, Source
 from tfapp.apps.support.retrieval import Passage, Retriever
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import fill, missing_slots
+from tfapp.apps.support.texts import checked_name, tidy
 from tfapp.errors import SettingsError
 
 __all__ = ["Assistant"]
@@ -89,13 +90,13 @@ class Assistant:
             The answer; `handover` where none is sure enough.
 
         Raises:
-            SettingsError: The question is empty.
+            SettingsError: The question is empty, or the conversation's name too long.
             StoreError: The database cannot be used.
         """
-        asked = " ".join(question.replace("\0", " ").split())
-        if not asked:
+        asked = tidy(question)
+        if asked is None:
             raise SettingsError("the question is empty; ask with a word or more")
-        name = conversation or uuid4().hex
+        name = uuid4().hex if conversation is None else checked_name("the conversation's name", conversation)
         reply = self.answer(asked, self._log.turns(name) if conversation else [])
         self._log.keep(name, reply)
         return reply

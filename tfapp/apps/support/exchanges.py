@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tfapp.apps.support.conversations import pair_turns
 from tfapp.apps.support.records import Record, SetAside
-from tfapp.data.cleaning import is_visible
+from tfapp.apps.support.texts import LONGEST_NAME, tidy
 from tfapp.errors import DataError, SettingsError
 
 __all__ = ["Columns", "Exchange", "read_exchanges"]
@@ -97,6 +97,7 @@ def read_exchanges(
 
 
 _PAIR: Final = {"question": "question", "answer": "answer", "intent": "intent"}
+_LIMITS: Final = {"question": _LONGEST, "answer": _LONGEST, "intent": LONGEST_NAME}
 
 
 def _check(source: str, found: Mapping[str, str], present: Sequence[str], columns: Columns) -> None:
@@ -119,7 +120,11 @@ def _fits(row: Record, where: Mapping[str, str]) -> bool:
 
 def _exchange(row: Record, found: Mapping[str, str]) -> Exchange | SetAside:
     try:
-        texts = {what: _text(row.values.get(found[what]), found[what]) for what in _PAIR if what in found}
+        texts = {
+            what: _text(row.values.get(found[what]), found[what], longest)
+            for what, longest in _LIMITS.items()
+            if what in found
+        }
     except ValueError as error:
         return SetAside(row.line, str(error), str(row.values)[:_LONGEST])
     question, answer, intent = (texts.get(what) for what in _PAIR)
@@ -130,14 +135,12 @@ def _exchange(row: Record, found: Mapping[str, str]) -> Exchange | SetAside:
     return Exchange(row.line, question, answer, intent)
 
 
-def _text(value: Any, column: str) -> str | None:
+def _text(value: Any, column: str, longest: int) -> str | None:
     """The text with single spaces; None where nothing is to be seen."""
     if value is None:
         return None
     if not isinstance(value, str):
         raise ValueError(f'column "{column}" is no text but a {type(value).__name__}')  # noqa: TRY004 - the value's fault, no caller's
-    # A lone surrogate, which JSON can escape, and a zero, which PostgreSQL does not keep.
-    text = value.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-    if len(text) > _LONGEST:
-        raise ValueError(f'column "{column}" has {len(text)} characters; at most {_LONGEST} are kept')
-    return " ".join(text.split()) if is_visible(text) else None
+    if len(value) > longest:
+        raise ValueError(f'column "{column}" has {len(value)} characters; at most {longest} are kept')
+    return tidy(value)

@@ -269,9 +269,12 @@ def _digest(text: str) -> str:
 
 
 def _kept(row: SetAside) -> dict[str, int | str]:
-    # PostgreSQL keeps no zero character.
-    content = row.content.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return {"line": row.line, "reason": row.reason, "content": content}
+    return {"line": row.line, "reason": _storable(row.reason), "content": _storable(row.content)}
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL keeps no zero character, and no encoding a lone surrogate.
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _batches(rows: Iterable[T]) -> Iterator[list[T]]:

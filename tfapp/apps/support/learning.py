@@ -14,6 +14,7 @@ from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.knowledge import Clock, add_pairs
 from tfapp.apps.support.tables import CorrectionRow, TextRow, TurnRow
+from tfapp.apps.support.texts import checked_name, tidy
 from tfapp.errors import SettingsError
 
 __all__ = ["Corrections", "Lesson", "Verdict"]
@@ -59,7 +60,8 @@ class Corrections:
         Raises:
             SettingsError: There is no such turn, or the arguments do not go together.
         """
-        text = " ".join((better or "").split()) or None
+        text = tidy(better or "")
+        named = None if intent is None else checked_name("the intent", intent)
         if verdict not in get_args(Verdict):
             raise SettingsError(f"verdict {verdict}: must be one of {', '.join(get_args(Verdict))}")
         if verdict == "better" and not (text or intent):
@@ -72,7 +74,7 @@ class Corrections:
             if session.get(TurnRow, turn) is None:
                 raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
             session.merge(
-                CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=intent, given_at=now)
+                CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=now)
             )
             return name
 
@@ -82,6 +84,25 @@ class Corrections:
         """How many have not been taken up yet."""
         query = select(CorrectionRow.id).where(CorrectionRow.learnt_at.is_(None))
         return len(self._store.run(lambda session: list(session.scalars(query))))
+
+    def graded(self) -> list[tuple[str, str, int]]:
+        """What a ranking model learns from: question, answer, and 1 where people said that it fits, else 0.
+
+        Of a pair that was judged more than once, the last word holds.
+        """
+        query = select(CorrectionRow, TurnRow).join(TurnRow, TurnRow.id == CorrectionRow.turn_id)
+
+        def work(session: Session) -> dict[tuple[str, str], int]:
+            grades: dict[tuple[str, str], int] = {}
+            for correction, turn in session.execute(query.order_by(CorrectionRow.given_at, CorrectionRow.id)):
+                for pair in _given(session, turn):
+                    if pair.answer:
+                        grades[pair.question, pair.answer] = int(correction.verdict == "right")
+                if correction.better:
+                    grades[turn.understood, correction.better] = 1
+            return grades
+
+        return [(question, answer, grade) for (question, answer), grade in self._store.run(work).items()]
 
     def learn(self) -> Lesson:
         """Takes up what was not, in one transaction: right and better answers become pairs, wrong ones are refused."""

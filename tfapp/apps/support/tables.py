@@ -9,6 +9,7 @@ from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tfapp.apps.store import Base, UtcTime
+from tfapp.apps.support.texts import LONGEST_NAME
 
 __all__ = [
     "BuildRow",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 _KEY = String(32)
-_NAME = String(200)
+_NAME = String(LONGEST_NAME)
 
 
 class TextRow(Base):
@@ -88,11 +89,10 @@ class SetAsideRow(Base):
 
     __tablename__ = "support_set_aside"
     id: Mapped[int] = mapped_column(primary_key=True)
-    build_id: Mapped[str] = mapped_column(ForeignKey("support_build.id"))
+    build_id: Mapped[str] = mapped_column(ForeignKey("support_build.id"), index=True)
     line: Mapped[int]
     reason: Mapped[str] = mapped_column(Text)
     content: Mapped[str] = mapped_column(Text)
-    __table_args__ = (UniqueConstraint("build_id", "line", "reason"),)
 
 
 class ConversationRow(Base):

@@ -84,11 +84,10 @@ def _builds() -> None:
     op.create_table(
         "support_set_aside",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("build_id", _KEY, sa.ForeignKey("support_build.id"), nullable=False),
+        sa.Column("build_id", _KEY, sa.ForeignKey("support_build.id"), nullable=False, index=True),
         sa.Column("line", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
-        sa.UniqueConstraint("build_id", "line", "reason"),
     )
 
 
