@@ -93,6 +93,33 @@ def test_an_intent_without_an_answer_is_handed_over_and_named(tmp_path: Path) ->
         assert "Why: the intent cancel has no answer on file" in reply.summary
 
 
+def test_a_question_whose_nearest_ones_have_another_intent_goes_to_a_person(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "split.sqlite") as store:
+        service = Service(store, tmp_path / "split")
+        # The model says tracking (0.9) of every order.
+        service.build([*ROWS, Exchange(30, "Send my order back again", None, "returning")])
+        service.knowledge.set_answers({"tracking": "On its way.", "returning": "Here is a label."})
+        reply = service.assistant(classifies=True).ask("Now send my order back please")
+        assert reply.kind == "handover"
+        assert "Why: the intent model says tracking, the nearest known questions returning" in reply.summary
+        # A known question is what it is known as; and a model that is very sure is believed.
+        assert service.assistant(classifies=True).ask("Send my order back again").text == "Here is a label."
+        service.settings = service.settings.model_copy(update={"intent_alone": 0.85})
+        assert service.assistant(classifies=True).ask("Now send my order back please").text == "On its way."
+
+
+def test_without_an_intent_model_the_nearest_question_s_intent_is_answered(tracking: Service) -> None:
+    reply = tracking.assistant().ask("I want to track my order B-5")
+    assert (reply.kind, reply.intent, reply.text) == ("intent", "tracking", "Order B-5 is on its way.")
+
+
+def test_a_question_that_goes_on_is_not_answered_with_the_same_intent_if_it_has_another(tracking: Service) -> None:
+    assistant = tracking.assistant(classifies=True)
+    assert assistant.ask("Where is my order B-5?", "c").intent == "tracking"
+    reply = assistant.ask("and can I cancel it all?", "c")
+    assert (reply.intent, reply.text) == ("cancel", "Everything is cancelled.")
+
+
 def test_slots_without_a_tagger_go_to_a_person(service: Service) -> None:
     service.knowledge.set_answers(TEMPLATES)
     reply = service.assistant(classifies=True).ask("Where is my order B-1?")

@@ -16,6 +16,7 @@ from tfapp_client.errors import ClientError
 from tfapp.apps.support.composing import choose, compose
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.dialogue import Turn, readings
+from tfapp.apps.support.guess import Guess, nearest_intent
 from tfapp.apps.support.handover import summarise
 from tfapp.apps.support.reply import Kind, Reply, Source
 from tfapp.apps.support.retrieval import Passage, Retriever
@@ -41,8 +42,9 @@ class _Case:
     turns: Sequence[Turn]
     slots: dict[str, str]
     readings: list[str]
-    intent: tuple[str, float] | None = None
+    intent: Guess | None = None
     vectors: np.ndarray | None = None
+    found: list[list[Passage]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
@@ -107,38 +109,62 @@ class Assistant:
         case = _Case(question, turns, slots, readings(question, turns))
         case.vectors = self._embed(case, case.readings)
         case.slots |= self._entities(case)
-        reply = self._by_intent(case) or self._by_passages(case)
+        case.found = [self._search(case, reading, place) for place, reading in enumerate(case.readings)]
+        reply = self._by_slot(case) or self._by_intent(case) or self._by_passages(case)
         return replace(reply, degraded="; ".join(case.failures))
 
-    def _by_intent(self, case: _Case) -> Reply | None:
-        """The intent's answer, if the model is sure of an intent that has one."""
+    def _by_slot(self, case: _Case) -> Reply | None:
+        """The answer that waited for what the customer tells now."""
         waiting = case.turns[-1] if case.turns and case.turns[-1].kind == "slot" else None
-        if waiting and waiting.intent and case.slots != waiting.slots:
-            case.intent = (waiting.intent, 1.0)
-        elif self._classifies:
-            case.intent = self._asked(case, "intent model", lambda: self._classify(case.readings[0]))
-        if case.intent is None or case.intent[1] < self._settings.intent_threshold:
+        if waiting is None or waiting.intent is None or case.slots == waiting.slots:
             return None
-        template = self._answers.get(case.intent[0])
+        case.intent = Guess(waiting.intent, 1.0)
+        return self._say(case, case.intent)
+
+    def _by_intent(self, case: _Case) -> Reply | None:
+        """The intent's answer, if the model is sure of it, and known questions do not speak for another."""
+        if self._classifies:
+            case.intent = self._asked(case, "intent model", lambda: self._classify(case))
+        if case.intent is None or case.intent.chance < self._settings.intent_threshold:
+            return None
+        near = nearest_intent(case.found[case.intent.reading])
+        agreed = near is None or near.name == case.intent.name
+        alone = case.intent.chance >= self._settings.intent_alone and near is not None and near.chance < _SAME
+        return self._say(case, case.intent) if agreed or alone else None
+
+    def _by_passages(self, case: _Case) -> Reply:
+        """The best passages, of the reading that finds one sure enough; or the hand-over."""
+        # A question that is known by itself is meant as it stands, whatever came before.
+        for place in sorted(range(len(case.found)), key=lambda place: _best(case.found[place]) < _SAME):
+            chosen = self._choose(case.found[place])
+            if chosen and chosen[0].target.answer_id is None:
+                return self._say_nearest(case, chosen[0], place)
+            if chosen:
+                meant = case.readings[place]
+                text = compose(chosen, partial(self._embed, case), question=meant, most=self._settings.sentences)
+                return self._reply(case, "passages", text, _best(chosen[:1]), understood=meant, passages=chosen)
+        return self._hand_over(case, case.found[0], self._reason(case, case.found[0]))
+
+    def _say(self, case: _Case, intent: Guess) -> Reply | None:
+        """The intent's answer with its slots filled, or the question for those that are missing."""
+        template = self._answers.get(intent.name)
         if template is None:
             return None
         missing = missing_slots(template, case.slots)
         if missing and self._settings.tagger is None:
             return self._hand_over(case, [], f"the answer needs {', '.join(missing)}, and no tagger finds them")
-        if missing:
-            return self._reply(case, "slot", f"Please tell me your {_listed(missing)}.", case.intent[1])
-        return self._reply(case, "intent", fill(template, case.slots), case.intent[1])
+        text = f"Please tell me your {_listed(missing)}." if missing else fill(template, case.slots)
+        kind: Kind = "slot" if missing else "intent"
+        return self._reply(case, kind, text, intent.chance, intent=intent)
 
-    def _by_passages(self, case: _Case) -> Reply:
-        """The best passages, of the reading that finds one sure enough; or the hand-over."""
-        found = [(reading, self._search(case, reading, place)) for place, reading in enumerate(case.readings)]
-        # A question that is known by itself is meant as it stands, whatever came before.
-        for reading, passages in sorted(found, key=lambda item: _best(item[1]) < _SAME):
-            chosen = self._choose(passages)
-            if chosen:
-                text = compose(chosen, partial(self._embed, case), question=reading, most=self._settings.sentences)
-                return self._reply(case, "passages", text, _best(chosen[:1]), understood=reading, passages=chosen)
-        return self._hand_over(case, found[0][1], self._reason(case, found[0][1]))
+    def _say_nearest(self, case: _Case, passage: Passage, place: int) -> Reply:
+        """The answer of the nearest question's intent, unless the intent model has another."""
+        near = Guess(passage.target.intent or "", _best([passage]), place)
+        if case.intent and case.intent.name != near.name and near.chance < _SAME:
+            reason = f"the intent model says {case.intent.name}, the nearest known questions {near.name}"
+            return self._hand_over(case, case.found[place], reason)
+        no_answer = f"the intent {near.name} has no answer on file"
+        return self._say(case, near) or self._hand_over(case, case.found[place], no_answer)
 
     def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
         limits = self._settings
@@ -157,8 +183,12 @@ class Assistant:
     def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
         if case.failures:
             return f"{'; '.join(case.failures)} could not be asked"
-        if case.intent and case.intent[1] >= self._settings.intent_threshold:
-            return f"the intent {case.intent[0]} has no answer on file"
+        if (
+            case.intent
+            and case.intent.name not in self._answers
+            and case.intent.chance >= self._settings.intent_threshold
+        ):
+            return f"the intent {case.intent.name} has no answer on file"
         least = self._settings.answer_threshold
         return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {least:.2f})"
 
@@ -176,17 +206,25 @@ class Assistant:
         confidence: float,
         *,
         understood: str | None = None,
+        intent: Guess | None = None,
         passages: Sequence[Passage] = (),
     ) -> Reply:
         sources = tuple(Source(p.target.answer_id, p.matched, p.source, p.line, p.cosine) for p in passages)
-        intent = case.intent[0] if case.intent else None
-        meant = understood or case.readings[0]
-        return Reply(uuid4().hex[:12], case.question, meant, kind, text, confidence, intent, case.slots, sources)
+        named = intent or case.intent
+        meant = understood or case.readings[named.reading if named else 0]
+        name = named.name if named else None
+        return Reply(uuid4().hex[:12], case.question, meant, kind, text, confidence, name, case.slots, sources)
 
-    def _classify(self, text: str) -> tuple[str, float] | None:
-        (found,) = self._client.classify(self._settings.intent_model, [text])
+    def _classify(self, case: _Case) -> Guess | None:
+        """The likeliest intent of the first reading; of a later one, where the first says what was answered before."""
+        found = self._client.classify(self._settings.intent_model, case.readings)
         # "None of these" is an answer, but no intent.
-        return (found.label, found.score) if found.label in found.probabilities else None
+        guesses = [
+            Guess(one.label, one.score, place) for place, one in enumerate(found) if one.label in one.probabilities
+        ]
+        said = case.turns[-1].intent if case.turns and case.turns[-1].kind == "intent" else None
+        new = (guess for guess in guesses if guess.name != said and guess.chance >= self._settings.intent_threshold)
+        return next(new, guesses[0] if guesses else None)
 
     def _entities(self, case: _Case) -> dict[str, str]:
         tagger = self._settings.tagger
@@ -212,7 +250,8 @@ class Assistant:
 
 
 def _best(passages: Sequence[Passage]) -> float:
-    return max((passage.cosine or 0.0 for passage in passages), default=0.0)
+    """The highest cosine, as a confidence."""
+    return min(1.0, max((passage.cosine or 0.0 for passage in passages), default=0.0))
 
 
 def _listed(names: Sequence[str]) -> str:

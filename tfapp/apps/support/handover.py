@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tfapp.apps.support.dialogue import Turn
+from tfapp.apps.support.guess import Guess
 from tfapp.apps.support.retrieval import Passage
 
 __all__ = ["summarise"]
@@ -19,7 +20,7 @@ def summarise(
     *,
     turns: Sequence[Turn],
     passages: Sequence[Passage],
-    intent: tuple[str, float] | None,
+    intent: Guess | None,
     slots: Mapping[str, str],
 ) -> str:
     """Writes it, a fact a line.
@@ -41,7 +42,7 @@ def summarise(
             f"Asked: {question}",
             *before,
             *([f"Known: {', '.join(f'{name} {value}' for name, value in slots.items())}"] if slots else []),
-            *([f"Intent: {intent[0]} ({intent[1]:.2f})"] if intent else []),
+            *([f"Intent: {intent.name} ({intent.chance:.2f})"] if intent else []),
             *found,
             f"Why: {reason}",
         ]

@@ -43,6 +43,12 @@ class SupportSettings(Settings):
     intent_threshold: float = Field(
         0.5, ge=0, le=1, description="The least probability at which an intent's answer is given."
     )
+    intent_alone: float = Field(
+        0.9,
+        ge=0,
+        description="The probability from which on an intent is believed although the nearest known questions have "
+        "another; below it, such a question is handed over.",
+    )
     answer_threshold: float = Field(
         0.6, ge=-1, le=1, description="The least cosine to a known question or answer at which that answer is given."
     )
