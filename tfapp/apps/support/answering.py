@@ -161,8 +161,7 @@ class Assistant:
         """The answer of the nearest question's intent, unless the intent model has another."""
         near = Guess(passage.target.intent or "", _best([passage]), place)
         if case.intent and case.intent.name != near.name and near.chance < _SAME:
-            reason = f"the intent model says {case.intent.name}, the nearest known questions {near.name}"
-            return self._hand_over(case, case.found[place], reason)
+            return self._hand_over(case, case.found[place], _disagreement(case.intent, near))
         no_answer = f"the intent {near.name} has no answer on file"
         return self._say(case, near) or self._hand_over(case, case.found[place], no_answer)
 
@@ -183,12 +182,12 @@ class Assistant:
     def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
         if case.failures:
             return f"{'; '.join(case.failures)} could not be asked"
-        if (
-            case.intent
-            and case.intent.name not in self._answers
-            and case.intent.chance >= self._settings.intent_threshold
-        ):
-            return f"the intent {case.intent.name} has no answer on file"
+        if case.intent and case.intent.chance >= self._settings.intent_threshold:
+            near = nearest_intent(passages)
+            if case.intent.name not in self._answers:
+                return f"the intent {case.intent.name} has no answer on file"
+            if near and near.name != case.intent.name:
+                return _disagreement(case.intent, near)
         least = self._settings.answer_threshold
         return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {least:.2f})"
 
@@ -247,6 +246,10 @@ class Assistant:
     def _note(self, case: _Case, what: str, error: ClientError) -> None:
         _log.warning("%s: %s", what, error)
         case.failures.append(what)
+
+
+def _disagreement(guess: Guess, near: Guess) -> str:
+    return f"the intent model says {guess.name}, the nearest known questions {near.name}"
 
 
 def _best(passages: Sequence[Passage]) -> float:
