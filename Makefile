@@ -6,10 +6,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # seqeval is there as source only, which pip's old way of building cannot build any more.
 export PIP_USE_PEP517 := 1
 
-.PHONY: help install demo test test-full bench check format protos clean
+.PHONY: help install demo demo-support test test-full bench check format protos clean
 
 help:
 	@echo "make demo       labelled text to a served BERT, from nothing"
+	@echo "make demo-support  a customer service that answers from past conversations, from nothing"
 	@echo "make test       the tests, under 10 minutes on two cores"
 	@echo "make test-full  what is slow: real weights, kill tests, further ways through each task"
 	@echo "make bench      speed beside ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
@@ -21,7 +22,11 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml serving/client/pyproject.toml
 	$(BIN)/python -m pip install --quiet -r requirements.txt -e serving/client -e .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+$(VENV)/apps.stamp: $(VENV)/run.stamp requirements-apps.txt
+	$(BIN)/python -m pip install --quiet -r requirements-apps.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/apps.stamp requirements-dev.txt
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@
 
@@ -29,6 +34,10 @@ install: $(VENV)/run.stamp
 
 demo: $(VENV)/run.stamp
 	@$(BIN)/tfapp demo
+
+demo-support: $(VENV)/apps.stamp
+	@rm -rf build/support
+	@$(BIN)/tfapp support demo --home build/support
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile

@@ -24,6 +24,7 @@ PAGES = (
     "CHANGELOG.md",
     "benchmarks/README.md",
     "examples/README.md",
+    "examples/support.md",
     "serving/versions.md",
 )
 
@@ -99,8 +100,17 @@ def test_every_direct_dependency_is_pinned_and_nothing_else(project: dict[str, A
     assert all(re.fullmatch(r"==[\d.]+", pin) for pin in pins.values()), pins
 
 
-def test_the_pins_are_what_the_tests_run_with() -> None:
-    assert {name: f"=={version(name)}" for name in _pins("requirements.txt")} == _pins("requirements.txt")
+def test_what_the_applications_need_is_pinned_and_nothing_else(project: dict[str, Any]) -> None:
+    extras = [*project["optional-dependencies"]["apps"], *project["optional-dependencies"]["postgres"]]
+    pins = _pins("requirements-apps.txt")
+    assert set(pins) == {_name(requirement) for requirement in extras}
+    assert all(re.fullmatch(r"(\[\w+\])?==[\d.]+", pin) for pin in pins.values()), pins
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-apps.txt"])
+def test_the_pins_are_what_the_tests_run_with(file: str) -> None:
+    pins = {name: pin.partition("]")[2] or pin for name, pin in _pins(file).items()}
+    assert {name: f"=={version(name)}" for name in pins} == pins
 
 
 def test_the_extras_ask_for_the_same_tensorflow(project: dict[str, Any]) -> None:
@@ -152,7 +162,7 @@ def _make_targets() -> set[str]:
 
 def _pins(file: str) -> dict[str, str]:
     lines = (line.partition("#")[0].strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines())
-    return {_name(line): line[len(_name(line)) :] for line in lines if line}
+    return {_name(line): line[len(_name(line)) :] for line in lines if line and not line.startswith("-")}
 
 
 def _name(requirement: str) -> str:

@@ -8,7 +8,8 @@
     ├── TrainingError    a run that cannot start, go on or be resumed
     ├── ExportError      a model that was not published: it failed its checks or could not be written
     ├── RegistryError    a models folder, a name or a version in it
-    └── ServerError      a server that cannot start
+    ├── ServerError      a server that cannot start
+    └── StoreError       an application's database that cannot be reached or used
 
 Each message is one line that names the thing, the rule and the way out. A command prints it and exits with
 status 2; any other exception is a defect of tfapp and shows its stack trace.
@@ -27,6 +28,7 @@ __all__ = [
     "RegistryError",
     "ServerError",
     "SettingsError",
+    "StoreError",
     "TfappError",
     "TrainingError",
     "did_you_mean",
@@ -70,6 +72,10 @@ class RegistryError(TfappError):
 
 class ServerError(TfappError):
     """A model server cannot start."""
+
+
+class StoreError(TfappError):
+    """An application's database cannot be reached or used."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

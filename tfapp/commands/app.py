@@ -23,7 +23,10 @@ app = typer.Typer(
 
 # In the order in which a user meets them. A module's `register(app)` adds its command; none of them imports
 # TensorFlow before its command runs.
-_COMMANDS = ("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve")
+_COMMANDS = (
+    *("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve"),
+    "support",
+)
 
 for _name in _COMMANDS:
     importlib.import_module(f"tfapp.commands.{_name}").register(app)

@@ -1,0 +1,182 @@
+"""How often a customer service answers right, hands over, or errs; beside BM25 alone and embeddings alone.
+
+python benchmarks/support.py --banking77 FOLDER --output build/bench/support.json
+
+FOLDER holds Banking77's train.csv and test.csv (text, category), of which an intent's answer is made; without it, the
+chatterbot data alone are measured, with one wording held out of each question that has several.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfapp import assets
+from tfapp.apps.support.answering import Assistant
+from tfapp.apps.support.retrieval import Passage, Retriever, Way
+from tfapp.files import write_json
+from tfapp.support import Support
+
+WAYS: dict[str, tuple[tuple[Way, ...], bool]] = {
+    "BM25 alone": (("words",), False),
+    "embeddings alone": (("vectors",), False),
+    "both, fused": (("vectors", "words"), False),
+    "both, weighed": (("vectors", "words"), True),
+}
+PLACES = (1, 3)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A held-out question, and the answers that are right."""
+
+    question: str
+    right: frozenset[str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--banking77", type=Path, help="a folder with train.csv and test.csv")
+    parser.add_argument("--dev-share", type=float, default=0.0, help="measure on this share of train instead of test")
+    parser.add_argument("--limit", type=int, help="at most so many held-out questions")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting")
+    parser.add_argument("--home", type=Path, help="keeps what is built; a later run goes on from it")
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    with _home(options.home) as home:
+        results = {"chatterbot": _chatterbot(home / "chatterbot", options)}
+        if options.banking77:
+            results["banking77"] = _banking77(home / "banking77", options)
+    for name, result in results.items():
+        _print(name, result)
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_json(options.output, results)
+
+
+@contextmanager
+def _home(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
+
+
+def _chatterbot(home: Path, options: argparse.Namespace) -> dict[str, Any]:
+    file = assets.pull("chatterbot") / "data.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    pairs = [(row["question"], row["answer"]) for row in rows if row["language"] == "english"]
+    wordings: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for question, answer in pairs:
+        wordings[answer][question] = None
+    # The last wording is held out, with all that it is answered; its answer stays, by the other wordings.
+    held_out = {list(questions)[-1] for questions in wordings.values() if len(questions) > 1}
+    kept = [(question, answer) for question, answer in pairs if question not in held_out]
+    answers: defaultdict[str, set[str]] = defaultdict(set)
+    for question, answer in pairs:
+        if question in held_out:
+            answers[question].add(answer)
+    indexed = {answer for _, answer in kept}
+    cases = [Case(question, frozenset(right & indexed)) for question, right in answers.items() if right & indexed]
+    data = _write(home / "kept.csv", ("question", "answer"), kept)
+    return _measure(home, data, None, cases, options)
+
+
+def _banking77(home: Path, options: argparse.Namespace) -> dict[str, Any]:
+    train, test = (_read(options.banking77 / name) for name in ("train.csv", "test.csv"))
+    if options.dev_share:
+        order = np.random.default_rng(0).permutation(len(train))
+        cut = round(len(train) * options.dev_share)
+        train, test = [train[place] for place in order[cut:]], [train[place] for place in order[:cut]]
+    answers = sorted({(intent, f"Our page on {intent.replace('_', ' ')} tells you.") for _, intent in train})
+    texts = dict(answers)
+    data = _write(home / "kept.csv", ("question", "intent"), train)
+    templates = _write(home / "answers.csv", ("intent", "answer"), answers)
+    return _measure(home, data, templates, [Case(text, frozenset({texts[name]})) for text, name in test], options)
+
+
+def _measure(
+    home: Path, data: Path, templates: Path | None, cases: Sequence[Case], options: argparse.Namespace
+) -> dict[str, Any]:
+    began = time.perf_counter()
+    service = Support.open(home, overrides=options.set)
+    built = service.build(str(data), answers=templates, quiet=True)
+    seconds = time.perf_counter() - began
+    chosen = cases[: options.limit]
+    with service.models.client() as client:
+        identity = service.knowledge.embedder() or ""
+        retriever = service.retriever(client, identity)
+        vectors = retriever.embed([case.question for case in chosen])
+        found = {name: _right_at(retriever, chosen, vectors, way) for name, way in WAYS.items()}
+        whole = _replies(service.connected(client, identity), chosen)
+    return {
+        "questions": len(chosen),
+        "known": built.addition.added,
+        "build_seconds": round(seconds, 1),
+        "intent_model": built.intent_model,
+        "retrieval": found,
+        "assistant": whole,
+    }
+
+
+def _right_at(
+    retriever: Retriever, cases: Sequence[Case], vectors: Any, way: tuple[tuple[Way, ...], bool]
+) -> dict[str, float]:
+    places, (ways, rerank) = [], way
+    for case, vector in zip(cases, vectors, strict=True):
+        passages = retriever.search(case.question, vector, ways=ways, rerank=rerank)
+        places.append(_place(passages, case.right))
+    return {f"right at {most}": float(np.mean([place <= most for place in places])) for most in PLACES}
+
+
+def _place(passages: Sequence[Passage], right: frozenset[str]) -> float:
+    return next((place for place, found in enumerate(passages, start=1) if found.target.text in right), float("inf"))
+
+
+def _replies(assistant: Assistant, cases: Sequence[Case]) -> dict[str, Any]:
+    outcomes: list[str] = []
+    began = time.perf_counter()
+    for case in cases:
+        reply = assistant.answer(case.question)
+        right = any(reply.text.startswith(answer) for answer in case.right)
+        outcomes.append("handed over" if reply.kind == "handover" else "right" if right else "wrong")
+    answered = len(outcomes) - outcomes.count("handed over")
+    shares = {name: outcomes.count(name) / len(outcomes) for name in ("right", "wrong", "handed over")}
+    milliseconds = 1000 * (time.perf_counter() - began) / len(cases)
+    return {**shares, "right of answered": outcomes.count("right") / max(answered, 1), "ms a question": milliseconds}
+
+
+def _read(file: Path) -> list[tuple[str, str]]:
+    with file.open(newline="", encoding="utf-8") as rows:
+        return [(row["text"], row["category"]) for row in csv.DictReader(rows)]
+
+
+def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([columns, *rows])
+    return file
+
+
+def _print(name: str, result: dict[str, Any]) -> None:
+    print(f"{name}: {result['questions']} held-out questions, {result['known']} known pairs")
+    print(f"  built in {result['build_seconds']} s; intent model: {result['intent_model']}")
+    for way, scores in result["retrieval"].items():
+        print(f"  {way:18}" + "  ".join(f"{what} {value:.3f}" for what, value in scores.items()))
+    print("  assistant         " + "  ".join(f"{what} {value:.3f}" for what, value in result["assistant"].items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.apps.support.service import Service
+from tfapp.apps.store import Store
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A customer service that knows a few things; on SQLite."""
+    with Store.open(tmp_path / "store.sqlite") as store:
+        made = Service(store, tmp_path / "home")
+        made.build()
+        yield made

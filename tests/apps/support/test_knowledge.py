@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking, vector
+from tfapp.apps.store import Store
+from tfapp.apps.support.exchanges import Exchange
+from tfapp.apps.support.index import VectorIndex
+from tfapp.apps.support.indexing import embed_new, index_file, open_index
+from tfapp.apps.support.knowledge import Knowledge
+from tfapp.apps.support.records import SetAside
+from tfapp.apps.support.tables import PairRow
+
+
+@pytest.fixture
+def knowledge(store: Store) -> Knowledge:
+    return Knowledge(store, ticking())
+
+
+def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> None:
+    broken = [SetAside(9, "no text", "?\0"), SetAside(9, "no text", "!"), SetAside(11, "other \ud800", "")]
+    first = knowledge.add("a.csv", [*ROWS, *broken, Exchange(12, "CANCEL  it all", None, "cancel")])
+    assert (first.rows, first.added, first.repeated, first.set_aside) == (11, 7, 1, 3)
+    assert dict(first.reasons) == {"no text": 2, "other ?": 1}
+    again = knowledge.add("a.csv", ROWS)
+    assert (again.rows, again.added, again.repeated, again.set_aside) == (7, 0, 7, 0)
+    assert knowledge.counts() == {"texts": 10, "pairs": 7, "intents": 2, "set_aside": 3}
+    kept = knowledge.set_aside()
+    assert [(row["line"], row["reason"]) for row in kept] == [(9, "no text"), (9, "no text"), (11, "other ?")]
+    assert kept[0]["content"] == "?\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_build_that_is_cut_off_keeps_what_it_had_and_is_gone_on_with(knowledge: Knowledge) -> None:
+    rows = [Exchange(line, f"question {line}", "answer") for line in range(1200)]
+
+    def cut_off() -> object:
+        yield from rows[:1100]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        knowledge.add("a.csv", cut_off())  # type: ignore[arg-type]
+    assert knowledge.counts()["pairs"] == 1000
+    found = knowledge.add("a.csv", rows)
+    assert (found.added, found.repeated) == (200, 1000)
+
+
+def test_an_answer_of_an_intent_may_come_before_its_questions(knowledge: Knowledge) -> None:
+    knowledge.set_answers({"tracking": "It is on its way."})
+    knowledge.add("a.csv", ROWS)
+    knowledge.set_answers({"tracking": "Order {order} is on its way."})
+    assert knowledge.answers() == {"tracking": "Order {order} is on its way."}
+    assert knowledge.labelled()[-1] == ("Cancel it all", "cancel")
+
+
+def test_what_people_refused_is_not_learnt_from_and_a_file_does_not_bring_it_back(store: Store) -> None:
+    knowledge = Knowledge(store, ticking())
+    knowledge.add("a.csv", ROWS)
+
+    def refuse(session: Session) -> None:
+        for pair in session.scalars(select(PairRow).where(PairRow.intent_id.is_not(None))):
+            pair.fits = False
+
+    store.run(refuse)
+    knowledge.add("a.csv", ROWS)
+    assert knowledge.labelled() == []
+
+
+def test_only_what_is_new_is_embedded(store: Store, tmp_path: Path) -> None:
+    service = Service(store, tmp_path)
+    assert service.build() == 10
+    assert service.build() == 0
+    asked = list(service.embedded_texts())
+    assert len(asked) == len(set(asked)) == 10
+    more = [Exchange(line, f"Is shop {line} open?", "It is.") for line in range(100)]
+    assert service.build(more) == 101
+    assert set(list(service.embedded_texts())[10:]) == {"It is.", *(row.question for row in more)}
+    index, added = open_index(tmp_path, service.knowledge, service.embedder.identity)
+    assert (len(index), added) == (111, 111)
+    service.build([Exchange(1, "One more?", "It is.")])
+    index, added = open_index(tmp_path, service.knowledge, service.embedder.identity)
+    assert (len(index), added) == (112, 1)
+
+
+def test_embedding_that_was_cut_off_goes_on(store: Store, tmp_path: Path) -> None:
+    service = Service(store, tmp_path)
+    service.knowledge.add("a.csv", [Exchange(line, f"question {line}", "answer") for line in range(300)])
+
+    def stop(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed_new(service.knowledge, service.embedder, stop)
+    assert embed_new(service.knowledge, service.embedder) == 301 - 256
+
+
+def test_another_version_of_the_embedder_embeds_all_anew(store: Store, tmp_path: Path) -> None:
+    service = Service(store, tmp_path)
+    service.build()
+    newer = fake_server().embedder("minilm-l6", lambda text: vector(text)[::-1], version=2)
+    second = Service(store, tmp_path, newer)
+    assert second.embedder.identity == "minilm-l6/2"
+    assert second.build() == 10
+    assert service.knowledge.vector_ids("minilm-l6/1") == []
+    assert second.knowledge.embedder() == "minilm-l6/2"
+
+
+@pytest.mark.parametrize("damage", [b"", b"no index", None])
+def test_a_damaged_or_missing_index_is_made_again_without_a_model(service: Service, damage: bytes | None) -> None:
+    identity = service.embedder.identity
+    open_index(service.folder, service.knowledge, identity)
+    file = index_file(service.folder, identity)
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes(damage)
+    asked = len(service.server.requests)
+    index, added = open_index(service.folder, service.knowledge, identity)
+    assert (len(index), added, len(service.server.requests)) == (10, 10, asked)
+    assert len(VectorIndex.load(file)) == 10
+
+
+def test_the_index_finds_what_a_full_comparison_finds() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(500, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = VectorIndex()
+    index.sync(range(500), lambda ids: vectors[list(ids)])
+    index.sync(range(100, 500), lambda ids: vectors[list(ids)])
+    shares = []
+    for query in vectors[:50] + 0.1 * random.normal(size=(50, 16)).astype(np.float32):
+        cosines = vectors @ query / np.linalg.norm(query)
+        cosines[:100] = -2
+        best = np.argsort(-cosines)[:10]
+        found = index.search(query, 10)
+        shares.append(len({key for key, _ in found} & set(best.tolist())) / 10)
+        assert found[0][1] == pytest.approx(cosines[found[0][0]], abs=1e-5)
+        assert index.cosine(query, found[0][0]) == pytest.approx(found[0][1], abs=1e-5)
+    assert np.mean(shares) > 0.95
+    assert index.cosine(vectors[0], 7) is None
+
+
+def test_vectors_come_back_as_they_were_kept(store: Store) -> None:
+    knowledge = Knowledge(store, ticking())
+    knowledge.add("a.csv", [Exchange(1, "q", REFUND)])
+    ids = [key for key, _ in knowledge.unembedded("m/1")]
+    given = np.array([[1.5, -2.0], [0.1, 1e-30]], np.float32)
+    knowledge.keep_vectors("m/1", ids, given)
+    np.testing.assert_array_equal(knowledge.vectors("m/1", ids[::-1]), given[::-1])

@@ -1,0 +1,32 @@
+"""The database's tables, version by version; Alembic brings an older database up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+__all__ = ["upgrade"]
+
+# Any number will do, as long as nothing else in the database locks by it.
+_LOCK = 7_461_707_001
+
+
+def upgrade(connection: Connection) -> None:
+    """Brings the tables up to date, in the connection's transaction.
+
+    Two processes that begin at the same time wait for each other.
+
+    Args:
+        connection: In a transaction.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "heads")

@@ -1,0 +1,1 @@
+"""The migrations, a file each; one that was published is not changed any more."""

@@ -1,0 +1,183 @@
+"""The applications' database: SQLite in a file, or PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from sqlalchemy import DateTime, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from tfapp.apps import migrations
+from tfapp.errors import StoreError
+
+__all__ = ["Base", "Store", "UtcTime"]
+
+T = TypeVar("T")
+
+# Seconds: together longer than a database server takes to restart.
+_PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 5.0)
+_DRIVERS: Final = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
+
+class Base(DeclarativeBase):
+    """The tables of all applications."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time with its zone; SQLite keeps none, so UTC is put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """As it is written: in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """As it is read: in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Store:
+    """A database with the applications' tables, brought up to date when it is opened.
+
+    Example:
+        >>> with Store.open("sqlite://") as store:
+        ...     store.run(lambda session: session.connection().dialect.name)
+        'sqlite'
+    """
+
+    def __init__(
+        self, engine: Engine, *, pauses: Sequence[float] = _PAUSES, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._engine = engine
+        self._pauses = tuple(pauses)
+        self._sleep = sleep
+
+    @classmethod
+    def open(
+        cls, url: str | Path, *, pauses: Sequence[float] = _PAUSES, sleep: Callable[[float], None] = time.sleep
+    ) -> Self:
+        """Connects and migrates.
+
+        Args:
+            url: A SQLite file, or a URL: `sqlite:///FILE`, `postgresql://USER@HOST/DATABASE`.
+            pauses: Seconds to wait before each new try of a unit of work whose connection broke.
+            sleep: Waits.
+
+        Raises:
+            StoreError: The URL is of no known kind, or the database cannot be reached.
+        """
+        address = _address(url)
+        if address.get_backend_name() == "sqlite" and address.database:
+            _make_folder(Path(address.database).parent)
+        store = cls(_engine(address), pauses=pauses, sleep=sleep)
+        store.run(lambda session: migrations.upgrade(session.connection()))
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._engine.dispose()
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Does a unit of work in one transaction, again from its start where the connection broke.
+
+        Args:
+            work: Is given a session. It may run more than once, and of its runs one is kept; so what it adds must
+                carry keys of its own, which a second run finds.
+
+        Raises:
+            StoreError: The database cannot be reached, or is full, read-only or locked for long.
+        """
+        for pause in (*self._pauses, None):
+            try:
+                with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                    return work(session)
+            except DBAPIError as error:
+                if pause is None or not _passes(error):
+                    raise self._explain(error) from error
+                self._sleep(pause)
+        raise AssertionError("the last try raises")
+
+    def _explain(self, error: DBAPIError) -> Exception:
+        if not isinstance(error, (OperationalError, InterfaceError)):
+            return error
+        said = " ".join(str(error.orig).split())
+        shown = self._engine.url.render_as_string(hide_password=True)
+        return StoreError(f"{shown}: the database cannot be used: {said}; check that it runs and that the URL is right")
+
+
+def _address(url: str | Path) -> URL:
+    if isinstance(url, Path) or "://" not in url:
+        return URL.create("sqlite", database=str(url))
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(f"{url}: no database URL; expected sqlite:///FILE or postgresql://USER@HOST/NAME") from error
+    driver = _DRIVERS.get(address.drivername)
+    if driver is None:
+        known = "sqlite:///FILE or postgresql://USER@HOST/NAME"
+        raise StoreError(f"{address.drivername}: no known kind of database; expected {known}")
+    return address.set(drivername=driver)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made: {error.strerror}; name another folder") from error
+
+
+def _engine(address: URL) -> Engine:
+    try:
+        engine = create_engine(address, pool_pre_ping=True)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise StoreError(f"{address.drivername}: its driver is missing; pip install 'tfapp[postgres]'") from error
+    if address.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        # A transaction that first reads and then writes would fail where another wrote in between.
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transactions leave out changes of tables; ours begin by the listener above.
+    connection.isolation_level = None
+    for setting in ("foreign_keys = ON", "journal_mode = WAL", "busy_timeout = 10000"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _passes(error: DBAPIError) -> bool:
+    """Whether the same work may succeed a little later."""
+    if isinstance(error, IntegrityError) or error.connection_invalidated:
+        return True  # somebody else added the same row first; or the connection is gone
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    return "sqlite3" not in type(error.orig).__module__ or "locked" in str(error.orig)

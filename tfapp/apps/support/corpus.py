@@ -1,0 +1,91 @@
+"""What is known, in memory, as a search needs it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tfapp.apps.store import Store
+from tfapp.apps.support.tables import IntentRow, PairRow, TextRow
+
+__all__ = ["Corpus", "Link", "Target"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a question is answered with.
+
+    Attributes:
+        answer_id: The answer's text; None: it is the intent's answer.
+        intent: The intent, if there is one.
+        text: The answer; None: its intent has none yet.
+    """
+
+    answer_id: int | None
+    intent: str | None
+    text: str | None
+
+
+@dataclass(frozen=True)
+class Link:
+    """A pair that leads from a text to a target, and where it stood."""
+
+    target: Target
+    source: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All texts, and what they lead to.
+
+    Attributes:
+        texts: Each text by its id.
+        links: By a text's id, the pairs in which it is the question or the answer.
+        questions: A question's id by its key.
+        refused: By a question's key, the targets that people said are wrong for it.
+    """
+
+    texts: Mapping[int, str]
+    links: Mapping[int, tuple[Link, ...]]
+    questions: Mapping[str, int]
+    refused: Mapping[str, frozenset[Target]]
+
+    @classmethod
+    def read(cls, store: Store) -> Self:
+        """Reads it, at one moment."""
+        return store.run(cls._read)
+
+    @classmethod
+    def _read(cls, session: Session) -> Self:
+        rows = session.execute(select(TextRow.id, TextRow.text, TextRow.key)).all()
+        texts, keys = {row.id: row.text for row in rows}, {row.id: row.key for row in rows}
+        links: defaultdict[int, list[Link]] = defaultdict(list)
+        questions: dict[str, int] = {}
+        refused: defaultdict[str, set[Target]] = defaultdict(set)
+        query = select(PairRow, IntentRow).outerjoin(IntentRow, IntentRow.id == PairRow.intent_id).order_by(PairRow.id)
+        for pair, intent in session.execute(query):
+            target = _target(pair, intent, texts)
+            if not pair.fits:
+                refused[keys[pair.question_id]].add(target)
+                continue
+            link = Link(target, pair.source, pair.line)
+            questions[keys[pair.question_id]] = pair.question_id
+            links[pair.question_id].append(link)
+            if pair.answer_id is not None:
+                links[pair.answer_id].append(link)
+        frozen = {key: frozenset(targets) for key, targets in refused.items()}
+        return cls(texts, {key: tuple(found) for key, found in links.items()}, questions, frozen)
+
+
+def _target(pair: PairRow, intent: IntentRow | None, texts: Mapping[int, str]) -> Target:
+    name = intent.name if intent else None
+    if pair.answer_id is not None:
+        # The same answer under two intents is one answer.
+        return Target(pair.answer_id, None, texts[pair.answer_id])
+    return Target(None, name, intent.answer if intent else None)

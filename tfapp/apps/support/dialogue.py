@@ -1,0 +1,78 @@
+"""What was said before in a conversation, and how a question is understood by it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["Turn", "readings", "refers_back"]
+
+_OPENERS: Final = re.compile(
+    r"(and|but|also|or|then|so|ok|okay|what about|how about|what if|why is that|why not|why|how so|really)\b[\s,]*",
+    re.I,
+)
+_BACK: Final = frozenset(
+    (
+        *("it", "its", "that", "this", "those", "these", "they", "them", "their", "there", "then"),
+        *("he", "him", "his", "she", "her", "one", "ones", "same", "instead"),
+    )
+)
+# Words without which a question says nothing by itself: long ones with a pronoun mostly do.
+_SHORT: Final = 8
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn of a conversation.
+
+    Attributes:
+        question: What was asked.
+        understood: The question with what it refers to.
+        kind: How it was answered.
+        answer: The answer.
+        intent: The intent, if one was found.
+        slots: What is known of the customer's case, by slot, after this turn.
+        answer_ids: The texts that the answer was put together from.
+    """
+
+    question: str
+    understood: str
+    kind: str
+    answer: str
+    intent: str | None = None
+    slots: Mapping[str, str] = field(default_factory=dict)
+    answer_ids: tuple[int, ...] = ()
+
+
+def refers_back(question: str) -> bool:
+    """Tells whether a question needs the turn before it, by its English words.
+
+    It does where it begins as one that goes on ("and", "what about"), or is short and has a pronoun.
+
+    Example:
+        >>> refers_back("and how long does that take?"), refers_back("How do I return shoes?")
+        (True, False)
+    """
+    words = re.findall(r"[\w']+", question.casefold())
+    if len(words) <= _SHORT and any(word.partition("'")[0] in _BACK for word in words):
+        return True
+    opener = _OPENERS.match(question.strip())
+    return opener is not None and len(words) <= 2 * _SHORT
+
+
+def readings(question: str, turns: Sequence[Turn]) -> list[str]:
+    """The ways in which a question may be meant, the likeliest first.
+
+    A question that refers back is joined with the last one that did not, and comes alone as the second reading.
+
+    Args:
+        question: What is asked.
+        turns: What came before, first to last.
+    """
+    if not turns or not refers_back(question):
+        return [question]
+    topic = next((turn for turn in reversed(turns) if turn.understood == turn.question), turns[0])
+    rest = _OPENERS.sub("", question.strip(), count=1) or question
+    return [f"{topic.question} {rest}", question]

@@ -1,0 +1,67 @@
+"""The served embedding model, of which one version is asked for all vectors that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from tfapp_client import Client
+from tfapp_client.errors import NotFoundError
+
+from tfapp.errors import ServerError
+
+__all__ = ["Embedder"]
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A version of an embedding model.
+
+    Attributes:
+        client: Asks it.
+        model: Its name.
+        version: Vectors of another version are not compared with its own.
+    """
+
+    client: Client
+    model: str
+    version: int
+
+    @classmethod
+    def newest(cls, client: Client, model: str) -> Self:
+        """The newest version that is served.
+
+        Raises:
+            ServerError: None is.
+            ClientError: The server cannot be asked.
+        """
+        try:
+            served = [status.version for status in client.status(model) if status.available]
+        except NotFoundError:
+            served = []
+        if not served:
+            raise ServerError(
+                f"{model}: no version of this model is served; tfapp export --preset {model}, and serve it"
+            )
+        return cls(client, model, max(served))
+
+    @classmethod
+    def named(cls, client: Client, identity: str) -> Self:
+        """The version that NAME/VERSION names."""
+        model, _, version = identity.rpartition("/")
+        return cls(client, model, int(version))
+
+    @property
+    def identity(self) -> str:
+        """NAME/VERSION."""
+        return f"{self.model}/{self.version}"
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of length 1; float32 [texts, width].
+
+        Raises:
+            ClientError: The server cannot be asked.
+        """
+        return self.client.embed(self.model, texts, version=self.version)

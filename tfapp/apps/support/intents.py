@@ -1,0 +1,88 @@
+"""The intent model: whether it should be trained again, and what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from sqlalchemy import select
+
+from tfapp.apps.store import Store
+from tfapp.apps.support.knowledge import Clock
+from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.support.tables import TrainingRow
+
+__all__ = ["IntentModel", "Reason", "Training"]
+
+# A label that a single text has cannot be held out.
+_LEAST_QUESTIONS: Final = 2
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training: the version that it became, and how many questions and intents it learnt from."""
+
+    version: int
+    questions: int
+    intents: int
+
+
+class Reason(NamedTuple):
+    """Whether to train, and why or why not."""
+
+    train: bool
+    why: str
+
+
+class IntentModel:
+    """Keeps record of the trainings of the intent model."""
+
+    def __init__(self, store: Store, clock: Clock, settings: SupportSettings) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+
+    def exists(self) -> bool:
+        """Whether there is one to ask: it was trained here, or is served by its own name without a training."""
+        return self._settings.intent_training == "none" or self.last() is not None
+
+    def last(self) -> Training | None:
+        """The last training."""
+        name = self._settings.intent_model
+        query = select(TrainingRow).where(TrainingRow.model == name).order_by(TrainingRow.version.desc()).limit(1)
+        row = self._store.run(lambda session: session.scalars(query).first())
+        return None if row is None else Training(row.version, row.questions, row.intents)
+
+    def keep(self, training: Training) -> None:
+        """Remembers a training whose version is published."""
+        row = TrainingRow(
+            model=self._settings.intent_model,
+            version=training.version,
+            questions=training.questions,
+            intents=training.intents,
+            trained_at=self._clock(),
+        )
+        self._store.run(lambda session: session.merge(row))
+
+    def reason_to_train(self, questions: Sequence[tuple[str, str]]) -> Reason:
+        """Tells whether the questions that have an intent ask for a training.
+
+        Args:
+            questions: All of them, as (text, intent).
+        """
+        if self._settings.intent_training == "none":
+            return Reason(False, f"{self._settings.intent_model} is served by others")
+        names = [name for _, name in questions]
+        known = {name for name in set(names) if names.count(name) >= _LEAST_QUESTIONS}
+        if len(known) < 2:
+            return Reason(False, "none: fewer than two intents have questions")
+        last = self.last()
+        if last is None:
+            return Reason(True, "there is none yet")
+        if len(set(names)) > last.intents:
+            return Reason(True, "there are new intents")
+        grown = len(questions) - last.questions
+        if grown > last.questions * self._settings.retrain_share:
+            return Reason(True, f"{grown} new questions")
+        return Reason(False, f"version {last.version} kept: {grown} questions more than it learnt from")

@@ -1,0 +1,142 @@
+"""What people say of answers becomes knowledge, and what the models learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tfapp.apps.store import Store
+from tfapp.apps.support.exchanges import Exchange
+from tfapp.apps.support.knowledge import Clock, add_pairs
+from tfapp.apps.support.tables import CorrectionRow, TextRow, TurnRow
+from tfapp.apps.support.texts import checked_name, tidy
+from tfapp.errors import SettingsError
+
+__all__ = ["Corrections", "Lesson", "Verdict"]
+
+Verdict = Literal["right", "wrong", "better"]
+_SOURCE: Final = "correction"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What came of learning.
+
+    Attributes:
+        corrections: How many were taken up.
+        added: New pairs that fit.
+        refused: Pairs that no longer count, because people said that they are wrong.
+    """
+
+    corrections: int
+    added: int
+    refused: int
+
+
+class Corrections:
+    """What people say of the assistant's turns."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def give(self, turn: str, verdict: Verdict, *, better: str | None = None, intent: str | None = None) -> str:
+        """Keeps a correction.
+
+        Args:
+            turn: The turn, as its reply names it.
+            verdict: `right`, `wrong`, or `better`: here is what should have been said.
+            better: With `better`: the answer.
+            intent: The question's intent, where the model was wrong; goes with `better` and `wrong`.
+
+        Returns:
+            The correction's name.
+
+        Raises:
+            SettingsError: There is no such turn, or the arguments do not go together.
+        """
+        text = tidy(better or "")
+        named = None if intent is None else checked_name("the intent", intent)
+        if verdict not in get_args(Verdict):
+            raise SettingsError(f"verdict {verdict}: must be one of {', '.join(get_args(Verdict))}")
+        if verdict == "better" and not (text or intent):
+            raise SettingsError("a better answer needs its text, or the question's intent")
+        if (verdict != "better" and text) or (verdict == "right" and intent):
+            raise SettingsError(f"verdict {verdict} goes without an answer and an intent; say better instead")
+        name, now = uuid4().hex, self._clock()
+
+        def work(session: Session) -> str:
+            if session.get(TurnRow, turn) is None:
+                raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
+            session.merge(
+                CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=now)
+            )
+            return name
+
+        return self._store.run(work)
+
+    def waiting(self) -> int:
+        """How many have not been taken up yet."""
+        query = select(CorrectionRow.id).where(CorrectionRow.learnt_at.is_(None))
+        return len(self._store.run(lambda session: list(session.scalars(query))))
+
+    def graded(self) -> list[tuple[str, str, int]]:
+        """What a ranking model learns from: question, answer, and 1 where people said that it fits, else 0.
+
+        Of a pair that was judged more than once, the last word holds.
+        """
+        query = select(CorrectionRow, TurnRow).join(TurnRow, TurnRow.id == CorrectionRow.turn_id)
+
+        def work(session: Session) -> dict[tuple[str, str], int]:
+            grades: dict[tuple[str, str], int] = {}
+            for correction, turn in session.execute(query.order_by(CorrectionRow.given_at, CorrectionRow.id)):
+                for pair in _given(session, turn):
+                    if pair.answer:
+                        grades[pair.question, pair.answer] = int(correction.verdict == "right")
+                if correction.better:
+                    grades[turn.understood, correction.better] = 1
+            return grades
+
+        return [(question, answer, grade) for (question, answer), grade in self._store.run(work).items()]
+
+    def learn(self) -> Lesson:
+        """Takes up what was not, in one transaction: right and better answers become pairs, wrong ones are refused."""
+        return self._store.run(self._learn)
+
+    def _learn(self, session: Session) -> Lesson:
+        now = self._clock()
+        query = select(CorrectionRow).where(CorrectionRow.learnt_at.is_(None))
+        waiting = list(session.scalars(query.order_by(CorrectionRow.given_at, CorrectionRow.id)))
+        added = refused = 0
+        for correction in waiting:
+            turn = session.get_one(TurnRow, correction.turn_id)
+            given, wanted = list(_given(session, turn)), list(_wanted(correction, turn))
+            fits = given if correction.verdict == "right" else wanted
+            added += add_pairs(session, fits, source=_SOURCE, now=now, verdict=True)
+            if correction.verdict != "right":
+                wrong = [pair for pair in given if pair not in wanted]
+                add_pairs(session, wrong, source=_SOURCE, now=now, verdict=False)
+                refused += len(wrong)
+            correction.learnt_at = now
+        return Lesson(len(waiting), added, refused)
+
+
+def _given(session: Session, turn: TurnRow) -> Iterator[Exchange]:
+    """The pairs that a turn's answer says are right."""
+    if turn.kind in ("intent", "slot") and turn.intent:
+        yield Exchange(0, turn.understood, None, turn.intent)
+    for source in turn.sources:
+        if source["answer_id"] is not None:
+            yield Exchange(0, turn.understood, session.get_one(TextRow, source["answer_id"]).text)
+
+
+def _wanted(correction: CorrectionRow, turn: TurnRow) -> Iterator[Exchange]:
+    if correction.better:
+        yield Exchange(0, turn.understood, correction.better, correction.intent)
+    elif correction.intent:
+        yield Exchange(0, turn.understood, None, correction.intent)

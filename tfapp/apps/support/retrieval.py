@@ -1,0 +1,153 @@
+"""Hybrid retrieval: by vectors and by words, fused, then weighed, and ordered by a ranking model where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from tfapp.apps.support.corpus import Corpus, Link, Target
+from tfapp.apps.support.embedder import Embedder
+from tfapp.apps.support.evidence import weigh
+from tfapp.apps.support.fusion import fuse
+from tfapp.apps.support.index import Hit, VectorIndex, WordIndex
+from tfapp.apps.support.knowledge import text_key
+from tfapp.apps.support.settings import SupportSettings
+
+__all__ = ["Passage", "Retriever", "Way"]
+
+Way = Literal["vectors", "words"]
+_BOTH: Final[tuple[Way, ...]] = ("vectors", "words")
+_WEIGHED: Final = 20
+_RERANKED: Final = 10
+
+
+@dataclass(frozen=True)
+class Passage:
+    """An answer that was found.
+
+    Attributes:
+        target: The answer.
+        text_id: The known text by which it was found: a question, or the answer itself.
+        matched: That text.
+        source: The file, or other origin, of the pair.
+        line: Its line there.
+        cosine: Of the asked question and that text; 1 for the very text; None where no vectors were asked.
+    """
+
+    target: Target
+    text_id: int
+    matched: str
+    source: str
+    line: int
+    cosine: float | None
+
+
+class Retriever:
+    """Finds answers to a question."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        vectors: VectorIndex,
+        words: WordIndex,
+        embedder: Embedder,
+        settings: SupportSettings,
+    ) -> None:
+        self._corpus = corpus
+        self._vectors = vectors
+        self._words = words
+        self._embedder = embedder
+        self._settings = settings
+
+    def search(
+        self,
+        query: str,
+        vector: np.ndarray | None,
+        *,
+        ways: Sequence[Way] = _BOTH,
+        without: Collection[int] = (),
+        rerank: bool = True,
+    ) -> list[Passage]:
+        """Finds answers, best first.
+
+        Args:
+            query: The question.
+            vector: Its vector, float32 [width]; None: the model server is away, and words alone must do.
+            ways: How to search.
+            without: The texts of answers that are not wanted.
+            rerank: Order the best of the fused ranking by all that speaks for them, and by the ranking model, if there
+                is one; without it they stay as they were fused.
+
+        Raises:
+            ClientError: The ranking model cannot be asked.
+        """
+        key = text_key(query)
+        known, refused = self._corpus.questions.get(key), self._corpus.refused.get(key, frozenset())
+        hits = self._hits(query, vector, ways)
+        found = {way: self._targets(texts, refused, without) for way, texts in hits.items()}
+        same = self._targets([] if known is None else [(known, 1.0)], refused, without)
+        fused = fuse([list(targets) for targets in found.values()], constant=self._settings.fusion_constant)
+        order = [target for target, _ in fused]
+        if rerank and vector is not None:
+            order = self._weighed(order, hits, vector)
+        by = {target: place for targets in reversed(found.values()) for target, place in targets.items()} | same
+        # Whoever asks a known question gets its answer first.
+        first = dict.fromkeys([*same, *order])
+        passages = [self._passage(target, *by[target], vector, target in same) for target in first]
+        return self._reranked(query, passages) if rerank else passages
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """The vectors of texts, by the model that made those of the index; float32 [texts, width].
+
+        Raises:
+            ClientError: The model server cannot be asked.
+        """
+        return self._embedder.embed(texts)
+
+    def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> dict[Way, list[Hit]]:
+        count = self._settings.candidates
+        hits: dict[Way, list[Hit]] = {}
+        if "vectors" in ways and vector is not None:
+            hits["vectors"] = self._vectors.search(vector, count)
+        if "words" in ways:
+            hits["words"] = self._words.search(query, count)
+        return hits
+
+    def _weighed(self, order: Sequence[Target], hits: Mapping[Way, list[Hit]], vector: np.ndarray) -> list[Target]:
+        """Orders the head of the fused ranking by all the texts that were found."""
+        keys = {key for found in hits.values() for key, _ in found}
+        cosines = {key: self._vectors.cosine(vector, key) or 0.0 for key in keys}
+        leads_to = {key: [link.target for link in self._corpus.links.get(key, ())] for key in keys}
+        shares = {"words_share": self._settings.words_share, "temperature": self._settings.temperature}
+        votes = weigh(cosines, dict(hits.get("words", ())), leads_to, **shares)
+        head = sorted(order[:_WEIGHED], key=lambda target: -votes[target])
+        return [*head, *order[_WEIGHED:]]
+
+    def _targets(
+        self, hits: Iterable[Hit], refused: Collection[Target], without: Collection[int]
+    ) -> dict[Target, tuple[int, Link]]:
+        """The answers that texts lead to, each once, by the first text that does."""
+        found: dict[Target, tuple[int, Link]] = {}
+        for key, _ in hits:
+            for link in self._corpus.links.get(key, ()):
+                if link.target not in refused and link.target.answer_id not in without:
+                    found.setdefault(link.target, (key, link))
+        return found
+
+    def _passage(self, target: Target, key: int, link: Link, vector: np.ndarray | None, same: bool) -> Passage:
+        cosine = 1.0 if same else self._vectors.cosine(vector, key) if vector is not None else None
+        return Passage(target, key, self._corpus.texts[key], link.source, link.line, cosine)
+
+    def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
+        head = [passage for passage in passages[:_RERANKED] if passage.target.text]
+        if self._settings.ranker is None or len(head) < 2:
+            return passages
+        ranked = self._embedder.client.rank(
+            self._settings.ranker, query, [passage.target.text or "" for passage in head]
+        )
+        best = [head[item.place] for item in ranked]
+        return [*best, *(passage for passage in passages if passage not in best)]

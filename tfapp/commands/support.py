@@ -1,0 +1,150 @@
+"""`tfapp support`: a customer service that answers from past conversations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from tfapp.commands import _support_output as output
+from tfapp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfapp.support import Support
+
+__all__ = ["register"]
+
+_support = typer.Typer(no_args_is_help=True)
+
+_Home: TypeAlias = Annotated[Path, typer.Option(help="The customer service's folder.")]
+_Server: TypeAlias = Annotated[
+    str | None, typer.Option(help="HOST:PORT of a model server; by default one is started on the folder's models.")
+]
+_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+_SetItem: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Overrides a setting.")
+]
+_FOLDER = Path("support")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_support, name="support", help="Customer service: build it from past conversations, ask, correct.")
+
+
+@_support.command()
+def build(
+    file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file, or a data set's name (chatterbot).")],
+    *,
+    home: _Home = _FOLDER,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=COLUMN", help="Where question, answer, intent, conversation or speaker stand; found by name."
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Read these rows alone, as language=english.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="Answers of intents: a csv file with intent and answer, which may have {slots}.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="The files' text encoding.")] = "utf-8",
+    settings: Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")] = None,
+    overrides: _SetItem = None,
+    server: _Server = None,
+    json: _Json = False,
+) -> None:
+    """Takes questions, answers and intents in, trains and exports what is missing, and indexes what is new."""
+    service = _open(home, settings=settings, overrides=overrides or (), server=server)
+    columns, values = _pairs("--column", column), _pairs("--where", where)
+    built = service.build(file, columns=columns, where=values, answers=answers, encoding=encoding, quiet=json)
+    output.show_built(built, as_json=json)
+
+
+@_support.command()
+def ask(
+    questions: Annotated[
+        list[str] | None, typer.Argument(help="One after another, in one conversation; none: lines of standard input.")
+    ] = None,
+    *,
+    home: _Home = _FOLDER,
+    conversation: Annotated[str | None, typer.Option(help="Goes on with this conversation, or begins it.")] = None,
+    overrides: _SetItem = None,
+    server: _Server = None,
+    json: _Json = False,
+) -> None:
+    """Answers questions, with sources, or hands them over to a person with a summary."""
+    from uuid import uuid4
+
+    service = _open(home, overrides=overrides or (), server=server)
+    name = conversation or uuid4().hex
+    asked: Iterable[str] = questions or (line for line in sys.stdin if line.strip())
+    with service.assistant() as assistant:
+        for question in asked:
+            output.show_reply(assistant.ask(question, name), as_json=json)
+
+
+@_support.command()
+def correct(
+    turn: Annotated[str, typer.Argument(help="The turn, as `ask` printed it.")],
+    verdict: Annotated[str, typer.Argument(help="right, wrong, or better.")],
+    answer: Annotated[str | None, typer.Argument(help="With better: what should have been said.")] = None,
+    *,
+    intent: Annotated[str | None, typer.Option(help="The question's intent, where the model was wrong.")] = None,
+    home: _Home = _FOLDER,
+    json: _Json = False,
+) -> None:
+    """Keeps what a person says of an answer; `learn` makes knowledge of it."""
+    from tfapp.terminal import console, print_json
+
+    service = _open(home)
+    name = service.correct(turn, verdict, better=answer, intent=intent)  # type: ignore[arg-type]  # it checks the word
+    if json:
+        print_json({"correction": name})
+    else:
+        console().print("Kept. Next: tfapp support learn")
+
+
+@_support.command()
+def learn(*, home: _Home = _FOLDER, server: _Server = None, json: _Json = False) -> None:
+    """Makes knowledge and training data of the corrections since the last time."""
+    output.show_learnt(_open(home, server=server).learn(quiet=json), as_json=json)
+
+
+@_support.command()
+def show(*, home: _Home = _FOLDER, json: _Json = False) -> None:
+    """Tells what is known, and which rows were set aside and why."""
+    service = _open(home)
+    output.show_known(service.knowledge.counts(), service.knowledge.set_aside(), as_json=json)
+
+
+@_support.command()
+def demo(*, home: _Home = _FOLDER) -> None:
+    """Shows everything once, on the chatterbot data: builds, asks, goes on, hands over, corrects, learns."""
+    from tfapp.commands._support_demo import show_support
+
+    show_support(_open(home))
+
+
+def _open(
+    home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
+) -> Support:
+    try:
+        from tfapp.support import Support
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"{error.name} is missing, which the applications need; pip install 'tfapp[apps]'"
+        ) from error
+    return Support.open(home, settings=settings, overrides=overrides, server=server)
+
+
+def _pairs(option: str, items: Iterable[str] | None) -> Mapping[str, str]:
+    found = [item.partition("=") for item in items or ()]
+    wrong = next((item for item in found if not item[0] or not item[1]), None)
+    if wrong is not None:
+        raise SettingsError(f"{option} {''.join(wrong)}: expected NAME=VALUE")
+    return {name: value for name, _, value in found}

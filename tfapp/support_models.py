@@ -1,0 +1,138 @@
+"""The models of a customer service: exported or trained here, served here or elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfapp_client import Client
+from tfapp_client.errors import ClientError, StatusError
+
+from tfapp import api
+from tfapp.apps.support.embedder import Embedder
+from tfapp.apps.support.intent_sides import split_questions
+from tfapp.apps.support.settings import SupportSettings
+from tfapp.config import parse_experiment
+from tfapp.errors import ServerError
+from tfapp.files import write_text
+from tfapp.registry import versions
+
+__all__ = ["SupportModels", "intent_experiment"]
+
+
+@dataclass(frozen=True)
+class SupportModels:
+    """Makes the models and reaches them.
+
+    Attributes:
+        home: The customer service's folder; its models are in `models`, which a server reads.
+        settings: Their names, and how they are made.
+        server: HOST:PORT of the model server; None: one is started when it is needed.
+        wait: Longest time to wait until that server has a model, in seconds.
+    """
+
+    home: Path
+    settings: SupportSettings
+    server: str | None = None
+    wait: float = 60.0
+
+    @property
+    def folder(self) -> Path:
+        """The models folder."""
+        return self.home / "models"
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client of the model server, while the block runs."""
+        if self.server is not None:
+            with Client(self.server) as client:
+                yield client
+        else:
+            with api.serve(self.folder) as served:
+                yield served.client
+
+    def local_embedder(self, *, quiet: bool = False) -> str | None:
+        """Exports the embedder where there is none, and names its newest version; None: a server must be asked."""
+        preset, name = self.settings.embedder_preset, self.settings.embedder
+        if preset is not None and not versions(self.folder, name) and not self._serves(name):
+            api.export_preset(preset, self.folder, name=name, quiet=quiet)
+        if self.server is not None:
+            return None
+        found = versions(self.folder, name)
+        return f"{name}/{found[-1]}" if found else None
+
+    @contextmanager
+    def embedder(self) -> Iterator[Embedder]:
+        """The newest version of the embedder that is served, while the block runs.
+
+        Raises:
+            ServerError: It is not served, or the server cannot be asked in the block.
+        """
+        name = self.settings.embedder
+        try:
+            with self.client() as client:
+                if versions(self.folder, name):
+                    client.wait_until_ready(name, timeout=self.wait)
+                yield Embedder.newest(client, name)
+        except ClientError as error:
+            what = error.details if isinstance(error, StatusError) else str(error)
+            where = self.server or "the embedded server"
+            raise ServerError(
+                f"{where}: the model {name} cannot be asked: {what}; the same command goes on where this one stopped"
+            ) from error
+
+    def train_intents(self, questions: Sequence[tuple[str, str]], *, quiet: bool = False) -> tuple[int, str]:
+        """Trains and exports the intent model.
+
+        Args:
+            questions: As (text, intent).
+            quiet: Show no progress.
+
+        Returns:
+            Its version, and how good it is, in words.
+
+        Raises:
+            DataError: There are too few questions.
+            TfappError: The training or the export failed.
+        """
+        folder = self.home / "training" / self.settings.intent_model
+        folder.mkdir(parents=True, exist_ok=True)
+        for side, rows in split_questions(questions).items():
+            lines = (json.dumps({"text": text, "label": name}, ensure_ascii=False) for text, name in rows)
+            write_text(folder / f"{side}.jsonl", "".join(f"{line}\n" for line in lines))
+        experiment = parse_experiment(intent_experiment(self.settings, folder))
+        run = api.fit(experiment, runs=self.home / "runs", quiet=quiet)
+        version = api.export(run, self.folder, quiet=quiet)
+        score = run.evaluation
+        return int(version.name), f"{score.main_name} {score.main_score:.3f} on {score.count} held-out questions"
+
+    def _serves(self, name: str) -> bool:
+        if self.server is None:
+            return False
+        with Client(self.server) as client:
+            try:
+                return any(status.available for status in client.status(name))
+            except ClientError:
+                return False
+
+
+def intent_experiment(settings: SupportSettings, folder: Path) -> dict[str, Any]:
+    """The experiment that trains the intent model.
+
+    Args:
+        settings: How.
+        folder: The questions, a jsonl file a side, with text and label.
+    """
+    few = settings.intent_training == "few-shot"
+    sides = {side: str(folder / f"{side}.jsonl") for side in ("train", "dev", "test")}
+    training = {"method": "few-shot", "epochs": 5, "batch_size": 32} if few else {"adapt": "head"}
+    return {
+        "name": settings.intent_model,
+        "data": {**sides, "on_unseen_label": "drop"},
+        "model": {"preset": settings.intent_preset, "max_length": 64, "pooling": "mean"},
+        "training": training,
+    }
