@@ -137,7 +137,7 @@ def _signatures(folder: Path) -> dict[str, str]:
 
     try:
         definitions = read_definitions(folder)
-    except (OSError, DecodeError, StopIteration) as error:
+    except (OSError, DecodeError, ValueError) as error:
         raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
     return {
         f"{name} {side} {alias}": _tensor(info)

@@ -12,6 +12,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from tfapp.server.servable import Servable
+
 _PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -57,3 +59,12 @@ def save(folder: Path, tokenizer: Any) -> Path:
 def test_text_ops_are_registered_as_the_model_needs_them(tmp_path: Path, tokenizer: Any, whole: bool) -> None:
     found = run(save(tmp_path, tokenizer))
     assert found == {"held": [], "answer": [2, 1], "whole": whole}
+
+
+def test_a_graph_for_another_purpose_is_named(tmp_path: Path) -> None:
+    builder = tf.compat.v1.saved_model.Builder(str(tmp_path / "1"))
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        builder.add_meta_graph_and_variables(session, ["train"])
+    builder.save()
+    with pytest.raises(ValueError, match="no graph with the tag serve in it; its tags: train"):
+        Servable("m", 1, tmp_path / "1")

@@ -66,7 +66,7 @@ def _read_graph(folder: Path) -> Any:
     found = next((graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags), None)
     if found is None:
         there = ", ".join(sorted({tag for graph in model.meta_graphs for tag in graph.meta_info_def.tags})) or "none"
-        raise ValueError(f"{folder}: the SavedModel has no graph with the tag {_TAG}, only: {there}")
+        raise ValueError(f"no graph with the tag {_TAG} in it; its tags: {there}")
     return found
 
 
