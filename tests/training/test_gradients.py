@@ -57,28 +57,14 @@ def compute(model: TaskModel, task: str, sub_batch: int | None, *, graph: bool =
 
 def assert_same(one: Gradients, other: Gradients) -> None:
     np.testing.assert_allclose(one.loss, other.loss, rtol=1e-6)
-    ours, theirs = ([tf.convert_to_tensor(value) for value in gradients.values] for gradients in (one, other))
-    assert max(float(tf.reduce_max(tf.abs(value))) for value in theirs) > 1e-3
-    for value, expected in zip(ours, theirs, strict=True):
+    assert max(float(tf.reduce_max(tf.abs(value))) for value in other.values) > 1e-3
+    for value, expected in zip(one.values, other.values, strict=True):
         np.testing.assert_allclose(value, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("task", "sub_batch"), [("classification", 3), ("embedding", 3), ("embedding", 20)])
 def test_parts_come_to_the_whole(still_preset: Path, task: str, sub_batch: int) -> None:
     assert_same(*(compute(build(still_preset, task, dropout=0), task, size) for size in (sub_batch, None)))
-
-
-@pytest.mark.parametrize(("task", "sub_batch"), [("classification", None), ("classification", 3), ("embedding", 3)])
-def test_of_the_table_only_rows_of_the_batch_have_a_gradient(
-    still_preset: Path, task: str, sub_batch: int | None
-) -> None:
-    model = build(still_preset, task)
-    found = compute(model, task, sub_batch)
-    slices = [value for value in found.values if isinstance(value, tf.IndexedSlices)]
-    assert [tuple(one.shape) for one in slices] == [tuple(model.table.shape)]
-    tokens = model.segmented(batch(model, task)[0])[0]
-    assert set(slices[0].indices.numpy()) - {0} == set(tokens.values.numpy())
-    assert len(set(tokens.values.numpy())) < model.table.shape[0] / 2
 
 
 @pytest.mark.parametrize("task", ["classification", "embedding"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tfapp.config import TrainingSettings
 from tfapp.training.optimizer import LinearWarmupDecay, make_optimizer, make_schedule
@@ -78,29 +77,6 @@ def test_a_gradient_moves_a_weight_by_the_learning_rate() -> None:
     optimizer.apply([np.array([2.0, -0.5, 0.0], np.float32)], [weight])
     # Adam's first step is the sign of the gradient.
     np.testing.assert_allclose(weight.numpy(), [-0.01, 0.01, 0.0], atol=1e-6)
-
-
-@pytest.mark.parametrize("factor", [1.0, 0.25])
-def test_of_a_table_only_rows_with_a_gradient_move_and_they_do_as_a_kernel(factor: float) -> None:
-    """A layer's factor is on its learning rate, not on its decay, as of any kernel."""
-    random = np.random.default_rng(0)
-    start = random.normal(size=(6, 3)).astype(np.float32)
-    settings = TrainingSettings(learning_rate=0.1, warmup_share=0.0, weight_decay=0.5)
-    schedule = make_schedule(settings, 10)
-    table, dense = (keras.Variable(start, name="embeddings") for _ in range(2))
-    ours = make_optimizer(settings, schedule, lambda _: factor, tables=[table])
-    # Without a table it is Keras's own, see `test_steps_are_those_of_keras`.
-    theirs = make_optimizer(settings, schedule, lambda _: factor)
-    for optimizer, variable in ((ours, table), (theirs, dense)):
-        optimizer.build([variable])
-    for _ in range(3):
-        values = random.normal(size=(3, 3)).astype(np.float32)
-        # Row 4 comes twice.
-        slices = tf.IndexedSlices(tf.constant(values), tf.constant([4, 1, 4]), tf.constant([6, 3]))
-        ours.apply([slices], [table])
-        theirs.apply([tf.convert_to_tensor(slices)], [dense])
-    np.testing.assert_array_equal(table.numpy()[[0, 2, 3, 5]], start[[0, 2, 3, 5]])
-    np.testing.assert_allclose(table.numpy()[[1, 4]], dense.numpy()[[1, 4]], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("head", "expected"), [(0.5, 0.5), (None, 0.01)])

@@ -65,7 +65,6 @@ class TaskModel(abc.ABC):
         labels: Names of the logits' columns; none where these have no names.
         unknown: When the model answers that none of its labels fits; None: never.
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
-        table: The embedding of tokens, if only rows of tokens in a batch have a gradient; None: there is none such.
         head: The dense layer that makes the logits of a vector a row, to be fitted by itself; None: there is none.
         limit: What the preprocessor's limit is called in reports.
     """
@@ -76,7 +75,6 @@ class TaskModel(abc.ABC):
     pretrained: ClassVar[bool] = False
     limit: ClassVar[str] = "Longest text"
     backbone: Any = None
-    table: Any = None
     head: Any = None
     unknown: Unknown | None = None
 

@@ -55,11 +55,6 @@ class BertModel(TaskModel):
         build: Any = cls
         return build(backbone=backbone, preprocessor=preset.preprocessor(settings.max_length), **arguments)
 
-    @property
-    def table(self) -> Any:
-        """As in `TaskModel`: the backbone's."""
-        return self.backbone.token_embedding.embeddings
-
     @classmethod
     @abc.abstractmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:

@@ -46,8 +46,6 @@ class LanguageModel(BertModel):
 
     task: ClassVar[contract.Task] = contract.Task("pretraining", (contract.TensorSpec("text", "string", 1),), ())
     kind = "bert"
-    # Its output layer is the embedding, too: every row has a gradient.
-    table = None
 
     def __init__(
         self, backbone: Any, preprocessor: Preprocessor, *, masking: MaskingSettings | Mapping[str, Any]

@@ -17,8 +17,7 @@ class Gradients(NamedTuple):
 
     Attributes:
         loss: float32, the share's part of the mean loss.
-        values: The gradients of the mean loss, in the order of the variables; dense, but for that of a table, see
-            `TaskModel.table`, as `tf.IndexedSlices`, which may name a row more than once.
+        values: The gradients of the mean loss, in the order of the variables; dense.
     """
 
     loss: tf.Tensor
@@ -61,7 +60,6 @@ class BatchGradients:
         weights = {id(variable) for variable in model.network.weights}
         # What is a variable of the network and no weight: the states of the random numbers.
         self._random = [variable for variable in model.network.variables if id(variable) not in weights]
-        self._table = next((place for place, variable in enumerate(sources) if variable is model.table), None)
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
         """Computes, inside a replica.
@@ -72,33 +70,19 @@ class BatchGradients:
             weights: float32[B].
         """
         if not self._model.rows_apart:
-            return self._by_rows(self._compared(ids, targets, weights), ids)
+            return self._compared(ids, targets, weights)
         if self._sub_batch is not None:
-            return self._by_rows(self._summed(_Parts(ids, self._sub_batch), targets, weights), ids)
+            return self._summed(_Parts(ids, self._sub_batch), targets, weights)
         with tf.GradientTape() as tape:
             total, count = self._batch_loss(ids, targets, weights)
             loss = total / self.total(count)
-        return Gradients(loss, self._but_table(tape.gradient(loss, self._values())))
+        return Gradients(loss, _dense(tape.gradient(loss, self._values())))
 
     def total(self, value: Any) -> Any:
         """Sums over the replicas."""
         if self._replicas == 1:
             return value
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
-
-    def _but_table(self, gradients: Sequence[Any]) -> list[Any]:
-        """Makes all dense but the table's."""
-        return [one if place == self._table else tf.convert_to_tensor(one) for place, one in enumerate(gradients)]
-
-    def _by_rows(self, gradients: Gradients, ids: tf.RaggedTensor) -> Gradients:
-        """Names the table's rows again, where parts were summed up in a dense gradient."""
-        if self._table is None:
-            return gradients
-        rows, _ = tf.unique(self._model.segmented(ids)[0].values)
-        values = list(gradients.values)
-        dense = values[self._table]
-        values[self._table] = tf.IndexedSlices(tf.gather(dense, rows), rows, tf.shape(dense))
-        return Gradients(gradients.loss, values)
 
     def _summed(self, parts: _Parts, targets: Any, weights: tf.Tensor) -> Gradients:
         def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
@@ -197,5 +181,5 @@ class _Parts:
 
 
 def _dense(gradients: Sequence[Any]) -> list[tf.Tensor]:
-    """An embedding's gradient has a row a token otherwise."""
+    """A sparse gradient of an embedding has a row a token, and its norm counts repeated tokens apart."""
     return [tf.convert_to_tensor(gradient) for gradient in gradients]

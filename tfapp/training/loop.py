@@ -137,8 +137,7 @@ class _FineTuner(Trainer):
         self.schedule = make_schedule(self.settings, self.total_steps)
         with self.strategy.scope():
             self.adaptation = Adaptation(self.model, self.settings)
-            tables = [variable for variable in self.adaptation.trained if variable is self.model.table]
-            self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale, tables)
+            self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale)
             self.optimizer.build(self.adaptation.trained)
             decay = self.settings.ema_decay
             self.average = WeightAverage(self.adaptation.sources, decay) if decay else None

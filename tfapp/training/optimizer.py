@@ -11,7 +11,7 @@ from keras import ops
 
 from tfapp.config import TrainingSettings
 
-__all__ = ["LinearWarmupDecay", "ScaledAdamW", "make_optimizer", "make_schedule", "merge_rows"]
+__all__ = ["LinearWarmupDecay", "ScaledAdamW", "make_optimizer", "make_schedule"]
 
 _HEAD: Final = (
     "logits/kernel",
@@ -54,11 +54,7 @@ def make_schedule(settings: TrainingSettings, total_steps: int) -> LinearWarmupD
 
 
 class ScaledAdamW(keras.optimizers.AdamW):
-    """AdamW whose steps are longer for some variables, and of tables change only the rows that a batch has looked up.
-
-    A table's gradient comes as `tf.IndexedSlices`. The rows that it does not name stay as they are, momenta and decay
-    included ("lazy Adam"): most of a vocabulary is in no batch, and going over all of it would take as long as all
-    layers' weights.
+    """AdamW whose steps are longer for some variables.
 
     Args:
         scale: A variable's factor on the learning rate.
@@ -79,56 +75,22 @@ class ScaledAdamW(keras.optimizers.AdamW):
         """AdamW's step with the variable's own learning rate, as one op that passes over memory once."""
         index = self._get_variable_index(variable)
         step = ops.cast(self.iterations + 1, variable.dtype)
-        powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
-        rate = ops.cast(learning_rate * self._factors[index], variable.dtype)
-        if isinstance(gradient, tf.IndexedSlices):
-            self._update_rows(merge_rows(gradient), variable, index, rate, powers)
-            return
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=powers[0],
-            beta2_power=powers[1],
-            lr=rate,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=ops.cast(learning_rate * self._factors[index], variable.dtype),
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
             grad=ops.cast(gradient, variable.dtype),
         )
 
-    def _update_rows(
-        self,
-        gradient: tf.IndexedSlices,
-        variable: Any,
-        index: int,
-        rate: tf.Tensor,
-        powers: tuple[tf.Tensor, tf.Tensor],
-    ) -> None:
-        """The same step for some rows, as ResourceApplyAdam takes it, and their decay."""
-        rows, values = gradient.indices, tf.cast(gradient.values, variable.dtype)
-        first, second = self._momentums[index].value, self._velocities[index].value
-        momentum = self.beta_1 * tf.gather(first, rows) + (1.0 - self.beta_1) * values
-        velocity = self.beta_2 * tf.gather(second, rows) + (1.0 - self.beta_2) * tf.square(values)
-        length = rate * tf.sqrt(1.0 - powers[1]) / (1.0 - powers[0])
-        decayed = tf.gather(variable, rows) * (1.0 - rate / self._factors[index] * (self.weight_decay or 0.0))
-        moved = decayed - length * momentum / (tf.sqrt(velocity) + self.epsilon)
-        for target, new in ((first, momentum), (second, velocity), (variable, moved)):
-            target.scatter_update(tf.IndexedSlices(new, rows))
-
-
-def merge_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """The same gradient with one value for each row, whose sum it is."""
-    rows, places = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)
-
 
 def make_optimizer(
-    settings: TrainingSettings,
-    schedule: LinearWarmupDecay,
-    scale: Callable[[Any], float] = lambda _: 1.0,
-    tables: Sequence[Any] = (),
+    settings: TrainingSettings, schedule: LinearWarmupDecay, scale: Callable[[Any], float] = lambda _: 1.0
 ) -> keras.optimizers.Optimizer:
     """AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the fresh head learns faster.
 
@@ -136,7 +98,6 @@ def make_optimizer(
         settings: Learning rates and decay.
         schedule: From `make_schedule`.
         scale: A variable's factor on its learning rate, beside the head's own.
-        tables: Variables whose gradients name rows; they decay with their steps.
     """
     head = settings.head_learning_rate / settings.learning_rate if settings.head_learning_rate else 1.0
 
@@ -151,5 +112,5 @@ def make_optimizer(
         epsilon=1e-6,
         scale=factor,
     )
-    optimizer.exclude_from_weight_decay(var_list=list(tables), var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -13,7 +13,6 @@ from tfapp.data.batches import TokenizedTexts, inference_batches, inference_data
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.gradients import BatchGradients
-from tfapp.training.optimizer import merge_rows
 
 __all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
 
@@ -69,10 +68,9 @@ def make_train_step(
 
     def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
         loss, gradients = compute(ids, targets, weights)
-        totals = [_once(gradient) for gradient in compute.total(adaptation.gradients(gradients))]
-        gradients, norm = tf.clip_by_global_norm(totals, clip_norm)
+        gradients, norm = tf.clip_by_global_norm(compute.total(adaptation.gradients(gradients)), clip_norm)
         # Keras sums over the replicas once more when it applies.
-        shares = [_share(gradient, replicas) for gradient in gradients] if replicas > 1 else gradients
+        shares = [gradient / replicas for gradient in gradients] if replicas > 1 else gradients
         optimizer.apply(shares, adaptation.trained)
         return StepResult(compute.total(loss), norm, compute.total(tf.size(ids.values)))
 
@@ -82,17 +80,6 @@ def make_train_step(
         return StepResult(*(strategy.experimental_local_results(value)[0] for value in result))
 
     return step
-
-
-def _once(gradient: Any) -> Any:
-    """Each row of a table once: a norm counts repeated ones apart."""
-    return merge_rows(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
-
-
-def _share(gradient: Any, replicas: int) -> Any:
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.IndexedSlices(gradient.values / replicas, gradient.indices, gradient.dense_shape)
-    return gradient / replicas
 
 
 def distribute(
