@@ -57,11 +57,7 @@ class TrainingSettings(Settings):
         1.0, gt=0, le=1, description="Each BERT layer's learning rate, as a share of that of the layer above it."
     )
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of all steps in which the learning rate rises.")
-    weight_decay: float = Field(
-        0.01,
-        ge=0,
-        description="AdamW's decay. Biases and layer norms have none, embeddings of tokens in steps that read them.",
-    )
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay; biases and layer norms have none.")
     word_dropout: float = Field(
         0.0,
         ge=0,
