@@ -7,15 +7,13 @@ The descriptions of the fields are the reference of the settings file: `tfapp in
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from tfapp.errors import SettingsError
-from tfapp.overrides import apply_override, first_problem
+from tfapp.overrides import build_settings, read_toml
 from tfapp.rules import broken_rule
 from tfapp.settings import (
     DataSettings,
@@ -110,14 +108,7 @@ def load_experiment(path: Path | str, overrides: Iterable[str] = ()) -> Experime
         SettingsError: The file is missing or no TOML, or a setting breaks its rule; names the field.
     """
     file = Path(path)
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise SettingsError(f"{file}: no such settings file; `tfapp init DATA_FILE` writes one") from error
-    except OSError as error:
-        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not valid TOML: {error}") from error
+    values = read_toml(file, hint="`tfapp init DATA_FILE` writes one")
     return parse_experiment(values, overrides, source=str(file))
 
 
@@ -137,14 +128,7 @@ def parse_experiment(
     Raises:
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    merged = _copied(values)
-    for item in overrides:
-        apply_override(merged, item, Experiment)
-    try:
-        return Experiment.model_validate(merged)
-    except ValidationError as error:
-        problem = " ".join(first_problem(error, Experiment).splitlines())
-        raise SettingsError(f"{source}: {problem}") from error
+    return build_settings(Experiment, values, overrides, source=source)
 
 
 def dump_toml(experiment: Experiment, *, without: Collection[str] = ()) -> str:
@@ -152,8 +136,3 @@ def dump_toml(experiment: Experiment, *, without: Collection[str] = ()) -> str:
     import tomli_w
 
     return tomli_w.dumps(experiment.model_dump(exclude_none=True, exclude=set(without)))
-
-
-def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values in dicts of our own."""
-    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in values.items()}

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,12 @@ def write_text(file: Path, text: str) -> None:
     """Writes UTF-8 text, by rename."""
     with replacing(file) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def write_json_lines(file: Path, rows: Iterable[Any]) -> None:
+    """Writes JSON values, one a line, by rename; makes the folder where it is missing."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def write_json(file: Path, value: Any) -> None:

@@ -1,16 +1,56 @@
-"""What a user writes into settings: `--set` overrides, and the line that says what is wrong."""
+"""What a user writes into settings: a TOML file, `--set` overrides, and the line that says what is wrong."""
 
 from __future__ import annotations
 
 import tomllib
-from typing import Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from tfapp.errors import SettingsError, did_you_mean
 
-__all__ = ["apply_override", "first_problem"]
+__all__ = ["apply_override", "build_settings", "first_problem", "read_toml"]
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def read_toml(file: Path, *, hint: str = "") -> dict[str, Any]:
+    """Reads a settings file.
+
+    Args:
+        file: The file.
+        hint: How one is made, for the error that there is none.
+
+    Raises:
+        SettingsError: The file is missing or no TOML.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise SettingsError(f"{file}: no such settings file{f'; {hint}' if hint else ''}") from error
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: not valid TOML: {error}") from error
+
+
+def build_settings(settings: type[S], values: Mapping[str, Any], overrides: Iterable[str], *, source: str) -> S:
+    """Builds settings from nested dicts, which are left as they are, and overrides.
+
+    Raises:
+        SettingsError: A setting has an unknown name or breaks its rule; begins with `source`.
+    """
+    merged = _copied(values)
+    for item in overrides:
+        apply_override(merged, item, settings)
+    try:
+        return settings.model_validate(merged)
+    except ValidationError as error:
+        problem = " ".join(first_problem(error, settings).splitlines())
+        raise SettingsError(f"{source}: {problem}") from error
 
 
 def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel]) -> None:
@@ -31,6 +71,11 @@ def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel])
             raise SettingsError(f"--set {' '.join(item.splitlines())}: {section} is a value, not a section")
         values = inner
     values[leaf] = _parse_value(raw.strip(), wants_text=_takes_text([*sections, leaf], settings))
+
+
+def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values in dicts of our own."""
+    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
 def _parse_value(raw: str, *, wants_text: bool) -> Any:

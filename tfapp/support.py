@@ -8,7 +8,6 @@ with service.assistant() as assistant:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,7 +35,7 @@ from tfapp.apps.support.slots import check_template
 from tfapp.config import DataSettings
 from tfapp.data import resolve
 from tfapp.errors import DataError, TrainingError
-from tfapp.files import write_text
+from tfapp.files import write_json_lines, write_text
 from tfapp.support_models import SupportModels
 from tfapp.terminal import progress
 
@@ -236,10 +235,8 @@ class Support:
         write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
 
     def _write_grades(self, graded: Sequence[tuple[str, str, int]]) -> None:
-        file = self.home / "training" / "ranking.jsonl"
-        file.parent.mkdir(parents=True, exist_ok=True)
         rows = ({"query": question, "candidate": answer, "label": grade} for question, answer, grade in graded)
-        write_text(file, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+        write_json_lines(self.home / "training" / "ranking.jsonl", rows)
 
     def _embed(self, *, quiet: bool) -> tuple[int, int]:
         """Embeds what is new; gives how many texts, and how many vectors the index took in."""

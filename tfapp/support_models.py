@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tfapp.apps.support.intent_sides import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.config import parse_experiment
 from tfapp.errors import ServerError
-from tfapp.files import write_text
+from tfapp.files import write_json_lines
 from tfapp.registry import versions
 
 __all__ = ["SupportModels", "intent_experiment"]
@@ -100,10 +99,8 @@ class SupportModels:
             TfappError: The training or the export failed.
         """
         folder = self.home / "training" / self.settings.intent_model
-        folder.mkdir(parents=True, exist_ok=True)
         for side, rows in split_questions(questions).items():
-            lines = (json.dumps({"text": text, "label": name}, ensure_ascii=False) for text, name in rows)
-            write_text(folder / f"{side}.jsonl", "".join(f"{line}\n" for line in lines))
+            write_json_lines(folder / f"{side}.jsonl", ({"text": text, "label": name} for text, name in rows))
         experiment = parse_experiment(intent_experiment(self.settings, folder))
         run = api.fit(experiment, runs=self.home / "runs", quiet=quiet)
         version = api.export(run, self.folder, quiet=quiet)

@@ -83,7 +83,8 @@ class PackedEncoder(tf.Module):
         """Of the tokens int32[P] of N texts after another, [N, K] or [P, K]; the last texts may be empty."""
         rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
         places = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
-        x = self.embedding(tokens, places, *segments, few=False)
+        # What fills up a batch may be longer than any text.
+        x = self.embedding(tokens, tf.minimum(places, self.embedding.last), *segments, few=False)
         return self._top(
             self._run(x, ManyTexts(self._heads, lengths, rows, places, self.precision.dtype)), rows, lengths
         )
@@ -128,7 +129,7 @@ class _Embedding(tf.Module):
         first, *others = np.asarray(backbone.segment_embedding.embeddings)
         self.tokens = Table(np.asarray(backbone.token_embedding.embeddings), precision)
         self.places = keep(np.asarray(backbone.position_embedding.position_embeddings) + first, tf.float32)
-        self._last = int(self.places.shape[0]) - 1
+        self.last = int(self.places.shape[0]) - 1
         # Of each segment, what parts it from the first.
         parts = np.stack([np.zeros_like(first), *(other - first for other in others)])
         self.segments = keep(parts, tf.float32)
@@ -136,8 +137,7 @@ class _Embedding(tf.Module):
         self._dtype = precision.dtype
 
     def __call__(self, tokens: tf.Tensor, places: tf.Tensor, *segments: tf.Tensor, few: bool) -> tf.Tensor:
-        # What fills up a batch may be longer than any text.
-        x = self.tokens.look_up(tokens) + tf.gather(self.places, tf.minimum(places, self._last))
+        x = self.tokens.look_up(tokens) + tf.gather(self.places, places)
         for part in segments:
             x += tf.gather(self.segments, part)
         return self.norm(tf.cast(x, self._dtype), few=few)

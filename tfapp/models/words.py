@@ -83,11 +83,11 @@ def split_words(
     ends = starts + inner
     first = 1 + _sums_by_row(parts.with_values(counts)) - counts
     are_words = parts.with_values(counts > 0)
-    spaces = tf.cast(tf.strings.regex_full_match(parts.values, _SPACE), tf.int32)
-    columns = (starts, ends, first, _sums_by_row(parts.with_values(spaces)))
-    start, end, place, between = (tf.ragged.boolean_mask(parts.with_values(one), are_words) for one in columns)
+    start, end, place = (tf.ragged.boolean_mask(parts.with_values(one), are_words) for one in (starts, ends, first))
     if by_spaces:
-        begins, finishes = _run_borders(between)
+        spaces = tf.cast(tf.strings.regex_full_match(parts.values, _SPACE), tf.int32)
+        before = _sums_by_row(parts.with_values(spaces))
+        begins, finishes = _run_borders(tf.ragged.boolean_mask(parts.with_values(before), are_words))
         start, place = (tf.ragged.boolean_mask(one, begins) for one in (start, place))
         end = tf.ragged.boolean_mask(end, finishes)
     ids = preprocessor.frame(parts.with_values(pieces).merge_dims(1, 2))

@@ -87,11 +87,9 @@ def _rank_line(_number: int, row: Row) -> Iterator[str]:
 
 def _answer(client: Client, target: dict[str, Any], question: str, contexts: Sequence[str]) -> list[Row]:
     found = client.answer(pairs=[(question, context) for context in contexts], **target)
-    fields = ("answer", "start", "end", "score")
-    values = ((one.text, one.start, one.end, one.score) for one in found)
     return [
-        {"context": context, **dict(zip(fields, row, strict=True))}
-        for context, row in zip(contexts, values, strict=True)
+        {"context": context, "answer": one.text, "start": one.start, "end": one.end, "score": one.score}
+        for context, one in zip(contexts, found, strict=True)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -73,14 +74,13 @@ class IntentModel:
         """
         if self._settings.intent_training == "none":
             return Reason(False, f"{self._settings.intent_model} is served by others")
-        names = [name for _, name in questions]
-        known = {name for name in set(names) if names.count(name) >= _LEAST_QUESTIONS}
-        if len(known) < 2:
+        counts = Counter(name for _, name in questions)
+        if sum(count >= _LEAST_QUESTIONS for count in counts.values()) < 2:
             return Reason(False, "none: fewer than two intents have questions")
         last = self.last()
         if last is None:
             return Reason(True, "there is none yet")
-        if len(set(names)) > last.intents:
+        if len(counts) > last.intents:
             return Reason(True, "there are new intents")
         grown = len(questions) - last.questions
         if grown > last.questions * self._settings.retrain_share:

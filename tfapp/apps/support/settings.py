@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from tfapp.errors import SettingsError
-from tfapp.overrides import apply_override, first_problem
+from tfapp.overrides import build_settings, read_toml
 from tfapp.settings import Settings
 
 __all__ = ["SupportSettings", "load_settings"]
@@ -81,16 +79,5 @@ def load_settings(file: Path | None = None, overrides: Iterable[str] = ()) -> Su
     Raises:
         SettingsError: The file is missing or no TOML, or a setting breaks its rule; names it.
     """
-    values: dict[str, Any] = {}
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
-    except OSError as error:
-        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not valid TOML: {error}") from error
-    for item in overrides:
-        apply_override(values, item, SupportSettings)
-    try:
-        return SupportSettings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(f"{file or 'settings'}: {first_problem(error, SupportSettings)}") from error
+    values = read_toml(file) if file else {}
+    return build_settings(SupportSettings, values, overrides, source=str(file or "settings"))
