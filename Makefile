@@ -6,13 +6,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # seqeval is there as source only, which pip's old way of building cannot build any more.
 export PIP_USE_PEP517 := 1
 
-.PHONY: help install demo demo-support test test-full bench check format protos clean
+.PHONY: help install demo demo-support test test-full fuzz bench check format protos clean
 
 help:
 	@echo "make demo       labelled text to a served BERT, from nothing"
 	@echo "make demo-support  a customer service that answers from past conversations, from nothing"
 	@echo "make test       the tests, under 10 minutes on two cores"
 	@echo "make test-full  what is slow: real weights, kill tests, further ways through each task"
+	@echo "make fuzz       the property tests with new examples"
 	@echo "make bench      speed beside ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make format     mends format and simple lint"
@@ -44,6 +45,9 @@ test: $(VENV)/dev.stamp
 
 test-full: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+
+fuzz: $(VENV)/dev.stamp
+	TFAPP_EXAMPLES=fuzz $(BIN)/python -m pytest -m "hypothesis and not slow" -n 2
 
 # The peers have an environment of their own.
 PEERS := .venv-peers

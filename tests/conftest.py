@@ -19,9 +19,11 @@ import_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-# How long an example takes says nothing on a machine that others use too.
-hypothesis.settings.register_profile("tfapp", deadline=None)
-hypothesis.settings.load_profile("tfapp")
+# How long an example takes says nothing on a machine that others use too. A commit passes or fails whenever it is
+# tested, so its examples are always the same; `make fuzz` looks for new ones.
+hypothesis.settings.register_profile("tfapp", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("TFAPP_EXAMPLES", "tfapp"))
 
 # Workers beside each other, each with as many threads as there are cores, would wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
