@@ -26,7 +26,7 @@ from tfapp import assets
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.retrieval import Passage, Retriever, Way
 from tfapp.files import write_json
-from tfapp.support import Support
+from tfapp.services.support import Support
 
 WAYS: dict[str, tuple[tuple[Way, ...], bool]] = {
     "BM25 alone": (("words",), False),

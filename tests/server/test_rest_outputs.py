@@ -82,7 +82,7 @@ def test_the_largest_float_is_written_and_not_read() -> None:
     largest = {"y": np.array([_LARGEST], np.float32)}
     rows = parse(write_rows(largest))["predictions"]
     assert np.float32(rows[0]) == _LARGEST
-    with pytest.raises(RequestError, match="Cannot convert JSON value: 3.4028235e\\+38 to float without loss"):
+    with pytest.raises(RequestError, match=r"Cannot convert JSON value: 3\.4028235e\+38 to float without loss"):
         read_rows(rows, _signature(largest))
 
 

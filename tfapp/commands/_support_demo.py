@@ -9,7 +9,7 @@ from tfapp.commands import _support_output as output
 from tfapp.terminal import console
 
 if TYPE_CHECKING:
-    from tfapp.support import Support
+    from tfapp.services.support import Support
 
 __all__ = ["show_support"]
 

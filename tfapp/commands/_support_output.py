@@ -10,7 +10,7 @@ from tfapp.terminal import console, print_json
 
 if TYPE_CHECKING:
     from tfapp.apps.support.reply import Reply
-    from tfapp.support import Built, Learnt
+    from tfapp.services.support import Built, Learnt
 
 __all__ = ["show_built", "show_known", "show_learnt", "show_reply"]
 

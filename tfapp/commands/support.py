@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from tfapp.commands import _support_output as output
-from tfapp.errors import SettingsError
+from tfapp.commands._applications import Json, Server, SetItem, named_values, needs_applications
 
 if TYPE_CHECKING:
-    from tfapp.support import Support
+    from tfapp.services.support import Support
 
 __all__ = ["register"]
 
 _support = typer.Typer(no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The customer service's folder.")]
-_Server: TypeAlias = Annotated[
-    str | None, typer.Option(help="HOST:PORT of a model server; by default one is started on the folder's models.")
-]
-_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
-_SetItem: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Overrides a setting.")
-]
 _FOLDER = Path("support")
 
 
@@ -54,13 +47,13 @@ def build(
     ] = None,
     encoding: Annotated[str, typer.Option(help="The files' text encoding.")] = "utf-8",
     settings: Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")] = None,
-    overrides: _SetItem = None,
-    server: _Server = None,
-    json: _Json = False,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
 ) -> None:
     """Takes questions, answers and intents in, trains and exports what is missing, and indexes what is new."""
     service = _open(home, settings=settings, overrides=overrides or (), server=server)
-    columns, values = _pairs("--column", column), _pairs("--where", where)
+    columns, values = named_values("--column", column), named_values("--where", where)
     built = service.build(file, columns=columns, where=values, answers=answers, encoding=encoding, quiet=json)
     output.show_built(built, as_json=json)
 
@@ -73,9 +66,9 @@ def ask(
     *,
     home: _Home = _FOLDER,
     conversation: Annotated[str | None, typer.Option(help="Goes on with this conversation, or begins it.")] = None,
-    overrides: _SetItem = None,
-    server: _Server = None,
-    json: _Json = False,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
 ) -> None:
     """Answers questions, with sources, or hands them over to a person with a summary."""
     from uuid import uuid4
@@ -96,7 +89,7 @@ def correct(
     *,
     intent: Annotated[str | None, typer.Option(help="The question's intent, where the model was wrong.")] = None,
     home: _Home = _FOLDER,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Keeps what a person says of an answer; `learn` makes knowledge of it."""
     from tfapp.terminal import console, print_json
@@ -110,13 +103,13 @@ def correct(
 
 
 @_support.command()
-def learn(*, home: _Home = _FOLDER, server: _Server = None, json: _Json = False) -> None:
+def learn(*, home: _Home = _FOLDER, server: Server = None, json: Json = False) -> None:
     """Makes knowledge and training data of the corrections since the last time."""
     output.show_learnt(_open(home, server=server).learn(quiet=json), as_json=json)
 
 
 @_support.command()
-def show(*, home: _Home = _FOLDER, json: _Json = False) -> None:
+def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
     """Tells what is known, and which rows were set aside and why."""
     service = _open(home)
     output.show_known(service.knowledge.counts(), service.knowledge.set_aside(), as_json=json)
@@ -133,18 +126,6 @@ def demo(*, home: _Home = _FOLDER) -> None:
 def _open(
     home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
 ) -> Support:
-    try:
-        from tfapp.support import Support
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"{error.name} is missing, which the applications need; pip install 'tfapp[apps]'"
-        ) from error
+    with needs_applications():
+        from tfapp.services.support import Support
     return Support.open(home, settings=settings, overrides=overrides, server=server)
-
-
-def _pairs(option: str, items: Iterable[str] | None) -> Mapping[str, str]:
-    found = [item.partition("=") for item in items or ()]
-    wrong = next((item for item in found if not item[0] or not item[1]), None)
-    if wrong is not None:
-        raise SettingsError(f"{option} {''.join(wrong)}: expected NAME=VALUE")
-    return {name: value for name, _, value in found}

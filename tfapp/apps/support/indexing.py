@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tfapp.apps.support.embedder import Embedder
+from tfapp.apps.embedder import Embedder
 from tfapp.apps.support.index import VectorIndex
 from tfapp.apps.support.knowledge import Knowledge
 

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
+from tfapp.apps.embedder import Embedder
 from tfapp.apps.support.corpus import Corpus, Link, Target
-from tfapp.apps.support.embedder import Embedder
 from tfapp.apps.support.evidence import weigh
 from tfapp.apps.support.fusion import fuse
 from tfapp.apps.support.index import Hit, VectorIndex, WordIndex

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from tfapp_client import Client
 from tfapp_client.errors import ClientError, StatusError
 
 from tfapp import api
-from tfapp.apps.support.embedder import Embedder
+from tfapp.apps.embedder import Embedder
 from tfapp.apps.support.intent_sides import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.config import parse_experiment
 from tfapp.errors import ServerError
 from tfapp.files import write_json_lines
 from tfapp.registry import versions
+from tfapp.services.model_server import ModelServer
 
 __all__ = ["SupportModels", "intent_experiment"]
 
@@ -44,20 +45,14 @@ class SupportModels:
         """The models folder."""
         return self.home / "models"
 
-    @contextmanager
-    def client(self) -> Iterator[Client]:
+    def client(self) -> AbstractContextManager[Client]:
         """A client of the model server, while the block runs."""
-        if self.server is not None:
-            with Client(self.server) as client:
-                yield client
-        else:
-            with api.serve(self.folder) as served:
-                yield served.client
+        return self._models.client()
 
     def local_embedder(self, *, quiet: bool = False) -> str | None:
         """Exports the embedder where there is none, and names its newest version; None: a server must be asked."""
         preset, name = self.settings.embedder_preset, self.settings.embedder
-        if preset is not None and not versions(self.folder, name) and not self._serves(name):
+        if preset is not None and not self._models.has(name):
             api.export_preset(preset, self.folder, name=name, quiet=quiet)
         if self.server is not None:
             return None
@@ -107,14 +102,9 @@ class SupportModels:
         score = run.evaluation
         return int(version.name), f"{score.main_name} {score.main_score:.3f} on {score.count} held-out questions"
 
-    def _serves(self, name: str) -> bool:
-        if self.server is None:
-            return False
-        with Client(self.server) as client:
-            try:
-                return any(status.available for status in client.status(name))
-            except ClientError:
-                return False
+    @property
+    def _models(self) -> ModelServer:
+        return ModelServer(self.folder, self.server)
 
 
 def intent_experiment(settings: SupportSettings, folder: Path) -> dict[str, Any]:

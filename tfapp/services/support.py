@@ -17,11 +17,11 @@ from typing import Any, Self
 
 from tfapp_client import Client
 
+from tfapp.apps.embedder import Embedder
 from tfapp.apps.store import Store
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
-from tfapp.apps.support.embedder import Embedder
 from tfapp.apps.support.exchanges import Columns, read_exchanges
 from tfapp.apps.support.index import WordIndex
 from tfapp.apps.support.indexing import embed_new, open_index
@@ -36,7 +36,7 @@ from tfapp.config import DataSettings
 from tfapp.data import resolve
 from tfapp.errors import DataError, TrainingError
 from tfapp.files import write_json_lines, write_text
-from tfapp.support_models import SupportModels
+from tfapp.services.support_models import SupportModels
 from tfapp.terminal import progress
 
 __all__ = ["Built", "Learnt", "Support"]

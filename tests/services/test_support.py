@@ -15,7 +15,7 @@ from tfapp import api
 from tfapp.apps.store import Store
 from tfapp.apps.support.knowledge import Knowledge
 from tfapp.errors import DataError, ServerError
-from tfapp.support import Support
+from tfapp.services.support import Support
 
 ANSWERS = {"sport": "We play on Sunday.", "tech": "Press the button.", "money": "It is five {currency}."}
 
