@@ -162,7 +162,7 @@ def printed(command: list[str], folder: Path) -> list[Any]:
     done = subprocess.run(command, check=False, cwd=folder, env=quiet(), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
 
 
 def train_peer(python: str, run: str, seed: int, data: Path) -> Score:
