@@ -66,7 +66,7 @@ def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None
 
 def test_rows_of_none_may_be_on_one_side_only(toy_preset: Path, tmp_path: Path) -> None:
     known = write_data(tmp_path / "known.jsonl", *KNOWN)
-    trained = fit(toy_preset, known, tmp_path / "runs", unknown_share=0.2)
+    trained = fit(toy_preset, known, tmp_path / "runs", unknown_share=0.2, unknown_by="energy")
     assert isinstance(trained.evaluation, ClassEvaluation)
     assert "out_of_scope_recall" not in trained.evaluation.scope()
     other = trained.evaluate(write_data(tmp_path / "all.jsonl", *TOPICS))

@@ -34,6 +34,7 @@ from tfapp.training import (
     make_side,
     make_strategy,
     predict_logits,
+    settle_unknown,
     total_over_workers,
     train,
     write_report,
@@ -86,13 +87,13 @@ def run_experiment(
         folder = resumed or create_run(experiment, home)
         _check_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
-        train_side = make_side(model, splits.train)
+        train_side, dev_side = make_side(model, splits.train), make_side(model, splits.dev)
         model.prepare(train_side.targets)
         state = train(
             model,
             strategy,
             train_side=lesson.prepare(train_side) if lesson else train_side,
-            dev_side=make_side(model, splits.dev),
+            dev_side=dev_side,
             settings=experiment.training,
             folder=folder,
             evaluate=judge_dev,
@@ -102,6 +103,8 @@ def run_experiment(
         )
     if chief:
         best = load_model(folder.model)
+        if settle_unknown(best, train_side, dev_side):
+            best.save(folder.model)
         _evaluate_split(folder, best, splits, quiet=quiet)
         best.write_products(folder.path)
         weights = {"trained_weights": trained, "weights": model.trainable_weights()}

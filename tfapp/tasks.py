@@ -48,6 +48,7 @@ _READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data.word_column": _TAGGING,
     "data.tag_column": _TAGGING,
     "model.unknown_share": _CLASSES,
+    "model.unknown_by": _CLASSES,
     "model.window": ("classification",),
     "model.pooling": (*_POOLED, *_EMBEDDING),
     "model.decoding": _TAGGING,

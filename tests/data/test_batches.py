@@ -66,6 +66,17 @@ def test_inference_answers_every_text_once(lengths: np.ndarray, batch_size: int)
     assert np.all(np.diff([lengths[batch].max() for batch in batches]) >= 0)
 
 
+@given(st.lists(st.lists(st.integers(0, 9), max_size=5), min_size=1, max_size=8), st.data())
+def test_some_texts_are_taken_in_the_order_asked_for(rows: list[list[int]], data: st.DataObject) -> None:
+    splits = np.cumsum([0, *map(len, rows)])
+    all_texts = TokenizedTexts(np.array([one for row in rows for one in row], np.int32), splits)
+    wanted = data.draw(st.lists(st.integers(0, len(rows) - 1)))
+    taken = all_texts.take(np.array(wanted, np.int64))
+    assert [part.tolist() for part in np.split(taken.ids, taken.splits[1:-1])][: len(wanted)] == [
+        rows[number] for number in wanted
+    ]
+
+
 @pytest.fixture(scope="module")
 def texts() -> TokenizedTexts:
     lengths = np.array([3, 1, 4, 1, 5])

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
-from tfapp.models.unknown import Unknown, energy
+from tfapp.models.unknown import Unknown, energy, nearest
 from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes
 from tfapp.training.evaluation import Evaluation
-from tfapp.training.unknown import fit_unknown
+from tfapp.training.unknown import choose_references, fit_unknown
 
 energies = st.lists(st.integers(-20, 20), min_size=1, max_size=30).map(lambda values: np.array(values, np.float64) / 4)
 
@@ -50,6 +51,35 @@ def test_scores_rise_with_the_energy_and_are_half_at_the_limit() -> None:
     assert scores[1] == pytest.approx(0.5)
     assert scores[0] < 0.5 < scores[2]
     np.testing.assert_array_equal(Unknown("none").scores(logits), np.zeros(3))
+
+
+def test_the_nearest_reference_counts_and_itself_is_no_way_off() -> None:
+    random = np.random.default_rng(1)
+    logits, references = (random.normal(scale=4, size=(rows, 5)).astype(np.float32) for rows in (7, 40))
+    found = nearest(np.concatenate([logits, references[:3]]), references).numpy()
+    np.testing.assert_allclose(found[:7], cdist(logits, references, "sqeuclidean").min(axis=1), rtol=1e-4)
+    assert (found >= 0).all()
+    np.testing.assert_allclose(found[7:], 0, atol=1e-3)
+
+
+def test_distance_takes_the_place_of_energy_once_there_are_references() -> None:
+    unknown = Unknown("none", by="distance", limit=1.0)
+    assert not unknown.measures
+    ready = Unknown("none", by="distance", limit=1.0, references=np.array([[3.0, 0.0]], np.float32))
+    assert ready.measures
+    # The second is surer of its label than the first, and farther from what is known.
+    scores = ready.scores(np.array([[3.0, 0.5], [30.0, 0.0]], np.float32)).numpy()
+    assert scores[0] < 0.5 < scores[1]
+
+
+@given(st.lists(st.integers(-1, 4), max_size=400))
+def test_references_are_of_every_label_and_of_none_too_many(labels: list[int]) -> None:
+    targets = np.array(labels, np.int32)
+    chosen = choose_references(targets)
+    assert len(set(chosen.tolist())) == len(chosen)
+    for label in range(5):
+        assert np.sum(targets[chosen] == label) == min(64, np.sum(targets == label))
+    assert (targets[chosen] >= 0).all()
 
 
 def test_the_unknown_is_one_class_more() -> None:

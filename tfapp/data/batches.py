@@ -37,6 +37,13 @@ class TokenizedTexts:
     def __len__(self) -> int:
         return len(self.splits) - 1
 
+    def take(self, rows: np.ndarray) -> TokenizedTexts:
+        """Some of the texts, by number, in the order given."""
+        lengths = self.lengths[rows]
+        splits = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.repeat(self.splits[:-1][rows] - splits[:-1], lengths) + np.arange(splits[-1])
+        return TokenizedTexts(self.ids[places], splits)
+
 
 def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
     """The batches of one epoch; the same arguments give the same batches.

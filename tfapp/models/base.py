@@ -24,6 +24,7 @@ __all__ = ["Encoded", "TaskModel"]
 
 _CONFIG = "model.json"
 _WEIGHTS = "model.weights.h5"
+_ARRAYS = "arrays.npz"
 
 
 class Encoded(NamedTuple):
@@ -269,6 +270,13 @@ class TaskModel(abc.ABC):
     def write_products(self, folder: Path) -> None:  # noqa: B027 - most models are all that a run makes
         """Writes what else a finished run is to leave in its folder."""
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `save` keeps beside the network's weights and the config, by name."""
+        return {}
+
+    def take_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - most models have none
+        """Takes what `arrays` gave when the model was saved."""
+
     def trainable_weights(self) -> int:
         """How many numbers a training of the whole network changes."""
         return int(sum(np.prod(weight.shape) for weight in self.network.trainable_weights))
@@ -279,11 +287,17 @@ class TaskModel(abc.ABC):
         values["preprocessor"] = self.preprocessor.save(folder)
         with replacing(folder / _WEIGHTS) as draft:
             self.network.save_weights(draft)
+        if arrays := self.arrays():
+            with replacing(folder / _ARRAYS) as draft:
+                np.savez(draft, allow_pickle=False, **arrays)
         write_json(folder / _CONFIG, values)
 
     def load_weights(self, folder: Path) -> None:
         """Takes the weights that `save` wrote into a folder."""
         self.network.load_weights(folder / _WEIGHTS)
+        if (folder / _ARRAYS).exists():
+            with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
+                self.take_arrays(arrays)
 
     @staticmethod
     def is_saved(folder: Path) -> bool:

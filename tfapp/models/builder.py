@@ -65,7 +65,7 @@ def build_model(
     preset = preset or load_preset(settings.preset)
     model: TaskModel = kind.from_preset(preset, labels, settings, dtype=dtype)
     if unknown_label is not None:
-        model.unknown = Unknown(unknown_label, settings.unknown_share)
+        model.unknown = Unknown(unknown_label, settings.unknown_share, settings.unknown_by)
     return model
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import keras
@@ -18,6 +18,8 @@ from tfapp.models.soft_losses import soft_binary_loss, soft_class_loss
 from tfapp.models.unknown import Unknown
 
 __all__ = ["ClassificationModel"]
+
+_REFERENCES = "references"
 
 
 class ClassificationModel(TaskModel):
@@ -124,5 +126,21 @@ class ClassificationModel(TaskModel):
 
     def class_config(self) -> dict[str, Any]:
         """What of `config` all classifiers have, whatever their network."""
-        own = {"labels": self.labels, "multi_label": self.multi_label, "thresholds": self.thresholds}
-        return own | ({"unknown": asdict(self.unknown)} if self.unknown else {})
+        own: dict[str, Any] = {
+            "labels": self.labels,
+            "multi_label": self.multi_label,
+            "thresholds": self.thresholds,
+        }
+        if self.unknown:
+            own["unknown"] = {name: value for name, value in asdict(self.unknown).items() if name != _REFERENCES}
+        return own
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What "none of these" measures distances to, if it does."""
+        chosen = self.unknown.references if self.unknown else None
+        return {} if chosen is None else {_REFERENCES: chosen}
+
+    def take_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Takes what `arrays` gave."""
+        if self.unknown:
+            self.unknown = replace(self.unknown, references=arrays[_REFERENCES])

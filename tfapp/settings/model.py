@@ -78,6 +78,11 @@ class ModelSettings(Settings):
         description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
         "so by mistake.",
     )
+    unknown_by: Literal["distance", "energy"] = Field(
+        "distance",
+        description="With data.unknown_label: what tells that no label fits. distance: how far a text's logits are "
+        "from the nearest of those of train; energy: how little any label claims it.",
+    )
     decoding: Literal["constrained", "crf", "greedy"] = Field(
         "constrained",
         description="Tagging: how a text's tags are chosen. constrained: the best sequence that is legal; crf: the "

@@ -25,6 +25,7 @@ from tfapp.training.sides import Side, make_side  # noqa: E402
 from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
 from tfapp.training.strategy import is_chief, make_strategy, total_over_workers  # noqa: E402
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
+from tfapp.training.unknown import settle_unknown  # noqa: E402
 
 __all__ = [
     "AnswerEvaluation",
@@ -59,6 +60,7 @@ __all__ = [
     "make_side",
     "make_strategy",
     "predict_logits",
+    "settle_unknown",
     "total_over_workers",
     "train",
     "write_report",

@@ -13,7 +13,6 @@ from tfapp.models import Answerer, Embedder, PairRanker, TaskModel, TextTagger
 from tfapp.models.answer_spans import mask_logits
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.embedder import PLACES
-from tfapp.models.unknown import energy
 from tfapp.training.answer_metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
 from tfapp.training.entity_metrics import Span
 from tfapp.training.evaluate_answers import evaluate_answers
@@ -51,8 +50,8 @@ def judge_dev(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
 
 def _fit_classes(model: TaskModel, logits: np.ndarray, side: Side) -> None:
     assert isinstance(model, ClassificationModel)
-    if model.unknown:
-        model.unknown = fit_unknown(model.unknown, energy(logits).numpy(), side.targets < 0)
+    if model.unknown and model.unknown.measures:
+        model.unknown = fit_unknown(model.unknown, model.unknown.measure(logits).numpy(), side.targets < 0)
     if model.multi_label:
         probabilities = model.probabilities(tf.constant(logits)).numpy()
         model.thresholds = tuple(float(value) for value in fit_thresholds(side.targets > 0, probabilities))
