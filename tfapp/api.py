@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapp.config import DataSettings, Experiment, load_experiment, parse_experiment
+from tfapp.config import Experiment, load_experiment, parse_experiment
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.predictor import Predictor, load_predictor
 from tfapp.rows import Row, check_rows
@@ -352,8 +352,7 @@ def _settings(
 
 
 def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
-    from tfapp.data import load
+    from tfapp.run_data import load_splits
 
-    settings: DataSettings = experiment.data
     with progress("Reading", "rows", quiet=quiet) as advance:
-        return load(settings, task=experiment.task, multi_label=experiment.model.multi_label, on_progress=advance)
+        return load_splits(experiment, on_progress=advance)

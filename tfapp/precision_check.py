@@ -6,10 +6,10 @@ from typing import Any, Final, cast
 
 import pyarrow as pa
 
-from tfapp.data import load
 from tfapp.errors import ExportError, TfappError
 from tfapp.export import PackedEncoder
 from tfapp.models import BertModel, TaskModel
+from tfapp.run_data import load_run_splits
 from tfapp.terminal import progress
 from tfapp.training import Evaluation, RunFolder, Side, judge, make_predictor, make_side, predict_logits
 
@@ -55,10 +55,7 @@ def check_precision(
 
 def _dev(folder: RunFolder) -> pa.Table:
     """The dev split that the run's best epoch was chosen on."""
-    experiment = folder.experiment()
-    splits = load(experiment.data, task=experiment.task, multi_label=experiment.model.multi_label)
-    if folder.read("data")["fingerprint"] != splits.fingerprint:
-        raise ExportError(f"{folder.path}: the data are not those that the run was trained on")
+    splits = load_run_splits(folder)
     if not splits.dev.num_rows:
         raise ExportError(f"{folder.path}: the run has no dev split")
     return splits.dev

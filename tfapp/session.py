@@ -11,10 +11,10 @@ from typing import Any
 
 from tfapp.building import build
 from tfapp.config import Experiment, dump_toml
-from tfapp.data import Splits, load, load_table
-from tfapp.errors import TrainingError
+from tfapp.data import Splits, load_table
 from tfapp.files import sweep_drafts
 from tfapp.models import TaskModel, load_model
+from tfapp.run_data import check_same_data, load_run_splits
 from tfapp.terminal import TrainingProgress, progress
 from tfapp.training import (
     Evaluation,
@@ -85,7 +85,7 @@ def run_experiment(
         trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = resumed or create_run(experiment, home)
-        _check_data(folder, splits, model)
+        _remember_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
         train_side, dev_side = make_side(model, splits.train), make_side(model, splits.dev)
         model.prepare(train_side.targets)
@@ -135,9 +135,7 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
     experiment = folder.experiment()
     model = load_model(folder.model)
     if data is None:
-        splits = load(experiment.data, task=experiment.task, multi_label=experiment.model.multi_label)
-        _check_data(folder, splits, model)
-        return _evaluate_split(folder, model, splits, quiet=quiet)
+        return _evaluate_split(folder, model, load_run_splits(folder), quiet=quiet)
     table = load_table(
         data,
         experiment.data,
@@ -166,24 +164,21 @@ def _own_watchers(stack: ExitStack, folder: RunFolder, *, chief: bool, quiet: bo
         yield stack.enter_context(TrainingProgress())
 
 
-def _check_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
+def _remember_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
     """Remembers the data of a new run; holds those of an old one against what it remembers."""
+    if (folder.path / "data.json").exists():
+        check_same_data(folder, splits)
+        return
     first = (splits.dev if splits.dev.num_rows else splits.train).slice(0, 16)
-    if not (folder.path / "data.json").exists():
-        folder.write(
-            "data",
-            {
-                "fingerprint": splits.fingerprint,
-                "labels": splits.labels,
-                "report": splits.report.to_dict(),
-                "samples": model.rows(first.to_pydict()),
-            },
-        )
-    elif folder.read("data")["fingerprint"] != splits.fingerprint:
-        raise TrainingError(
-            f"{folder.path}: the data are not those that the run was started with; "
-            "start a new run, or evaluate it with --data FILE"
-        )
+    folder.write(
+        "data",
+        {
+            "fingerprint": splits.fingerprint,
+            "labels": splits.labels,
+            "report": splits.report.to_dict(),
+            "samples": model.rows(first.to_pydict()),
+        },
+    )
 
 
 def _evaluate_split(folder: RunFolder, model: TaskModel, splits: Splits, *, quiet: bool) -> Evaluation:

@@ -1,0 +1,53 @@
+"""The data of an experiment, and whether they are still those that a run was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tfapp.config import Experiment
+from tfapp.errors import TrainingError
+
+if TYPE_CHECKING:
+    from tfapp.data import Splits
+    from tfapp.training import RunFolder
+
+__all__ = ["check_same_data", "load_run_splits", "load_splits"]
+
+
+def load_splits(experiment: Experiment, *, on_progress: Callable[[int, int | None], None] | None = None) -> Splits:
+    """Reads, cleans and splits an experiment's data.
+
+    Raises:
+        DataError: They cannot be used; names file and row.
+    """
+    from tfapp.data import load
+
+    return load(
+        experiment.data, task=experiment.task, multi_label=experiment.model.multi_label, on_progress=on_progress
+    )
+
+
+def load_run_splits(folder: RunFolder) -> Splits:
+    """The splits that a run was started with, read again.
+
+    Raises:
+        DataError: They are gone.
+        TrainingError: They are other ones now.
+    """
+    splits = load_splits(folder.experiment())
+    check_same_data(folder, splits)
+    return splits
+
+
+def check_same_data(folder: RunFolder, splits: Splits) -> None:
+    """Holds splits against what a run remembers of its own.
+
+    Raises:
+        TrainingError: They are not the same.
+    """
+    if folder.read("data")["fingerprint"] != splits.fingerprint:
+        raise TrainingError(
+            f"{folder.path}: the data are not those that the run was started with; "
+            "start a new run, or evaluate it with --data FILE"
+        )
