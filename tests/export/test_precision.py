@@ -123,7 +123,9 @@ def test_data_that_changed_are_no_dev_split(toy_preset: Path, tmp_path: Path) ->
     file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(60)))
     run = tfapp.fit(parse_experiment(toy_experiment(toy_preset, file)), runs=tmp_path / "runs", quiet=True)
     file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(63)))
-    with pytest.raises(ExportError, match=r"not those that the run was started with; .*export in float32, or with --force"):
+    with pytest.raises(
+        ExportError, match=r"not those that the run was started with; .*export in float32, or with --force"
+    ):
         run.export(tmp_path / "models", overrides=half)
     file.unlink()
     with pytest.raises(ExportError, match=r"cannot be checked on dev: .*; export in float32, or with --force"):

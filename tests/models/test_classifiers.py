@@ -15,6 +15,7 @@ from tfapp_client import contract
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models import TaskModel, TextClassifier, build_model, load_model
+from tfapp.models.unknown import Unknown
 
 LABELS = ["money", "sport", "tech"]
 TEXTS = ["the ball", "", "bank price stock tax trade profit bank price"]
@@ -135,3 +136,29 @@ def test_half_precision_inside_gives_full_precision_logits(toy_preset: Path, tmp
     assert {weight.dtype for weight in mixed.network.weights} == {"float32"}
     mixed.save(tmp_path)
     np.testing.assert_allclose(logits_of(load_model(tmp_path), TEXTS), logits, atol=0.05)
+
+
+def unknowing(preset: Path, **unknown: Any) -> TextClassifier:
+    model = build(preset)
+    assert isinstance(model, TextClassifier)
+    model.unknown = Unknown("none", **unknown)
+    return model
+
+
+@pytest.mark.parametrize(("by", "taught"), [("distance", False), ("energy", True)])
+def test_only_energy_is_taught_by_texts_of_no_label(toy_preset: Path, by: str, taught: bool) -> None:
+    logits = np.array([[1.0, 2.0, 0.5]] * 2, np.float32)
+    losses = unknowing(toy_preset, by=by).loss(tf.constant([0, -1]), tf.constant(logits)).numpy()
+    assert losses[0] == pytest.approx(np.log(np.exp(logits[0]).sum()) - 1.0)
+    assert bool(losses[1] > 0) is taught
+
+
+def test_saving_keeps_what_distances_are_measured_to(toy_preset: Path, tmp_path: Path) -> None:
+    references = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    model = unknowing(toy_preset, by="distance", limit=2.0, scale=0.5, references=references)
+    model.save(tmp_path)
+    again = load_model(tmp_path)
+    assert again.unknown == model.unknown
+    logits = tf.constant(logits_of(model, TEXTS))
+    np.testing.assert_array_equal(again.answers(logits)["unknown_score"], model.answers(logits)["unknown_score"])
+    assert len(set(again.answers(logits)["unknown_score"].numpy())) == len(TEXTS)

@@ -79,7 +79,9 @@ class ClassificationModel(TaskModel):
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Cross-entropy of each example; multi-label: the mean over labels of the binary one.
 
-        A text that belongs to no label is learnt as equally far from all ("outlier exposure", Hendrycks et al. 2019).
+        Where energy tells the unknown, a text that belongs to no label is learnt as equally far from all ("outlier
+        exposure", Hendrycks et al. 2019); where distance does, nothing is learnt of it, for the known texts would come
+        to lie nearer to it.
 
         Args:
             targets: As `encode_targets` gives them.
@@ -93,7 +95,8 @@ class ClassificationModel(TaskModel):
         if self.unknown is None:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)
-        return tf.where(targets < 0, -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1), losses)
+        exposed = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
+        return tf.where(targets < 0, exposed if self.unknown.by == "energy" else tf.zeros_like(exposed), losses)
 
     def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Divergence from a teacher's distribution, float32[N]; multi-label: the mean over labels of the binary one."""
