@@ -11,10 +11,9 @@ with tfapp.serve("models") as server:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from tfapp.config import Experiment, load_experiment, parse_experiment
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.predictor import Predictor, load_predictor
 from tfapp.rows import Row, check_rows
+from tfapp.run import Run
 from tfapp.tasks import TaskName
 from tfapp.terminal import progress
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tfapp.data import Splits
     from tfapp.server import ServerSettings
-    from tfapp.training import Evaluation, Observer, RunFolder
+    from tfapp.training import Evaluation, Observer
 
 __all__ = [
     "Predictor",
@@ -46,60 +46,7 @@ __all__ = [
     "open_run",
     "predict",
     "serve",
-    "token_counter",
 ]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training run, finished or not.
-
-    Attributes:
-        path: Its folder, `runs/NAME/TIME`.
-    """
-
-    path: Path
-
-    @property
-    def folder(self) -> RunFolder:
-        """The files of the run."""
-        from tfapp.training import RunFolder
-
-        return RunFolder(self.path)
-
-    @property
-    def experiment(self) -> Experiment:
-        """The settings that it was started with."""
-        return self.folder.experiment()
-
-    @cached_property
-    def predictor(self) -> Predictor:
-        """The best weights, ready to answer."""
-        return load_predictor(self.path)
-
-    @property
-    def evaluation(self) -> Evaluation:
-        """The evaluation on the test split at the end of the training."""
-        from tfapp.training import Evaluation
-
-        return Evaluation.from_dict(self.folder.read("evaluation"))
-
-    def evaluate(self, data: str | Path | None = None) -> Evaluation:
-        """As `tfapp.evaluate`."""
-        return evaluate(self, data)
-
-    def export(self, to: str | Path = "models", *, overrides: Sequence[str] = (), force: bool = False) -> Path:
-        """As `tfapp.api.export`."""
-        return export(self, to, overrides=overrides, force=force)
-
-    def predict(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
-        """As `tfapp.predict`."""
-        return self.predictor(check_rows(texts, self.predictor.inputs))
-
-    def _repr_html_(self) -> str:
-        if not self.folder.finished:
-            return f"<p>Run <code>{self.path}</code>, not finished.</p>"
-        return f"<p>Run <code>{self.path}</code></p>{self.evaluation._repr_html_()}"
 
 
 @dataclass(frozen=True)
@@ -323,14 +270,6 @@ def serve(models: str | Path, *, port: int = 0, settings: ServerSettings | None 
 
     with running_server(models, settings=settings, port=port) as server, Client(server.address) as client:
         yield ServedModels(server.address, client)
-
-
-def token_counter(preset: str) -> Callable[[Sequence[str]], np.ndarray]:
-    """A function that counts the tokens of texts by a preset's tokenizer, [CLS] and [SEP] included."""
-    with progress(f"Bringing {preset}", "bytes") as advance:
-        from tfapp.models import load_preset
-
-        return load_preset(preset, on_progress=advance).preprocessor(4).count_tokens
 
 
 def _settings(

@@ -8,13 +8,13 @@ from tfapp.config import Experiment
 from tfapp.data import Splits
 from tfapp.models import BertModel, Preset, TaskModel, build_model, fresh_preset, load_preset
 from tfapp.terminal import progress
-from tfapp.training import Distillation, Precision, cut_teacher, load_teacher
+from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher
 
 __all__ = ["build"]
 
 
 def build(
-    experiment: Experiment, splits: Splits, strategy: Any, precision: Precision, *, quiet: bool
+    experiment: Experiment, splits: Splits, strategy: Any, precision: StepPrecision, *, quiet: bool
 ) -> tuple[TaskModel, Distillation | None]:
     """Builds the model, and what it learns from beside the labels.
 

@@ -16,7 +16,7 @@ from tests.training.test_loop import table
 from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel, build_model, load_model
-from tfapp.training import EpochEvent, Evaluation, Precision, RunFolder, make_side, make_strategy, train
+from tfapp.training import EpochEvent, Evaluation, RunFolder, StepPrecision, make_side, make_strategy, train
 from tfapp.training.features import FeatureReader, FeatureStore
 from tfapp.training.head import PENALTIES, HeadFit
 
@@ -105,7 +105,7 @@ def test_every_text_s_features_are_in_its_row(
     side = make_side(model, table(0, count))
     reader = FeatureReader(model, strategy, 8)
     steps: list[int] = []
-    got = reader.read(side, done=[], around=Precision().applied, on_step=lambda read: steps.append(len(read)))
+    got = reader.read(side, done=[], around=StepPrecision().applied, on_step=lambda read: steps.append(len(read)))
     assert steps == list(range(1, reader.steps(side) + 1))
     assert got.shape == (count, 32)
     if count:
@@ -120,7 +120,7 @@ def test_what_was_read_before_is_not_read_again(toy_preset: Path) -> None:
     parts: list[np.ndarray] = []
 
     def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
-        return reader.read(side, done=done, around=Precision().applied, on_step=lambda read: into.append(read[-1]))
+        return reader.read(side, done=done, around=StepPrecision().applied, on_step=lambda read: into.append(read[-1]))
 
     whole = read([], parts)
     rest: list[np.ndarray] = []

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from tfapp.training import Precision, choose_precision
+from tfapp.training import StepPrecision, choose_precision
 from tfapp.training.precision import processor_flags
 
-PLAIN, POLICY, REWRITE = Precision(), Precision("mixed_bfloat16"), Precision(rewrite=True)
+PLAIN, POLICY, REWRITE = StepPrecision(), StepPrecision("mixed_bfloat16"), StepPrecision(rewrite=True)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ PLAIN, POLICY, REWRITE = Precision(), Precision("mixed_bfloat16"), Precision(rew
         ("mixed_bfloat16", False, [], REWRITE),
     ],
 )
-def test_it_follows_setting_and_device(name: Any, gpu: bool, flags: list[str], expected: Precision) -> None:
+def test_it_follows_setting_and_device(name: Any, gpu: bool, flags: list[str], expected: StepPrecision) -> None:
     assert choose_precision(name, gpu=gpu, flags=frozenset(flags)) == expected
 
 
@@ -38,7 +38,7 @@ def test_the_processor_is_read_where_linux_tells_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", [PLAIN, REWRITE])
-def test_outside_the_block_nothing_is_rewritten(precision: Precision) -> None:
+def test_outside_the_block_nothing_is_rewritten(precision: StepPrecision) -> None:
     x = tf.random.stateless_normal([64, 64], seed=[1, 2])
 
     @tf.function

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import abc
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tfapp_client import contract
 
-from tfapp.errors import ModelError
-from tfapp.files import replacing, write_json
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.saved import SavedModel
 from tfapp.models.unknown import Unknown
 from tfapp.rows import Row, to_rows
 
 __all__ = ["Encoded", "TaskModel"]
-
-_CONFIG = "model.json"
-_WEIGHTS = "model.weights.h5"
-_ARRAYS = "arrays.npz"
 
 
 class Encoded(NamedTuple):
@@ -44,7 +37,7 @@ class Encoded(NamedTuple):
     places: Any = None
 
 
-class TaskModel(abc.ABC):
+class TaskModel(SavedModel):
     """A model of one task; `BertModel` is one over a pretrained BERT.
 
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
@@ -70,8 +63,6 @@ class TaskModel(abc.ABC):
         limit: What the preprocessor's limit is called in reports.
     """
 
-    task: ClassVar[contract.Task]
-    kind: ClassVar[str]
     rows_apart: ClassVar[bool] = True
     pretrained: ClassVar[bool] = False
     limit: ClassVar[str] = "Longest text"
@@ -95,15 +86,6 @@ class TaskModel(abc.ABC):
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """The outputs that the task's contract names, from logits, as TensorFlow ops."""
         raise NotImplementedError(f"{type(self).__name__} has neither answers nor respond")
-
-    @abc.abstractmethod
-    def config(self) -> dict[str, Any]:
-        """JSON values from which `from_config` builds the same network, without its weights."""
-
-    @classmethod
-    @abc.abstractmethod
-    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
 
     def batch_loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What a training step makes smaller: a sum, and what the sum is divided by. Each is summed over the replicas.
@@ -200,7 +182,7 @@ class TaskModel(abc.ABC):
         """
         return Encoded(*self.tokenize(columns), self.encode_targets(columns["label"]))
 
-    def prepare(self, targets: np.ndarray) -> None:  # noqa: B027 - most losses need nothing
+    def prepare(self, targets: np.ndarray) -> None:
         """Learns what the loss must know of train as a whole, such as weights of classes; before the first step.
 
         Args:
@@ -222,7 +204,7 @@ class TaskModel(abc.ABC):
         tokenize = preprocessor or self.preprocessor
         return self.answers(self.logits(tokenize(*(inputs[name] for name in self.inputs))))
 
-    def check_length(self, max_length: int) -> None:  # noqa: B027 - only some networks have a bound
+    def check_length(self, max_length: int) -> None:
         """Checks that so many tokens can be read at once.
 
         Raises:
@@ -267,51 +249,9 @@ class TaskModel(abc.ABC):
         """The token ids in ids, ragged int32[N, (T)], and their segments, where these are not all 0."""
         return ids, self.preprocessor.segments(ids) if len(self.task.inputs) > 1 else None
 
-    def write_products(self, folder: Path) -> None:  # noqa: B027 - most models are all that a run makes
+    def write_products(self, folder: Path) -> None:
         """Writes what else a finished run is to leave in its folder."""
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """What `save` keeps beside the network's weights and the config, by name."""
-        return {}
-
-    def take_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - most models have none
-        """Takes what `arrays` gave when the model was saved."""
 
     def trainable_weights(self) -> int:
         """How many numbers a training of the whole network changes."""
         return int(sum(np.prod(weight.shape) for weight in self.network.trainable_weights))
-
-    def save(self, folder: Path) -> None:
-        """Writes everything that `load` needs into an existing folder; `model.json` appears last, by rename."""
-        values: dict[str, Any] = {"task": self.task.name, "kind": self.kind, "config": self.config()}
-        values["preprocessor"] = self.preprocessor.save(folder)
-        with replacing(folder / _WEIGHTS) as draft:
-            self.network.save_weights(draft)
-        if arrays := self.arrays():
-            with replacing(folder / _ARRAYS) as draft:
-                np.savez(draft, allow_pickle=False, **arrays)
-        write_json(folder / _CONFIG, values)
-
-    def load_weights(self, folder: Path) -> None:
-        """Takes the weights that `save` wrote into a folder."""
-        self.network.load_weights(folder / _WEIGHTS)
-        if (folder / _ARRAYS).exists():
-            with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-                self.take_arrays(arrays)
-
-    @staticmethod
-    def is_saved(folder: Path) -> bool:
-        """Tells whether `save` wrote a whole model into a folder."""
-        return (folder / _CONFIG).is_file()
-
-    @staticmethod
-    def read_config(folder: Path) -> dict[str, Any]:
-        """Reads the JSON values that `save` wrote into a folder.
-
-        Raises:
-            ModelError: The folder holds no saved model.
-        """
-        try:
-            return dict(json.loads((folder / _CONFIG).read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
-            raise ModelError(f"{folder}: no trained model there (no {_CONFIG}); was the run stopped early?") from error

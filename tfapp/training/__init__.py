@@ -16,7 +16,7 @@ from tfapp.training.judge import judge, judge_dev  # noqa: E402
 from tfapp.training.language_evaluation import LanguageEvaluation  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
-from tfapp.training.precision import Precision, choose_precision  # noqa: E402
+from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E402
 from tfapp.training.ranking_evaluation import RankingEvaluation  # noqa: E402
 from tfapp.training.report import write_report  # noqa: E402
 from tfapp.training.retrieval_evaluation import RetrievalEvaluation  # noqa: E402
@@ -37,12 +37,12 @@ __all__ = [
     "HistoryObserver",
     "LanguageEvaluation",
     "Observer",
-    "Precision",
     "RankingEvaluation",
     "RetrievalEvaluation",
     "RunFolder",
     "Side",
     "StepEvent",
+    "StepPrecision",
     "TensorBoardLog",
     "TensorBoardObserver",
     "TrainState",

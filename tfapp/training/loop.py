@@ -25,7 +25,7 @@ from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer
 from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
-from tfapp.training.precision import Precision
+from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.sides import Side, epoch_side
 from tfapp.training.state import TrainState
@@ -68,7 +68,7 @@ def train(
     settings: TrainingSettings,
     folder: RunFolder,
     evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation],
-    precision: Precision | None = None,
+    precision: StepPrecision | None = None,
     objective: Objective | None = None,
     observers: Sequence[Observer] = (),
     clock: Callable[[], float] = time.monotonic,
@@ -114,7 +114,7 @@ def train(
         "settings": settings,
         "folder": folder,
         "evaluate": evaluate,
-        "precision": precision or Precision(),
+        "precision": precision or StepPrecision(),
         "observers": observers,
     }
     if settings.method == "few-shot":

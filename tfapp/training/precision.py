@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import tensorflow as tf
 
-__all__ = ["Precision", "choose_precision", "processor_flags"]
+__all__ = ["StepPrecision", "choose_precision", "processor_flags"]
 
 # What Linux calls the instructions that multiply bfloat16.
 _FAST_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16"})
@@ -22,7 +22,7 @@ _REWRITE: Final = "auto_mixed_precision_onednn_bfloat16"
 
 
 @dataclass(frozen=True)
-class Precision:
+class StepPrecision:
     """How a training computes.
 
     Attributes:
@@ -48,7 +48,7 @@ class Precision:
 
 def choose_precision(
     name: Literal["auto", "float32", "mixed_bfloat16"], *, gpu: bool | None = None, flags: frozenset[str] | None = None
-) -> Precision:
+) -> StepPrecision:
     """Chooses by setting and device.
 
     Args:
@@ -60,8 +60,8 @@ def choose_precision(
     flags = processor_flags() if flags is None else flags
     wanted = name == "mixed_bfloat16" or (name == "auto" and (gpu or bool(flags & _FAST_FLAGS)))
     if not wanted:
-        return Precision()
-    return Precision("mixed_bfloat16") if gpu else Precision(rewrite=True)
+        return StepPrecision()
+    return StepPrecision("mixed_bfloat16") if gpu else StepPrecision(rewrite=True)
 
 
 def processor_flags(file: Path = Path("/proc/cpuinfo")) -> frozenset[str]:

@@ -13,7 +13,7 @@ from tfapp.config import TrainingSettings
 from tfapp.models import TaskModel
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.observers import EpochEvent, Observer
-from tfapp.training.precision import Precision
+from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.sides import Side
 from tfapp.training.state import TrainState
@@ -33,7 +33,7 @@ class Trainer(abc.ABC):
     settings: TrainingSettings
     folder: RunFolder
     evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation]
-    precision: Precision
+    precision: StepPrecision
     observers: Sequence[Observer]
     state: TrainState = field(default_factory=TrainState)
 

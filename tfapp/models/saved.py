@@ -1,0 +1,83 @@
+"""How a model is kept in a folder: its config as JSON, its weights, and what else it has learnt."""
+
+from __future__ import annotations
+
+import abc
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+from tfapp_client import contract
+
+from tfapp.errors import ModelError
+from tfapp.files import replacing, write_json
+from tfapp.models.preprocessor import Preprocessor
+
+__all__ = ["SavedModel"]
+
+_CONFIG = "model.json"
+_WEIGHTS = "model.weights.h5"
+_ARRAYS = "arrays.npz"
+
+
+class SavedModel(abc.ABC):
+    """A model that can be written to a folder, and read again by `tfapp.models.load_model`."""
+
+    task: ClassVar[contract.Task]
+    kind: ClassVar[str]
+    network: keras.Model
+    preprocessor: Preprocessor
+
+    @abc.abstractmethod
+    def config(self) -> dict[str, Any]:
+        """JSON values from which `from_config` builds the same network, without its weights."""
+
+    @classmethod
+    @abc.abstractmethod
+    def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
+        """Builds the network that `config` described, with fresh weights."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `save` keeps beside the network's weights and the config, by name."""
+        return {}
+
+    def take_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - most models have none
+        """Takes what `arrays` gave when the model was saved."""
+
+    def save(self, folder: Path) -> None:
+        """Writes everything that `load` needs into an existing folder; `model.json` appears last, by rename."""
+        values: dict[str, Any] = {"task": self.task.name, "kind": self.kind, "config": self.config()}
+        values["preprocessor"] = self.preprocessor.save(folder)
+        with replacing(folder / _WEIGHTS) as draft:
+            self.network.save_weights(draft)
+        if arrays := self.arrays():
+            with replacing(folder / _ARRAYS) as draft:
+                np.savez(draft, allow_pickle=False, **arrays)
+        write_json(folder / _CONFIG, values)
+
+    def load_weights(self, folder: Path) -> None:
+        """Takes the weights that `save` wrote into a folder."""
+        self.network.load_weights(folder / _WEIGHTS)
+        if (folder / _ARRAYS).exists():
+            with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
+                self.take_arrays(arrays)
+
+    @staticmethod
+    def is_saved(folder: Path) -> bool:
+        """Tells whether `save` wrote a whole model into a folder."""
+        return (folder / _CONFIG).is_file()
+
+    @staticmethod
+    def read_config(folder: Path) -> dict[str, Any]:
+        """Reads the JSON values that `save` wrote into a folder.
+
+        Raises:
+            ModelError: The folder holds no saved model.
+        """
+        try:
+            return dict(json.loads((folder / _CONFIG).read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise ModelError(f"{folder}: no trained model there (no {_CONFIG}); was the run stopped early?") from error

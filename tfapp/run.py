@@ -1,0 +1,76 @@
+"""A training run, as people hold it in their hands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfapp.config import Experiment
+from tfapp.predictor import Predictor, load_predictor
+from tfapp.rows import Row, check_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfapp.training import Evaluation, RunFolder
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run, finished or not.
+
+    Attributes:
+        path: Its folder, `runs/NAME/TIME`.
+    """
+
+    path: Path
+
+    @property
+    def folder(self) -> RunFolder:
+        """The files of the run."""
+        from tfapp.training import RunFolder
+
+        return RunFolder(self.path)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The settings that it was started with."""
+        return self.folder.experiment()
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The best weights, ready to answer."""
+        return load_predictor(self.path)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation on the test split at the end of the training."""
+        from tfapp.training import Evaluation
+
+        return Evaluation.from_dict(self.folder.read("evaluation"))
+
+    def evaluate(self, data: str | Path | None = None) -> Evaluation:
+        """As `tfapp.evaluate`."""
+        from tfapp.api import evaluate
+
+        return evaluate(self, data)
+
+    def export(self, to: str | Path = "models", *, overrides: Sequence[str] = (), force: bool = False) -> Path:
+        """As `tfapp.api.export`."""
+        from tfapp.api import export
+
+        return export(self, to, overrides=overrides, force=force)
+
+    def predict(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
+        """As `tfapp.predict`."""
+        return self.predictor(check_rows(texts, self.predictor.inputs))
+
+    def _repr_html_(self) -> str:
+        if not self.folder.finished:
+            return f"<p>Run <code>{self.path}</code>, not finished.</p>"
+        return f"<p>Run <code>{self.path}</code></p>{self.evaluation._repr_html_()}"
