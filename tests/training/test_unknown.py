@@ -13,26 +13,30 @@ from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.unknown import choose_references, fit_unknown
 
-energies = st.lists(st.integers(-20, 20), min_size=1, max_size=30).map(lambda values: np.array(values, np.float64) / 4)
+# Logits of two labels with such an energy, the first label on top.
+heights = st.lists(st.integers(-20, 20), min_size=1, max_size=30).map(lambda values: np.array(values, np.float64) / 4)
 
 
-def worth(limit: float, inside: np.ndarray, outside: np.ndarray) -> float:
-    """Shares kept and found at a limit; a score of 0.5 means none of these."""
-    return float(np.mean(inside < limit) + np.mean(outside >= limit))
+def logits_of(energies: np.ndarray) -> np.ndarray:
+    top = -energies - np.log1p(np.exp(-3.0))
+    return np.stack([top, top - 3.0], axis=1)
 
 
-@given(energies, energies)
-def test_no_other_limit_parts_them_better(inside: np.ndarray, outside: np.ndarray) -> None:
-    everything = np.concatenate([inside, outside])
-    fitted = fit_unknown(Unknown("none"), everything, np.arange(len(everything)) >= len(inside))
+@given(heights, heights, heights)
+def test_no_other_limit_lets_more_be_answered_right(right: np.ndarray, wrong: np.ndarray, outside: np.ndarray) -> None:
+    targets = np.repeat([0, 1, -1], [len(right), len(wrong), len(outside)])
+    fitted = fit_unknown(Unknown("none"), logits_of(np.concatenate([right, wrong, outside])), targets)
     assert fitted.limit is not None
-    best = max(worth(limit, inside, outside) for limit in np.arange(-6, 6, 0.125))
-    assert worth(fitted.limit, inside, outside) == pytest.approx(best)
+
+    def answered_right(limit: float) -> int:
+        return int(np.sum(right < limit) + np.sum(outside >= limit))
+
+    assert answered_right(fitted.limit) == max(answered_right(limit) for limit in np.arange(-6.01, 6.1, 0.125))
 
 
 def test_without_others_a_share_of_the_known_is_left_out() -> None:
     known = np.random.default_rng(0).normal(size=1000)
-    fitted = fit_unknown(Unknown("none", share=0.1), known, np.zeros(1000, bool))
+    fitted = fit_unknown(Unknown("none", share=0.1), logits_of(known), np.zeros(1000, np.int32))
     assert fitted.limit is not None
     assert np.mean(known >= fitted.limit) == pytest.approx(0.1, abs=0.002)
     assert fitted.scale == pytest.approx(known.std())
@@ -40,7 +44,7 @@ def test_without_others_a_share_of_the_known_is_left_out() -> None:
 
 def test_without_known_texts_nothing_is_fitted() -> None:
     unknown = Unknown("none")
-    assert fit_unknown(unknown, np.ones(3), np.ones(3, bool)) == unknown
+    assert fit_unknown(unknown, np.ones((3, 2)), np.full(3, -1)) == unknown
 
 
 def test_scores_rise_with_the_energy_and_are_half_at_the_limit() -> None:

@@ -51,7 +51,7 @@ def judge_dev(model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
 def _fit_classes(model: TaskModel, logits: np.ndarray, side: Side) -> None:
     assert isinstance(model, ClassificationModel)
     if model.unknown and model.unknown.measures:
-        model.unknown = fit_unknown(model.unknown, model.unknown.measure(logits).numpy(), side.targets < 0)
+        model.unknown = fit_unknown(model.unknown, logits, side.targets)
     if model.multi_label:
         probabilities = model.probabilities(tf.constant(logits)).numpy()
         model.thresholds = tuple(float(value) for value in fit_thresholds(side.targets > 0, probabilities))

@@ -38,8 +38,7 @@ def settle_unknown(model: TaskModel, train_side: Side, dev_side: Side) -> bool:
     chosen = choose_references(train_side.targets)
     references = _logits(model, train_side.texts.take(chosen), train_side.targets[chosen])
     unknown = replace(unknown, references=references)
-    far = unknown.measure(_logits(model, dev_side.texts, dev_side.targets)).numpy()
-    model.unknown = fit_unknown(unknown, far, dev_side.targets < 0)
+    model.unknown = fit_unknown(unknown, _logits(model, dev_side.texts, dev_side.targets), dev_side.targets)
     return True
 
 
@@ -60,35 +59,36 @@ def _logits(model: TaskModel, texts: TokenizedTexts, targets: NDArray[np.integer
     return predict_logits(make_predictor(model, targets), texts, targets)
 
 
-def fit_unknown(unknown: Unknown, far: NDArray[np.floating], outside: NDArray[np.bool_]) -> Unknown:
+def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
     """Finds limit and scale.
 
-    Where there are texts of no label, the limit lets the mean of two shares be greatest: of these found, and of the
-    others kept. Else it leaves out `unknown.share` of the others.
+    Where there are texts of no label, the limit lets the most texts be answered right, those of no label among them (as
+    Larson et al. 2019, "An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction"). Else it leaves
+    out `unknown.share` of the others.
 
     Args:
         unknown: What to fit.
-        far: float[N], how far from what is known, of texts that the model was not trained on.
-        outside: bool[N], which of them belong to no label.
+        logits: float[N, K], of texts that the model was not trained on.
+        targets: int[N], the texts' labels; -1 for those of no label.
 
     Returns:
         The same with a limit; as it was without a text that has a label.
     """
-    inside = np.sort(far[~outside].astype(np.float64))
+    far, outside = unknown.measure(logits).numpy().astype(np.float64), targets < 0
+    inside = far[~outside]
     if not len(inside):
         return unknown
     if outside.any():
-        limit = _parting(inside, np.sort(far[outside].astype(np.float64)))
+        right = far[logits.argmax(axis=-1) == targets]
+        limit = _parting(np.sort(right), np.sort(far[outside]))
     else:
         limit = float(np.quantile(inside, 1.0 - unknown.share))
     return replace(unknown, limit=limit, scale=float(inside.std()) or 1.0)
 
 
-def _parting(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> float:
+def _parting(right: NDArray[np.float64], outside: NDArray[np.float64]) -> float:
     """Half way between two neighbours; the highest of several that are equally good."""
-    steps = np.unique(np.concatenate([inside, outside]))
+    steps = np.unique(np.concatenate([right, outside]))
     limits = np.concatenate([steps[:1] - 1.0, (steps[1:] + steps[:-1]) / 2, steps[-1:] + 1.0])
-    kept = np.searchsorted(inside, limits) / len(inside)
-    found = 1.0 - np.searchsorted(outside, limits) / len(outside)
-    worth = kept + found
-    return float(limits[np.flatnonzero(np.isclose(worth, worth.max(), rtol=0, atol=1e-12))[-1]])
+    worth = np.searchsorted(right, limits) + len(outside) - np.searchsorted(outside, limits)
+    return float(limits[np.flatnonzero(worth == worth.max())[-1]])
