@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.apps.postgres import PostgresServer
+from tfapp.apps.feedback import tables as _feedback_tables  # noqa: F401 - the comparison knows what was imported
 from tfapp.apps.store import Base, Store
 from tfapp.apps.support.tables import ConversationRow, TextRow
 from tfapp.errors import StoreError

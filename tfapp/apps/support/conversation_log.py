@@ -46,7 +46,7 @@ class ConversationLog:
 
 
 def _row(conversation: str, number: int, reply: Reply, **values: object) -> TurnRow:
-    kept = ("question", "understood", "kind", "intent", "confidence")
+    kept = ("question", "understood", "kind", "intent", "confidence", "summary")
     return TurnRow(
         id=reply.turn,
         conversation_id=conversation,

@@ -118,6 +118,7 @@ class TurnRow(Base):
     confidence: Mapped[float]
     slots: Mapped[dict[str, str]] = mapped_column(JSON)
     sources: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    summary: Mapped[str] = mapped_column(Text, server_default="")
     asked_at: Mapped[datetime] = mapped_column(UtcTime)
     __table_args__ = (UniqueConstraint("conversation_id", "number"),)
 
