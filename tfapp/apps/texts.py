@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
-from tfapp.data.cleaning import is_visible
+from tfapp.data.cleaning import is_visible, normalize_text
 from tfapp.errors import SettingsError
 
-__all__ = ["LONGEST_NAME", "checked_name", "digest", "storable", "tidy"]
+__all__ = ["LONGEST_NAME", "checked_name", "digest", "storable", "text_key", "tidy"]
 
 LONGEST_NAME: Final = 200
 """Characters that the name of an intent or of a conversation may have."""
@@ -39,6 +39,11 @@ def storable(text: str, *, zero: str = "\N{REPLACEMENT CHARACTER}") -> str:
 def digest(*parts: str) -> str:
     """A key of 32 characters that stands for texts, in this order."""
     return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def text_key(text: str) -> str:
+    """The digest by which texts that differ in white space, in case or in their Unicode form are one."""
+    return digest(normalize_text(text).casefold())
 
 
 def checked_name(what: str, name: str) -> str:

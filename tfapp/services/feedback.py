@@ -8,13 +8,13 @@ feedback.export("bbc-news", Path("labels.jsonl"))
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tfapp_client import Client
 
+from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.embedder import newest_version
 from tfapp.apps.feedback.labels import Labels
 from tfapp.apps.feedback.pools import Pool, Pools
@@ -38,20 +38,21 @@ class Feedback:
     """
 
     store: Store
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    clock: Clock = utc_now
 
     @classmethod
-    def open(cls, home: str | Path = "feedback", *, database: str | None = None) -> Self:
+    def open(cls, home: str | Path = "feedback", *, database: str | None = None, clock: Clock = utc_now) -> Self:
         """Opens the feedback of a folder, or begins it.
 
         Args:
             home: The folder.
             database: A database URL; None: `store.sqlite` in the folder.
+            clock: Tells the time.
 
         Raises:
             StoreError: The database cannot be used.
         """
-        return cls(Store.open(database or Path(home) / "store.sqlite"))
+        return cls(Store.open(database or Path(home) / "store.sqlite"), clock)
 
     @property
     def pools(self) -> Pools:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tfapp.apps.clock import Clock
 from tfapp.apps.feedback.tables import LabelRow
 from tfapp.apps.store import Store
-from tfapp.apps.support.knowledge import text_key
-from tfapp.apps.support.texts import checked_name, tidy
+from tfapp.apps.texts import checked_name, text_key, tidy
 from tfapp.errors import SettingsError
 
 __all__ = ["Label", "Labels"]
@@ -47,7 +46,7 @@ class Label:
 class Labels:
     """The labels of a database: one answer a text and model, and the last word holds."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 

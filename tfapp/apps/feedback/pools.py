@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from hashlib import blake2b
 from typing import Any, Final, Literal
 
 from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from tfapp.apps.clock import Clock
 from tfapp.apps.feedback.tables import LabelRow, PoolRow, PoolTextRow
 from tfapp.apps.store import Store
-from tfapp.apps.support.knowledge import text_key
-from tfapp.apps.support.texts import checked_name
+from tfapp.apps.texts import checked_name, digest, text_key
 from tfapp.errors import DataError
 
 __all__ = ["Measure", "Pool", "PoolText", "Pools", "Progress", "Scored"]
@@ -81,7 +79,7 @@ class Progress:
 class Pools:
     """The pools of a database; a text is in a pool once."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -98,7 +96,7 @@ class Pools:
             DataError: There is no text.
         """
         called, now = checked_name("the pool's name", name), self._clock()
-        key = blake2b(f"{model}\0{called}".encode(), digest_size=16).hexdigest()
+        key = digest(model, called)
         row = PoolRow(id=key, name=called, model=model, labels=[], multi_label=False, set_aside=0, added_at=now)
         found = 0
         for batch in _batches(texts):

@@ -7,7 +7,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.apps.support.records import Record, SetAside, read_records
+from tfapp.apps.records import Record, SetAside, read_records
+from tfapp.apps.texts import storable
 from tfapp.data.cleaning import is_visible
 from tfapp.data.columns import guess_text
 from tfapp.errors import DataError
@@ -49,7 +50,7 @@ class TextFile:
         for row in chain(head, rows):
             value = row.values.get(column) if isinstance(row, Record) else None
             if isinstance(value, str) and is_visible(value) and len(value) <= _LONGEST:
-                yield value.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+                yield storable(value)
             else:
                 self.set_aside += 1
 

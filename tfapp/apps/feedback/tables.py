@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, Unique
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tfapp.apps.store import Base, UtcTime
-from tfapp.apps.support.texts import LONGEST_NAME
+from tfapp.apps.texts import LONGEST_NAME
 
 __all__ = ["LabelRow", "PoolRow", "PoolTextRow"]
 

@@ -19,10 +19,9 @@ from tfapp.apps.records import SetAside
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, SetAsideRow, TextRow, VectorRow
-from tfapp.apps.texts import digest, storable
-from tfapp.data.cleaning import normalize_text
+from tfapp.apps.texts import digest, storable, text_key
 
-__all__ = ["Addition", "Knowledge", "add_pairs", "text_key"]
+__all__ = ["Addition", "Knowledge", "add_pairs"]
 
 T = TypeVar("T")
 # Rows of one transaction: a killed build loses as many, and reads them again.
@@ -186,11 +185,6 @@ class Knowledge:
         query = select(SetAsideRow.reason, count).where(SetAsideRow.build_id == build_id).group_by(SetAsideRow.reason)
         reasons = {row.reason: int(row[1]) for row in session.execute(query.order_by(count.desc()))}
         return Addition(build.rows, build.added, build.repeated, build.set_aside, reasons)
-
-
-def text_key(text: str) -> str:
-    """The digest by which texts that differ in white space, in case or in their Unicode form are one."""
-    return digest(normalize_text(text).casefold())
 
 
 def add_pairs(

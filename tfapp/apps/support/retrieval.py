@@ -13,8 +13,8 @@ from tfapp.apps.support.corpus import Corpus, Link, Target
 from tfapp.apps.support.evidence import weigh
 from tfapp.apps.support.fusion import fuse
 from tfapp.apps.support.index import Hit, VectorIndex, WordIndex
-from tfapp.apps.support.knowledge import text_key
 from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.texts import text_key
 
 __all__ = ["Passage", "Retriever", "Way"]
 

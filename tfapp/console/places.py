@@ -1,0 +1,117 @@
+"""Where models are, and the servers that are asked about them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as WaitedTooLong
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from tfapp_client import Client, VersionStatus
+from tfapp_client.errors import ClientError, NotFoundError
+
+from tfapp import inventory, registry
+from tfapp.console.explaining import explain
+from tfapp.errors import RegistryError, ServerError, TfappError
+from tfapp.inventory import ModelFacts
+
+__all__ = ["NO_ANSWER", "Connect", "Place"]
+
+Connect: TypeAlias = "Callable[[Path], AbstractContextManager[Client]]"
+NO_ANSWER: Final = "no answer"
+"""What is said of a server that cannot be reached."""
+_STATUS_SECONDS: Final = 2.0
+
+
+class Place:
+    """A models folder and its server, which is started in the background.
+
+    Args:
+        name: In addresses: `models`, or an application's name.
+        folder: The models folder; it need not be there yet.
+        connect: Gives a client of the folder's server, which may be started for it.
+        wait: Longest time that a call waits for the server to start, in seconds.
+    """
+
+    def __init__(self, name: str, folder: Path, connect: Connect, *, wait: float = 60.0) -> None:
+        self.name = name
+        self.folder = folder
+        self._connect = connect
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._starting: Future[Client] | None = None
+        self._served: AbstractContextManager[Client] | None = None
+
+    def models(self) -> list[ModelFacts]:
+        """What is on record of the models; none where the folder is not there or empty."""
+        try:
+            return inventory.describe(self.folder)
+        except RegistryError:
+            if self.folder.is_dir() and registry.models(self.folder):
+                raise
+            return []
+
+    def start(self) -> None:
+        """Begins to start the server, unless it runs or starts already, or there is nothing to serve."""
+        with self._lock:
+            failed = self._starting is not None and self._starting.done() and self._starting.exception() is not None
+            if (self._starting is None or failed) and self.folder.is_dir() and registry.models(self.folder):
+                self._starting = Future()
+                threading.Thread(target=self._run, args=(self._starting,), name=self.name, daemon=True).start()
+
+    def client(self) -> Client:
+        """The client; waits for the server.
+
+        Raises:
+            ServerError: It is still starting, or cannot start; or there is no model.
+        """
+        self.start()
+        if self._starting is None:
+            raise ServerError(f"{self.folder}: no model in it yet, so nothing can be asked")
+        try:
+            return self._starting.result(self._wait)
+        except WaitedTooLong as error:
+            raise ServerError(f"{self.folder}: its models are still being loaded; try again in a moment") from error
+
+    @property
+    def state(self) -> str:
+        """`ready`, `starting`, `stopped`, or why it failed."""
+        if self._starting is None:
+            return "stopped"
+        if not self._starting.done():
+            return "starting"
+        error = self._starting.exception()
+        return "ready" if error is None else explain(error) if isinstance(error, Exception) else str(error)
+
+    def status(self, model: str) -> tuple[list[VersionStatus], str]:
+        """The states of a model's versions, and why they are not known; does not wait for a server that starts."""
+        if self.state != "ready":
+            return [], self.state
+        try:
+            return self.client().status(model, timeout=_STATUS_SECONDS), ""
+        except NotFoundError:
+            return [], "not served"
+        except ClientError:
+            return [], NO_ANSWER
+
+    def close(self) -> None:
+        """Ends the server, if it was started."""
+        with self._lock:
+            starting, self._starting = self._starting, None
+        if starting is not None and self._served is not None and not starting.exception(self._wait):
+            self._served.__exit__(None, None, None)
+
+    def _run(self, starting: Future[Client]) -> None:
+        try:
+            served = self._connect(self.folder)
+            client = served.__enter__()
+            self._served = served
+            starting.set_result(client)
+        except (TfappError, ClientError, OSError) as error:
+            starting.set_exception(error)
+        except BaseException as error:
+            starting.set_exception(error)
+            raise

@@ -1,0 +1,110 @@
+"""What the console shows: models folders with their servers, the applications in a folder, and the feedback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from tfapp.apps.clock import Clock, utc_now
+from tfapp.console.jobs import Jobs
+from tfapp.console.places import Connect, Place
+from tfapp.console.support_room import SupportRoom
+from tfapp.errors import RegistryError
+from tfapp.inventory import ModelFacts
+from tfapp.services.feedback import Feedback
+from tfapp.services.model_server import ModelServer
+
+__all__ = ["Workplace"]
+
+_APPLICATIONS: Final = ("support", "monitor", "recommend")
+
+
+class Workplace:
+    """Opens what there is when it is first looked at.
+
+    Args:
+        home: The folder with the applications' folders, by their names.
+        models: A models folder; None: `models` in it.
+        server: HOST:PORT of the server that is asked about all models; None: one is started for each folder.
+        database: URL of the feedback's database; None: a file in `feedback` in the folder.
+        connect: Reaches a folder's server; None: as `server` says.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        models: Path | None = None,
+        server: str | None = None,
+        database: str | None = None,
+        connect: Connect | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.home = home
+        self.server = server
+        self.clock = clock
+        self.jobs = Jobs()
+        self._database = database
+        self._lock = threading.RLock()
+        reach: Connect = connect or (lambda folder: ModelServer(folder, server).client())
+        folders = {"models": models or home / "models", **{name: home / name / "models" for name in _APPLICATIONS}}
+        self.places = {name: Place(name, folder, reach) for name, folder in folders.items()}
+        self._support: SupportRoom | None = None
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """The feedback."""
+        with self._lock:
+            return Feedback.open(self.home / "feedback", database=self._database, clock=self.clock)
+
+    @property
+    def support(self) -> SupportRoom | None:
+        """The customer service, if one was built."""
+        return self._open("support", lambda home, place: SupportRoom(home, place, self.clock))
+
+    def start(self) -> None:
+        """Begins to start the servers of what there is."""
+        for place in self.places.values():
+            place.start()
+
+    def models(self) -> list[tuple[Place, ModelFacts]]:
+        """All models, folder by folder."""
+        return [(place, model) for place in self.places.values() for model in place.models()]
+
+    def model(self, place: str, name: str) -> tuple[Place, ModelFacts]:
+        """A model.
+
+        Raises:
+            RegistryError: There is none.
+        """
+        found = self.places.get(place)
+        facts = next((model for model in found.models() if model.name == name), None) if found else None
+        if found is None or facts is None:
+            raise RegistryError(f"no model {name[:80]} in {place[:40]}; the models page lists what there is")
+        return found, facts
+
+    def close(self) -> None:
+        """Ends work and servers, and closes databases."""
+        self.jobs.stop()
+        for room in (self._support,):
+            if room is not None:
+                room.close()
+        if "feedback" in self.__dict__:
+            self.feedback.store.close()
+        for place in self.places.values():
+            place.close()
+
+    def _open(self, name: str, make: Callable[[Path, Place], SupportRoom]) -> SupportRoom | None:
+        home = self.home / name
+        with self._lock:
+            if self._support is None and _was_begun(home):
+                self._support = make(home, self.places[name])
+            return self._support
+
+
+def _was_begun(home: Path) -> bool:
+    return (home / "store.sqlite").is_file() or (home / "settings.toml").is_file()
