@@ -62,8 +62,11 @@ class Place:
                 self._starting = Future()
                 threading.Thread(target=self._run, args=(self._starting,), name=self.name, daemon=True).start()
 
-    def client(self) -> Client:
-        """The client; waits for the server.
+    def client(self, *, wait: bool = True) -> Client:
+        """The client.
+
+        Args:
+            wait: For a server that is starting.
 
         Raises:
             ServerError: It is still starting, or cannot start; or there is no model.
@@ -72,7 +75,7 @@ class Place:
         if self._starting is None:
             raise ServerError(f"{self.folder}: no model in it yet, so nothing can be asked")
         try:
-            return self._starting.result(self._wait)
+            return self._starting.result(self._wait if wait else 0)
         except WaitedTooLong as error:
             raise ServerError(f"{self.folder}: its models are still being loaded; try again in a moment") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = ["Action", "Views"]
 Action = Callable[[Request, Form], Response]
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _MOST_FIELDS: Final = 300
+_TINTS: Final = 8
 _log = logging.getLogger(__name__)
 
 
@@ -49,21 +51,30 @@ class Views:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._env.filters |= {"share": _share, "ago": self._ago, "markdown": render, "size": _size, "when": _when}
+        self._env.filters |= {
+            "share": _share,
+            "ago": self._ago,
+            "markdown": render,
+            "size": _size,
+            "when": _when,
+            "tint": _tint,
+        }
         self._env.globals |= {"version": __version__, "protected": access.password is not None}
 
-    def page(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
-        """Makes a page."""
+    def page(self, request: Request, template: str, **context: Any) -> Response:
+        """Makes a page of a template and what it shows."""
         session = request.session
         notice = session.pop("notice", "")
         token = self._access.form_token(session.get("id", ""))
         path = request.url.path
         text = self._env.get_template(template).render(token=token, notice=notice, path=path, **context)
-        return HTMLResponse(text, status)
+        return HTMLResponse(text)
 
     def error(self, request: Request, status: int, message: str) -> Response:
         """Makes a page with one line that says what went wrong."""
-        return self.page(request, "error.html", status=status, message=message, status_code=status)
+        page = self.page(request, "error.html", message=message, status=status)
+        page.status_code = status
+        return page
 
     def go(self, request: Request, where: str, notice: str = "") -> Response:
         """Leads on to a page, which shows the notice."""
@@ -117,6 +128,11 @@ def _share(value: float) -> str:
 def _when(moment: datetime | str) -> str:
     then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return then.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _tint(name: str) -> int:
+    """One of the stylesheet's tints, always the same one for a name."""
+    return zlib.crc32(name.casefold().encode()) % _TINTS
 
 
 def _size(value: int) -> str:

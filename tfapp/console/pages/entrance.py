@@ -60,7 +60,9 @@ class EntrancePages:
         return self._views.go(request, "/login")
 
     def _refuse(self, request: Request, wanted: str, status: int, why: str) -> Response:
-        return self._views.page(request, "login.html", status=status, next=wanted, problem=why)
+        page = self._views.page(request, "login.html", next=wanted, problem=why)
+        page.status_code = status
+        return page
 
 
 def _own_path(wanted: str) -> str:

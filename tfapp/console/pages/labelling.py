@@ -11,7 +11,6 @@ from typing import Final, cast
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from tfapp_client import Classification
 from tfapp_client.errors import ClientError
 
 from tfapp.apps.feedback.labels import Label
@@ -156,17 +155,12 @@ class LabellingPages:
     def _shown(self, pool: Pool, text: PoolText) -> _Shown:
         """The text with its labels' probabilities, or the labels alone where the model cannot be asked now."""
         try:
-            place = self._scoring.place(pool.model)
-            if place.state != "ready":
-                raise ServerError(place.state)
-            (answer,) = place.client().classify(pool.model, [text.text], timeout=_ASK_SECONDS)
+            client = self._scoring.place(pool.model).client(wait=False)
+            (answer,) = client.classify(pool.model, [text.text], timeout=_ASK_SECONDS)
         except (ClientError, ServerError, RegistryError):
             return _Shown(text, [(label, None) for label in pool.labels], ())
-        return _Shown(text, _ranked(answer), answer.chosen or ())
-
-
-def _ranked(answer: Classification) -> list[tuple[str, float | None]]:
-    return sorted(answer.probabilities.items(), key=lambda item: -item[1])
+        ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
+        return _Shown(text, [(label, chance) for label, chance in ranked], answer.chosen or ())
 
 
 def _measure(request: Request) -> Measure:

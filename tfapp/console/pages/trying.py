@@ -45,8 +45,8 @@ class TryPages:
 
     def _form(self, request: Request) -> Response:
         place, model = self._model(request)
-        asked = dict.fromkeys(_FIELDS, "")
-        return self._show(request, place, model, task_of(model, place.client), asked, None)
+        found = {"task": task_of(model, place.client), "asked": dict.fromkeys(_FIELDS, ""), "answer": None}
+        return self._show(request, place, model, found)
 
     def _ask(self, request: Request, form: Form) -> Response:
         place, model = self._model(request)
@@ -54,7 +54,7 @@ class TryPages:
         asked = {name: form.text(name) for name in _FIELDS}
         version = form.number("version") if asked["version"] else None
         answer = ask(task, Question(place.client(), model.name, version), form)
-        return self._show(request, place, model, task, asked, answer)
+        return self._show(request, place, model, {"task": task, "asked": asked, "answer": answer})
 
     def _label(self, request: Request, form: Form) -> Response:
         """Keeps what a person says that the text is, in the table that the labelling page writes, too."""
@@ -72,14 +72,6 @@ class TryPages:
     def _model(self, request: Request) -> tuple[Place, ModelFacts]:
         return self._workplace.model(request.path_params["place"], request.path_params["name"])
 
-    def _show(
-        self,
-        request: Request,
-        place: Place,
-        model: ModelFacts,
-        task: str,
-        asked: dict[str, str],
-        answer: dict[str, Any] | None,
-    ) -> Response:
-        found = {"place": place, "model": model, "task": task, "asked": asked, "answer": answer}
-        return self._views.page(request, "try.html", others=self._workplace.models(), **found)
+    def _show(self, request: Request, place: Place, model: ModelFacts, found: dict[str, Any]) -> Response:
+        others = self._workplace.models()
+        return self._views.page(request, "try.html", place=place, model=model, others=others, **found)

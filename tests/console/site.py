@@ -1,0 +1,127 @@
+"""A console for the tests: models folders with records, a fake model server, a small customer service."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+from tfapp_client import Answer, Client, Entity
+from tfapp_client.testing import FakeTransport
+
+from tests.apps.support.service import ROWS, fake_server
+from tfapp.apps.embedder import Embedder
+from tfapp.apps.support.indexing import embed_new
+from tfapp.console.access import Access
+from tfapp.console.app import make_app
+from tfapp.console.workplace import Workplace
+from tfapp.services.support import Support
+
+__all__ = ["Site", "build_support", "model_server", "write_model", "write_models"]
+
+PLACES = ("Berlin", "Rome", "Łódź")
+
+
+def write_model(models: Path, name: str, task: str, version: int = 1, **metadata: Any) -> Path:
+    """Writes what is on record of a version; there is no graph, since a fake answers for it."""
+    folder = models / name / str(version)
+    (folder / "assets.extra").mkdir(parents=True)
+    known = {"task": task, "preset": "minilm-l6", "labels": [], "metrics": {}, "data": {}, **metadata}
+    (folder / "assets.extra" / "tfapp.json").write_text(json.dumps(known), encoding="utf-8")
+    card = f"# {name}\n\nA model for {task}.\n\n| | |\n|---|---|\n| accuracy | 0.97 |\n"
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    return folder
+
+
+def write_models(models: Path) -> None:
+    """One model of each task."""
+    write_model(models, "news", "classification", 1, labels=["money", "sport"], metrics={"accuracy": 0.9512})
+    write_model(models, "news", "classification", 2, labels=["money", "sport"], metrics={"accuracy": 0.9731})
+    for name, task in {
+        "topics": "classification",
+        "pairs": "pair-classification",
+        "places": "tagging",
+        "ranker": "ranking",
+        "reader": "answering",
+        "minilm-l6": "embedding",
+        "stars": "regression",
+    }.items():
+        write_model(models, name, task)
+
+
+def model_server() -> FakeTransport:
+    """Answers for all of them, and for the customer service."""
+
+    def news(text: str) -> Mapping[str, float]:
+        money = 0.5 + (text.casefold().count("money") - text.casefold().count("match")) / 10
+        return {"money": money, "sport": 1 - money}
+
+    def topics(text: str) -> dict[str, Any]:
+        return {"billing": 0.91, "returns": 0.72, "delivery": 0.04}
+
+    def places(text: str) -> Sequence[Entity]:
+        found = [match for place in PLACES for match in re.finditer(place, text)]
+        return [Entity("place", match[0], match.start(), match.end(), 0.98) for match in found]
+
+    def answer(question: str, context: str) -> Answer:
+        place = context.find("Monday")
+        return Answer("Monday", place, place + 6, 0.8) if place >= 0 else Answer("", -1, -1, 0.7)
+
+    server = fake_server().classifier("news", news, version=1).classifier("news", news, version=2)
+    server.classifier("topics", topics).tagger("places", places).answerer("reader", answer)
+    server.pair_classifier("pairs", lambda _one, _other: {"same": 0.8, "other": 0.2})
+    server.ranker("ranker", lambda _query, candidate: min(1.0, len(candidate) / 40))
+    return server.regressor("stars", lambda text: len(text) / 10)
+
+
+def build_support(home: Path, server: FakeTransport) -> None:
+    """A customer service that knows a few things."""
+    service = Support.open(home, overrides=["answer_threshold=0.7", "intent_training=none"])
+    service.knowledge.add("faq.csv", ROWS)
+    service.knowledge.set_answers({"tracking": "The link in your mail says where it is."})
+    embed_new(service.knowledge, Embedder(Client(transport=server), "minilm-l6", 1))
+    service._keep_settings()
+    service.store.close()
+    write_model(home / "models", "minilm-l6", "embedding")
+
+
+class Site:
+    """A console that is called without a network.
+
+    Attributes:
+        server: The fake model server.
+        browser: Sends requests.
+    """
+
+    def __init__(self, home: Path, *, access: Access | None = None, server: FakeTransport | None = None) -> None:
+        self.home = home
+        self.server = server or model_server()
+
+        @contextmanager
+        def connect(_folder: Path) -> Iterator[Client]:
+            yield Client(transport=self.server)
+
+        self.access = access or Access()
+        self.workplace = Workplace(home, connect=connect)
+        self.app = make_app(self.workplace, self.access)
+        self.browser = TestClient(self.app, base_url="http://localhost:8600", raise_server_exceptions=False)
+
+    def get(self, path: str, **options: Any) -> Any:
+        return self.browser.get(path, **options)
+
+    def token(self, path: str = "/try") -> str:
+        """The token that the forms of a page carry."""
+        page = self.get(path).text
+        found = re.search(r'name="token" value="(\w+)"', page)
+        assert found is not None, page
+        return found[1]
+
+    def post(
+        self, path: str, data: Mapping[str, Any] | None = None, *, page: str = "/labelling", **options: Any
+    ) -> Any:
+        """Sends a form as the page has it."""
+        return self.browser.post(path, data={"token": self.token(page), **(data or {})}, **options)
