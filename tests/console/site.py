@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from starlette.testclient import TestClient
 from tfapp_client import Answer, Client, Entity
 from tfapp_client.testing import FakeTransport
@@ -19,11 +20,13 @@ from tfapp.apps.support.indexing import embed_new
 from tfapp.console.access import Access
 from tfapp.console.app import make_app
 from tfapp.console.workplace import Workplace
+from tfapp.errors import ServerError
 from tfapp.services.support import Support
 
 __all__ = ["Site", "build_support", "model_server", "write_model", "write_models"]
 
 PLACES = ("Berlin", "Rome", "Łódź")
+TOPICS = {"billing": 0.91, "returns": 0.72, "delivery": 0.04}
 
 
 def write_model(models: Path, name: str, task: str, version: int = 1, **metadata: Any) -> Path:
@@ -60,9 +63,6 @@ def model_server() -> FakeTransport:
         money = 0.5 + (text.casefold().count("money") - text.casefold().count("match")) / 10
         return {"money": money, "sport": 1 - money}
 
-    def topics(text: str) -> dict[str, Any]:
-        return {"billing": 0.91, "returns": 0.72, "delivery": 0.04}
-
     def places(text: str) -> Sequence[Entity]:
         found = [match for place in PLACES for match in re.finditer(place, text)]
         return [Entity("place", match[0], match.start(), match.end(), 0.98) for match in found]
@@ -72,7 +72,7 @@ def model_server() -> FakeTransport:
         return Answer("Monday", place, place + 6, 0.8) if place >= 0 else Answer("", -1, -1, 0.7)
 
     server = fake_server().classifier("news", news, version=1).classifier("news", news, version=2)
-    server.classifier("topics", topics).tagger("places", places).answerer("reader", answer)
+    server.model("topics", _several(TOPICS)).tagger("places", places).answerer("reader", answer)
     server.pair_classifier("pairs", lambda _one, _other: {"same": 0.8, "other": 0.2})
     server.ranker("ranker", lambda _query, candidate: min(1.0, len(candidate) / 40))
     return server.regressor("stars", lambda text: len(text) / 10)
@@ -89,6 +89,19 @@ def build_support(home: Path, server: FakeTransport) -> None:
     write_model(home / "models", "minilm-l6", "embedding")
 
 
+def _several(chances: Mapping[str, float]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A multi-label classifier by the contract that says the same of all texts."""
+
+    def predict(inputs: dict[str, Any]) -> dict[str, Any]:
+        rows = len(inputs["text"])
+        values = np.tile(np.array(list(chances.values()), np.float32), (rows, 1))
+        names = np.array([list(chances)] * rows, dtype=object)
+        top = {"label": names[:, 0], "score": values[:, 0]}
+        return {**top, "probabilities": values, "labels": names, "chosen": values > 0.5}
+
+    return predict
+
+
 class Site:
     """A console that is called without a network.
 
@@ -97,12 +110,25 @@ class Site:
         browser: Sends requests.
     """
 
-    def __init__(self, home: Path, *, access: Access | None = None, server: FakeTransport | None = None) -> None:
+    def __init__(
+        self, home: Path, *, access: Access | None = None, server: FakeTransport | None = None, fails: int = 0
+    ) -> None:
+        """Makes it.
+
+        Args:
+            home: Its folder.
+            access: Who may open it.
+            server: Answers for the models.
+            fails: How often that server does not start.
+        """
         self.home = home
         self.server = server or model_server()
+        starts = iter([False] * fails)
 
         @contextmanager
         def connect(_folder: Path) -> Iterator[Client]:
+            if not next(starts, True):
+                raise ServerError("port 1 is taken")
             yield Client(transport=self.server)
 
         self.access = access or Access()

@@ -97,7 +97,8 @@ def _labels(answer: Classification) -> dict[str, Any]:
 def _tag(question: Question, form: Form) -> dict[str, Any]:
     text = form.needed("text")
     (found,) = question.client.tag(question.model, [text], version=question.version)
-    return {"pieces": pieces(text, [Span(e.start, e.end, e.tag, e.score) for e in found]), "entities": found}
+    spans = [Span(entity.start, entity.end, entity.tag, entity.score) for entity in found]
+    return {"pieces": pieces(text, spans), "entities": sorted(found, key=lambda entity: entity.start)}
 
 
 def _rank(question: Question, form: Form) -> dict[str, Any]:

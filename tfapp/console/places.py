@@ -31,13 +31,15 @@ class Place:
 
     Args:
         name: In addresses: `models`, or an application's name.
+        title: What people read: the folder as seen from the console's.
         folder: The models folder; it need not be there yet.
         connect: Gives a client of the folder's server, which may be started for it.
         wait: Longest time that a call waits for the server to start, in seconds.
     """
 
-    def __init__(self, name: str, folder: Path, connect: Connect, *, wait: float = 60.0) -> None:
+    def __init__(self, name: str, title: str, folder: Path, connect: Connect, *, wait: float = 60.0) -> None:
         self.name = name
+        self.title = title
         self.folder = folder
         self._connect = connect
         self._wait = wait

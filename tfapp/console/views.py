@@ -59,7 +59,7 @@ class Views:
             "when": _when,
             "tint": _tint,
         }
-        self._env.globals |= {"version": __version__, "protected": access.password is not None}
+        self._env.globals |= {"tfapp_version": __version__, "protected": access.password is not None}
 
     def page(self, request: Request, template: str, **context: Any) -> Response:
         """Makes a page of a template and what it shows."""
@@ -98,11 +98,16 @@ class Views:
     def handlers(self) -> dict[Any, Any]:
         """What makes pages of exceptions."""
         return {
-            HTTPException: lambda request, error: self.error(request, error.status_code, str(error.detail)),
+            HTTPException: self._refused,
             TfappError: self._explained,
             ClientError: self._explained,
             Exception: self._defect,
         }
+
+    def _refused(self, request: Request, error: HTTPException) -> Response:
+        lost = error.status_code == 404
+        said = "nothing is at this address; the menu leads to all that there is" if lost else str(error.detail)
+        return self.error(request, error.status_code, said)
 
     def _explained(self, request: Request, error: Exception) -> Response:
         return self.error(request, http_status(error), explain(error))

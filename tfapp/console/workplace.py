@@ -52,7 +52,7 @@ class Workplace:
         self._lock = threading.RLock()
         reach: Connect = connect or (lambda folder: ModelServer(folder, server).client())
         folders = {"models": models or home / "models", **{name: home / name / "models" for name in _APPLICATIONS}}
-        self.places = {name: Place(name, folder, reach) for name, folder in folders.items()}
+        self.places = {name: Place(name, _title(folder, home), folder, reach) for name, folder in folders.items()}
         self._support: SupportRoom | None = None
 
     @cached_property
@@ -104,6 +104,10 @@ class Workplace:
             if self._support is None and _was_begun(home):
                 self._support = make(home, self.places[name])
             return self._support
+
+
+def _title(folder: Path, home: Path) -> str:
+    return str(folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
 
 
 def _was_begun(home: Path) -> bool:

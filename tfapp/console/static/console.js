@@ -105,6 +105,7 @@
   setInterval(refresh, 500);
 
   // Forms that name parts of the page are sent without leaving it.
+  let sending = false;
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     const most = Number(form.dataset.mostBytes || 0);
@@ -112,7 +113,9 @@
     if (large) { event.preventDefault(); complain("The file is too large; split it."); return; }
     if (!form.dataset.swap) return;
     event.preventDefault();
-    if (form.classList.contains("busy")) return;
+    // What is on the page is about to change: a second key or click would mean what is gone.
+    if (sending) return;
+    sending = true;
     const body = new FormData(form);
     if (event.submitter && event.submitter.name) body.append(event.submitter.name, event.submitter.value);
     form.classList.add("busy");
@@ -131,6 +134,7 @@
     } catch (error) {
       if (error.message) complain(error instanceof TypeError ? "The console does not answer; is it running?" : error.message);
     } finally {
+      sending = false;
       form.classList.remove("busy");
       form.removeAttribute("aria-busy");
     }
