@@ -99,9 +99,8 @@ class Alert:
         if self.kind == "rise":
             size = f"{self.before:.0%} to {self.after:.0%}"
             return f"{self.topic}: negative share from {size} {since} ({self.negatives} of {self.texts} texts, {why})"
-        before, after = (
-            f"{value:.0%}" if self.kind != "length" else f"{value:.1f}" for value in (self.before, self.after)
-        )
+        form = ".1f" if self.kind == "length" else ".0%"
+        before, after = format(self.before, form), format(self.after, form)
         changed = f"{_MEANS[self.kind]} from {before} to {after}"
         return f"the texts have changed: {changed} {since} ({self.texts} texts, {why})"
 

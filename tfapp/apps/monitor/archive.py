@@ -27,7 +27,7 @@ from tfapp.apps.records import SetAside
 from tfapp.apps.store import Base, Store
 from tfapp.apps.texts import LONGEST_NAME, digest, storable
 
-__all__ = ["Archive", "Refused"]
+__all__ = ["Archive", "Kept", "Refused"]
 
 # SQLite takes 32766 values in a statement, PostgreSQL 65535.
 _AT_ONCE: Final = 500
@@ -39,6 +39,13 @@ class Refused(NamedTuple):
     source: str
     place: str
     row: SetAside
+
+
+class Kept(NamedTuple):
+    """What was kept: the keys of the texts that were new, and the counts."""
+
+    keys: frozenset[str]
+    outcome: Outcome
 
 
 class Archive:
@@ -80,7 +87,7 @@ class Archive:
 
     def keep(
         self, texts: Sequence[Judged], refused: Sequence[Refused], checkpoints: Iterable[Checkpoint], repeated: int
-    ) -> Outcome:
+    ) -> Kept:
         """Keeps all of it, or nothing; what is there already is counted no second time.
 
         Args:
@@ -91,7 +98,7 @@ class Archive:
         """
         now, places = self._clock(), list(checkpoints)
 
-        def work(session: Session) -> Outcome:
+        def work(session: Session) -> Kept:
             _touch_progress(session, max((text.message.time for text in texts), default=None), repeated)
             new = _add_texts(session, texts, now)
             _add_mentions(session, new)
@@ -101,7 +108,8 @@ class Archive:
                 kept = {"name": place.name, "position": dict(place.position), "stored_at": now}
                 _upsert(session, CheckpointRow, [{"reader": digest(place.name), **kept}], tuple(kept))
             again = len(texts) - len(new)
-            return Outcome(len(new), repeated + again, aside)
+            keys = frozenset(text.message.key for text, _ in new)
+            return Kept(keys, Outcome(len(new), repeated + again, aside))
 
         return self._store.run(work)
 

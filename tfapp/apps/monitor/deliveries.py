@@ -59,13 +59,12 @@ class Deliveries:
             self.send_due()
 
     def _send(self, row: DeliveryRow) -> bool:
+        problem: str | None = None
         try:
             self._sinks[row.sink].send(row.payload, row.key)
         except SinkError as error:
             problem = str(error)
             _log.warning("%s could not be told of an alert, and is tried again: %s", row.sink, problem)
-        else:
-            problem = None
         now = self._clock()
 
         def work(session: Session) -> None:
@@ -75,7 +74,7 @@ class Deliveries:
             if problem is None:
                 kept.delivered_at = now
             else:
-                kept.due_at = now + min(timedelta(seconds=2**row.tries), _LONGEST_PAUSE)
+                kept.due_at = now + min(timedelta(seconds=2 ** min(row.tries, 12)), _LONGEST_PAUSE)
 
         self._store.run(work)
         return problem is None

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from tfapp_client import Client
 from tfapp_client.errors import (
     CancelledError,
+    ClientError,
     DeadlineExceededError,
     InternalError,
     InvalidArgumentError,
@@ -24,6 +25,7 @@ from tfapp.apps.monitor.message import Judged, Mention, Message
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.records import SetAside
 from tfapp.apps.texts import LONGEST_NAME
+from tfapp.errors import ServerError
 
 __all__ = ["Judge", "Stopped"]
 
@@ -31,10 +33,11 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-# What a server that comes back answers otherwise; a model that is being loaded is not found.
+# What a server answers that is away or comes back; a model that is being loaded is not found.
 _PASSES: Final = (UnavailableError, DeadlineExceededError, ResourceExhaustedError, NotFoundError, CancelledError)
-# What a text may be to blame for.
+# What a text may be to blame for, or the server.
 _REFUSED: Final = (InvalidArgumentError, InternalError, UnknownError)
+_PROBE: Final = "All is well."
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -49,7 +52,7 @@ class Judge:
         client: Asks the models.
         settings: Their names.
         stop: Ends a wait for the server.
-        wait: Waits so many seconds, or until `stop`; says whether that is set.
+        wait: Waits so many seconds, or until `stop`; says whether that is set. None: `stop` itself.
     """
 
     def __init__(
@@ -61,11 +64,21 @@ class Judge:
     ) -> None:
         self._client = client
         self._settings = settings
-        self._stop = stop
         self._wait = wait or stop.wait
 
+    def check(self) -> None:
+        """Asks each model once.
+
+        Raises:
+            ServerError: One is not served, or is none of the kind that it should be.
+        """
+        for model in (self._settings.topic_model, self._settings.sentiment_model):
+            self._probe(model, "classifier", lambda name: self._client.classify(name, [_PROBE]))
+        if self._settings.tagger is not None:
+            self._probe(self._settings.tagger, "tagger", lambda name: self._client.tag(name, [_PROBE]))
+
     def judge(self, messages: Sequence[Message]) -> list[Judged | SetAside]:
-        """Judges texts; one that a model refuses is set aside.
+        """Judges texts; one that a model refuses, while it answers others, is set aside.
 
         Args:
             messages: Any number.
@@ -74,24 +87,28 @@ class Judge:
             One a text, in order.
 
         Raises:
-            Stopped: `stop` was set while the server was away.
-            ClientError: The models are none of the kind that they should be.
+            Stopped: It was told to stop while the server was away.
+            ServerError: A model is none of the kind that it should be.
         """
         if not messages:
             return []
         try:
             return list(self._ask(messages))
         except _REFUSED as error:
-            if len(messages) == 1:
-                return [SetAside(1, f"the models refuse it: {error}", messages[0].text[:2000])]
-            half = len(messages) // 2
-            return self.judge(messages[:half]) + self.judge(messages[half:])
+            if len(messages) > 1:
+                half = len(messages) // 2
+                return self.judge(messages[:half]) + self.judge(messages[half:])
+            # If the models refuse everything, no text is to blame.
+            self._until_it_answers(self._all_answer)
+            return [SetAside(1, f"a model refuses it: {' '.join(str(error).split())}", messages[0].text[:2000])]
+        except ClientError as error:
+            raise ServerError(f"the models cannot be used: {error}; check their names in the settings") from error
 
     def _ask(self, messages: Sequence[Message]) -> list[Judged]:
         texts = [message.text for message in messages]
-        topics = self._until_it_answers(lambda: self._client.classify(self._settings.topic_model, texts))
-        sentiments = self._until_it_answers(lambda: self._client.classify(self._settings.sentiment_model, texts))
-        tagger = self._settings.tagger
+        settings, tagger = self._settings, self._settings.tagger
+        topics = self._until_it_answers(lambda: self._client.classify(settings.topic_model, texts))
+        sentiments = self._until_it_answers(lambda: self._client.classify(settings.sentiment_model, texts))
         spans: list[list[Entity]] = [[] for _ in texts]
         if tagger is not None:
             spans = self._until_it_answers(lambda: self._client.tag(tagger, texts))
@@ -113,7 +130,21 @@ class Judge:
                 if self._wait(pause):
                     raise Stopped from error
 
+    def _all_answer(self) -> None:
+        try:
+            self.check()
+        except ServerError as error:
+            raise UnavailableError(str(error)) from error
+
+    def _probe(self, model: str, kind: str, ask: Callable[[str], object]) -> None:
+        try:
+            ask(model)
+        except NotFoundError as error:
+            raise ServerError(f"{model}: this model is not served; check its name in the settings") from error
+        except ClientError as error:
+            raise ServerError(f"{model}: does not answer as a {kind}: {error}") from error
+
 
 def _mentions(entities: Sequence[Entity]) -> tuple[Mention, ...]:
-    found = (Mention(entity.tag, " ".join(entity.text.casefold().split())) for entity in entities)
-    return tuple(dict.fromkeys(Mention(one.tag[:50], one.text[:LONGEST_NAME]) for one in found if one.text))
+    found = (Mention(entity.tag[:50], " ".join(entity.text.casefold().split())[:LONGEST_NAME]) for entity in entities)
+    return tuple(dict.fromkeys(mention for mention in found if mention.text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -26,7 +26,7 @@ from tfapp.apps.monitor.tables import (
 )
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName, window_start
 from tfapp.apps.store import Store
-from tfapp.errors import SettingsError, did_you_mean
+from tfapp.errors import SettingsError
 
 __all__ = ["By", "Reading", "Trend", "TrendPoint"]
 
@@ -102,8 +102,9 @@ class Reading:
         Raises:
             SettingsError: An argument is none of those that there are.
         """
-        width = _checked("window", window or self._settings.window, WIDTHS)
-        _checked("by", by, ("topic", "source", "entity"))
+        width: WidthName = window or self._settings.window
+        _check("window", width, WIDTHS)
+        _check("by", by, ("topic", "source", "entity"))
         if source is not None and by != "topic":
             raise SettingsError("source goes with by topic; of other trends it is not counted")
         newest = until or self.newest()
@@ -149,7 +150,8 @@ class Reading:
         """
         query = select(AlertRow).order_by(AlertRow.start.desc(), AlertRow.id.desc()).limit(most)
         if kind is not None:
-            query = query.where(AlertRow.kind == _checked("kind", kind, KINDS))
+            _check("kind", kind, KINDS)
+            query = query.where(AlertRow.kind == kind)
         if topic is not None:
             query = query.where(AlertRow.topic == topic)
         if open_only:
@@ -233,9 +235,8 @@ class Reading:
 
         def work(session: Session) -> dict[tuple[str, datetime], float]:
             rows = session.execute(query.where(JudgementRow.expected.is_not(None))).tuples()
-            return {
-                (subject.removeprefix("rise:"), start): share for subject, start, share in rows if share is not None
-            }
+            found = {(subject.removeprefix("rise:"), start): share for subject, start, share in rows}
+            return {key: share for key, share in found.items() if share is not None}
 
         return self._store.run(work)
 
@@ -250,8 +251,6 @@ def _trend(
     return Trend(name, points, sum((point.counts for point in points), Counts()))
 
 
-def _checked(what: str, value: str, known: object) -> str:
-    choices = [str(choice) for choice in known]  # type: ignore[attr-defined]
-    if value not in choices:
-        raise SettingsError(f"{what} {value}: must be one of {', '.join(choices)}{did_you_mean(value, choices)}")
-    return value
+def _check(what: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise SettingsError(f"{what} {value}: must be one of {', '.join(known)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, TypeVar
 
@@ -33,8 +33,8 @@ _REACH: Final = 4
 class Watch:
     """Looks for rises and drifts in what is stored.
 
-    Everything that it must remember is in the database, and a window's judgement follows from the counts alone. So it may
-    be stopped anywhere, and what it found is written once, whoever judges a window again.
+    Everything that it must remember is in the database, and a window's judgement follows from the counts alone. So it
+    may be stopped anywhere, and what it found is written once, whoever judges a window again.
 
     Args:
         store: The database.
@@ -85,8 +85,6 @@ class Watch:
 
     def _limit(self, newest: datetime, *, idle: bool, final: bool) -> datetime:
         """Windows before it are over."""
-        from datetime import timedelta
-
         mark = newest - timedelta(minutes=self._settings.lateness_minutes)
         if final:
             mark = newest + self._width
