@@ -72,7 +72,7 @@ class Watch:
             .where(WindowRow.start < limit)
             .group_by(WindowRow.topic)
         )
-        changed: dict[str, datetime] = dict(session.execute(query.order_by(WindowRow.topic)).tuples())
+        changed = {topic: first for topic, first in session.execute(query.order_by(WindowRow.topic))}
         if not changed:
             return 0
         earliest = window_start(progress.newest, self._settings.window) - _REACH * self._settings.history * self._width
