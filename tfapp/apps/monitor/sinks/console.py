@@ -1,0 +1,26 @@
+"""Alerts to whoever looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tfapp.apps.monitor.sinks.sink import Payload
+
+__all__ = ["ConsoleSink"]
+
+
+class ConsoleSink:
+    """Hands alerts to a function that shows them.
+
+    Args:
+        show: Prints an alert.
+    """
+
+    name = "console"
+
+    def __init__(self, show: Callable[[Payload], None]) -> None:
+        self._show = show
+
+    def send(self, payload: Payload, key: str) -> None:  # noqa: ARG002 - nobody compares keys on a screen
+        """See `Sink.send`."""
+        self._show(payload)
