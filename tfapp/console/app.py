@@ -20,6 +20,7 @@ from tfapp.console.guard import Guard
 from tfapp.console.pages.entrance import EntrancePages
 from tfapp.console.pages.labelling import LabellingPages
 from tfapp.console.pages.models import ModelPages
+from tfapp.console.pages.monitor import MonitorPages
 from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.support import SupportPages
 from tfapp.console.pages.trying import TryPages
@@ -49,6 +50,7 @@ def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float]
         ModelPages(views, workplace),
         TryPages(views, workplace),
         SupportPages(views, workplace),
+        MonitorPages(views, workplace),
         LabellingPages(views, workplace, ticks),
         EntrancePages(views, access, ticks),
     )

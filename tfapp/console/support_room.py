@@ -89,7 +89,3 @@ class SupportRoom:
             self._assistant = None
         lesson = learnt.lesson
         return f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused"
-
-    def close(self) -> None:
-        """Closes the database."""
-        self.store.close()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from tfapp.apps.clock import Clock, utc_now
 from tfapp.console.jobs import Jobs
@@ -16,9 +16,11 @@ from tfapp.errors import RegistryError
 from tfapp.inventory import ModelFacts
 from tfapp.services.feedback import Feedback
 from tfapp.services.model_server import ModelServer
+from tfapp.services.monitor import Monitor
 
 __all__ = ["Workplace"]
 
+T = TypeVar("T")
 _APPLICATIONS: Final = ("support", "monitor", "recommend")
 
 
@@ -53,7 +55,7 @@ class Workplace:
         reach: Connect = connect or (lambda folder: ModelServer(folder, server).client())
         folders = {"models": models or home / "models", **{name: home / name / "models" for name in _APPLICATIONS}}
         self.places = {name: Place(name, _title(folder, home), folder, reach) for name, folder in folders.items()}
-        self._support: SupportRoom | None = None
+        self._opened: dict[str, Any] = {}
 
     @cached_property
     def feedback(self) -> Feedback:
@@ -65,6 +67,11 @@ class Workplace:
     def support(self) -> SupportRoom | None:
         """The customer service, if one was built."""
         return self._open("support", lambda home, place: SupportRoom(home, place, self.clock))
+
+    @property
+    def monitor(self) -> Monitor | None:
+        """The monitor, if one was begun."""
+        return self._open("monitor", lambda home, _: Monitor.open(home))
 
     def start(self) -> None:
         """Begins to start the servers of what there is."""
@@ -90,20 +97,19 @@ class Workplace:
     def close(self) -> None:
         """Ends work and servers, and closes databases."""
         self.jobs.stop()
-        for room in (self._support,):
-            if room is not None:
-                room.close()
+        for application in self._opened.values():
+            application.store.close()
         if "feedback" in self.__dict__:
             self.feedback.store.close()
         for place in self.places.values():
             place.close()
 
-    def _open(self, name: str, make: Callable[[Path, Place], SupportRoom]) -> SupportRoom | None:
+    def _open(self, name: str, make: Callable[[Path, Place], T]) -> T | None:
         home = self.home / name
         with self._lock:
-            if self._support is None and _was_begun(home):
-                self._support = make(home, self.places[name])
-            return self._support
+            if name not in self._opened and _was_begun(home):
+                self._opened[name] = make(home, self.places[name])
+            return self._opened.get(name)
 
 
 def _title(folder: Path, home: Path) -> str:

@@ -31,6 +31,8 @@ __all__ = ["LabellingPages"]
 _BUTTONS: Final = 12
 _ASK_SECONDS: Final = 5.0
 _LATEST: Final = 5
+# Texts of the monitor that become a pool.
+_NEWEST: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class LabellingPages:
         return [
             Route("/labelling", self._list),
             post("/labelling", self._upload),
+            post("/labelling/monitor", self._from_monitor),
             Route("/labelling/export/{model}", self._export),
             Route("/labelling/pool/{pool}", self._next),
             post("/labelling/pool/{pool}/label", self._label),
@@ -94,6 +97,17 @@ class LabellingPages:
         column = form.text("column", longest=200).strip() or None
         with uploaded(upload) as (name, file):
             pool = self._workplace.feedback.add(file, model=model, name=name, column=column)
+        self._scoring.start(pool)
+        return self._views.go(request, f"/labelling/pool/{pool.id}")
+
+    def _from_monitor(self, request: Request, form: Form) -> Response:
+        """The monitor's newest texts become a pool."""
+        monitor = self._workplace.monitor
+        if monitor is None:
+            raise DataError("no monitor was begun here yet; `tfapp monitor run FILE.jsonl`")
+        model = form.choice("model", (monitor.settings.topic_model, monitor.settings.sentiment_model))
+        texts = [text.text for text in monitor.reading.texts(most=_NEWEST)]
+        pool = self._workplace.feedback.pools.add("texts of the monitor", model, texts)
         self._scoring.start(pool)
         return self._views.go(request, f"/labelling/pool/{pool.id}")
 

@@ -23,6 +23,12 @@ class OverviewPage:
         """Where it is."""
         return [Route("/", self._show)]
 
+    def _monitored(self) -> dict[str, int]:
+        monitor = self._workplace.monitor
+        if monitor is None:
+            return {}
+        return {"going_on": len(monitor.reading.alerts(open_only=True)), **monitor.reading.counts()}
+
     def _show(self, request: Request) -> Response:
         workplace, room = self._workplace, self._workplace.support
         models = workplace.models()
@@ -35,6 +41,7 @@ class OverviewPage:
             models=models,
             places=list(dict.fromkeys(place for place, _ in models)),
             support=known,
+            monitor=self._monitored(),
             labelled=sum(workplace.feedback.labels.counts().values()),
             pools=len(workplace.feedback.pools.all()),
         )

@@ -1,0 +1,166 @@
+"""The monitor: trends, alerts that open the texts behind them, texts, and what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tfapp.apps.monitor.alert import Alert
+from tfapp.apps.monitor.reading import By, Reading, Trend
+from tfapp.apps.monitor.windows import WIDTHS, WidthName
+from tfapp.console.charts import Chart, Series, Window, column_chart, line_chart, spark
+from tfapp.console.views import Views
+from tfapp.console.workplace import Workplace
+from tfapp.errors import DataError, SettingsError
+
+__all__ = ["MonitorPages"]
+
+_BY: Final = ("topic", "source", "entity")
+# Lines that can be told apart, in as many colours as the stylesheet has.
+_LINES: Final = 6
+_WINDOWS: Final = 48
+_AROUND: Final = 24
+_ALERTS: Final = 20
+_TEXTS: Final = 20
+_PAGE: Final = 50
+_FILTERS: Final = ("topic", "source", "sentiment", "entity")
+
+
+class MonitorPages:
+    """The monitor's pages."""
+
+    def __init__(self, views: Views, workplace: Workplace) -> None:
+        self._views = views
+        self._workplace = workplace
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        return [
+            Route("/monitor", self._dashboard),
+            Route("/monitor/alerts/{alert:int}", self._alert),
+            Route("/monitor/texts", self._texts),
+            Route("/monitor/set-aside", self._set_aside),
+        ]
+
+    def _dashboard(self, request: Request) -> Response:
+        if self._workplace.monitor is None:
+            return self._views.page(request, "missing.html", **_MISSING)
+        reading = self._reading()
+        by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._width())
+        trends = reading.trends(cast(By, by), window=cast(WidthName, width), last=_WINDOWS)
+        alerts = reading.alerts(most=_ALERTS)
+        return self._page(
+            request,
+            "monitor.html",
+            by=by,
+            width=width,
+            widths=list(WIDTHS),
+            counts=reading.counts(),
+            alerts=alerts,
+            going_on=sum(alert.end is None for alert in alerts),
+            trends=[(trend, spark(trend.shares), _link(trend, by)) for trend in trends],
+            shares=_shares(trends, alerts if by == "topic" else []),
+            volume=_volume(trends),
+            newest=reading.newest(),
+        )
+
+    def _alert(self, request: Request) -> Response:
+        reading = self._reading()
+        alert = reading.alert(request.path_params["alert"])
+        chart = self._around(reading, alert) if alert.kind == "rise" else None
+        return self._page(
+            request, "monitor_alert.html", alert=alert, texts=reading.texts_of(alert, _TEXTS), chart=chart
+        )
+
+    def _texts(self, request: Request) -> Response:
+        reading = self._reading()
+        chosen: dict[str, Any] = {name: request.query_params.get(name) or None for name in _FILTERS}
+        texts = reading.texts(**chosen, most=_PAGE)
+        settings = self._monitor().settings
+        return self._page(request, "monitor_texts.html", texts=texts, chosen=chosen, most=_PAGE, settings=settings)
+
+    def _set_aside(self, request: Request) -> Response:
+        return self._page(request, "monitor_set_aside.html", rows=self._reading().set_aside(_PAGE))
+
+    def _page(self, request: Request, template: str, **context: Any) -> Response:
+        return self._views.page(request, template, negative=self._monitor().settings.negative, **context)
+
+    def _around(self, reading: Reading, alert: Alert) -> Chart | None:
+        """The topic's share before, in and after the rise, with what was expected."""
+        end = (alert.end or alert.found) + _AROUND // 4 * WIDTHS[alert.width]
+        newest = reading.newest()
+        until = min(end, newest) if newest else end
+        spanned = (until - alert.start) // WIDTHS[alert.width] + _AROUND
+        found = reading.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
+        trend = next((one for one in found if one.name == alert.topic), None)
+        if trend is None:
+            return None
+        times = [point.start for point in trend.points]
+        expected = [point.expected for point in trend.points]
+        series = [Series(f"{alert.topic}, negative", trend.shares, 2), Series("expected", expected, 1, dashed=True)]
+        return line_chart(f"Negative share of {alert.topic}", times, series, _marks([alert], times))
+
+    def _width(self) -> str:
+        return self._monitor().settings.window
+
+    def _reading(self) -> Reading:
+        return self._monitor().reading
+
+    def _monitor(self) -> Any:
+        monitor = self._workplace.monitor
+        if monitor is None:
+            raise DataError(f"no monitor was begun here yet; `{_MISSING['command']}`")
+        return monitor
+
+
+def _shares(trends: Sequence[Trend], alerts: Sequence[Alert]) -> Chart | None:
+    if not trends:
+        return None
+    times = [point.start for point in trends[0].points]
+    series = [Series(trend.name, trend.shares, place + 1) for place, trend in enumerate(trends[:_LINES])]
+    return line_chart("Share of negative texts", times, series, _marks(alerts, times))
+
+
+def _volume(trends: Sequence[Trend]) -> Chart | None:
+    if not trends:
+        return None
+    times = [point.start for point in trends[0].points]
+    counts = [sum(trend.points[place].counts.texts for trend in trends) for place in range(len(times))]
+    return column_chart("Texts", times, counts, "texts")
+
+
+def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
+    """The alerts that lie in a chart, by the places of their windows."""
+    step = times[1] - times[0] if len(times) > 1 else WIDTHS["hour"]
+    marks = []
+    for alert in alerts:
+        end = alert.end or times[-1] + step
+        inside = [place for place, time in enumerate(times) if time + step > alert.start and time < end]
+        if alert.kind == "rise" and inside:
+            marks.append(Window(inside[0], inside[-1], alert.headline, f"/monitor/alerts/{alert.id}"))
+    return marks
+
+
+def _link(trend: Trend, by: str) -> str:
+    return f"/monitor/texts?{urlencode({by: trend.name})}"
+
+
+def _choice(request: Request, name: str, choices: Mapping[Any, Any] | Sequence[str], default: str = "") -> str:
+    wanted = request.query_params.get(name) or default or next(iter(choices))
+    if wanted not in choices:
+        raise SettingsError(f"{name}: must be one of {', '.join(choices)}, got {wanted[:40]!r}")
+    return wanted
+
+
+_MISSING: Final = {
+    "title": "Monitor",
+    "about": "Topics and sentiment of a stream of texts, their trends, and alerts when opinions turn.",
+    "command": "tfapp monitor run FILE.jsonl",
+    "example": "tfapp monitor demo",
+}
