@@ -51,7 +51,7 @@ def _write_stream(file: Path) -> None:
     """News, and reviews of which one in five is negative; in six hours of the second day, four in five."""
     from tfapp.services.monitor_replay import Surge, news_pool, rated_pool, replay
 
-    reviews = rated_pool("product-reviews", share=0.2, per_window=16)
+    reviews = rated_pool("product-reviews", share=0.2, per_window=24)
     surge = Surge(reviews.source, start=36, windows=6, share=0.8)
     write_json_lines(file, replay([news_pool(per_window=8), reviews], _WINDOWS, [surge], seed=1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
@@ -26,12 +27,26 @@ __all__ = [
 ]
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
+# Characters that a trend has at most, and those that the other columns take beside the name.
+_WIDEST: Final = 60
+_OTHERS: Final = 42
 
 
-def sparkline(shares: Sequence[float | None], most: int = 48) -> str:
-    """Shares from 0 to 1 as blocks, the last ones; a window without texts is a blank."""
+def sparkline(trend: Trend, width: int) -> str:
+    """A trend's negative share, from 0 to 1, as blocks; where there are no texts, a blank.
+
+    Args:
+        trend: Its windows.
+        width: Characters; where there are more windows, several that follow each other are one.
+    """
+    from tfapp.apps.monitor.windows import Counts
+
+    together = max(1, math.ceil(len(trend.points) / width))
+    starts = range(0, len(trend.points), together)
+    parts = (trend.points[start : start + together] for start in starts)
+    shares = (sum((point.counts for point in part), Counts()).share for part in parts)
     return "".join(
-        " " if share is None else _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)] for share in shares[-most:]
+        " " if share is None else _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)] for share in shares
     )
 
 
@@ -68,13 +83,17 @@ def show_trends(trends: Sequence[Trend], counts: Mapping[str, int], by: str, *, 
     from rich.table import Table
     from rich.text import Text
 
+    screen = console()
     windows = len(trends[0].points) if trends else 0
-    table = Table(by, "texts", "negative", "positive", f"negative share, {windows} windows" if windows else "")
+    table = Table(by, "texts", "negative", "positive")
+    table.add_column(f"negative share, {windows} windows", no_wrap=True)
+    names = max((len(trend.name) for trend in trends), default=0)
+    room = max(10, min(_WIDEST, screen.width - _OTHERS - min(names, _WIDEST)))
     for trend in trends:
         total = trend.total
         shares = (f"{part / total.texts:.0%}" for part in (total.negatives, total.positives))
-        table.add_row(Text(trend.name), str(total.texts), *shares, sparkline(trend.shares))
-    console().print(table)
+        table.add_row(Text(trend.name), str(total.texts), *shares, sparkline(trend, room))
+    screen.print(table)
     _line("Texts", f"{counts['texts']} stored, {counts['repeated']} came again, {counts['set_aside']} set aside")
     _line("Alerts", f"{counts['alerts']}; tfapp monitor alerts")
 

@@ -157,7 +157,7 @@ def _add_texts(session: Session, texts: Sequence[Judged], now: datetime) -> list
     ids: dict[str, int] = {}
     for start in range(0, len(rows), _AT_ONCE):
         statement = _insert(session, MessageRow).values(rows[start : start + _AT_ONCE]).on_conflict_do_nothing()
-        ids |= {key: number for key, number in session.execute(statement.returning(table.c.key, table.c.id))}
+        ids |= {row.key: row.id for row in session.execute(statement.returning(table.c.key, table.c.id))}
     return [(text, ids[text.message.key]) for text in texts if text.message.key in ids]
 
 

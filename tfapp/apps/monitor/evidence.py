@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import select
@@ -13,10 +13,11 @@ from tfapp.apps.monitor.profile import MEASURES, Measure, Profile, Sample
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
 from tfapp.apps.monitor.windows import WIDTHS
+from tfapp.data.cleaning import normalize_text
 
 __all__ = ["evidence", "reference_of", "sample_of"]
 
-# Of a drift's texts; the most telling of them are found by looking at each.
+# So many of an alert's texts, at most.
 _LOOKED_AT: Final = 2000
 
 
@@ -33,16 +34,26 @@ def evidence(session: Session, alert: Alert, settings: MonitorSettings, most: in
     query = select(MessageRow).where(MessageRow.time >= alert.start, MessageRow.time < max(end, alert.start))
     if alert.kind == "rise":
         query = query.where(MessageRow.topic == alert.topic, MessageRow.sentiment == settings.negative)
-        query = query.order_by(MessageRow.sentiment_confidence.desc(), MessageRow.id).limit(most)
-        return [ShownText.of(row) for row in session.scalars(query)]
+        query = query.order_by(MessageRow.sentiment_confidence.desc(), MessageRow.id)
+        return _unlike(session.scalars(query.limit(_LOOKED_AT)), most)
     rows = list(session.scalars(query.order_by(MessageRow.id).limit(_LOOKED_AT)))
-    return [ShownText.of(row) for row in _strangest(session, alert, rows)[:most]]
+    return _unlike(_strangest(session, alert, rows), most)
 
 
 def reference_of(session: Session) -> tuple[ReferenceRow, Profile] | None:
     """The reference that holds, and its profile; None: there were too few texts so far."""
     row = session.scalars(select(ReferenceRow).order_by(ReferenceRow.id.desc()).limit(1)).first()
     return None if row is None else (row, Profile.from_json(row.profile))
+
+
+def _unlike(rows: Iterable[MessageRow], most: int) -> list[ShownText]:
+    """The first texts, each wording once."""
+    found: dict[str, ShownText] = {}
+    for row in rows:
+        found.setdefault(normalize_text(row.text).casefold(), ShownText.of(row))
+        if len(found) == most:
+            break
+    return list(found.values())
 
 
 def _strangest(session: Session, alert: Alert, rows: Sequence[MessageRow]) -> list[MessageRow]:

@@ -106,8 +106,11 @@ class RiseDetector:
     ) -> tuple[Exceedance, Sequence[Point]] | None:
         """The most surprising of the spans, its p-value corrected for their number (Bonferroni)."""
         rules, now = self._rules, points[-1].start
+        # A rise that is over is no part of the next one.
+        over = datetime.fromisoformat(state["past"][-1][1]) if state["past"] else points[0].start
+        fresh = [point for point in points if point.start >= over]
         spans = {
-            tuple(point for point in points if point.start > now - span * rules.width): None for span in rules.spans
+            tuple(point for point in fresh if point.start > now - span * rules.width): None for span in rules.spans
         }
         found = []
         for recent in spans:

@@ -67,12 +67,12 @@ class Watch:
         limit = self._limit(progress.newest, idle=idle, final=final)
         waiting = WindowRow.judged != WindowRow.texts
         query = (
-            select(WindowRow.topic, func.min(WindowRow.start))
+            select(WindowRow.topic, func.min(WindowRow.start).label("first"))
             .where(waiting, WindowRow.width == self._settings.window, WindowRow.by == "source")
             .where(WindowRow.start < limit)
             .group_by(WindowRow.topic)
         )
-        changed = {topic: first for topic, first in session.execute(query.order_by(WindowRow.topic))}
+        changed = {row.topic: row.first for row in session.execute(query.order_by(WindowRow.topic))}
         if not changed:
             return 0
         earliest = window_start(progress.newest, self._settings.window) - _REACH * self._settings.history * self._width

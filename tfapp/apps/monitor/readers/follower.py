@@ -17,14 +17,15 @@ __all__ = ["FileFollower"]
 
 # What tells a file from one that took its inode: the digest of its beginning.
 _HEAD: Final = 512
+_PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 class FileFollower:
     """Follows a file of json lines.
 
     A line counts when it is ended. When the file is renamed and begun anew (logrotate), the old one is read until the
-    new one has something, also if that happened while nobody followed and the old one still lies beside it. When it is
-    cut and begun anew (copytruncate), it is read from its beginning.
+    new one has something; if that happened while nobody followed, the old ones are read that lie beside it unpacked.
+    When it is cut and begun anew (copytruncate), it is read from its beginning.
 
     Args:
         file: The file.
@@ -62,10 +63,9 @@ class FileFollower:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """See `Reader.batches`."""
-        rotated = self._rotated()
-        if rotated is not None:
-            with rotated.open("rb") as old:
-                yield from self._read(old, int(self._position["offset"] if self._position else 0), last=True)
+        for path, offset in self._rotated():
+            with path.open("rb") as old:
+                yield from self._read(old, offset, last=True)
             self._position = None
         while not stop.is_set():
             try:
@@ -141,18 +141,19 @@ class FileFollower:
         # Until the new one has something, its writer may still be at the old one.
         return other.st_size > 0 and (mine.st_dev, mine.st_ino) != (other.st_dev, other.st_ino)
 
-    def _rotated(self) -> Path | None:
-        """The file that was followed, if it lies under another name now."""
-        if self._position is None:
-            return None
-        for path in [self._file, *sorted(self._file.parent.glob(f"{self._file.name}?*"))]:
-            try:
-                with path.open("rb") as file:
-                    if _is_same(file, self._position):
-                        return None if path == self._file else path
-            except OSError:
-                continue
-        return None
+    def _rotated(self) -> list[tuple[Path, int]]:
+        """The file that was followed, if it lies under another name now, and those that came after it; with offsets."""
+        kept = self._position
+        if kept is None or _is_at(self._file, kept):
+            return []
+        beside = [path for path in self._file.parent.glob(f"{self._file.name}?*") if path.suffix not in _PACKED]
+        known = next((path for path in beside if _is_at(path, kept)), None)
+        if known is None:
+            return []
+        written = known.stat().st_mtime_ns
+        later = [path for path in beside if path != known and path.stat().st_mtime_ns > written]
+        later.sort(key=lambda path: path.stat().st_mtime_ns)
+        return [(known, int(kept["offset"])), *((path, 0) for path in later)]
 
 
 def _next_line(file: BinaryIO) -> tuple[bytes, int]:
@@ -169,6 +170,14 @@ def _next_line(file: BinaryIO) -> tuple[bytes, int]:
 def _has_line(file: BinaryIO, offset: int) -> bool:
     file.seek(offset)
     return b"\n" in file.read(LONGEST_LINE)
+
+
+def _is_at(path: Path, kept: Mapping[str, Any]) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _is_same(file, kept)
+    except OSError:
+        return False
 
 
 def _is_same(file: BinaryIO, kept: Mapping[str, Any]) -> bool:
