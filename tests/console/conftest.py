@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.console.site import Site, build_support, model_server, write_models
+from tests.console.site import Site, build_monitor, build_support, model_server, write_models
+
+
+@pytest.fixture(scope="session")
+def ready_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of each task, a customer service and a monitor; tests work on copies."""
+    home = tmp_path_factory.mktemp("ready")
+    write_models(home / "models")
+    build_support(home / "support", model_server())
+    build_monitor(home / "monitor")
+    return home
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A console with a model of each task and a customer service."""
-    home, server = tmp_path_factory.mktemp("home"), model_server()
-    write_models(home / "models")
-    build_support(home / "support", server)
-    made = Site(home, server=server)
+def site(ready_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A console on such a folder."""
+    made = Site(Path(shutil.copytree(ready_home, tmp_path_factory.mktemp("home") / "shop")))
     with made.browser:
         yield made
 

@@ -14,8 +14,11 @@ from starlette.testclient import TestClient
 from tfapp_client import Answer, Client, Entity
 from tfapp_client.testing import FakeTransport
 
+from tests.apps.monitor.stream import HOUR, START, Stream, judged
 from tests.apps.support.service import ROWS, fake_server
 from tfapp.apps.embedder import Embedder
+from tfapp.apps.monitor.message import Judged
+from tfapp.apps.store import Store
 from tfapp.apps.support.indexing import embed_new
 from tfapp.console.access import Access
 from tfapp.console.app import make_app
@@ -23,9 +26,11 @@ from tfapp.console.workplace import Workplace
 from tfapp.errors import ServerError
 from tfapp.services.support import Support
 
-__all__ = ["Site", "build_support", "model_server", "write_model", "write_models"]
+__all__ = ["Site", "build_monitor", "build_support", "model_server", "write_model", "write_models"]
 
 PLACES = ("Berlin", "Rome", "Łódź")
+PHONES = ("The phone is quick and its pictures are sharp.", "The phone dies after two hours, a bad joke.")
+PARCELS = ("The parcel came a day early.", "The parcel was left in the rain <b>again</b>.")
 TOPICS = {"billing": 0.91, "returns": 0.72, "delivery": 0.04}
 
 
@@ -72,6 +77,8 @@ def model_server() -> FakeTransport:
         return Answer("Monday", place, place + 6, 0.8) if place >= 0 else Answer("", -1, -1, 0.7)
 
     server = fake_server().classifier("news", news, version=1).classifier("news", news, version=2)
+    server.classifier("monitor-topics", lambda text: {"phone": 0.5 + ("phone" in text) * 0.4, "parcel": 0.1})
+    server.classifier("monitor-sentiment", news)
     server.model("topics", _several(TOPICS)).tagger("places", places).answerer("reader", answer)
     server.pair_classifier("pairs", lambda _one, _other: {"same": 0.8, "other": 0.2})
     server.ranker("ranker", lambda _query, candidate: min(1.0, len(candidate) / 40))
@@ -100,6 +107,36 @@ def _several(chances: Mapping[str, float]) -> Callable[[dict[str, Any]], dict[st
         return {**top, "probabilities": values, "labels": names, "chosen": values > 0.5}
 
     return predict
+
+
+def build_monitor(home: Path) -> Stream:
+    """A monitor of two topics over two days; on the second, complaints about phones rise for six hours."""
+    with Store.open(home / "store.sqlite") as store:
+        stream = Stream(store)
+        for hour in range(44):
+            rising = 32 <= hour < 38
+            stream.keep(_texts_of(hour, "phone", PHONES, 14, 11 if rising else 2 + hour % 2))
+            stream.keep(_texts_of(hour, "parcel", PARCELS, 8 + hour % 3, 2))
+            stream.watch.judge()
+        stream.watch.judge(final=True)
+    for name in ("monitor-topics", "monitor-sentiment"):
+        write_model(home / "models", name, "classification")
+    return stream
+
+
+def _texts_of(hour: int, topic: str, texts: tuple[str, str], number: int, negatives: int) -> list[Judged]:
+    good, bad = texts
+    return [
+        judged(
+            f"{topic} {hour} {place}",
+            START + hour * HOUR + place * HOUR / 60,
+            topic=topic,
+            negative=place < negatives,
+            source=("shop", "forum")[place % 2],
+            text=f"{bad if place < negatives else good} ({hour}.{place})",
+        )
+        for place in range(number)
+    ]
 
 
 class Site:

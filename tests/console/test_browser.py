@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.apps.monitor.stream import Stream
 from tests.console.browser import SCREENSHOTS, find_browser, running_console
-from tests.console.site import Site, build_support, model_server, write_models
+from tests.console.site import Site
+from tfapp.apps.store import Store
 from tfapp.console.access import Access
 
 pytestmark = pytest.mark.slow
@@ -30,11 +33,9 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    home, server = tmp_path_factory.mktemp("shop"), model_server()
-    write_models(home / "models")
-    build_support(home / "support", server)
-    return Site(home, server=server, access=Access(port=0))
+def site(ready_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    home = Path(shutil.copytree(ready_home, tmp_path_factory.mktemp("home") / "shop"))
+    return Site(home, access=Access(port=0))
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,31 @@ def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, brows
     expect(waiting).to_have_count(0)
     desk.close()
     expect(page.get_by_text("We do, for two euros.")).to_be_visible()
+
+
+def test_an_alert_opens_the_texts_behind_it(page: Page) -> None:
+    page.goto("/monitor")
+    expect(page.get_by_role("img", name="Share of negative texts")).to_be_visible()
+    keep(page, "monitor")
+    page.get_by_role("link", name="phone: negative share from").click()
+    expect(page.get_by_role("heading", name="The texts that show it")).to_be_visible()
+    expect(page.get_by_text("a bad joke").first).to_be_visible()
+    keep(page, "monitor-alert")
+    page.goto("/monitor/texts?topic=parcel&sentiment=negative")
+    expect(page.get_by_text("left in the rain <b>again</b>").first).to_be_visible()
+    keep(page, "monitor-texts")
+
+
+def test_a_chart_shows_what_comes_in(browser: Browser, ready_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(ready_home / "monitor", tmp_path / "monitor")
+    with running_console(Site(tmp_path, access=Access(port=0))) as address:
+        opened = browser.new_context().new_page()
+        opened.goto(f"{address}/monitor")
+        before = opened.locator(".line").first.get_attribute("d") or ""
+        with Store.open(tmp_path / "monitor" / "store.sqlite") as store:
+            Stream(store).hour(45, 20, 20)
+        expect(opened.locator(".line").first).not_to_have_attribute("d", before)
+        opened.context.close()
 
 
 def test_texts_are_labelled_by_keyboard(page: Page, site: Site) -> None:

@@ -42,7 +42,10 @@ class Outline(HTMLParser):
             self.fields.append(known)
 
 
-PAGES = ("/", "/models", "/models/models/news", "/try", "/support", "/support/handovers", "/labelling", "/nowhere")
+PAGES = (
+    *("/", "/models", "/models/models/news", "/try", "/support", "/support/handovers", "/support/knowledge"),
+    *("/monitor", "/monitor/alerts/1", "/monitor/texts", "/monitor/set-aside", "/labelling", "/nowhere"),
+)
 TRIED = tuple(f"/try/models/{name}" for name in ("news", "places", "ranker", "reader", "minilm-l6", "stars", "pairs"))
 
 
@@ -143,6 +146,7 @@ def test_a_version_can_be_chosen(site: Site) -> None:
         ("/support/turn/none", {"verdict": "right"}, "no turn none"),
         ("/support/turn/none", {"verdict": "maybe"}, "verdict: must be one of right, wrong, better"),
         ("/labelling", {"model": "reader"}, "model: must be one of news, topics"),
+        ("/labelling/monitor", {"model": "news"}, "model: must be one of monitor-topics, monitor-sentiment"),
         ("/labelling", {"model": "news"}, "choose a file"),
         ("/labelling/pool/none/label", {"text": "1"}, "no pool none"),
     ],
@@ -177,6 +181,7 @@ def test_nothing_that_is_shown_becomes_a_script(tmp_path: Path, site: Site) -> N
         ("/models", "tfapp demo"),
         ("/try", "tfapp demo"),
         ("/support", "tfapp support build FILE"),
+        ("/monitor", "tfapp monitor run FILE.jsonl"),
         ("/labelling", "tfapp feedback add"),
     ],
 )
