@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from tfapp_client import Client
 
+from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.embedder import Embedder
+from tfapp.apps.records import Record, read_records
+from tfapp.apps.settings import load_settings
 from tfapp.apps.store import Store
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
@@ -26,11 +28,10 @@ from tfapp.apps.support.exchanges import Columns, read_exchanges
 from tfapp.apps.support.index import WordIndex
 from tfapp.apps.support.indexing import embed_new, open_index
 from tfapp.apps.support.intents import IntentModel, Training
-from tfapp.apps.support.knowledge import Addition, Clock, Knowledge
+from tfapp.apps.support.knowledge import Addition, Knowledge
 from tfapp.apps.support.learning import Corrections, Lesson, Verdict
-from tfapp.apps.support.records import Record, read_records
 from tfapp.apps.support.retrieval import Retriever
-from tfapp.apps.support.settings import SupportSettings, load_settings
+from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import check_template
 from tfapp.config import DataSettings
 from tfapp.data import resolve
@@ -89,7 +90,7 @@ class Support:
     settings: SupportSettings
     store: Store
     server: str | None = None
-    clock: Clock = field(default=lambda: datetime.now(UTC))
+    clock: Clock = utc_now
     wait: float = 60.0
 
     @classmethod
@@ -115,7 +116,7 @@ class Support:
         """
         folder = Path(home)
         own = folder / _SETTINGS
-        chosen = load_settings(settings or (own if own.is_file() else None), overrides)
+        chosen = load_settings(SupportSettings, settings or (own if own.is_file() else None), overrides)
         store = Store.open(chosen.database or folder / "store.sqlite")
         return cls(folder, chosen, store, server)
 

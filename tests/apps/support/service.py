@@ -13,6 +13,7 @@ import numpy as np
 from tfapp_client import Client, Entity
 from tfapp_client.testing import FakeTransport
 
+from tfapp.apps.clock import Clock
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.store import Store
 from tfapp.apps.support.answering import Assistant
@@ -21,7 +22,7 @@ from tfapp.apps.support.corpus import Corpus
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.index import WordIndex, words_of
 from tfapp.apps.support.indexing import embed_new, open_index
-from tfapp.apps.support.knowledge import Clock, Knowledge
+from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.learning import Corrections
 from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings

@@ -8,12 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking, vector
+from tfapp.apps.records import SetAside
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.index import VectorIndex
 from tfapp.apps.support.indexing import embed_new, index_file, open_index
 from tfapp.apps.support.knowledge import Knowledge
-from tfapp.apps.support.records import SetAside
 from tfapp.apps.support.tables import PairRow
 
 

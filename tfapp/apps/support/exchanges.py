@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Final
 
+from tfapp.apps.records import Record, SetAside
 from tfapp.apps.support.conversations import pair_turns
-from tfapp.apps.support.records import Record, SetAside
-from tfapp.apps.support.texts import LONGEST_NAME, tidy
+from tfapp.apps.texts import LONGEST_NAME, tidy
 from tfapp.errors import DataError, SettingsError
 
 __all__ = ["Columns", "Exchange", "read_exchanges"]

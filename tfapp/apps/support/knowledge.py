@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from hashlib import blake2b
 from itertools import islice
 from typing import Final, TypeVar
 from uuid import uuid4
@@ -15,18 +14,17 @@ import numpy as np
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from tfapp.apps.clock import Clock
+from tfapp.apps.records import SetAside
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
-from tfapp.apps.support.records import SetAside
 from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, SetAsideRow, TextRow, VectorRow
+from tfapp.apps.texts import digest, storable
 from tfapp.data.cleaning import normalize_text
 
-__all__ = ["Addition", "Clock", "Knowledge", "add_pairs", "text_key"]
+__all__ = ["Addition", "Knowledge", "add_pairs", "text_key"]
 
 T = TypeVar("T")
-Clock = Callable[[], datetime]
-"""Tells the time, with its zone."""
-
 # Rows of one transaction: a killed build loses as many, and reads them again.
 _BATCH: Final = 500
 
@@ -192,7 +190,7 @@ class Knowledge:
 
 def text_key(text: str) -> str:
     """The digest by which texts that differ in white space, in case or in their Unicode form are one."""
-    return _digest(normalize_text(text).casefold())
+    return digest(normalize_text(text).casefold())
 
 
 def add_pairs(
@@ -261,20 +259,11 @@ def _intents(session: Session, names: Iterable[str]) -> dict[str, IntentRow]:
 
 def _pair_key(row: Exchange) -> str:
     parts = (text_key(row.question), text_key(row.answer) if row.answer else "", row.intent or "")
-    return _digest("\0".join(parts))
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return digest(*parts)
 
 
 def _kept(row: SetAside) -> dict[str, int | str]:
-    return {"line": row.line, "reason": _storable(row.reason), "content": _storable(row.content)}
-
-
-def _storable(text: str) -> str:
-    # PostgreSQL keeps no zero character, and no encoding a lone surrogate.
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return {"line": row.line, "reason": storable(row.reason), "content": storable(row.content)}
 
 
 def _batches(rows: Iterable[T]) -> Iterator[list[T]]:

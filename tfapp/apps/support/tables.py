@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tfapp.apps.store import Base, UtcTime
-from tfapp.apps.support.texts import LONGEST_NAME
+from tfapp.apps.texts import LONGEST_NAME
 
 __all__ = [
     "BuildRow",

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from tfapp.errors import DataError
 
-__all__ = ["Record", "SetAside", "read_records"]
+__all__ = ["Record", "SetAside", "parse_json", "read_records"]
 
 # A quote that is never closed would make one row of all that follows.
 _LONGEST_ROW: Final = 200
@@ -81,10 +81,16 @@ def _json_lines(path: Path, encoding: str) -> Iterator[Record | SetAside]:
         if isinstance(line, SetAside):
             yield line
         elif line[1].strip():
-            yield _parse(*line)
+            yield parse_json(*line)
 
 
-def _parse(number: int, text: str) -> Record | SetAside:
+def parse_json(number: int, text: str) -> Record | SetAside:
+    """Reads a line of jsonl.
+
+    Args:
+        number: Where it stands, from 1.
+        text: The line.
+    """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.apps.support.records import Record, SetAside, read_records
+from tfapp.apps.records import Record, SetAside, read_records
 from tfapp.errors import DataError
 
 FIELDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=20)

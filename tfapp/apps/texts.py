@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Final
 
 from tfapp.data.cleaning import is_visible
 from tfapp.errors import SettingsError
 
-__all__ = ["LONGEST_NAME", "checked_name", "tidy"]
+__all__ = ["LONGEST_NAME", "checked_name", "digest", "storable", "tidy"]
 
 LONGEST_NAME: Final = 200
 """Characters that the name of an intent or of a conversation may have."""
@@ -20,9 +21,24 @@ def tidy(text: str) -> str | None:
         >>> tidy("  Is it   open? ")
         'Is it open?'
     """
-    # A lone surrogate, which JSON can escape and no encoding can hold; and a zero, which PostgreSQL refuses.
-    kept = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    kept = storable(text, zero="")
     return " ".join(kept.split()) if is_visible(kept) else None
+
+
+def storable(text: str, *, zero: str = "\N{REPLACEMENT CHARACTER}") -> str:
+    """A text without what a database does not keep, and otherwise as it is.
+
+    Args:
+        text: Any.
+        zero: Stands for the zero character, which PostgreSQL refuses.
+    """
+    # A lone surrogate, which JSON can escape, no encoding can hold.
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", zero)
+
+
+def digest(*parts: str) -> str:
+    """A key of 32 characters that stands for texts, in this order."""
+    return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def checked_name(what: str, name: str) -> str:
