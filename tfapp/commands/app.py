@@ -26,6 +26,7 @@ app = typer.Typer(
 _COMMANDS = (
     *("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve"),
     "support",
+    "recommend",
 )
 
 for _name in _COMMANDS:
