@@ -16,10 +16,11 @@ from tfapp_client.testing import FakeTransport
 
 from tests.apps.monitor.stream import HOUR, START, Stream, judged
 from tests.apps.support.service import ROWS, fake_server
+from tfapp.api import ServedModels
 from tfapp.apps.embedder import Embedder
+from tfapp.apps.indexing import embed_new
 from tfapp.apps.monitor.message import Judged
 from tfapp.apps.store import Store
-from tfapp.apps.support.indexing import embed_new
 from tfapp.console.access import Access
 from tfapp.console.app import make_app
 from tfapp.console.workplace import Workplace
@@ -90,7 +91,7 @@ def build_support(home: Path, server: FakeTransport) -> None:
     service = Support.open(home, overrides=["answer_threshold=0.7", "intent_training=none"])
     service.knowledge.add("faq.csv", ROWS)
     service.knowledge.set_answers({"tracking": "The link in your mail says where it is."})
-    embed_new(service.knowledge, Embedder(Client(transport=server), "minilm-l6", 1))
+    embed_new(service.knowledge.vectors, Embedder(Client(transport=server), "minilm-l6", 1))
     service._keep_settings()
     service.store.close()
     write_model(home / "models", "minilm-l6", "embedding")
@@ -163,10 +164,10 @@ class Site:
         starts = iter([False] * fails)
 
         @contextmanager
-        def connect(_folder: Path) -> Iterator[Client]:
+        def connect(_folder: Path) -> Iterator[ServedModels]:
             if not next(starts, True):
                 raise ServerError("port 1 is taken")
-            yield Client(transport=self.server)
+            yield ServedModels("", Client(transport=self.server))
 
         self.access = access or Access()
         self.workplace = Workplace(home, connect=connect)

@@ -22,6 +22,7 @@ from tfapp.console.pages.labelling import LabellingPages
 from tfapp.console.pages.models import ModelPages
 from tfapp.console.pages.monitor import MonitorPages
 from tfapp.console.pages.overview import OverviewPage
+from tfapp.console.pages.recommend import RecommendPages
 from tfapp.console.pages.support import SupportPages
 from tfapp.console.pages.trying import TryPages
 from tfapp.console.views import Views
@@ -51,6 +52,7 @@ def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float]
         TryPages(views, workplace),
         SupportPages(views, workplace),
         MonitorPages(views, workplace),
+        RecommendPages(views, workplace),
         LabellingPages(views, workplace, ticks),
         EntrancePages(views, access, ticks),
     )

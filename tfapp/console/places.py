@@ -14,13 +14,14 @@ from tfapp_client import Client, VersionStatus
 from tfapp_client.errors import ClientError, NotFoundError
 
 from tfapp import inventory, registry
+from tfapp.api import ServedModels
 from tfapp.console.explaining import explain
 from tfapp.errors import RegistryError, ServerError, TfappError
 from tfapp.inventory import ModelFacts
 
 __all__ = ["NO_ANSWER", "Connect", "Place"]
 
-Connect: TypeAlias = "Callable[[Path], AbstractContextManager[Client]]"
+Connect: TypeAlias = "Callable[[Path], AbstractContextManager[ServedModels]]"
 NO_ANSWER: Final = "no answer"
 """What is said of a server that cannot be reached."""
 _STATUS_SECONDS: Final = 2.0
@@ -33,7 +34,7 @@ class Place:
         name: In addresses: `models`, or an application's name.
         title: What people read: the folder as seen from the console's.
         folder: The models folder; it need not be there yet.
-        connect: Gives a client of the folder's server, which may be started for it.
+        connect: Reaches the folder's server, which may be started for it.
         wait: Longest time that a call waits for the server to start, in seconds.
     """
 
@@ -44,28 +45,36 @@ class Place:
         self._connect = connect
         self._wait = wait
         self._lock = threading.Lock()
-        self._starting: Future[Client] | None = None
-        self._served: AbstractContextManager[Client] | None = None
+        self._starting: Future[ServedModels] | None = None
+        self._entered: AbstractContextManager[ServedModels] | None = None
 
     def models(self) -> list[ModelFacts]:
         """What is on record of the models; none where the folder is not there or empty."""
         try:
             return inventory.describe(self.folder)
         except RegistryError:
-            if self.folder.is_dir() and registry.models(self.folder):
+            if self.has_models():
                 raise
             return []
+
+    def has_models(self) -> bool:
+        """Whether there is a model in the folder."""
+        return self.folder.is_dir() and bool(registry.models(self.folder))
 
     def start(self) -> None:
         """Begins to start the server, unless it runs or starts already, or there is nothing to serve."""
         with self._lock:
             failed = self._starting is not None and self._starting.done() and self._starting.exception() is not None
-            if (self._starting is None or failed) and self.folder.is_dir() and registry.models(self.folder):
+            if (self._starting is None or failed) and self.has_models():
                 self._starting = Future()
                 threading.Thread(target=self._run, args=(self._starting,), name=self.name, daemon=True).start()
 
     def client(self, *, wait: bool = True) -> Client:
-        """The client.
+        """A client of the server; arguments and errors as of `served`."""
+        return self.served(wait=wait).client
+
+    def served(self, *, wait: bool = True) -> ServedModels:
+        """The server.
 
         Args:
             wait: For a server that is starting.
@@ -106,15 +115,15 @@ class Place:
         """Ends the server, if it was started."""
         with self._lock:
             starting, self._starting = self._starting, None
-        if starting is not None and self._served is not None and not starting.exception(self._wait):
-            self._served.__exit__(None, None, None)
+        if starting is not None and self._entered is not None and not starting.exception(self._wait):
+            self._entered.__exit__(None, None, None)
 
-    def _run(self, starting: Future[Client]) -> None:
+    def _run(self, starting: Future[ServedModels]) -> None:
         try:
             served = self._connect(self.folder)
-            client = served.__enter__()
-            self._served = served
-            starting.set_result(client)
+            reached = served.__enter__()
+            self._entered = served
+            starting.set_result(reached)
         except (TfappError, ClientError, OSError) as error:
             starting.set_exception(error)
         except BaseException as error:

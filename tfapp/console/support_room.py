@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from tfapp.apps.clock import Clock
 from tfapp.apps.store import Store
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.desk import Desk
 from tfapp.apps.support.learning import Corrections
-from tfapp.apps.support.settings import SupportSettings
+from tfapp.console.kept import Kept
 from tfapp.console.places import Place
 from tfapp.errors import DataError
 from tfapp.services.support import Support
 
 __all__ = ["SupportRoom"]
-
-# Seconds between two looks for knowledge that came from elsewhere.
-_LOOK_SECONDS: Final = 5.0
 
 
 class SupportRoom:
@@ -30,21 +27,15 @@ class SupportRoom:
         home: Its folder.
         place: Its models.
         clock: Tells the time.
+
+    Attributes:
+        service: The customer service.
     """
 
     def __init__(self, home: Path, place: Place, clock: Clock) -> None:
-        opened = Support.open(home)
-        self.service = Support(home, opened.settings, opened.store, clock=clock)
+        self.service = replace(Support.open(home), clock=clock)
         self._place = place
-        self._lock = threading.Lock()
-        self._assistant: Assistant | None = None
-        self._known: object = None
-        self._looked_at = 0.0
-
-    @property
-    def settings(self) -> SupportSettings:
-        """Its settings."""
-        return self.service.settings
+        self._assistant = Kept(self._make, self._state, time.monotonic)
 
     @property
     def store(self) -> Store:
@@ -61,6 +52,11 @@ class SupportRoom:
         """What people say of answers."""
         return Corrections(self.store, self.service.clock)
 
+    @property
+    def embedder(self) -> str | None:
+        """What made most of the vectors, as NAME/VERSION."""
+        return self.service.knowledge.vectors.embedder()
+
     def assistant(self) -> Assistant:
         """The assistant.
 
@@ -68,24 +64,26 @@ class SupportRoom:
             DataError: Nothing was built yet.
             ServerError: The models are still being loaded, or cannot be.
         """
-        client = self._place.client()
-        with self._lock:
-            now = time.monotonic()
-            if self._assistant is None or now - self._looked_at > _LOOK_SECONDS:
-                identity = self.service.knowledge.embedder()
-                known = (identity, self.service.knowledge.counts())
-                if identity is None:
-                    home = self.service.home
-                    raise DataError(f"{home}: nothing is known yet; `tfapp support build FILE --home {home}` first")
-                if self._assistant is None or known != self._known:
-                    self._assistant = self.service.connected(client, identity)
-                self._known, self._looked_at = known, now
-            return self._assistant
+        self._place.served()
+        return self._assistant.get()
 
     def learn(self) -> str:
         """Makes knowledge of the corrections that wait; says what came of it."""
-        learnt = self.service.learn(quiet=True)
-        with self._lock:
-            self._assistant = None
+        learnt = replace(self.service, server=self._place.served().address or None).learn(quiet=True)
+        self._assistant.look()
         lesson = learnt.lesson
         return f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused"
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._assistant.close()
+        self.store.close()
+
+    def _make(self) -> AbstractContextManager[Assistant]:
+        identity, home = self.embedder, self.service.home
+        if identity is None:
+            raise DataError(f"{home}: nothing is known yet; `tfapp support build FILE --home {home}` first")
+        return nullcontext(self.service.connected(self._place.client(), identity))
+
+    def _state(self) -> object:
+        return self.embedder, self.service.knowledge.counts()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tfapp_client import Client
+
+from tfapp import api
+from tfapp.api import ServedModels
 from tfapp.apps.clock import Clock, utc_now
 from tfapp.console.jobs import Jobs
 from tfapp.console.places import Connect, Place
+from tfapp.console.recommend_room import RecommendRoom
 from tfapp.console.support_room import SupportRoom
 from tfapp.errors import RegistryError
 from tfapp.inventory import ModelFacts
 from tfapp.services.feedback import Feedback
-from tfapp.services.model_server import ModelServer
 from tfapp.services.monitor import Monitor
 
 __all__ = ["Workplace"]
@@ -52,10 +57,11 @@ class Workplace:
         self.jobs = Jobs()
         self._database = database
         self._lock = threading.RLock()
-        reach: Connect = connect or (lambda folder: ModelServer(folder, server).client())
+        reach = connect or (lambda folder: _reach(folder, server))
         folders = {"models": models or home / "models", **{name: home / name / "models" for name in _APPLICATIONS}}
         self.places = {name: Place(name, _title(folder, home), folder, reach) for name, folder in folders.items()}
         self._opened: dict[str, Any] = {}
+        self._closing = ExitStack()
 
     @cached_property
     def feedback(self) -> Feedback:
@@ -66,12 +72,17 @@ class Workplace:
     @property
     def support(self) -> SupportRoom | None:
         """The customer service, if one was built."""
-        return self._open("support", lambda home, place: SupportRoom(home, place, self.clock))
+        return self._open("support", lambda home, place: SupportRoom(home, place, self.clock), SupportRoom.close)
+
+    @property
+    def recommend(self) -> RecommendRoom | None:
+        """The recommender, if one was begun."""
+        return self._open("recommend", lambda home, place: RecommendRoom(home, place, self.clock), RecommendRoom.close)
 
     @property
     def monitor(self) -> Monitor | None:
         """The monitor, if one was begun."""
-        return self._open("monitor", lambda home, _: Monitor.open(home))
+        return self._open("monitor", lambda home, _: Monitor.open(home), lambda monitor: monitor.store.close())
 
     def start(self) -> None:
         """Begins to start the servers of what there is."""
@@ -97,19 +108,29 @@ class Workplace:
     def close(self) -> None:
         """Ends work and servers, and closes databases."""
         self.jobs.stop()
-        for application in self._opened.values():
-            application.store.close()
+        self._closing.close()
         if "feedback" in self.__dict__:
             self.feedback.store.close()
         for place in self.places.values():
             place.close()
 
-    def _open(self, name: str, make: Callable[[Path, Place], T]) -> T | None:
+    def _open(self, name: str, make: Callable[[Path, Place], T], close: Callable[[T], None]) -> T | None:
         home = self.home / name
         with self._lock:
             if name not in self._opened and _was_begun(home):
-                self._opened[name] = make(home, self.places[name])
+                self._opened[name] = made = make(home, self.places[name])
+                self._closing.callback(close, made)
             return self._opened.get(name)
+
+
+@contextmanager
+def _reach(folder: Path, server: str | None) -> Iterator[ServedModels]:
+    if server is None:
+        with api.serve(folder) as served:
+            yield served
+    else:
+        with Client(server) as client:
+            yield ServedModels(server, client)
 
 
 def _title(folder: Path, home: Path) -> str:

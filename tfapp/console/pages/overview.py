@@ -42,6 +42,7 @@ class OverviewPage:
             places=list(dict.fromkeys(place for place, _ in models)),
             support=known,
             monitor=self._monitored(),
+            recommend={} if workplace.recommend is None else workplace.recommend.catalogue.counts(),
             labelled=sum(workplace.feedback.labels.counts().values()),
             pools=len(workplace.feedback.pools.all()),
         )

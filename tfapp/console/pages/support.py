@@ -79,7 +79,7 @@ class SupportPages:
             request,
             "support_knowledge.html",
             counts=knowledge.counts(),
-            embedder=knowledge.embedder(),
+            embedder=room.embedder,
             aside=knowledge.set_aside(_SET_ASIDE),
             answers=knowledge.answers(),
             corrections=room.corrections.waiting(),

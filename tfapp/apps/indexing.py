@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tfapp.apps.embedder import Embedder
-from tfapp.apps.support.index import VectorIndex
-from tfapp.apps.support.knowledge import Knowledge
+from tfapp.apps.vector_index import VectorIndex
+from tfapp.apps.vector_store import VectorStore
 
 __all__ = ["embed_new", "index_file", "open_index"]
 
@@ -16,12 +16,12 @@ _BATCH = 256
 
 
 def embed_new(
-    knowledge: Knowledge, embedder: Embedder, on_progress: Callable[[int, int | None], None] | None = None
+    vectors: VectorStore, embedder: Embedder, on_progress: Callable[[int, int | None], None] | None = None
 ) -> int:
     """Embeds the texts that have no vector of this embedder; one that is killed goes on where it was.
 
     Args:
-        knowledge: The texts.
+        vectors: The texts, and where their vectors are kept.
         embedder: Makes the vectors.
         on_progress: Is told how many are done, and of how many.
 
@@ -31,22 +31,22 @@ def embed_new(
     Raises:
         ClientError: The server cannot be asked; what was embedded before is kept.
     """
-    texts = knowledge.unembedded(embedder.identity)
+    texts = vectors.unembedded(embedder.identity)
     for start in range(0, len(texts), _BATCH):
         part = texts[start : start + _BATCH]
-        vectors = embedder.embed([text for _, text in part])
-        knowledge.keep_vectors(embedder.identity, [key for key, _ in part], vectors)
+        made = embedder.embed([text for _, text in part])
+        vectors.keep(embedder.identity, [key for key, _ in part], made)
         if on_progress:
             on_progress(start + len(part), len(texts))
     return len(texts)
 
 
-def open_index(folder: Path, knowledge: Knowledge, identity: str) -> tuple[VectorIndex, int]:
+def open_index(folder: Path, vectors: VectorStore, identity: str) -> tuple[VectorIndex, int]:
     """Opens the index of an embedder's vectors, brings it up to date from the database, and keeps it.
 
     Args:
         folder: Where its file is.
-        knowledge: The vectors.
+        vectors: The vectors.
         identity: The embedder, as NAME/VERSION.
 
     Returns:
@@ -55,7 +55,7 @@ def open_index(folder: Path, knowledge: Knowledge, identity: str) -> tuple[Vecto
     file = index_file(folder, identity)
     index = VectorIndex.load(file)
     before = len(index)
-    added = index.sync(knowledge.vector_ids(identity), lambda ids: knowledge.vectors(identity, ids))
+    added = index.sync(vectors.ids(identity), lambda ids: vectors.read(identity, ids))
     if added or len(index) != before:
         index.save(file)
     return index, added

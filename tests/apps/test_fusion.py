@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.apps.support.fusion import fuse
+from tfapp.apps.fusion import fuse
 
 RANKINGS = st.lists(st.lists(st.integers(0, 20), unique=True), max_size=4)
 

@@ -1,0 +1,123 @@
+"""What is known of each candidate, as the numbers that the final ranking weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.apps.recommend.moment import Moment
+from tfapp.apps.recommend.profile import Profile
+
+__all__ = ["KNOWN", "NEW", "feature_names", "features"]
+
+Columns = dict[str, NDArray[np.float64]]
+
+_DAY: Final = 86_400.0
+_BEST: Final = 3
+
+TEXT: Final = ("profile", "recent_profile", "nearest", "nearest_three", "tags", "text_together", "text_popular", "age")
+NEW: Final = TEXT
+"""The features of an item of which nothing is known but the text."""
+KNOWN: Final = (
+    *TEXT,
+    *("together", "together_log", "together_recent", "together_best", "met", "met_log"),
+    *("share", "events", "likes", "events_rank", "likes_rank", "bolder"),
+)
+"""The features of an item that has events; those of `lately` come on top, one for each half-life."""
+
+
+def feature_names(days: int) -> tuple[str, ...]:
+    """The names of an item's features, where so many half-lives count."""
+    return (*KNOWN, *(f"lately_{place}" for place in range(days)), *(f"lately_{place}_rank" for place in range(days)))
+
+
+def features(moment: Moment, profile: Profile, places: NDArray[np.intp], names: Sequence[str]) -> NDArray[np.float64]:
+    """The features of some items for a user.
+
+    Args:
+        moment: What is known of the items.
+        profile: What is known of the user.
+        places: int[C], items.
+        names: Which features.
+
+    Returns:
+        float[C, names].
+    """
+    columns = _text(moment, profile, places)
+    if set(names) - columns.keys():
+        columns |= _together(moment, profile, places) | _popular(moment, profile, places)
+    return np.stack([columns[name] for name in names], axis=1)
+
+
+def _text(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Columns:
+    shelf, history = moment.shelf, profile.history
+    vectors, liked = shelf.vectors[places], history.items[history.strengths > 0]
+    cosines = (vectors @ shelf.vectors[liked].T).astype(np.float64)
+    if profile.wanted is not None:
+        cosines = np.concatenate([cosines, (vectors @ profile.wanted)[:, None]], axis=1)
+    tags = shelf.tags[places] @ (shelf.tags[history.items].T @ history.strengths) / max(len(history), 1)
+    together = moment.liked.scores(history.items, history.likes) / (history.likes.sum() + 1)
+    links = moment.links[places]
+    age = (moment.newest - shelf.published[places]) / _DAY
+    return {
+        "profile": (vectors @ profile.whole).astype(np.float64),
+        "recent_profile": (vectors @ profile.recent).astype(np.float64),
+        "nearest": _mean_of_best(cosines, 1),
+        "nearest_three": _mean_of_best(cosines, _BEST),
+        "tags": np.asarray(tags),
+        "text_together": links @ together,
+        "text_popular": links @ np.log1p(moment.popularity.current),
+        # An item without a time is old.
+        "age": np.log1p(np.clip(np.nan_to_num(age, posinf=36_500), 0, 36_500)),
+    }
+
+
+def _together(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Columns:
+    history, liked = profile.history, moment.liked
+    likes, recent = history.likes, history.recent_likes
+    together = liked.scores(history.items, likes)[places] / (likes.sum() + 1)
+    met = moment.met.scores(history.items, np.ones(len(history)))[places] / max(len(history), 1)
+    each = liked.rows(history.items[likes > 0], places).T
+    return {
+        "together": together,
+        "together_log": np.log1p(100 * together),
+        "together_recent": liked.scores(history.items, recent)[places] / (recent.sum() + 1),
+        "together_best": _mean_of_best(each, _BEST),
+        "met": met,
+        "met_log": np.log1p(100 * met),
+    }
+
+
+def _popular(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Columns:
+    found = moment.popularity
+    events, items = np.log1p(found.events), profile.history.items
+    columns = {
+        "share": found.share[places],
+        "events": events[places],
+        "likes": np.log1p(found.likes[places]),
+        "events_rank": _rank(found.events)[places],
+        "likes_rank": _rank(found.likes)[places],
+        # More or less known than what the user has met.
+        "bolder": events[places] - (events[items].mean() if len(items) else 0.0),
+    }
+    for number, counts in enumerate(found.lately):
+        columns[f"lately_{number}"] = np.log1p(counts[places])
+        columns[f"lately_{number}_rank"] = _rank(counts)[places]
+    return columns
+
+
+def _rank(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of the items that have less."""
+    return np.searchsorted(np.sort(counts), counts, "left") / max(len(counts), 1)
+
+
+def _mean_of_best(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """The mean of each row's greatest values; 0 where there are none."""
+    if not values.shape[1]:
+        return np.zeros(len(values))
+    if values.shape[1] > most:
+        values = -np.partition(-values, most - 1, axis=1)[:, :most]
+    return values.mean(axis=1)
