@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.site import Site, build_monitor, build_support, model_server, write_models
+from tests.console.site import Site, build_monitor, build_recommend, build_support, model_server, write_models
 
 
 @pytest.fixture(scope="session")
 def ready_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model of each task, a customer service and a monitor; tests work on copies."""
+    """A folder with a model of each task, a customer service, a monitor and a recommender; tests work on copies."""
     home = tmp_path_factory.mktemp("ready")
     write_models(home / "models")
     build_support(home / "support", model_server())
     build_monitor(home / "monitor")
+    build_recommend(home / "recommend", model_server())
     return home
 
 

@@ -20,14 +20,17 @@ from tfapp.api import ServedModels
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.indexing import embed_new
 from tfapp.apps.monitor.message import Judged
+from tfapp.apps.recommend.entries import EventEntry, ItemEntry
+from tfapp.apps.records import SetAside
 from tfapp.apps.store import Store
 from tfapp.console.access import Access
 from tfapp.console.app import make_app
 from tfapp.console.workplace import Workplace
 from tfapp.errors import ServerError
+from tfapp.services.recommend import Recommend
 from tfapp.services.support import Support
 
-__all__ = ["Site", "build_monitor", "build_support", "model_server", "write_model", "write_models"]
+__all__ = ["Site", "build_monitor", "build_recommend", "build_support", "model_server", "write_model", "write_models"]
 
 PLACES = ("Berlin", "Rome", "Łódź")
 PHONES = ("The phone is quick and its pictures are sharp.", "The phone dies after two hours, a bad joke.")
@@ -138,6 +141,29 @@ def _texts_of(hour: int, topic: str, texts: tuple[str, str], number: int, negati
         )
         for place in range(number)
     ]
+
+
+def build_recommend(home: Path, server: FakeTransport) -> None:
+    """A recommender of small articles, with readers who like one topic each."""
+    service = Recommend.open(home)
+    topics = {"garden": ("roses", "tulips", "hedges", "lawns"), "kitchen": ("soup", "bread", "cake", "rice")}
+    items = [
+        ItemEntry(
+            row, f"{topic}-{thing}-{way}", f"{way} {thing}", f"All about {thing} in the {topic}.", (topic,), START
+        )
+        for topic, things in topics.items()
+        for row, (thing, way) in enumerate((thing, way) for thing in things for way in ("Quick", "Old"))
+    ]
+    service.catalogue.add_items("items.csv", [*items, SetAside(99, "needs a title", "<b>x</b>")])
+    embed_new(service.catalogue.vectors, Embedder(Client(transport=server), "minilm-l6", 1))
+    liked = [item.key for item in items]
+    events = [
+        EventEntry(row, f"reader-{row % 6}", liked[8 * (row % 2) + row // 6 % 7], "click", None, START + row * HOUR)
+        for row in range(40)
+    ]
+    service.catalogue.add_events("events.csv", events)
+    service.store.close()
+    write_model(home / "models", "minilm-l6", "embedding")
 
 
 class Site:

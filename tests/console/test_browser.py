@@ -152,6 +152,17 @@ def test_an_alert_opens_the_texts_behind_it(page: Page) -> None:
     keep(page, "monitor-texts")
 
 
+def test_a_list_says_why(page: Page) -> None:
+    page.goto("/recommend")
+    page.get_by_label("User").fill("reader-0")
+    page.get_by_role("button", name="Recommend").click()
+    expect(page.get_by_role("heading", name="For reader-0")).to_be_visible()
+    expect(page.locator(".because").first).to_contain_text(re.compile("reads like|liked together"))
+    keep(page, "recommend")
+    page.get_by_role("link", name=re.compile("More like this")).first.click()
+    expect(page.get_by_role("heading", name="Items like")).to_be_visible()
+
+
 def test_a_chart_shows_what_comes_in(browser: Browser, ready_home: Path, tmp_path: Path) -> None:
     shutil.copytree(ready_home / "monitor", tmp_path / "monitor")
     with running_console(Site(tmp_path, access=Access(port=0))) as address:

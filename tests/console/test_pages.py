@@ -45,6 +45,7 @@ class Outline(HTMLParser):
 PAGES = (
     *("/", "/models", "/models/models/news", "/try", "/support", "/support/handovers", "/support/knowledge"),
     *("/monitor", "/monitor/alerts/1", "/monitor/texts", "/monitor/set-aside", "/labelling", "/nowhere"),
+    *("/recommend?user=reader-1", "/recommend/like?item=garden-roses-Old", "/recommend/set-aside"),
 )
 TRIED = tuple(f"/try/models/{name}" for name in ("news", "places", "ranker", "reader", "minilm-l6", "stars", "pairs"))
 
@@ -182,6 +183,7 @@ def test_nothing_that_is_shown_becomes_a_script(tmp_path: Path, site: Site) -> N
         ("/try", "tfapp demo"),
         ("/support", "tfapp support build FILE"),
         ("/monitor", "tfapp monitor run FILE.jsonl"),
+        ("/recommend", "tfapp recommend items FILE"),
         ("/labelling", "tfapp feedback add"),
     ],
 )

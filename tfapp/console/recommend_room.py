@@ -54,7 +54,6 @@ class RecommendRoom:
 
         Raises:
             DataError: No item is known yet.
-            ServerError: The models are still being loaded, or cannot be.
         """
         return self._recommender.get()
 
@@ -64,8 +63,7 @@ class RecommendRoom:
         self.store.close()
 
     def _make(self) -> AbstractContextManager[Recommender]:
-        server = self._place.served().address or None if self._place.has_models() else self.service.server
-        return replace(self.service, server=server).recommender()
+        return self.service.recommender(self._place.client)
 
     def _state(self) -> object:
         trained = self.catalogue.trained()

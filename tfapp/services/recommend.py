@@ -216,8 +216,11 @@ class Recommend:
             return evaluate(shelf, log, self.settings, share=share, pairs=pairs, on_progress=advance)
 
     @contextmanager
-    def recommender(self) -> Iterator[Recommender]:
+    def recommender(self, connect: Callable[[], Client] | None = None) -> Iterator[Recommender]:
         """The recommender, while the block runs; a model server is started only when a model must be asked.
+
+        Args:
+            connect: Gives a client of a server that runs already; None: of the service's own.
 
         Raises:
             DataError: No item is known yet.
@@ -234,7 +237,7 @@ class Recommend:
                 # Weights of other vectors say nothing of these.
                 ranking=trained.ranking if trained and trained.embedder == identity else None,
                 settings=self.settings,
-                connect=_connecting(stack, self.models),
+                connect=connect or _connecting(stack, self.models),
                 embedder=identity or None,
             )
 
