@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import html
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -85,6 +87,27 @@ def test_an_outage_is_a_state_and_not_a_page_that_breaks(tmp_path: Path) -> None
         assert "the model server does not answer" in text_of(answer.text)
 
 
+def test_one_who_waits_for_a_model_holds_up_nobody(site: Site) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def slow(text: str) -> dict[str, float]:
+        asked.set()
+        assert answers.wait(20)
+        return {"yes": 1.0}
+
+    write_model(site.home / "models", "slow", "classification")
+    site.server.classifier("slow", slow)
+    token = site.token("/labelling")
+    with ThreadPoolExecutor(20) as people:
+        form = {"token": token, "text": "x"}
+        waiting = [people.submit(site.browser.post, "/try/models/slow", data=form) for _ in range(20)]
+        assert asked.wait(20)
+        assert site.get("/models").status_code == 200
+        assert not any(one.done() for one in waiting)
+        answers.set()
+        assert {one.result(20).status_code for one in waiting} == {200}
+
+
 def test_a_server_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) -> None:
     write_model(tmp_path / "models", "news", "classification")
     site = Site(tmp_path, fails=1)
@@ -146,7 +169,7 @@ def test_a_version_can_be_chosen(site: Site) -> None:
         ("/support/chat/" + "c" * 201, {"question": "x"}, "must have from 1 to 200 characters"),
         ("/support/turn/none", {"verdict": "right"}, "no turn none"),
         ("/support/turn/none", {"verdict": "maybe"}, "verdict: must be one of right, wrong, better"),
-        ("/labelling", {"model": "reader"}, "model: must be one of news, topics"),
+        ("/labelling", {"model": "reader"}, "model: must be one of news"),
         ("/labelling/monitor", {"model": "news"}, "model: must be one of monitor-topics, monitor-sentiment"),
         ("/labelling", {"model": "news"}, "choose a file"),
         ("/labelling/pool/none/label", {"text": "1"}, "no pool none"),

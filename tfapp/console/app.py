@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -32,6 +33,8 @@ __all__ = ["make_app"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 _SESSION_SECONDS: Final = 12 * 3600
+# Pages that are made at the same time; most of them wait for a model or the database.
+_THREADS: Final = 100
 
 
 def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float] = time.monotonic) -> Starlette:
@@ -76,6 +79,7 @@ def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float]
 def _lifespan(workplace: Workplace) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
         workplace.start()
         try:
             yield

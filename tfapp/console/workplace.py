@@ -70,6 +70,12 @@ class Workplace:
             return Feedback.open(self.home / "feedback", database=self._database, clock=self.clock)
 
     @property
+    def begun_feedback(self) -> Feedback | None:
+        """The feedback, if anything was kept: looking at the console makes no folder."""
+        begun = self._database is not None or "feedback" in self.__dict__ or _was_begun(self.home / "feedback")
+        return self.feedback if begun else None
+
+    @property
     def support(self) -> SupportRoom | None:
         """The customer service, if one was built."""
         return self._open("support", lambda home, place: SupportRoom(home, place, self.clock), SupportRoom.close)

@@ -76,13 +76,14 @@ class LabellingPages:
         ]
 
     def _list(self, request: Request) -> Response:
-        feedback = self._workplace.feedback
-        pools = [(pool, feedback.pools.progress(pool), self._scoring.job(pool)) for pool in feedback.pools.all()]
+        feedback = self._workplace.begun_feedback
+        known = feedback.pools.all() if feedback else []
+        pools = [(pool, feedback.pools.progress(pool), self._scoring.job(pool)) for pool in known if feedback]
         return self._views.page(
             request,
             "labelling.html",
             pools=pools,
-            counts=feedback.labels.counts(),
+            counts=feedback.labels.counts() if feedback else {},
             models=self._scoring.classifiers(),
             name=request.session.get("name", ""),
             suffixes=",".join(SUFFIXES),

@@ -31,7 +31,7 @@ class OverviewPage:
 
     def _show(self, request: Request) -> Response:
         workplace, room = self._workplace, self._workplace.support
-        models = workplace.models()
+        models, feedback = workplace.models(), workplace.begun_feedback
         known = {} if room is None else {"waiting": room.desk.waiting(), **room.service.knowledge.counts()}
         return self._views.page(
             request,
@@ -43,6 +43,6 @@ class OverviewPage:
             support=known,
             monitor=self._monitored(),
             recommend={} if workplace.recommend is None else workplace.recommend.catalogue.counts(),
-            labelled=sum(workplace.feedback.labels.counts().values()),
-            pools=len(workplace.feedback.pools.all()),
+            labelled=sum(feedback.labels.counts().values()) if feedback else 0,
+            pools=len(feedback.pools.all()) if feedback else 0,
         )

@@ -18,7 +18,8 @@
 
   // Someone who writes or reads in a part of the page must not lose it under their hands.
   const inUse = (part) => {
-    const active = document.activeElement;
+    const active = document.activeElement, selected = document.getSelection();
+    if (selected && !selected.isCollapsed && part.contains(selected.anchorNode)) return true;
     const writes = active && part.contains(active) && active.matches("input, textarea, select");
     return writes || [...part.querySelectorAll("textarea, input[type=text], input:not([type])")].some((field) => field.value !== field.defaultValue);
   };
@@ -59,9 +60,11 @@
     if (!old || !fresh) return;
     if (old.hasAttribute("data-keyed")) { mergeKeyed(old, fresh); return; }
     if (old.innerHTML === fresh.innerHTML) return;
-    const focused = document.activeElement && old.contains(document.activeElement) ? document.activeElement.id : "";
+    const reachable = (part) => [...part.querySelectorAll("a, button, summary, input, select, textarea")];
+    const at = reachable(old).indexOf(document.activeElement);
     old.replaceWith(document.importNode(fresh, true));
-    if (focused && region(focused)) region(focused).focus({ preventScroll: true });
+    const again = at < 0 ? null : reachable(region(id))[at];
+    if (again) again.focus({ preventScroll: true });
   };
 
   const load = async (address, options = {}) => {
