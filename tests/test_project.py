@@ -24,6 +24,7 @@ PAGES = (
     "CHANGELOG.md",
     "benchmarks/README.md",
     "examples/README.md",
+    "examples/console.md",
     "examples/support.md",
     "serving/versions.md",
 )
