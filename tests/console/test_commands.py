@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 
-from tests.cli import call, complaint, start
+from tests.cli import call, complaint, start, wait_until
 from tests.console.site import Site
+from tests.toy import toy_text
 from tfapp.apps.feedback.labels import Label
 
 PASSWORD = "TFAPP_CONSOLE_PASSWORD"
@@ -54,6 +56,27 @@ def test_it_says_where_it_is_and_ends_by_a_signal(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_real_models_of_several_folders_are_served_without_noise(toy_models: Path, tmp_path: Path) -> None:
+    for folder in ("models", "support/models", "monitor/models"):
+        shutil.copytree(toy_models, tmp_path / folder)
+    process = start("console", "--home", tmp_path, "--port", "0")
+    try:
+        assert process.stdout is not None
+        (address,) = re.findall(r"(http://\S+);", process.stdout.readline())
+        with httpx.Client(base_url=address, timeout=60) as client:
+            wait_until(lambda: client.get("/models").text.count("serving</span>") == 3, seconds=120)
+            (token,) = re.findall(r'name="token" value="(\w+)"', client.get("/try/models/toy").text)
+            answer = client.post("/try/models/toy", data={"token": token, "text": toy_text("sport", 3)})
+            assert 'class="headline">sport' in answer.text
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
 
 
 def test_texts_and_labels_from_the_command_line(site: Site, tmp_path: Path) -> None:

@@ -20,12 +20,15 @@ from tfapp.console.recommend_room import RecommendRoom
 from tfapp.console.support_room import SupportRoom
 from tfapp.errors import RegistryError
 from tfapp.inventory import ModelFacts
+from tfapp.quiet import import_tensorflow
 from tfapp.services.feedback import Feedback
 from tfapp.services.monitor import Monitor
 
 __all__ = ["Workplace"]
 
 T = TypeVar("T")
+# One server after another: modules that several threads import at once are seen half made.
+_STARTING: Final = threading.Lock()
 _APPLICATIONS: Final = ("support", "monitor", "recommend")
 
 
@@ -132,7 +135,10 @@ class Workplace:
 @contextmanager
 def _reach(folder: Path, server: str | None) -> Iterator[ServedModels]:
     if server is None:
-        with api.serve(folder) as served:
+        with ExitStack() as running:
+            with _STARTING:
+                import_tensorflow()
+                served = running.enter_context(api.serve(folder))
             yield served
     else:
         with Client(server) as client:
