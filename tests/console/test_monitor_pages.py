@@ -15,7 +15,10 @@ def test_the_dashboard_shows_trends_and_alerts(site: Site) -> None:
     told = text_of(page)
     assert "phone: negative share from" in told
     assert "Alerts that go on 0 1 in all" in told
-    assert re.search(r"phone 616 2\d\.\d %", told)
+    assert re.search(r"phone 616 texts of phone 2\d\.\d %", told)
+    shown = text_of(site.get("/monitor?topic=phone").text)
+    assert "phone, negative expected alert" in shown
+    assert "parcel" not in shown
     lines = re.findall(r'<path class="line series-(\d)" d="(M[^"]+)"', page)
     assert [color for color, _ in lines[:2]] == ["1", "2"]
     assert page.count('class="band"') == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 
 from tests.console.site import Site
@@ -17,6 +18,15 @@ def test_an_answer_comes_with_its_sources(site: Site) -> None:
     assert "“How do I send shoes back?” faq.csv, line 2; cosine 1.00" in page
     assert "“How do I send shoes back?”" in text_of(site.get("/support/chat/a").text)
     assert "How do I send" not in text_of(site.get("/support/chat/another").text)
+
+
+def test_a_conversation_may_be_called_anything(site: Site) -> None:
+    room = site.workplace.support
+    assert room is not None
+    reply = room.assistant().ask("Zebra stripes?", "a/b c?<d>")
+    queue = site.get("/support/handovers").text
+    (link,) = re.findall(r'href="(/support/chat/a/b[^"]*)"', queue)
+    assert f'id="turn-{reply.turn}"' in site.get(html.unescape(link)).text
 
 
 def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.reading import By, Reading, Trend
-from tfapp.apps.monitor.windows import WIDTHS, WidthName
+from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.console.charts import Chart, Series, Window, column_chart, line_chart, spark
 from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
@@ -26,6 +26,8 @@ _BY: Final = ("topic", "source", "entity")
 _LINES: Final = 6
 _WINDOWS: Final = 48
 _AROUND: Final = 24
+# Windows whose texts are counted together where many lines are drawn.
+_POOLED: Final = 4
 _ALERTS: Final = 20
 _TEXTS: Final = 20
 _PAGE: Final = 50
@@ -53,7 +55,8 @@ class MonitorPages:
             return self._views.page(request, "missing.html", **_MISSING)
         reading = self._reading()
         by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._width())
-        trends = reading.trends(cast(By, by), window=cast(WidthName, width), last=_WINDOWS)
+        topic = request.query_params.get("topic") or None
+        trends = reading.trends(cast(By, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
         alerts = reading.alerts(most=_ALERTS)
         return self._page(
             request,
@@ -64,8 +67,10 @@ class MonitorPages:
             counts=reading.counts(),
             alerts=alerts,
             going_on=sum(alert.end is None for alert in alerts),
-            trends=[(trend, spark(trend.shares), _link(trend, by)) for trend in trends],
-            shares=_shares(trends, alerts if by == "topic" else []),
+            trends=[(trend, spark(trend.shares), _texts_of(trend, by, topic)) for trend in trends],
+            topic=topic,
+            shares=_shares(trends, alerts, one=by == "topic" and topic is not None),
+            pooled=_POOLED,
             volume=_volume(trends),
             newest=reading.newest(),
         )
@@ -74,9 +79,8 @@ class MonitorPages:
         reading = self._reading()
         alert = reading.alert(request.path_params["alert"])
         chart = self._around(reading, alert) if alert.kind == "rise" else None
-        return self._page(
-            request, "monitor_alert.html", alert=alert, texts=reading.texts_of(alert, _TEXTS), chart=chart
-        )
+        texts = reading.texts_of(alert, _TEXTS)
+        return self._page(request, "monitor_alert.html", alert=alert, texts=texts, chart=chart)
 
     def _texts(self, request: Request) -> Response:
         reading = self._reading()
@@ -101,10 +105,7 @@ class MonitorPages:
         trend = next((one for one in found if one.name == alert.topic), None)
         if trend is None:
             return None
-        times = [point.start for point in trend.points]
-        expected = [point.expected for point in trend.points]
-        series = [Series(f"{alert.topic}, negative", trend.shares, 2), Series("expected", expected, 1, dashed=True)]
-        return line_chart(f"Negative share of {alert.topic}", times, series, _marks([alert], times))
+        return _beside_expected(trend, [alert])
 
     def _width(self) -> str:
         return self._monitor().settings.window
@@ -119,12 +120,29 @@ class MonitorPages:
         return monitor
 
 
-def _shares(trends: Sequence[Trend], alerts: Sequence[Alert]) -> Chart | None:
+def _shares(trends: Sequence[Trend], alerts: Sequence[Alert], *, one: bool) -> Chart | None:
+    """The shares of all trends, each over some windows: those of single ones jump where texts are few."""
     if not trends:
         return None
+    if one:
+        return _beside_expected(trends[0], [alert for alert in alerts if alert.topic == trends[0].name])
     times = [point.start for point in trends[0].points]
-    series = [Series(trend.name, trend.shares, place + 1) for place, trend in enumerate(trends[:_LINES])]
+    series = [Series(trend.name, _pooled(trend), place + 1) for place, trend in enumerate(trends[:_LINES])]
     return line_chart("Share of negative texts", times, series, _marks(alerts, times))
+
+
+def _pooled(trend: Trend) -> list[float | None]:
+    """The share of the texts of each window and those just before it."""
+    points = trend.points
+    parts = (points[max(0, place + 1 - _POOLED) : place + 1] for place in range(len(points)))
+    return [sum((point.counts for point in part), Counts()).share for part in parts]
+
+
+def _beside_expected(trend: Trend, alerts: Sequence[Alert]) -> Chart:
+    times = [point.start for point in trend.points]
+    expected = [point.expected for point in trend.points]
+    series = [Series(f"{trend.name}, negative", trend.shares, 2), Series("expected", expected, 1, dashed=True)]
+    return line_chart(f"Negative share of {trend.name}", times, series, _marks(alerts, times))
 
 
 def _volume(trends: Sequence[Trend]) -> Chart | None:
@@ -147,8 +165,9 @@ def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
     return marks
 
 
-def _link(trend: Trend, by: str) -> str:
-    return f"/monitor/texts?{urlencode({by: trend.name})}"
+def _texts_of(trend: Trend, by: str, topic: str | None) -> str:
+    """Where the texts of a trend are."""
+    return f"/monitor/texts?{urlencode({'topic': topic, by: trend.name} if topic else {by: trend.name})}"
 
 
 def _choice(request: Request, name: str, choices: Mapping[Any, Any] | Sequence[str], default: str = "") -> str:

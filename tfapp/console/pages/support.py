@@ -37,8 +37,8 @@ class SupportPages:
         post = self._views.post
         return [
             Route("/support", self._begin),
-            Route("/support/chat/{conversation}", self._chat),
-            post("/support/chat/{conversation}", self._ask),
+            Route("/support/chat/{conversation:path}", self._chat),
+            post("/support/chat/{conversation:path}", self._ask),
             post("/support/turn/{turn}", self._judge),
             Route("/support/handovers", self._handovers),
             Route("/support/knowledge", self._knowledge),
