@@ -60,8 +60,6 @@ def run(
 
     monitor = _open(home, settings=settings, overrides=overrides or (), server=server)
     columns = named_values("--column", column)
-    for line in monitor.prepare(quiet=json):
-        output.show_model(line, as_json=json)
     sinks = output.console_sinks(as_json=json) if monitor.settings.console else []
     with _ending_by_signal() as stop, progress("Monitoring", "texts", quiet=json) as advance:
         outcome = monitor.run(
@@ -72,6 +70,7 @@ def run(
             sinks=sinks,
             stop=stop,
             told=lambda total: advance(total.stored + total.repeated + total.set_aside),
+            trained=lambda line: output.show_model(line, as_json=json),
             quiet=json,
         )
     output.show_outcome(outcome, monitor.reading.counts(), as_json=json)

@@ -121,6 +121,7 @@ class Monitor:
         sinks: Sequence[Sink] = (),
         stop: threading.Event | None = None,
         told: Callable[[Outcome], None] = lambda _: None,
+        trained: Callable[[str], None] = lambda _: None,
         quiet: bool = False,
     ) -> Outcome:
         """Takes texts in, judges and stores them, and tells the sinks of alerts.
@@ -133,6 +134,7 @@ class Monitor:
             sinks: Who is told, beside those of the settings.
             stop: Ends it, when it is set.
             told: Is told what was taken so far.
+            trained: Is told of each model that had to be trained, and how good it is.
             quiet: Show no progress while models are trained.
 
         Returns:
@@ -147,7 +149,8 @@ class Monitor:
         readers = [*self._readers(inputs, follow=follow), *self._listeners(listen)]
         if not readers:
             raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
-        self.prepare(quiet=quiet)
+        for line in self.prepare(quiet=quiet):
+            trained(line)
         everyone = [*self._sinks(), *sinks]
         with self.models.client() as client, ExitStack() as closing:
             self.models.wait_until_ready(client, self.wait)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tfapp_client import Client
 from tfapp_client.errors import ClientError, StatusError
@@ -18,9 +18,6 @@ from tfapp.registry import versions
 from tfapp.services.model_server import ModelServer
 
 __all__ = ["MonitorModels", "classifier_experiment"]
-
-# Tokens of a text that a model reads: opinions are short, and so is what a news article begins with.
-_LENGTH: Final = 128
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class MonitorModels:
 
     def _train(self, name: str, data: str, *, quiet: bool) -> str:
         run = api.fit(
-            parse_experiment(classifier_experiment(name, data, self.settings.preset)),
+            parse_experiment(classifier_experiment(name, data, self.settings)),
             runs=self.home / "runs",
             quiet=quiet,
         )
@@ -93,17 +90,17 @@ class MonitorModels:
         return ModelServer(self.folder, self.server)
 
 
-def classifier_experiment(name: str, data: str, preset: str) -> dict[str, Any]:
+def classifier_experiment(name: str, data: str, settings: MonitorSettings) -> dict[str, Any]:
     """The experiment that trains a classifier: its output layer, on a BERT that stays as it is.
 
     Args:
         name: Its name.
         data: A data set's name, or a file.
-        preset: The BERT.
+        settings: The BERT, and how much of a text it reads.
     """
     return {
         "name": name,
         "data": {"train": data},
-        "model": {"preset": preset, "max_length": _LENGTH, "pooling": "mean"},
+        "model": {"preset": settings.preset, "max_length": settings.max_length, "pooling": "mean"},
         "training": {"adapt": "head"},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -40,7 +41,7 @@ def fake_server() -> FakeTransport:
         return {"negative": 0.1, "neutral": 0.2, "positive": 0.7}
 
     def brands(text: str) -> list[Entity]:
-        return [Entity("brand", "Acme", 0, 4, 0.9)] if "acme" in text else []
+        return [Entity("brand", match[0], *match.span(), 0.9) for match in re.finditer("Acme|acme", text)]
 
     server = FakeTransport().classifier("monitor-topics", topics).classifier("monitor-sentiment", sentiments)
     return server.tagger("brands", brands)

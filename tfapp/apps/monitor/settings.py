@@ -54,6 +54,7 @@ class MonitorSettings(Settings):
         "tweets", description="What it is trained on where there is none; unset: it is served already."
     )
     preset: str = Field("minilm-l6", min_length=1, description="What both are trained from.")
+    max_length: int = Field(128, ge=3, description="Tokens that they read of a text.")
     tagger: str | None = Field(None, description="A served tagging model, which finds entities; unset: none are.")
     negative: str = Field("negative", min_length=1, description="The sentiment whose share is watched.")
     positive: str = Field("positive", min_length=1, description="Its opposite, which is counted, too.")

@@ -27,6 +27,8 @@ __all__ = ["PushReader"]
 
 _LARGEST: Final = 8_000_000
 _WAITING: Final = 64
+# What callers get to take their last answer.
+_ENDING_SECONDS: Final = 3
 _HERE: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -73,8 +75,7 @@ class PushReader:
         finally:
             self._stopping = True
             server.should_exit = True
-            server.force_exit = True
-            thread.join(5)
+            thread.join(_ENDING_SECONDS + 1)
 
     def _serve(self, server: uvicorn.Server) -> None:
         asyncio.run(server.serve([self._socket]))
@@ -97,7 +98,7 @@ class PushReader:
                 return _problem(413, f"more than {_LARGEST} bytes; send fewer texts at once", {"Connection": "close"})
         try:
             rows = _rows(body, request.headers.get("content-type", ""))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _problem(400, f"not valid JSON: {error}")
         return await self._store(rows)
 
@@ -154,6 +155,7 @@ def _config(app: Starlette) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_graceful_shutdown=_ENDING_SECONDS,
     )
 
 
