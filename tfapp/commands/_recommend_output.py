@@ -20,7 +20,6 @@ __all__ = ["show_evaluation", "show_events", "show_items", "show_known", "show_l
 _TABLES = (
     ("all_items", "All items"),
     ("new_items", "Items that nobody had met, for users who liked one of them"),
-    ("planted", "The same, a tenth of all items made new by taking their past away"),
 )
 
 

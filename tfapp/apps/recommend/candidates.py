@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +55,8 @@ def exact_search(moment: Moment) -> Search:
 
     def search(vector: NDArray[np.float32], count: int) -> list[Hit]:
         cosines = vectors @ vector
-        best = np.argsort(-cosines, kind="stable")[:count]
-        return [(int(places[row]), float(cosines[row])) for row in best]
+        best = _greatest(cosines, count)
+        return list(zip(places[best].tolist(), cosines[best].tolist(), strict=True))
 
     return search
 
@@ -111,7 +111,13 @@ def _new(moment: Moment, profile: Profile, new: NDArray[np.bool_], count: int) -
 def _top(scores: NDArray[np.float64], known: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
     """The items with the greatest scores over 0, best first."""
     places = np.flatnonzero(known & (scores > 0))
-    return places[np.argsort(-scores[places], kind="stable")[:count]]
+    return places[_greatest(scores[places], count)]
+
+
+def _greatest(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
+    """The rows of the greatest scores, best first."""
+    rows = np.argpartition(-scores, count)[:count] if count < len(scores) else np.arange(len(scores))
+    return rows[np.lexsort((rows, -scores[rows]))]
 
 
 def _merged(rankings: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:

@@ -91,11 +91,8 @@ def _best(block: Any, start: int, most: int) -> Any:
 
     block = csr_array(block)
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-    other = block.indices != rows + start
-    rows, columns, values = rows[other], block.indices[other], block.data[other]
-    # Of equal ones those with the lower number, so that the same events always keep the same.
-    order = np.lexsort((columns, -values, rows))
-    rows, columns, values = rows[order], columns[order], values[order]
-    starts = np.searchsorted(rows, np.arange(block.shape[0]))
-    kept = np.arange(len(rows)) - starts[rows] < most
-    return csr_array((values[kept], (rows[kept], columns[kept])), shape=block.shape)
+    kept = block.indices != rows + start
+    for row in np.flatnonzero(np.diff(block.indptr) > most + 1):
+        cells = np.arange(block.indptr[row], block.indptr[row + 1])[kept[block.indptr[row] : block.indptr[row + 1]]]
+        kept[cells[np.argpartition(-block.data[cells], most)[most:]]] = False
+    return csr_array((block.data[kept], (rows[kept], block.indices[kept])), shape=block.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -27,8 +27,6 @@ Ranker = Callable[[Occasion], NDArray[np.intp]]
 
 # Events after which a user who came after the time is given a list.
 _FOLD_IN: Final = 10
-# The share of the items whose events are taken out of training, so that there are enough new ones to judge by.
-_PLANTED: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,6 @@ class Evaluation:
         lists: Past lists that the final ranking learnt from.
         all_items: By way, the lists of all items.
         new_items: By way, the lists of items without events before the time, for users who liked one of them.
-        planted: The same, where a tenth of all items had their events before the time taken away.
     """
 
     events: int
@@ -66,7 +63,6 @@ class Evaluation:
     lists: int
     all_items: Mapping[str, Score]
     new_items: Mapping[str, Score]
-    planted: Mapping[str, Score]
 
 
 def evaluate(
@@ -112,30 +108,21 @@ def evaluate(
         lesson.lists,
         {name: _score(way, cases, len(shelf), most) for name, way in ways.items()},
         {name: _score(way, fresh, len(shelf), most) for name, way in new.items()},
-        _planted(shelf, log, start, settings, most),
     )
-
-
-def _planted(shelf: Shelf, log: Log, start: float, settings: RecommendSettings, most: int) -> dict[str, Score]:
-    taken = np.random.default_rng(settings.seed).random(len(shelf)) < _PLANTED
-    # The items are new to everybody: they are in no history, and in nothing that is learnt.
-    kept = log[~taken[log.items] | (log.times >= start)]
-    past = kept.before(start)
-    cases = list(occasions(kept, start, settings, depths=(_FOLD_IN,)))
-    lesson = learn_ranking(shelf, past, settings)
-    moment = Moment.at(start, past, shelf, settings)
-    lister = Lister(moment, exact_search(moment), settings, lesson.ranking)
-    ways, new = _new_ways(lister, most), moment.new & taken
-    return {name: _score(way, _only(cases, new), len(shelf), most) for name, way in ways.items()}
 
 
 def _ways(lister: Lister, most: int) -> dict[str, Ranker]:
     moment = lister.moment
     found = moment.popularity
 
-    def ours(occasion: Occasion) -> NDArray[np.intp]:
-        profile = Profile.of(occasion.history, moment.shelf)
-        return np.array([listed.place for listed in lister.make(profile, most)], np.intp)
+    def made(chosen: Lister) -> Ranker:
+        return lambda one: np.array(
+            [listed.place for listed in chosen.make(Profile.of(one.history, moment.shelf), most)], np.intp
+        )
+
+    settings = lister.settings
+    only_known = replace(lister, settings=settings.model_copy(update={"new_places": 0}))
+    without = {"ours, without places for new items": made(only_known)} if settings.new_places else {}
 
     def scored(scores: Callable[[Occasion], NDArray[np.float64]]) -> Ranker:
         return lambda occasion: _best(scores(occasion), moment.there, occasion, most)
@@ -145,7 +132,8 @@ def _ways(lister: Lister, most: int) -> dict[str, Ranker]:
         "popularity of late": scored(lambda _: found.current),
         "item-kNN": scored(lambda one: moment.liked.scores(one.history.items, one.history.likes)),
         "text alone": scored(lambda one: _near(moment, one)),
-        "ours": ours,
+        "ours": made(lister),
+        **without,
     }
 
 

@@ -11,27 +11,26 @@ from numpy.typing import NDArray
 from tfapp.apps.recommend.moment import Moment
 from tfapp.apps.recommend.profile import Profile
 
-__all__ = ["KNOWN", "NEW", "feature_names", "features"]
+__all__ = ["NEW", "features", "known_names"]
 
 Columns = dict[str, NDArray[np.float64]]
 
 _DAY: Final = 86_400.0
 _BEST: Final = 3
 
-TEXT: Final = ("profile", "recent_profile", "nearest", "nearest_three", "tags", "text_together", "text_popular", "age")
-NEW: Final = TEXT
+NEW: Final = ("profile", "recent_profile", "nearest", "nearest_three", "tags")
 """The features of an item of which nothing is known but the text."""
-KNOWN: Final = (
-    *TEXT,
-    *("together", "together_log", "together_recent", "together_best", "met", "met_log"),
-    *("share", "events", "likes", "events_rank", "likes_rank", "bolder"),
+# Those of an item with events, beside its likes of late. More of the kind (ranks, means of the best, all events) made
+# MovieLens' validation lists worse.
+_KNOWN: Final = (
+    *("together", "together_log", "together_recent", "met_log", "share", "likes"),
+    *("recent_profile", "nearest", "tags", "age"),
 )
-"""The features of an item that has events; those of `lately` come on top, one for each half-life."""
 
 
-def feature_names(days: int) -> tuple[str, ...]:
-    """The names of an item's features, where so many half-lives count."""
-    return (*KNOWN, *(f"lately_{place}" for place in range(days)), *(f"lately_{place}_rank" for place in range(days)))
+def known_names(days: int) -> tuple[str, ...]:
+    """The features of an item that has events, where so many half-lives count for what is popular."""
+    return (*_KNOWN, *(f"lately_{place}" for place in range(days)))
 
 
 def features(moment: Moment, profile: Profile, places: NDArray[np.intp], names: Sequence[str]) -> NDArray[np.float64]:
@@ -48,7 +47,7 @@ def features(moment: Moment, profile: Profile, places: NDArray[np.intp], names: 
     """
     columns = _text(moment, profile, places)
     if set(names) - columns.keys():
-        columns |= _together(moment, profile, places) | _popular(moment, profile, places)
+        columns |= _together(moment, profile, places) | _popular(moment, places)
     return np.stack([columns[name] for name in names], axis=1)
 
 
@@ -59,8 +58,6 @@ def _text(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Columns
     if profile.wanted is not None:
         cosines = np.concatenate([cosines, (vectors @ profile.wanted)[:, None]], axis=1)
     tags = shelf.tags[places] @ (shelf.tags[history.items].T @ history.strengths) / max(len(history), 1)
-    together = moment.liked.scores(history.items, history.likes) / (history.likes.sum() + 1)
-    links = moment.links[places]
     age = (moment.newest - shelf.published[places]) / _DAY
     return {
         "profile": (vectors @ profile.whole).astype(np.float64),
@@ -68,8 +65,6 @@ def _text(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Columns
         "nearest": _mean_of_best(cosines, 1),
         "nearest_three": _mean_of_best(cosines, _BEST),
         "tags": np.asarray(tags),
-        "text_together": links @ together,
-        "text_popular": links @ np.log1p(moment.popularity.current),
         # An item without a time is old.
         "age": np.log1p(np.clip(np.nan_to_num(age, posinf=36_500), 0, 36_500)),
     }
@@ -80,38 +75,18 @@ def _together(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Col
     likes, recent = history.likes, history.recent_likes
     together = liked.scores(history.items, likes)[places] / (likes.sum() + 1)
     met = moment.met.scores(history.items, np.ones(len(history)))[places] / max(len(history), 1)
-    each = liked.rows(history.items[likes > 0], places).T
     return {
         "together": together,
         "together_log": np.log1p(100 * together),
         "together_recent": liked.scores(history.items, recent)[places] / (recent.sum() + 1),
-        "together_best": _mean_of_best(each, _BEST),
-        "met": met,
         "met_log": np.log1p(100 * met),
     }
 
 
-def _popular(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Columns:
+def _popular(moment: Moment, places: NDArray[np.intp]) -> Columns:
     found = moment.popularity
-    events, items = np.log1p(found.events), profile.history.items
-    columns = {
-        "share": found.share[places],
-        "events": events[places],
-        "likes": np.log1p(found.likes[places]),
-        "events_rank": _rank(found.events)[places],
-        "likes_rank": _rank(found.likes)[places],
-        # More or less known than what the user has met.
-        "bolder": events[places] - (events[items].mean() if len(items) else 0.0),
-    }
-    for number, counts in enumerate(found.lately):
-        columns[f"lately_{number}"] = np.log1p(counts[places])
-        columns[f"lately_{number}_rank"] = _rank(counts)[places]
-    return columns
-
-
-def _rank(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of the items that have less."""
-    return np.searchsorted(np.sort(counts), counts, "left") / max(len(counts), 1)
+    lately = {f"lately_{number}": np.log1p(counts[places]) for number, counts in enumerate(found.lately)}
+    return {"share": found.share[places], "likes": np.log1p(found.likes[places]), **lately}
 
 
 def _mean_of_best(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:

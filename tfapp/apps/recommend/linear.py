@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["Linear"]
 
 # The inverse of the penalty, chosen on a part of MovieLens' training time (benchmarks/README.md).
-_STRENGTH = 0.01
+_STRENGTH = 1.0
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ class RecommendSettings(Settings):
     history: int = Field(100, ge=1, description="Items of a user's past that count, the newest.")
     half_life: float = Field(10.0, gt=0, description="Items after which an item of the past counts half.")
     neighbours: int = Field(1000, ge=1, description="Items that are kept as liked together with an item, at most.")
-    text_neighbours: int = Field(20, ge=1, description="Items of like text that speak for an item, at most.")
     popular_days: tuple[float, ...] = Field(
         (3.0, 14.0, 60.0), min_length=1, description="Days after which an event counts half for what is popular."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfapp.apps.recommend.candidates import exact_search
 from tfapp.apps.recommend.examples import Occasion, past_occasions
-from tfapp.apps.recommend.features import NEW, feature_names, features
+from tfapp.apps.recommend.features import NEW, features, known_names
 from tfapp.apps.recommend.linear import Linear
 from tfapp.apps.recommend.lister import Lister, Pairs
 from tfapp.apps.recommend.log import Log
@@ -25,11 +25,11 @@ from tfapp.apps.recommend.shelf import Shelf
 __all__ = ["Lesson", "collect_rows", "learn_ranking", "pair_rows"]
 
 # Lists that are learnt from, at most: more cost time and change little.
-_LISTS: Final = 2000
+_LISTS: Final = 1500
 # Of the moments of the past the first so many are for a pair model to learn from, the others for its weight.
 PAIR_MOMENTS: Final = 2
-# The share of the items whose events are put out of sight, to learn what the text alone says.
-_HIDDEN: Final = 0.2
+# New items that were liked, at least, before it is learnt what of the text tells them from others; fewer say nothing.
+_NEW_LIKES: Final = 100
 
 
 @dataclass
@@ -51,9 +51,9 @@ class Rows:
         self.values.append(values)
         self.liked.append(liked)
 
-    def fit(self) -> Linear | None:
-        """Learns from them; None where there is nothing to learn."""
-        if not self.values:
+    def fit(self, *, least: int = 1) -> Linear | None:
+        """Learns from them; None where fewer than `least` were liked."""
+        if sum(int(liked.sum()) for liked in self.liked) < least:
             return None
         return Linear.fit(self.names, np.concatenate(self.values), np.concatenate(self.liked))
 
@@ -91,9 +91,13 @@ def learn_ranking(
     Raises:
         ClientError: The pair model cannot be asked.
     """
-    known, new, paired, lists = collect_rows(shelf, log, settings, pairs=pairs, on_progress=on_progress)
-    weights = known.fit()
-    return Lesson(None if weights is None else Ranking(weights, new.fit(), paired.fit()), lists)
+    from threadpoolctl import threadpool_limits
+
+    # The matrices are small: several threads would only wait for each other.
+    with threadpool_limits(1):
+        known, new, paired, lists = collect_rows(shelf, log, settings, pairs=pairs, on_progress=on_progress)
+        weights = known.fit()
+        return Lesson(None if weights is None else Ranking(weights, new.fit(least=_NEW_LIKES), paired.fit()), lists)
 
 
 def collect_rows(
@@ -109,19 +113,17 @@ def collect_rows(
     Args and errors are those of `learn_ranking`.
     """
     random = np.random.default_rng(settings.seed)
-    names = feature_names(len(settings.popular_days))
+    names = known_names(len(settings.popular_days))
     known, new, paired = Rows(names), Rows(NEW), Rows((*names, "pair"))
     chosen = _drawn(list(past_occasions(log, settings)), random)
     total, done = sum(len(found) for _, found in chosen), 0
     for place, (time, found) in enumerate(chosen):
-        hidden = random.random(len(shelf)) < _HIDDEN
         lister = _lister(time, log, shelf, settings)
-        blind = _lister(time, log[~hidden[log.items]], shelf, settings)
         for occasion in found:
             # A pair model has learnt from the lists before; of those it knows too well what was liked.
             asked = pairs if place >= PAIR_MOMENTS else None
             _add_known(lister, occasion, random, (known, paired), asked)
-            _add_new(blind, _without(occasion, hidden), random, new)
+            _add_new(lister, occasion, random, new)
             done += 1
             if on_progress:
                 on_progress(done, total)
@@ -198,10 +200,3 @@ def _sampled(
         others = random.choice(others, negatives, replace=False)
     rows = np.sort(np.concatenate([np.flatnonzero(liked), others]))
     return places[rows], liked[rows]
-
-
-def _without(occasion: Occasion, hidden: NDArray[np.bool_]) -> Occasion:
-    """The same, had the user not met the hidden items before."""
-    history = occasion.history
-    seen = ~hidden[history.items]
-    return replace(occasion, history=replace(history, items=history.items[seen], strengths=history.strengths[seen]))
