@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitedTooLong
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -115,8 +115,9 @@ class Place:
         """Ends the server, if it was started."""
         with self._lock:
             starting, self._starting = self._starting, None
-        if starting is not None and self._entered is not None and not starting.exception(self._wait):
-            self._entered.__exit__(None, None, None)
+        with suppress(WaitedTooLong):
+            if starting is not None and starting.exception(self._wait) is None and self._entered is not None:
+                self._entered.__exit__(None, None, None)
 
     def _run(self, starting: Future[ServedModels]) -> None:
         try:

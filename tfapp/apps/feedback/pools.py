@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from sqlalchemy import Select, exists, func, or_, select, update
@@ -97,10 +98,10 @@ class Pools:
         """
         called, now = checked_name("the pool's name", name), self._clock()
         key = digest(model, called)
-        row = PoolRow(id=key, name=called, model=model, labels=[], multi_label=False, set_aside=0, added_at=now)
+        made = {"id": key, "name": called, "model": model, "labels": [], "set_aside": 0, "added_at": now}
         found = 0
         for batch in _batches(texts):
-            self._store.run(lambda session, batch=batch: _take(session, row, batch))  # type: ignore[misc]
+            self._store.run(partial(_take, pool=made, texts=batch))
             found += len(batch)
         if not found:
             raise DataError(f"{called}: no text in it; give a file with a row a text")
@@ -143,9 +144,17 @@ class Pools:
             without: Texts to leave out.
         """
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
-        query = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
-        query = query.order_by(column.is_(None), column.desc(), PoolTextRow.id).limit(most)
-        return self._store.run(lambda session: [_text(row, measure) for row in session.scalars(query)])
+        waiting = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
+        # Two queries, so that each is in the order of an index.
+        scored = waiting.where(column.is_not(None)).order_by(column.desc()).limit(most)
+        unscored = waiting.where(column.is_(None)).order_by(PoolTextRow.id)
+
+        def work(session: Session) -> list[PoolText]:
+            found = list(session.scalars(scored))
+            found += session.scalars(unscored.limit(most - len(found))) if len(found) < most else []
+            return [_text(row, measure) for row in found]
+
+        return self._store.run(work)
 
     def text(self, pool: Pool, text: int) -> PoolText:
         """One text of a pool.
@@ -159,10 +168,17 @@ class Pools:
             raise DataError(f"{pool.name}: no text {text} in this pool")
         return _text(row, "margin")
 
-    def unscored(self, pool: Pool, version: int, most: int) -> list[tuple[int, str]]:
-        """Texts that wait for a label and that this version has not answered, as (id, text)."""
+    def unscored(self, pool: Pool, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
+        """Texts that wait for a label and that this version has not answered, as (id, text), in the order of ids.
+
+        Args:
+            pool: The pool.
+            version: The version.
+            most: How many.
+            after: Ids up to this one are left out.
+        """
         other = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
-        query = _waiting(pool).where(other).order_by(PoolTextRow.id).limit(most)
+        query = _waiting(pool).where(other, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
         return self._store.run(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
@@ -184,15 +200,14 @@ class Pools:
         self._store.run(lambda session: session.execute(changed.values(skipped=True)))
 
 
-def _take(session: Session, pool: PoolRow, texts: Sequence[str]) -> None:
-    values = {c.key: getattr(pool, c.key) for c in PoolRow.__table__.columns}
-    if session.get(PoolRow, pool.id) is None:
-        session.add(PoolRow(**values))
+def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> None:
+    if session.get(PoolRow, pool["id"]) is None:
+        session.add(PoolRow(**pool))
         session.flush()
     wanted = {text_key(text): text for text in texts}
-    query = select(PoolTextRow.key).where(PoolTextRow.pool_id == pool.id, PoolTextRow.key.in_(wanted))
+    query = select(PoolTextRow.key).where(PoolTextRow.pool_id == pool["id"], PoolTextRow.key.in_(wanted))
     known = set(session.scalars(query))
-    new = (PoolTextRow(pool_id=pool.id, key=key, text=text) for key, text in wanted.items() if key not in known)
+    new = (PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in wanted.items() if key not in known)
     session.add_all(new)
 
 

@@ -34,12 +34,12 @@ def score_pool(
     Raises:
         ClientError: The model cannot be asked.
     """
-    done = 0
-    while waiting := pools.unscored(pool, version, _BATCH):
+    done = last = 0
+    while waiting := pools.unscored(pool, version, _BATCH, after=last):
         answers = client.classify(pool.model, [text for _, text in waiting], version=version)
         scored = [_scored(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
         pools.keep_scores(pool, version, scored, labels=_labels(answers), multi_label=answers[0].chosen is not None)
-        done += len(waiting)
+        done, last = done + len(waiting), waiting[-1][0]
         if not go_on(done):
             break
     return done
