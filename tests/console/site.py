@@ -175,7 +175,13 @@ class Site:
     """
 
     def __init__(
-        self, home: Path, *, access: Access | None = None, server: FakeTransport | None = None, fails: int = 0
+        self,
+        home: Path,
+        *,
+        access: Access | None = None,
+        server: FakeTransport | None = None,
+        workplace: Workplace | None = None,
+        fails: int = 0,
     ) -> None:
         """Makes it.
 
@@ -183,6 +189,7 @@ class Site:
             home: Its folder.
             access: Who may open it.
             server: Answers for the models.
+            workplace: What it shows; None: that folder, with this server.
             fails: How often that server does not start.
         """
         self.home = home
@@ -196,7 +203,7 @@ class Site:
             yield ServedModels("", Client(transport=self.server))
 
         self.access = access or Access()
-        self.workplace = Workplace(home, connect=connect)
+        self.workplace = workplace or Workplace(home, connect=connect)
         self.app = make_app(self.workplace, self.access)
         self.browser = TestClient(self.app, base_url="http://localhost:8600", raise_server_exceptions=False)
 
