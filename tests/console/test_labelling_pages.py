@@ -9,6 +9,7 @@ import pytest
 from tests.cli import wait_until
 from tests.console.site import Site
 from tests.console.test_pages import ATTACK, text_of
+from tfapp.console.scoring import Scoring
 
 TEXTS = ["money money money", "money match", "match match match money", "match match match match"]
 
@@ -109,3 +110,12 @@ def test_while_its_model_cannot_be_asked_a_pool_can_be_labelled_all_the_same(sit
     page = silent.get(path).text
     assert shown(page) == "money for a match"
     assert re.findall(r'<span class="choice-name">(\w+)</span>', page) == ["money", "sport"]
+
+
+def test_a_new_version_is_asked_about_what_waits(site: Site) -> None:
+    path, pools = pool_of(site, "versions.jsonl", ["money or match, new"]), site.workplace.feedback.pools
+    pool = pools.get(path.rpartition("/")[2])
+    site.server.classifier("news", lambda _text: {"money": 0.01, "sport": 0.99}, version=3)
+    Scoring(site.workplace).keep_up(pool)
+    wait_until(lambda: pools.least_certain(pool)[0].version == 3)
+    assert pools.least_certain(pool)[0].predicted == "sport"

@@ -63,6 +63,8 @@ def console(
         from tfapp.console.app import make_app
         from tfapp.console.running import listen, run
         from tfapp.console.workplace import Workplace
+    if not home.is_dir():
+        raise SettingsError(f"--home {home}: no such folder")
     logging.basicConfig(format="%(asctime)s %(message)s")
     tls = _both(tls_certificate, tls_key)
     access = Access(host, port, _password(password_file), tuple(name or ()), tls)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Final
+
 from tfapp.apps.feedback.pools import Pool
 from tfapp.console.jobs import Job
 from tfapp.console.places import Place
@@ -10,16 +14,21 @@ from tfapp.errors import RegistryError
 
 __all__ = ["Scoring"]
 
+_LOOK_SECONDS: Final = 20.0
+
 
 class Scoring:
     """Asks classifiers about pools.
 
     Args:
         workplace: Has the models and the pools.
+        ticks: Tells the time, in seconds.
     """
 
-    def __init__(self, workplace: Workplace) -> None:
+    def __init__(self, workplace: Workplace, ticks: Callable[[], float] = time.monotonic) -> None:
         self._workplace = workplace
+        self._ticks = ticks
+        self._started: dict[str, float] = {}
 
     def classifiers(self) -> list[str]:
         """The models that can be asked."""
@@ -38,8 +47,14 @@ class Scoring:
         return found
 
     def start(self, pool: Pool) -> None:
-        """Begins to score what was not scored, unless that goes on already."""
+        """Begins to score what the newest version has not scored, unless that goes on already."""
+        self._started[pool.id] = self._ticks()
         self._workplace.jobs.start(_name(pool), lambda job: self._score(pool, job))
+
+    def keep_up(self, pool: Pool) -> None:
+        """The same, once in a while: there may be a new version, or a scoring may have failed."""
+        if self._ticks() - self._started.get(pool.id, float("-inf")) >= _LOOK_SECONDS:
+            self.start(pool)
 
     def job(self, pool: Pool) -> Job | None:
         """The scoring that was started last."""

@@ -28,7 +28,7 @@ __all__ = ["Action", "Views"]
 
 Action = Callable[[Request, Form], Response]
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_MOST_FIELDS: Final = 300
+_MOST_FIELDS: Final = 1000
 _TINTS: Final = 8
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -63,19 +62,24 @@ class Workplace:
         reach = connect or (lambda folder: _reach(folder, server))
         folders = {"models": models or home / "models", **{name: home / name / "models" for name in _APPLICATIONS}}
         self.places = {name: Place(name, _title(folder, home), folder, reach) for name, folder in folders.items()}
+        self._feedback: Feedback | None = None
         self._opened: dict[str, Any] = {}
         self._closing = ExitStack()
 
-    @cached_property
+    @property
     def feedback(self) -> Feedback:
-        """The feedback."""
+        """The feedback, which is begun where there is none."""
         with self._lock:
-            return Feedback.open(self.home / "feedback", database=self._database, clock=self.clock)
+            if self._feedback is None:
+                made = Feedback.open(self.home / "feedback", database=self._database, clock=self.clock)
+                self._closing.callback(made.store.close)
+                self._feedback = made
+            return self._feedback
 
     @property
     def begun_feedback(self) -> Feedback | None:
         """The feedback, if anything was kept: looking at the console makes no folder."""
-        begun = self._database is not None or "feedback" in self.__dict__ or _was_begun(self.home / "feedback")
+        begun = self._database is not None or self._feedback is not None or _was_begun(self.home / "feedback")
         return self.feedback if begun else None
 
     @property
@@ -118,8 +122,6 @@ class Workplace:
         """Ends work and servers, and closes databases."""
         self.jobs.stop()
         self._closing.close()
-        if "feedback" in self.__dict__:
-            self.feedback.store.close()
         for place in self.places.values():
             place.close()
 

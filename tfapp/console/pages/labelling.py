@@ -58,7 +58,7 @@ class LabellingPages:
     def __init__(self, views: Views, workplace: Workplace, ticks: Callable[[], float] = time.monotonic) -> None:
         self._views = views
         self._workplace = workplace
-        self._scoring = Scoring(workplace)
+        self._scoring = Scoring(workplace, ticks)
         self._leases = Leases(ticks)
 
     def routes(self) -> list[BaseRoute]:
@@ -115,9 +115,7 @@ class LabellingPages:
     def _next(self, request: Request) -> Response:
         pools = self._workplace.feedback.pools
         pool, measure, who = self._pool(request), _measure(request), request.session["id"]
-        progress = pools.progress(pool)
-        if progress.scored < progress.texts:
-            self._scoring.start(pool)
+        self._scoring.keep_up(pool)
         found = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
         text = found[0] if found else None
         if text is not None:
@@ -128,7 +126,7 @@ class LabellingPages:
             shown=self._shown(pool, text) if text else None,
             pool=pool,
             measure=measure,
-            progress=progress,
+            progress=pools.progress(pool),
             job=self._scoring.job(pool),
             latest=self._workplace.feedback.labels.latest(pool.model, _LATEST),
         )

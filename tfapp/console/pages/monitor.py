@@ -18,6 +18,7 @@ from tfapp.console.charts import Chart, Series, Window, column_chart, line_chart
 from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 from tfapp.errors import DataError, SettingsError
+from tfapp.services.monitor import Monitor
 
 __all__ = ["MonitorPages"]
 
@@ -66,12 +67,12 @@ class MonitorPages:
             widths=list(WIDTHS),
             counts=reading.counts(),
             alerts=alerts,
-            going_on=sum(alert.end is None for alert in alerts),
+            going_on=len(reading.alerts(open_only=True)),
             trends=[(trend, spark(trend.shares), _texts_of(trend, by, topic)) for trend in trends],
             topic=topic,
             shares=_shares(trends, alerts, one=by == "topic" and topic is not None),
             pooled=_POOLED,
-            volume=_volume(trends),
+            volume=_volume(trends, "mentions" if by == "entity" else "texts"),
             newest=reading.newest(),
         )
 
@@ -103,9 +104,7 @@ class MonitorPages:
         spanned = (until - alert.start) // WIDTHS[alert.width] + _AROUND
         found = reading.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
         trend = next((one for one in found if one.name == alert.topic), None)
-        if trend is None:
-            return None
-        return _beside_expected(trend, [alert])
+        return None if trend is None else _beside_expected(trend, [alert])
 
     def _width(self) -> str:
         return self._monitor().settings.window
@@ -113,7 +112,7 @@ class MonitorPages:
     def _reading(self) -> Reading:
         return self._monitor().reading
 
-    def _monitor(self) -> Any:
+    def _monitor(self) -> Monitor:
         monitor = self._workplace.monitor
         if monitor is None:
             raise DataError(f"no monitor was begun here yet; `{_MISSING['command']}`")
@@ -145,12 +144,12 @@ def _beside_expected(trend: Trend, alerts: Sequence[Alert]) -> Chart:
     return line_chart(f"Negative share of {trend.name}", times, series, _marks(alerts, times))
 
 
-def _volume(trends: Sequence[Trend]) -> Chart | None:
+def _volume(trends: Sequence[Trend], unit: str) -> Chart | None:
     if not trends:
         return None
     times = [point.start for point in trends[0].points]
     counts = [sum(trend.points[place].counts.texts for trend in trends) for place in range(len(times))]
-    return column_chart("Texts", times, counts, "texts")
+    return column_chart(unit.capitalize(), times, counts, unit)
 
 
 def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
