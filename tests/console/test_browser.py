@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.apps.monitor.stream import Stream
@@ -219,6 +220,27 @@ def test_all_is_reached_by_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     inside = page.evaluate("document.querySelector('main').contains(document.activeElement)")
     assert inside
+
+
+LOOKED_AT = (
+    *("/", "/models", "/models/models/news", "/try", "/try/models/news", "/try/models/minilm-l6"),
+    *("/support/chat/new", "/support/handovers", "/support/knowledge", "/monitor", "/monitor/alerts/1"),
+    *("/monitor/texts", "/recommend?user=reader-1", "/labelling"),
+)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_rule_of_accessibility_is_broken(browser: Browser, address: str, size: str) -> None:
+    """By axe-core's rules, contrast of both colour schemes included."""
+    # axe puts a script into the page, which the console's policy forbids.
+    opened = browser.new_context(base_url=address, bypass_csp=True, **SIZES[size]).new_page()
+    found = {}
+    for path in LOOKED_AT:
+        opened.goto(path)
+        broken = Axe().run(opened).response["violations"]
+        found |= {(path, rule["id"]): [node["target"] for node in rule["nodes"]] for rule in broken}
+    opened.context.close()
+    assert found == {}
 
 
 def test_a_console_that_stopped_is_told(browser: Browser, tmp_path: Path) -> None:

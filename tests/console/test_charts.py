@@ -41,7 +41,7 @@ def test_the_axis_ends_at_a_round_share_above_all() -> None:
 
 
 def test_an_alert_covers_its_windows() -> None:
-    chart = line_chart("x", times(10), [Series("a", [0.1] * 10)], [Window(2, 4, "rise", "/x")])
+    chart = line_chart("x", times(10), [Series("a", [0.1] * 10)], [Window(2, 4, "rise")])
     assert (chart.bands[0].x, chart.bands[0].width) == (200, 300)
 
 

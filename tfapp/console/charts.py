@@ -43,7 +43,6 @@ class Window:
     first: int
     last: int
     title: str
-    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,6 @@ class Band:
     x: float
     width: float
     title: str
-    link: str
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def _path(values: Sequence[float | None], top: float) -> str:
 
 
 def _bands(marked: Iterable[Window], step: float) -> tuple[Band, ...]:
-    return tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title, it.link) for it in marked)
+    return tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in marked)
 
 
 def _said(time: datetime, series: Sequence[Series], place: int) -> str:

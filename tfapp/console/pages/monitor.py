@@ -160,7 +160,7 @@ def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
         end = alert.end or times[-1] + step
         inside = [place for place, time in enumerate(times) if time + step > alert.start and time < end]
         if alert.kind == "rise" and inside:
-            marks.append(Window(inside[0], inside[-1], alert.headline, f"/monitor/alerts/{alert.id}"))
+            marks.append(Window(inside[0], inside[-1], alert.headline))
     return marks
 
 
