@@ -118,11 +118,9 @@ def _detection(
         "recall": round(statistics.fmean(negatives), 3),
         "false_negatives": round(statistics.fmean(others), 3),
     }
-    print(
-        f"{data}: topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window; of negative texts ",
-        end="",
-    )
-    print(f"{result['recall']:.0%} are judged so, of others {result['false_negatives']:.0%}")
+    sizes = f"topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window"
+    judges = f"of negative texts {result['recall']:.0%} are judged so, of others {result['false_negatives']:.0%}"
+    print(f"{data}: {sizes}; {judges}")
     false, windows = defaultdict(int), 0
     for size in SIZES:
         delays: list[int] = []
@@ -131,7 +129,7 @@ def _detection(
             surges = [Surge(topic.source, APART + number * (APART + LASTS), LASTS, size) for number in range(SURGES)]
             plot = options.plot if (size, seed, data) == (0.5, 0, "product-reviews") else None
             length = SURGES * (APART + LASTS) + APART
-            alerts = _replay(monitor, judged, pools, length, surges, 1000 * seed + round(size * 100), plot)
+            alerts = _replay(monitor, judged, pools, length, surges, seed=1000 * seed + round(size * 100), plot=plot)
             windows += length
             for surge in surges:
                 hits = [alert for alert in alerts if alert.topic == topic.source and _hits(alert, surge)]
@@ -175,6 +173,7 @@ def _replay(
     pools: Sequence[Pool],
     windows: int,
     surges: Sequence[Surge],
+    *,
     seed: int,
     plot: Path | None,
 ) -> list[Alert]:
@@ -223,15 +222,10 @@ def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
         first, last = seen[len(seen) // 10], seen[-1]
         result["texts_per_second"] = round((last[1] - first[1]) / (last[0] - first[0]), 1)
         archive = Archive(store, monitor.settings, utc_now)
+        times = [BEGIN + number * HOUR / 60 for number in range(5000)]
         made = [
-            Judged(
-                Message(f"x{number}", "s", BEGIN + number * HOUR / 60, "a text of some words"),
-                "tech",
-                0.9,
-                "negative",
-                0.9,
-            )
-            for number in range(5000)
+            Judged(Message(f"x{number}", "s", time, "a text of some words"), "tech", 0.9, "negative", 0.9)
+            for number, time in enumerate(times)
         ]
         began = time.perf_counter()
         for start in range(0, 5000, monitor.settings.batch_size):
