@@ -232,3 +232,14 @@ def test_a_pipe_is_read_as_lines_come() -> None:
         assert ids([next(reader)]) == [4]
         writer.close()
         assert ids(reader) == [5]
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_set_aside_until_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.jsonl").write_text(line(1))
+    first = list(FolderReader(tmp_path, {}, follow=False).batches(threading.Event()))
+    assert ids(first) == [f"{tmp_path / 'a.csv'}: the file is empty", 1]
+    kept = {batch.checkpoint.name: batch.checkpoint.position for batch in first if batch.checkpoint}
+    assert list(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == []
+    (tmp_path / "a.csv").write_text("id,text\n7,seven\n")
+    assert ids(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == ["7"]

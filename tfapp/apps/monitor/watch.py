@@ -61,7 +61,7 @@ class Watch:
         alerting = Alerting(session, self._settings, self._sinks, self._clock())
         rules = self._rules(self._topics(session, limit))
         for topic, first in changed.items():
-            self._judge_topic(session, alerting, topic, first, limit, rules)
+            self._judge_topic(session, topic, first, limit, rules=rules, alerting=alerting)
         DriftWatch(session, self._settings, alerting).judge(min(changed.values()), limit)
         waiting = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
         session.execute(update(WindowRow).where(*waiting).values(judged=WindowRow.texts))
@@ -95,13 +95,7 @@ class Watch:
         return session.scalar(query) or 1
 
     def _judge_topic(
-        self,
-        session: Session,
-        alerting: Alerting,
-        topic: str,
-        changed: datetime,
-        limit: datetime,
-        rules: RiseRules,
+        self, session: Session, topic: str, changed: datetime, limit: datetime, *, rules: RiseRules, alerting: Alerting
     ) -> None:
         judgements = Judgements(session, self._settings, f"rise:{topic}")
         first = judgements.begin(changed)
