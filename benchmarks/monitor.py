@@ -9,7 +9,7 @@ model's own answers stand for the ratings. In a surge, more of one topic's texts
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import statistics
 import tempfile
 import time
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 from tfapp.apps.clock import utc_now
 from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.archive import Archive
+from tfapp.apps.monitor.intake import Outcome
 from tfapp.apps.monitor.message import Judged, Message
 from tfapp.apps.monitor.plot import draw_trends
 from tfapp.apps.monitor.reading import Reading
@@ -47,20 +49,23 @@ HOUR = timedelta(hours=1)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, help="keeps the models; a later run takes them")
+    parser.add_argument("--parts", nargs="+", default=("detection", "speed"), choices=("detection", "speed"))
     parser.add_argument("--seeds", type=int, default=5, help="replays of each kind")
     parser.add_argument("--texts", type=int, default=3000, help="texts of the measurement of speed")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting")
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--plot", type=Path, help="draws one replay of product-reviews")
+    parser.add_argument("--plot", type=Path, help="draws one replay of tweets")
     options = parser.parse_args()
     with _home(options.home) as home:
         monitor = Monitor.open(home, overrides=[*options.set, "log=false"])
         trained = monitor.prepare()
         result: dict[str, Any] = {"models": trained, "settings": monitor.settings.model_dump(mode="json")}
-        judged = _judge_all(monitor)
-        result["detection"] = {data: _detection(monitor, judged[data], options) for data in DATA}
-        result["speed"] = _speed(monitor, options.texts)
-    print(json.dumps(result["speed"]))
+        if "detection" in options.parts:
+            judged = _judge_all(monitor)
+            result["detection"] = {data: _detection(monitor, judged[data], options) for data in DATA}
+        if "speed" in options.parts:
+            result["speed"] = _speed(monitor, options.texts)
+            print("speed: " + ", ".join(f"{name} {value}" for name, value in result["speed"].items()))
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.output, result)
@@ -118,20 +123,18 @@ def _detection(
         "recall": round(statistics.fmean(negatives), 3),
         "false_negatives": round(statistics.fmean(others), 3),
     }
-    print(
-        f"{data}: topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window; of negative texts ",
-        end="",
-    )
-    print(f"{result['recall']:.0%} are judged so, of others {result['false_negatives']:.0%}")
+    sizes = f"topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window"
+    judges = f"of negative texts {result['recall']:.0%} are judged so, of others {result['false_negatives']:.0%}"
+    print(f"{data}: {sizes}; {judges}")
     false, windows = defaultdict(int), 0
     for size in SIZES:
         delays: list[int] = []
         rises: list[float] = []
         for seed in range(options.seeds):
             surges = [Surge(topic.source, APART + number * (APART + LASTS), LASTS, size) for number in range(SURGES)]
-            plot = options.plot if (size, seed, data) == (0.5, 0, "product-reviews") else None
+            plot = options.plot if (size, seed, data) == (0.5, 0, "tweets") else None
             length = SURGES * (APART + LASTS) + APART
-            alerts = _replay(monitor, judged, pools, length, surges, 1000 * seed + round(size * 100), plot)
+            alerts = _replay(monitor, judged, pools, length, surges, seed=1000 * seed + round(size * 100), plot=plot)
             windows += length
             for surge in surges:
                 hits = [alert for alert in alerts if alert.topic == topic.source and _hits(alert, surge)]
@@ -175,6 +178,7 @@ def _replay(
     pools: Sequence[Pool],
     windows: int,
     surges: Sequence[Surge],
+    *,
     seed: int,
     plot: Path | None,
 ) -> list[Alert]:
@@ -187,7 +191,7 @@ def _replay(
         Watch(store, monitor.settings, utc_now).judge(final=True)
         reading = Reading(store, monitor.settings)
         if plot:
-            draw_trends(reading.trends(last=windows), reading.alerts(), plot)
+            draw_trends(reading.trends(last=windows, most=3), reading.alerts(), plot)
         return list(reversed(reading.alerts(most=1000)))
 
 
@@ -217,27 +221,31 @@ def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
     result = {}
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "store.sqlite")) as store:
         chosen = replace(monitor, store=store)
-        seen: list[tuple[float, int]] = []
-        chosen.run([stream], follow=False, told=lambda total: seen.append((time.perf_counter(), total.stored)))
+        seen: list[tuple[float, float, int]] = []
+        # The server is in this process, so its time counts, too.
+        told = partial(_note, seen)
+        chosen.run([stream], follow=False, told=told)
         # The first batches wait for the server's first answers.
         first, last = seen[len(seen) // 10], seen[-1]
-        result["texts_per_second"] = round((last[1] - first[1]) / (last[0] - first[0]), 1)
+        number = last[2] - first[2]
+        result["texts_per_second"] = round(number / (last[0] - first[0]), 1)
+        result["cpu_milliseconds_per_text"] = round((last[1] - first[1]) / number * 1000, 2)
+        result["load"] = os.getloadavg()[0]
         archive = Archive(store, monitor.settings, utc_now)
+        times = [BEGIN + number * HOUR / 60 for number in range(5000)]
         made = [
-            Judged(
-                Message(f"x{number}", "s", BEGIN + number * HOUR / 60, "a text of some words"),
-                "tech",
-                0.9,
-                "negative",
-                0.9,
-            )
-            for number in range(5000)
+            Judged(Message(f"x{number}", "s", time, "a text of some words"), "tech", 0.9, "negative", 0.9)
+            for number, time in enumerate(times)
         ]
         began = time.perf_counter()
         for start in range(0, 5000, monitor.settings.batch_size):
             archive.keep(made[start : start + monitor.settings.batch_size], [], [], 0)
         result["stored_alone_per_second"] = round(5000 / (time.perf_counter() - began), 1)
     return result
+
+
+def _note(seen: list[tuple[float, float, int]], total: Outcome) -> None:
+    seen.append((time.perf_counter(), time.process_time(), total.stored))
 
 
 if __name__ == "__main__":

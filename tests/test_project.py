@@ -25,6 +25,7 @@ PAGES = (
     "benchmarks/README.md",
     "examples/README.md",
     "examples/console.md",
+    "examples/monitor.md",
     "examples/support.md",
     "serving/versions.md",
 )

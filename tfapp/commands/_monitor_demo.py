@@ -38,7 +38,6 @@ def show_monitor(monitor: Monitor) -> None:
     screen.rule("3. What was not as usual, and the texts that show it")
     for alert in reversed(reading.alerts()):
         output.show_alert(alert, reading.texts_of(alert), as_json=False)
-        output.show_alerts([alert], as_json=False)
     plot = monitor.home / "trends.png"
     _draw(monitor, plot)
     screen.rule("What next")

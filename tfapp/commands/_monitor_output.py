@@ -114,8 +114,10 @@ def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> No
     found = {"alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
     if as_json:
         print_json(found)
-    else:
-        _show_payload({"event": "opened", **found})
+        return
+    _show_payload({"event": "opened", **found})
+    over = f"; {alert.state}, since {alert.end:%Y-%m-%d %H:%M} UTC" if alert.end else "; it goes on"
+    _line("", f"number {alert.id}, found in the {alert.width} of {alert.found:%Y-%m-%d %H:%M} UTC{over}")
 
 
 def show_set_aside(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:

@@ -109,6 +109,9 @@ class Monitor:
         self.home.mkdir(parents=True, exist_ok=True)
         chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
         write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
+        if self.settings.listen_token or self.settings.webhook or self.settings.smtp:
+            # They may hold passwords.
+            (self.home / _SETTINGS).chmod(0o600)
         return self.models.prepare(quiet=quiet)
 
     def run(

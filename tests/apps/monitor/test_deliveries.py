@@ -20,7 +20,7 @@ from tfapp.apps.monitor.sinks import LogSink, MailSink, SinkError, WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.watch import Watch
 from tfapp.apps.store import Store
-from tfapp.errors import SettingsError
+from tfapp.errors import SettingsError, StoreError
 from tfapp.overrides import build_settings
 
 ALERT = {"headline": "phone:\nnegative share from 20% to 80%", "topic": "phone"}
@@ -77,6 +77,20 @@ def test_what_was_sent_before_a_crash_is_sent_again_with_the_same_key(alerted: S
         Deliveries(alerted.store, [first], alerted.clock).send_due()
     assert Deliveries(alerted.store, [second], alerted.clock).send_due() == 1
     assert first.told == second.told
+
+
+def test_an_outage_of_the_database_does_not_end_the_deliveries(sqlite: Store) -> None:
+    outages, stop = [StoreError("away")], threading.Event()
+
+    class Flaky(Store):
+        def run(self, work: Any) -> Any:
+            if outages:
+                raise outages.pop()
+            stop.set()
+            return sqlite.run(work)
+
+    Deliveries(Flaky(None), [], Stream(sqlite).clock).run(stop, seconds=0)  # type: ignore[arg-type]
+    assert stop.is_set()
 
 
 def test_each_sink_is_told_once_and_others_wait(sqlite: Store) -> None:

@@ -104,6 +104,17 @@ def test_a_file_that_is_cut_while_it_is_followed_is_read_from_its_beginning(tmp_
     assert follow(FileFollower(file, pause=0.01), 3, cut) == [1, 2, 3]
 
 
+def test_a_file_that_is_cut_and_has_grown_beyond_what_was_read_is_read_from_its_beginning(tmp_path: Path) -> None:
+    file = tmp_path / "app.jsonl"
+    file.write_text(line(1) + line(2))
+
+    def cut(rows: int) -> None:
+        if rows == 2:
+            file.write_text(line(3) + line(4) + line(5))
+
+    assert follow(FileFollower(file, pause=0.01), 5, cut) == [1, 2, 3, 4, 5]
+
+
 def test_a_file_may_come_later(tmp_path: Path) -> None:
     file = tmp_path / "app.jsonl"
     timer = threading.Timer(0.05, lambda: file.write_text(line(1)))
@@ -232,3 +243,14 @@ def test_a_pipe_is_read_as_lines_come() -> None:
         assert ids([next(reader)]) == [4]
         writer.close()
         assert ids(reader) == [5]
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_set_aside_until_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.jsonl").write_text(line(1))
+    first = list(FolderReader(tmp_path, {}, follow=False).batches(threading.Event()))
+    assert ids(first) == [f"{tmp_path / 'a.csv'}: the file is empty", 1]
+    kept = {batch.checkpoint.name: batch.checkpoint.position for batch in first if batch.checkpoint}
+    assert list(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == []
+    (tmp_path / "a.csv").write_text("id,text\n7,seven\n")
+    assert ids(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == ["7"]

@@ -137,3 +137,17 @@ def test_drift_of_words_and_lengths_is_an_alert_of_its_own_with_its_texts(sqlite
     alert = stream.reading.alerts(kind="vocabulary")[0]
     assert {text.text[:3] for text in stream.reading.texts_of(alert)} == {"qwx"}
     assert "words that were not known before from" in alert.headline
+
+
+def test_a_long_stream_may_be_judged_at_once_but_old_windows_are_not_judged_anew(sqlite: Store) -> None:
+    stream = Stream(sqlite, history=4)
+    for hour in range(60):
+        stream.hour(hour, 20, 16 if hour in (20, 21) else 4)
+    assert stream.watch.judge(final=True) == 1
+    assert stream.headlines() == [("phone", 20, "over: normal")]
+    stream.hour(30, 60, 60, tag="late")
+    assert stream.watch.judge(final=True) == 0
+    stream.hour(50, 60, 60, tag="late")
+    assert stream.watch.judge(final=True) == 1
+    assert stream.headlines()[1:] == [("phone", 50, "over: normal")]
+    assert sum(point.counts.texts for point in stream.reading.trends(last=60)[0].points) == 60 * 20 + 120

@@ -52,7 +52,8 @@ class Alerting:
         touched = or_(AlertRow.end.is_(None), AlertRow.end >= since, AlertRow.found >= since)
         left = list(self._session.scalars(query.where(touched).order_by(AlertRow.start)))
         for episode in episodes:
-            row = next((row for row in left if _overlap(row, episode)), None)
+            same = [row for row in left if row.start == episode.start]
+            row = next((row for row in (*same, *left) if _overlap(row, episode)), None)
             if row is None:
                 row = self._open(kind, topic, episode)
             else:

@@ -25,7 +25,7 @@ from tfapp.apps.monitor.tables import (
 from tfapp.apps.monitor.windows import count
 from tfapp.apps.records import SetAside
 from tfapp.apps.store import Base, Store
-from tfapp.apps.texts import LONGEST_NAME, digest, storable
+from tfapp.apps.texts import digest, storable
 
 __all__ = ["Archive", "Kept", "Refused"]
 
@@ -145,9 +145,9 @@ def _add_texts(session: Session, texts: Sequence[Judged], now: datetime) -> list
             "source": text.message.source,
             "time": text.message.time,
             "text": text.message.text,
-            "topic": text.topic[:LONGEST_NAME],
+            "topic": text.topic,
             "topic_confidence": text.topic_confidence,
-            "sentiment": text.sentiment[:LONGEST_NAME],
+            "sentiment": text.sentiment,
             "sentiment_confidence": text.sentiment_confidence,
             "stored_at": now,
         }

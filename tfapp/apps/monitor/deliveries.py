@@ -15,6 +15,7 @@ from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.sinks import Sink, SinkError
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.store import Store
+from tfapp.errors import StoreError
 
 __all__ = ["Deliveries"]
 
@@ -54,9 +55,12 @@ class Deliveries:
         return sum(self._send(row) for row in rows)
 
     def run(self, stop: threading.Event, seconds: float = 1.0) -> None:
-        """Sends what is due again and again, until `stop`."""
+        """Sends what is due again and again, until `stop`; where the database is away, later."""
         while not stop.wait(seconds):
-            self.send_due()
+            try:
+                self.send_due()
+            except StoreError as error:
+                _log.warning("alerts wait for the database: %s", error)
 
     def _send(self, row: DeliveryRow) -> bool:
         problem: str | None = None

@@ -30,8 +30,11 @@ def evidence(session: Session, alert: Alert, settings: MonitorSettings, most: in
         settings: What is negative.
         most: So many texts at most.
     """
-    end = alert.end or alert.found + WIDTHS[alert.width]
-    query = select(MessageRow).where(MessageRow.time >= alert.start, MessageRow.time < max(end, alert.start))
+    query = select(MessageRow).where(MessageRow.time >= alert.start)
+    if alert.end is not None:
+        # What late texts took back had been seen up to where it was found.
+        end = max(alert.end, alert.found + WIDTHS[alert.width]) if alert.ended_by == "late texts" else alert.end
+        query = query.where(MessageRow.time < end)
     if alert.kind == "rise":
         query = query.where(MessageRow.topic == alert.topic, MessageRow.sentiment == settings.negative)
         query = query.order_by(MessageRow.sentiment_confidence.desc(), MessageRow.id)

@@ -19,7 +19,7 @@ from tfapp_client.errors import (
     UnavailableError,
     UnknownError,
 )
-from tfapp_client.results import Entity
+from tfapp_client.results import Classification, Entity
 
 from tfapp.apps.monitor.message import Judged, Mention, Message
 from tfapp.apps.monitor.settings import MonitorSettings
@@ -113,7 +113,7 @@ class Judge:
         if tagger is not None:
             spans = self._until_it_answers(lambda: self._client.tag(tagger, texts))
         return [
-            Judged(message, topic.label, topic.score, sentiment.label, sentiment.score, _mentions(found))
+            Judged(message, _name(topic), topic.score, _name(sentiment), sentiment.score, _mentions(found))
             for message, topic, sentiment, found in zip(messages, topics, sentiments, spans, strict=True)
         ]
 
@@ -143,6 +143,10 @@ class Judge:
             raise ServerError(f"{model}: this model is not served; check its name in the settings") from error
         except ClientError as error:
             raise ServerError(f"{model}: does not answer as a {kind}: {error}") from error
+
+
+def _name(answer: Classification) -> str:
+    return answer.label[:LONGEST_NAME]
 
 
 def _mentions(entities: Sequence[Entity]) -> tuple[Mention, ...]:

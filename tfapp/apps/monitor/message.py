@@ -110,7 +110,7 @@ class Columns:
         time = now if given in (None, "") else parse_time(given)
         if time > latest:
             raise ValueError(f"its time, {given}, lies in the future")
-        name = " ".join(storable(str(found["source"] or source)).split())[:LONGEST_NAME]
+        name = " ".join(storable(str(found["source"] or "")).split())[:LONGEST_NAME] or source
         kept = storable(text)
         # Without an id and a time of its own, the same text again is the same message.
         identity = str(found["id"]) if found["id"] not in (None, "") else None

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
 from tfapp.apps.monitor.readers.follower import FileFollower
 from tfapp.apps.monitor.readers.table import TableReader
-from tfapp.apps.records import Record
+from tfapp.apps.records import Record, SetAside
 from tfapp.errors import DataError
 
 __all__ = ["FolderReader"]
@@ -74,18 +74,32 @@ class FolderReader:
         return [path for path in names if path.suffix.lower() in (*_LINES, *_TABLES, *_TEXTS)]
 
     def _read(self, file: Path, stop: threading.Event) -> Iterator[Batch]:
+        """What is new in a file; one that cannot be read is set aside until it changes."""
         name = FileFollower.name(file)
         position = self._positions.get(name)
         try:
-            if file.suffix.lower() in _LINES:
-                if position is None or position["offset"] != file.stat().st_size:
-                    yield from self._lines(file, position, stop)
-            elif file.suffix.lower() in _TABLES:
-                yield from TableReader(file, position, size=self._size).batches(stop)
-            elif position is None or position["modified"] != file.stat().st_mtime_ns:
-                yield self._text(file, name)
-        except FileNotFoundError:
+            modified = file.stat().st_mtime_ns
+        except OSError:
             return  # it was taken away again
+        if position and position.get("broken") == modified:
+            return
+        try:
+            yield from self._new(file, name, position, stop)
+        except FileNotFoundError:
+            return
+        except (DataError, OSError) as error:
+            broken = Checkpoint(name, {**(self._positions.get(name) or {}), "broken": modified})
+            yield Batch(self._folder.name, [Place(file.name, SetAside(1, str(error), ""))], broken)
+
+    def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
+        kind, kept = file.suffix.lower(), position or {}
+        if kind in _LINES:
+            if kept.get("offset") != file.stat().st_size:
+                yield from self._lines(file, position if "offset" in kept else None, stop)
+        elif kind in _TABLES:
+            yield from TableReader(file, position if "rows" in kept else None, size=self._size).batches(stop)
+        elif kept.get("modified") != file.stat().st_mtime_ns:
+            yield self._text(file, name)
 
     def _lines(self, file: Path, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
         # The last line may still be being written.

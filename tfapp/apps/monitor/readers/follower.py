@@ -63,9 +63,9 @@ class FileFollower:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """See `Reader.batches`."""
-        for path, offset in self._rotated():
+        for path in self._rotated():
             with path.open("rb") as old:
-                yield from self._read(old, offset, last=True)
+                yield from self._read(old, self._begin(old), last=True)
             self._position = None
         while not stop.is_set():
             try:
@@ -85,36 +85,34 @@ class FileFollower:
 
     def _read_on(self, file: BinaryIO, stop: threading.Event) -> Iterator[Batch]:
         """Reads until the file is another one, or is stopped."""
-        offset = self._start(file)
+        kept = self._begin(file)
         while not stop.is_set():
-            for batch in self._read(file, offset, last=self._last):
+            if not _is_same(file, kept):
+                return  # it was cut
+            for batch in self._read(file, kept, last=self._last):
                 yield batch
                 assert batch.checkpoint is not None
-                offset = int(batch.checkpoint.position["offset"])
+                kept = batch.checkpoint.position
             if not self._follow:
                 return
-            size = os.fstat(file.fileno()).st_size
-            if size < offset:
-                return  # it was cut
             if self._replaced(file):
                 # What was written between the last look and the renaming.
-                yield from self._read(file, offset, last=True)
+                yield from self._read(file, kept, last=True)
                 return
-            if size == offset or not _has_line(file, offset):
+            if not _has_line(file, kept["offset"]):
                 stop.wait(self._pause)
 
-    def _start(self, file: BinaryIO) -> int:
-        kept, self._position = self._position, None
-        if kept is None or not _is_same(file, kept):
-            return 0
-        return int(kept["offset"])
+    def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
+        """Where reading begins: behind what was stored of this very file, or at its beginning."""
+        kept = self._position
+        return kept if kept is not None and _is_same(file, kept) else self._at(file, 0)
 
-    def _read(self, file: BinaryIO, offset: int, *, last: bool) -> Iterator[Batch]:
-        """The lines from an offset on, and with `last` what follows the last of them."""
-        file.seek(offset)
-        while True:
+    def _read(self, file: BinaryIO, kept: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
+        """The lines behind a position, and with `last` what follows the last of them; ends where the file was cut."""
+        while _is_same(file, kept):
             rows: list[Place] = []
-            begin = offset
+            begin = offset = int(kept["offset"])
+            file.seek(offset)
             while len(rows) < self._size:
                 line, length = _next_line(file)
                 if not line or (not line.endswith(b"\n") and length <= LONGEST_LINE and not last):
@@ -124,8 +122,8 @@ class FileFollower:
                 rows += [row] if row else []
             if offset == begin:
                 return
-            yield Batch(self._source, rows, Checkpoint(self.name(self._file), self._at(file, offset)))
-            file.seek(offset)
+            kept = self._at(file, offset)
+            yield Batch(self._source, rows, Checkpoint(self.name(self._file), kept))
 
     def _at(self, file: BinaryIO, offset: int) -> dict[str, Any]:
         stat = os.fstat(file.fileno())
@@ -141,8 +139,8 @@ class FileFollower:
         # Until the new one has something, its writer may still be at the old one.
         return other.st_size > 0 and (mine.st_dev, mine.st_ino) != (other.st_dev, other.st_ino)
 
-    def _rotated(self) -> list[tuple[Path, int]]:
-        """The file that was followed, if it lies under another name now, and those that came after it; with offsets."""
+    def _rotated(self) -> list[Path]:
+        """The file that was followed, if it lies under another name now, and those that came after it."""
         kept = self._position
         if kept is None or _is_at(self._file, kept):
             return []
@@ -152,8 +150,7 @@ class FileFollower:
             return []
         written = known.stat().st_mtime_ns
         later = [path for path in beside if path != known and path.stat().st_mtime_ns > written]
-        later.sort(key=lambda path: path.stat().st_mtime_ns)
-        return [(known, int(kept["offset"])), *((path, 0) for path in later)]
+        return [known, *sorted(later, key=lambda path: path.stat().st_mtime_ns)]
 
 
 def _next_line(file: BinaryIO) -> tuple[bytes, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tfapp.apps.monitor.sinks.sink import Payload
+from tfapp.apps.monitor.sinks.sink import Payload, SinkError
 
 __all__ = ["ConsoleSink"]
 
@@ -23,4 +23,7 @@ class ConsoleSink:
 
     def send(self, payload: Payload, key: str) -> None:  # noqa: ARG002 - nobody compares keys on a screen
         """See `Sink.send`."""
-        self._show(payload)
+        try:
+            self._show(payload)
+        except OSError as error:
+            raise SinkError(f"the screen: {error.strerror}") from error
