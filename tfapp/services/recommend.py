@@ -199,11 +199,12 @@ class Recommend:
         self.catalogue.keep_trained(trained)
         return trained
 
-    def evaluate(self, *, share: float = 0.2, quiet: bool = False) -> Evaluation:
+    def evaluate(self, *, share: float = 0.2, after: int = 10, quiet: bool = False) -> Evaluation:
         """Learns from the events before a time alone, and judges by what users liked after it.
 
         Args:
             share: Of the events, those after the time.
+            after: Events of a user, at least, that a list is made of.
             quiet: Show no progress.
 
         Raises:
@@ -213,7 +214,7 @@ class Recommend:
         shelf, log, _ = self._known()
         with ExitStack() as stack, progress("Evaluating", "lists", quiet=quiet) as advance:
             pairs = self._pairs(stack, shelf)
-            return evaluate(shelf, log, self.settings, share=share, pairs=pairs, on_progress=advance)
+            return evaluate(shelf, log, self.settings, share=share, after=after, pairs=pairs, on_progress=advance)
 
     @contextmanager
     def recommender(self) -> Iterator[Recommender]:

@@ -113,16 +113,16 @@ class Catalogue:
 
     def counts(self) -> dict[str, int]:
         """How many items, users and events there are, items without events, and rows that were set aside."""
-        met = select(func.count(func.distinct(EventRow.item_id)))
         queries = {
             "items": select(func.count(ItemRow.id)),
             "users": select(func.count(func.distinct(EventRow.user))),
             "events": select(func.count(EventRow.id)),
-            "met": met,
+            "met": select(func.count(func.distinct(EventRow.item_id))),
             "set_aside": select(func.count(SetAsideEntryRow.id)),
         }
         found = self._store.run(lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()})
-        return {**found, "new_items": found["items"] - found.pop("met")}
+        met = found.pop("met")
+        return {**found, "new_items": found["items"] - met}
 
     def keep_trained(self, trained: Trained) -> None:
         """Keeps a training; the newest one counts."""

@@ -148,11 +148,12 @@ class Lister:
         return _pairs(places[order], scores[order])
 
     def _fused(self, profile: Profile, found: Candidates) -> list[tuple[int, float]]:
-        """By the places that each way gives an item; of a user without events, what was asked for counts double."""
+        """By the places that each way gives an item; of a user of whom only a text is known, what it finds is first."""
         ways = {way: places.tolist() for way, places in found.ways.items() if way != "new"}
-        asked = profile.wanted is not None
-        weights = [2.0 if asked and way == "text" else 1.0 for way in ways]
-        return fuse(list(ways.values()), weights=weights)
+        if profile.wanted is not None and not len(profile.history):
+            order = dict.fromkeys([*ways["text"], *ways["popular"]])
+            return [(place, -float(rank)) for rank, place in enumerate(order)]
+        return fuse(list(ways.values()))
 
     def _choose(self, ranked: list[tuple[int, float]], count: int) -> list[tuple[int, float]]:
         pool = ranked[: count * _POOL] if self.settings.diversity else ranked[:count]
