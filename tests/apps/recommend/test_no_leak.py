@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.apps.recommend.made import made_log, made_shelf
 from tfapp.apps.recommend.candidates import exact_search
 from tfapp.apps.recommend.examples import occasions, past_occasions
-from tfapp.apps.recommend.features import features, known_names
+from tfapp.apps.recommend.features import feature_names, features
 from tfapp.apps.recommend.history import History
 from tfapp.apps.recommend.lister import Lister
 from tfapp.apps.recommend.log import Log
@@ -42,7 +42,7 @@ def altered(log: Log, time: float, seed: int) -> Log:
 def all_features(log: Log, time: float) -> np.ndarray:
     """Of every user and every item, and the lists, at a moment."""
     moment = Moment.at(time, log, SHELF, SETTINGS)
-    names = known_names(len(SETTINGS.popular_days))
+    names = feature_names(len(SETTINGS.popular_days))
     found = []
     for events in log.before(time).by_user():
         profile = Profile.of(History.of(events, most=100, half_life=10), SHELF)

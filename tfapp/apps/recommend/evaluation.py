@@ -94,8 +94,8 @@ def evaluate(
     cases = list(occasions(log, start, settings, depths=(after,)))
     if not cases:
         raise DataError(
-            f"{len(log)} events: nobody liked anything after the first {1 - share:.0%} of them and {after} of their own; "
-            "add more events, or ask for fewer with --after"
+            f"{len(log)} events: nobody liked anything after the first {1 - share:.0%} of them and {after} of their "
+            "own; add more events, or ask for fewer with --after"
         )
     past = log.before(start)
     lesson = learn_ranking(shelf, past, settings, pairs=pairs, on_progress=on_progress)

@@ -133,19 +133,15 @@ class Lister:
         return [*_pairs(head[order], better[order]), *_pairs(places[len(head) :], rest)]
 
     def _new(self, profile: Profile, found: Candidates) -> list[tuple[int, float]]:
-        """The new items, best first, with their scores."""
-        places, weights = found.new, self.ranking.new if self.ranking else None
-        if not len(places):
-            return []
-        if not profile.whole.any():
-            # Nothing is known of the user: the newest first.
-            newest = np.argsort(-self.moment.shelf.published[places], kind="stable")
-            return _pairs(places[newest], -np.arange(len(places), dtype=np.float64))
-        if weights is None or not len(profile.history):
-            return _pairs(places, (self.moment.shelf.vectors[places] @ profile.whole).astype(np.float64))
-        scores = weights.scores(features(self.moment, profile, places, weights.names))
-        order = np.argsort(-scores, kind="stable")
-        return _pairs(places[order], scores[order])
+        """The new items by their texts, best first; where nothing is known of the user, the newest first.
+
+        Weights learnt from the few that were liked when they were new did not prove better than the bare cosine.
+        """
+        places, shelf = found.new, self.moment.shelf
+        if profile.whole.any():
+            return _pairs(places, (shelf.vectors[places] @ profile.whole).astype(np.float64))
+        newest = places[np.argsort(-shelf.published[places], kind="stable")]
+        return _pairs(newest, -np.arange(len(newest), dtype=np.float64))
 
     def _fused(self, profile: Profile, found: Candidates) -> list[tuple[int, float]]:
         """By the places that each way gives an item; of a user of whom only a text is known, what it finds is first."""
