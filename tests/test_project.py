@@ -24,6 +24,7 @@ PAGES = (
     "CHANGELOG.md",
     "benchmarks/README.md",
     "examples/README.md",
+    "examples/recommend.md",
     "examples/support.md",
     "serving/versions.md",
 )

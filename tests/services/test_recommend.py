@@ -109,6 +109,8 @@ def test_items_without_a_model_server_are_kept_and_embedded_later(service: Recom
 
 
 def test_what_a_pair_model_learns_from_is_written(service: Recommend) -> None:
+    asked = call("recommend", "train", "--home", service.home, "--set", "ranker=taste", "--server", "localhost:1")
+    assert "localhost:1: the model taste cannot be asked: " in complaint(asked)
     rows = [json.loads(line) for line in (service.home / "training/ranking.jsonl").read_text().splitlines()]
     assert {row["label"] for row in rows} == {0, 1}
     assert set(rows[0]) == {"query", "candidate", "label"}

@@ -13,7 +13,7 @@ from tests.apps.recommend.made import START, TOPICS, Library, item_entries, made
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
 from tfapp.apps.recommend.suggestion import Suggestions
 from tfapp.apps.store import Store
-from tfapp.errors import DataError, SettingsError
+from tfapp.errors import DataError, ServerError, SettingsError
 
 NEW = [ItemEntry(90 + n, f"new{n}", f"{TOPICS[n]} just out", published=START) for n in range(3)]
 
@@ -95,6 +95,9 @@ def test_somebody_unknown_gets_what_is_popular_or_what_they_ask_for(library: Lib
     assert {topic_of(key) for key in keys(about)} == {1}
     assert about.suggestions[0].reasons[0].item is None
     assert about.suggestions[0].reasons[0].title == "a phone with a screen and a chip"
+    library.server.fail(grpc.StatusCode.INVALID_ARGUMENT, "away")
+    with pytest.raises(ServerError, match="the model server: the model minilm-l6/1 cannot be asked: away; check that"):
+        recommender.recommend("nobody", about="a phone")
 
 
 def test_what_people_dislike_is_not_what_they_get(library: Library) -> None:
@@ -155,12 +158,13 @@ def test_a_pair_model_orders_the_best_and_a_list_is_made_without_it_when_it_is_a
     assert lesson.ranking.paired.names[-1] == "pair"
     trained = library.catalogue.trained()
     assert trained is not None
-    library.catalogue.keep_trained(replace(trained, at=START + timedelta(days=1), ranking=lesson.ranking))
     library.settings = library.settings.model_copy(update={"ranker": "taste"})
+    assert "was trained; tfapp recommend train" in library.recommender().recommend("u0").degraded
+    library.catalogue.keep_trained(replace(trained, at=START + timedelta(days=1), ranking=lesson.ranking))
     recommender = library.recommender()
     with_pairs = recommender.recommend("u0", 10)
     assert with_pairs.degraded == ""
     assert sum(topic_of(key) == 0 for key in keys(with_pairs)) >= 8
     library.server.fail(grpc.StatusCode.INVALID_ARGUMENT, "away")
     without = recommender.recommend("u0", 10)
-    assert (without.degraded, len(without.suggestions)) == ("taste", 10)
+    assert (without.degraded, len(without.suggestions)) == ("taste, which could not be asked", 10)
