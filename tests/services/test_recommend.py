@@ -116,6 +116,13 @@ def test_what_a_pair_model_learns_from_is_written(service: Recommend) -> None:
     assert set(rows[0]) == {"query", "candidate", "label"}
 
 
+def test_a_training_of_other_features_is_not_used(service: Recommend) -> None:
+    other = Recommend.open(service.home, overrides=["popular_days=[1, 2]"])
+    with other.recommender() as recommender:
+        found = recommender.recommend("u1", 5)
+    assert (found.trained, len(found.suggestions)) == (False, 5)
+
+
 def test_nothing_is_recommended_before_there_are_items(tmp_path: Path) -> None:
     service = Recommend.open(tmp_path)
     with pytest.raises(DataError, match="no item is known yet; `tfapp recommend items FILE"):

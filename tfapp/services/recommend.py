@@ -232,8 +232,7 @@ class Recommend:
                 self.catalogue,
                 Moment.at(self.clock().timestamp(), log, shelf, self.settings),
                 index=index,
-                # Weights of other vectors say nothing of these.
-                ranking=trained.ranking if trained and trained.embedder == identity else None,
+                ranking=trained.ranking if trained and trained.fits(identity, self.settings) else None,
                 settings=self.settings,
                 connect=_connecting(stack, self.models),
                 embedder=identity or None,

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tfapp.apps.clock import Clock
 from tfapp.apps.intake import Addition, Intake, Taken
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
+from tfapp.apps.recommend.features import feature_names
 from tfapp.apps.recommend.item import Item
 from tfapp.apps.recommend.log import Log, strength
 from tfapp.apps.recommend.ranking import Ranking
@@ -48,6 +49,10 @@ class Trained:
     events: int
     lists: int
     ranking: Ranking
+
+    def fits(self, embedder: str, settings: RecommendSettings) -> bool:
+        """Whether what was learnt is of these vectors, and of the features that these settings make."""
+        return self.embedder == embedder and self.ranking.known.names == feature_names(len(settings.popular_days))
 
 
 class Catalogue:
