@@ -16,6 +16,7 @@ from tfapp import api
 from tfapp.apps.recommend.catalogue import Catalogue
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.store import Store
+from tfapp.config import parse_experiment
 from tfapp.errors import DataError, ServerError
 from tfapp.services.recommend import Recommend
 from tfapp.services.simulated_readers import publish, simulate
@@ -199,6 +200,28 @@ def test_a_reading_that_is_killed_is_gone_on_with(tmp_path: Path, options: list[
         3000,
         [],
     )
+
+
+@pytest.mark.slow
+def test_a_pair_model_is_trained_from_what_was_written_and_weighs_in(
+    service: Recommend, options: list[str], tmp_path: Path
+) -> None:
+    experiment = parse_experiment(
+        {
+            "name": "taste",
+            "task": "ranking",
+            "data": {"train": str(service.home / "training/ranking.jsonl")},
+            "model": {"preset": options[0].partition("=")[2], "max_length": 64},
+            "training": {"epochs": 1},
+        }
+    )
+    api.export(api.fit(experiment, runs=tmp_path / "runs", quiet=True), service.home / "models", quiet=True)
+    there = Recommend.open(service.home, overrides=["ranker=taste", "negatives=5"])
+    trained = there.train(quiet=True)
+    assert trained.ranking.paired is not None
+    with there.recommender() as recommender:
+        found = recommender.recommend("u1", 5)
+    assert (len(found.suggestions), found.degraded) == (5, "")
 
 
 @pytest.mark.slow

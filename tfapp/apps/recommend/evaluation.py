@@ -157,6 +157,7 @@ def _new_ways(lister: Lister, most: int) -> dict[str, Ranker]:
 
 
 def _near(moment: Moment, occasion: Occasion) -> NDArray[np.float64]:
+    # Over 0, for an item without a score is not listed; a cosine is -1 or more.
     return (moment.shelf.vectors @ Profile.of(occasion.history, moment.shelf).whole).astype(np.float64) + 2.0
 
 
@@ -186,7 +187,7 @@ def _score(way: Ranker, cases: Sequence[Occasion], count: int, most: int) -> Sco
 
 
 def _gain(liked: NDArray[np.intp], chosen: NDArray[np.intp], count: int, most: int) -> float:
-    """NDCG of a list; places that a short one leaves empty gain nothing."""
+    """What a list gains, by nDCG; places that a short one leaves empty gain nothing."""
     grades, scores = np.zeros(count + most), np.full(count + most, -np.inf)
     grades[liked] = 1
     scores[count:] = -len(chosen) - np.arange(most)

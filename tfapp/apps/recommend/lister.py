@@ -123,13 +123,13 @@ class Lister:
         self, profile: Profile, places: NDArray[np.intp], scores: NDArray[np.float64], pairs: Pairs, weights: Linear
     ) -> list[tuple[int, float]]:
         """Orders the best anew, with what the pair model says of them."""
-        assert self.ranking is not None and self.ranking.paired is not None and self.pairs is not None  # noqa: PT018
-        weights, head = self.ranking.paired, places[: self.settings.paired]
+        head = places[: self.settings.paired]
         own = features(self.moment, profile, head, weights.names[:-1])
         better = weights.scores(np.column_stack([own, pairs(profile, head)]))
         order = np.argsort(-better, kind="stable")
         # The others stay behind, at their distances.
-        rest = scores[len(head) :] - (scores[len(head)] if len(scores) > len(head) else 0) + better.min()
+        behind = scores[len(head) :]
+        rest = behind - behind.max(initial=-np.inf) + better.min()
         return [*_pairs(head[order], better[order]), *_pairs(places[len(head) :], rest)]
 
     def _new(self, profile: Profile, found: Candidates) -> list[tuple[int, float]]:
