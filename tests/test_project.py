@@ -26,6 +26,7 @@ PAGES = (
     "examples/README.md",
     "examples/console.md",
     "examples/monitor.md",
+    "examples/recommend.md",
     "examples/support.md",
     "serving/versions.md",
 )

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
+import tfapp.apps.recommend.tables  # noqa: F401 - what the migrations make is compared with all tables
 from tests.apps.postgres import PostgresServer
 from tfapp import apps
 from tfapp.apps.store import Base, Store

@@ -71,7 +71,7 @@ def show_list(found: Suggestions, *, as_json: bool) -> None:
     if not found.trained:
         _line("Untrained", "what was found is put together by its places; tfapp recommend train")
     if found.degraded:
-        _line("Without", f"{found.degraded}, which could not be asked")
+        _line("Without", found.degraded)
 
 
 def show_known(

@@ -123,13 +123,14 @@ def evaluate(
     share: Annotated[
         float, typer.Option(min=0.01, max=0.9, help="Of the events, those after the time; all learning is from before.")
     ] = 0.2,
+    after: Annotated[int, typer.Option(min=1, help="Events of a user, at least, that a list is made of.")] = 10,
     overrides: SetItem = None,
     server: Server = None,
     json: Json = False,
 ) -> None:
     """Measures the lists on what users liked later, beside what is popular and item-kNN."""
     service = _open(home, overrides=overrides or (), server=server)
-    output.show_evaluation(service.evaluate(share=share, quiet=json), as_json=json)
+    output.show_evaluation(service.evaluate(share=share, after=after, quiet=json), as_json=json)
 
 
 @_recommend.command()

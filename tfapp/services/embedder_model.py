@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tfapp_client.errors import ClientError, StatusError
-
 from tfapp import api
+from tfapp.apps.asking import asking
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.indexing import embed_new
 from tfapp.apps.vector_store import VectorStore
-from tfapp.errors import ServerError
 from tfapp.registry import versions
 from tfapp.services.model_server import ModelServer
 from tfapp.terminal import progress
@@ -62,18 +60,12 @@ class EmbedderModel:
         Raises:
             ServerError: It is not served, or the server cannot be asked in the block.
         """
-        try:
-            with self.models.client() as client:
-                if versions(self.models.folder, self.name):
-                    client.wait_until_ready(self.name, timeout=self.wait)
-                yield Embedder.newest(client, self.name)
-        except ClientError as error:
-            what = error.details if isinstance(error, StatusError) else str(error)
-            where = self.models.address or "the embedded server"
-            raise ServerError(
-                f"{where}: the model {self.name} cannot be asked: {what}; the same command goes on where this one "
-                "stopped"
-            ) from error
+        where = self.models.address or "the embedded server"
+        hint = "the same command goes on where this one stopped"
+        with asking(self.name, where=where, hint=hint), self.models.client() as client:
+            if versions(self.models.folder, self.name):
+                client.wait_until_ready(self.name, timeout=self.wait)
+            yield Embedder.newest(client, self.name)
 
     def _local_version(self, *, quiet: bool) -> str | None:
         """Exports it where there is none, and names its newest version; None: a server must be asked."""

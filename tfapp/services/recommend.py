@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from tfapp_client import Client
 
+from tfapp.apps.asking import asking
 from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.indexing import open_index
 from tfapp.apps.intake import Addition
@@ -188,8 +189,8 @@ class Recommend:
         """
         shelf, log, identity = self._known()
         self._write_pairs(shelf, log)
-        with ExitStack() as stack, progress("Learning", "lists", quiet=quiet) as advance:
-            lesson = learn_ranking(shelf, log, self.settings, pairs=self._pairs(stack, shelf), on_progress=advance)
+        with self._pairs(shelf) as pairs, progress("Learning", "lists", quiet=quiet) as advance:
+            lesson = learn_ranking(shelf, log, self.settings, pairs=pairs, on_progress=advance)
         if lesson.ranking is None:
             raise DataError(
                 f"{self.home}: {len(log)} events are too few to learn from: users must have liked something after "
@@ -199,11 +200,12 @@ class Recommend:
         self.catalogue.keep_trained(trained)
         return trained
 
-    def evaluate(self, *, share: float = 0.2, quiet: bool = False) -> Evaluation:
+    def evaluate(self, *, share: float = 0.2, after: int = 10, quiet: bool = False) -> Evaluation:
         """Learns from the events before a time alone, and judges by what users liked after it.
 
         Args:
             share: Of the events, those after the time.
+            after: Events of a user, at least, that a list is made of.
             quiet: Show no progress.
 
         Raises:
@@ -211,9 +213,8 @@ class Recommend:
             TfappError: As of `train`.
         """
         shelf, log, _ = self._known()
-        with ExitStack() as stack, progress("Evaluating", "lists", quiet=quiet) as advance:
-            pairs = self._pairs(stack, shelf)
-            return evaluate(shelf, log, self.settings, share=share, pairs=pairs, on_progress=advance)
+        with self._pairs(shelf) as pairs, progress("Evaluating", "lists", quiet=quiet) as advance:
+            return evaluate(shelf, log, self.settings, share=share, after=after, pairs=pairs, on_progress=advance)
 
     @contextmanager
     def recommender(self, connect: Callable[[], Client] | None = None) -> Iterator[Recommender]:
@@ -234,8 +235,7 @@ class Recommend:
                 self.catalogue,
                 Moment.at(self.clock().timestamp(), log, shelf, self.settings),
                 index=index,
-                # Weights of other vectors say nothing of these.
-                ranking=trained.ranking if trained and trained.embedder == identity else None,
+                ranking=trained.ranking if trained and trained.fits(identity, self.settings) else None,
                 settings=self.settings,
                 connect=connect or _connecting(stack, self.models),
                 embedder=identity or None,
@@ -249,10 +249,15 @@ class Recommend:
             raise DataError(f"{self.home}: no item is known yet; `tfapp recommend items FILE --home {self.home}` first")
         return shelf, self.catalogue.log(shelf), identity
 
-    def _pairs(self, stack: ExitStack, shelf: Shelf) -> Pairs | None:
+    @contextmanager
+    def _pairs(self, shelf: Shelf) -> Iterator[Pairs | None]:
+        """The pair model, while the block runs; None where there is none."""
         if self.settings.ranker is None:
-            return None
-        return pair_scores(_connecting(stack, self.models), self.settings.ranker, shelf)
+            yield None
+            return
+        where = self.server or "the embedded server"
+        with ExitStack() as stack, asking(self.settings.ranker, where=where):
+            yield pair_scores(_connecting(stack, self.models), self.settings.ranker, shelf)
 
     def _write_pairs(self, shelf: Shelf, log: Log) -> None:
         rows = pair_rows(shelf, log, self.settings)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tfapp.apps.clock import Clock
 from tfapp.apps.intake import Addition, Intake, Taken
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
+from tfapp.apps.recommend.features import feature_names
 from tfapp.apps.recommend.item import Item
 from tfapp.apps.recommend.log import Log, strength
 from tfapp.apps.recommend.ranking import Ranking
@@ -48,6 +49,10 @@ class Trained:
     events: int
     lists: int
     ranking: Ranking
+
+    def fits(self, embedder: str, settings: RecommendSettings) -> bool:
+        """Whether what was learnt is of these vectors, and of the features that these settings make."""
+        return self.embedder == embedder and self.ranking.known.names == feature_names(len(settings.popular_days))
 
 
 class Catalogue:
@@ -113,16 +118,16 @@ class Catalogue:
 
     def counts(self) -> dict[str, int]:
         """How many items, users and events there are, items without events, and rows that were set aside."""
-        met = select(func.count(func.distinct(EventRow.item_id)))
         queries = {
             "items": select(func.count(ItemRow.id)),
             "users": select(func.count(func.distinct(EventRow.user))),
             "events": select(func.count(EventRow.id)),
-            "met": met,
+            "met": select(func.count(func.distinct(EventRow.item_id))),
             "set_aside": select(func.count(SetAsideEntryRow.id)),
         }
         found = self._store.run(lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()})
-        return {**found, "new_items": found["items"] - found.pop("met")}
+        met = found.pop("met")
+        return {**found, "new_items": found["items"] - met}
 
     def keep_trained(self, trained: Trained) -> None:
         """Keeps a training; the newest one counts."""

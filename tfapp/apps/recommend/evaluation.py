@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,6 @@ from tfapp.gains import ndcg
 __all__ = ["Evaluation", "Score", "evaluate"]
 
 Ranker = Callable[[Occasion], NDArray[np.intp]]
-
-# Events after which a user who came after the time is given a list.
-_FOLD_IN: Final = 10
 
 
 @dataclass(frozen=True)
@@ -71,20 +67,22 @@ def evaluate(
     settings: RecommendSettings,
     *,
     share: float = 0.2,
+    after: int = 10,
     most: int = 10,
     pairs: Pairs | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Evaluation:
     """Learns from the events before a time, and judges by what users liked after it.
 
-    A user's list is made of what the user had done before that time; of a user who had done less, of the first ten
-    events. What is known of items is of before that time for every way alike.
+    A user's list is made of what the user had done before that time; of a user who had done less, of the first
+    `after` events. What is known of items is of before that time for every way alike.
 
     Args:
         shelf: The items.
         log: Events.
         settings: How lists are made.
         share: Of the events, those after the time.
+        after: Events of a user, at least, that a list is made of.
         most: Places of a list that count.
         pairs: Asks a pair model.
         on_progress: Is told how many past lists are done, and of how many.
@@ -93,9 +91,12 @@ def evaluate(
         DataError: Nobody liked anything after the time.
     """
     start = float(log.times[int((1 - share) * len(log))]) if len(log) else 0.0
-    cases = list(occasions(log, start, settings, depths=(_FOLD_IN,)))
+    cases = list(occasions(log, start, settings, depths=(after,)))
     if not cases:
-        raise DataError(f"{len(log)} events: nobody liked anything after the first {1 - share:.0%}; add more events")
+        raise DataError(
+            f"{len(log)} events: nobody liked anything after the first {1 - share:.0%} of them and {after} of their "
+            "own; add more events, or ask for fewer with --after"
+        )
     past = log.before(start)
     lesson = learn_ranking(shelf, past, settings, pairs=pairs, on_progress=on_progress)
     moment = Moment.at(start, past, shelf, settings)
@@ -156,6 +157,7 @@ def _new_ways(lister: Lister, most: int) -> dict[str, Ranker]:
 
 
 def _near(moment: Moment, occasion: Occasion) -> NDArray[np.float64]:
+    # Over 0, for an item without a score is not listed; a cosine is -1 or more.
     return (moment.shelf.vectors @ Profile.of(occasion.history, moment.shelf).whole).astype(np.float64) + 2.0
 
 
@@ -185,7 +187,7 @@ def _score(way: Ranker, cases: Sequence[Occasion], count: int, most: int) -> Sco
 
 
 def _gain(liked: NDArray[np.intp], chosen: NDArray[np.intp], count: int, most: int) -> float:
-    """NDCG of a list; places that a short one leaves empty gain nothing."""
+    """What a list gains, by nDCG; places that a short one leaves empty gain nothing."""
     grades, scores = np.zeros(count + most), np.full(count + most, -np.inf)
     grades[liked] = 1
     scores[count:] = -len(chosen) - np.arange(most)

@@ -17,8 +17,8 @@ __all__ = ["Occasion", "occasions", "past_occasions"]
 
 # Shares of the log's time order at which all that is known is counted; what follows is what users liked next.
 _CUTS: Final = (0.5, 0.6, 0.7, 0.8, 0.9)
-# Items after which a user is given a list.
-_DEPTHS: Final = (1, 3, 10, 20, 40)
+# Events after which a user is given a list.
+_DEPTHS: Final = (5, 15, 40)
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,12 @@ def past_occasions(log: Log, settings: RecommendSettings) -> Iterator[tuple[floa
     # Of equal times none is before the other, so a moment may come twice.
     cuts = np.unique([log.times[int(share * len(log))] for share in _CUTS])
     for start, end in zip(cuts, [*cuts[1:], np.inf], strict=True):
-        yield float(start), list(occasions(log.before(end), float(start), settings, depths=_DEPTHS))
+        yield float(start), list(occasions(log.before(end), float(start), settings, depths=_DEPTHS, short=True))
 
 
-def occasions(log: Log, start: float, settings: RecommendSettings, *, depths: Sequence[int]) -> Iterator[Occasion]:
+def occasions(
+    log: Log, start: float, settings: RecommendSettings, *, depths: Sequence[int], short: bool = False
+) -> Iterator[Occasion]:
     """The lists of users who liked something after a time.
 
     Args:
@@ -62,11 +64,13 @@ def occasions(log: Log, start: float, settings: RecommendSettings, *, depths: Se
         start: The time, in seconds since 1970.
         settings: What a history is.
         depths: A list is made of all that a user had done before `start`, or of so many events, where those are more.
+        short: Of a user with fewer events, a list is made of all but the last; else none.
     """
     for events in log.by_user():
         before = int(np.searchsorted(events.times, start, "left"))
-        for depth in sorted({max(before, depth) for depth in depths}):
-            if depth < len(events):
+        wanted = {max(before, min(depth, len(events) - 1) if short else depth) for depth in depths}
+        for depth in sorted(wanted):
+            if 0 < depth < len(events):
                 # What has the time of the last event of the history is in it, too, for nothing says what came first.
                 cut = int(np.searchsorted(events.times, events.times[depth - 1], "right"))
                 found = _occasion(events[:cut], events[cut:], settings)

@@ -11,26 +11,23 @@ from numpy.typing import NDArray
 from tfapp.apps.recommend.moment import Moment
 from tfapp.apps.recommend.profile import Profile
 
-__all__ = ["NEW", "features", "known_names"]
+__all__ = ["feature_names", "features"]
 
 Columns = dict[str, NDArray[np.float64]]
 
 _DAY: Final = 86_400.0
-_BEST: Final = 3
 
-NEW: Final = ("profile", "recent_profile", "nearest", "nearest_three", "tags")
-"""The features of an item of which nothing is known but the text."""
-# Those of an item with events, beside its likes of late. More of the kind (ranks, means of the best, all events) made
-# MovieLens' validation lists worse.
-_KNOWN: Final = (
+# Beside the likes of late. More of the kind (ranks, means of the best, all events, the whole profile) made MovieLens'
+# validation lists worse.
+_NAMES: Final = (
     *("together", "together_log", "together_recent", "met_log", "share", "likes"),
     *("recent_profile", "nearest", "tags", "age"),
 )
 
 
-def known_names(days: int) -> tuple[str, ...]:
-    """The features of an item that has events, where so many half-lives count for what is popular."""
-    return (*_KNOWN, *(f"lately_{place}" for place in range(days)))
+def feature_names(days: int) -> tuple[str, ...]:
+    """The features of an item, where so many half-lives count for what is popular."""
+    return (*_NAMES, *(f"lately_{place}" for place in range(days)))
 
 
 def features(moment: Moment, profile: Profile, places: NDArray[np.intp], names: Sequence[str]) -> NDArray[np.float64]:
@@ -45,9 +42,7 @@ def features(moment: Moment, profile: Profile, places: NDArray[np.intp], names: 
     Returns:
         float[C, names].
     """
-    columns = _text(moment, profile, places)
-    if set(names) - columns.keys():
-        columns |= _together(moment, profile, places) | _popular(moment, places)
+    columns = _text(moment, profile, places) | _together(moment, profile, places) | _popular(moment, places)
     return np.stack([columns[name] for name in names], axis=1)
 
 
@@ -60,10 +55,8 @@ def _text(moment: Moment, profile: Profile, places: NDArray[np.intp]) -> Columns
     tags = shelf.tags[places] @ (shelf.tags[history.items].T @ history.strengths) / max(len(history), 1)
     age = (moment.newest - shelf.published[places]) / _DAY
     return {
-        "profile": (vectors @ profile.whole).astype(np.float64),
         "recent_profile": (vectors @ profile.recent).astype(np.float64),
-        "nearest": _mean_of_best(cosines, 1),
-        "nearest_three": _mean_of_best(cosines, _BEST),
+        "nearest": cosines.max(axis=1, initial=0.0),
         "tags": np.asarray(tags),
         # An item without a time is old.
         "age": np.log1p(np.clip(np.nan_to_num(age, posinf=36_500), 0, 36_500)),
@@ -87,12 +80,3 @@ def _popular(moment: Moment, places: NDArray[np.intp]) -> Columns:
     found = moment.popularity
     lately = {f"lately_{number}": np.log1p(counts[places]) for number, counts in enumerate(found.lately)}
     return {"share": found.share[places], "likes": np.log1p(found.likes[places]), **lately}
-
-
-def _mean_of_best(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """The mean of each row's greatest values; 0 where there are none."""
-    if not values.shape[1]:
-        return np.zeros(len(values))
-    if values.shape[1] > most:
-        values = -np.partition(-values, most - 1, axis=1)[:, :most]
-    return values.mean(axis=1)

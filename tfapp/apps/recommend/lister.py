@@ -123,36 +123,33 @@ class Lister:
         self, profile: Profile, places: NDArray[np.intp], scores: NDArray[np.float64], pairs: Pairs, weights: Linear
     ) -> list[tuple[int, float]]:
         """Orders the best anew, with what the pair model says of them."""
-        assert self.ranking is not None and self.ranking.paired is not None and self.pairs is not None  # noqa: PT018
-        weights, head = self.ranking.paired, places[: self.settings.paired]
+        head = places[: self.settings.paired]
         own = features(self.moment, profile, head, weights.names[:-1])
         better = weights.scores(np.column_stack([own, pairs(profile, head)]))
         order = np.argsort(-better, kind="stable")
         # The others stay behind, at their distances.
-        rest = scores[len(head) :] - (scores[len(head)] if len(scores) > len(head) else 0) + better.min()
+        behind = scores[len(head) :]
+        rest = behind - behind.max(initial=-np.inf) + better.min()
         return [*_pairs(head[order], better[order]), *_pairs(places[len(head) :], rest)]
 
     def _new(self, profile: Profile, found: Candidates) -> list[tuple[int, float]]:
-        """The new items, best first, with their scores."""
-        places, weights = found.new, self.ranking.new if self.ranking else None
-        if not len(places):
-            return []
-        if not profile.whole.any():
-            # Nothing is known of the user: the newest first.
-            newest = np.argsort(-self.moment.shelf.published[places], kind="stable")
-            return _pairs(places[newest], -np.arange(len(places), dtype=np.float64))
-        if weights is None or not len(profile.history):
-            return _pairs(places, (self.moment.shelf.vectors[places] @ profile.whole).astype(np.float64))
-        scores = weights.scores(features(self.moment, profile, places, weights.names))
-        order = np.argsort(-scores, kind="stable")
-        return _pairs(places[order], scores[order])
+        """The new items by their texts, best first; where nothing is known of the user, the newest first.
+
+        Weights learnt from the few that were liked when they were new did not prove better than the bare cosine.
+        """
+        places, shelf = found.new, self.moment.shelf
+        if profile.whole.any():
+            return _pairs(places, (shelf.vectors[places] @ profile.whole).astype(np.float64))
+        newest = places[np.argsort(-shelf.published[places], kind="stable")]
+        return _pairs(newest, -np.arange(len(newest), dtype=np.float64))
 
     def _fused(self, profile: Profile, found: Candidates) -> list[tuple[int, float]]:
-        """By the places that each way gives an item; of a user without events, what was asked for counts double."""
+        """By the places that each way gives an item; of a user of whom only a text is known, what it finds is first."""
         ways = {way: places.tolist() for way, places in found.ways.items() if way != "new"}
-        asked = profile.wanted is not None
-        weights = [2.0 if asked and way == "text" else 1.0 for way in ways]
-        return fuse(list(ways.values()), weights=weights)
+        if profile.wanted is not None and not len(profile.history):
+            order = dict.fromkeys([*ways["text"], *ways["popular"]])
+            return [(place, -float(rank)) for rank, place in enumerate(order)]
+        return fuse(list(ways.values()))
 
     def _choose(self, ranked: list[tuple[int, float]], count: int) -> list[tuple[int, float]]:
         pool = ranked[: count * _POOL] if self.settings.diversity else ranked[:count]

@@ -16,21 +16,19 @@ class Ranking:
 
     Attributes:
         known: Of items with events.
-        new: Of items of which nothing is known but the text; None: there were too few lists to learn it from.
-        paired: Of items with events that a pair model has scored, too; its score is the last feature.
+        paired: Of those that a pair model has scored, too; its score is the last feature. None: there is no such model.
     """
 
     known: Linear
-    new: Linear | None = None
     paired: Linear | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON keeps it."""
-        weights = {"known": self.known, "new": self.new, "paired": self.paired}
+        weights = {"known": self.known, "paired": self.paired}
         return {name: None if one is None else one.to_dict() for name, one in weights.items()}
 
     @classmethod
     def from_dict(cls, kept: dict[str, Any]) -> Self:
         """As `to_dict` gave it."""
-        new, paired = (Linear.from_dict(kept[name]) if kept[name] else None for name in ("new", "paired"))
-        return cls(Linear.from_dict(kept["known"]), new, paired)
+        paired = kept["paired"]
+        return cls(Linear.from_dict(kept["known"]), Linear.from_dict(paired) if paired else None)

@@ -14,7 +14,7 @@ __all__ = ["reasons_for"]
 
 # Below these cosines two items have too little to do with each other to say so.
 _TEXT: Final = 0.3
-_TOGETHER: Final = 0.1
+_TOGETHER: Final = 0.2
 
 
 def reasons_for(moment: Moment, profile: Profile, place: int, *, wanted: str, most: int) -> tuple[Reason, ...]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tfapp_client import Client
 from tfapp_client.errors import ClientError
 
+from tfapp.apps.asking import asking
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.recommend.catalogue import Catalogue
 from tfapp.apps.recommend.history import History
@@ -79,7 +80,7 @@ class Recommender:
 
         Raises:
             SettingsError: `k` is below 1.
-            ClientError: `about` cannot be embedded, as the model server cannot be asked.
+            ServerError: `about` cannot be embedded, as the model server cannot be asked.
             StoreError: The database cannot be used.
         """
         _check(k)
@@ -115,14 +116,16 @@ class Recommender:
         return [self._moment.shelf.items[place].title for place in items]
 
     def _listed(self, profile: Profile, count: int, *, new_only: bool) -> tuple[Sequence[Listed], str]:
-        """The list, and the model that could not be asked for it."""
-        lister = self._lister()
+        """The list, and what it had to do without."""
+        lister, ranker = self._lister(), self._settings.ranker
         if new_only:
             return lister.only_new(profile, count), ""
         try:
-            return lister.make(profile, count), ""
+            listed = lister.make(profile, count)
         except ClientError:
-            return replace(lister, pairs=None).make(profile, count), self._settings.ranker or ""
+            return replace(lister, pairs=None).make(profile, count), f"{ranker}, which could not be asked"
+        unlearnt = ranker is not None and (self._ranking is None or self._ranking.paired is None)
+        return listed, f"{ranker}, without which the ranking was trained; tfapp recommend train" if unlearnt else ""
 
     def _lister(self) -> Lister:
         pairs = None
@@ -144,7 +147,8 @@ class Recommender:
             raise DataError(
                 "no item has a vector yet, so no text can be looked for; `tfapp recommend items FILE` first"
             )
-        return np.asarray(Embedder.named(self._connect(), self._embedder).embed([text])[0], np.float32)
+        with asking(self._embedder):
+            return np.asarray(Embedder.named(self._connect(), self._embedder).embed([text])[0], np.float32)
 
     def _suggestion(self, listed: Listed, profile: Profile, wanted: str) -> Suggestion:
         reasons: tuple[Reason, ...] = reasons_for(

@@ -66,7 +66,7 @@ class Suggestions:
         events: Items of the user's past that it is made of; 0: nothing is known of the user.
         trained: Whether the final ranking was learnt; else what was found is put together by its places.
         suggestions: The list, best first.
-        degraded: The model that could not be asked, so that the list is made without it; empty: none.
+        degraded: The model that the list had to do without, and why; empty: none.
     """
 
     asked_for: str

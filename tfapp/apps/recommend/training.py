@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfapp.apps.recommend.candidates import exact_search
 from tfapp.apps.recommend.examples import Occasion, past_occasions
-from tfapp.apps.recommend.features import NEW, features, known_names
+from tfapp.apps.recommend.features import feature_names, features
 from tfapp.apps.recommend.linear import Linear
 from tfapp.apps.recommend.lister import Lister, Pairs
 from tfapp.apps.recommend.log import Log
@@ -28,8 +28,6 @@ __all__ = ["Lesson", "collect_rows", "learn_ranking", "pair_rows"]
 _LISTS: Final = 1500
 # Of the moments of the past the first so many are for a pair model to learn from, the others for its weight.
 PAIR_MOMENTS: Final = 2
-# New items that were liked, at least, before it is learnt what of the text tells them from others; fewer say nothing.
-_NEW_LIKES: Final = 100
 
 
 @dataclass
@@ -51,9 +49,9 @@ class Rows:
         self.values.append(values)
         self.liked.append(liked)
 
-    def fit(self, *, least: int = 1) -> Linear | None:
-        """Learns from them; None where fewer than `least` were liked."""
-        if sum(int(liked.sum()) for liked in self.liked) < least:
+    def fit(self) -> Linear | None:
+        """Learns from them; None where there is nothing to learn."""
+        if not self.values:
             return None
         return Linear.fit(self.names, np.concatenate(self.values), np.concatenate(self.liked))
 
@@ -95,9 +93,9 @@ def learn_ranking(
 
     # The matrices are small: several threads would only wait for each other.
     with threadpool_limits(1):
-        known, new, paired, lists = collect_rows(shelf, log, settings, pairs=pairs, on_progress=on_progress)
+        known, paired, lists = collect_rows(shelf, log, settings, pairs=pairs, on_progress=on_progress)
         weights = known.fit()
-        return Lesson(None if weights is None else Ranking(weights, new.fit(least=_NEW_LIKES), paired.fit()), lists)
+        return Lesson(None if weights is None else Ranking(weights, paired.fit()), lists)
 
 
 def collect_rows(
@@ -107,14 +105,14 @@ def collect_rows(
     *,
     pairs: Pairs | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
-) -> tuple[Rows, Rows, Rows, int]:
-    """The features of items of past lists: known ones, new ones, those with a pair model's score; and how many lists.
+) -> tuple[Rows, Rows, int]:
+    """The features of items of past lists; the same with a pair model's score; and how many lists.
 
     Args and errors are those of `learn_ranking`.
     """
     random = np.random.default_rng(settings.seed)
-    names = known_names(len(settings.popular_days))
-    known, new, paired = Rows(names), Rows(NEW), Rows((*names, "pair"))
+    names = feature_names(len(settings.popular_days))
+    known, paired = Rows(names), Rows((*names, "pair"))
     chosen = _drawn(list(past_occasions(log, settings)), random)
     total, done = sum(len(found) for _, found in chosen), 0
     for place, (time, found) in enumerate(chosen):
@@ -123,11 +121,10 @@ def collect_rows(
             # A pair model has learnt from the lists before; of those it knows too well what was liked.
             asked = pairs if place >= PAIR_MOMENTS else None
             _add_known(lister, occasion, random, (known, paired), asked)
-            _add_new(lister, occasion, random, new)
             done += 1
             if on_progress:
                 on_progress(done, total)
-    return known, new, paired, total
+    return known, paired, total
 
 
 def pair_rows(shelf: Shelf, log: Log, settings: RecommendSettings) -> Iterator[tuple[str, str, int]]:
@@ -178,16 +175,6 @@ def _add_known(
     known.add(values, liked)
     if pairs is not None:
         paired.add(np.column_stack([values, pairs(profile, places)]), liked)
-
-
-def _add_new(lister: Lister, occasion: Occasion, random: np.random.Generator, new: Rows) -> None:
-    if not len(occasion.history):
-        return
-    profile = Profile.of(occasion.history, lister.moment.shelf)
-    places = np.setdiff1d(np.flatnonzero(lister.moment.new), occasion.history.items)
-    places, liked = _sampled(places, occasion.liked, lister.settings.negatives, random)
-    if liked.any():
-        new.add(features(lister.moment, profile, places, new.names), liked)
 
 
 def _sampled(
