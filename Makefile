@@ -6,11 +6,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # seqeval is there as source only, which pip's old way of building cannot build any more.
 export PIP_USE_PEP517 := 1
 
-.PHONY: help install demo demo-support test test-full fuzz bench check format protos clean
+.PHONY: help install demo demo-support demo-monitor demo-recommend console test test-full fuzz bench check format protos clean
 
 help:
 	@echo "make demo       labelled text to a served BERT, from nothing"
 	@echo "make demo-support  a customer service that answers from past conversations, from nothing"
+	@echo "make demo-monitor  trends and alerts of a stream of texts, from nothing"
+	@echo "make demo-recommend  lists of news for simulated readers, which explain themselves, from nothing"
+	@echo "make console    what the demos made, in a browser"
 	@echo "make test       the tests, under 10 minutes on two cores"
 	@echo "make test-full  what is slow: real weights, kill tests, further ways through each task"
 	@echo "make fuzz       the property tests with new examples"
@@ -39,6 +42,17 @@ demo: $(VENV)/run.stamp
 demo-support: $(VENV)/apps.stamp
 	@rm -rf build/support
 	@$(BIN)/tfapp support demo --home build/support
+
+demo-monitor: $(VENV)/apps.stamp
+	@rm -rf build/monitor
+	@$(BIN)/tfapp monitor demo --home build/monitor
+
+demo-recommend: $(VENV)/apps.stamp
+	@rm -rf build/recommend
+	@$(BIN)/tfapp recommend demo --home build/recommend
+
+console: $(VENV)/apps.stamp
+	@$(BIN)/tfapp console --home build --models models
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile

@@ -116,7 +116,7 @@ def _measure(
     seconds = time.perf_counter() - began
     chosen = cases[: options.limit]
     with service.models.client() as client:
-        identity = service.knowledge.embedder() or ""
+        identity = service.knowledge.vectors.embedder() or ""
         retriever = service.retriever(client, identity)
         vectors = retriever.embed([case.question for case in chosen])
         found = {name: _right_at(retriever, chosen, vectors, way) for name, way in WAYS.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Result", "call", "complaint", "finish", "kill_when", "run", "start", "wait_for"]
+__all__ = ["Result", "call", "complaint", "finish", "kill_when", "run", "start", "wait_for", "wait_until"]
 
 _PROGRAM = (sys.executable, "-m", "tfapp")
 _DEADLINE = 300.0
@@ -102,4 +102,12 @@ def wait_for(
             raise AssertionError(f"ended before the event: {process.communicate()}")
         if time.monotonic() > end:
             raise AssertionError("the event did not come")
+        time.sleep(pause)
+
+
+def wait_until(event: Callable[[], bool], pause: float = 0.01, seconds: float = 20.0) -> None:
+    """Waits for an event that another thread brings about."""
+    end = time.monotonic() + seconds
+    while not event():
+        assert time.monotonic() < end, "the event did not come"
         time.sleep(pause)

@@ -24,6 +24,9 @@ PAGES = (
     "CHANGELOG.md",
     "benchmarks/README.md",
     "examples/README.md",
+    "examples/console.md",
+    "examples/monitor.md",
+    "examples/recommend.md",
     "examples/support.md",
     "serving/versions.md",
 )

@@ -193,11 +193,11 @@ def test_a_build_that_is_killed_is_gone_on_with(tmp_path: Path, options: list[st
     def vectors_are_there() -> bool:
         with Store.open(tmp_path / "home/store.sqlite") as store:
             knowledge = Knowledge(store, lambda: None)  # type: ignore[arg-type, return-value]
-            return len(knowledge.vector_ids("minilm-l6/1")) > 256
+            return len(knowledge.vectors.ids("minilm-l6/1")) > 256
 
     kill_when(vectors_are_there, *arguments)
     service = Support.open(tmp_path / "home", overrides=options)
-    assert 0 < len(service.knowledge.unembedded("minilm-l6/1")) < 6000
+    assert 0 < len(service.knowledge.vectors.unembedded("minilm-l6/1")) < 6000
     found = service.build(str(file), quiet=True)
-    assert (found.texts, service.knowledge.unembedded("minilm-l6/1")) == (6000, [])
+    assert (found.texts, service.knowledge.vectors.unembedded("minilm-l6/1")) == (6000, [])
     assert (found.indexed, found.addition.repeated) == (6000, 3000)

@@ -17,10 +17,11 @@ from sklearn.metrics import log_loss, ndcg_score, roc_auc_score
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from tfapp.errors import TrainingError
+from tfapp.gains import ndcg
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.ranking_evaluation import RankingEvaluation
-from tfapp.training.ranking_metrics import auc, auc_interval, by_query, mean_interval, ndcg, relevant_places
+from tfapp.training.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
 from tfapp.training.report import render_report
 from tfapp.training.tensorboard import TensorBoardLog
 

@@ -12,7 +12,7 @@ from tfapp_client.errors import NotFoundError
 
 from tfapp.errors import ServerError
 
-__all__ = ["Embedder"]
+__all__ = ["Embedder", "newest_version"]
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,7 @@ class Embedder:
             ServerError: None is.
             ClientError: The server cannot be asked.
         """
-        try:
-            served = [status.version for status in client.status(model) if status.available]
-        except NotFoundError:
-            served = []
-        if not served:
-            raise ServerError(
-                f"{model}: no version of this model is served; tfapp export --preset {model}, and serve it"
-            )
-        return cls(client, model, max(served))
+        return cls(client, model, newest_version(client, model, f"tfapp export --preset {model}, and serve it"))
 
     @classmethod
     def named(cls, client: Client, identity: str) -> Self:
@@ -65,3 +57,24 @@ class Embedder:
             ClientError: The server cannot be asked.
         """
         return self.client.embed(self.model, texts, version=self.version)
+
+
+def newest_version(client: Client, model: str, way_out: str = "serve it") -> int:
+    """The newest version of a model that is served.
+
+    Args:
+        client: Asks its server.
+        model: The model.
+        way_out: What to do where none is, in words.
+
+    Raises:
+        ServerError: None is.
+        ClientError: The server cannot be asked.
+    """
+    try:
+        served = [status.version for status in client.status(model) if status.available]
+    except NotFoundError:
+        served = []
+    if not served:
+        raise ServerError(f"{model}: no version of this model is served; {way_out}")
+    return max(served)

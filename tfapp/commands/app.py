@@ -25,7 +25,7 @@ app = typer.Typer(
 # TensorFlow before its command runs.
 _COMMANDS = (
     *("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve"),
-    "support",
+    *("support", "monitor", "recommend", "feedback", "console"),
 )
 
 for _name in _COMMANDS:

@@ -10,27 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from tfapp_client import Client
 
+from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.embedder import Embedder
+from tfapp.apps.indexing import open_index
+from tfapp.apps.intake import Addition
+from tfapp.apps.records import Record, read_records
+from tfapp.apps.settings import load_settings
 from tfapp.apps.store import Store
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
 from tfapp.apps.support.exchanges import Columns, read_exchanges
 from tfapp.apps.support.index import WordIndex
-from tfapp.apps.support.indexing import embed_new, open_index
 from tfapp.apps.support.intents import IntentModel, Training
-from tfapp.apps.support.knowledge import Addition, Clock, Knowledge
+from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.learning import Corrections, Lesson, Verdict
-from tfapp.apps.support.records import Record, read_records
 from tfapp.apps.support.retrieval import Retriever
-from tfapp.apps.support.settings import SupportSettings, load_settings
+from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import check_template
 from tfapp.config import DataSettings
 from tfapp.data import resolve
@@ -89,7 +91,7 @@ class Support:
     settings: SupportSettings
     store: Store
     server: str | None = None
-    clock: Clock = field(default=lambda: datetime.now(UTC))
+    clock: Clock = utc_now
     wait: float = 60.0
 
     @classmethod
@@ -115,7 +117,7 @@ class Support:
         """
         folder = Path(home)
         own = folder / _SETTINGS
-        chosen = load_settings(settings or (own if own.is_file() else None), overrides)
+        chosen = load_settings(SupportSettings, settings or (own if own.is_file() else None), overrides)
         store = Store.open(chosen.database or folder / "store.sqlite")
         return cls(folder, chosen, store, server)
 
@@ -195,7 +197,7 @@ class Support:
             DataError: Nothing was built yet.
             ServerError: The model server cannot be started.
         """
-        identity = self.knowledge.embedder()
+        identity = self.knowledge.vectors.embedder()
         if identity is None:
             raise DataError(f"{self.home}: nothing is known yet; `tfapp support build FILE --home {self.home}` first")
         with self.models.client() as client:
@@ -222,7 +224,7 @@ class Support:
     def retriever(self, client: Client, identity: str) -> Retriever:
         """Retrieval over all that is known."""
         corpus = Corpus.read(self.store)
-        index, _ = open_index(self.home, self.knowledge, identity)
+        index, _ = open_index(self.home, self.knowledge.vectors, identity)
         words = WordIndex(list(corpus.texts.items()))
         embedder = Embedder.named(client, identity)
         return Retriever(corpus, vectors=index, words=words, embedder=embedder, settings=self.settings)
@@ -240,12 +242,8 @@ class Support:
 
     def _embed(self, *, quiet: bool) -> tuple[int, int]:
         """Embeds what is new; gives how many texts, and how many vectors the index took in."""
-        embedded = 0
-        identity = self.models.local_embedder(quiet=quiet)
-        if identity is None or self.knowledge.unembedded(identity):
-            with self.models.embedder() as embedder, progress("Embedding", "texts", quiet=quiet) as advance:
-                identity, embedded = embedder.identity, embed_new(self.knowledge, embedder, advance)
-        _, indexed = open_index(self.home, self.knowledge, identity)
+        identity, embedded = self.models.embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
+        _, indexed = open_index(self.home, self.knowledge.vectors, identity)
         return embedded, indexed
 
     def _train_intents(self, *, quiet: bool) -> str:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tfapp_client import Client
-from tfapp_client.errors import ClientError, StatusError
 
 from tfapp import api
-from tfapp.apps.embedder import Embedder
 from tfapp.apps.support.intent_sides import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.config import parse_experiment
-from tfapp.errors import ServerError
 from tfapp.files import write_json_lines
-from tfapp.registry import versions
+from tfapp.services.embedder_model import EmbedderModel
 from tfapp.services.model_server import ModelServer
 
 __all__ = ["SupportModels", "intent_experiment"]
@@ -49,35 +46,10 @@ class SupportModels:
         """A client of the model server, while the block runs."""
         return self._models.client()
 
-    def local_embedder(self, *, quiet: bool = False) -> str | None:
-        """Exports the embedder where there is none, and names its newest version; None: a server must be asked."""
-        preset, name = self.settings.embedder_preset, self.settings.embedder
-        if preset is not None and not self._models.has(name):
-            api.export_preset(preset, self.folder, name=name, quiet=quiet)
-        if self.server is not None:
-            return None
-        found = versions(self.folder, name)
-        return f"{name}/{found[-1]}" if found else None
-
-    @contextmanager
-    def embedder(self) -> Iterator[Embedder]:
-        """The newest version of the embedder that is served, while the block runs.
-
-        Raises:
-            ServerError: It is not served, or the server cannot be asked in the block.
-        """
-        name = self.settings.embedder
-        try:
-            with self.client() as client:
-                if versions(self.folder, name):
-                    client.wait_until_ready(name, timeout=self.wait)
-                yield Embedder.newest(client, name)
-        except ClientError as error:
-            what = error.details if isinstance(error, StatusError) else str(error)
-            where = self.server or "the embedded server"
-            raise ServerError(
-                f"{where}: the model {name} cannot be asked: {what}; the same command goes on where this one stopped"
-            ) from error
+    @property
+    def embedder(self) -> EmbedderModel:
+        """The embedding model."""
+        return EmbedderModel(self._models, self.settings.embedder, self.settings.embedder_preset, self.wait)
 
     def train_intents(self, questions: Sequence[tuple[str, str]], *, quiet: bool = False) -> tuple[int, str]:
         """Trains and exports the intent model.

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
+from tfapp.gains import ndcg
 from tfapp.training.markdown import shorten
 from tfapp.training.metrics import binary_cross_entropy
 from tfapp.training.ranking_evaluation import Measure, MissedQuery, RankingEvaluation
-from tfapp.training.ranking_metrics import auc, auc_interval, by_query, mean_interval, ndcg, relevant_places
+from tfapp.training.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
 
 __all__ = ["evaluate_ranking"]
 

@@ -1,8 +1,7 @@
-"""What a ranker's scores are worth: AUC over all pairs; MRR, nDCG and recall query by query.
+"""What a ranker's scores are worth: AUC over all pairs; MRR and recall query by query (nDCG: `tfapp.gains`).
 
 Arrays go in, numbers come out. A pair is relevant where its grade is over 0. Of candidates with the same score those
-that do not fit stand first, so that a model which gives everything the same score does not look good; nDCG takes the
-mean over their orders, as scikit-learn does (McSherry and Najork 2008).
+that do not fit stand first, so that a model which gives everything the same score does not look good.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from tfapp.training.metrics import percentiles
 
-__all__ = ["auc", "auc_interval", "by_query", "mean_interval", "ndcg", "relevant_places"]
+__all__ = ["auc", "auc_interval", "by_query", "mean_interval", "relevant_places"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -35,23 +34,6 @@ def by_query(codes: Ints) -> Iterator[Ints]:
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order])) + 1
     yield from (part for part in np.split(order, starts) if len(part))
-
-
-def ndcg(grades: Floats, scores: Floats, cut: int) -> float:
-    """Normalised discounted cumulative gain of one query (Järvelin and Kekäläinen 2002), gains linear in the grade.
-
-    Args:
-        grades: float[C], at least one over 0.
-        scores: float[C].
-        cut: Places that count.
-    """
-    discounts = 1.0 / np.log2(np.arange(2, len(grades) + 2))
-    discounts[cut:] = 0.0
-    order = np.argsort(-scores, kind="stable")
-    ranked, gains = scores[order], grades[order]
-    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
-    means = np.add.reduceat(gains, starts) / np.diff(np.append(starts, len(gains)))
-    return float(np.add.reduceat(discounts, starts) @ means / (np.sort(grades)[::-1] @ discounts))
 
 
 def relevant_places(relevant: Bools, scores: Floats) -> Ints:

@@ -13,15 +13,16 @@ import numpy as np
 from tfapp_client import Client, Entity
 from tfapp_client.testing import FakeTransport
 
+from tfapp.apps.clock import Clock
 from tfapp.apps.embedder import Embedder
+from tfapp.apps.indexing import embed_new, open_index
 from tfapp.apps.store import Store
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.index import WordIndex, words_of
-from tfapp.apps.support.indexing import embed_new, open_index
-from tfapp.apps.support.knowledge import Clock, Knowledge
+from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.learning import Corrections
 from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings
@@ -89,11 +90,11 @@ class Service:
     def build(self, rows: Iterable[Exchange] = tuple(ROWS)) -> int:
         """Adds rows and embeds what is new; says how many texts were."""
         self.knowledge.add("faq.csv", rows)
-        return embed_new(self.knowledge, self.embedder)
+        return embed_new(self.knowledge.vectors, self.embedder)
 
     def retriever(self) -> Retriever:
         corpus = Corpus.read(self.store)
-        index, _ = open_index(self.folder, self.knowledge, self.embedder.identity)
+        index, _ = open_index(self.folder, self.knowledge.vectors, self.embedder.identity)
         words = WordIndex(list(corpus.texts.items()))
         return Retriever(corpus, vectors=index, words=words, embedder=self.embedder, settings=self.settings)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfapp.apps.records import Record, SetAside
 from tfapp.apps.support.exchanges import Columns, Exchange, read_exchanges
-from tfapp.apps.support.records import Record, SetAside
 from tfapp.errors import DataError, SettingsError
 
 VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=8), st.lists(st.integers(), max_size=2))

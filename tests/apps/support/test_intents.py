@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.apps.support.service import ticking
+from tfapp.apps.settings import load_settings
 from tfapp.apps.store import Store
 from tfapp.apps.support.intents import IntentModel, Training
-from tfapp.apps.support.settings import SupportSettings, load_settings
+from tfapp.apps.support.settings import SupportSettings
 
 TEN = [(f"question {number}", "ab"[number % 2]) for number in range(10)]
 
@@ -60,5 +61,5 @@ def test_another_s_model_is_asked_and_not_trained(store: Store) -> None:
 def test_settings_are_read_from_a_file_and_overridden(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('tagger = "orders"\npassages = 1\n', encoding="utf-8")
-    read = load_settings(file, ["passages=3", "embedder=1"])
+    read = load_settings(SupportSettings, file, ["passages=3", "embedder=1"])
     assert (read.tagger, read.passages, read.embedder) == ("orders", 3, "1")

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking, vector
+from tfapp.apps.indexing import embed_new, index_file, open_index
+from tfapp.apps.records import SetAside
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
-from tfapp.apps.support.index import VectorIndex
-from tfapp.apps.support.indexing import embed_new, index_file, open_index
 from tfapp.apps.support.knowledge import Knowledge
-from tfapp.apps.support.records import SetAside
 from tfapp.apps.support.tables import PairRow
+from tfapp.apps.vector_index import VectorIndex
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_only_what_is_new_is_embedded(store: Store, tmp_path: Path) -> None:
     more = [Exchange(line, f"Is shop {line} open?", "It is.") for line in range(100)]
     assert service.build(more) == 101
     assert set(list(service.embedded_texts())[10:]) == {"It is.", *(row.question for row in more)}
-    index, added = open_index(tmp_path, service.knowledge, service.embedder.identity)
+    index, added = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
     assert (len(index), added) == (111, 111)
     service.build([Exchange(1, "One more?", "It is.")])
-    index, added = open_index(tmp_path, service.knowledge, service.embedder.identity)
+    index, added = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
     assert (len(index), added) == (112, 1)
 
 
@@ -94,8 +94,8 @@ def test_embedding_that_was_cut_off_goes_on(store: Store, tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        embed_new(service.knowledge, service.embedder, stop)
-    assert embed_new(service.knowledge, service.embedder) == 301 - 256
+        embed_new(service.knowledge.vectors, service.embedder, stop)
+    assert embed_new(service.knowledge.vectors, service.embedder) == 301 - 256
 
 
 def test_another_version_of_the_embedder_embeds_all_anew(store: Store, tmp_path: Path) -> None:
@@ -105,21 +105,21 @@ def test_another_version_of_the_embedder_embeds_all_anew(store: Store, tmp_path:
     second = Service(store, tmp_path, newer)
     assert second.embedder.identity == "minilm-l6/2"
     assert second.build() == 10
-    assert service.knowledge.vector_ids("minilm-l6/1") == []
-    assert second.knowledge.embedder() == "minilm-l6/2"
+    assert service.knowledge.vectors.ids("minilm-l6/1") == []
+    assert second.knowledge.vectors.embedder() == "minilm-l6/2"
 
 
 @pytest.mark.parametrize("damage", [b"", b"no index", None])
 def test_a_damaged_or_missing_index_is_made_again_without_a_model(service: Service, damage: bytes | None) -> None:
     identity = service.embedder.identity
-    open_index(service.folder, service.knowledge, identity)
+    open_index(service.folder, service.knowledge.vectors, identity)
     file = index_file(service.folder, identity)
     if damage is None:
         file.unlink()
     else:
         file.write_bytes(damage)
     asked = len(service.server.requests)
-    index, added = open_index(service.folder, service.knowledge, identity)
+    index, added = open_index(service.folder, service.knowledge.vectors, identity)
     assert (len(index), added, len(service.server.requests)) == (10, 10, asked)
     assert len(VectorIndex.load(file)) == 10
 
@@ -147,7 +147,7 @@ def test_the_index_finds_what_a_full_comparison_finds() -> None:
 def test_vectors_come_back_as_they_were_kept(store: Store) -> None:
     knowledge = Knowledge(store, ticking())
     knowledge.add("a.csv", [Exchange(1, "q", REFUND)])
-    ids = [key for key, _ in knowledge.unembedded("m/1")]
+    ids = [key for key, _ in knowledge.vectors.unembedded("m/1")]
     given = np.array([[1.5, -2.0], [0.1, 1e-30]], np.float32)
-    knowledge.keep_vectors("m/1", ids, given)
-    np.testing.assert_array_equal(knowledge.vectors("m/1", ids[::-1]), given[::-1])
+    knowledge.vectors.keep("m/1", ids, given)
+    np.testing.assert_array_equal(knowledge.vectors.read("m/1", ids[::-1]), given[::-1])

@@ -22,7 +22,7 @@ from tfapp.apps.support.reply import Kind, Reply, Source
 from tfapp.apps.support.retrieval import Passage, Retriever
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import fill, missing_slots
-from tfapp.apps.support.texts import checked_name, tidy
+from tfapp.apps.texts import checked_name, tidy
 from tfapp.errors import SettingsError
 
 __all__ = ["Assistant"]

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tfapp.apps.clock import Clock
 from tfapp.apps.store import Store
 from tfapp.apps.support.dialogue import Turn
-from tfapp.apps.support.knowledge import Clock
 from tfapp.apps.support.reply import Reply
 from tfapp.apps.support.tables import ConversationRow, TurnRow
 
@@ -46,7 +46,7 @@ class ConversationLog:
 
 
 def _row(conversation: str, number: int, reply: Reply, **values: object) -> TurnRow:
-    kept = ("question", "understood", "kind", "intent", "confidence")
+    kept = ("question", "understood", "kind", "intent", "confidence", "summary")
     return TurnRow(
         id=reply.turn,
         conversation_id=conversation,

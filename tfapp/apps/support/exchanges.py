@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Final
 
+from tfapp.apps.columns import check_named, find_columns
+from tfapp.apps.records import Record, SetAside
 from tfapp.apps.support.conversations import pair_turns
-from tfapp.apps.support.records import Record, SetAside
-from tfapp.apps.support.texts import LONGEST_NAME, tidy
-from tfapp.errors import DataError, SettingsError
+from tfapp.apps.texts import LONGEST_NAME, tidy
+from tfapp.errors import DataError
 
 __all__ = ["Columns", "Exchange", "read_exchanges"]
 
@@ -51,19 +52,11 @@ class Columns:
     agents: Sequence[str] = ("agent",)
 
     def __post_init__(self) -> None:
-        for name in self.given:
-            if name not in _NAMES:
-                raise SettingsError(f"--column {name}: give NAME=COLUMN, where NAME is one of {', '.join(_NAMES)}")
+        check_named(self.given, _NAMES)
 
     def found(self, present: Iterable[str]) -> dict[str, str]:
         """The columns by what they hold, among those that are there."""
-        there = {name.lower(): name for name in reversed(list(present))}
-        usual = {
-            what: next((there[name] for name in names if name in there), None)
-            for what, names in _NAMES.items()
-            if what not in self.given
-        }
-        return {**self.given, **{what: name for what, name in usual.items() if name is not None}}
+        return find_columns(present, self.given, _NAMES)
 
 
 def read_exchanges(

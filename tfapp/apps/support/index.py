@@ -1,21 +1,17 @@
-"""Finds texts: by their vectors in an approximate index, and by their words."""
+"""Finds texts by their words."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from tfapp.files import replacing
+from tfapp.apps.vector_index import Hit
 
-__all__ = ["Hit", "VectorIndex", "WordIndex", "words_of"]
-
-Hit = tuple[int, float]
-"""A text's id, and how well it fits: a cosine, or a BM25 score."""
+__all__ = ["WordIndex", "words_of"]
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -23,75 +19,6 @@ _WORD: Final = re.compile(r"\w+")
 def words_of(text: str) -> list[str]:
     """The words that texts are compared by: letters and digits, without case."""
     return _WORD.findall(text.casefold())
-
-
-class VectorIndex:
-    """Nearest vectors by cosine, in a graph that takes new ones in (HNSW, Malkov and Yashunin 2020; USearch).
-
-    The file holds nothing that the database lacks: a damaged or a missing one is made again from there.
-    """
-
-    def __init__(self, index: Any = None) -> None:
-        self._index = index
-
-    @classmethod
-    def load(cls, file: Path) -> Self:
-        """Reads an index; an empty one where there is no file, or none that can be read."""
-        from usearch.index import Index
-
-        try:
-            return cls(Index.restore(file, view=False) if file.is_file() else None)
-        except (RuntimeError, ValueError):
-            return cls()
-
-    def __len__(self) -> int:
-        return 0 if self._index is None else len(self._index)
-
-    def sync(self, ids: Sequence[int], vectors: Callable[[Sequence[int]], np.ndarray]) -> int:
-        """Takes in what it lacks and drops what should not be there.
-
-        Args:
-            ids: The texts that it should have.
-            vectors: Gives the vectors of some of them; float32 [N, width].
-
-        Returns:
-            How many were added.
-        """
-        present = set() if self._index is None else set(np.asarray(self._index.keys).tolist())
-        gone, new = present - set(ids), [key for key in ids if key not in present]
-        if gone:
-            self._index.remove(np.fromiter(gone, np.uint64))
-        if new:
-            self._add(new, vectors(new))
-        return len(new)
-
-    def search(self, vector: np.ndarray, count: int) -> list[Hit]:
-        """The nearest texts, nearest first, with their cosines."""
-        if not len(self):
-            return []
-        found = self._index.search(vector, min(count, len(self)))
-        return [(int(key), 1.0 - float(far)) for key, far in zip(found.keys, found.distances, strict=True)]
-
-    def cosine(self, vector: np.ndarray, key: int) -> float | None:
-        """The cosine of a vector with a text's; None where the text has none."""
-        own = None if self._index is None else self._index.get(key)
-        if own is None:
-            return None
-        return float(np.dot(own, vector) / (np.linalg.norm(own) * np.linalg.norm(vector)))
-
-    def save(self, file: Path) -> None:
-        """Writes the file, by rename."""
-        if self._index is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as draft:
-                self._index.save(str(draft))
-
-    def _add(self, ids: Sequence[int], vectors: np.ndarray) -> None:
-        from usearch.index import Index
-
-        if self._index is None:
-            self._index = Index(ndim=vectors.shape[1], metric="cos", dtype="f32")
-        self._index.add(np.asarray(ids, np.uint64), vectors)
 
 
 class WordIndex:

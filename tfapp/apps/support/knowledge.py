@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from hashlib import blake2b
 from itertools import islice
 from typing import Final, TypeVar
-from uuid import uuid4
 
-import numpy as np
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tfapp.apps.clock import Clock
+from tfapp.apps.intake import Addition, Intake, Taken
+from tfapp.apps.records import SetAside
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
-from tfapp.apps.support.records import SetAside
 from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, SetAsideRow, TextRow, VectorRow
-from tfapp.data.cleaning import normalize_text
+from tfapp.apps.texts import digest, text_key
+from tfapp.apps.vector_store import VectorStore
 
-__all__ = ["Addition", "Clock", "Knowledge", "add_pairs", "text_key"]
+__all__ = ["Knowledge", "add_pairs"]
 
 T = TypeVar("T")
-Clock = Callable[[], datetime]
-"""Tells the time, with its zone."""
-
-# Rows of one transaction: a killed build loses as many, and reads them again.
+# Keys that one query names.
 _BATCH: Final = 500
-
-
-@dataclass(frozen=True)
-class Addition:
-    """What came of reading a file.
-
-    Attributes:
-        rows: Rows read.
-        added: Questions that came with something new.
-        repeated: Rows that said what was known.
-        set_aside: Rows that could not be used; the database has them, with their reasons.
-        reasons: How many of them by reason.
-    """
-
-    rows: int
-    added: int
-    repeated: int
-    set_aside: int
-    reasons: Mapping[str, int]
 
 
 class Knowledge:
@@ -55,26 +31,21 @@ class Knowledge:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._clock = clock
+        self._intake = Intake(store, clock, readings=BuildRow, aside=SetAsideRow, keep=_keep)
+
+    @property
+    def vectors(self) -> VectorStore:
+        """The texts' vectors."""
+        return VectorStore(self._store, VectorRow, VectorRow.text_id, select(TextRow.id, TextRow.text))
 
     def add(self, source: str, rows: Iterable[Exchange | SetAside]) -> Addition:
-        """Takes rows in, in transactions of some hundreds; what is known already is left as it is.
+        """Takes rows in; what is known already is left as it is.
 
         Args:
             source: Where they come from, for the answers' sources.
             rows: Exchanges, and rows that are set aside.
-
-        Returns:
-            What came of it; of a build that was killed, the rest is read by the next one.
         """
-        now = self._clock()
-        build = BuildRow(id=uuid4().hex, source=source, started_at=now, rows=0, added=0, repeated=0, set_aside=0)
-        self._store.run(lambda session: session.merge(build))
-        done = 0
-        for batch in _batches(rows):
-            self._store.run(partial(self._take, build_id=build.id, batch=batch, done=done))
-            done += len(batch)
-        return self._store.run(lambda session: self._finish(session, build.id))
+        return self._intake.add(source, rows)
 
     def set_answers(self, answers: Mapping[str, str]) -> None:
         """Gives intents their answers; an intent that no question has yet is made."""
@@ -85,53 +56,6 @@ class Knowledge:
                 known[name].answer = answer
 
         self._store.run(work)
-
-    def unembedded(self, embedder: str) -> list[tuple[int, str]]:
-        """The texts that have no vector of this embedder, as (id, text)."""
-        vector = select(VectorRow.text_id).where(VectorRow.embedder == embedder)
-        query = select(TextRow.id, TextRow.text).where(TextRow.id.not_in(vector)).order_by(TextRow.id)
-        return self._store.run(lambda session: [(key, text) for key, text in session.execute(query)])
-
-    def keep_vectors(self, embedder: str, ids: Sequence[int], vectors: np.ndarray) -> None:
-        """Keeps texts' vectors, in place of another embedder's.
-
-        Args:
-            embedder: What made them, as NAME/VERSION.
-            ids: N texts.
-            vectors: float32 [N, width].
-        """
-        values = [row.astype("<f4").tobytes() for row in vectors]
-
-        def work(session: Session) -> None:
-            session.execute(delete(VectorRow).where(VectorRow.text_id.in_(ids)))
-            new = [VectorRow(text_id=key, embedder=embedder, value=v) for key, v in zip(ids, values, strict=True)]
-            session.add_all(new)
-
-        self._store.run(work)
-
-    def vector_ids(self, embedder: str) -> list[int]:
-        """The texts that have a vector of this embedder."""
-        query = select(VectorRow.text_id).where(VectorRow.embedder == embedder)
-        return self._store.run(lambda session: list(session.scalars(query)))
-
-    def vectors(self, embedder: str, ids: Sequence[int]) -> np.ndarray:
-        """Vectors of texts that have one; float32 [N, width]."""
-        query = select(VectorRow.text_id, VectorRow.value).where(VectorRow.embedder == embedder)
-
-        def work(session: Session) -> dict[int, bytes]:
-            parts = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
-            return {
-                key: value for part in parts for key, value in session.execute(query.where(VectorRow.text_id.in_(part)))
-            }
-
-        found = self._store.run(work)
-        return np.stack([np.frombuffer(found[key], "<f4") for key in ids])
-
-    def embedder(self) -> str | None:
-        """What made most of the vectors, as NAME/VERSION; None where there are none."""
-        count = func.count(VectorRow.text_id)
-        query = select(VectorRow.embedder).group_by(VectorRow.embedder).order_by(count.desc(), VectorRow.embedder)
-        return self._store.run(lambda session: session.scalars(query.limit(1)).first())
 
     def labelled(self) -> list[tuple[str, str]]:
         """Questions with their intents, in the order in which they came."""
@@ -159,40 +83,8 @@ class Knowledge:
         )
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were set aside last: source, line, reason, content; newest build first."""
-        query = (
-            select(BuildRow.source, SetAsideRow.line, SetAsideRow.reason, SetAsideRow.content)
-            .join(BuildRow, BuildRow.id == SetAsideRow.build_id)
-            .order_by(BuildRow.started_at.desc(), SetAsideRow.line)
-            .limit(most)
-        )
-        return self._store.run(lambda session: [dict(row._mapping) for row in session.execute(query)])
-
-    def _take(self, session: Session, build_id: str, batch: Sequence[Exchange | SetAside], done: int) -> None:
-        build = session.get_one(BuildRow, build_id)
-        if build.rows > done:
-            return  # it was kept, but the connection broke before that was heard
-        exchanges = [row for row in batch if isinstance(row, Exchange)]
-        aside = [row for row in batch if isinstance(row, SetAside)]
-        session.add_all(SetAsideRow(build_id=build_id, **_kept(row)) for row in aside)
-        added = add_pairs(session, exchanges, source=build.source, now=self._clock())
-        build.rows += len(batch)
-        build.added += added
-        build.repeated += len(exchanges) - added
-        build.set_aside += len(aside)
-
-    def _finish(self, session: Session, build_id: str) -> Addition:
-        build = session.get_one(BuildRow, build_id)
-        build.finished_at = self._clock()
-        count = func.count()
-        query = select(SetAsideRow.reason, count).where(SetAsideRow.build_id == build_id).group_by(SetAsideRow.reason)
-        reasons = {row.reason: int(row[1]) for row in session.execute(query.order_by(count.desc()))}
-        return Addition(build.rows, build.added, build.repeated, build.set_aside, reasons)
-
-
-def text_key(text: str) -> str:
-    """The digest by which texts that differ in white space, in case or in their Unicode form are one."""
-    return _digest(normalize_text(text).casefold())
+        """The rows that were set aside last; as `tfapp.apps.intake.Intake.set_aside`."""
+        return self._intake.set_aside(most)
 
 
 def add_pairs(
@@ -261,20 +153,11 @@ def _intents(session: Session, names: Iterable[str]) -> dict[str, IntentRow]:
 
 def _pair_key(row: Exchange) -> str:
     parts = (text_key(row.question), text_key(row.answer) if row.answer else "", row.intent or "")
-    return _digest("\0".join(parts))
+    return digest(*parts)
 
 
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _kept(row: SetAside) -> dict[str, int | str]:
-    return {"line": row.line, "reason": _storable(row.reason), "content": _storable(row.content)}
-
-
-def _storable(text: str) -> str:
-    # PostgreSQL keeps no zero character, and no encoding a lone surrogate.
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+def _keep(session: Session, rows: Sequence[Exchange], source: str, now: datetime) -> Taken:
+    return Taken(add_pairs(session, rows, source=source, now=now))
 
 
 def _batches(rows: Iterable[T]) -> Iterator[list[T]]:

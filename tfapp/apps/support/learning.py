@@ -10,11 +10,12 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tfapp.apps.clock import Clock
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
-from tfapp.apps.support.knowledge import Clock, add_pairs
+from tfapp.apps.support.knowledge import add_pairs
 from tfapp.apps.support.tables import CorrectionRow, TextRow, TurnRow
-from tfapp.apps.support.texts import checked_name, tidy
+from tfapp.apps.texts import checked_name, tidy
 from tfapp.errors import SettingsError
 
 __all__ = ["Corrections", "Lesson", "Verdict"]

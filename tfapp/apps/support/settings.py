@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from tfapp.overrides import build_settings, read_toml
 from tfapp.settings import Settings
 
-__all__ = ["SupportSettings", "load_settings"]
+__all__ = ["SupportSettings"]
 
 
 class SupportSettings(Settings):
@@ -67,17 +64,3 @@ class SupportSettings(Settings):
         ("agent", "assistant", "bot", "support", "operator", "seller"),
         description="Conversations: speakers whose turns are answers.",
     )
-
-
-def load_settings(file: Path | None = None, overrides: Iterable[str] = ()) -> SupportSettings:
-    """Reads settings.
-
-    Args:
-        file: A TOML file; None: the defaults.
-        overrides: Items NAME=VALUE.
-
-    Raises:
-        SettingsError: The file is missing or no TOML, or a setting breaks its rule; names it.
-    """
-    values = read_toml(file) if file else {}
-    return build_settings(SupportSettings, values, overrides, source=str(file or "settings"))

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tfapp.apps.store import Base, UtcTime
-from tfapp.apps.support.texts import LONGEST_NAME
+from tfapp.apps.texts import LONGEST_NAME
 
 __all__ = [
     "BuildRow",
@@ -118,6 +118,7 @@ class TurnRow(Base):
     confidence: Mapped[float]
     slots: Mapped[dict[str, str]] = mapped_column(JSON)
     sources: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    summary: Mapped[str] = mapped_column(Text, server_default="")
     asked_at: Mapped[datetime] = mapped_column(UtcTime)
     __table_args__ = (UniqueConstraint("conversation_id", "number"),)
 

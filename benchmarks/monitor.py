@@ -1,0 +1,252 @@
+"""How soon opinion monitoring finds planted surges, how often it cries wolf, and how many texts a second it takes.
+
+python benchmarks/monitor.py --output build/bench/monitor.json --plot build/bench/monitor.png
+
+Streams are drawn from tweets and product-reviews, whose texts people have rated, and from bbc-news, where the sentiment
+model's own answers stand for the ratings. In a surge, more of one topic's texts are drawn from the negative ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tfapp.apps.clock import utc_now
+from tfapp.apps.monitor.alert import Alert
+from tfapp.apps.monitor.archive import Archive
+from tfapp.apps.monitor.intake import Outcome
+from tfapp.apps.monitor.message import Judged, Message
+from tfapp.apps.monitor.plot import draw_trends
+from tfapp.apps.monitor.reading import Reading
+from tfapp.apps.monitor.watch import Watch
+from tfapp.apps.store import Store
+from tfapp.files import write_json, write_json_lines
+from tfapp.services.monitor import Monitor
+from tfapp.services.monitor_replay import Pool, Surge, news_pool, rated_pool, replay
+
+DATA = ("tweets", "product-reviews", "bbc-news")
+QUIET = 0.2
+SIZES = (0.35, 0.5, 0.65, 0.8)
+PER_WINDOW = 60
+SURGES = 3  # in a replay, each of so many windows, after so many quiet ones
+LASTS, APART = 8, 60
+BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, help="keeps the models; a later run takes them")
+    parser.add_argument("--parts", nargs="+", default=("detection", "speed"), choices=("detection", "speed"))
+    parser.add_argument("--seeds", type=int, default=5, help="replays of each kind")
+    parser.add_argument("--texts", type=int, default=3000, help="texts of the measurement of speed")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--plot", type=Path, help="draws one replay of tweets")
+    options = parser.parse_args()
+    with _home(options.home) as home:
+        monitor = Monitor.open(home, overrides=[*options.set, "log=false"])
+        trained = monitor.prepare()
+        result: dict[str, Any] = {"models": trained, "settings": monitor.settings.model_dump(mode="json")}
+        if "detection" in options.parts:
+            judged = _judge_all(monitor)
+            result["detection"] = {data: _detection(monitor, judged[data], options) for data in DATA}
+        if "speed" in options.parts:
+            result["speed"] = _speed(monitor, options.texts)
+            print("speed: " + ", ".join(f"{name} {value}" for name, value in result["speed"].items()))
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_json(options.output, result)
+
+
+@contextmanager
+def _home(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
+
+
+def _judge_all(monitor: Monitor) -> dict[str, dict[str, tuple[Judged, bool]]]:
+    """What the served models say of each text, asked once, and whether it is negative; by data set and text."""
+    import threading
+
+    from tfapp.apps.monitor.judging import Judge
+
+    pools = [
+        rated_pool("tweets", share=QUIET, per_window=0, unseen_only=True),
+        rated_pool("product-reviews", share=QUIET, per_window=0),
+        news_pool(per_window=0),
+    ]
+    found: dict[str, dict[str, tuple[Judged, bool]]] = {}
+    with monitor.models.client() as client:
+        judge = Judge(client, monitor.settings, threading.Event())
+        for pool in pools:
+            texts = list(dict.fromkeys((*pool.negative, *pool.other)))
+            answers = judge.judge([Message(str(n), pool.source, BEGIN, text) for n, text in enumerate(texts)])
+            negative = set(pool.negative)
+            found[pool.source] = {
+                answer.message.text: (
+                    answer,
+                    answer.sentiment == "negative" if pool.source == "bbc-news" else answer.message.text in negative,
+                )
+                for answer in answers
+                if isinstance(answer, Judged)
+            }
+    return found
+
+
+def _detection(
+    monitor: Monitor, judged: Mapping[str, tuple[Judged, bool]], options: argparse.Namespace
+) -> dict[str, Any]:
+    pools = _pools(judged)
+    topic = max(pools, key=lambda pool: pool.per_window)
+    data = next(iter(judged.values()))[0].message.source
+    negatives = [answer.sentiment == "negative" for answer, is_negative in judged.values() if is_negative]
+    others = [answer.sentiment == "negative" for answer, is_negative in judged.values() if not is_negative]
+    result: dict[str, Any] = {
+        "topic": topic.source,
+        "texts_per_window": round(topic.per_window, 1),
+        "recall": round(statistics.fmean(negatives), 3),
+        "false_negatives": round(statistics.fmean(others), 3),
+    }
+    sizes = f"topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window"
+    judges = f"of negative texts {result['recall']:.0%} are judged so, of others {result['false_negatives']:.0%}"
+    print(f"{data}: {sizes}; {judges}")
+    false, windows = defaultdict(int), 0
+    for size in SIZES:
+        delays: list[int] = []
+        rises: list[float] = []
+        for seed in range(options.seeds):
+            surges = [Surge(topic.source, APART + number * (APART + LASTS), LASTS, size) for number in range(SURGES)]
+            plot = options.plot if (size, seed, data) == (0.5, 0, "tweets") else None
+            length = SURGES * (APART + LASTS) + APART
+            alerts = _replay(monitor, judged, pools, length, surges, seed=1000 * seed + round(size * 100), plot=plot)
+            windows += length
+            for surge in surges:
+                hits = [alert for alert in alerts if alert.topic == topic.source and _hits(alert, surge)]
+                delays += [_window(hits[0].found) - surge.start + 1] if hits else []
+                rises += [hits[0].after - hits[0].before] if hits else []
+            for alert in alerts:
+                if not any(_hits(alert, surge) for surge in surges):
+                    false[alert.kind] += 1
+                elif alert.kind == "rise" and alert.topic != topic.source:
+                    false["rise"] += 1
+        planted = SURGES * options.seeds
+        result[f"{size:.2f}"] = row = {
+            "planted": planted,
+            "found": len(delays),
+            "delay_median": statistics.median(delays) if delays else None,
+            "delay_worst": max(delays, default=None),
+            "rise_seen": round(statistics.fmean(rises), 3) if rises else None,
+        }
+        print(f"  {QUIET:.0%} to {size:.0%}: " + ", ".join(f"{name} {value}" for name, value in row.items()))
+    result["windows"] = windows
+    result["false_per_1000"] = {kind: round(number / windows * 1000, 2) for kind, number in sorted(false.items())}
+    print(f"  {windows} windows; false alerts in 1000: {result['false_per_1000']}")
+    return result
+
+
+def _pools(judged: Mapping[str, tuple[Judged, bool]]) -> list[Pool]:
+    """A pool a topic, as the model sees topics."""
+    sides: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for text, (answer, negative) in judged.items():
+        sides[answer.topic][not negative].append(text)
+    return [
+        Pool(topic, negative, other, QUIET, PER_WINDOW * (len(negative) + len(other)) / len(judged))
+        for topic, (negative, other) in sorted(sides.items())
+        if negative and other
+    ]
+
+
+def _replay(
+    monitor: Monitor,
+    judged: Mapping[str, tuple[Judged, bool]],
+    pools: Sequence[Pool],
+    windows: int,
+    surges: Sequence[Surge],
+    *,
+    seed: int,
+    plot: Path | None,
+) -> list[Alert]:
+    """The alerts of a stream, found by the application's own archive and watch."""
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "store.sqlite")) as store:
+        archive = Archive(store, monitor.settings, utc_now)
+        rows = replay(pools, windows, surges, seed=seed)
+        while batch := [_judged(judged, row) for row in islice(rows, 500)]:
+            archive.keep(batch, [], [], 0)
+        Watch(store, monitor.settings, utc_now).judge(final=True)
+        reading = Reading(store, monitor.settings)
+        if plot:
+            draw_trends(reading.trends(last=windows, most=3), reading.alerts(), plot)
+        return list(reversed(reading.alerts(most=1000)))
+
+
+def _judged(judged: Mapping[str, tuple[Judged, bool]], row: Mapping[str, Any]) -> Judged:
+    answer = judged[row["text"]][0]
+    time = datetime.fromisoformat(row["time"])
+    return replace(answer, message=Message(f"{row['source']} {row['id']}"[:32], "replay", time, row["text"]))
+
+
+def _window(time: datetime) -> int:
+    return round((time - BEGIN) / HOUR)
+
+
+def _hits(alert: Alert, surge: Surge) -> bool:
+    """Whether it was found in a surge, or in the windows after it that are judged together with it."""
+    return surge.start <= _window(alert.found) < surge.start + surge.windows + 4
+
+
+def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
+    """Texts a second from a file to the database, judged by the embedded server."""
+    pools = [
+        rated_pool("tweets", share=QUIET, per_window=25),
+        rated_pool("product-reviews", share=QUIET, per_window=25),
+    ]
+    stream = monitor.home / "speed.jsonl"
+    write_json_lines(stream, islice(replay(pools, 10_000), texts))
+    result = {}
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "store.sqlite")) as store:
+        chosen = replace(monitor, store=store)
+        seen: list[tuple[float, float, int]] = []
+        # The server is in this process, so its time counts, too.
+        told = partial(_note, seen)
+        chosen.run([stream], follow=False, told=told)
+        # The first batches wait for the server's first answers.
+        first, last = seen[len(seen) // 10], seen[-1]
+        number = last[2] - first[2]
+        result["texts_per_second"] = round(number / (last[0] - first[0]), 1)
+        result["cpu_milliseconds_per_text"] = round((last[1] - first[1]) / number * 1000, 2)
+        result["load"] = os.getloadavg()[0]
+        archive = Archive(store, monitor.settings, utc_now)
+        times = [BEGIN + number * HOUR / 60 for number in range(5000)]
+        made = [
+            Judged(Message(f"x{number}", "s", time, "a text of some words"), "tech", 0.9, "negative", 0.9)
+            for number, time in enumerate(times)
+        ]
+        began = time.perf_counter()
+        for start in range(0, 5000, monitor.settings.batch_size):
+            archive.keep(made[start : start + monitor.settings.batch_size], [], [], 0)
+        result["stored_alone_per_second"] = round(5000 / (time.perf_counter() - began), 1)
+    return result
+
+
+def _note(seen: list[tuple[float, float, int]], total: Outcome) -> None:
+    seen.append((time.perf_counter(), time.process_time(), total.stored))
+
+
+if __name__ == "__main__":
+    main()

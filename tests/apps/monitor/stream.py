@@ -1,0 +1,112 @@
+"""A monitor whose models are functions: the first word is the topic, and "bad" is negative."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from tfapp_client import Client
+from tfapp_client.results import Entity
+from tfapp_client.testing import FakeTransport
+
+from tfapp.apps.clock import Clock
+from tfapp.apps.monitor.archive import Archive
+from tfapp.apps.monitor.intake import Batch, Place
+from tfapp.apps.monitor.judging import Judge
+from tfapp.apps.monitor.message import Columns, Judged, Message
+from tfapp.apps.monitor.pipeline import Pipeline
+from tfapp.apps.monitor.reading import Reading
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.watch import Watch
+from tfapp.apps.records import Record
+from tfapp.apps.store import Store
+
+__all__ = ["HOUR", "START", "Stream", "fake_server", "judged", "rows"]
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def fake_server() -> FakeTransport:
+    def topics(text: str) -> dict[str, float]:
+        first = text.split(maxsplit=1)[0]
+        return {name: 0.9 if name == first else 0.05 for name in ("phone", "parcel", "other")}
+
+    def sentiments(text: str) -> dict[str, float]:
+        if "bad" in text:
+            return {"negative": 0.8, "neutral": 0.1, "positive": 0.1}
+        return {"negative": 0.1, "neutral": 0.2, "positive": 0.7}
+
+    def brands(text: str) -> list[Entity]:
+        return [Entity("brand", match[0], *match.span(), 0.9) for match in re.finditer("Acme|acme", text)]
+
+    server = FakeTransport().classifier("monitor-topics", topics).classifier("monitor-sentiment", sentiments)
+    return server.tagger("brands", brands)
+
+
+def judged(
+    key: str, time: datetime, *, topic: str = "phone", negative: bool = False, source: str = "shop", text: str = ""
+) -> Judged:
+    message = Message(key, source, time, text or f"{topic} {key}")
+    return Judged(message, topic, 0.9, "negative" if negative else "positive", 0.8)
+
+
+def rows(*texts: str, start: datetime = START, source: str = "shop") -> Batch:
+    """A batch of texts, a second apart."""
+    times = [start + timedelta(seconds=n) for n in range(len(texts))]
+    places = [
+        Place(f"line {n}", Record(n, {"id": f"{start} {n}", "text": text, "time": time.isoformat()}))
+        for n, (time, text) in enumerate(zip(times, texts, strict=True), start=1)
+    ]
+    return Batch(source, places)
+
+
+class Stream:
+    """All parts of a monitor, on one store and one fake server."""
+
+    def __init__(self, store: Store, server: FakeTransport | None = None, **settings: object) -> None:
+        self.store = store
+        self.server = server or fake_server()
+        quick = {"batch_seconds": 0, "lateness_minutes": 0, "least_history": 4, "history": 12}
+        # The toy texts are all new words.
+        self.settings = MonitorSettings.model_validate({**quick, "drift_reference": 9999, **settings})
+        seconds = count()
+        self.clock: Clock = lambda: START + timedelta(days=100, seconds=next(seconds))
+        self.stop = threading.Event()
+        self.archive = Archive(store, self.settings, self.clock)
+        self.watch = Watch(store, self.settings, self.clock, ["log"])
+        self.reading = Reading(store, self.settings)
+
+    def pipeline(self) -> Pipeline:
+        client = Client(transport=self.server)
+        waits = iter(range(20))
+
+        def wait(_: float) -> bool:
+            return next(waits, None) is None
+
+        judge = Judge(client, self.settings, self.stop, wait)
+        columns = Columns(longest=self.settings.longest_text)
+        return Pipeline(
+            self.archive, judge, self.watch, settings=self.settings, columns=columns, clock=self.clock, stop=self.stop
+        )
+
+    def keep(self, texts: Sequence[Judged]) -> int:
+        return self.archive.keep(texts, [], [], 0).outcome.stored
+
+    def hour(self, number: int, texts: int, negatives: int, *, topic: str = "phone", tag: str = "") -> list[Judged]:
+        """Texts of an hour, kept."""
+        time = START + number * HOUR
+        made = [
+            judged(f"{topic}{number}-{n}{tag}", time + n * HOUR / 1000, topic=topic, negative=n < negatives)
+            for n in range(texts)
+        ]
+        self.keep(made)
+        return made
+
+    def headlines(self) -> list[tuple[str, int, str]]:
+        """The alerts: topic or kind, the hour of the start, the state."""
+        found = reversed(self.reading.alerts())
+        return [(a.topic or a.kind, round((a.start - START) / HOUR), a.state) for a in found]

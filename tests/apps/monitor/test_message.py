@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.apps.monitor.stream import START
+from tfapp.apps.monitor.message import Columns, Message, parse_time
+from tfapp.apps.records import Record, SetAside
+from tfapp.errors import SettingsError
+
+NOW = START + timedelta(days=1)
+
+
+def make(columns: Columns | None = None, **values: Any) -> Message | SetAside:
+    return (columns or Columns(longest=50)).message(Record(7, values), source="shop", latest=NOW, now=START)
+
+
+def message(**values: Any) -> Message:
+    made = make(**values)
+    assert isinstance(made, Message), made
+    return made
+
+
+def test_a_row_becomes_a_message() -> None:
+    made = message(text="It broke.", id=5, source="app store", time="2026-03-01T12:00:00+02:00")
+    assert (made.source, made.text, made.time) == ("app store", "It broke.", datetime(2026, 3, 1, 10, tzinfo=UTC))
+    assert message(body="It broke.").source == "shop"
+    assert message(body="It broke.").time == START
+    named = make(Columns({"text": "review"}), review="Good", text="")
+    assert isinstance(named, Message)
+
+
+def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
+    assert message(text="a", id="1").key == message(text="b", id="1", time=START.isoformat()).key
+    assert message(text="a", id="1").key != message(text="a", id="1", source="other").key
+    assert message(text="a").key == message(text="a").key
+    assert message(text="a", time="2026-03-01T12:00:00Z").key == message(text="a", time=1772366400).key
+    assert message(text="a", time="2026-03-01T12:00:00Z").key != message(text="a", time="2026-03-01T12:00:01Z").key
+    assert message(text="a", id="0").key != message(text="a").key
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"id": 1}, 'no text in "text"'),
+        ({"text": " \u200b "}, 'no text in "text"'),
+        ({"text": 5}, 'no text in "text"'),
+        ({"text": "x" * 51}, "the text has 51 characters, more than 50"),
+        ({"text": "a", "time": "yesterday"}, "its time, 'yesterday', is neither ISO 8601 nor seconds since 1970"),
+        ({"text": "a", "time": True}, "its time, True, is neither"),
+        ({"text": "a", "time": "1" * 40}, "is neither"),
+        ({"text": "a", "time": [1]}, "is neither"),
+        ({"text": "a", "time": "2099-01-01"}, "its time, 2099-01-01, lies in the future"),
+    ],
+)
+def test_what_cannot_be_used_is_set_aside_with_its_reason(values: dict[str, Any], reason: str) -> None:
+    made = make(**values)
+    assert isinstance(made, SetAside)
+    assert reason in made.reason
+    assert made.line == 7
+
+
+def test_what_a_database_does_not_keep_is_replaced() -> None:
+    made = message(text="a\0b\ud800", source="s\0", id="\ud800")
+    assert made.text == "a\N{REPLACEMENT CHARACTER}b?"
+    made.source.encode()
+
+
+def test_an_unknown_column_is_refused() -> None:
+    with pytest.raises(SettingsError, match="--column when: give NAME=COLUMN, where NAME is one of text, time"):
+        Columns({"when": "x"})
+
+
+zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+times = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=zones)
+
+
+@given(times)
+def test_times_are_read_as_they_were_written(time: datetime) -> None:
+    assert parse_time(time.isoformat()) == time
+    whole = time.replace(microsecond=0)
+    assert parse_time(int(whole.timestamp())) == whole
+    assert parse_time(str(int(whole.timestamp()) * 1000)) == whole
+    assert parse_time(time.astimezone(UTC).replace(tzinfo=None).isoformat(" ")) == time

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from sqlalchemy.orm import Session
+from tfapp_client.errors import status_error
+from tfapp_client.testing import FakeTransport
+from tfapp_client.transport import Method
+
+from tests.apps.monitor.stream import HOUR, START, Stream, fake_server, rows
+from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Place
+from tfapp.apps.records import Record, SetAside
+from tfapp.apps.store import Store
+from tfapp.errors import DataError, ServerError, StoreError
+
+BROKEN = Place("line 9", SetAside(9, "not valid JSON", "{"))
+
+
+class Reader:
+    """Hands on what it was given, then perhaps fails."""
+
+    def __init__(self, *batches: Batch, error: Exception | None = None) -> None:
+        self._batches = batches
+        self._error = error
+
+    def batches(self, _: threading.Event) -> Iterator[Batch]:
+        yield from self._batches
+        if self._error:
+            raise self._error
+
+
+class Failing(FakeTransport):
+    """Answers as the toy models do, but where a request holds a word, with an error."""
+
+    def __init__(self, code: grpc.StatusCode, word: str = "") -> None:
+        super().__init__()
+        self._models = fake_server()._models
+        self._code = code
+        self._word = word
+
+    def call(self, method: Method, request: Any, timeout: float) -> Any:
+        if self._word in str(request):
+            raise status_error(self._code, "no such thing")
+        return super().call(method, request, timeout)
+
+
+class NoPause(threading.Event):
+    def wait(self, _: float | None = None) -> bool:
+        return self.is_set()
+
+
+def texts(stream: Stream) -> list[tuple[str, str, str]]:
+    return sorted((t.topic, t.sentiment, t.text) for t in stream.reading.texts())
+
+
+def test_texts_are_judged_and_stored_and_broken_rows_set_aside(store: Store) -> None:
+    stream = Stream(store, tagger="brands")
+    batch = rows("phone is bad", "parcel came", "phone of acme")
+    more = Batch(
+        "shop", [BROKEN, Place("line 10", Record(10, {"text": ""})), *batch.rows[:1]], Checkpoint("f", {"o": 1})
+    )
+    assert stream.pipeline().run([Reader(batch, more)]) == Outcome(3, 1, 2)
+    assert texts(stream) == [
+        ("parcel", "positive", "parcel came"),
+        ("phone", "negative", "phone is bad"),
+        ("phone", "positive", "phone of acme"),
+    ]
+    assert stream.archive.checkpoint("f") == {"o": 1}
+    assert [row["reason"] for row in stream.reading.set_aside()] == ['no text in "text"', "not valid JSON"]
+    (trend,) = stream.reading.trends("entity")
+    assert (trend.name, trend.total.texts) == ("brand:acme", 1)
+    assert [text.text for text in stream.reading.texts(entity="brand:acme")] == ["phone of acme"]
+
+
+def test_trends_have_all_windows_and_what_was_expected(sqlite: Store) -> None:
+    stream = Stream(sqlite)
+    for hour in range(6):
+        stream.hour(hour, 10, 2)
+    stream.hour(8, 10, 2, topic="parcel")
+    stream.watch.judge(final=True)
+    first, second = stream.reading.trends(last=9)
+    assert (first.name, second.name) == ("phone", "parcel")
+    assert [point.counts.texts for point in first.points] == [10] * 6 + [0] * 3
+    assert first.shares[0] == 0.2
+    assert first.shares[8] is None
+    assert first.points[5].expected == pytest.approx(0.2, abs=0.02)
+    (day,) = stream.reading.trends("source", window="day", last=1)
+    assert (day.name, day.total.texts) == ("shop", 70)
+    (of_topic,) = stream.reading.trends("source", window="day", topic="parcel", last=1)
+    assert of_topic.total.texts == 10
+
+
+def test_an_outage_of_the_models_is_waited_out(sqlite: Store) -> None:
+    stream = Stream(sqlite)
+    # Three pauses; of each, the client itself tries several times.
+    for _ in range(8):
+        stream.server.fail(grpc.StatusCode.UNAVAILABLE, "restarts")
+    stream.server.fail(grpc.StatusCode.NOT_FOUND, "is being loaded")
+    assert stream.pipeline().run([Reader(rows("phone is bad"))]) == Outcome(1, 0, 0)
+
+
+def test_a_stop_in_an_outage_stores_nothing_and_the_next_run_takes_it(sqlite: Store) -> None:
+    batch = Batch("shop", rows("phone is bad").rows, Checkpoint("f", {"o": 1}))
+    away = Stream(sqlite, Failing(grpc.StatusCode.UNAVAILABLE))
+    assert away.pipeline().run([Reader(batch)]) == Outcome()
+    assert away.archive.checkpoint("f") is None
+    assert Stream(sqlite).pipeline().run([Reader(batch)]) == Outcome(1, 0, 0)
+
+
+def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
+    stream = Stream(sqlite, Failing(grpc.StatusCode.INVALID_ARGUMENT, "poison"))
+    assert stream.pipeline().run([Reader(rows("phone a", "poison", "parcel b", "phone c"))]) == Outcome(3, 0, 1)
+    (row,) = stream.reading.set_aside()
+    assert "a model refuses it: INVALID_ARGUMENT: no such thing" in str(row["reason"])
+
+
+def test_models_that_refuse_everything_are_no_fault_of_the_texts(sqlite: Store) -> None:
+    stream = Stream(sqlite, Failing(grpc.StatusCode.INTERNAL))
+    assert stream.pipeline().run([Reader(rows("phone a"))]) == Outcome()
+    assert stream.reading.counts()["set_aside"] == 0
+
+
+def test_a_model_of_another_kind_is_refused_before_anything_is_taken(sqlite: Store) -> None:
+    from tfapp_client import Client
+
+    from tfapp.apps.monitor.judging import Judge
+
+    stream = Stream(sqlite, sentiment_model="brands")
+    with pytest.raises(ServerError, match="brands: does not answer as a classifier"):
+        Judge(Client(transport=stream.server), stream.settings, stream.stop).check()
+    missing = Stream(sqlite, topic_model="nowhere")
+    with pytest.raises(ServerError, match="nowhere: this model is not served"):
+        Judge(Client(transport=missing.server), missing.settings, missing.stop).check()
+
+
+def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
+    stream = Stream(sqlite)
+    failures = [StoreError("away")]
+
+    class Flaky(Store):
+        def run(self, work):  # type: ignore[no-untyped-def]
+            def once(session: Session) -> object:
+                done = work(session)
+                if failures:
+                    raise failures.pop()
+                return done
+
+            return sqlite.run(once)
+
+    stream.archive = type(stream.archive)(Flaky(None), stream.settings, stream.clock)  # type: ignore[arg-type]
+    stream.stop = NoPause()
+    assert stream.pipeline().run([Reader(rows("phone a"))]) == Outcome(1, 0, 0)
+
+
+def test_each_caller_is_told_what_came_of_its_own_texts(sqlite: Store) -> None:
+    stream, told = Stream(sqlite), []
+    mine = Batch("http", [*rows("phone a", "phone b").rows, BROKEN], stored=told.append)
+    again = Batch("http", rows("phone a").rows, stored=told.append)
+    stream.pipeline().run([Reader(mine, again)])
+    assert told == [Outcome(2, 0, 1), Outcome(0, 1, 0)]
+
+
+def test_a_source_that_cannot_be_read_ends_it_with_its_error(sqlite: Store) -> None:
+    with pytest.raises(DataError, match="is gone"):
+        Stream(sqlite).pipeline().run([Reader(rows("phone a"), error=DataError("the folder is gone"))])
+
+
+def _surge(hours: Sequence[int]) -> list[Batch]:
+    quiet = ["phone good"] * 12 + ["phone bad"] * 3
+    loud = ["phone bad"] * 14 + ["phone good"]
+    return [rows(*(loud if hour in hours else quiet), start=START + hour * HOUR) for hour in range(16)]
+
+
+def test_a_stream_that_is_cut_anywhere_and_sent_again_gives_the_same(sqlite: Store, tmp_path: Path) -> None:
+    batches = _surge((10, 11, 12))
+    whole = Stream(sqlite)
+    assert whole.pipeline().run([Reader(*batches)]).stored == 240
+    with Store.open(tmp_path / "cut.sqlite") as other:
+        for end in (3, 11, 12, 16):
+            cut = Stream(other)
+            cut.pipeline().run([Reader(*batches[:end])])
+        assert cut.headlines() == whole.headlines() == [("phone", 10, "over: normal")]
+        assert cut.reading.trends() == whole.reading.trends()
+        assert cut.reading.counts()["undelivered"] == whole.reading.counts()["undelivered"] == 2

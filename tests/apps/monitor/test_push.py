@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from tfapp.apps.monitor.intake import Batch, Outcome
+from tfapp.apps.monitor.readers import PushReader
+from tfapp.apps.records import Record
+from tfapp.errors import ServerError, SettingsError
+
+
+@contextmanager
+def listening(taken: list[Batch], token: str | None = None) -> Iterator[str]:
+    """A reader whose batches are stored at once; yields its address."""
+    reader, stop = PushReader("127.0.0.1", 0, token), threading.Event()
+
+    def take() -> None:
+        for batch in reader.batches(stop):
+            taken.append(batch)
+            batch.stored(Outcome(len(batch.rows)))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    try:
+        yield f"http://{reader.address}"
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def pushed() -> Iterator[tuple[str, list[Batch]]]:
+    taken: list[Batch] = []
+    with listening(taken) as address:
+        yield address, taken
+
+
+def test_it_answers_when_the_texts_are_stored(pushed: tuple[str, list[Batch]]) -> None:
+    address, taken = pushed
+    answer = httpx2.post(f"{address}/messages", json=[{"text": "a"}, {"text": "b"}, 5])
+    assert (answer.status_code, answer.json()) == (200, {"stored": 3, "repeated": 0, "set_aside": 0})
+    rows = [place.row for place in taken[-1].rows]
+    assert [row.values if isinstance(row, Record) else row.reason for row in rows] == [
+        {"text": "a"},
+        {"text": "b"},
+        "expected a JSON object, got int",
+    ]
+    lines = '{"text": "a"}\n\n{"text": \n'
+    assert httpx2.post(
+        f"{address}/messages", content=lines, headers={"content-type": "application/x-ndjson"}
+    ).is_success
+    assert [place.where for place in taken[-1].rows] == ["line 1", "line 3"]
+    assert httpx2.get(f"{address}/health").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{", 400), (b"\xff", 400), (b"[" * 100_000, 400), (b" " * 9_000_000, 413)]
+)
+def test_what_cannot_be_read_is_refused(pushed: tuple[str, list[Batch]], body: bytes, status: int) -> None:
+    answer = httpx2.post(f"{pushed[0]}/messages", content=body)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+def test_a_token_is_asked_for() -> None:
+    taken: list[Batch] = []
+    with listening(taken, token="a long secret") as address:
+        for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Bearer \u00e4".encode()}):
+            assert httpx2.post(f"{address}/messages", json={"text": "a"}, headers=headers).status_code == 401
+        good: dict[str, Any] = {"Authorization": "Bearer a long secret"}
+        assert httpx2.post(f"{address}/messages", json={"text": "a"}, headers=good).status_code == 200
+    assert len(taken) == 1
+
+
+def test_who_waits_is_told_when_it_stops() -> None:
+    reader, stop = PushReader("127.0.0.1", 0), threading.Event()
+    answers: list[int] = []
+
+    def post() -> None:
+        answers.append(httpx2.post(f"http://{reader.address}/messages", json={"text": "a"}, timeout=20).status_code)
+
+    poster = threading.Thread(target=post)
+    batches = reader.batches(stop)
+    poster.start()
+    next(batches)  # and it is never stored
+    stop.set()
+    assert list(batches) == []
+    poster.join()
+    assert answers == [503]
+
+
+def test_it_is_not_open_to_others_without_a_token() -> None:
+    with pytest.raises(SettingsError, match=r"--listen 0\.0\.0\.0:8600: others can reach it; set listen_token"):
+        PushReader("0.0.0.0", 8600)
+
+
+def test_a_port_in_use_is_named() -> None:
+    reader = PushReader("127.0.0.1", 0)
+    port = int(reader.address.rpartition(":")[2])
+    with pytest.raises(ServerError, match=f"cannot listen on 127.0.0.1:{port}"):
+        PushReader("127.0.0.1", port)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import ndcg_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.apps.recommend.made import made_log, made_shelf
+from tfapp.apps.recommend.evaluation import _gain, evaluate
+from tfapp.apps.recommend.linear import Linear
+from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.errors import DataError
+
+
+def test_lists_beat_what_is_popular_and_new_items_are_found_where_item_knn_finds_none() -> None:
+    found = evaluate(made_shelf(150), made_log(150, users=90, each=15, met=110), RecommendSettings())
+    everything, new = found.all_items, found.new_items
+    assert everything["ours"].ndcg > 2 * everything["popularity"].ndcg
+    assert everything["ours"].ndcg > 0.95 * everything["item-kNN"].ndcg
+    assert everything["ours"].ndcg > 2 * everything["text alone"].ndcg
+    assert everything["ours"].users == 90
+    assert new["item-kNN"].ndcg == new["popularity"].ndcg == 0
+    assert new["ours"].ndcg > 0.25
+    assert new["ours"].users > 30
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_gain_of_a_list_is_scikit_learns(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    liked, chosen = random.choice(40, 5, replace=False), random.choice(40, 10, replace=False)
+    grades, scores = np.zeros(40), np.zeros(40)
+    grades[liked] = 1
+    scores[chosen] = np.arange(10, 0, -1)
+    assert _gain(liked, chosen, 40, 10) == pytest.approx(ndcg_score([grades], [scores], k=10))
+
+
+def test_a_short_list_gains_what_its_places_gain() -> None:
+    assert _gain(np.array([3]), np.array([1, 3]), 10, 10) == pytest.approx(1 / np.log2(3))
+    assert _gain(np.array([3]), np.array([], int), 10, 10) == 0
+
+
+def test_too_few_events_are_told() -> None:
+    with pytest.raises(DataError, match="nobody liked anything after the first 80% of them and 10 of their own; add"):
+        evaluate(made_shelf(30), made_log(30, users=1, each=2), RecommendSettings())
+
+
+def test_the_weights_are_scikit_learns_and_come_back_from_json() -> None:
+    random = np.random.default_rng(0)
+    values, liked = random.normal(size=(200, 3)) * [1, 10, 0.1], random.random(200) < 0.4
+    mine = Linear.fit(("a", "b", "c"), values, liked)
+    assert mine is not None
+    theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(values, liked)
+    np.testing.assert_allclose(mine.scores(values), theirs.decision_function(values), atol=1e-9)
+    assert Linear.from_dict(mine.to_dict()) == mine
+    assert Linear.fit(("a", "b", "c"), values, np.zeros(200, bool)) is None

@@ -1,0 +1,91 @@
+"""Nothing of the future is in what lists are made of, or in what the ranking learns its features from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.apps.recommend.made import made_log, made_shelf
+from tfapp.apps.recommend.candidates import exact_search
+from tfapp.apps.recommend.examples import occasions, past_occasions
+from tfapp.apps.recommend.features import feature_names, features
+from tfapp.apps.recommend.history import History
+from tfapp.apps.recommend.lister import Lister
+from tfapp.apps.recommend.log import Log
+from tfapp.apps.recommend.moment import Moment
+from tfapp.apps.recommend.profile import Profile
+from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.recommend.training import collect_rows
+
+SETTINGS = RecommendSettings()
+SHELF = made_shelf(30)
+LOG = made_log(30, users=20, each=8)
+
+
+def altered(log: Log, time: float, seed: int) -> Log:
+    """The same before a time; anything from it on."""
+    random = np.random.default_rng(seed)
+    past, count = log.before(time), int(random.integers(1, 200))
+    future = Log.of(
+        random.integers(0, 25, count),
+        random.integers(0, 30, count),
+        random.choice([-1.0, 0.0, 1.0], count),
+        random.random(count) < 0.5,
+        time + random.integers(0, 5000, count),
+    )
+    names = ("users", "items", "strengths", "rated", "times")
+    return Log.of(*(np.concatenate([getattr(past, name), getattr(future, name)]) for name in names))
+
+
+def all_features(log: Log, time: float) -> np.ndarray:
+    """Of every user and every item, and the lists, at a moment."""
+    moment = Moment.at(time, log, SHELF, SETTINGS)
+    names = feature_names(len(SETTINGS.popular_days))
+    found = []
+    for events in log.before(time).by_user():
+        profile = Profile.of(History.of(events, most=100, half_life=10), SHELF)
+        listed = Lister(moment, exact_search(moment), SETTINGS).make(profile, 10)
+        found.append(features(moment, profile, np.arange(30), names).ravel())
+        found.append(np.array([value for one in listed for value in (one.place, one.score)]))
+    return np.concatenate(found)
+
+
+@settings(max_examples=15, deadline=None)
+@given(time=st.floats(1000, 8000), seed=st.integers(0, 1000))
+def test_altering_the_future_changes_no_feature_and_no_list(time: float, seed: int) -> None:
+    np.testing.assert_array_equal(all_features(altered(LOG, time, seed), time), all_features(LOG, time))
+
+
+@settings(max_examples=15, deadline=None)
+@given(start=st.floats(0, 8000), depth=st.integers(1, 6))
+def test_what_is_liked_comes_after_all_of_the_history(start: float, depth: int) -> None:
+    times = {(user, item): [] for user in range(20) for item in range(30)}  # type: dict[tuple[int, int], list[float]]
+    for user, item, time in zip(LOG.users.tolist(), LOG.items.tolist(), LOG.times.tolist(), strict=True):
+        times[user, item].append(time)
+    for one in occasions(LOG, start, SETTINGS, depths=(depth,)):
+        history = [min(times[one.user, item]) for item in one.history.items.tolist()]
+        assert len(one.history) <= max(depth, int((LOG.times[LOG.users == one.user] < start).sum()))
+        for item in one.liked.tolist():
+            assert min(times[one.user, item]) > max(history)
+            assert min(times[one.user, item]) >= start
+
+
+def test_a_moment_of_training_knows_what_came_before_it_alone() -> None:
+    for time, found in past_occasions(LOG, SETTINGS):
+        assert found
+        assert Moment.at(time, LOG, SHELF, SETTINGS).popularity.events.sum() == (LOG.times < time).sum()
+
+
+def test_learning_from_the_past_takes_the_same_rows_whatever_follows() -> None:
+    time = float(LOG.times[100])
+    rows = [collect_rows(SHELF, log.before(time), SETTINGS)[0] for log in (LOG, altered(LOG, time, 3))]
+    for first, second in zip(rows[0].values, rows[1].values, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_leak_would_be_seen() -> None:
+    time = 4000.0
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(all_features(altered(LOG, time, 1), time + 3000), all_features(LOG, time + 3000))

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from tests.apps.recommend.made import START, TOPICS, Library, item_entries, made_events, made_log
+from tfapp.apps.recommend.entries import EventEntry, ItemEntry
+from tfapp.apps.recommend.suggestion import Suggestions
+from tfapp.apps.store import Store
+from tfapp.errors import DataError, ServerError, SettingsError
+
+NEW = [ItemEntry(90 + n, f"new{n}", f"{TOPICS[n]} just out", published=START) for n in range(3)]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "store.sqlite") as store:
+        yield store
+
+
+@pytest.fixture
+def library(opened: Store, tmp_path: Path) -> Library:
+    """Sixty items with events, three new ones, a ranking that was learnt."""
+    made = Library(opened, tmp_path, reasons=3)
+    made.add([*item_entries(60), *NEW], made_events(made_log()))
+    made.train()
+    return made
+
+
+def keys(found: Suggestions) -> list[str]:
+    return [one.item.key for one in found.suggestions]
+
+
+def topic_of(key: str) -> int:
+    return int(key.removeprefix("new").removeprefix("i")) % 3
+
+
+def test_a_user_gets_what_is_of_their_taste_without_what_they_have_seen(library: Library) -> None:
+    recommender = library.recommender()
+    for user in range(3):
+        seen = set(library.catalogue.log_of(f"u{user}", library.catalogue.shelf(None)).items.tolist())
+        found = recommender.recommend(f"u{user}", 10)
+        assert len(found.suggestions) == 10
+        assert found.trained
+        assert sum(topic_of(key) == user for key in keys(found)) >= 8
+        assert not {f"i{place}" for place in seen} & set(keys(found))
+        # A tenth of the places goes to what nobody has met yet.
+        assert keys(found)[-1] == f"new{user}"
+
+
+def test_what_was_seen_may_come_again_by_setting(library: Library) -> None:
+    library.settings = library.settings.model_copy(update={"repeat": True})
+    seen = set(library.catalogue.log_of("u0", library.catalogue.shelf(None)).items.tolist())
+    assert {f"i{place}" for place in seen} & set(keys(library.recommender().recommend("u0", 10)))
+
+
+def test_a_suggestion_names_the_items_that_led_to_it(library: Library) -> None:
+    recommender = library.recommender()
+    past = set(recommender.past("u1", 100))
+    first = recommender.recommend("u1", 1).suggestions[0]
+    assert first.reasons
+    assert {reason.title for reason in first.reasons} <= past
+    assert all(reason.kind in ("text", "together") and reason.similarity > 0 for reason in first.reasons)
+    new = recommender.recommend("u1", 1, new_only=True).suggestions[0]
+    assert (new.item.key, new.ways, new.reasons[0].kind) == ("new1", ("new",), "text")
+
+
+def test_an_event_counts_at_once(library: Library) -> None:
+    recommender = library.recommender()
+    assert recommender.recommend("newcomer").events == 0
+    now = START + timedelta(hours=20)
+    events = [EventEntry(2, "newcomer", f"i{n}", "click", None, now) for n in (2, 5, 8)]
+    library.catalogue.add_events("more.csv", events)
+    found = recommender.recommend("newcomer", 5)
+    assert found.events == 3
+    assert {topic_of(key) for key in keys(found)} == {2}
+
+
+def test_somebody_unknown_gets_what_is_popular_or_what_they_ask_for(library: Library) -> None:
+    recommender = library.recommender()
+    asked = len(library.server.requests)
+    found = recommender.recommend("nobody", 5)
+    counts = np.bincount(library.catalogue.log(library.catalogue.shelf(None)).items)
+    assert found.events == 0
+    assert {"popular"} == {way for one in found.suggestions for way in one.ways if way != "text"}
+    assert counts[int(keys(found)[0][1:])] >= np.sort(counts)[-10]
+    assert len(library.server.requests) == asked, "no model is needed for that"
+    about = recommender.recommend("nobody", 5, about="a phone with a screen and a chip")
+    assert {topic_of(key) for key in keys(about)} == {1}
+    assert about.suggestions[0].reasons[0].item is None
+    assert about.suggestions[0].reasons[0].title == "a phone with a screen and a chip"
+    library.server.fail(grpc.StatusCode.INVALID_ARGUMENT, "away")
+    with pytest.raises(ServerError, match="the model server: the model minilm-l6/1 cannot be asked: away; check that"):
+        recommender.recommend("nobody", about="a phone")
+
+
+def test_what_people_dislike_is_not_what_they_get(library: Library) -> None:
+    now = START + timedelta(hours=20)
+    liked = [EventEntry(2, "critic", f"i{n}", "rate", 5.0, now) for n in (0, 3, 6)]
+    hated = [EventEntry(2, "critic", f"i{n}", "rate", 1.0, now) for n in (1, 4, 7)]
+    library.catalogue.add_events("more.csv", [*liked, *hated])
+    found = library.recommender().recommend("critic", 8)
+    assert {topic_of(key) for key in keys(found)} == {0}
+    assert all(topic_of(reason.item or "") == 0 for one in found.suggestions for reason in one.reasons)
+
+
+def test_items_like_an_item(library: Library) -> None:
+    recommender = library.recommender()
+    found = recommender.similar("i4", 8)
+    assert "i4" not in keys(found)
+    assert {topic_of(key) for key in keys(found)} == {1}
+    assert topic_of(keys(recommender.similar("new2", 3))[0]) == 2, "a new item is like others by its text"
+    with pytest.raises(DataError, match=r'i444: no such item; did you mean "i44"\?'):
+        recommender.similar("i444")
+    with pytest.raises(SettingsError, match="a list has 1 item or more, not 0"):
+        recommender.similar("i4", 0)
+
+
+def test_before_a_training_what_was_found_is_fused(opened: Store, tmp_path: Path) -> None:
+    library = Library(opened, tmp_path)
+    assert library.recommender().recommend("u0").suggestions == ()
+    library.add([*item_entries(60), *NEW])
+    # Without events the newest come first.
+    assert set(keys(library.recommender().recommend("u0", 3))) == {"new0", "new1", "new2"}
+    library.catalogue.add_events("e.csv", made_events(made_log()))
+    found = library.recommender().recommend("u0", 10)
+    assert not found.trained
+    # What is popular has its share there.
+    assert sum(topic_of(key) == 0 for key in keys(found)) >= 6
+
+
+def test_an_item_that_is_not_out_yet_is_not_recommended(library: Library) -> None:
+    library.add([ItemEntry(99, "later", f"{TOPICS[0]} tomorrow", published=START + timedelta(days=2))])
+    assert "later" not in keys(library.recommender().recommend("u0", 60, new_only=True))
+
+
+def test_a_diverse_list_has_several_topics(library: Library) -> None:
+    library.settings = library.settings.model_copy(update={"diversity": 0.7})
+    found = library.recommender().recommend("u0", 10)
+    assert len({topic_of(key) for key in keys(found)}) == 3
+
+
+def test_a_pair_model_orders_the_best_and_a_list_is_made_without_it_when_it_is_away(library: Library) -> None:
+    from tfapp.apps.recommend.pairing import pair_scores
+    from tfapp.apps.recommend.training import learn_ranking
+
+    shelf = library.catalogue.shelf("minilm-l6/1")
+    pairs = pair_scores(lambda: library.client, "taste", shelf)
+    lesson = learn_ranking(shelf, library.catalogue.log(shelf), library.settings, pairs=pairs)
+    assert lesson.ranking is not None
+    assert lesson.ranking.paired is not None
+    assert lesson.ranking.paired.names[-1] == "pair"
+    trained = library.catalogue.trained()
+    assert trained is not None
+    library.settings = library.settings.model_copy(update={"ranker": "taste"})
+    assert "was trained; tfapp recommend train" in library.recommender().recommend("u0").degraded
+    library.catalogue.keep_trained(replace(trained, at=START + timedelta(days=1), ranking=lesson.ranking))
+    recommender = library.recommender()
+    with_pairs = recommender.recommend("u0", 10)
+    assert with_pairs.degraded == ""
+    assert sum(topic_of(key) == 0 for key in keys(with_pairs)) >= 8
+    library.server.fail(grpc.StatusCode.INVALID_ARGUMENT, "away")
+    without = recommender.recommend("u0", 10)
+    assert (without.degraded, len(without.suggestions)) == ("taste, which could not be asked", 10)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.console.site import Site, write_models
+from tfapp.console.access import Access
+from tfapp.console.guard import LONGEST_BODY
+from tfapp.errors import SettingsError
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Site:
+    write_models(tmp_path / "models")
+    return Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD, names=("console.example",)))
+
+
+def enter(site: Site, password: str, following: str = "/try") -> object:
+    data = {"token": site.token("/login"), "password": password, "next": following}
+    return site.browser.post("/login", data=data, follow_redirects=False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "machine.example"])
+def test_it_opens_to_the_network_with_a_password_only(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"so it needs a password; set TFAPP_CONSOLE_PASSWORD"):
+        Access(host)
+    assert PASSWORD not in repr(Access(host, password=PASSWORD))
+
+
+def test_a_short_password_is_refused() -> None:
+    with pytest.raises(SettingsError, match="must have 8 characters or more, got 5"):
+        Access(password="short")
+
+
+@pytest.mark.parametrize(
+    ("host", "answers"),
+    [
+        ("localhost:8600", True),
+        ("127.0.0.1:8600", True),
+        ("[::1]:8600", True),
+        ("console.example", True),
+        ("CONSOLE.example:80", True),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("", False),
+        ("[", False),
+    ],
+)
+def test_only_its_own_names_are_answered(host: str, answers: bool) -> None:
+    assert Access(names=("console.example",)).allows(host) is answers
+
+
+def test_a_name_that_another_site_made_point_here_is_refused(site: Site) -> None:
+    answer = site.get("/", headers={"host": "evil.example"})
+    assert (answer.status_code, answer.text.count("\n")) == (400, 1)
+
+
+def test_without_the_password_nothing_is_shown(locked: Site) -> None:
+    answer = locked.get("/models?x=1", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/models%3Fx%3D1")
+    assert "news" not in locked.get("/models").text
+    assert locked.browser.post("/labelling", data={}).status_code == 401
+    assert locked.get("/labelling/export/news", follow_redirects=False).status_code == 303
+    assert locked.get("/static/console.css").status_code == 200
+
+
+def test_the_password_opens_it_and_leaving_closes_it(locked: Site) -> None:
+    wrong = enter(locked, "wrong horse")
+    assert (wrong.status_code, "That is not the password." in wrong.text) == (403, True)  # type: ignore[attr-defined]
+    before = locked.browser.cookies["tfapp_console_8600"]
+    right = enter(locked, PASSWORD)
+    assert (right.status_code, right.headers["location"]) == (303, "/try")  # type: ignore[attr-defined]
+    assert locked.browser.cookies["tfapp_console_8600"] != before
+    assert "news" in locked.get("/models").text
+    locked.post("/logout", page="/labelling")
+    assert "news" not in locked.get("/models").text
+
+
+def test_guessing_is_slowed(locked: Site) -> None:
+    seen = [enter(locked, f"guess {number}").status_code for number in range(11)]  # type: ignore[attr-defined]
+    assert seen == [403] * 10 + [429]
+    assert enter(locked, PASSWORD).status_code == 429  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["//evil.example", "https://evil.example/", "/\\evil.example", "/\t/evil.example", "javascript:x", "//["],
+)
+def test_entering_leads_to_pages_of_the_console_alone(locked: Site, elsewhere: str) -> None:
+    answer = enter(locked, PASSWORD, elsewhere)
+    assert answer.headers["location"] == "/"  # type: ignore[attr-defined]
+
+
+def test_a_cookie_of_another_start_is_worth_nothing(locked: Site, tmp_path: Path) -> None:
+    enter(locked, PASSWORD)
+    again = Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD))
+    again.browser.cookies = locked.browser.cookies
+    assert again.get("/models", follow_redirects=False).status_code == 303
+
+
+def test_the_cookie_is_for_this_site_and_no_script(site: Site) -> None:
+    cookie = Site(site.home).get("/").headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+@pytest.mark.parametrize("path", ["/labelling", "/try/models/news", "/support/chat/c", "/support/learn", "/logout"])
+def test_a_form_without_this_sessions_token_is_refused(site: Site, path: str) -> None:
+    stranger = Site(site.home, server=site.server)
+    for token in ("", "0" * 64, stranger.token("/labelling")):
+        answer = site.browser.post(path, data={"token": token, "text": "x", "question": "x"})
+        assert (answer.status_code, "load it again" in answer.text) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+)
+def test_a_form_of_another_site_is_refused_even_with_a_token(site: Site, headers: dict[str, str]) -> None:
+    answer = site.post("/try/models/news", {"text": "money"}, headers=headers)
+    assert (answer.status_code, answer.text) == (403, "tfapp: this form was sent from another site\n")
+    own = site.post("/try/models/news", {"text": "money"}, headers={"origin": "http://localhost:8600"})
+    assert own.status_code == 200
+
+
+def test_every_page_forbids_scripts_of_others(site: Site) -> None:
+    for path in ("/", "/models", "/nowhere", "/static/console.js"):
+        headers = site.get(path).headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+    assert site.get("/").headers["cache-control"] == "no-store"
+
+
+def test_too_large_a_request_is_refused(site: Site) -> None:
+    files = {"file": ("big.csv", b"x" * (LONGEST_BODY + 1))}
+    answer = site.post("/labelling", {"model": "news"}, files=files)
+    assert (answer.status_code, "more than 32 MB" in answer.text) == (413, True)
+
+
+def test_paths_of_files_lead_nowhere(site: Site) -> None:
+    for path in ("/static/../app.py", "/static/..%2fapp.py", "/models/..%2f/news", "/models/models/..%2f..%2fetc"):
+        assert site.get(path).status_code in (400, 404)

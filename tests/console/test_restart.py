@@ -1,0 +1,33 @@
+"""The console asks a server elsewhere, which goes away and comes back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.console.site import Site
+from tests.console.test_pages import text_of
+from tests.toy import toy_text
+from tfapp import api
+from tfapp.console.workplace import Workplace
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_goes_on_when_its_model_server_is_back(toy_models: Path, tmp_path: Path) -> None:
+    shutil.copytree(toy_models, tmp_path / "models")
+    asked = {"text": toy_text("sport", 3)}
+    with api.serve(toy_models) as served:
+        site = Site(tmp_path, workplace=Workplace(tmp_path, server=served.address))
+        site.workplace.start()
+        assert "serving" in text_of(site.get("/models").text)
+        assert "sport" in text_of(site.post("/try/models/toy", asked).text)
+    gone = site.get("/models")
+    assert (gone.status_code, "no answer" in text_of(gone.text)) == (200, True)
+    assert site.post("/try/models/toy", asked).status_code == 503
+    with api.serve(toy_models, port=int(served.address.rpartition(":")[2])):
+        assert "serving" in text_of(site.get("/models").text)
+        assert site.post("/try/models/toy", asked).status_code == 200
+    site.workplace.close()

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import html
+import re
+
+from tests.console.site import Site
+from tests.console.test_pages import text_of
+
+
+def turn_of(page: str) -> str:
+    """The last turn on a page of the chat."""
+    return re.findall(r'id="turn-(\w+)"', page)[-1]
+
+
+def test_an_answer_comes_with_its_sources(site: Site) -> None:
+    page = text_of(site.post("/support/chat/a", {"question": "How do I send shoes back?"}).text)
+    assert "Print the return label and hand the parcel in at any post office." in page
+    assert "“How do I send shoes back?” faq.csv, line 2; cosine 1.00" in page
+    assert "“How do I send shoes back?”" in text_of(site.get("/support/chat/a").text)
+    assert "How do I send" not in text_of(site.get("/support/chat/another").text)
+
+
+def test_a_conversation_may_be_called_anything(site: Site) -> None:
+    room = site.workplace.support
+    assert room is not None
+    reply = room.assistant().ask("Zebra stripes?", "a/b c?<d>")
+    queue = site.get("/support/handovers").text
+    (link,) = re.findall(r'href="(/support/chat/a/b[^"]*)"', queue)
+    assert f'id="turn-{reply.turn}"' in site.get(html.unescape(link)).text
+
+
+def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:
+    room = site.workplace.support
+    assert room is not None
+    before = room.corrections.waiting()
+    page = site.post("/support/chat/b", {"question": "Which cards do you take?"}).text
+    said = site.post(f"/support/turn/{turn_of(page)}", {"verdict": "wrong", "conversation": "b"})
+    assert str(said.url).endswith("/support/chat/b")
+    assert "Marked wrong" in text_of(said.text)
+    assert "It becomes knowledge when the service learns." in text_of(said.text)
+    assert "It becomes knowledge" not in text_of(site.get("/support/chat/b").text)
+    assert room.corrections.waiting() == before + 1
+
+
+def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
+    room = site.workplace.support
+    assert room is not None
+    page = site.post("/support/chat/d", {"question": "Do zebras sleep at night?"}).text
+    assert "handed over to a person" in text_of(page)
+    turn = turn_of(page)
+    queue = text_of(site.get("/support/handovers").text)
+    assert "Do zebras sleep at night?" in queue
+    assert "Why nothing known is near enough" in queue
+    site.post(f"/support/turn/{turn}", {"verdict": "better", "better": "They do, standing."})
+    assert "Do zebras sleep" not in text_of(site.get("/support/handovers").text)
+    assert "A colleague: They do, standing." in text_of(site.get("/support/chat/d").text)
+    (grade,) = [row for row in room.corrections.graded() if row[0].startswith("Do zebras")]
+    assert grade[1:] == ("They do, standing.", 1)
+
+
+def test_hand_overs_and_corrections_are_counted(site: Site) -> None:
+    page = text_of(site.get("/support/knowledge").text)
+    assert "Texts 10 embedded by minilm-l6/1" in page
+    assert "Question-answer pairs 7" in page

@@ -1,0 +1,238 @@
+"""Pools of unlabelled texts, and what a model answered to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal
+
+from sqlalchemy import Select, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from tfapp.apps.clock import Clock
+from tfapp.apps.feedback.tables import LabelRow, PoolRow, PoolTextRow
+from tfapp.apps.store import Store
+from tfapp.apps.texts import checked_name, digest, text_key
+from tfapp.errors import DataError
+
+__all__ = ["Measure", "Pool", "PoolText", "Pools", "Progress", "Scored"]
+
+Measure = Literal["margin", "entropy"]
+# Texts of one transaction, fewer than the parameters that a statement may have.
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool.
+
+    Attributes:
+        id: Its key.
+        name: What its texts were called; a label, never a path.
+        model: The model that is asked about them.
+        labels: The labels that the model answers; empty before it was asked.
+        multi_label: Whether a text may have several.
+        set_aside: Rows of its files that held no text.
+    """
+
+    id: str
+    name: str
+    model: str
+    labels: tuple[str, ...]
+    multi_label: bool
+    set_aside: int
+
+
+@dataclass(frozen=True)
+class PoolText:
+    """A text that waits for its label; `version` and what follows are None until a model was asked."""
+
+    id: int
+    text: str
+    version: int | None
+    predicted: str | None
+    score: float | None
+    uncertainty: float | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a version answered to a text: its label, that one's probability, and how uncertain it is by each measure."""
+
+    id: int
+    predicted: str
+    score: float
+    margin: float
+    entropy: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many texts a pool has, how many of them were scored, labelled and skipped."""
+
+    texts: int
+    scored: int
+    labelled: int
+    skipped: int
+
+
+class Pools:
+    """The pools of a database; a text is in a pool once."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def add(self, name: str, model: str, texts: Iterable[str], *, set_aside: Callable[[], int] = lambda: 0) -> Pool:
+        """Adds texts to the pool of this name and model; those that it has are left as they are.
+
+        Args:
+            name: What the texts are called.
+            model: The model that is to be asked about them.
+            texts: The texts.
+            set_aside: Told after the last text: how many rows held none.
+
+        Raises:
+            DataError: There is no text.
+        """
+        called, now = checked_name("the pool's name", name), self._clock()
+        key = digest(model, called)
+        made = {"id": key, "name": called, "model": model, "labels": [], "set_aside": 0, "added_at": now}
+        found = 0
+        for batch in _batches(texts):
+            self._store.run(partial(_take, pool=made, texts=batch))
+            found += len(batch)
+        if not found:
+            raise DataError(f"{called}: no text in it; give a file with a row a text")
+        self._store.run(lambda session: setattr(session.get_one(PoolRow, key), "set_aside", set_aside()))
+        return self.get(key)
+
+    def get(self, pool: str) -> Pool:
+        """A pool by its key.
+
+        Raises:
+            DataError: There is none.
+        """
+        row = self._store.run(lambda session: session.get(PoolRow, pool))
+        if row is None:
+            raise DataError(f"no pool {pool[:40]}; the labelling page lists them")
+        return _pool(row)
+
+    def all(self) -> list[Pool]:
+        """All pools, newest first."""
+        query = select(PoolRow).order_by(PoolRow.added_at.desc(), PoolRow.id)
+        return self._store.run(lambda session: [_pool(row) for row in session.scalars(query)])
+
+    def progress(self, pool: Pool) -> Progress:
+        """How far a pool is."""
+        labelled, count = _labelled(pool), func.count(PoolTextRow.id)
+        skipped = count.filter(PoolTextRow.skipped, ~labelled)
+        query = select(count, func.count(PoolTextRow.version), count.filter(labelled), skipped)
+        query = query.where(PoolTextRow.pool_id == pool.id)
+        return self._store.run(lambda session: Progress(*session.execute(query).one()))
+
+    def least_certain(
+        self, pool: Pool, measure: Measure = "margin", *, most: int = 1, without: Collection[int] = ()
+    ) -> list[PoolText]:
+        """The texts without a label that the model is least sure of; those not scored yet come last.
+
+        Args:
+            pool: The pool.
+            measure: What uncertainty is measured by.
+            most: How many.
+            without: Texts to leave out.
+        """
+        column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
+        waiting = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
+        # Two queries, so that each is in the order of an index.
+        scored = waiting.where(column.is_not(None)).order_by(column.desc()).limit(most)
+        unscored = waiting.where(column.is_(None)).order_by(PoolTextRow.id)
+
+        def work(session: Session) -> list[PoolText]:
+            found = list(session.scalars(scored))
+            found += session.scalars(unscored.limit(most - len(found))) if len(found) < most else []
+            return [_text(row, measure) for row in found]
+
+        return self._store.run(work)
+
+    def text(self, pool: Pool, text: int) -> PoolText:
+        """One text of a pool.
+
+        Raises:
+            DataError: The pool has no such text.
+        """
+        query = select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
+        row = self._store.run(lambda session: session.scalars(query).first())
+        if row is None:
+            raise DataError(f"{pool.name}: no text {text} in this pool")
+        return _text(row, "margin")
+
+    def unscored(self, pool: Pool, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
+        """Texts that wait for a label and that this version has not answered, as (id, text), in the order of ids.
+
+        Args:
+            pool: The pool.
+            version: The version.
+            most: How many.
+            after: Ids up to this one are left out.
+        """
+        other = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
+        query = _waiting(pool).where(other, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
+        return self._store.run(lambda session: [(row.id, row.text) for row in session.scalars(query)])
+
+    def keep_scores(
+        self, pool: Pool, version: int, scored: Sequence[Scored], *, labels: Sequence[str], multi_label: bool
+    ) -> None:
+        """Keeps what a version answered, and the labels that it knows."""
+        rows: list[dict[str, Any]] = [{"version": version, **vars(item)} for item in scored]
+
+        def work(session: Session) -> None:
+            session.execute(update(PoolTextRow), rows)
+            kept = session.get_one(PoolRow, pool.id)
+            kept.labels, kept.multi_label = list(labels), multi_label
+
+        self._store.run(work)
+
+    def skip(self, pool: Pool, text: int) -> None:
+        """Leaves a text without a label; it does not come again."""
+        changed = update(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
+        self._store.run(lambda session: session.execute(changed.values(skipped=True)))
+
+
+def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> None:
+    if session.get(PoolRow, pool["id"]) is None:
+        session.add(PoolRow(**pool))
+        session.flush()
+    wanted = {text_key(text): text for text in texts}
+    query = select(PoolTextRow.key).where(PoolTextRow.pool_id == pool["id"], PoolTextRow.key.in_(wanted))
+    known = set(session.scalars(query))
+    new = (PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in wanted.items() if key not in known)
+    session.add_all(new)
+
+
+def _labelled(pool: Pool) -> Any:
+    return exists().where(LabelRow.model == pool.model, LabelRow.key == PoolTextRow.key)
+
+
+def _waiting(pool: Pool) -> Select[PoolTextRow]:
+    return select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, ~PoolTextRow.skipped, ~_labelled(pool))
+
+
+def _pool(row: PoolRow) -> Pool:
+    return Pool(row.id, row.name, row.model, tuple(row.labels), row.multi_label, row.set_aside)
+
+
+def _text(row: PoolTextRow, measure: Measure) -> PoolText:
+    return PoolText(row.id, row.text, row.version, row.predicted, row.score, getattr(row, measure))
+
+
+def _batches(texts: Iterable[str]) -> Iterable[list[str]]:
+    batch: list[str] = []
+    for text in texts:
+        batch.append(text)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

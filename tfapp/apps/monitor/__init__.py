@@ -1,0 +1,1 @@
+"""Opinion monitoring: a stream of texts in; trends, and alerts with the texts that show them, out."""

@@ -1,0 +1,91 @@
+"""Judges whether the texts of windows are as those of the reference were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tfapp.apps.monitor.alerting import Alerting
+from tfapp.apps.monitor.drifts import DriftDetector, DriftRules
+from tfapp.apps.monitor.evidence import reference_of, sample_of
+from tfapp.apps.monitor.judgements import Judgements
+from tfapp.apps.monitor.profile import MEASURES, Profile, Sample
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
+from tfapp.apps.monitor.windows import WIDTHS, window_start
+
+__all__ = ["DriftWatch"]
+
+
+class DriftWatch:
+    """Looks for drift, in one transaction.
+
+    The reference is made of the first texts, when there are enough; once a drift has lasted, of the newest.
+
+    Args:
+        session: The transaction.
+        settings: What is a drift.
+        alerting: Writes what is found.
+    """
+
+    def __init__(self, session: Session, settings: MonitorSettings, alerting: Alerting) -> None:
+        self._session = session
+        self._settings = settings
+        self._alerting = alerting
+
+    def judge(self, changed: datetime, limit: datetime) -> None:
+        """Judges windows.
+
+        Args:
+            changed: The first one that has changed.
+            limit: Those before it are over.
+        """
+        reference = reference_of(self._session) or self._make_reference(limit, newest=False)
+        if reference is None:
+            return
+        row, profile = reference
+        # The reference's own windows say nothing.
+        after = window_start(row.since, self._settings.window) + WIDTHS[self._settings.window]
+        judgements = {name: Judgements(self._session, self._settings, f"drift:{name}") for name in MEASURES}
+        first = judgements[MEASURES[0]].begin(max(changed, after))
+        windows = list(self._windows(first, limit))
+        lasting = False
+        for measure in MEASURES:
+            values = [(start, profile.measure(measure, samples)) for start, samples in windows]
+            detector = DriftDetector(self._rules(), profile.values[measure], row.id)
+            episodes = judgements[measure].judge(detector, values, first)
+            self._alerting.settle(measure, "", first, episodes)
+            lasting = lasting or any(episode.ending and episode.ending.by == "lasting" for episode in episodes)
+        if lasting:
+            self._make_reference(limit, newest=True)
+
+    def _rules(self) -> DriftRules:
+        return DriftRules(
+            width=WIDTHS[self._settings.window],
+            alpha=self._settings.false_alerts / 1000 / len(MEASURES),
+            distance=self._settings.drift_distance,
+            least_texts=self._settings.drift_texts,
+            lasting=self._settings.history,
+        )
+
+    def _windows(self, first: datetime, limit: datetime) -> Iterator[tuple[datetime, list[Sample]]]:
+        query = select(MessageRow).where(MessageRow.time >= first, MessageRow.time < limit)
+        rows = self._session.scalars(query.order_by(MessageRow.time, MessageRow.id).execution_options(yield_per=1000))
+        for start, found in groupby(rows, lambda row: window_start(row.time, self._settings.window)):
+            yield start, [sample_of(row) for row in found]
+
+    def _make_reference(self, limit: datetime, *, newest: bool) -> tuple[ReferenceRow, Profile] | None:
+        order = MessageRow.time.desc() if newest else MessageRow.id
+        query = select(MessageRow).where(MessageRow.time < limit).order_by(order, MessageRow.id)
+        rows = list(self._session.scalars(query.limit(self._settings.drift_reference)))
+        if len(rows) < self._settings.drift_reference:
+            return None
+        profile = Profile.of([sample_of(row) for row in rows])
+        row = ReferenceRow(since=max(row.time for row in rows), profile=profile.to_json())
+        self._session.add(row)
+        self._session.flush()
+        return row, profile

@@ -1,0 +1,110 @@
+"""What detectors say: of each window what they make of it, and of many windows the episodes that are alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+__all__ = ["Detector", "EndedBy", "Ending", "Episode", "Verdict", "fold"]
+
+W_contra = TypeVar("W_contra", contravariant=True)
+
+EndedBy = Literal["normal", "lasting", "late texts"]
+"""Why an alert ended: all is as before; it has lasted so long that it is what is usual now; late texts took it back."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where an episode ended, and why."""
+
+    end: datetime
+    by: EndedBy
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A time in which something was not as usual.
+
+    Attributes:
+        start: The first window of it.
+        found: The window in which it was found.
+        before: What is usual: a share, or another mean.
+        after: What was found.
+        texts: Texts that say so.
+        negatives: Of them, negative ones.
+        p_value: How probable that is where all is as usual.
+        ending: Where it ended; None: it goes on.
+    """
+
+    start: datetime
+    found: datetime
+    before: float
+    after: float
+    texts: int
+    negatives: int
+    p_value: float
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a detector makes of a window.
+
+    Attributes:
+        state: What it must know for the next window; as JSON.
+        p_value: How probable the window is where all is as usual; None: the history is too short to tell.
+        expected: What is usual.
+        opened: An episode that begins.
+        ended: The episode that went on ends.
+    """
+
+    state: Mapping[str, Any]
+    p_value: float | None = None
+    expected: float | None = None
+    opened: Episode | None = None
+    ended: Ending | None = None
+
+
+class Detector(Protocol[W_contra]):
+    """Judges one window after another; what it remembers is in the state alone."""
+
+    def step(self, start: datetime, window: W_contra, state: Mapping[str, Any] | None) -> Verdict:
+        """Judges a window.
+
+        Args:
+            start: Its first moment.
+            window: What is in it.
+            state: What was made of the windows before; None: there are none.
+        """
+
+    def current(self, state: Mapping[str, Any]) -> Episode | None:
+        """The episode that goes on in a state."""
+
+
+def fold(
+    detector: Detector[W_contra], windows: Iterable[tuple[datetime, W_contra]], state: Mapping[str, Any] | None
+) -> tuple[list[tuple[datetime, Verdict]], list[Episode]]:
+    """Judges windows in their order.
+
+    Args:
+        detector: How.
+        windows: Each with its first moment.
+        state: What was made of those before.
+
+    Returns:
+        The verdicts, and the episodes that went on when it began, or began since.
+    """
+    going = detector.current(state) if state else None
+    verdicts: list[tuple[datetime, Verdict]] = []
+    episodes: list[Episode] = []
+    for start, window in windows:
+        verdict = detector.step(start, window, state)
+        state = verdict.state
+        verdicts.append((start, verdict))
+        going = verdict.opened or going
+        if going and verdict.ended:
+            episodes.append(replace(going, ending=verdict.ended))
+            going = None
+    return verdicts, [*episodes, *([going] if going else [])]

@@ -1,0 +1,61 @@
+"""What detectors made of windows, kept, so that they go on where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tfapp.apps.monitor.episode import Detector, Episode, fold
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.tables import JudgementRow
+from tfapp.apps.monitor.windows import WIDTHS
+
+__all__ = ["REACH", "Judgements"]
+
+W = TypeVar("W")
+
+REACH: Final = 4
+"""Windows that late texts may change are judged anew so far back, in lengths of the history."""
+
+
+class Judgements:
+    """The judgements of one subject, in one transaction.
+
+    Args:
+        session: The transaction.
+        settings: The windows' width, and how long a history is.
+        subject: What is judged, such as `rise:TOPIC`.
+    """
+
+    def __init__(self, session: Session, settings: MonitorSettings, subject: str) -> None:
+        self._session = session
+        self._settings = settings
+        self._subject = subject
+        self._mine = (JudgementRow.subject == subject, JudgementRow.width == settings.window)
+
+    def begin(self, changed: datetime) -> datetime:
+        """Where judging begins: at the first window that has changed, but no further back than `REACH`."""
+        last = self._session.scalar(select(func.max(JudgementRow.start)).where(*self._mine))
+        reach = REACH * self._settings.history * WIDTHS[self._settings.window]
+        return changed if last is None else max(changed, last - reach)
+
+    def judge(self, detector: Detector[W], windows: Sequence[tuple[datetime, W]], first: datetime) -> list[Episode]:
+        """Judges windows from where the state before them says, and keeps what was made of them.
+
+        Args:
+            detector: How.
+            windows: Each with its first moment, in order.
+            first: The first of them, or before.
+        """
+        before = select(JudgementRow.state).where(*self._mine, JudgementRow.start < first)
+        state = self._session.scalars(before.order_by(JudgementRow.start.desc()).limit(1)).first()
+        verdicts, episodes = fold(detector, windows, state)
+        for start, verdict in verdicts:
+            row = JudgementRow(subject=self._subject, width=self._settings.window, start=start)
+            row.p_value, row.expected, row.state = verdict.p_value, verdict.expected, dict(verdict.state)
+            self._session.merge(row)
+        return episodes

@@ -1,0 +1,143 @@
+"""A text of the stream: as it came, and as it was judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tfapp.apps.records import Record, SetAside
+from tfapp.apps.texts import LONGEST_NAME, digest, storable
+from tfapp.data.cleaning import is_visible
+from tfapp.errors import SettingsError
+
+__all__ = ["Columns", "Judged", "Mention", "Message", "parse_time"]
+
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "text": ("text", "message", "body", "content", "sentence", "review"),
+    "time": ("time", "timestamp", "created_at", "date", "datetime"),
+    "id": ("id", "key", "uuid"),
+    "source": ("source", "channel", "site"),
+}
+# Seconds since 1970 have ten digits until 2286; milliseconds thirteen.
+_MILLISECONDS: Final = 1e11
+_SHOWN: Final = 2000
+
+
+@dataclass(frozen=True)
+class Message:
+    """A text, where it comes from, and when it was written.
+
+    Attributes:
+        key: The same for the same text, however often it comes: made of the source and the sender's id; where there
+            is no id, of source, time and text.
+        source: The channel that it comes from.
+        time: When it was written, or came, where that is not said; with its zone.
+        text: Itself.
+    """
+
+    key: str
+    source: str
+    time: datetime
+    text: str
+
+
+@dataclass(frozen=True)
+class Mention:
+    """An entity that a text names: its tag, and the words in lower case."""
+
+    tag: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """TAG:WORDS."""
+        return f"{self.tag}:{self.text}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A text with what the models say of it; confidences are probabilities."""
+
+    message: Message
+    topic: str
+    topic_confidence: float
+    sentiment: str
+    sentiment_confidence: float
+    entities: tuple[Mention, ...] = ()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Makes messages of rows.
+
+    Attributes:
+        given: Column names by what they hold (text, time, id, source); what is missing is found by its usual names.
+        longest: Characters that a text may have.
+    """
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    longest: int = 20_000
+
+    def __post_init__(self) -> None:
+        for name in self.given:
+            if name not in _NAMES:
+                raise SettingsError(f"--column {name}: give NAME=COLUMN, where NAME is one of {', '.join(_NAMES)}")
+
+    def message(self, row: Record, *, source: str, latest: datetime, now: datetime) -> Message | SetAside:
+        """Makes a message of a row; one that cannot be is set aside with its reason.
+
+        Args:
+            row: Values by column.
+            source: The source of rows that name none.
+            latest: Times after it are refused.
+            now: The time of rows that have none.
+        """
+        try:
+            return self._message(row.values, source, latest, now)
+        except ValueError as error:
+            return SetAside(row.line, str(error), storable(str(row.values)[:_SHOWN]))
+
+    def _message(self, values: Mapping[str, Any], source: str, latest: datetime, now: datetime) -> Message:
+        found = {what: self._value(values, what) for what in _NAMES}
+        text, given = found["text"], found["time"]
+        if not isinstance(text, str) or not is_visible(text):
+            raise ValueError(f'no text in "{self.given.get("text", "text")}"')
+        if len(text) > self.longest:
+            raise ValueError(f"the text has {len(text)} characters, more than {self.longest}")
+        time = now if given in (None, "") else parse_time(given)
+        if time > latest:
+            raise ValueError(f"its time, {given}, lies in the future")
+        name = " ".join(storable(str(found["source"] or "")).split())[:LONGEST_NAME] or source
+        kept = storable(text)
+        # Without an id and a time of its own, the same text again is the same message.
+        identity = str(found["id"]) if found["id"] not in (None, "") else None
+        said = "" if given in (None, "") else time.isoformat()
+        parts = ("text", said, kept) if identity is None else ("id", storable(identity))
+        return Message(digest(name, *parts), name, time, kept)
+
+    def _value(self, values: Mapping[str, Any], what: str) -> Any:
+        names = (self.given[what],) if what in self.given else _NAMES[what]
+        return next((values[name] for name in names if values.get(name) is not None), None)
+
+
+def parse_time(value: Any) -> datetime:
+    """Reads a time: ISO 8601 (UTC where it names no zone), or seconds or milliseconds since 1970.
+
+    Raises:
+        ValueError: It is none.
+
+    Example:
+        >>> parse_time("2026-03-01T12:00:00+02:00").isoformat()
+        '2026-03-01T10:00:00+00:00'
+    """
+    try:
+        if isinstance(value, str) and not value.strip().replace(".", "", 1).isdecimal():
+            time = datetime.fromisoformat(value.strip())
+            return (time.replace(tzinfo=UTC) if time.tzinfo is None else time).astimezone(UTC)
+        seconds = math.nan if isinstance(value, bool) else float(value)
+        return datetime.fromtimestamp(seconds / 1e3 if math.fabs(seconds) >= _MILLISECONDS else seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"its time, {value!r:.60}, is neither ISO 8601 nor seconds since 1970") from error

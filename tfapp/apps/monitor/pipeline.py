@@ -1,0 +1,202 @@
+"""The way of a text: from its reader, judged, into the database, and into alerts."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from tfapp.apps.clock import Clock
+from tfapp.apps.monitor.archive import Archive, Refused
+from tfapp.apps.monitor.intake import Batch, Outcome, Reader
+from tfapp.apps.monitor.judging import Judge, Stopped
+from tfapp.apps.monitor.message import Columns, Judged, Message
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.watch import Watch
+from tfapp.apps.records import SetAside
+from tfapp.errors import StoreError
+
+__all__ = ["Pipeline"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+# Batches that are read ahead.
+_AHEAD: Final = 4
+_LOOK_SECONDS: Final = 0.2
+_STORE_PAUSE: Final = 5.0
+# A reader that waits for its source looks at `stop` more often than that.
+_JOIN_SECONDS: Final = 6.0
+
+
+class Pipeline:
+    """Takes texts from readers until they end, or it is told to stop.
+
+    What a reader hands on is stored with its checkpoint in one transaction, so it may end at any moment, and the next
+    run goes on behind what was stored. Where the model server or the database is away, it waits.
+
+    Args:
+        archive: Keeps texts.
+        judge: Judges them.
+        watch: Looks for alerts.
+        settings: How many texts are taken together.
+        columns: Makes messages of rows.
+        clock: Tells the time.
+        stop: Ends it.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        judge: Judge,
+        watch: Watch,
+        *,
+        settings: MonitorSettings,
+        columns: Columns,
+        clock: Clock,
+        stop: threading.Event,
+    ) -> None:
+        self._archive = archive
+        self._judge = judge
+        self._watch = watch
+        self._settings = settings
+        self._columns = columns
+        self._clock = clock
+        self._stop = stop
+        self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(_AHEAD)
+        self._left = 0
+
+    def run(self, readers: Sequence[Reader], told: Callable[[Outcome], None] = lambda _: None) -> Outcome:
+        """Takes all that the readers have.
+
+        Args:
+            readers: Each is read in a thread of its own.
+            told: Is told what was taken so far, after each batch.
+
+        Returns:
+            What came of it.
+
+        Raises:
+            TfappError: A source cannot be read, or a model is of no use.
+        """
+        self._left = len(readers)
+        threads = [threading.Thread(target=self._pump, args=(reader,), daemon=True) for reader in readers]
+        for thread in threads:
+            thread.start()
+        total, newest = Outcome(), time.monotonic()
+        try:
+            while batches := self._gather():
+                if any(batch.rows or batch.checkpoint for batch in batches):
+                    total += self._take(batches)
+                    newest = time.monotonic()
+                    told(total)
+                    self._patiently(self._watch.judge)
+                elif time.monotonic() - newest > self._settings.idle_seconds:
+                    newest = time.monotonic()
+                    self._patiently(lambda: self._watch.judge(idle=True))
+            if not self._stop.is_set():
+                self._patiently(lambda: self._watch.judge(final=True))
+        except Stopped:
+            _log.info("stopped while it waited; what was not stored is read again")
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join(_JOIN_SECONDS)
+        return total
+
+    def _pump(self, reader: Reader) -> None:
+        """Reads, in a thread."""
+        ending: Exception | None = None
+        try:
+            for batch in reader.batches(self._stop):
+                self._put(batch)
+                if self._stop.is_set():
+                    return
+        except Exception as error:  # noqa: BLE001 - it is raised again where somebody hears it
+            ending = error
+        self._put(ending)
+
+    def _put(self, item: Batch | Exception | None) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=_LOOK_SECONDS)
+            except queue.Full:
+                continue
+            return
+
+    def _gather(self) -> list[Batch]:
+        """Batches with as many rows as are judged together; an empty batch where none came; none at the end."""
+        found: list[Batch] = []
+        end = time.monotonic() + _LOOK_SECONDS
+        while self._left and not self._stop.is_set() and sum(len(b.rows) for b in found) < self._settings.batch_size:
+            try:
+                item = self._queue.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                return found or [Batch("", ())]
+            if isinstance(item, Exception):
+                raise item
+            if item is None:
+                self._left -= 1
+                continue
+            if not found:
+                end = time.monotonic() + self._settings.batch_seconds
+            found.append(item)
+        return [] if self._stop.is_set() else found
+
+    def _take(self, batches: Sequence[Batch]) -> Outcome:
+        """Judges and stores; tells each batch what came of it."""
+        messages, refused = self._messages(batches)
+        flat = [message for part in messages for message in part]
+        new = self._patiently(lambda: self._archive.unknown(flat))
+        judged: list[Judged] = []
+        for message, result in zip(new, self._judge.judge(new), strict=True):
+            if isinstance(result, SetAside):
+                refused.append(Refused(message.source, message.key, result))
+            else:
+                judged.append(result)
+        checkpoints = [batch.checkpoint for batch in batches if batch.checkpoint is not None]
+        again = len(flat) - len(new)
+        kept = self._patiently(lambda: self._archive.keep(judged, refused, checkpoints, again))
+        self._tell(batches, messages, kept.keys)
+        return kept.outcome
+
+    def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[Refused]]:
+        now = self._clock()
+        latest = now + timedelta(minutes=self._settings.future_minutes)
+        messages: list[list[Message]] = []
+        refused: list[Refused] = []
+        for batch in batches:
+            messages.append([])
+            for place in batch.rows:
+                made: Message | SetAside = (
+                    place.row
+                    if isinstance(place.row, SetAside)
+                    else self._columns.message(place.row, source=batch.source, latest=latest, now=now)
+                )
+                if isinstance(made, SetAside):
+                    refused.append(Refused(batch.source, place.where, made))
+                else:
+                    messages[-1].append(made)
+        return messages, refused
+
+    def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], stored: frozenset[str]) -> None:
+        told: set[str] = set()
+        for batch, mine in zip(batches, messages, strict=True):
+            keys = {message.key for message in mine} & stored - told
+            told |= keys
+            batch.stored(Outcome(len(keys), len(mine) - len(keys), len(batch.rows) - len(mine)))
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Does what needs the database, again and again while that is away."""
+        while True:
+            try:
+                return work()
+            except StoreError as error:
+                _log.warning("the stream waits for the database: %s", error)
+                if self._stop.wait(_STORE_PAUSE):
+                    raise Stopped from error

@@ -1,0 +1,113 @@
+"""Reads a folder of files, each once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
+from tfapp.apps.monitor.readers.follower import FileFollower
+from tfapp.apps.monitor.readers.table import TableReader
+from tfapp.apps.records import Record, SetAside
+from tfapp.errors import DataError
+
+__all__ = ["FolderReader"]
+
+_LINES: Final = (".jsonl", ".ndjson")
+_TABLES: Final = (".csv", ".tsv")
+_TEXTS: Final = (".txt",)
+
+
+class FolderReader:
+    """Reads the files of a folder in the order of their names: json lines, tables, and texts, one a file.
+
+    Files of json lines may grow. Others are read once they are there, so they must appear by rename; a text whose file
+    changes is another text.
+
+    Args:
+        folder: The folder.
+        positions: What was stored, by checkpoint's name.
+        follow: Wait for more files.
+        size: Rows of a batch, at most.
+        pause: Seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        positions: Mapping[str, Mapping[str, Any]],
+        *,
+        follow: bool = True,
+        size: int = 64,
+        pause: float = 0.5,
+    ) -> None:
+        self._folder = folder
+        self._positions = dict(positions)
+        self._follow = follow
+        self._size = size
+        self._pause = pause
+
+    def batches(self, stop: threading.Event) -> Iterator[Batch]:
+        """See `Reader.batches`."""
+        while not stop.is_set():
+            found = False
+            for file in self._files():
+                if stop.is_set():
+                    return
+                for batch in self._read(file, stop):
+                    found = True
+                    if batch.checkpoint is not None:
+                        self._positions[batch.checkpoint.name] = batch.checkpoint.position
+                    yield batch
+            if not found:
+                if not self._follow:
+                    return
+                stop.wait(self._pause)
+
+    def _files(self) -> list[Path]:
+        try:
+            names = sorted(path for path in self._folder.iterdir() if not path.name.startswith("."))
+        except OSError as error:
+            raise DataError(f"{self._folder}: cannot be read: {error.strerror}") from error
+        return [path for path in names if path.suffix.lower() in (*_LINES, *_TABLES, *_TEXTS)]
+
+    def _read(self, file: Path, stop: threading.Event) -> Iterator[Batch]:
+        """What is new in a file; one that cannot be read is set aside until it changes."""
+        name = FileFollower.name(file)
+        position = self._positions.get(name)
+        try:
+            modified = file.stat().st_mtime_ns
+        except OSError:
+            return  # it was taken away again
+        if position and position.get("broken") == modified:
+            return
+        try:
+            yield from self._new(file, name, position, stop)
+        except FileNotFoundError:
+            return
+        except (DataError, OSError) as error:
+            broken = Checkpoint(name, {**(self._positions.get(name) or {}), "broken": modified})
+            yield Batch(self._folder.name, [Place(file.name, SetAside(1, str(error), ""))], broken)
+
+    def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
+        kind, kept = file.suffix.lower(), position or {}
+        if kind in _LINES:
+            if kept.get("offset") != file.stat().st_size:
+                yield from self._lines(file, position if "offset" in kept else None, stop)
+        elif kind in _TABLES:
+            yield from TableReader(file, position if "rows" in kept else None, size=self._size).batches(stop)
+        elif kept.get("modified") != file.stat().st_mtime_ns:
+            yield self._text(file, name)
+
+    def _lines(self, file: Path, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
+        # The last line may still be being written.
+        follower = FileFollower(file, position, follow=False, size=self._size, ended=self._follow)
+        yield from follower.batches(stop)
+
+    def _text(self, file: Path, name: str) -> Batch:
+        modified = file.stat().st_mtime_ns
+        text = file.read_text(encoding="utf-8", errors="replace").strip()
+        row = Record(1, {"text": text, "id": f"{file.name} {modified}", "time": modified / 1e9})
+        return Batch(self._folder.name, [Place(file.name, row)], Checkpoint(name, {"modified": modified}))

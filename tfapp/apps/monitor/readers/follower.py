@@ -1,0 +1,190 @@
+"""Reads a file of json lines as it grows, and goes on where it stopped, across rotation."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
+from tfapp.apps.monitor.readers.lines import LONGEST_LINE, line_row
+from tfapp.errors import DataError
+
+__all__ = ["FileFollower"]
+
+# What tells a file from one that took its inode: the digest of its beginning.
+_HEAD: Final = 512
+_PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+
+class FileFollower:
+    """Follows a file of json lines.
+
+    A line counts when it is ended. When the file is renamed and begun anew (logrotate), the old one is read until the
+    new one has something; if that happened while nobody followed, the old ones are read that lie beside it unpacked.
+    When it is cut and begun anew (copytruncate), it is read from its beginning.
+
+    Args:
+        file: The file.
+        position: What was stored of it; None: it is read from its beginning.
+        follow: Wait for more at its end; else its last line counts without an end, too.
+        size: Lines of a batch, at most.
+        pause: Seconds between two looks for more.
+        source: What its rows come from; None: the file's name without its ending.
+        ended: Without `follow`: leave a last line without an end for the next time.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        position: Mapping[str, Any] | None = None,
+        *,
+        follow: bool = True,
+        size: int = 64,
+        pause: float = 0.5,
+        source: str | None = None,
+        ended: bool = False,
+    ) -> None:
+        self._file = file
+        self._position = position
+        self._follow = follow
+        self._size = size
+        self._pause = pause
+        self._source = source or file.stem
+        self._last = not (follow or ended)
+
+    @staticmethod
+    def name(file: Path) -> str:
+        """By which its checkpoint is kept."""
+        return f"file {file.absolute()}"
+
+    def batches(self, stop: threading.Event) -> Iterator[Batch]:
+        """See `Reader.batches`."""
+        for path in self._rotated():
+            with path.open("rb") as old:
+                yield from self._read(old, self._begin(old), last=True)
+            self._position = None
+        while not stop.is_set():
+            try:
+                opened = self._file.open("rb")
+            except FileNotFoundError as error:
+                if not self._follow:
+                    raise DataError(f"{self._file}: no such file") from error
+                stop.wait(self._pause)  # between the renaming and the new beginning, there is none
+                continue
+            except OSError as error:
+                raise DataError(f"{self._file}: cannot be read: {error.strerror}") from error
+            with opened:
+                yield from self._read_on(opened, stop)
+            if not self._follow:
+                return
+            self._position = None
+
+    def _read_on(self, file: BinaryIO, stop: threading.Event) -> Iterator[Batch]:
+        """Reads until the file is another one, or is stopped."""
+        kept = self._begin(file)
+        while not stop.is_set():
+            if not _is_same(file, kept):
+                return  # it was cut
+            for batch in self._read(file, kept, last=self._last):
+                yield batch
+                assert batch.checkpoint is not None
+                kept = batch.checkpoint.position
+            if not self._follow:
+                return
+            if self._replaced(file):
+                # What was written between the last look and the renaming.
+                yield from self._read(file, kept, last=True)
+                return
+            if not _has_line(file, kept["offset"]):
+                stop.wait(self._pause)
+
+    def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
+        """Where reading begins: behind what was stored of this very file, or at its beginning."""
+        kept = self._position
+        return kept if kept is not None and _is_same(file, kept) else self._at(file, 0)
+
+    def _read(self, file: BinaryIO, kept: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
+        """The lines behind a position, and with `last` what follows the last of them; ends where the file was cut."""
+        while _is_same(file, kept):
+            rows: list[Place] = []
+            begin = offset = int(kept["offset"])
+            file.seek(offset)
+            while len(rows) < self._size:
+                line, length = _next_line(file)
+                if not line or (not line.endswith(b"\n") and length <= LONGEST_LINE and not last):
+                    break
+                row = line_row(f"byte {offset}", line)
+                offset += length
+                rows += [row] if row else []
+            if offset == begin:
+                return
+            kept = self._at(file, offset)
+            yield Batch(self._source, rows, Checkpoint(self.name(self._file), kept))
+
+    def _at(self, file: BinaryIO, offset: int) -> dict[str, Any]:
+        stat = os.fstat(file.fileno())
+        head = min(_HEAD, offset)
+        return {"device": stat.st_dev, "inode": stat.st_ino, "offset": offset, "head": [head, _head(file, head)]}
+
+    def _replaced(self, file: BinaryIO) -> bool:
+        mine = os.fstat(file.fileno())
+        try:
+            other = self._file.stat()
+        except FileNotFoundError:
+            return False
+        # Until the new one has something, its writer may still be at the old one.
+        return other.st_size > 0 and (mine.st_dev, mine.st_ino) != (other.st_dev, other.st_ino)
+
+    def _rotated(self) -> list[Path]:
+        """The file that was followed, if it lies under another name now, and those that came after it."""
+        kept = self._position
+        if kept is None or _is_at(self._file, kept):
+            return []
+        beside = [path for path in self._file.parent.glob(f"{self._file.name}?*") if path.suffix not in _PACKED]
+        known = next((path for path in beside if _is_at(path, kept)), None)
+        if known is None:
+            return []
+        written = known.stat().st_mtime_ns
+        later = [path for path in beside if path != known and path.stat().st_mtime_ns > written]
+        return [known, *sorted(later, key=lambda path: path.stat().st_mtime_ns)]
+
+
+def _next_line(file: BinaryIO) -> tuple[bytes, int]:
+    """A line and its length in bytes; of one that is too long, the beginning."""
+    line = file.readline(LONGEST_LINE + 1)
+    length = len(line)
+    if length > LONGEST_LINE and not line.endswith(b"\n"):
+        while (more := file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+            length += len(more)
+        length += len(more)
+    return line, length
+
+
+def _has_line(file: BinaryIO, offset: int) -> bool:
+    file.seek(offset)
+    return b"\n" in file.read(LONGEST_LINE)
+
+
+def _is_at(path: Path, kept: Mapping[str, Any]) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _is_same(file, kept)
+    except OSError:
+        return False
+
+
+def _is_same(file: BinaryIO, kept: Mapping[str, Any]) -> bool:
+    stat = os.fstat(file.fileno())
+    if (stat.st_dev, stat.st_ino) != (kept["device"], kept["inode"]) or stat.st_size < kept["offset"]:
+        return False
+    length, digest = kept["head"]
+    return _head(file, length) == digest
+
+
+def _head(file: BinaryIO, length: int) -> str:
+    file.seek(0)
+    return blake2b(file.read(length), digest_size=8).hexdigest()

@@ -1,0 +1,33 @@
+"""Lines of bytes as rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tfapp.apps.monitor.intake import Place
+from tfapp.apps.records import SetAside, parse_json
+
+__all__ = ["LONGEST_LINE", "line_row"]
+
+LONGEST_LINE: Final = 1_000_000
+"""Bytes; a longer line is set aside, and not kept in memory."""
+
+_SHOWN: Final = 2000
+
+
+def line_row(where: str, line: bytes) -> Place | None:
+    """Reads a line of jsonl; None where it is blank.
+
+    Args:
+        where: Where it stands.
+        line: Its bytes; of a line that is too long, the beginning.
+    """
+    if len(line) > LONGEST_LINE:
+        shown = line[:_SHOWN].decode("utf-8", "replace")
+        return Place(where, SetAside(1, f"the line has more than {LONGEST_LINE} bytes", shown))
+    try:
+        text = line.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        reason = f"byte 0x{line[error.start]:02x} is not utf-8"
+        return Place(where, SetAside(1, reason, line[:_SHOWN].decode("utf-8", "replace").strip()))
+    return Place(where, parse_json(1, text)) if text else None

@@ -1,0 +1,59 @@
+"""Reads json lines from a pipe, such as standard input."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from tfapp.apps.monitor.intake import Batch, Place
+from tfapp.apps.monitor.readers.lines import LONGEST_LINE, line_row
+
+__all__ = ["PipeReader"]
+
+_CHUNK: Final = 1 << 16
+
+
+class PipeReader:
+    """Reads a pipe to its end. It cannot be read again: what was not stored must be sent anew, and is stored once.
+
+    Args:
+        pipe: An open file, of which the descriptor is read.
+        size: Rows of a batch, at most.
+        source: What rows come from that do not say it.
+    """
+
+    def __init__(self, pipe: BinaryIO, *, size: int = 64, source: str = "stdin") -> None:
+        self._descriptor = pipe.fileno()
+        self._size = size
+        self._source = source
+
+    def batches(self, stop: threading.Event) -> Iterator[Batch]:
+        """See `Reader.batches`; lines are handed on as soon as they are there."""
+        number = 0
+        for lines in self._lines(stop):
+            for start in range(0, len(lines), self._size):
+                rows: list[Place] = []
+                for line in lines[start : start + self._size]:
+                    number += 1
+                    row = line_row(f"line {number}", line)
+                    rows += [row] if row else []
+                yield Batch(self._source, rows)
+
+    def _lines(self, stop: threading.Event) -> Iterator[list[bytes]]:
+        """The lines that came together."""
+        left = b""
+        while not stop.is_set():
+            if not select.select([self._descriptor], [], [], 0.2)[0]:
+                continue
+            chunk = os.read(self._descriptor, _CHUNK)
+            if not chunk:
+                break
+            *lines, left = (left + chunk).split(b"\n")
+            # Of a line that is too long, no more is kept than tells that it is.
+            left = left[: LONGEST_LINE + 1]
+            yield lines
+        if left.strip() and not stop.is_set():
+            yield [left]

@@ -1,0 +1,102 @@
+"""The settings of opinion monitoring: a TOML file, or their defaults."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from tfapp.apps.monitor.windows import WidthName
+from tfapp.settings import Settings
+
+__all__ = ["MonitorSettings", "SmtpSettings", "WebhookSettings"]
+
+
+class WebhookSettings(Settings):
+    """`[webhook]`: alerts as JSON to a web address."""
+
+    url: str = Field(pattern=r"^https?://", description="Where each alert is posted, as JSON.")
+    token: str | None = Field(None, description="Sent as `Authorization: Bearer TOKEN`.")
+    timeout: float = Field(10.0, gt=0, description="Longest time that one try may take, in seconds.")
+
+
+class SmtpSettings(Settings):
+    """`[smtp]`: alerts by e-mail."""
+
+    host: str = Field(min_length=1, description="The mail server.")
+    port: int = Field(587, ge=1, le=65535, description="Its port.")
+    sender: str = Field(min_length=3, description="From whom.")
+    to: tuple[str, ...] = Field(min_length=1, description="To whom.")
+    user: str | None = Field(None, description="Logs in as this user; unset: does not.")
+    password: str | None = Field(None, description="The user's password.")
+    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
+    timeout: float = Field(30.0, gt=0, description="Longest time that one try may take, in seconds.")
+
+    @model_validator(mode="after")
+    def _sends_no_password_in_clear(self) -> Self:
+        if self.user and self.security == "none":
+            raise ValueError("a password is not sent unencrypted; set smtp.security to starttls or tls")
+        return self
+
+
+class MonitorSettings(Settings):
+    """Which models judge, what is an alert, and who hears of it."""
+
+    database: str | None = Field(
+        None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; unset: store.sqlite in the home folder."
+    )
+    topic_model: str = Field("monitor-topics", min_length=1, description="The served classifier of topics.")
+    topic_data: str | None = Field(
+        "bbc-news", description="What it is trained on where there is none; unset: it is served already."
+    )
+    sentiment_model: str = Field("monitor-sentiment", min_length=1, description="The served classifier of sentiment.")
+    sentiment_data: str | None = Field(
+        "tweets", description="What it is trained on where there is none; unset: it is served already."
+    )
+    preset: str = Field("minilm-l6", min_length=1, description="What both are trained from.")
+    max_length: int = Field(128, ge=3, description="Tokens that they read of a text.")
+    tagger: str | None = Field(None, description="A served tagging model, which finds entities; unset: none are.")
+    negative: str = Field("negative", min_length=1, description="The sentiment whose share is watched.")
+    positive: str = Field("positive", min_length=1, description="Its opposite, which is counted, too.")
+    batch_size: int = Field(64, ge=1, le=4096, description="Texts that are judged and stored together, at most.")
+    batch_seconds: float = Field(0.2, ge=0, description="How long a batch waits for more texts.")
+    longest_text: int = Field(20_000, ge=1, description="Characters of a text; a longer one is set aside.")
+    future_minutes: float = Field(
+        60.0, ge=0, description="A text whose time lies further in the future is set aside: it would close windows."
+    )
+    window: WidthName = Field("hour", description="The windows in which alerts are looked for.")
+    lateness_minutes: float = Field(
+        10.0,
+        ge=0,
+        description="A window is judged when texts are so much newer than its end; later ones judge it anew.",
+    )
+    idle_seconds: float = Field(
+        60.0, gt=0, description="Where no text comes for so long, windows that are over by the clock are judged."
+    )
+    history: int = Field(48, ge=4, description="Windows with texts that a topic's usual share is taken from, at most.")
+    least_history: int = Field(8, ge=2, description="There is no alert before a topic has so many of them.")
+    guard: int = Field(
+        1, ge=0, description="Windows left out between the history and what is judged, so that a slow rise stands out."
+    )
+    spans: tuple[int, ...] = Field(
+        (1, 2, 4, 8), min_length=1, description="The last so many windows are judged together, in turn."
+    )
+    false_alerts: float = Field(
+        1.0, gt=0, le=1000, description="False alerts that are accepted in 1000 windows, over all topics together."
+    )
+    least_rise: float = Field(0.05, ge=0, le=1, description="Smaller rises of the share are no alert, however sure.")
+    drift_reference: int = Field(
+        500, ge=20, description="Texts that drift is measured against: the first ones, or those since the last drift."
+    )
+    drift_distance: float = Field(
+        0.25, gt=0, le=1, description="The least Kolmogorov-Smirnov distance from the reference that is an alert."
+    )
+    drift_texts: int = Field(20, ge=2, description="Windows with fewer texts are not looked at for drift.")
+    texts: int = Field(5, ge=1, le=100, description="Texts that an alert shows.")
+    log: bool = Field(True, description="Alerts are written to alerts.jsonl in the home folder.")
+    console: bool = Field(True, description="Alerts are printed by `tfapp monitor run`.")
+    listen_token: str | None = Field(
+        None, min_length=8, description="`--listen`: callers must send `Authorization: Bearer TOKEN`."
+    )
+    webhook: WebhookSettings | None = Field(None, description="Alerts are posted there.")
+    smtp: SmtpSettings | None = Field(None, description="Alerts are mailed.")

@@ -1,0 +1,29 @@
+"""Alerts to whoever looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tfapp.apps.monitor.sinks.sink import Payload, SinkError
+
+__all__ = ["ConsoleSink"]
+
+
+class ConsoleSink:
+    """Hands alerts to a function that shows them.
+
+    Args:
+        show: Prints an alert.
+    """
+
+    name = "console"
+
+    def __init__(self, show: Callable[[Payload], None]) -> None:
+        self._show = show
+
+    def send(self, payload: Payload, key: str) -> None:  # noqa: ARG002 - nobody compares keys on a screen
+        """See `Sink.send`."""
+        try:
+            self._show(payload)
+        except OSError as error:
+            raise SinkError(f"the screen: {error.strerror}") from error

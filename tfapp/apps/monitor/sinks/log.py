@@ -1,0 +1,36 @@
+"""Alerts in a file, one JSON value a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from tfapp.apps.monitor.sinks.sink import Payload, SinkError
+
+__all__ = ["LogSink"]
+
+
+class LogSink:
+    """Appends to a file.
+
+    Args:
+        file: The file.
+    """
+
+    name = "log"
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def send(self, payload: Payload, key: str) -> None:
+        """See `Sink.send`."""
+        line = json.dumps({"key": key, **payload}, ensure_ascii=False) + "\n"
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            # A single write of the whole line: a reader finds no half of one.
+            with self._file.open("ab", buffering=0) as file:
+                file.write(line.encode("utf-8", "replace"))
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise SinkError(f"{self._file}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,32 @@
+"""What a sink is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+__all__ = ["Payload", "Sink", "SinkError"]
+
+Payload = Mapping[str, Any]
+"""What is told: `event` (opened or ended), `alert` as `Alert.to_dict` has it, and the `texts` that show it."""
+
+
+class SinkError(Exception):
+    """A sink could not be reached, or refused; it is tried again later."""
+
+
+class Sink(Protocol):
+    """Is told of alerts, each at least once: after a crash perhaps twice, with the same key."""
+
+    name: str
+
+    def send(self, payload: Payload, key: str) -> None:
+        """Tells it.
+
+        Args:
+            payload: What.
+            key: The same each time that it is told the same.
+
+        Raises:
+            SinkError: It did not take it.
+        """

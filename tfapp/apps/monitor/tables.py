@@ -1,0 +1,170 @@
+"""The tables of opinion monitoring."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tfapp.apps.store import Base, UtcTime
+from tfapp.apps.texts import LONGEST_NAME
+
+__all__ = [
+    "AlertRow",
+    "CheckpointRow",
+    "DeliveryRow",
+    "JudgementRow",
+    "MentionRow",
+    "MessageRow",
+    "ProgressRow",
+    "ReferenceRow",
+    "SetAsideMessageRow",
+    "WindowRow",
+]
+
+_KEY = String(32)
+_NAME = String(LONGEST_NAME)
+_KIND = String(20)
+# TAG:WORDS, cut.
+_ENTITY = String(2 * LONGEST_NAME)
+# Of all windows there ever were, a few wait.
+_UNJUDGED = text("judged <> texts")
+
+
+class MessageRow(Base):
+    """A text, once, with what the models said of it."""
+
+    __tablename__ = "monitor_message"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(_KEY, unique=True)
+    source: Mapped[str] = mapped_column(_NAME)
+    time: Mapped[datetime] = mapped_column(UtcTime)
+    text: Mapped[str] = mapped_column(Text)
+    topic: Mapped[str] = mapped_column(_NAME)
+    topic_confidence: Mapped[float]
+    sentiment: Mapped[str] = mapped_column(_NAME)
+    sentiment_confidence: Mapped[float]
+    stored_at: Mapped[datetime] = mapped_column(UtcTime)
+    __table_args__ = (
+        Index("ix_monitor_message_time", "time"),
+        Index("ix_monitor_message_topic_time", "topic", "time"),
+    )
+
+
+class MentionRow(Base):
+    """An entity that a text names."""
+
+    __tablename__ = "monitor_mention"
+    message_id: Mapped[int] = mapped_column(ForeignKey("monitor_message.id"), primary_key=True)
+    entity: Mapped[str] = mapped_column(_ENTITY, primary_key=True, index=True)
+
+
+class WindowRow(Base):
+    """Counts of a topic's texts in a window; `judged` is how many there were when it was judged last."""
+
+    __tablename__ = "monitor_window"
+    width: Mapped[str] = mapped_column(_KIND, primary_key=True)
+    start: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    topic: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    by: Mapped[str] = mapped_column(_KIND, primary_key=True)
+    name: Mapped[str] = mapped_column(_ENTITY, primary_key=True)
+    texts: Mapped[int]
+    negatives: Mapped[int]
+    positives: Mapped[int]
+    judged: Mapped[int] = mapped_column(default=0)
+    __table_args__ = (
+        Index("ix_monitor_window_due", "width", "start", sqlite_where=_UNJUDGED, postgresql_where=_UNJUDGED),
+    )
+
+
+class CheckpointRow(Base):
+    """How far a source has been read and stored."""
+
+    __tablename__ = "monitor_checkpoint"
+    reader: Mapped[str] = mapped_column(_KEY, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    position: Mapped[dict[str, Any]] = mapped_column(JSON)
+    stored_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ProgressRow(Base):
+    """The one row that tells how far the stream has come; judging locks it."""
+
+    __tablename__ = "monitor_progress"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    newest: Mapped[datetime | None] = mapped_column(UtcTime)
+    repeated: Mapped[int] = mapped_column(default=0)
+
+
+class JudgementRow(Base):
+    """A topic's window as it was judged, and the detector's state after it."""
+
+    __tablename__ = "monitor_judgement"
+    subject: Mapped[str] = mapped_column(String(LONGEST_NAME + 20), primary_key=True)
+    width: Mapped[str] = mapped_column(_KIND, primary_key=True)
+    start: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    p_value: Mapped[float | None]
+    expected: Mapped[float | None]
+    state: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class ReferenceRow(Base):
+    """What texts were like when all was well; drift is measured against the newest one."""
+
+    __tablename__ = "monitor_reference"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    profile: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class AlertRow(Base):
+    """A rise of a topic's negative share, or a drift of the texts; each once."""
+
+    __tablename__ = "monitor_alert"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(_KEY, unique=True)
+    kind: Mapped[str] = mapped_column(_KIND)
+    topic: Mapped[str] = mapped_column(_NAME)
+    width: Mapped[str] = mapped_column(_KIND)
+    start: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    found: Mapped[datetime] = mapped_column(UtcTime)
+    end: Mapped[datetime | None] = mapped_column(UtcTime)
+    ended_by: Mapped[str | None] = mapped_column(_KIND)
+    before: Mapped[float]
+    after: Mapped[float]
+    texts: Mapped[int]
+    negatives: Mapped[int]
+    p_value: Mapped[float]
+    opened_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class DeliveryRow(Base):
+    """An alert that a sink is to be told of, until it is."""
+
+    __tablename__ = "monitor_delivery"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(_KEY)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("monitor_alert.id"), index=True)
+    sink: Mapped[str] = mapped_column(_KIND)
+    event: Mapped[str] = mapped_column(_KIND)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    tries: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    __table_args__ = (UniqueConstraint("alert_id", "event", "sink"),)
+
+
+class SetAsideMessageRow(Base):
+    """A row of the stream that could not be used, once, and why."""
+
+    __tablename__ = "monitor_set_aside"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(_KEY, unique=True)
+    source: Mapped[str] = mapped_column(Text)
+    place: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Text)
+    stored_at: Mapped[datetime] = mapped_column(UtcTime)

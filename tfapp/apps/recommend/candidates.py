@@ -1,0 +1,125 @@
+"""The items that may come into a list: four ways of searching, each with its best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.apps.recommend.moment import Moment
+from tfapp.apps.recommend.profile import Profile
+from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.vector_index import Hit
+
+__all__ = ["Candidates", "Search", "Way", "exact_search", "find_candidates"]
+
+Way = Literal["text", "together", "popular", "new"]
+"""By the texts of what the user liked; by what others like who liked the same; by what many like; new, by its text."""
+
+Search = Callable[[NDArray[np.float32], int], Sequence[Hit]]
+"""Gives the items nearest to a vector: places and cosines, nearest first."""
+
+# Of a user's last liked items each finds its own neighbours, so that several interests have theirs.
+_OWN: Final = 5
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What was found.
+
+    Attributes:
+        ways: The items that each way found, best first.
+    """
+
+    ways: Mapping[Way, NDArray[np.intp]]
+
+    @property
+    def known(self) -> NDArray[np.intp]:
+        """The items that have events, or were found by any way but `new`; each once, rising."""
+        found = [places for way, places in self.ways.items() if way != "new"]
+        return np.unique(np.concatenate(found)) if found else np.array([], np.intp)
+
+    @property
+    def new(self) -> NDArray[np.intp]:
+        """The new items, nearest first."""
+        return self.ways["new"]
+
+
+def exact_search(moment: Moment) -> Search:
+    """Compares with all items that are there."""
+    places = np.flatnonzero(moment.there)
+    vectors = moment.shelf.vectors[places]
+
+    def search(vector: NDArray[np.float32], count: int) -> list[Hit]:
+        cosines = vectors @ vector
+        best = _greatest(cosines, count)
+        return list(zip(places[best].tolist(), cosines[best].tolist(), strict=True))
+
+    return search
+
+
+def find_candidates(
+    moment: Moment, profile: Profile, search: Search, settings: RecommendSettings, *, without: NDArray[np.intp]
+) -> Candidates:
+    """Finds candidates.
+
+    Args:
+        moment: What is known of the items.
+        profile: What is known of the user.
+        search: Finds items by a vector.
+        settings: How many each way finds.
+        without: Items that are not wanted.
+    """
+    open_ = moment.there.copy()
+    open_[without] = False
+    known = open_ & ~moment.new
+    count, history = settings.candidates, profile.history
+    together = moment.liked.scores(history.items, history.likes)
+    recent = moment.liked.scores(history.items, history.recent_likes)
+    met = moment.met.scores(history.items, np.ones(len(history)))
+    popular = [_top(counts, known, count) for counts in (moment.popularity.likes, *moment.popularity.lately)]
+    return Candidates(
+        {
+            "text": _by_text(moment, profile, search, count, known),
+            "together": _merged([_top(scores, known, count) for scores in (together, recent, met)]),
+            "popular": _merged([popular[1 + len(popular[1:]) // 2], *popular]),
+            "new": _new(moment, profile, open_ & moment.new, count),
+        }
+    )
+
+
+def _by_text(
+    moment: Moment, profile: Profile, search: Search, count: int, known: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Those nearest to the profile, and to each of the last liked items."""
+    own = moment.shelf.vectors[profile.history.liked(_OWN)]
+    asked = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
+    found = [[place for place, _ in search(vector, most)] for vector, most in asked if most and vector.any()]
+    return _merged([np.array([place for place in places if known[place]], np.intp) for places in found])
+
+
+def _new(moment: Moment, profile: Profile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
+    places = np.flatnonzero(new)
+    cosines = moment.shelf.vectors[places] @ profile.whole
+    # The newer ones first where nothing else tells them apart.
+    return places[np.lexsort((-moment.shelf.published[places], -cosines))[:count]]
+
+
+def _top(scores: NDArray[np.float64], known: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
+    """The items with the greatest scores over 0, best first."""
+    places = np.flatnonzero(known & (scores > 0))
+    return places[_greatest(scores[places], count)]
+
+
+def _greatest(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
+    """The rows of the greatest scores, best first."""
+    rows = np.argpartition(-scores, count)[:count] if count < len(scores) else np.arange(len(scores))
+    return rows[np.lexsort((rows, -scores[rows]))]
+
+
+def _merged(rankings: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """All of them, each once, in the order in which they come."""
+    return np.array(list(dict.fromkeys(place for ranking in rankings for place in ranking.tolist())), np.intp)

@@ -1,0 +1,58 @@
+"""What one user did, up to a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.apps.recommend.log import Log
+
+__all__ = ["History"]
+
+
+@dataclass(frozen=True)
+class History:
+    """A user's past: each item once, at the place of its last event.
+
+    Attributes:
+        items: int[N], places of items in the shelf, the newest last.
+        strengths: float[N]; where an item was rated, by the last rating, else by the strongest event.
+        half_life: Items after which an item of the past counts half.
+    """
+
+    items: NDArray[np.intp]
+    strengths: NDArray[np.float64]
+    half_life: float
+
+    @classmethod
+    def of(cls, events: Log, *, most: int, half_life: float) -> Self:
+        """Of one user's events, the newest `most` items."""
+        found: dict[int, tuple[float, bool]] = {}
+        columns = (events.items.tolist(), events.strengths.tolist(), events.rated.tolist())
+        for item, strength, rated in zip(*columns, strict=True):
+            before = found.pop(item, (strength, False))
+            kept = before if before[1] and not rated else (strength if rated else max(strength, before[0]), rated)
+            found[item] = kept
+        chosen = list(found.items())[-most:]
+        items = np.array([item for item, _ in chosen], np.intp)
+        return cls(items, np.array([strength for _, (strength, _) in chosen], np.float64), half_life)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def likes(self) -> NDArray[np.float64]:
+        """How much each was liked; 0 where it was not."""
+        return np.maximum(self.strengths, 0.0)
+
+    @property
+    def recent_likes(self) -> NDArray[np.float64]:
+        """The same, halved with every `half_life` items that came after."""
+        return self.likes * 0.5 ** (np.arange(len(self))[::-1] / self.half_life)
+
+    def liked(self, most: int) -> NDArray[np.intp]:
+        """The items that were liked last, newest first."""
+        return self.items[self.strengths > 0][::-1][:most]

@@ -1,0 +1,90 @@
+"""The tables of the recommender."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tfapp.apps.store import Base, UtcTime
+from tfapp.apps.texts import LONGEST_NAME
+
+__all__ = ["EventRow", "ItemRow", "ItemVectorRow", "ReadingRow", "SetAsideEntryRow", "TrainedRow"]
+
+_KEY = String(32)
+_NAME = String(LONGEST_NAME)
+
+
+class ItemRow(Base):
+    """An item; `key` is its id in the files, `text` what is embedded of it."""
+
+    __tablename__ = "recommend_item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(_NAME, unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(JSON)
+    text: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    added_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ItemVectorRow(Base):
+    """The vector of an item's text: float32, little-endian, and what made it, as NAME/VERSION."""
+
+    __tablename__ = "recommend_vector"
+    item_id: Mapped[int] = mapped_column(ForeignKey("recommend_item.id"), primary_key=True)
+    embedder: Mapped[str] = mapped_column(_NAME, index=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class EventRow(Base):
+    """What a user did with an item; once, by the digest of user, item, kind and time."""
+
+    __tablename__ = "recommend_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(_KEY, unique=True)
+    user: Mapped[str] = mapped_column("user_name", _NAME, index=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("recommend_item.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    value: Mapped[float | None]
+    at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+
+
+class ReadingRow(Base):
+    """One reading of one file."""
+
+    __tablename__ = "recommend_reading"
+    id: Mapped[str] = mapped_column(_KEY, primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    rows: Mapped[int] = mapped_column(default=0)
+    added: Mapped[int] = mapped_column(default=0)
+    repeated: Mapped[int] = mapped_column(default=0)
+    set_aside: Mapped[int] = mapped_column(default=0)
+
+
+class SetAsideEntryRow(Base):
+    """A row of a file that could not be used, and why."""
+
+    __tablename__ = "recommend_set_aside"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    build_id: Mapped[str] = mapped_column(ForeignKey("recommend_reading.id"), index=True)
+    line: Mapped[int]
+    reason: Mapped[str] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Text)
+
+
+class TrainedRow(Base):
+    """A training of the final ranking: its weights, and what it learnt from."""
+
+    __tablename__ = "recommend_trained"
+    id: Mapped[str] = mapped_column(_KEY, primary_key=True)
+    trained_at: Mapped[datetime] = mapped_column(UtcTime)
+    embedder: Mapped[str] = mapped_column(_NAME)
+    events: Mapped[int]
+    lists: Mapped[int]
+    weights: Mapped[dict[str, Any]] = mapped_column(JSON)

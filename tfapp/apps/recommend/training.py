@@ -1,0 +1,189 @@
+"""Learns the final ranking from lists of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.apps.recommend.candidates import exact_search
+from tfapp.apps.recommend.examples import Occasion, past_occasions
+from tfapp.apps.recommend.features import feature_names, features
+from tfapp.apps.recommend.linear import Linear
+from tfapp.apps.recommend.lister import Lister, Pairs
+from tfapp.apps.recommend.log import Log
+from tfapp.apps.recommend.moment import Moment
+from tfapp.apps.recommend.pairing import item_text, liked_text
+from tfapp.apps.recommend.profile import Profile
+from tfapp.apps.recommend.ranking import Ranking
+from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.recommend.shelf import Shelf
+
+__all__ = ["Lesson", "collect_rows", "learn_ranking", "pair_rows"]
+
+# Lists that are learnt from, at most: more cost time and change little.
+_LISTS: Final = 1500
+# Of the moments of the past the first so many are for a pair model to learn from, the others for its weight.
+PAIR_MOMENTS: Final = 2
+
+
+@dataclass
+class Rows:
+    """Features of items, and whether they were liked.
+
+    Attributes:
+        names: The features.
+        values: Of each list, float[C, F].
+        liked: Of each list, bool[C].
+    """
+
+    names: tuple[str, ...]
+    values: list[NDArray[np.float64]] = field(default_factory=list)
+    liked: list[NDArray[np.bool_]] = field(default_factory=list)
+
+    def add(self, values: NDArray[np.float64], liked: NDArray[np.bool_]) -> None:
+        """Adds a list."""
+        self.values.append(values)
+        self.liked.append(liked)
+
+    def fit(self) -> Linear | None:
+        """Learns from them; None where there is nothing to learn."""
+        if not self.values:
+            return None
+        return Linear.fit(self.names, np.concatenate(self.values), np.concatenate(self.liked))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What came of learning.
+
+    Attributes:
+        ranking: What was learnt; None: there are too few events.
+        lists: Lists of the past that it was learnt from.
+    """
+
+    ranking: Ranking | None
+    lists: int
+
+
+def learn_ranking(
+    shelf: Shelf,
+    log: Log,
+    settings: RecommendSettings,
+    *,
+    pairs: Pairs | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> Lesson:
+    """Learns.
+
+    Args:
+        shelf: The items.
+        log: Events.
+        settings: How lists are made.
+        pairs: Asks a pair model, whose score becomes a feature; None: there is none.
+        on_progress: Is told how many lists are done, and of how many.
+
+    Raises:
+        ClientError: The pair model cannot be asked.
+    """
+    from threadpoolctl import threadpool_limits
+
+    # The matrices are small: several threads would only wait for each other.
+    with threadpool_limits(1):
+        known, paired, lists = collect_rows(shelf, log, settings, pairs=pairs, on_progress=on_progress)
+        weights = known.fit()
+        return Lesson(None if weights is None else Ranking(weights, paired.fit()), lists)
+
+
+def collect_rows(
+    shelf: Shelf,
+    log: Log,
+    settings: RecommendSettings,
+    *,
+    pairs: Pairs | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> tuple[Rows, Rows, int]:
+    """The features of items of past lists; the same with a pair model's score; and how many lists.
+
+    Args and errors are those of `learn_ranking`.
+    """
+    random = np.random.default_rng(settings.seed)
+    names = feature_names(len(settings.popular_days))
+    known, paired = Rows(names), Rows((*names, "pair"))
+    chosen = _drawn(list(past_occasions(log, settings)), random)
+    total, done = sum(len(found) for _, found in chosen), 0
+    for place, (time, found) in enumerate(chosen):
+        lister = _lister(time, log, shelf, settings)
+        for occasion in found:
+            # A pair model has learnt from the lists before; of those it knows too well what was liked.
+            asked = pairs if place >= PAIR_MOMENTS else None
+            _add_known(lister, occasion, random, (known, paired), asked)
+            done += 1
+            if on_progress:
+                on_progress(done, total)
+    return known, paired, total
+
+
+def pair_rows(shelf: Shelf, log: Log, settings: RecommendSettings) -> Iterator[tuple[str, str, int]]:
+    """What a pair model learns from: a user's last liked items, an item's text, and whether it was liked next.
+
+    Args:
+        shelf: The items.
+        log: Events.
+        settings: How lists are made.
+    """
+    random = np.random.default_rng(settings.seed)
+    moments = list(past_occasions(log, settings))[:PAIR_MOMENTS]
+    for time, found in _drawn(moments, random):
+        lister = _lister(time, log, shelf, settings)
+        for occasion in found:
+            query = liked_text(occasion.history, shelf)
+            places = lister.candidates(Profile.of(occasion.history, shelf)).known
+            places, liked = _sampled(places, occasion.liked, len(occasion.liked), random)
+            if query:
+                yield from (
+                    (query, item_text(shelf, int(place)), int(one)) for place, one in zip(places, liked, strict=True)
+                )
+
+
+def _drawn(
+    moments: Sequence[tuple[float, list[Occasion]]], random: np.random.Generator
+) -> list[tuple[float, list[Occasion]]]:
+    total = sum(len(found) for _, found in moments)
+    share = min(1.0, _LISTS / max(total, 1))
+    return [(time, [one for one in found if share == 1 or random.random() < share]) for time, found in moments]
+
+
+def _lister(time: float, log: Log, shelf: Shelf, settings: RecommendSettings) -> Lister:
+    moment = Moment.at(time, log, shelf, settings)
+    return Lister(moment, exact_search(moment), settings)
+
+
+def _add_known(
+    lister: Lister, occasion: Occasion, random: np.random.Generator, rows: tuple[Rows, Rows], pairs: Pairs | None
+) -> None:
+    known, paired = rows
+    profile = Profile.of(occasion.history, lister.moment.shelf)
+    places = lister.candidates(profile).known
+    places, liked = _sampled(places, occasion.liked, lister.settings.negatives, random)
+    if not liked.any():
+        return
+    values = features(lister.moment, profile, places, known.names)
+    known.add(values, liked)
+    if pairs is not None:
+        paired.add(np.column_stack([values, pairs(profile, places)]), liked)
+
+
+def _sampled(
+    places: NDArray[np.intp], wanted: NDArray[np.intp], negatives: int, random: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """All items that were liked, and some of the others."""
+    liked = np.isin(places, wanted)
+    others = np.flatnonzero(~liked)
+    if len(others) > negatives:
+        others = random.choice(others, negatives, replace=False)
+    rows = np.sort(np.concatenate([np.flatnonzero(liked), others]))
+    return places[rows], liked[rows]

@@ -1,0 +1,58 @@
+"""Texts and names as the database keeps them."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+from tfapp.data.cleaning import is_visible, normalize_text
+from tfapp.errors import SettingsError
+
+__all__ = ["LONGEST_NAME", "checked_name", "digest", "storable", "text_key", "tidy"]
+
+LONGEST_NAME: Final = 200
+"""Characters that the name of an intent or of a conversation may have."""
+
+
+def tidy(text: str) -> str | None:
+    """A text with single spaces, and without what a database does not keep; None where nothing is to be seen.
+
+    Example:
+        >>> tidy("  Is it   open? ")
+        'Is it open?'
+    """
+    kept = storable(text, zero="")
+    return " ".join(kept.split()) if is_visible(kept) else None
+
+
+def storable(text: str, *, zero: str = "\N{REPLACEMENT CHARACTER}") -> str:
+    """A text without what a database does not keep, and otherwise as it is.
+
+    Args:
+        text: Any.
+        zero: Stands for the zero character, which PostgreSQL refuses.
+    """
+    # A lone surrogate, which JSON can escape, no encoding can hold.
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", zero)
+
+
+def digest(*parts: str) -> str:
+    """A key of 32 characters that stands for texts, in this order."""
+    return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def text_key(text: str) -> str:
+    """The digest by which texts that differ in white space, in case or in their Unicode form are one."""
+    return digest(normalize_text(text).casefold())
+
+
+def checked_name(what: str, name: str) -> str:
+    """Tidies the name of a conversation or of an intent that a user gave.
+
+    Raises:
+        SettingsError: It is empty or too long.
+    """
+    tidied = tidy(name)
+    if tidied is None or len(tidied) > LONGEST_NAME:
+        raise SettingsError(f"{what}: must have from 1 to {LONGEST_NAME} characters, got {len(name)}")
+    return tidied

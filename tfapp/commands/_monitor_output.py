@@ -1,0 +1,154 @@
+"""What `tfapp monitor` prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from tfapp.terminal import console, print_json
+
+if TYPE_CHECKING:
+    from tfapp.apps.monitor.alert import Alert, ShownText
+    from tfapp.apps.monitor.intake import Outcome
+    from tfapp.apps.monitor.reading import Trend
+    from tfapp.apps.monitor.sinks import Sink
+
+__all__ = [
+    "console_sinks",
+    "show_alert",
+    "show_alerts",
+    "show_model",
+    "show_outcome",
+    "show_set_aside",
+    "show_trends",
+    "sparkline",
+]
+
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+# Characters that a trend has at most, and those that the other columns take beside the name.
+_WIDEST: Final = 60
+_OTHERS: Final = 42
+
+
+def sparkline(trend: Trend, width: int) -> str:
+    """A trend's negative share, from 0 to 1, as blocks; where there are no texts, a blank.
+
+    Args:
+        trend: Its windows.
+        width: Characters; where there are more windows, several that follow each other are one.
+    """
+    from tfapp.apps.monitor.windows import Counts
+
+    together = max(1, math.ceil(len(trend.points) / width))
+    starts = range(0, len(trend.points), together)
+    parts = (trend.points[start : start + together] for start in starts)
+    shares = (sum((point.counts for point in part), Counts()).share for part in parts)
+    return "".join(
+        " " if share is None else _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)] for share in shares
+    )
+
+
+def console_sinks(*, as_json: bool) -> list[Sink]:
+    """Prints alerts as they are raised."""
+    from tfapp.apps.monitor.sinks import ConsoleSink
+
+    return [ConsoleSink(print_json if as_json else _show_payload)]
+
+
+def show_model(line: str, *, as_json: bool) -> None:
+    """A model that was trained."""
+    if not as_json:
+        _line("Model", line)
+
+
+def show_outcome(outcome: Outcome, counts: Mapping[str, int], *, as_json: bool) -> None:
+    """What came of a run."""
+    if as_json:
+        print_json({**asdict(outcome), "alerts": counts["alerts"], "undelivered": counts["undelivered"]})
+        return
+    _line("Taken in", f"{outcome.stored} new texts, {outcome.repeated} known, {outcome.set_aside} set aside")
+    waiting = f"; {counts['undelivered']} messages to sinks wait to be sent" if counts["undelivered"] else ""
+    _line("Alerts", f"{counts['alerts']} in all{waiting}")
+    if outcome.set_aside:
+        _line("", "tfapp monitor set-aside says why")
+
+
+def show_trends(trends: Sequence[Trend], counts: Mapping[str, int], by: str, *, as_json: bool) -> None:
+    """A line a trend."""
+    if as_json:
+        print_json({"counts": dict(counts), "trends": [_trend(trend) for trend in trends]})
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    screen = console()
+    windows = len(trends[0].points) if trends else 0
+    table = Table(by, "texts", "negative", "positive")
+    table.add_column(f"negative share, {windows} windows", no_wrap=True)
+    names = max((len(trend.name) for trend in trends), default=0)
+    room = max(10, min(_WIDEST, screen.width - _OTHERS - min(names, _WIDEST)))
+    for trend in trends:
+        total = trend.total
+        shares = (f"{part / total.texts:.0%}" for part in (total.negatives, total.positives))
+        table.add_row(Text(trend.name), str(total.texts), *shares, sparkline(trend, room))
+    screen.print(table)
+    _line("Texts", f"{counts['texts']} stored, {counts['repeated']} came again, {counts['set_aside']} set aside")
+    _line("Alerts", f"{counts['alerts']}; tfapp monitor alerts")
+
+
+def show_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
+    """A line an alert."""
+    if as_json:
+        print_json([alert.to_dict() for alert in alerts])
+        return
+    for alert in alerts:
+        _line(f"{alert.id}", f"{alert.headline}; {alert.state}")
+    if not alerts:
+        _line("None", "nothing was out of the ordinary")
+
+
+def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> None:
+    """An alert with the texts that show it."""
+    found = {"alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
+    if as_json:
+        print_json(found)
+        return
+    _show_payload({"event": "opened", **found})
+    over = f"; {alert.state}, since {alert.end:%Y-%m-%d %H:%M} UTC" if alert.end else "; it goes on"
+    _line("", f"number {alert.id}, found in the {alert.width} of {alert.found:%Y-%m-%d %H:%M} UTC{over}")
+
+
+def show_set_aside(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    """The rows that could not be used."""
+    if as_json:
+        print_json([dict(row) for row in rows])
+        return
+    for row in rows:
+        _line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
+    if not rows:
+        _line("None", "every row was used")
+
+
+def _show_payload(payload: Mapping[str, Any]) -> None:
+    alert = payload["alert"]
+    if payload["event"] == "ended":
+        _line("Over", f"{alert['headline']}; {alert['state']}")
+        return
+    _line("Alert", f"{alert['headline']}")
+    for text in payload["texts"]:
+        shown = " ".join(text["text"].split())
+        sure = f"{text['sentiment']} {text['sentiment_confidence']:.2f}"
+        _line("", f'"{shown[:160]}" ({text["source"]}, {text["time"][:16]}, {sure})')
+
+
+def _trend(trend: Trend) -> dict[str, Any]:
+    points = [
+        {"start": point.start.isoformat(), **asdict(point.counts), "expected": point.expected} for point in trend.points
+    ]
+    return {"name": trend.name, **asdict(trend.total), "points": points}
+
+
+def _line(name: str, text: str) -> None:
+    console().print(f"{name:10}{text}", markup=False, soft_wrap=True)

@@ -1,0 +1,90 @@
+"""Who may open the console, and from where."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from tfapp.errors import SettingsError
+
+__all__ = ["Access"]
+
+_SHORTEST: Final = 8
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where the console listens, and what it takes to enter.
+
+    Attributes:
+        host: The address that it listens on.
+        port: The port; 0: any free one.
+        password: What is asked for; None: nothing, which an address of this machine alone allows.
+        names: Host names that it is called by, beside those of this machine; a name that is not known could be
+            another site's, made to point here (DNS rebinding).
+        tls: Certificate and key (PEM); None: no TLS.
+        key: Signs cookies and forms; a new one each start ends the old sessions.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8600
+    password: str | None = field(default=None, repr=False)
+    names: tuple[str, ...] = ()
+    tls: tuple[Path, Path] | None = None
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    def __post_init__(self) -> None:
+        if self.password is None and not _is_loopback(self.host):
+            raise SettingsError(
+                f"--host {self.host}: others can reach the console there, so it needs a password; set "
+                "TFAPP_CONSOLE_PASSWORD, or give --password-file FILE"
+            )
+        if self.password is not None and len(self.password) < _SHORTEST:
+            raise SettingsError(f"the password: must have {_SHORTEST} characters or more, got {len(self.password)}")
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name: browsers send the cookies of one port to all ports of a host."""
+        return f"tfapp_console_{self.port}"
+
+    def allows(self, host_header: str) -> bool:
+        """Whether a request's Host is this machine, by name or by an address."""
+        try:
+            name = urlsplit(f"//{host_header}").hostname or ""
+        except ValueError:
+            return False
+        return _is_address(name) or name in {"localhost", _own_name(), *(known.lower() for known in self.names)}
+
+    def is_password(self, given: str) -> bool:
+        """Compares in a time that does not depend on where they differ."""
+        return hmac.compare_digest(given.encode(), (self.password or "").encode())
+
+    def form_token(self, session: str) -> str:
+        """What each form of a session carries, so that other sites cannot send it."""
+        return hmac.new(self.key.encode(), f"form {session}".encode(), "sha256").hexdigest()
+
+    def is_form_token(self, given: str, session: str) -> bool:
+        """Whether a form came from a page of this session."""
+        return bool(session) and hmac.compare_digest(given.encode(), self.form_token(session).encode())
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _own_name() -> str:
+    return socket.gethostname().lower()

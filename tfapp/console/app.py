@@ -1,0 +1,89 @@
+"""The console as an ASGI application."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from tfapp.console.access import Access
+from tfapp.console.guard import Guard
+from tfapp.console.pages.entrance import EntrancePages
+from tfapp.console.pages.labelling import LabellingPages
+from tfapp.console.pages.models import ModelPages
+from tfapp.console.pages.monitor import MonitorPages
+from tfapp.console.pages.overview import OverviewPage
+from tfapp.console.pages.recommend import RecommendPages
+from tfapp.console.pages.support import SupportPages
+from tfapp.console.pages.trying import TryPages
+from tfapp.console.views import Views
+from tfapp.console.workplace import Workplace
+
+__all__ = ["make_app"]
+
+_STATIC: Final = Path(__file__).parent / "static"
+_SESSION_SECONDS: Final = 12 * 3600
+# Pages that are made at the same time; most of them wait for a model or the database.
+_THREADS: Final = 100
+
+
+def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float] = time.monotonic) -> Starlette:
+    """Makes the application.
+
+    Args:
+        workplace: What it shows; closed when the application ends.
+        access: Who may open it.
+        ticks: Tells the time, in seconds, for what lasts a while.
+
+    Returns:
+        An ASGI application. Its pages run in threads, so that one that waits for a model holds up no other.
+    """
+    views = Views(access, workplace.clock)
+    pages = (
+        OverviewPage(views, workplace),
+        ModelPages(views, workplace),
+        TryPages(views, workplace),
+        SupportPages(views, workplace),
+        MonitorPages(views, workplace),
+        RecommendPages(views, workplace),
+        LabellingPages(views, workplace, ticks),
+        EntrancePages(views, access, ticks),
+    )
+    routes = [route for page in pages for route in page.routes()]
+    session = Middleware(
+        SessionMiddleware,
+        secret_key=access.key,
+        session_cookie=access.cookie,
+        max_age=_SESSION_SECONDS,
+        same_site="strict",
+        https_only=access.tls is not None,
+    )
+    return Starlette(
+        routes=[*routes, Mount("/static", StaticFiles(directory=_STATIC), name="static")],
+        middleware=[session, Middleware(Guard, access=access)],
+        exception_handlers=views.handlers,
+        lifespan=_lifespan(workplace),
+    )
+
+
+def _lifespan(workplace: Workplace) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        workplace.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(workplace.close)
+
+    return lifespan

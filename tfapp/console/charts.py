@@ -1,0 +1,181 @@
+"""The geometry of charts; `templates/charts.html` draws them as SVG, with the words beside it as text.
+
+A chart is 1000 wide and 100 high and is stretched to its place, so that words keep their size on a small screen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+__all__ = ["Band", "Chart", "Column", "Line", "Series", "Window", "column_chart", "line_chart", "spark"]
+
+WIDTH: Final = 1000.0
+HEIGHT: Final = 100.0
+_TICKS: Final = 4
+_MOST_DATES: Final = 5
+
+
+@dataclass(frozen=True)
+class Series:
+    """What a line shows: a value a window, None where there is none.
+
+    Attributes:
+        name: For the legend.
+        values: From 0.
+        color: 1 to 6, as the stylesheet has them.
+        dashed: Whether it is something that was expected.
+    """
+
+    name: str
+    values: Sequence[float | None]
+    color: int = 1
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time that is marked: from its first window to its last, by place, and what it is."""
+
+    first: int
+    last: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A series as it is drawn: `path` is SVG's."""
+
+    name: str
+    path: str
+    color: int
+    dashed: bool
+
+
+@dataclass(frozen=True)
+class Band:
+    """A marked stretch as it is drawn."""
+
+    x: float
+    width: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A window's place, and what is said of it; `y` and `height` are 0 in a chart of lines."""
+
+    x: float
+    width: float
+    y: float
+    height: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart.
+
+    Attributes:
+        title: For those who cannot see it.
+        lines: The series.
+        bands: What is marked.
+        columns: The windows.
+        values: Words of the upright axis, from above to below.
+        dates: Words of the other one, from left to right.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+    bands: tuple[Band, ...]
+    columns: tuple[Column, ...]
+    values: tuple[str, ...]
+    dates: tuple[str, ...]
+
+
+def line_chart(title: str, times: Sequence[datetime], series: Sequence[Series], marked: Iterable[Window] = ()) -> Chart:
+    """A chart of shares from 0 to 1.
+
+    Args:
+        title: What it shows.
+        times: The windows' first moments.
+        series: The lines, with as many values.
+        marked: Stretches of time to mark.
+    """
+    highest = max((value for line in series for value in line.values if value is not None), default=0.0)
+    top = max(0.2, min(1.0, math.ceil(5 * highest) / 5))
+    lines = tuple(Line(one.name, _path(one.values, top), one.color, one.dashed) for one in series)
+    step = WIDTH / max(1, len(times))
+    said = [_said(time, series, place) for place, time in enumerate(times)]
+    columns = tuple(Column(place * step, step, 0, 0, text) for place, text in enumerate(said))
+    values = tuple(f"{100 * top * tick / _TICKS:.0f} %" for tick in reversed(range(_TICKS + 1)))
+    return Chart(title, lines, _bands(marked, step), columns, values, _dates(times))
+
+
+def column_chart(title: str, times: Sequence[datetime], counts: Sequence[int], unit: str) -> Chart:
+    """A chart of counts, a column a window."""
+    top = _round_up(max(counts, default=0))
+    step = WIDTH / max(1, len(times))
+    columns = tuple(
+        Column(
+            place * step + 0.1 * step,
+            0.8 * step,
+            HEIGHT * (1 - count / top),
+            HEIGHT * count / top,
+            f"{_moment(time)}: {count} {unit}",
+        )
+        for place, (time, count) in enumerate(zip(times, counts, strict=True))
+    )
+    values = tuple(f"{top * tick / 2:g}" for tick in (2, 1, 0))
+    return Chart(title, (), (), columns, values, _dates(times))
+
+
+def spark(values: Sequence[float | None]) -> str:
+    """A small line of shares, as an SVG path."""
+    return _path(values, 1.0)
+
+
+def _path(values: Sequence[float | None], top: float) -> str:
+    """A line through the middles of the windows, broken where a window has no value; a lone value is a dot."""
+    step = WIDTH / max(1, len(values))
+    parts: list[str] = []
+    open_part = False
+    for place, value in enumerate(values):
+        if value is not None:
+            x, y = (place + 0.5) * step, HEIGHT * (1 - min(value, top) / top)
+            alone = not open_part and (place + 1 == len(values) or values[place + 1] is None)
+            parts.append(f"{'L' if open_part else 'M'}{x:.1f} {y:.1f}{'h.1' if alone else ''}")
+        open_part = value is not None
+    return "".join(parts)
+
+
+def _bands(marked: Iterable[Window], step: float) -> tuple[Band, ...]:
+    return tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in marked)
+
+
+def _said(time: datetime, series: Sequence[Series], place: int) -> str:
+    known = [(line.name, line.values[place]) for line in series]
+    told = [f"{name} {100 * value:.0f} %" for name, value in known if value is not None]
+    return f"{_moment(time)}: {', '.join(told) or 'no texts'}"
+
+
+def _dates(times: Sequence[datetime]) -> tuple[str, ...]:
+    if len(times) < 2:
+        return tuple(_moment(time) for time in times)
+    count = min(_MOST_DATES, len(times))
+    return tuple(_moment(times[round(place * (len(times) - 1) / (count - 1))]) for place in range(count))
+
+
+def _moment(time: datetime) -> str:
+    midnight = not (time.hour or time.minute)
+    return f"{time.day} {time:%b}" if midnight else f"{time.day} {time:%b %H:%M}"
+
+
+def _round_up(count: int) -> int:
+    """An even number of at most two digits that say something, not below a count."""
+    size = 10 ** max(0, len(str(count)) - 2)
+    rounded = math.ceil(count / size) * size
+    return max(2, rounded + rounded % 2)

@@ -1,0 +1,105 @@
+"""What every request passes: the Host, its size, where it comes from, and whether its sender has entered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tfapp.console.access import Access
+
+__all__ = ["LONGEST_BODY", "Guard"]
+
+LONGEST_BODY: Final = 32 << 20
+"""Bytes of a request, at most."""
+_SAFE: Final = ("GET", "HEAD")
+_OPEN: Final = ("/login", "/static/")
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # "no-referrer" would make browsers send forms from "null".
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """ASGI middleware; stands inside the one that reads the session."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            return
+        refusal = self._refusal(scope, Headers(scope=scope))
+        answer = _with_headers(send, static=scope["path"].startswith("/static/"))
+        await (refusal or self._app)(scope, _limited(receive), answer)
+
+    def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
+        host = headers.get("host", "")
+        if not self._access.allows(host):
+            return _refuse(400, f"this console does not answer to {host!r}; start it with --name for that name")
+        if scope["method"] not in _SAFE and not _is_own(headers, host):
+            return _refuse(403, "this form was sent from another site")
+        session = scope["session"]
+        if "id" not in session:
+            session["id"] = secrets.token_urlsafe(16)
+        if self._access.password is None or session.get("entered") or scope["path"].startswith(_OPEN):
+            return None
+        if scope["method"] not in _SAFE:
+            return _refuse(401, "the session is over; enter again")
+        wanted = scope["path"] + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
+        return RedirectResponse(f"/login?next={quote(wanted)}", 303)
+
+
+def _is_own(headers: Mapping[str, str], host: str) -> bool:
+    """Whether a browser says that a request comes from a page of ours; other programs say nothing."""
+    origin = headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc == host
+    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+
+
+def _refuse(status: int, why: str) -> Response:
+    return PlainTextResponse(f"tfapp: {why}\n", status)
+
+
+def _limited(receive: Receive) -> Receive:
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > LONGEST_BODY:
+            raise HTTPException(413, f"more than {LONGEST_BODY >> 20} MB; send less at once")
+        return message
+
+    return limited
+
+
+def _with_headers(send: Send, *, static: bool) -> Send:
+    async def answer(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(_HEADERS)
+            headers["Cache-Control"] = "no-cache" if static else "no-store"
+        await send(message)
+
+    return answer

@@ -1,0 +1,181 @@
+"""Labelling: pools of unlabelled texts, of which the least certain come first, and the labels that people gave."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from tfapp_client.errors import ClientError
+
+from tfapp.apps.feedback.labels import Label
+from tfapp.apps.feedback.pools import Measure, Pool, PoolText
+from tfapp.apps.feedback.uncertainty import MEASURES
+from tfapp.apps.texts import tidy
+from tfapp.console.forms import Form
+from tfapp.console.leases import Leases
+from tfapp.console.scoring import Scoring
+from tfapp.console.uploads import SUFFIXES, uploaded
+from tfapp.console.views import Views
+from tfapp.console.workplace import Workplace
+from tfapp.errors import DataError, RegistryError, ServerError
+
+__all__ = ["LabellingPages"]
+
+# Labels that are buttons of their own; more are a list.
+_BUTTONS: Final = 12
+_ASK_SECONDS: Final = 5.0
+_LATEST: Final = 5
+# Texts of the monitor that become a pool.
+_NEWEST: Final = 2000
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A text, its labels with their probabilities where they are known, and those that a multi-label model chose."""
+
+    text: PoolText
+    labels: list[tuple[str, float | None]]
+    chosen: tuple[str, ...]
+
+    @property
+    def buttons(self) -> list[tuple[str, float | None]]:
+        return self.labels[:_BUTTONS]
+
+    @property
+    def further(self) -> list[str]:
+        return sorted(label for label, _ in self.labels[_BUTTONS:])
+
+
+class LabellingPages:
+    """The labelling's pages."""
+
+    def __init__(self, views: Views, workplace: Workplace, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._views = views
+        self._workplace = workplace
+        self._scoring = Scoring(workplace, ticks)
+        self._leases = Leases(ticks)
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        post = self._views.post
+        return [
+            Route("/labelling", self._list),
+            post("/labelling", self._upload),
+            post("/labelling/monitor", self._from_monitor),
+            Route("/labelling/export/{model}", self._export),
+            Route("/labelling/pool/{pool}", self._next),
+            post("/labelling/pool/{pool}/label", self._label),
+            post("/labelling/pool/{pool}/skip", self._skip),
+            post("/labelling/pool/{pool}/undo", self._undo),
+        ]
+
+    def _list(self, request: Request) -> Response:
+        feedback = self._workplace.begun_feedback
+        known = feedback.pools.all() if feedback else []
+        pools = [(pool, feedback.pools.progress(pool), self._scoring.job(pool)) for pool in known if feedback]
+        return self._views.page(
+            request,
+            "labelling.html",
+            pools=pools,
+            counts=feedback.labels.counts() if feedback else {},
+            models=self._scoring.classifiers(),
+            name=request.session.get("name", ""),
+            suffixes=",".join(SUFFIXES),
+        )
+
+    def _upload(self, request: Request, form: Form) -> Response:
+        model = form.choice("model", self._scoring.classifiers())
+        request.session["name"] = tidy(form.text("name", longest=80)) or ""
+        upload = form.upload("file")
+        if upload is None:
+            raise DataError(f"choose a file with a row a text: {', '.join(SUFFIXES)}")
+        column = form.text("column", longest=200).strip() or None
+        with uploaded(upload) as (name, file):
+            pool = self._workplace.feedback.add(file, model=model, name=name, column=column)
+        self._scoring.start(pool)
+        return self._views.go(request, f"/labelling/pool/{pool.id}")
+
+    def _from_monitor(self, request: Request, form: Form) -> Response:
+        """The monitor's newest texts become a pool."""
+        monitor = self._workplace.monitor
+        if monitor is None:
+            raise DataError("no monitor was begun here yet; `tfapp monitor run FILE.jsonl`")
+        model = form.choice("model", (monitor.settings.topic_model, monitor.settings.sentiment_model))
+        texts = [text.text for text in monitor.reading.texts(most=_NEWEST)]
+        pool = self._workplace.feedback.pools.add("texts of the monitor", model, texts)
+        self._scoring.start(pool)
+        return self._views.go(request, f"/labelling/pool/{pool.id}")
+
+    def _next(self, request: Request) -> Response:
+        pools = self._workplace.feedback.pools
+        pool, measure, who = self._pool(request), _measure(request), request.session["id"]
+        self._scoring.keep_up(pool)
+        found = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
+        text = found[0] if found else None
+        if text is not None:
+            self._leases.take(pool.id, text.id, who)
+        return self._views.page(
+            request,
+            "labelling_pool.html",
+            shown=self._shown(pool, text) if text else None,
+            pool=pool,
+            measure=measure,
+            progress=pools.progress(pool),
+            job=self._scoring.job(pool),
+            latest=self._workplace.feedback.labels.latest(pool.model, _LATEST),
+        )
+
+    def _label(self, request: Request, form: Form) -> Response:
+        feedback, pool = self._workplace.feedback, self._pool(request)
+        text = feedback.pools.text(pool, form.number("text"))
+        other, given = tidy(form.text("other", longest=300)), form.several("label")
+        chosen = [*(given if pool.multi_label or not other else ()), *([other] if other else ())]
+        answer = (text.version, text.predicted, text.score, str(request.session.get("name", "")))
+        feedback.labels.give(Label(pool.model, text.text, tuple(chosen), pool.multi_label, *answer))
+        return self._on(request, pool, form)
+
+    def _skip(self, request: Request, form: Form) -> Response:
+        pool = self._pool(request)
+        self._workplace.feedback.pools.skip(pool, form.number("text"))
+        return self._on(request, pool, form)
+
+    def _undo(self, request: Request, form: Form) -> Response:
+        pool = self._pool(request)
+        self._workplace.feedback.labels.take_back(pool.model, form.needed("text", longest=200_000))
+        return self._on(request, pool, form, "The label is gone; the text comes again.")
+
+    def _on(self, request: Request, pool: Pool, form: Form, notice: str = "") -> Response:
+        return self._views.go(request, f"/labelling/pool/{pool.id}?by={form.choice('by', MEASURES)}", notice)
+
+    def _export(self, request: Request) -> Response:
+        model = request.path_params["model"]
+        rows = [json.dumps(row, ensure_ascii=False) for row in self._workplace.feedback.labels.rows(model)]
+        if not rows:
+            raise DataError(f"{model[:80]}: no text was labelled for this model yet")
+        # The name is ours: what a model is called must not become part of a header.
+        headers = {"Content-Disposition": 'attachment; filename="labels.jsonl"'}
+        return Response("\n".join(rows) + "\n", media_type="application/jsonl", headers=headers)
+
+    def _pool(self, request: Request) -> Pool:
+        return self._workplace.feedback.pools.get(request.path_params["pool"])
+
+    def _shown(self, pool: Pool, text: PoolText) -> _Shown:
+        """The text with its labels' probabilities, or the labels alone where the model cannot be asked now."""
+        try:
+            client = self._scoring.place(pool.model).client(wait=False)
+            (answer,) = client.classify(pool.model, [text.text], timeout=_ASK_SECONDS)
+        except (ClientError, ServerError, RegistryError):
+            return _Shown(text, [(label, None) for label in pool.labels], ())
+        ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
+        return _Shown(text, [(label, chance) for label, chance in ranked], answer.chosen or ())
+
+
+def _measure(request: Request) -> Measure:
+    wanted = request.query_params.get("by", MEASURES[0])
+    return cast(Measure, wanted if wanted in MEASURES else MEASURES[0])

@@ -1,0 +1,92 @@
+"""Models, their versions and their cards, and what their servers say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from tfapp_client import VersionStatus
+
+from tfapp import inventory
+from tfapp.console.places import NO_ANSWER, Place
+from tfapp.console.views import Views
+from tfapp.console.workplace import Workplace
+from tfapp.errors import RegistryError
+from tfapp.inventory import ModelFacts
+from tfapp.registry import VersionFacts
+
+__all__ = ["ModelPages"]
+
+_CHANGES: Final = 20
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A model with what its server says: the versions' states, or in `trouble` why they are not known."""
+
+    place: Place
+    facts: ModelFacts
+    states: Mapping[int, VersionStatus]
+    trouble: str
+
+    @property
+    def newest(self) -> VersionFacts:
+        return self.facts.versions[-1]
+
+
+class ModelPages:
+    """The models' pages."""
+
+    def __init__(self, views: Views, workplace: Workplace) -> None:
+        self._views = views
+        self._workplace = workplace
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        return [Route("/models", self._list), Route("/models/{place}/{name}", self._one)]
+
+    def _list(self, request: Request) -> Response:
+        shown = _with_states(self._workplace.models())
+        folder = self._workplace.places["models"].folder
+        return self._views.page(request, "models.html", models=shown, folder=folder, server=self._workplace.server)
+
+    def _one(self, request: Request) -> Response:
+        place, facts = self._workplace.model(request.path_params["place"], request.path_params["name"])
+        (shown,) = _with_states([(place, facts)])
+        version = _chosen(facts, request.query_params.get("version"))
+        changes = inventory.history(facts.name, models=place.folder)[::-1][:_CHANGES]
+        card = _card(version.path)
+        return self._views.page(request, "model.html", model=shown, version=version, card=card, history=changes)
+
+
+def _with_states(models: Sequence[tuple[Place, ModelFacts]]) -> list[_Shown]:
+    """Asks for the states; a server that gave no answer about one model is not asked about the next."""
+    silent: set[str] = set()
+    found: list[_Shown] = []
+    for place, facts in models:
+        states, trouble = ([], NO_ANSWER) if place.name in silent else place.status(facts.name)
+        if trouble == NO_ANSWER:
+            silent.add(place.name)
+        found.append(_Shown(place, facts, {state.version: state for state in states}, trouble))
+    return found
+
+
+def _chosen(facts: ModelFacts, wanted: str | None) -> VersionFacts:
+    if wanted is None:
+        return facts.versions[-1]
+    found = next((version for version in facts.versions if str(version.version) == wanted), None)
+    if found is None:
+        raise RegistryError(f"{facts.name}: no version {wanted[:20]}; the page without it lists them")
+    return found
+
+
+def _card(folder: Path) -> str:
+    try:
+        return (folder / "README.md").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,184 @@
+"""The monitor: trends, alerts that open the texts behind them, texts, and what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tfapp.apps.monitor.alert import Alert
+from tfapp.apps.monitor.reading import By, Reading, Trend
+from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
+from tfapp.console.charts import Chart, Series, Window, column_chart, line_chart, spark
+from tfapp.console.views import Views
+from tfapp.console.workplace import Workplace
+from tfapp.errors import DataError, SettingsError
+from tfapp.services.monitor import Monitor
+
+__all__ = ["MonitorPages"]
+
+_BY: Final = ("topic", "source", "entity")
+# Lines that can be told apart, in as many colours as the stylesheet has.
+_LINES: Final = 6
+_WINDOWS: Final = 48
+_AROUND: Final = 24
+# Windows whose texts are counted together where many lines are drawn.
+_POOLED: Final = 4
+_ALERTS: Final = 20
+_TEXTS: Final = 20
+_PAGE: Final = 50
+_FILTERS: Final = ("topic", "source", "sentiment", "entity")
+
+
+class MonitorPages:
+    """The monitor's pages."""
+
+    def __init__(self, views: Views, workplace: Workplace) -> None:
+        self._views = views
+        self._workplace = workplace
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        return [
+            Route("/monitor", self._dashboard),
+            Route("/monitor/alerts/{alert:int}", self._alert),
+            Route("/monitor/texts", self._texts),
+            Route("/monitor/set-aside", self._set_aside),
+        ]
+
+    def _dashboard(self, request: Request) -> Response:
+        if self._workplace.monitor is None:
+            return self._views.page(request, "missing.html", **_MISSING)
+        reading = self._reading()
+        by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._width())
+        topic = request.query_params.get("topic") or None
+        trends = reading.trends(cast(By, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
+        alerts = reading.alerts(most=_ALERTS)
+        return self._page(
+            request,
+            "monitor.html",
+            by=by,
+            width=width,
+            widths=list(WIDTHS),
+            counts=reading.counts(),
+            alerts=alerts,
+            going_on=len(reading.alerts(open_only=True)),
+            trends=[(trend, spark(trend.shares), _texts_of(trend, by, topic)) for trend in trends],
+            topic=topic,
+            shares=_shares(trends, alerts, one=by == "topic" and topic is not None),
+            pooled=_POOLED,
+            volume=_volume(trends, "mentions" if by == "entity" else "texts"),
+            newest=reading.newest(),
+        )
+
+    def _alert(self, request: Request) -> Response:
+        reading = self._reading()
+        alert = reading.alert(request.path_params["alert"])
+        chart = self._around(reading, alert) if alert.kind == "rise" else None
+        texts = reading.texts_of(alert, _TEXTS)
+        return self._page(request, "monitor_alert.html", alert=alert, texts=texts, chart=chart)
+
+    def _texts(self, request: Request) -> Response:
+        reading = self._reading()
+        chosen: dict[str, Any] = {name: request.query_params.get(name) or None for name in _FILTERS}
+        texts = reading.texts(**chosen, most=_PAGE)
+        settings = self._monitor().settings
+        return self._page(request, "monitor_texts.html", texts=texts, chosen=chosen, most=_PAGE, settings=settings)
+
+    def _set_aside(self, request: Request) -> Response:
+        return self._page(request, "monitor_set_aside.html", rows=self._reading().set_aside(_PAGE))
+
+    def _page(self, request: Request, template: str, **context: Any) -> Response:
+        return self._views.page(request, template, negative=self._monitor().settings.negative, **context)
+
+    def _around(self, reading: Reading, alert: Alert) -> Chart | None:
+        """The topic's share before, in and after the rise, with what was expected."""
+        end = (alert.end or alert.found) + _AROUND // 4 * WIDTHS[alert.width]
+        newest = reading.newest()
+        until = min(end, newest) if newest else end
+        spanned = (until - alert.start) // WIDTHS[alert.width] + _AROUND
+        found = reading.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
+        trend = next((one for one in found if one.name == alert.topic), None)
+        return None if trend is None else _beside_expected(trend, [alert])
+
+    def _width(self) -> str:
+        return self._monitor().settings.window
+
+    def _reading(self) -> Reading:
+        return self._monitor().reading
+
+    def _monitor(self) -> Monitor:
+        monitor = self._workplace.monitor
+        if monitor is None:
+            raise DataError(f"no monitor was begun here yet; `{_MISSING['command']}`")
+        return monitor
+
+
+def _shares(trends: Sequence[Trend], alerts: Sequence[Alert], *, one: bool) -> Chart | None:
+    """The shares of all trends, each over some windows: those of single ones jump where texts are few."""
+    if not trends:
+        return None
+    if one:
+        return _beside_expected(trends[0], [alert for alert in alerts if alert.topic == trends[0].name])
+    times = [point.start for point in trends[0].points]
+    series = [Series(trend.name, _pooled(trend), place + 1) for place, trend in enumerate(trends[:_LINES])]
+    return line_chart("Share of negative texts", times, series, _marks(alerts, times))
+
+
+def _pooled(trend: Trend) -> list[float | None]:
+    """The share of the texts of each window and those just before it."""
+    points = trend.points
+    parts = (points[max(0, place + 1 - _POOLED) : place + 1] for place in range(len(points)))
+    return [sum((point.counts for point in part), Counts()).share for part in parts]
+
+
+def _beside_expected(trend: Trend, alerts: Sequence[Alert]) -> Chart:
+    times = [point.start for point in trend.points]
+    expected = [point.expected for point in trend.points]
+    series = [Series(f"{trend.name}, negative", trend.shares, 2), Series("expected", expected, 1, dashed=True)]
+    return line_chart(f"Negative share of {trend.name}", times, series, _marks(alerts, times))
+
+
+def _volume(trends: Sequence[Trend], unit: str) -> Chart | None:
+    if not trends:
+        return None
+    times = [point.start for point in trends[0].points]
+    counts = [sum(trend.points[place].counts.texts for trend in trends) for place in range(len(times))]
+    return column_chart(unit.capitalize(), times, counts, unit)
+
+
+def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
+    """The alerts that lie in a chart, by the places of their windows."""
+    step = times[1] - times[0] if len(times) > 1 else WIDTHS["hour"]
+    marks = []
+    for alert in alerts:
+        end = alert.end or times[-1] + step
+        inside = [place for place, time in enumerate(times) if time + step > alert.start and time < end]
+        if alert.kind == "rise" and inside:
+            marks.append(Window(inside[0], inside[-1], alert.headline))
+    return marks
+
+
+def _texts_of(trend: Trend, by: str, topic: str | None) -> str:
+    """Where the texts of a trend are."""
+    return f"/monitor/texts?{urlencode({'topic': topic, by: trend.name} if topic else {by: trend.name})}"
+
+
+def _choice(request: Request, name: str, choices: Mapping[Any, Any] | Sequence[str], default: str = "") -> str:
+    wanted = request.query_params.get(name) or default or next(iter(choices))
+    if wanted not in choices:
+        raise SettingsError(f"{name}: must be one of {', '.join(choices)}, got {wanted[:40]!r}")
+    return wanted
+
+
+_MISSING: Final = {
+    "title": "Monitor",
+    "about": "Topics and sentiment of a stream of texts, their trends, and alerts when opinions turn.",
+    "command": "tfapp monitor run FILE.jsonl",
+    "example": "tfapp monitor demo",
+}

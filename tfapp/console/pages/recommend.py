@@ -1,0 +1,91 @@
+"""The recommender: lists for users, items like an item, and why."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tfapp.apps.texts import checked_name, tidy
+from tfapp.console.recommend_room import RecommendRoom
+from tfapp.console.views import Views
+from tfapp.console.workplace import Workplace
+from tfapp.errors import DataError, SettingsError
+
+__all__ = ["RecommendPages"]
+
+_COUNTS: Final = (5, 10, 20, 50)
+_USERS: Final = 50
+_PAST: Final = 8
+_SET_ASIDE: Final = 50
+_LONGEST: Final = 1000
+
+
+class RecommendPages:
+    """The recommender's pages."""
+
+    def __init__(self, views: Views, workplace: Workplace) -> None:
+        self._views = views
+        self._workplace = workplace
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        return [
+            Route("/recommend", self._list),
+            Route("/recommend/like", self._like),
+            Route("/recommend/set-aside", self._set_aside),
+        ]
+
+    def _list(self, request: Request) -> Response:
+        if self._workplace.recommend is None:
+            return self._views.page(request, "missing.html", **_MISSING)
+        catalogue, given = self._room().catalogue, request.query_params
+        user, about = tidy(given.get("user", "")) or "", (tidy(given.get("about", "")) or "")[:_LONGEST]
+        asked: dict[str, Any] = {"user": user, "about": about, "new": "new" in given, "k": _count(given.get("k", "10"))}
+        found, past = None, []
+        if user or about:
+            recommender = self._room().recommender()
+            name = checked_name("the user", user or "somebody new")
+            found = recommender.recommend(name, asked["k"], about=about or None, new_only=asked["new"])
+            past = recommender.past(name, _PAST) if user else []
+        return self._views.page(
+            request,
+            "recommend.html",
+            asked=asked,
+            choices=_COUNTS,
+            found=found,
+            past=past,
+            counts=catalogue.counts(),
+            users=catalogue.users(_USERS),
+            trained=catalogue.trained(),
+        )
+
+    def _like(self, request: Request) -> Response:
+        item = request.query_params.get("item", "")
+        found = self._room().recommender().similar(item, 10)
+        return self._views.page(request, "recommend_like.html", item=item, found=found)
+
+    def _set_aside(self, request: Request) -> Response:
+        return self._views.page(request, "recommend_set_aside.html", rows=self._room().catalogue.set_aside(_SET_ASIDE))
+
+    def _room(self) -> RecommendRoom:
+        room = self._workplace.recommend
+        if room is None:
+            raise DataError(f"no recommender was begun here yet; `{_MISSING['command']}`")
+        return room
+
+
+def _count(given: str) -> int:
+    if given not in {str(count) for count in _COUNTS}:
+        raise SettingsError(f"k: must be one of {', '.join(map(str, _COUNTS))}, got {given[:20]!r}")
+    return int(given)
+
+
+_MISSING: Final = {
+    "title": "Recommend",
+    "about": "Ranked lists of items for each user, made of their texts and of what users did, with what led to each.",
+    "command": "tfapp recommend items FILE",
+    "example": "tfapp recommend demo",
+}

@@ -1,0 +1,114 @@
+"""The customer service: the chat, what people say of its answers, the hand-overs, and what it knows."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tfapp.apps.support.learning import Verdict
+from tfapp.apps.texts import checked_name
+from tfapp.console.forms import Form
+from tfapp.console.support_room import SupportRoom
+from tfapp.console.views import Views
+from tfapp.console.workplace import Workplace
+from tfapp.errors import DataError
+
+__all__ = ["SupportPages"]
+
+_VERDICTS: Final = ("right", "wrong", "better")
+_LEARNING: Final = "learn from corrections"
+_LONGEST_QUESTION: Final = 2000
+_SET_ASIDE: Final = 50
+
+
+class SupportPages:
+    """The customer service's pages."""
+
+    def __init__(self, views: Views, workplace: Workplace) -> None:
+        self._views = views
+        self._workplace = workplace
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are."""
+        post = self._views.post
+        return [
+            Route("/support", self._begin),
+            Route("/support/chat/{conversation:path}", self._chat),
+            post("/support/chat/{conversation:path}", self._ask),
+            post("/support/turn/{turn}", self._judge),
+            Route("/support/handovers", self._handovers),
+            Route("/support/knowledge", self._knowledge),
+            post("/support/learn", self._learn),
+        ]
+
+    def _begin(self, request: Request) -> Response:
+        if self._workplace.support is None:
+            return self._views.page(request, "missing.html", **_MISSING)
+        return self._views.go(request, f"/support/chat/{uuid4().hex[:12]}")
+
+    def _chat(self, request: Request) -> Response:
+        name = _conversation(request)
+        turns = self._room().desk.conversation(name)
+        return self._page(request, "support_chat.html", conversation=name, turns=turns)
+
+    def _ask(self, request: Request, form: Form) -> Response:
+        name = _conversation(request)
+        reply = self._room().assistant().ask(form.needed("question", longest=_LONGEST_QUESTION), name)
+        notice = f"Could not be asked: {reply.degraded}" if reply.degraded else ""
+        return self._views.go(request, f"/support/chat/{name}", notice)
+
+    def _judge(self, request: Request, form: Form) -> Response:
+        verdict = cast(Verdict, form.choice("verdict", _VERDICTS))
+        better, intent = form.text("better").strip() or None, form.text("intent").strip() or None
+        self._room().service.correct(request.path_params["turn"], verdict, better=better, intent=intent)
+        back = form.text("conversation")
+        where = f"/support/chat/{checked_name('the conversation', back)}" if back else "/support/handovers"
+        return self._views.go(request, where, "Kept. It becomes knowledge when the service learns.")
+
+    def _handovers(self, request: Request) -> Response:
+        return self._page(request, "support_handovers.html", handovers=self._room().desk.open_handovers())
+
+    def _knowledge(self, request: Request) -> Response:
+        room = self._room()
+        knowledge = room.service.knowledge
+        return self._page(
+            request,
+            "support_knowledge.html",
+            counts=knowledge.counts(),
+            embedder=room.embedder,
+            aside=knowledge.set_aside(_SET_ASIDE),
+            answers=knowledge.answers(),
+            corrections=room.corrections.waiting(),
+            learning=self._workplace.jobs.get(_LEARNING),
+        )
+
+    def _learn(self, request: Request, _form: Form) -> Response:
+        room = self._room()
+        self._workplace.jobs.start(_LEARNING, lambda _job: room.learn())
+        return self._views.go(request, "/support/knowledge")
+
+    def _page(self, request: Request, template: str, **context: object) -> Response:
+        return self._views.page(request, template, waiting=self._room().desk.waiting(), **context)
+
+    def _room(self) -> SupportRoom:
+        room = self._workplace.support
+        if room is None:
+            raise DataError(f"no customer service was built here yet; `{_MISSING['command']}`")
+        return room
+
+
+def _conversation(request: Request) -> str:
+    return checked_name("the conversation's name", request.path_params["conversation"])
+
+
+_MISSING: Final = {
+    "title": "Customer service",
+    "about": "An assistant that answers from past conversations, with its sources, and hands over to a person what it "
+    "is not sure of.",
+    "command": "tfapp support build FILE",
+    "example": "tfapp support build chatterbot --where language=english",
+}

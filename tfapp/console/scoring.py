@@ -1,0 +1,73 @@
+"""Scores the pools of the labelling page in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from tfapp.apps.feedback.pools import Pool
+from tfapp.console.jobs import Job
+from tfapp.console.places import Place
+from tfapp.console.workplace import Workplace
+from tfapp.errors import RegistryError
+
+__all__ = ["Scoring"]
+
+_LOOK_SECONDS: Final = 20.0
+
+
+class Scoring:
+    """Asks classifiers about pools.
+
+    Args:
+        workplace: Has the models and the pools.
+        ticks: Tells the time, in seconds.
+    """
+
+    def __init__(self, workplace: Workplace, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._workplace = workplace
+        self._ticks = ticks
+        self._started: dict[str, float] = {}
+
+    def classifiers(self) -> list[str]:
+        """The models that can be asked."""
+        found = (model.name for _, model in self._workplace.models() if model.versions[-1].task == "classification")
+        return list(dict.fromkeys(found))
+
+    def place(self, model: str) -> Place:
+        """Where a model is.
+
+        Raises:
+            RegistryError: It is not here.
+        """
+        found = next((place for place, known in self._workplace.models() if known.name == model), None)
+        if found is None:
+            raise RegistryError(f"{model}: this model is not here any more, so its pool cannot be scored")
+        return found
+
+    def start(self, pool: Pool) -> None:
+        """Begins to score what the newest version has not scored, unless that goes on already."""
+        self._started[pool.id] = self._ticks()
+        self._workplace.jobs.start(_name(pool), lambda job: self._score(pool, job))
+
+    def keep_up(self, pool: Pool) -> None:
+        """The same, once in a while: there may be a new version, or a scoring may have failed."""
+        if self._ticks() - self._started.get(pool.id, float("-inf")) >= _LOOK_SECONDS:
+            self.start(pool)
+
+    def job(self, pool: Pool) -> Job | None:
+        """The scoring that was started last."""
+        return self._workplace.jobs.get(_name(pool))
+
+    def _score(self, pool: Pool, job: Job) -> str:
+        def go_on(done: int) -> bool:
+            job.note = f"{done} texts"
+            return not job.stopping
+
+        done = self._workplace.feedback.score(pool, self.place(pool.model).client(), go_on=go_on)
+        return f"{done} texts scored"
+
+
+def _name(pool: Pool) -> str:
+    return f"score {pool.id}"

@@ -1,0 +1,217 @@
+"""Opinion monitoring in a folder: joins the stream with the models that it trains, exports and asks.
+
+monitor = Monitor.open("monitor")
+monitor.run(["reviews.jsonl"], follow=False)
+for alert in monitor.reading.alerts():
+    print(alert.headline, monitor.reading.texts_of(alert))
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tfapp_client import Client
+
+from tfapp.apps.clock import Clock, utc_now
+from tfapp.apps.monitor.archive import Archive
+from tfapp.apps.monitor.deliveries import Deliveries
+from tfapp.apps.monitor.intake import Outcome, Reader
+from tfapp.apps.monitor.judging import Judge
+from tfapp.apps.monitor.message import Columns
+from tfapp.apps.monitor.pipeline import Pipeline
+from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, PushReader, TableReader
+from tfapp.apps.monitor.reading import Reading
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.sinks import LogSink, MailSink, Sink, WebhookSink
+from tfapp.apps.monitor.watch import Watch
+from tfapp.apps.settings import load_settings
+from tfapp.apps.store import Store
+from tfapp.errors import DataError, SettingsError
+from tfapp.files import write_text
+from tfapp.services.monitor_models import MonitorModels
+
+__all__ = ["Monitor"]
+
+_SETTINGS = "settings.toml"
+_TABLES = (".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """A monitor of opinions.
+
+    Attributes:
+        home: Its folder: models, runs, and the database unless that is elsewhere.
+        settings: Names of models, what is an alert, who is told.
+        store: The database.
+        server: HOST:PORT of the model server; None: one is started when it is needed, on the folder's models.
+        clock: Tells the time.
+        wait: Longest time to wait until that server has the models, in seconds.
+    """
+
+    home: Path
+    settings: MonitorSettings
+    store: Store
+    server: str | None = None
+    clock: Clock = utc_now
+    wait: float = 60.0
+
+    @classmethod
+    def open(
+        cls,
+        home: str | Path = "monitor",
+        *,
+        settings: Path | None = None,
+        overrides: Iterable[str] = (),
+        server: str | None = None,
+    ) -> Self:
+        """Opens a monitor, or begins one.
+
+        Args:
+            home: Its folder.
+            settings: A settings file; None: `settings.toml` in the folder, or the defaults.
+            overrides: Items NAME=VALUE.
+            server: HOST:PORT of a model server.
+
+        Raises:
+            SettingsError: A setting breaks its rule.
+            StoreError: The database cannot be used.
+        """
+        folder = Path(home)
+        own = folder / _SETTINGS
+        chosen = load_settings(MonitorSettings, settings or (own if own.is_file() else None), overrides)
+        return cls(folder, chosen, Store.open(chosen.database or folder / "store.sqlite"), server)
+
+    @property
+    def reading(self) -> Reading:
+        """Trends, alerts and their texts, of what was stored so far."""
+        return Reading(self.store, self.settings)
+
+    @property
+    def models(self) -> MonitorModels:
+        """Its models."""
+        return MonitorModels(self.home, self.settings, self.server)
+
+    def prepare(self, *, quiet: bool = False) -> list[str]:
+        """Keeps the settings, and trains and exports the models that are missing; says of each how good it is.
+
+        Raises:
+            TfappError: Data, training or export.
+        """
+        import tomli_w
+
+        self.home.mkdir(parents=True, exist_ok=True)
+        chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
+        write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
+        if self.settings.listen_token or self.settings.webhook or self.settings.smtp:
+            # They may hold passwords.
+            (self.home / _SETTINGS).chmod(0o600)
+        return self.models.prepare(quiet=quiet)
+
+    def run(
+        self,
+        inputs: Sequence[str | Path] = (),
+        *,
+        listen: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        follow: bool = True,
+        sinks: Sequence[Sink] = (),
+        stop: threading.Event | None = None,
+        told: Callable[[Outcome], None] = lambda _: None,
+        trained: Callable[[str], None] = lambda _: None,
+        quiet: bool = False,
+    ) -> Outcome:
+        """Takes texts in, judges and stores them, and tells the sinks of alerts.
+
+        Args:
+            inputs: Files of json lines, which may grow; csv and tsv files; folders of such; `-`: standard input.
+            listen: HOST:PORT, where texts may be posted.
+            columns: Columns by what they hold: text, time, id, source; those that are missing are found by name.
+            follow: Wait for more; else end with the inputs.
+            sinks: Who is told, beside those of the settings.
+            stop: Ends it, when it is set.
+            told: Is told what was taken so far.
+            trained: Is told of each model that had to be trained, and how good it is.
+            quiet: Show no progress while models are trained.
+
+        Returns:
+            What came of it.
+
+        Raises:
+            TfappError: Settings, inputs, models or database; says which, and what to do. A run that ended in any way is
+                gone on with by the same call.
+        """
+        ending = stop or threading.Event()
+        mapping = Columns(columns or {}, self.settings.longest_text)
+        readers = [*self._readers(inputs, follow=follow), *self._listeners(listen)]
+        if not readers:
+            raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
+        for line in self.prepare(quiet=quiet):
+            trained(line)
+        everyone = [*self._sinks(), *sinks]
+        with self.models.client() as client, ExitStack() as closing:
+            self.models.wait_until_ready(client, self.wait)
+            deliveries = Deliveries(self.store, everyone, self.clock)
+            thread = threading.Thread(target=deliveries.run, args=(ending,), daemon=True)
+            thread.start()
+            closing.callback(self._deliver_rest, deliveries, thread, ending)
+            return self._pipeline(client, mapping, ending, everyone).run(readers, told)
+
+    def _pipeline(self, client: Client, columns: Columns, stop: threading.Event, sinks: Sequence[Sink]) -> Pipeline:
+        judge = Judge(client, self.settings, stop)
+        judge.check()
+        return Pipeline(
+            Archive(self.store, self.settings, self.clock),
+            judge,
+            Watch(self.store, self.settings, self.clock, [sink.name for sink in sinks]),
+            settings=self.settings,
+            columns=columns,
+            clock=self.clock,
+            stop=stop,
+        )
+
+    @staticmethod
+    def _deliver_rest(deliveries: Deliveries, thread: threading.Thread, stop: threading.Event) -> None:
+        stop.set()
+        thread.join()
+        deliveries.send_due()
+
+    def _readers(self, inputs: Iterable[str | Path], *, follow: bool) -> list[Reader]:
+        return [self._reader(str(item), follow=follow) for item in inputs]
+
+    def _reader(self, item: str, *, follow: bool) -> Reader:
+        size = self.settings.batch_size
+        if item == "-":
+            return PipeReader(sys.stdin.buffer, size=size)
+        archive, path = Archive(self.store, self.settings, self.clock), Path(item)
+        if path.is_dir():
+            kept = archive.checkpoints(FileFollower.name(path))
+            return FolderReader(path, kept, follow=follow, size=size)
+        if not path.exists() and not (follow and path.parent.is_dir()):
+            raise DataError(f"{path}: no such file or folder")
+        position = archive.checkpoint(FileFollower.name(path))
+        if path.suffix.lower() in _TABLES:
+            return TableReader(path, position, size=size)
+        return FileFollower(path, position, follow=follow, size=size)
+
+    def _listeners(self, listen: str | None) -> list[Reader]:
+        if listen is None:
+            return []
+        host, _, port = listen.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise SettingsError(f"--listen {listen}: expected HOST:PORT, as 127.0.0.1:8600")
+        return [PushReader(host.strip("[]"), int(port), self.settings.listen_token)]
+
+    def _sinks(self) -> list[Sink]:
+        """Those of the settings."""
+        settings = self.settings
+        log: list[Sink] = [LogSink(self.home / "alerts.jsonl")] if settings.log else []
+        webhook: list[Sink] = [WebhookSink(settings.webhook)] if settings.webhook else []
+        mail: list[Sink] = [MailSink(settings.smtp)] if settings.smtp else []
+        return [*log, *webhook, *mail]

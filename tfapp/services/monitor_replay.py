@@ -1,0 +1,104 @@
+"""A stream made of real texts, with surges of complaints planted in it; for the demo and the benchmark."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tfapp import api
+
+__all__ = ["Pool", "Surge", "news_pool", "rated_pool", "replay"]
+
+_BEGIN: Final = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Texts of a source.
+
+    Attributes:
+        source: Its name.
+        negative: Texts that are negative by their labels.
+        other: All others.
+        share: The share of negative ones that is drawn in quiet times.
+        per_window: Texts of a window, in the mean.
+    """
+
+    source: str
+    negative: Sequence[str]
+    other: Sequence[str]
+    share: float
+    per_window: float
+
+
+@dataclass(frozen=True)
+class Surge:
+    """A planted surge: for some windows, a larger share of a source's texts is drawn from the negative ones.
+
+    Attributes:
+        source: Whose.
+        start: The first window, from 0.
+        windows: How many.
+        share: The share of negative texts in them.
+    """
+
+    source: str
+    start: int
+    windows: int
+    share: float
+
+
+def rated_pool(data: str, *, share: float, per_window: float, unseen_only: bool = False) -> Pool:
+    """A pool of a data set that is labelled negative, neutral and positive.
+
+    Args:
+        data: Its name.
+        share: The share of negative texts in quiet times.
+        per_window: Texts of a window, in the mean.
+        unseen_only: The texts of its test split alone, as a model has learnt from the others.
+    """
+    splits = api.load_data(data)
+    sides = (splits.test,) if unseen_only else (splits.train, splits.dev, splits.test)
+    rows = [(str(row["text"]), row["label"] == "negative") for side in sides for row in side.to_pylist()]
+    negative = [text for text, is_negative in rows if is_negative]
+    return Pool(data, negative, [text for text, is_negative in rows if not is_negative], share, per_window)
+
+
+def news_pool(*, per_window: float) -> Pool:
+    """Headlines and first paragraphs of the BBC News articles that no model has learnt from; they have no sentiment."""
+    texts = [" ".join(str(text).split("\n\n")[:2]) for text in api.load_data("bbc-news").test["text"].to_pylist()]
+    return Pool("bbc-news", texts, texts, 0.0, per_window)
+
+
+def replay(
+    pools: Sequence[Pool], windows: int, surges: Sequence[Surge] = (), *, seed: int = 0
+) -> Iterator[dict[str, Any]]:
+    """The stream's rows in the order of their times: id, source, time and text; a window is an hour.
+
+    Texts are drawn with replacement, each with an id of its own; how many a window has varies as chance does (Poisson).
+
+    Args:
+        pools: The sources.
+        windows: How many windows.
+        surges: What is planted.
+        seed: Another one draws other texts.
+    """
+    import numpy as np
+
+    drawn, counts = random.Random(seed), np.random.default_rng(seed)
+    for window in range(windows):
+        rows = []
+        for pool in pools:
+            share = next((surge.share for surge in surges if _in(surge, pool.source, window)), pool.share)
+            for _ in range(int(counts.poisson(pool.per_window))):
+                side = pool.negative if drawn.random() < share else pool.other
+                rows.append((_BEGIN + timedelta(hours=window + drawn.random()), pool.source, drawn.choice(side)))
+        for number, (time, source, text) in enumerate(sorted(rows)):
+            yield {"id": f"{window}-{number}", "source": source, "time": time.isoformat(), "text": text}
+
+
+def _in(surge: Surge, source: str, window: int) -> bool:
+    return surge.source == source and surge.start <= window < surge.start + surge.windows
