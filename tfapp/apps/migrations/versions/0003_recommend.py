@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_recommend"
-down_revision = "0001_support"
+revision = "0003_recommend"
+down_revision = "0002_monitor"
 branch_labels = None
 depends_on = None
 

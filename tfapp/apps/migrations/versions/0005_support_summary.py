@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003_support_summary"
-down_revision = "0002_feedback"
+revision = "0005_support_summary"
+down_revision = "0004_feedback"
 branch_labels = None
 depends_on = None
 
