@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.apps.postgres import PostgresServer
+from tfapp import apps
 from tfapp.apps.store import Base, Store
 from tfapp.apps.support.tables import ConversationRow, TextRow
 from tfapp.errors import StoreError
@@ -24,6 +26,8 @@ def count(store: Store) -> int:
 
 
 def test_the_migrations_make_the_tables_that_the_code_reads(store: Store) -> None:
+    for file in Path(apps.__file__).parent.glob("*/tables.py"):
+        import_module(f"tfapp.apps.{file.parent.name}.tables")
     found = store.run(lambda s: compare_metadata(MigrationContext.configure(s.connection()), Base.metadata))
     assert found == []
 
