@@ -35,7 +35,7 @@ def run(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE|FOLDER|-]...",
+            metavar="FILE|FOLDER|-",
             help="Files of json lines, which may grow; csv and tsv files; folders of such; - for standard input.",
         ),
     ] = None,

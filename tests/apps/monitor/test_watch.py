@@ -151,3 +151,17 @@ def test_a_long_stream_may_be_judged_at_once_but_old_windows_are_not_judged_anew
     assert stream.watch.judge(final=True) == 1
     assert stream.headlines()[1:] == [("phone", 50, "over: normal")]
     assert sum(point.counts.texts for point in stream.reading.trends(last=60)[0].points) == 60 * 20 + 120
+
+
+def test_a_drift_that_lasts_becomes_the_reference(sqlite: Store) -> None:
+    stream = Stream(sqlite, history=4, drift_reference=60, drift_texts=10)
+    for hour in range(14):
+        words = "phone screen works" if hour < 6 else "parcel came late"
+        texts = [judged(f"{hour}-{n}", START + hour * HOUR, text=f"{words} {n % 5}") for n in range(20)]
+        stream.keep(texts)
+        stream.watch.judge()
+    stream.watch.judge(final=True)
+    assert stream.headlines() == [("vocabulary", 6, "over: lasting")]
+    stream.keep([judged(f"back{n}", START + 14 * HOUR, text=f"phone screen works {n % 5}") for n in range(20)])
+    stream.watch.judge(final=True)
+    assert stream.headlines()[1:] == [("vocabulary", 14, "open")]

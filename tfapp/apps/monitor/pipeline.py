@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 # Batches that are read ahead.
 _AHEAD: Final = 4
 _LOOK_SECONDS: Final = 0.2
+# Between two looks for alerts, so many times as long as one takes.
+_APART: Final = 4
 _STORE_PAUSE: Final = 5.0
 # A reader that waits for its source looks at `stop` more often than that.
 _JOIN_SECONDS: Final = 6.0
@@ -70,6 +72,7 @@ class Pipeline:
         self._stop = stop
         self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(_AHEAD)
         self._left = 0
+        self._judge_at = 0.0
 
     def run(self, readers: Sequence[Reader], told: Callable[[Outcome], None] = lambda _: None) -> Outcome:
         """Takes all that the readers have.
@@ -88,17 +91,17 @@ class Pipeline:
         threads = [threading.Thread(target=self._pump, args=(reader,), daemon=True) for reader in readers]
         for thread in threads:
             thread.start()
-        total, newest = Outcome(), time.monotonic()
+        total, newest, changed = Outcome(), time.monotonic(), False
         try:
             while batches := self._gather():
                 if any(batch.rows or batch.checkpoint for batch in batches):
                     total += self._take(batches)
-                    newest = time.monotonic()
+                    newest, changed = time.monotonic(), True
                     told(total)
-                    self._patiently(self._watch.judge)
-                elif time.monotonic() - newest > self._settings.idle_seconds:
-                    newest = time.monotonic()
-                    self._patiently(lambda: self._watch.judge(idle=True))
+                idle = time.monotonic() - newest > self._settings.idle_seconds
+                if idle or (changed and time.monotonic() >= self._judge_at):
+                    self._judge_windows(idle=idle)
+                    newest, changed = time.monotonic() if idle else newest, False
             if not self._stop.is_set():
                 self._patiently(lambda: self._watch.judge(final=True))
         except Stopped:
@@ -108,6 +111,13 @@ class Pipeline:
             for thread in threads:
                 thread.join(_JOIN_SECONDS)
         return total
+
+    def _judge_windows(self, *, idle: bool) -> None:
+        """Looks for alerts; where old texts come in, which change many windows, the more rarely the longer it takes."""
+        began = time.monotonic()
+        self._patiently(lambda: self._watch.judge(idle=idle))
+        ended = time.monotonic()
+        self._judge_at = ended + _APART * (ended - began)
 
     def _pump(self, reader: Reader) -> None:
         """Reads, in a thread."""

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from tfapp.apps.monitor.alert import KINDS, Alert, AlertKind, ShownText
@@ -112,17 +112,7 @@ class Reading:
             return []
         end = window_start(newest, width)
         starts = [end - place * WIDTHS[width] for place in reversed(range(last))]
-        name = WindowRow.topic if by == "topic" else WindowRow.name
-        query = (
-            select(name, WindowRow.start, *(func.sum(getattr(WindowRow, it)) for it in Counts.__dataclass_fields__))
-            .where(WindowRow.width == width, WindowRow.by == ("source" if by == "topic" else by))
-            .where(WindowRow.start >= starts[0], WindowRow.start <= end)
-            .group_by(name, WindowRow.start)
-        )
-        if topic is not None:
-            query = query.where(WindowRow.topic == topic)
-        if source is not None:
-            query = query.where(WindowRow.name == source)
+        query = _counts(by, width, topic, source).where(WindowRow.start >= starts[0], WindowRow.start <= end)
         expected = self._expected(width, starts[0]) if by == "topic" else {}
 
         def work(session: Session) -> list[Trend]:
@@ -239,6 +229,19 @@ class Reading:
             return {key: share for key, share in found.items() if share is not None}
 
         return self._store.run(work)
+
+
+def _counts(by: By, width: WidthName, topic: str | None, source: str | None) -> Select[Any]:
+    """Name, window and counts of topics, sources or entities."""
+    name = WindowRow.topic if by == "topic" else WindowRow.name
+    sums = (func.sum(getattr(WindowRow, field)) for field in Counts.__dataclass_fields__)
+    query = select(name, WindowRow.start, *sums).group_by(name, WindowRow.start)
+    query = query.where(WindowRow.width == width, WindowRow.by == ("source" if by == "topic" else by))
+    if topic is not None:
+        query = query.where(WindowRow.topic == topic)
+    if source is not None:
+        query = query.where(WindowRow.name == source)
+    return query
 
 
 def _trend(

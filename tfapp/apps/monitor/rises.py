@@ -166,7 +166,8 @@ def _opened(episode: Episode, windows: int) -> _Open:
 
 def _first_raised(recent: Sequence[Point], expected: float) -> datetime:
     """Where the rise began: windows at the beginning of the span that are not above what is usual are none of it."""
-    return next(point.start for point in recent if point.negatives > expected * point.texts)
+    above = (point.start for point in recent if point.negatives > expected * point.texts)
+    return next(above, recent[-1].start)
 
 
 def _evidence(point: Point, usual: float, raised: float) -> float:
