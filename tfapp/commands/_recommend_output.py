@@ -124,7 +124,9 @@ def _show_scores(title: str, scores: Mapping[str, Score]) -> None:
 def _because(one: Suggestion) -> str:
     if one.reasons:
         return "\n".join(_reason(reason) for reason in one.reasons)
-    return "new" if one.ways == ("new",) else "popular now"
+    if "popular" in one.ways:
+        return "popular now"
+    return "new" if "new" in one.ways else "like what you liked"
 
 
 def _reason(reason: Reason) -> str:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.apps.monitor.stream import START
-from tfapp.apps.monitor.message import Columns, Message, parse_time
+from tfapp.apps.monitor.message import Columns, Message
 from tfapp.apps.records import Record, SetAside
+from tfapp.apps.times import parse_time
 from tfapp.errors import SettingsError
 
 NOW = START + timedelta(days=1)

@@ -55,3 +55,11 @@ def test_the_weights_are_scikit_learns_and_come_back_from_json() -> None:
     np.testing.assert_allclose(mine.scores(values), theirs.decision_function(values), atol=1e-9)
     assert Linear.from_dict(mine.to_dict()) == mine
     assert Linear.fit(("a", "b", "c"), values, np.zeros(200, bool)) is None
+    # A row that counts twice is as good as two of it.
+    counts = 1.0 + liked
+    weighed, doubled = Linear.fit(("a",), values[:, :1], liked, counts), np.r_[np.arange(200), np.flatnonzero(liked)]
+    assert weighed is not None
+    again = LogisticRegression(max_iter=500).fit(
+        (values[doubled, :1] - weighed.means[0]) / weighed.scales[0], liked[doubled]
+    )
+    assert weighed.weights[0] == pytest.approx(again.coef_[0, 0], abs=1e-4)

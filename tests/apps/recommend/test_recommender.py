@@ -54,6 +54,14 @@ def test_a_user_gets_what_is_of_their_taste_without_what_they_have_seen(library:
         assert keys(found)[-1] == f"new{user}"
 
 
+def test_what_was_seen_long_ago_is_left_out_too(library: Library) -> None:
+    library.settings = library.settings.model_copy(update={"history": 2})
+    seen = set(library.catalogue.log_of("u0", library.catalogue.shelf(None)).items.tolist())
+    found = library.recommender().recommend("u0", 60)
+    assert found.events == 2
+    assert not {f"i{place}" for place in seen} & set(keys(found))
+
+
 def test_what_was_seen_may_come_again_by_setting(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"repeat": True})
     seen = set(library.catalogue.log_of("u0", library.catalogue.shelf(None)).items.tolist())

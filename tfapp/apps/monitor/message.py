@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from tfapp.apps.records import Record, SetAside
 from tfapp.apps.texts import LONGEST_NAME, digest, storable
+from tfapp.apps.times import parse_time
 from tfapp.data.cleaning import is_visible
 from tfapp.errors import SettingsError
 
-__all__ = ["Columns", "Judged", "Mention", "Message", "parse_time"]
+__all__ = ["Columns", "Judged", "Mention", "Message"]
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "text": ("text", "message", "body", "content", "sentence", "review"),
@@ -21,8 +21,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "id": ("id", "key", "uuid"),
     "source": ("source", "channel", "site"),
 }
-# Seconds since 1970 have ten digits until 2286; milliseconds thirteen.
-_MILLISECONDS: Final = 1e11
 _SHOWN: Final = 2000
 
 
@@ -121,23 +119,3 @@ class Columns:
     def _value(self, values: Mapping[str, Any], what: str) -> Any:
         names = (self.given[what],) if what in self.given else _NAMES[what]
         return next((values[name] for name in names if values.get(name) is not None), None)
-
-
-def parse_time(value: Any) -> datetime:
-    """Reads a time: ISO 8601 (UTC where it names no zone), or seconds or milliseconds since 1970.
-
-    Raises:
-        ValueError: It is none.
-
-    Example:
-        >>> parse_time("2026-03-01T12:00:00+02:00").isoformat()
-        '2026-03-01T10:00:00+00:00'
-    """
-    try:
-        if isinstance(value, str) and not value.strip().replace(".", "", 1).isdecimal():
-            time = datetime.fromisoformat(value.strip())
-            return (time.replace(tzinfo=UTC) if time.tzinfo is None else time).astimezone(UTC)
-        seconds = math.nan if isinstance(value, bool) else float(value)
-        return datetime.fromtimestamp(seconds / 1e3 if math.fabs(seconds) >= _MILLISECONDS else seconds, UTC)
-    except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise ValueError(f"its time, {value!r:.60}, is neither ISO 8601 nor seconds since 1970") from error

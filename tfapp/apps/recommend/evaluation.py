@@ -164,7 +164,7 @@ def _near(moment: Moment, occasion: Occasion) -> NDArray[np.float64]:
 def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], occasion: Occasion, most: int) -> NDArray[np.intp]:
     """The items with the greatest scores over 0 that the user has not seen."""
     chosen = open_ & (scores > 0)
-    chosen[occasion.history.items] = False
+    chosen[occasion.history.seen] = False
     places = np.flatnonzero(chosen)
     return places[np.argsort(-scores[places], kind="stable")[:most]]
 

@@ -18,27 +18,29 @@ class History:
     """A user's past: each item once, at the place of its last event.
 
     Attributes:
-        items: int[N], places of items in the shelf, the newest last.
+        seen: int[M], places of all items that the user had to do with.
+        items: int[N], the newest of them, the newest last.
         strengths: float[N]; where an item was rated, by the last rating, else by the strongest event.
         half_life: Items after which an item of the past counts half.
     """
 
+    seen: NDArray[np.intp]
     items: NDArray[np.intp]
     strengths: NDArray[np.float64]
     half_life: float
 
     @classmethod
     def of(cls, events: Log, *, most: int, half_life: float) -> Self:
-        """Of one user's events, the newest `most` items."""
+        """Of one user's events; the newest `most` items count."""
         found: dict[int, tuple[float, bool]] = {}
         columns = (events.items.tolist(), events.strengths.tolist(), events.rated.tolist())
         for item, strength, rated in zip(*columns, strict=True):
             before = found.pop(item, (strength, False))
             kept = before if before[1] and not rated else (strength if rated else max(strength, before[0]), rated)
             found[item] = kept
-        chosen = list(found.items())[-most:]
-        items = np.array([item for item, _ in chosen], np.intp)
-        return cls(items, np.array([strength for _, (strength, _) in chosen], np.float64), half_life)
+        seen = np.array(list(found), np.intp)
+        strengths = np.array([strength for strength, _ in found.values()], np.float64)
+        return cls(seen, seen[-most:], strengths[-most:], half_life)
 
     def __len__(self) -> int:
         return len(self.items)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Linear"]
 
-# The inverse of the penalty, chosen on a part of MovieLens' training time (benchmarks/README.md).
+# The inverse of the penalty, chosen on the earlier part of MovieLens' time (benchmarks/README.md).
 _STRENGTH = 1.0
 
 
@@ -34,13 +34,20 @@ class Linear:
     intercept: float
 
     @classmethod
-    def fit(cls, names: Sequence[str], values: NDArray[np.float64], liked: NDArray[np.bool_]) -> Self | None:
+    def fit(
+        cls,
+        names: Sequence[str],
+        values: NDArray[np.float64],
+        liked: NDArray[np.bool_],
+        counts: NDArray[np.float64] | None = None,
+    ) -> Self | None:
         """Learns, by scikit-learn's logistic regression; None where there is nothing to learn from.
 
         Args:
             names: The features.
             values: float[N, F].
             liked: bool[N].
+            counts: float[N], what each row counts, 1 in the mean; None: all the same.
         """
         from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import StandardScaler
@@ -48,7 +55,7 @@ class Linear:
         if len(liked) == 0 or liked.all() or not liked.any():
             return None
         scaler = StandardScaler().fit(values)
-        model = LogisticRegression(C=_STRENGTH, max_iter=500).fit(scaler.transform(values), liked)
+        model = LogisticRegression(C=_STRENGTH, max_iter=500).fit(scaler.transform(values), liked, counts)
         means, scales, weights = (tuple(column.tolist()) for column in (scaler.mean_, scaler.scale_, model.coef_[0]))
         return cls(tuple(names), means, scales, weights, float(model.intercept_[0]))
 

@@ -103,8 +103,7 @@ class Lister:
 
     def candidates(self, profile: Profile) -> Candidates:
         """The items that may come into a user's list."""
-        seen = profile.history.items
-        without = np.array([], np.intp) if self.settings.repeat else seen
+        without = np.array([], np.intp) if self.settings.repeat else profile.history.seen
         return find_candidates(self.moment, profile, self.search, self.settings, without=without)
 
     def _known(self, profile: Profile, found: Candidates) -> list[tuple[int, float]]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfapp.apps.recommend.moment import Moment
 from tfapp.apps.recommend.profile import Profile
-from tfapp.apps.recommend.suggestion import Reason
+from tfapp.apps.recommend.shelf import Shelf
+from tfapp.apps.recommend.suggestion import Reason, Tie
 
 __all__ = ["reasons_for"]
 
 # Below these cosines two items have too little to do with each other to say so.
-_TEXT: Final = 0.3
-_TOGETHER: Final = 0.2
+_LEAST: Final = {"text": 0.3, "together": 0.2}
+# Users who liked both, at least.
+_SHARED: Final = 3
 
 
 def reasons_for(moment: Moment, profile: Profile, place: int, *, wanted: str, most: int) -> tuple[Reason, ...]:
@@ -27,22 +30,34 @@ def reasons_for(moment: Moment, profile: Profile, place: int, *, wanted: str, mo
         wanted: What the user says to look for, if the profile has it.
         most: Reasons, at most.
     """
-    shelf, items = moment.shelf, moment.shelf.items
+    shelf = moment.shelf
     liked = profile.history.items[profile.history.strengths > 0]
-    texts = shelf.vectors[liked] @ shelf.vectors[place]
-    together = moment.liked.rows(liked, np.array([place]))[:, 0] if len(liked) else np.zeros(0)
     found = [
-        *((Reason(items[item].key, items[item].title, "text", float(cosine)), cosine / _TEXT)
-          for item, cosine in zip(liked, texts, strict=True)),
-        *((Reason(items[item].key, items[item].title, "together", float(cosine)), cosine / _TOGETHER)
-          for item, cosine in zip(liked, together, strict=True)),
-    ]  # fmt: skip
+        *_ties(shelf, liked, shelf.vectors[liked] @ shelf.vectors[place], "text"),
+        *_ties(shelf, liked, _together(moment, liked, place), "together"),
+    ]
     if profile.wanted is not None:
-        cosine = float(profile.wanted @ shelf.vectors[place])
-        found.append((Reason(None, wanted, "text", cosine), cosine / _TEXT))
+        found.append(Reason(None, wanted, "text", float(profile.wanted @ shelf.vectors[place])))
     # Each item once, by the stronger of its two ties.
     chosen: dict[str | None, Reason] = {}
-    for reason, weight in sorted(found, key=lambda pair: -pair[1]):
-        if weight >= 1:
+    for reason in sorted(found, key=_weight, reverse=True):
+        if _weight(reason) >= 1:
             chosen.setdefault(reason.item, reason)
     return tuple(chosen.values())[:most]
+
+
+def _ties(shelf: Shelf, liked: NDArray[np.intp], cosines: NDArray[Any], kind: Tie) -> list[Reason]:
+    pairs = zip(liked.tolist(), cosines.tolist(), strict=True)
+    return [Reason(shelf.items[item].key, shelf.items[item].title, kind, cosine) for item, cosine in pairs]
+
+
+def _together(moment: Moment, liked: NDArray[np.intp], place: int) -> NDArray[np.float64]:
+    """The cosines of who liked both; 0 where that is too few to tell from chance."""
+    cosines = moment.liked.rows(liked, np.array([place]))[:, 0]
+    likes = moment.popularity.likes
+    return np.where(cosines * np.sqrt(likes[liked] * likes[place]) >= _SHARED - 0.5, cosines, 0.0)
+
+
+def _weight(reason: Reason) -> float:
+    """How strong a tie is, on one scale; from 1 on it is worth saying."""
+    return reason.similarity / _LEAST[reason.kind]

@@ -104,7 +104,8 @@ class Recommender:
         if place is None:
             raise DataError(f"{item}: no such item{did_you_mean(item, shelf.places)}")
         # As if it were all that a user had ever liked.
-        history = History(np.array([place], np.intp), np.ones(1), self._settings.half_life)
+        own = np.array([place], np.intp)
+        history = History(own, own, np.ones(1), self._settings.half_life)
         profile = Profile.of(history, shelf)
         lister = replace(self._lister(), ranking=None, pairs=None)
         made = tuple(self._suggestion(one, profile, "") for one in lister.alike(profile, k))
@@ -112,7 +113,7 @@ class Recommender:
 
     def past(self, user: str, most: int = 10) -> list[str]:
         """The titles of what a user had to do with last, newest first."""
-        items = self._history(user).items[::-1][:most]
+        items = self._history(user).seen[::-1][:most]
         return [self._moment.shelf.items[place].title for place in items]
 
     def _listed(self, profile: Profile, count: int, *, new_only: bool) -> tuple[Sequence[Listed], str]:

@@ -8,7 +8,10 @@ from typing import Any, Literal
 from tfapp.apps.recommend.candidates import Way
 from tfapp.apps.recommend.item import Item
 
-__all__ = ["Reason", "Suggestion", "Suggestions"]
+__all__ = ["Reason", "Suggestion", "Suggestions", "Tie"]
+
+Tie = Literal["text", "together"]
+"""How two items go together: they read alike, or the same users liked both."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Reason:
 
     item: str | None
     title: str
-    kind: Literal["text", "together"]
+    kind: Tie
     similarity: float
 
 
