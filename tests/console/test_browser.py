@@ -21,6 +21,9 @@ from tfapp.console.access import Access
 
 pytestmark = pytest.mark.slow
 
+# Of a machine that does other work, too.
+expect.set_options(timeout=20_000)
+
 SIZES: dict[str, dict[str, Any]] = {
     "desk": {"viewport": {"width": 1280, "height": 800}},
     "phone": {
@@ -186,6 +189,8 @@ def test_texts_are_labelled_by_keyboard(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_text("0 of 12 labelled")).to_be_visible()
     page.get_by_role("link", name="Smallest margin").click()
+    # Keys that are pressed before the page's script is there are nobody's.
+    page.wait_for_url("**by=margin")
     expect(page.locator("#to-label")).to_contain_text("Money for match")
     page.keyboard.press("1")
     expect(page.get_by_text("1 of 12 labelled")).to_be_visible()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import wait_until
 from tests.console.site import Site
 from tests.console.test_pages import text_of
 from tests.toy import toy_text
@@ -28,6 +29,7 @@ def test_it_goes_on_when_its_model_server_is_back(toy_models: Path, tmp_path: Pa
     assert (gone.status_code, "no answer" in text_of(gone.text)) == (200, True)
     assert site.post("/try/models/toy", asked).status_code == 503
     with api.serve(toy_models, port=int(served.address.rpartition(":")[2])):
-        assert "serving" in text_of(site.get("/models").text)
+        # The client tries to connect again every two seconds at most.
+        wait_until(lambda: "serving" in text_of(site.get("/models").text))
         assert site.post("/try/models/toy", asked).status_code == 200
     site.workplace.close()
