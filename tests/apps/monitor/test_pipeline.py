@@ -13,6 +13,7 @@ from tfapp_client.testing import FakeTransport
 from tfapp_client.transport import Method
 
 from tests.apps.monitor.stream import HOUR, START, Stream, fake_server, rows
+from tests.apps.postgres import PostgresServer
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Place
 from tfapp.apps.records import Record, SetAside
 from tfapp.apps.store import Store
@@ -102,6 +103,29 @@ def test_an_outage_of_the_models_is_waited_out(sqlite: Store) -> None:
         stream.server.fail(grpc.StatusCode.UNAVAILABLE, "restarts")
     stream.server.fail(grpc.StatusCode.NOT_FOUND, "is being loaded")
     assert stream.pipeline().run([Reader(rows("phone is bad"))]) == Outcome(1, 0, 0)
+
+
+class Restarting:
+    """Restarts the database while its first batch is under way."""
+
+    def __init__(self, postgres: PostgresServer) -> None:
+        self._postgres = postgres
+
+    def batches(self, _: threading.Event) -> Iterator[Batch]:
+        yield rows("phone is bad", "phone b")
+        self._postgres.stop("immediate")
+        self._postgres.start()
+        yield rows("phone c", start=START + HOUR)
+
+
+def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer) -> None:
+    with Store.open(postgres.new_database()) as store:
+        stream = Stream(store)
+        taken = stream.pipeline().run([Restarting(postgres)])
+        # What was written when the connection broke may count as known already.
+        assert taken.stored + taken.repeated == 3
+        assert stream.reading.counts()["texts"] == 3
+        assert sum(point.counts.texts for trend in stream.reading.trends() for point in trend.points) == 3
 
 
 def test_a_stop_in_an_outage_stores_nothing_and_the_next_run_takes_it(sqlite: Store) -> None:

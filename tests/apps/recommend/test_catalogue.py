@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.apps.postgres import PostgresServer
 from tests.apps.recommend.made import START, Library, item_entries, made_events, made_log
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
 from tfapp.apps.records import SetAside
@@ -78,3 +79,13 @@ def test_the_newest_training_counts_and_comes_back_as_it_was(store: Store, tmp_p
     second = library.catalogue.trained()
     assert second is not None
     assert (second.events, second.ranking) == (7, first.ranking)
+
+
+def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer, tmp_path: Path) -> None:
+    with Store.open(postgres.new_database()) as store:
+        library = Library(store, tmp_path)
+        library.add(item_entries(3), [EVENT])
+        postgres.stop("immediate")
+        postgres.start()
+        assert library.catalogue.add_events("e.csv", [replace(EVENT, user="bob")]).added == 1
+        assert library.catalogue.counts()["events"] == 2
