@@ -95,7 +95,7 @@ def build_support(home: Path, server: FakeTransport) -> None:
     service.knowledge.add("faq.csv", ROWS)
     service.knowledge.set_answers({"tracking": "The link in your mail says where it is."})
     embed_new(service.knowledge.vectors, Embedder(Client(transport=server), "minilm-l6", 1))
-    service._keep_settings()
+    service.keep_settings()
     service.store.close()
     write_model(home / "models", "minilm-l6", "embedding")
 

@@ -6,12 +6,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import Field
+
 from tfapp.overrides import build_settings, read_toml
 from tfapp.settings import Settings
 
-__all__ = ["load_settings"]
+__all__ = ["ApplicationSettings", "load_settings"]
 
 S = TypeVar("S", bound=Settings)
+
+
+class ApplicationSettings(Settings):
+    """What every application is told."""
+
+    database: str | None = Field(
+        None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; unset: store.sqlite in the home folder."
+    )
 
 
 def load_settings(kind: type[S], file: Path | None = None, overrides: Iterable[str] = ()) -> S:

@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from tfapp_client import Client
 
-from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.monitor.archive import Archive
 from tfapp.apps.monitor.deliveries import Deliveries
 from tfapp.apps.monitor.intake import Outcome, Reader
@@ -30,63 +28,21 @@ from tfapp.apps.monitor.reading import Reading
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.sinks import LogSink, MailSink, Sink, WebhookSink
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.settings import load_settings
-from tfapp.apps.store import Store
 from tfapp.errors import DataError, SettingsError
-from tfapp.files import write_text
+from tfapp.services.application import Application
 from tfapp.services.monitor_models import MonitorModels
 
 __all__ = ["Monitor"]
 
-_SETTINGS = "settings.toml"
 _TABLES = (".csv", ".tsv")
 
 
 @dataclass(frozen=True)
-class Monitor:
-    """A monitor of opinions.
+class Monitor(Application[MonitorSettings]):
+    """A monitor of opinions."""
 
-    Attributes:
-        home: Its folder: models, runs, and the database unless that is elsewhere.
-        settings: Names of models, what is an alert, who is told.
-        store: The database.
-        server: HOST:PORT of the model server; None: one is started when it is needed, on the folder's models.
-        clock: Tells the time.
-        wait: Longest time to wait until that server has the models, in seconds.
-    """
-
-    home: Path
-    settings: MonitorSettings
-    store: Store
-    server: str | None = None
-    clock: Clock = utc_now
-    wait: float = 60.0
-
-    @classmethod
-    def open(
-        cls,
-        home: str | Path = "monitor",
-        *,
-        settings: Path | None = None,
-        overrides: Iterable[str] = (),
-        server: str | None = None,
-    ) -> Self:
-        """Opens a monitor, or begins one.
-
-        Args:
-            home: Its folder.
-            settings: A settings file; None: `settings.toml` in the folder, or the defaults.
-            overrides: Items NAME=VALUE.
-            server: HOST:PORT of a model server.
-
-        Raises:
-            SettingsError: A setting breaks its rule.
-            StoreError: The database cannot be used.
-        """
-        folder = Path(home)
-        own = folder / _SETTINGS
-        chosen = load_settings(MonitorSettings, settings or (own if own.is_file() else None), overrides)
-        return cls(folder, chosen, Store.open(chosen.database or folder / "store.sqlite"), server)
+    kind = MonitorSettings
+    folder = "monitor"
 
     @property
     def reading(self) -> Reading:
@@ -104,14 +60,10 @@ class Monitor:
         Raises:
             TfappError: Data, training or export.
         """
-        import tomli_w
-
-        self.home.mkdir(parents=True, exist_ok=True)
-        chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
-        write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
+        kept = self.keep_settings()
         if self.settings.listen_token or self.settings.webhook or self.settings.smtp:
             # They may hold passwords.
-            (self.home / _SETTINGS).chmod(0o600)
+            kept.chmod(0o600)
         return self.models.prepare(quiet=quiet)
 
     def run(

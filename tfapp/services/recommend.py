@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any
 
 from tfapp_client import Client
 
 from tfapp.apps.asking import asking
-from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.indexing import open_index
 from tfapp.apps.intake import Addition
 from tfapp.apps.recommend.catalogue import Catalogue, Trained
@@ -37,18 +36,15 @@ from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.shelf import Shelf
 from tfapp.apps.recommend.training import learn_ranking, pair_rows
 from tfapp.apps.records import read_records
-from tfapp.apps.settings import load_settings
-from tfapp.apps.store import Store
 from tfapp.apps.vector_index import VectorIndex
 from tfapp.errors import DataError
-from tfapp.files import write_json_lines, write_text
+from tfapp.files import write_json_lines
+from tfapp.services.application import Application
 from tfapp.services.embedder_model import EmbedderModel
 from tfapp.services.model_server import ModelServer
 from tfapp.terminal import progress
 
 __all__ = ["ItemsAdded", "Recommend"]
-
-_SETTINGS = "settings.toml"
 
 
 @dataclass(frozen=True)
@@ -67,50 +63,11 @@ class ItemsAdded:
 
 
 @dataclass(frozen=True)
-class Recommend:
-    """A recommender.
+class Recommend(Application[RecommendSettings]):
+    """A recommender."""
 
-    Attributes:
-        home: Its folder: models, the index, and the database unless that is elsewhere.
-        settings: Names of models, what counts as interest, the database.
-        store: The database.
-        server: HOST:PORT of the model server; None: one is started when it is needed, on the folder's models.
-        clock: Tells the time.
-        wait: Longest time to wait until that server has the models, in seconds.
-    """
-
-    home: Path
-    settings: RecommendSettings
-    store: Store
-    server: str | None = None
-    clock: Clock = utc_now
-    wait: float = 60.0
-
-    @classmethod
-    def open(
-        cls,
-        home: str | Path = "recommend",
-        *,
-        settings: Path | None = None,
-        overrides: Iterable[str] = (),
-        server: str | None = None,
-    ) -> Self:
-        """Opens a recommender, or begins one.
-
-        Args:
-            home: Its folder.
-            settings: A settings file; None: `settings.toml` in the folder, or the defaults.
-            overrides: Items NAME=VALUE.
-            server: HOST:PORT of a model server.
-
-        Raises:
-            SettingsError: A setting breaks its rule.
-            StoreError: The database cannot be used.
-        """
-        folder = Path(home)
-        own = folder / _SETTINGS
-        chosen = load_settings(RecommendSettings, settings or (own if own.is_file() else None), overrides)
-        return cls(folder, chosen, Store.open(chosen.database or folder / "store.sqlite"), server)
+    kind = RecommendSettings
+    folder = "recommend"
 
     @property
     def catalogue(self) -> Catalogue:
@@ -147,7 +104,7 @@ class Recommend:
             TfappError: File, settings, database or model server; says which, and what to do. What was killed is gone
                 on with by the same call.
         """
-        self._keep_settings()
+        self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_items(read_records(Path(file), encoding=encoding), source=str(file), given=columns)
             addition = self.catalogue.add_items(str(file), _counted(rows, advance))
@@ -173,7 +130,7 @@ class Recommend:
         Raises:
             TfappError: File, settings or database.
         """
-        self._keep_settings()
+        self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_events(read_records(Path(file), encoding=encoding), source=str(file), given=columns)
             return self.catalogue.add_events(str(file), _counted(rows, advance))
@@ -263,13 +220,6 @@ class Recommend:
         rows = pair_rows(shelf, log, self.settings)
         named = ({"query": liked, "candidate": text, "label": label} for liked, text, label in rows)
         write_json_lines(self.home / "training" / "ranking.jsonl", named)
-
-    def _keep_settings(self) -> None:
-        import tomli_w
-
-        self.home.mkdir(parents=True, exist_ok=True)
-        chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True)
-        write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
 
 
 def _connecting(stack: ExitStack, models: ModelServer) -> Callable[[], Client]:

@@ -12,17 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tfapp_client import Client
 
-from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.indexing import open_index
 from tfapp.apps.intake import Addition
 from tfapp.apps.records import Record, read_records
-from tfapp.apps.settings import load_settings
-from tfapp.apps.store import Store
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
@@ -37,13 +34,12 @@ from tfapp.apps.support.slots import check_template
 from tfapp.config import DataSettings
 from tfapp.data import resolve
 from tfapp.errors import DataError, TrainingError
-from tfapp.files import write_json_lines, write_text
+from tfapp.files import write_json_lines
+from tfapp.services.application import Application
 from tfapp.services.support_models import SupportModels
 from tfapp.terminal import progress
 
 __all__ = ["Built", "Learnt", "Support"]
-
-_SETTINGS = "settings.toml"
 
 
 @dataclass(frozen=True)
@@ -75,51 +71,11 @@ class Learnt:
 
 
 @dataclass(frozen=True)
-class Support:
-    """A customer service.
+class Support(Application[SupportSettings]):
+    """A customer service."""
 
-    Attributes:
-        home: Its folder: models, runs, the index, and the database unless that is elsewhere.
-        settings: Names of models, thresholds, the database.
-        store: The database.
-        server: HOST:PORT of the model server; None: one is started when it is needed, on the folder's models.
-        clock: Tells the time.
-        wait: Longest time to wait until that server has the models, in seconds.
-    """
-
-    home: Path
-    settings: SupportSettings
-    store: Store
-    server: str | None = None
-    clock: Clock = utc_now
-    wait: float = 60.0
-
-    @classmethod
-    def open(
-        cls,
-        home: str | Path = "support",
-        *,
-        settings: Path | None = None,
-        overrides: Iterable[str] = (),
-        server: str | None = None,
-    ) -> Self:
-        """Opens a customer service, or begins one.
-
-        Args:
-            home: Its folder.
-            settings: A settings file; None: `settings.toml` in the folder, or the defaults.
-            overrides: Items NAME=VALUE.
-            server: HOST:PORT of a model server.
-
-        Raises:
-            SettingsError: A setting breaks its rule.
-            StoreError: The database cannot be used.
-        """
-        folder = Path(home)
-        own = folder / _SETTINGS
-        chosen = load_settings(SupportSettings, settings or (own if own.is_file() else None), overrides)
-        store = Store.open(chosen.database or folder / "store.sqlite")
-        return cls(folder, chosen, store, server)
+    kind = SupportSettings
+    folder = "support"
 
     @property
     def models(self) -> SupportModels:
@@ -161,7 +117,7 @@ class Support:
         chosen = Columns(columns or {}, where or {}, self.settings.agents)
         path = resolve(source, DataSettings(train=source)).path
         templates = _templates(answers, encoding) if answers else {}
-        self._keep_settings()
+        self.keep_settings()
         with progress(f"Reading {source}", "rows", quiet=quiet) as advance:
             rows = read_exchanges(read_records(path, encoding=encoding), chosen, source=source)
             addition = self.knowledge.add(source, _counted(rows, advance))
@@ -228,13 +184,6 @@ class Support:
         words = WordIndex(list(corpus.texts.items()))
         embedder = Embedder.named(client, identity)
         return Retriever(corpus, vectors=index, words=words, embedder=embedder, settings=self.settings)
-
-    def _keep_settings(self) -> None:
-        import tomli_w
-
-        self.home.mkdir(parents=True, exist_ok=True)
-        chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True)
-        write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
 
     def _write_grades(self, graded: Sequence[tuple[str, str, int]]) -> None:
         rows = ({"query": question, "candidate": answer, "label": grade} for question, answer, grade in graded)

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from tfapp.apps.monitor.windows import WidthName
+from tfapp.apps.settings import ApplicationSettings
 from tfapp.settings import Settings
 
 __all__ = ["MonitorSettings", "SmtpSettings", "WebhookSettings"]
@@ -39,12 +40,9 @@ class SmtpSettings(Settings):
         return self
 
 
-class MonitorSettings(Settings):
+class MonitorSettings(ApplicationSettings):
     """Which models judge, what is an alert, and who hears of it."""
 
-    database: str | None = Field(
-        None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; unset: store.sqlite in the home folder."
-    )
     topic_model: str = Field("monitor-topics", min_length=1, description="The served classifier of topics.")
     topic_data: str | None = Field(
         "bbc-news", description="What it is trained on where there is none; unset: it is served already."

@@ -6,17 +6,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from tfapp.settings import Settings
+from tfapp.apps.settings import ApplicationSettings
 
 __all__ = ["RecommendSettings"]
 
 
-class RecommendSettings(Settings):
+class RecommendSettings(ApplicationSettings):
     """What is recommended, by which models, and what counts as interest."""
 
-    database: str | None = Field(
-        None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; unset: store.sqlite in the home folder."
-    )
     embedder: str = Field("minilm-l6", min_length=1, description="The served embedding model.")
     embedder_preset: str | None = Field(
         "minilm-l6", description="What is exported as the embedder where there is none; unset: it is served already."
