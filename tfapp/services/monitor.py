@@ -157,7 +157,7 @@ class Monitor(Application[MonitorSettings]):
             return []
         host, _, port = listen.rpartition(":")
         if not host or not port.isdecimal() or int(port) > 65535:
-            raise SettingsError(f"--listen {listen}: expected HOST:PORT, as 127.0.0.1:8600")
+            raise SettingsError(f"--listen {listen}: expected HOST:PORT, as 127.0.0.1:8700")
         return [PushReader(host.strip("[]"), int(port), self.settings.listen_token)]
 
     def _sinks(self) -> list[Sink]:
