@@ -14,14 +14,15 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from sides import home_folder
 
 from tfapp.apps.clock import utc_now
 from tfapp.apps.monitor.alert import Alert
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--plot", type=Path, help="draws one replay of tweets")
     options = parser.parse_args()
-    with _home(options.home) as home:
+    with home_folder(options.home) as home:
         monitor = Monitor.open(home, overrides=[*options.set, "log=false"])
         trained = monitor.prepare()
         result: dict[str, Any] = {"models": trained, "settings": monitor.settings.model_dump(mode="json")}
@@ -69,15 +70,6 @@ def main() -> None:
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.output, result)
-
-
-@contextmanager
-def _home(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        yield Path(temporary)
 
 
 def _judge_all(monitor: Monitor) -> dict[str, dict[str, tuple[Judged, bool]]]:

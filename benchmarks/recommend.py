@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import argparse
 import csv
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sides import environment, write_report
+from sides import environment, home_folder, write_report
 
 from tfapp.apps.recommend.evaluation import Evaluation, evaluate
 from tfapp.apps.recommend.log import Log
@@ -42,7 +40,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="keeps what is built; a later run goes on from it")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    with _home(options.home) as home:
+    with home_folder(options.home) as home:
         service = Recommend.open(home, overrides=options.set)
         seconds = _fill(service, options.data)
         identity = service.catalogue.vectors.embedder()
@@ -55,15 +53,6 @@ def main() -> None:
     if options.output:
         about = {"seconds": seconds, "embedder": identity, "first": options.first, "settings": options.set}
         write_report(options.output, {"environment": environment(*PACKAGES), **about, "splits": found})
-
-
-@contextmanager
-def _home(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        yield Path(temporary)
 
 
 def _fill(service: Recommend, data: Path) -> dict[str, float]:

@@ -8,12 +8,13 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Worker", "environment", "quiet", "serve_lines", "write_report"]
+__all__ = ["Worker", "environment", "home_folder", "quiet", "serve_lines", "write_report"]
 
 
 class Worker:
@@ -57,6 +58,16 @@ class Worker:
         """Ends it; again does nothing."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.communicate()
+
+
+@contextmanager
+def home_folder(folder: Path | None) -> Iterator[Path]:
+    """An application's folder; without one a temporary folder, gone after the block."""
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
 
 
 def serve_lines(answer: Callable[[str], Any]) -> None:

@@ -11,16 +11,15 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sides import home_folder
 
 from tfapp import assets
 from tfapp.apps.support.answering import Assistant
@@ -54,7 +53,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="keeps what is built; a later run goes on from it")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    with _home(options.home) as home:
+    with home_folder(options.home) as home:
         results = {"chatterbot": _chatterbot(home / "chatterbot", options)}
         if options.banking77:
             results["banking77"] = _banking77(home / "banking77", options)
@@ -63,15 +62,6 @@ def main() -> None:
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.output, results)
-
-
-@contextmanager
-def _home(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        yield Path(temporary)
 
 
 def _chatterbot(home: Path, options: argparse.Namespace) -> dict[str, Any]:

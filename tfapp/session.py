@@ -106,13 +106,9 @@ def run_experiment(
         if settle_unknown(best, train_side, dev_side):
             best.save(folder.model)
         _evaluate_split(folder, best, splits, quiet=quiet)
-        best.write_products(folder.path)
-        weights = {"trained_weights": trained, "weights": model.trainable_weights()}
         score = state.best_score if splits.dev.num_rows else None
-        folder.write("finished", {"epochs": state.epoch, "dev_score": score, **weights})
-        folder.checkpoint.unlink(missing_ok=True)
-        for leftover in (folder.features, folder.contrast):
-            shutil.rmtree(leftover, ignore_errors=True)
+        counts = {"trained_weights": trained, "weights": model.trainable_weights()}
+        _finish(folder, best, {"epochs": state.epoch, "dev_score": score, **counts})
     # A worker that leaves early looks to the others like one that crashed.
     total_over_workers(strategy, 0)
     return folder
@@ -144,6 +140,15 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
         multi_label=experiment.model.multi_label,
     )
     return _evaluate_table(folder, model, table, data, data, quiet=quiet)
+
+
+def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
+    """Writes what a finished run leaves, and removes what only a resumed one would need."""
+    best.write_products(folder.path)
+    folder.write("finished", facts)
+    folder.checkpoint.unlink(missing_ok=True)
+    for leftover in (folder.features, folder.contrast):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _seed(experiment: Experiment) -> None:

@@ -6,20 +6,32 @@ import html
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tfapp.training import EpochEvent, StepEvent
 
-__all__ = ["Advance", "TrainingLines", "TrainingProgress", "console", "error_console", "print_json", "progress"]
+__all__ = [
+    "Advance",
+    "TrainingLines",
+    "TrainingProgress",
+    "console",
+    "counted",
+    "error_console",
+    "print_json",
+    "progress",
+]
+
+T = TypeVar("T")
 
 _REDRAW_SECONDS = 0.5
+_ROWS_A_MOVE = 500
 
 
 class Advance(Protocol):
@@ -77,6 +89,14 @@ def progress(description: str, unit: str = "", *, quiet: bool = False) -> Iterat
             bar.update(task, completed=done, total=total, visible=True, note=note or (unit if unit != "bytes" else ""))
 
         yield advance
+
+
+def counted(rows: Iterable[T], advance: Advance) -> Iterator[T]:
+    """The same rows; the bar moves as they are taken, every few hundred."""
+    for number, row in enumerate(rows, start=1):
+        if not number % _ROWS_A_MOVE:
+            advance(number)
+        yield row
 
 
 @contextmanager

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
 from tfapp.errors import SettingsError
 
-__all__ = ["Json", "Server", "SetItem", "named_values", "needs_applications"]
+__all__ = ["Encoding", "Json", "Server", "SetItem", "SettingsFile", "named_values", "needs_applications"]
 
+Encoding: TypeAlias = Annotated[str, typer.Option(help="The files' text encoding.")]
+SettingsFile: TypeAlias = Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")]
 Server: TypeAlias = Annotated[
     str | None, typer.Option(help="HOST:PORT of a model server; by default one is started on the folder's models.")
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from tfapp.commands import _monitor_output as output
-from tfapp.commands._applications import Json, Server, SetItem, named_values, needs_applications
+from tfapp.commands._applications import Json, Server, SetItem, SettingsFile, named_values, needs_applications
 
 if TYPE_CHECKING:
     from tfapp.services.monitor import Monitor
@@ -47,7 +47,7 @@ def run(
         typer.Option(metavar="NAME=COLUMN", help="Where text, time, id or source stand; found by name."),
     ] = None,
     home: _Home = _FOLDER,
-    settings: Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")] = None,
+    settings: SettingsFile = None,
     overrides: SetItem = None,
     server: Server = None,
     json: Json = False,

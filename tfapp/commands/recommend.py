@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from tfapp.commands import _recommend_output as output
-from tfapp.commands._applications import Json, Server, SetItem, named_values, needs_applications
+from tfapp.commands._applications import Encoding, Json, Server, SetItem, SettingsFile, named_values, needs_applications
 
 if TYPE_CHECKING:
     from tfapp.services.recommend import Recommend
@@ -20,7 +20,6 @@ _recommend = typer.Typer(no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The recommender's folder.")]
 _Count: TypeAlias = Annotated[int, typer.Option("-k", "--count", help="How many items.")]
-_Encoding: TypeAlias = Annotated[str, typer.Option(help="The file's text encoding.")]
 _FOLDER = Path("recommend")
 
 
@@ -38,8 +37,8 @@ def items(
         list[str] | None,
         typer.Option(metavar="NAME=COLUMN", help="Where item, title, description, tags or time stand; found by name."),
     ] = None,
-    encoding: _Encoding = "utf-8",
-    settings: Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")] = None,
+    encoding: Encoding = "utf-8",
+    settings: SettingsFile = None,
     overrides: SetItem = None,
     server: Server = None,
     json: Json = False,
@@ -59,8 +58,8 @@ def events(
         list[str] | None,
         typer.Option(metavar="NAME=COLUMN", help="Where user, item, kind, value or time stand; found by name."),
     ] = None,
-    encoding: _Encoding = "utf-8",
-    settings: Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")] = None,
+    encoding: Encoding = "utf-8",
+    settings: SettingsFile = None,
     overrides: SetItem = None,
     json: Json = False,
 ) -> None:

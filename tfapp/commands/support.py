@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from tfapp.commands import _support_output as output
-from tfapp.commands._applications import Json, Server, SetItem, named_values, needs_applications
+from tfapp.commands._applications import Encoding, Json, Server, SetItem, SettingsFile, named_values, needs_applications
 
 if TYPE_CHECKING:
     from tfapp.services.support import Support
@@ -45,8 +45,8 @@ def build(
     answers: Annotated[
         Path | None, typer.Option(help="Answers of intents: a csv file with intent and answer, which may have {slots}.")
     ] = None,
-    encoding: Annotated[str, typer.Option(help="The files' text encoding.")] = "utf-8",
-    settings: Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")] = None,
+    encoding: Encoding = "utf-8",
+    settings: SettingsFile = None,
     overrides: SetItem = None,
     server: Server = None,
     json: Json = False,

@@ -11,13 +11,12 @@ with recommend.recommender() as recommender:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from tfapp_client import Client
 
@@ -42,7 +41,7 @@ from tfapp.files import write_json_lines
 from tfapp.services.application import Application
 from tfapp.services.embedder_model import EmbedderModel
 from tfapp.services.model_server import ModelServer
-from tfapp.terminal import progress
+from tfapp.terminal import counted, progress
 
 __all__ = ["ItemsAdded", "Recommend"]
 
@@ -107,7 +106,7 @@ class Recommend(Application[RecommendSettings]):
         self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_items(read_records(Path(file), encoding=encoding), source=str(file), given=columns)
-            addition = self.catalogue.add_items(str(file), _counted(rows, advance))
+            addition = self.catalogue.add_items(str(file), counted(rows, advance))
         _, embedded = self.embedder.embed_missing(self.catalogue.vectors, quiet=quiet)
         return ItemsAdded(addition, embedded, self.catalogue.counts()["items"])
 
@@ -133,7 +132,7 @@ class Recommend(Application[RecommendSettings]):
         self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_events(read_records(Path(file), encoding=encoding), source=str(file), given=columns)
-            return self.catalogue.add_events(str(file), _counted(rows, advance))
+            return self.catalogue.add_events(str(file), counted(rows, advance))
 
     def train(self, *, quiet: bool = False) -> Trained:
         """Learns the final ranking from the lists that users could have been given, and what they liked after them.
@@ -235,10 +234,3 @@ def _connecting(stack: ExitStack, models: ModelServer) -> Callable[[], Client]:
             return connect()
 
     return connect_once
-
-
-def _counted(rows: Iterable[Any], advance: Any) -> Iterator[Any]:
-    for number, row in enumerate(rows, start=1):
-        if not number % 500:
-            advance(number)
-        yield row

@@ -8,11 +8,10 @@ with service.assistant() as assistant:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tfapp_client import Client
 
@@ -37,7 +36,7 @@ from tfapp.errors import DataError, TrainingError
 from tfapp.files import write_json_lines
 from tfapp.services.application import Application
 from tfapp.services.support_models import SupportModels
-from tfapp.terminal import progress
+from tfapp.terminal import counted, progress
 
 __all__ = ["Built", "Learnt", "Support"]
 
@@ -120,7 +119,7 @@ class Support(Application[SupportSettings]):
         self.keep_settings()
         with progress(f"Reading {source}", "rows", quiet=quiet) as advance:
             rows = read_exchanges(read_records(path, encoding=encoding), chosen, source=source)
-            addition = self.knowledge.add(source, _counted(rows, advance))
+            addition = self.knowledge.add(source, counted(rows, advance))
         self.knowledge.set_answers(templates)
         intent_model = self._train_intents(quiet=quiet)
         embedded, indexed = self._embed(quiet=quiet)
@@ -222,10 +221,3 @@ def _templates(file: Path, encoding: str) -> dict[str, str]:
         check_template(intent, answer)
         found[intent] = answer
     return found
-
-
-def _counted(rows: Iterable[Any], advance: Any) -> Iterator[Any]:
-    for number, row in enumerate(rows, start=1):
-        if not number % 500:
-            advance(number)
-        yield row

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
 from tfapp.models.unknown import Unknown
 from tfapp.training.sides import Side
@@ -36,9 +35,10 @@ def settle_unknown(model: TaskModel, train_side: Side, dev_side: Side) -> bool:
     if unknown is None or unknown.by != "distance":
         return False
     chosen = choose_references(train_side.targets)
-    references = _logits(model, train_side.texts.take(chosen), train_side.targets[chosen])
-    unknown = replace(unknown, references=references)
-    model.unknown = fit_unknown(unknown, _logits(model, dev_side.texts, dev_side.targets), dev_side.targets)
+    predictor = make_predictor(model, dev_side.targets)
+    references = predict_logits(predictor, train_side.texts.take(chosen), train_side.targets[chosen])
+    dev = predict_logits(predictor, dev_side.texts, dev_side.targets)
+    model.unknown = fit_unknown(replace(unknown, references=references), dev, dev_side.targets)
     return True
 
 
@@ -53,10 +53,6 @@ def choose_references(targets: NDArray[np.integer]) -> NDArray[np.int64]:
     count = max(1, min(_PER_LABEL, _MOST // max(len(labels), 1)))
     members = (random.permutation(np.flatnonzero(targets == label))[:count] for label in labels)
     return np.sort(np.concatenate([np.zeros(0, np.int64), *members]))
-
-
-def _logits(model: TaskModel, texts: TokenizedTexts, targets: NDArray[np.integer]) -> NDArray[np.float32]:
-    return predict_logits(make_predictor(model, targets), texts, targets)
 
 
 def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
