@@ -10,15 +10,15 @@ from itertools import islice
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import String, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tfapp.apps.clock import Clock
 from tfapp.apps.records import SetAside
-from tfapp.apps.store import Base, Store
+from tfapp.apps.store import Store, UtcTime
 from tfapp.apps.texts import storable
 
-__all__ = ["Addition", "Intake", "Taken"]
+__all__ = ["Addition", "Intake", "ReadingColumns", "SetAsideColumns", "Taken"]
 
 R = TypeVar("R")
 
@@ -45,6 +45,28 @@ class Addition:
     reasons: Mapping[str, int]
 
 
+class ReadingColumns:
+    """Columns of a table of readings: one reading of one file a row."""
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    rows: Mapped[int] = mapped_column(default=0)
+    added: Mapped[int] = mapped_column(default=0)
+    repeated: Mapped[int] = mapped_column(default=0)
+    set_aside: Mapped[int] = mapped_column(default=0)
+
+
+class SetAsideColumns:
+    """Columns of a table of rows that could not be used; it names the reading by a `build_id` of its own."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    line: Mapped[int]
+    reason: Mapped[str] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Text)
+
+
 class Taken(NamedTuple):
     """What came of some rows: how many were new, and those that the database showed to be of no use."""
 
@@ -58,8 +80,8 @@ class Intake(Generic[R]):
     Args:
         store: The database.
         clock: Tells the time.
-        readings: The table of readings: id, source, started_at, finished_at, rows, added, repeated, set_aside.
-        aside: The table of rows set aside: a reading's id (`build_id`), line, reason, content.
+        readings: The table of readings.
+        aside: The table of rows set aside, with a reading's id as `build_id`.
         keep: Keeps rows of a source at a time, in a session's transaction; what is known stays as it is.
     """
 
@@ -68,8 +90,8 @@ class Intake(Generic[R]):
         store: Store,
         clock: Clock,
         *,
-        readings: type[Base],
-        aside: type[Base],
+        readings: type[ReadingColumns],
+        aside: type[SetAsideColumns],
         keep: Callable[[Session, Sequence[R], str, datetime], Taken],
     ) -> None:
         self._store = store

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tfapp.apps.intake import ReadingColumns, SetAsideColumns
 from tfapp.apps.store import Base, UtcTime
 from tfapp.apps.texts import LONGEST_NAME
 
@@ -53,29 +54,17 @@ class EventRow(Base):
     at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
-class ReadingRow(Base):
+class ReadingRow(ReadingColumns, Base):
     """One reading of one file."""
 
     __tablename__ = "recommend_reading"
-    id: Mapped[str] = mapped_column(_KEY, primary_key=True)
-    source: Mapped[str] = mapped_column(Text)
-    started_at: Mapped[datetime] = mapped_column(UtcTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    rows: Mapped[int] = mapped_column(default=0)
-    added: Mapped[int] = mapped_column(default=0)
-    repeated: Mapped[int] = mapped_column(default=0)
-    set_aside: Mapped[int] = mapped_column(default=0)
 
 
-class SetAsideEntryRow(Base):
+class SetAsideEntryRow(SetAsideColumns, Base):
     """A row of a file that could not be used, and why."""
 
     __tablename__ = "recommend_set_aside"
-    id: Mapped[int] = mapped_column(primary_key=True)
     build_id: Mapped[str] = mapped_column(ForeignKey("recommend_reading.id"), index=True)
-    line: Mapped[int]
-    reason: Mapped[str] = mapped_column(Text)
-    content: Mapped[str] = mapped_column(Text)
 
 
 class TrainedRow(Base):
