@@ -10,7 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from tfapp.console.access import Access
-from tfapp.errors import ServerError
+from tfapp.ports import QUIET_HTTP, open_port
 
 __all__ = ["listen", "run"]
 
@@ -26,16 +26,7 @@ def listen(access: Access) -> socket.socket:
         ServerError: It is taken, or the address is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in access.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((access.host, access.port))
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        problem = error.strerror or error
-        raise ServerError(f"cannot listen on {access.host}:{access.port}: {problem}; give another --port") from error
-    return listening
+    return open_port(access.host, access.port, backlog=_BACKLOG, advice="; give another --port", family=family)
 
 
 def run(app: Starlette, access: Access, listening: socket.socket, *, ready: Callable[[], None]) -> None:
@@ -49,16 +40,7 @@ def run(app: Starlette, access: Access, listening: socket.socket, *, ready: Call
     """
     certificate, key = access.tls or (None, None)
     config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+        app, timeout_graceful_shutdown=_STOP_SECONDS, ssl_certfile=certificate, ssl_keyfile=key, **QUIET_HTTP
     )
     _Server(config, ready).run(sockets=[listening])
 

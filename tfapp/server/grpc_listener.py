@@ -17,7 +17,8 @@ from tensorflow_serving.apis import (
 )
 
 from tfapp.errors import ServerError
-from tfapp.server.listener import Shared, check_free, check_socket, join_address
+from tfapp.ports import join_address
+from tfapp.server.listener import Shared, check_free, check_socket
 from tfapp.server.model_service import ModelService
 from tfapp.server.prediction_service import PredictionService
 from tfapp.server.settings import ServerSettings

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tfapp.errors import ServerError
+from tfapp.ports import join_address
 
 if TYPE_CHECKING:
     from tfapp.server.answering import Limit
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tfapp.server.metrics import Metrics
     from tfapp.server.settings import ServerSettings
 
-__all__ = ["Listener", "Shared", "check_free", "check_socket", "join_address"]
+__all__ = ["Listener", "Shared", "check_free", "check_socket"]
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,3 @@ def check_socket(path: Path) -> None:
                 raise ServerError(f"cannot listen on {path}: the path is too long for a UNIX socket") from error
             return
     raise ServerError(f"cannot listen on {path}: another server does; stop it, or choose another --grpc_socket_path")
-
-
-def join_address(host: str, port: int) -> str:
-    """Writes HOST:PORT, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -12,12 +12,13 @@ from tfapp_client import contract
 
 from tfapp import registry
 from tfapp.errors import ServerError
+from tfapp.ports import join_address
 from tfapp.server.answering import Limit
 from tfapp.server.batching import Batcher
 from tfapp.server.config_follower import ConfigFollower
 from tfapp.server.folder_config import FolderConfig
 from tfapp.server.grpc_listener import GrpcListener
-from tfapp.server.listener import Listener, Shared, join_address
+from tfapp.server.listener import Listener, Shared
 from tfapp.server.manager import Loader, ModelManager
 from tfapp.server.metrics import Metrics
 from tfapp.server.model_config import read_model_config

@@ -14,7 +14,8 @@ import uvicorn
 from starlette.middleware.cors import CORSMiddleware
 
 from tfapp.errors import ServerError
-from tfapp.server.listener import Shared, check_free, join_address
+from tfapp.ports import QUIET_HTTP, open_port
+from tfapp.server.listener import Shared, check_free
 from tfapp.server.rest.app import RestApp
 from tfapp.server.settings import ServerSettings
 
@@ -57,7 +58,7 @@ class RestListener:
 
     def start(self) -> None:
         """See `Listener.start`."""
-        listening = _listen(self._settings.host, self._settings.rest_api_port or 0)
+        listening = open_port(self._settings.host, self._settings.rest_api_port or 0, backlog=_BACKLOG)
         self.port = listening.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, args=(listening,), name="rest", daemon=True)
         self._thread.start()
@@ -98,29 +99,9 @@ def _config(app: Any, settings: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="httptools",
-        ws="none",
         lifespan="off",
         interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds + _LAST_SECONDS),
+        **QUIET_HTTP,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )[0]
-        # asyncio sends small answers at once (TCP_NODELAY) only where a socket says that it is TCP's.
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        raise ServerError(f"cannot listen on {join_address(host, port)}: {error.strerror or error}") from error
-    return listening

@@ -6,7 +6,6 @@ import asyncio
 import hmac
 import json
 import queue
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,12 +20,14 @@ from starlette.routing import Route
 from tfapp.apps.monitor.intake import Batch, Outcome, Place
 from tfapp.apps.monitor.readers.lines import line_row
 from tfapp.apps.records import Record, SetAside
-from tfapp.errors import ServerError, SettingsError
+from tfapp.errors import SettingsError
+from tfapp.ports import QUIET_HTTP, open_port
 
 __all__ = ["PushReader"]
 
 _LARGEST: Final = 8_000_000
 _WAITING: Final = 64
+_BACKLOG: Final = 2048
 # What callers get to take their last answer.
 _ENDING_SECONDS: Final = 3
 _HERE: Final = ("127.0.0.1", "localhost", "::1")
@@ -57,7 +58,7 @@ class PushReader:
             raise SettingsError(f"{where}: others can reach it; set listen_token, or listen on 127.0.0.1")
         self._token = token
         self._queue: queue.Queue[Batch] = queue.Queue(_WAITING)
-        self._socket = _listen(host, port)
+        self._socket = open_port(host, port, backlog=_BACKLOG, advice="; take another port")
         self.address = f"{host}:{self._socket.getsockname()[1]}"
         self._stopping = False
 
@@ -145,29 +146,4 @@ def _problem(status: int, what: str, headers: dict[str, str] | None = None) -> J
 
 
 def _config(app: Starlette) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        loop="asyncio",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_ENDING_SECONDS,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(2048)
-    except OSError as error:
-        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror or error}; take another port") from error
-    return listening
+    return uvicorn.Config(app, loop="asyncio", lifespan="off", timeout_graceful_shutdown=_ENDING_SECONDS, **QUIET_HTTP)
