@@ -60,9 +60,8 @@ class EmbedderModel:
         Raises:
             ServerError: It is not served, or the server cannot be asked in the block.
         """
-        where = self.models.address or "the embedded server"
         hint = "the same command goes on where this one stopped"
-        with asking(self.name, where=where, hint=hint), self.models.client() as client:
+        with asking(self.name, where=self.models.where, hint=hint), self.models.client() as client:
             if versions(self.models.folder, self.name):
                 client.wait_until_ready(self.name, timeout=self.wait)
             yield Embedder.newest(client, self.name)

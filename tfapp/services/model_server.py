@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfapp_client import Client
 from tfapp_client.errors import ClientError
 
 from tfapp import api
+from tfapp.config import parse_experiment
 from tfapp.registry import versions
 
 __all__ = ["ModelServer"]
@@ -28,6 +30,11 @@ class ModelServer:
     folder: Path
     address: str | None = None
 
+    @property
+    def where(self) -> str:
+        """The server, as errors name it."""
+        return self.address or "the embedded server"
+
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A client of the model server, while the block runs."""
@@ -41,6 +48,28 @@ class ModelServer:
     def has(self, model: str) -> bool:
         """Whether a version of a model is in the folder or is served elsewhere."""
         return bool(versions(self.folder, model)) or self._serves(model)
+
+    def train(
+        self, experiment: Mapping[str, Any], *, runs: Path, of: str = "texts", quiet: bool = False
+    ) -> tuple[int, str]:
+        """Trains a model and exports it into the folder.
+
+        Args:
+            experiment: The settings.
+            runs: The folder of runs.
+            of: What the texts are called.
+            quiet: Show no progress.
+
+        Returns:
+            Its version, and how good it is, in words.
+
+        Raises:
+            TfappError: Data, training or export.
+        """
+        run = api.fit(parse_experiment(dict(experiment)), runs=runs, quiet=quiet)
+        version = api.export(run, self.folder, quiet=quiet)
+        score = run.evaluation
+        return int(version.name), f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
 
     def _serves(self, model: str) -> bool:
         if self.address is None:

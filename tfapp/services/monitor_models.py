@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tfapp_client import Client
-from tfapp_client.errors import ClientError, StatusError
 
-from tfapp import api
+from tfapp.apps.asking import asking
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.config import parse_experiment
-from tfapp.errors import ServerError
 from tfapp.registry import versions
 from tfapp.services.model_server import ModelServer
 
@@ -67,23 +64,13 @@ class MonitorModels:
         for name in names:
             if name is None or not versions(self.folder, name):
                 continue
-            try:
+            with asking(name, where=self._models.where):
                 client.wait_until_ready(name, timeout=seconds)
-            except ClientError as error:
-                what = error.details if isinstance(error, StatusError) else str(error)
-                where = self.server or "the embedded server"
-                raise ServerError(f"{where}: the model {name} cannot be asked: {what}") from error
 
     def _train(self, name: str, data: str, *, quiet: bool) -> str:
-        run = api.fit(
-            parse_experiment(classifier_experiment(name, data, self.settings)),
-            runs=self.home / "runs",
-            quiet=quiet,
-        )
-        version = api.export(run, self.folder, quiet=quiet)
-        score = run.evaluation
-        held_out = f"{score.main_name} {score.main_score:.3f} on {score.count} held-out texts"
-        return f"{name}/{version.name} learnt from {data}: {held_out}"
+        experiment = classifier_experiment(name, data, self.settings)
+        version, score = self._models.train(experiment, runs=self.home / "runs", quiet=quiet)
+        return f"{name}/{version} learnt from {data}: {score}"
 
     @property
     def _models(self) -> ModelServer:

@@ -211,8 +211,7 @@ class Recommend(Application[RecommendSettings]):
         if self.settings.ranker is None:
             yield None
             return
-        where = self.server or "the embedded server"
-        with ExitStack() as stack, asking(self.settings.ranker, where=where):
+        with ExitStack() as stack, asking(self.settings.ranker, where=self.models.where):
             yield pair_scores(_connecting(stack, self.models), self.settings.ranker, shelf)
 
     def _write_pairs(self, shelf: Shelf, log: Log) -> None:

@@ -10,10 +10,8 @@ from typing import Any
 
 from tfapp_client import Client
 
-from tfapp import api
 from tfapp.apps.support.intent_sides import split_questions
 from tfapp.apps.support.settings import SupportSettings
-from tfapp.config import parse_experiment
 from tfapp.files import write_json_lines
 from tfapp.services.embedder_model import EmbedderModel
 from tfapp.services.model_server import ModelServer
@@ -68,11 +66,8 @@ class SupportModels:
         folder = self.home / "training" / self.settings.intent_model
         for side, rows in split_questions(questions).items():
             write_json_lines(folder / f"{side}.jsonl", ({"text": text, "label": name} for text, name in rows))
-        experiment = parse_experiment(intent_experiment(self.settings, folder))
-        run = api.fit(experiment, runs=self.home / "runs", quiet=quiet)
-        version = api.export(run, self.folder, quiet=quiet)
-        score = run.evaluation
-        return int(version.name), f"{score.main_name} {score.main_score:.3f} on {score.count} held-out questions"
+        experiment = intent_experiment(self.settings, folder)
+        return self._models.train(experiment, runs=self.home / "runs", of="questions", quiet=quiet)
 
     @property
     def _models(self) -> ModelServer:
