@@ -38,7 +38,7 @@ class PackedEncoder(tf.Module):
         tokens: Tokens of a sub-batch, about.
     """
 
-    def __init__(self, model: BertModel, *, precision: Precision = PRECISIONS["float32"], tokens: int = 320) -> None:
+    def __init__(self, model: BertModel, *, precision: Precision = PRECISIONS["float32"], tokens: int = 400) -> None:
         super().__init__(name="encoder")
         backbone = model.backbone
         self.precision = precision

@@ -28,7 +28,7 @@ class ExportSettings(Settings):
         "weights are stored in 8 bits, a quarter of the size, and computed in bfloat16.",
     )
     sub_batch_tokens: int = Field(
-        320,
+        400,
         ge=16,
         description="Of the packed encoder: tokens of a request that a thread computes at a time. More are a little "
         "faster on many texts and take more memory, fewer spread over more threads.",
