@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tfapp.errors import RegistryError, SettingsError
+from tfapp.errors import RegistryError
+from tfapp.remote_server import RemoteServer
 
 if TYPE_CHECKING:
     from tfapp_client import Client, TlsFiles
@@ -80,7 +81,7 @@ class Servers:
     def _wait(self, what: str, missing: Callable[[str, Client], str], config: Path) -> None:
         end = time.monotonic() + self.timeout
         for address in self.addresses:
-            with self._client(address) as client:
+            with RemoteServer(address, self.tls, self.token).client() as client:
                 while reason := _asked(missing, address, client):
                     if time.monotonic() > end:
                         raise RegistryError(
@@ -88,14 +89,6 @@ class Servers:
                             "(--model_config_file_poll_wait_seconds)? if not, give --reload"
                         )
                     time.sleep(_PAUSE_SECONDS)
-
-    def _client(self, address: str) -> Client:
-        from tfapp_client import Client
-
-        try:
-            return Client(address, tls=self.tls, token=self.token)
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{address} cannot be called: {error}") from error
 
     def _send(self, address: str, config: Path) -> None:
         import grpc

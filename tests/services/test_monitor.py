@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -150,7 +151,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], compl
 def test_a_server_without_the_models_is_told(home: Path, tmp_path: Path) -> None:
     there = Monitor.open(home, server="localhost:1")
     with pytest.raises(ServerError, match="localhost:1: the model toy cannot be asked"):
-        Monitor(there.home, there.settings, there.store, "localhost:1", wait=0.5).run([tmp_path], quiet=True)
+        replace(there, wait=0.5).run([tmp_path], quiet=True)
     with pytest.raises(DataError, match="no such file or folder"):
         there.run([tmp_path / "deep" / "none.jsonl"])
     with pytest.raises(SettingsError, match="nothing to read"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.store import Store
 from tfapp.config import parse_experiment
 from tfapp.errors import DataError, ServerError
+from tfapp.remote_server import RemoteServer
 from tfapp.services.recommend import Recommend
 from tfapp.services.simulated_readers import publish, simulate
 
@@ -85,7 +87,7 @@ def test_files_may_come_again_and_grow(service: Recommend, items: Path, events: 
 
 
 def test_lists_need_no_model_server_and_texts_survive_its_restart(service: Recommend) -> None:
-    away = Recommend(service.home, service.settings, service.store, "localhost:1", wait=0.5)
+    away = replace(service, server=RemoteServer("localhost:1"), wait=0.5)
     with away.recommender() as recommender:
         assert len(recommender.recommend("u1", 5).suggestions) == 5
     with api.serve(service.home / "models") as served:
@@ -99,7 +101,7 @@ def test_lists_need_no_model_server_and_texts_survive_its_restart(service: Recom
 
 def test_items_without_a_model_server_are_kept_and_embedded_later(service: Recommend, tmp_path: Path) -> None:
     more = write(tmp_path / "more.csv", [("id", "title"), ("x1", toy_text("tech", 91))])
-    away = Recommend(service.home, service.settings, service.store, "localhost:1", wait=0.5)
+    away = replace(service, server=RemoteServer("localhost:1"), wait=0.5)
     with pytest.raises(ServerError, match=r"localhost:1: the model minilm-l6 cannot be asked: .*goes on where"):
         away.add_items(more, quiet=True)
     # Until then it is found by who liked it, and not by its text.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_a_build_without_its_server_says_so_and_goes_on_later(service: Support, 
     more = write(tmp_path / "more.csv", [("question", "answer"), (toy_text("tech", 9), "Nine.")])
     there = Support.open(service.home, server="localhost:1")
     with pytest.raises(ServerError, match=r"localhost:1: the model minilm-l6 cannot be asked: .*goes on where"):
-        Support(there.home, there.settings, there.store, "localhost:1", wait=0.5).build(str(more), quiet=True)
+        replace(there, wait=0.5).build(str(more), quiet=True)
     found = service.build(str(more), quiet=True)
     assert (found.addition.repeated, found.embedded) == (1, 2)
 

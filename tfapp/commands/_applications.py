@@ -16,7 +16,11 @@ __all__ = ["Encoding", "Json", "Server", "SetItem", "SettingsFile", "named_value
 Encoding: TypeAlias = Annotated[str, typer.Option(help="The files' text encoding.")]
 SettingsFile: TypeAlias = Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")]
 Server: TypeAlias = Annotated[
-    str | None, typer.Option(help="HOST:PORT of a model server; by default one is started on the folder's models.")
+    str | None,
+    typer.Option(
+        help="HOST:PORT of a model server; by default one is started on the folder's models. TFAPP_CLIENT_TLS_ROOT and "
+        "TFAPP_CLIENT_TOKEN are for servers that want them."
+    ),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 SetItem: TypeAlias = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _ROLL_OUT: Final = "Running servers"
+# What `tfapp_client.secrets` reads, which is not imported for the help alone.
 _TOKEN_VARIABLE: Final = "TFAPP_CLIENT_TOKEN"
+_TLS_VARIABLE: Final = "TFAPP_CLIENT_TLS_"
 
 _models = typer.Typer(no_args_is_help=True)
 
@@ -50,13 +51,23 @@ _Timeout: TypeAlias = Annotated[
     float, typer.Option(min=0, help="Longest time to wait for a server, in seconds.", rich_help_panel=_ROLL_OUT)
 ]
 _TlsRoot: TypeAlias = Annotated[
-    Path | None, typer.Option(help="Certificates that theirs are checked against (PEM).", rich_help_panel=_ROLL_OUT)
+    Path | None,
+    typer.Option(
+        help=f"Certificates that theirs are checked against (PEM); otherwise {_TLS_VARIABLE}ROOT names them.",
+        rich_help_panel=_ROLL_OUT,
+    ),
 ]
 _TlsKey: TypeAlias = Annotated[
-    Path | None, typer.Option(help="Own private key, for mutual TLS (PEM).", rich_help_panel=_ROLL_OUT)
+    Path | None,
+    typer.Option(
+        help=f"Own private key, for mutual TLS (PEM); otherwise {_TLS_VARIABLE}KEY.", rich_help_panel=_ROLL_OUT
+    ),
 ]
 _TlsCertificate: TypeAlias = Annotated[
-    Path | None, typer.Option(help="Own certificate, for mutual TLS (PEM).", rich_help_panel=_ROLL_OUT)
+    Path | None,
+    typer.Option(
+        help=f"Own certificate, for mutual TLS (PEM); otherwise {_TLS_VARIABLE}CERTIFICATE.", rich_help_panel=_ROLL_OUT
+    ),
 ]
 _TokenFile: TypeAlias = Annotated[
     Path | None,
@@ -265,6 +276,7 @@ def _servers(
     token_file: Path | None,
 ) -> Servers | None:
     from tfapp_client import TlsFiles
+    from tfapp_client.secrets import read_secrets
 
     from tfapp.releases import Servers
 
@@ -273,13 +285,12 @@ def _servers(
             raise SettingsError("--reload needs to know whom to send the file: give --server HOST:PORT")
         return None
     try:
-        files = TlsFiles(*tls) if any(tls) else None
-        token = token_file.read_text(encoding="utf-8").strip() if token_file else os.environ.get(_TOKEN_VARIABLE)
+        secrets = read_secrets(TlsFiles(*tls), token_file=token_file)
     except ValueError as error:
         raise SettingsError(f"--tls-key and --tls-certificate: {error}") from error
     except OSError as error:
         raise SettingsError(f"--token-file {token_file}: cannot be read: {error.strerror}") from error
-    return Servers(tuple(addresses), reload=reload, timeout=timeout, tls=files, token=token or None)
+    return Servers(tuple(addresses), reload=reload, timeout=timeout, tls=secrets.tls, token=secrets.token)
 
 
 def _served(name: str, models: Path, config: Path | None) -> set[int]:

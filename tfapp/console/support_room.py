@@ -15,6 +15,7 @@ from tfapp.apps.support.learning import Corrections
 from tfapp.console.kept import Kept
 from tfapp.console.places import Place
 from tfapp.errors import DataError
+from tfapp.remote_server import RemoteServer
 from tfapp.services.support import Support
 
 __all__ = ["SupportRoom"]
@@ -27,13 +28,14 @@ class SupportRoom:
         home: Its folder.
         place: Its models.
         clock: Tells the time.
+        server: Where the models are served; None: `place` started a server.
 
     Attributes:
         service: The customer service.
     """
 
-    def __init__(self, home: Path, place: Place, clock: Clock) -> None:
-        self.service = replace(Support.open(home), clock=clock)
+    def __init__(self, home: Path, place: Place, clock: Clock, server: RemoteServer | None = None) -> None:
+        self.service = replace(Support.open(home), clock=clock, server=server)
         self._place = place
         self._assistant = Kept(self._make, self._state, time.monotonic)
 
@@ -69,7 +71,9 @@ class SupportRoom:
 
     def learn(self) -> str:
         """Makes knowledge of the corrections that wait; says what came of it."""
-        learnt = replace(self.service, server=self._place.served().address or None).learn(quiet=True)
+        address = self._place.served().address
+        started = RemoteServer(address) if address else None
+        learnt = replace(self.service, server=self.service.server or started).learn(quiet=True)
         self._assistant.look()
         lesson = learnt.lesson
         return f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused"

@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from tfapp_client import Client
-
 from tfapp import api
 from tfapp.api import ServedModels
 from tfapp.apps.clock import Clock, utc_now
@@ -20,6 +18,7 @@ from tfapp.console.support_room import SupportRoom
 from tfapp.errors import RegistryError
 from tfapp.inventory import ModelFacts
 from tfapp.quiet import import_tensorflow
+from tfapp.remote_server import RemoteServer
 from tfapp.services.feedback import Feedback
 from tfapp.services.monitor import Monitor
 
@@ -59,7 +58,8 @@ class Workplace:
         self.jobs = Jobs()
         self._database = database
         self._lock = threading.RLock()
-        reach = connect or (lambda folder: _reach(folder, server))
+        self._remote = None if server is None else RemoteServer.named(server)
+        reach = connect or (lambda folder: _reach(folder, self._remote))
         folders = {"models": models or home / "models", **{name: home / name / "models" for name in _APPLICATIONS}}
         self.places = {name: Place(name, _title(folder, home), folder, reach) for name, folder in folders.items()}
         self._feedback: Feedback | None = None
@@ -85,7 +85,7 @@ class Workplace:
     @property
     def support(self) -> SupportRoom | None:
         """The customer service, if one was built."""
-        return self._open("support", lambda home, place: SupportRoom(home, place, self.clock), SupportRoom.close)
+        return self._open("support", self._support_room, SupportRoom.close)
 
     @property
     def recommend(self) -> RecommendRoom | None:
@@ -125,6 +125,9 @@ class Workplace:
         for place in self.places.values():
             place.close()
 
+    def _support_room(self, home: Path, place: Place) -> SupportRoom:
+        return SupportRoom(home, place, self.clock, self._remote)
+
     def _open(self, name: str, make: Callable[[Path, Place], T], close: Callable[[T], None]) -> T | None:
         home = self.home / name
         with self._lock:
@@ -135,16 +138,16 @@ class Workplace:
 
 
 @contextmanager
-def _reach(folder: Path, server: str | None) -> Iterator[ServedModels]:
-    if server is None:
+def _reach(folder: Path, remote: RemoteServer | None) -> Iterator[ServedModels]:
+    if remote is None:
         with ExitStack() as running:
             with _STARTING:
                 import_tensorflow()
                 served = running.enter_context(api.serve(folder))
             yield served
     else:
-        with Client(server) as client:
-            yield ServedModels(server, client)
+        with remote.client() as client:
+            yield ServedModels(remote.address, client)
 
 
 def _title(folder: Path, home: Path) -> str:

@@ -11,6 +11,7 @@ from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.settings import ApplicationSettings, load_settings
 from tfapp.apps.store import Store
 from tfapp.files import write_text
+from tfapp.remote_server import RemoteServer
 
 __all__ = ["Application"]
 
@@ -27,7 +28,7 @@ class Application(Generic[S]):
         home: Its folder: models, runs, what it indexes, and the database unless that is elsewhere.
         settings: Names of models, thresholds, the database.
         store: The database.
-        server: HOST:PORT of the model server; None: one is started when it is needed, on the folder's models.
+        server: The model server; None: one is started when it is needed, on the folder's models.
         clock: Tells the time.
         wait: Longest time to wait until that server has the models, in seconds.
     """
@@ -38,7 +39,7 @@ class Application(Generic[S]):
     home: Path
     settings: S
     store: Store
-    server: str | None = None
+    server: RemoteServer | None = None
     clock: Clock = utc_now
     wait: float = 60.0
 
@@ -57,17 +58,18 @@ class Application(Generic[S]):
             home: Its folder; None: the usual one.
             settings: A settings file; None: `settings.toml` in the folder, or the defaults.
             overrides: Items NAME=VALUE.
-            server: HOST:PORT of a model server.
+            server: HOST:PORT of a model server; certificates and token come from the environment.
 
         Raises:
-            SettingsError: A setting breaks its rule.
+            SettingsError: A setting breaks its rule, or the environment's certificates do.
             StoreError: The database cannot be used.
         """
         chosen_home = Path(cls.folder if home is None else home)
         own = chosen_home / _SETTINGS
         chosen = load_settings(cls.kind, settings or (own if own.is_file() else None), overrides)
         store = Store.open(chosen.database or chosen_home / "store.sqlite")
-        return cls(chosen_home, chosen, store, server)  # type: ignore[arg-type]  # `kind` is S
+        remote = None if server is None else RemoteServer.named(server)
+        return cls(chosen_home, chosen, store, remote)  # type: ignore[arg-type]  # `kind` is S
 
     def keep_settings(self) -> Path:
         """Writes the settings that are not the defaults into the folder, and gives their file."""

@@ -70,7 +70,7 @@ class EmbedderModel:
         """Exports it where there is none, and names its newest version; None: a server must be asked."""
         if self.preset is not None and not self.models.has(self.name):
             api.export_preset(self.preset, self.models.folder, name=self.name, quiet=quiet)
-        if self.models.address is not None:
+        if self.models.remote is not None:
             return None
         found = versions(self.models.folder, self.name)
         return f"{self.name}/{found[-1]}" if found else None

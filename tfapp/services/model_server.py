@@ -14,6 +14,7 @@ from tfapp_client.errors import ClientError
 from tfapp import api
 from tfapp.config import parse_experiment
 from tfapp.registry import versions
+from tfapp.remote_server import RemoteServer
 
 __all__ = ["ModelServer"]
 
@@ -24,22 +25,22 @@ class ModelServer:
 
     Attributes:
         folder: The models folder.
-        address: HOST:PORT of a model server; None: one is started on the folder when it is needed.
+        remote: A server that runs elsewhere; None: one is started on the folder when it is needed.
     """
 
     folder: Path
-    address: str | None = None
+    remote: RemoteServer | None = None
 
     @property
     def where(self) -> str:
         """The server, as errors name it."""
-        return self.address or "the embedded server"
+        return self.remote.address if self.remote else "the embedded server"
 
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A client of the model server, while the block runs."""
-        if self.address is not None:
-            with Client(self.address) as client:
+        if self.remote is not None:
+            with self.remote.client() as client:
                 yield client
         else:
             with api.serve(self.folder) as served:
@@ -72,9 +73,9 @@ class ModelServer:
         return int(version.name), f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
 
     def _serves(self, model: str) -> bool:
-        if self.address is None:
+        if self.remote is None:
             return False
-        with Client(self.address) as client:
+        with self.remote.client() as client:
             try:
                 return any(status.available for status in client.status(model))
             except ClientError:

@@ -12,6 +12,7 @@ from tfapp_client import Client
 from tfapp.apps.asking import asking
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.registry import versions
+from tfapp.remote_server import RemoteServer
 from tfapp.services.model_server import ModelServer
 
 __all__ = ["MonitorModels", "classifier_experiment"]
@@ -29,7 +30,7 @@ class MonitorModels:
 
     home: Path
     settings: MonitorSettings
-    server: str | None = None
+    server: RemoteServer | None = None
 
     @property
     def folder(self) -> Path:

@@ -13,6 +13,7 @@ from tfapp_client import Client
 from tfapp.apps.support.intent_sides import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.files import write_json_lines
+from tfapp.remote_server import RemoteServer
 from tfapp.services.embedder_model import EmbedderModel
 from tfapp.services.model_server import ModelServer
 
@@ -26,13 +27,13 @@ class SupportModels:
     Attributes:
         home: The customer service's folder; its models are in `models`, which a server reads.
         settings: Their names, and how they are made.
-        server: HOST:PORT of the model server; None: one is started when it is needed.
+        server: The model server; None: one is started when it is needed.
         wait: Longest time to wait until that server has a model, in seconds.
     """
 
     home: Path
     settings: SupportSettings
-    server: str | None = None
+    server: RemoteServer | None = None
     wait: float = 60.0
 
     @property

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tfapp_client.connection import ConnectionSettings, TlsFiles
+from tfapp_client.secrets import TOKEN_VARIABLE, read_secrets
 from tfapp_client.task_commands import COMMANDS, add_texts
 from tfapp_client.version import __version__
 
-__all__ = ["TOKEN_VARIABLE", "connection_arguments", "make_parser"]
-
-TOKEN_VARIABLE: Final = "TFAPP_CLIENT_TOKEN"
+__all__ = ["connection_arguments", "make_parser"]
 
 _INPUTS_HELP = "inputs by name, as JSON: '{\"x\": [1, 2]}'; @FILE reads a file, - standard input"
 
@@ -33,19 +31,19 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def connection_arguments(parsed: argparse.Namespace) -> dict[str, Any]:
-    """The clients' arguments, from those of the command line.
+    """The clients' arguments, from those of the command line and from the environment.
 
     Raises:
         OSError: The token's file cannot be read.
+        ValueError: There is a key without a certificate, or a certificate without a key.
     """
-    files = {"root": parsed.tls_root, "key": parsed.tls_key, "certificate": parsed.tls_certificate}
-    tls = parsed.tls or parsed.tls_name or any(files.values())
-    token = parsed.token_file.read_text().strip() if parsed.token_file else os.environ.get(TOKEN_VARIABLE)
+    files = TlsFiles(parsed.tls_root, parsed.tls_key, parsed.tls_certificate, parsed.tls_name)
+    secrets = read_secrets(files, encrypt=parsed.tls, token_file=parsed.token_file)
     return {
         "address": parsed.address,
         "timeout": parsed.timeout,
-        "tls": TlsFiles(**files, server_name=parsed.tls_name) if tls else None,
-        "token": token or None,
+        "tls": secrets.tls,
+        "token": secrets.token,
         "connection": ConnectionSettings(gzip=parsed.gzip, allow_plain_token=parsed.allow_plain_token),
     }
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import trustme
+
+from tests.client.bare_server import BareServer
+from tfapp.errors import SettingsError
+from tfapp.remote_server import RemoteServer
+from tfapp.services.model_server import ModelServer
+from tfapp.services.support import Support
+
+
+@pytest.fixture
+def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BareServer]:
+    """A server behind TLS, whose root certificate and whose callers' token are in the environment."""
+    authority = trustme.CA()
+    root = tmp_path / "root.pem"
+    authority.cert_pem.write_to_path(root)
+    own = authority.issue_cert("127.0.0.1")
+    pair = (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())
+    monkeypatch.setenv("TFAPP_CLIENT_TLS_ROOT", str(root))
+    monkeypatch.setenv("TFAPP_CLIENT_TOKEN", "secret")
+    with BareServer(credentials=grpc.ssl_server_credentials([pair])) as server:
+        yield server
+
+
+def test_calls_with_what_the_environment_has(secured: BareServer) -> None:
+    with RemoteServer.named(secured.address).client() as client:
+        assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
+    assert secured.metadata[-1]["authorization"] == "Bearer secret"
+
+
+def test_an_application_reaches_a_secured_server(secured: BareServer, tmp_path: Path) -> None:
+    with Support.open(tmp_path / "support", server=secured.address).models.client() as client:
+        assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
+    there = ModelServer(tmp_path, RemoteServer.named(secured.address))
+    assert (there.has("m"), there.where) == (True, secured.address)
+
+
+def test_a_server_in_plain_text_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFAPP_CLIENT_TOKEN", "secret")
+    with pytest.raises(SettingsError, match="models:8500 cannot be called: a token would travel in plain text"):
+        RemoteServer.named("models:8500").client()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("TFAPP_CLIENT_TLS_KEY", "me.key", "set both or neither"),
+        ("TFAPP_CLIENT_TLS_ROOT", "missing.pem", "No such file or directory: 'missing.pem'"),
+    ],
+)
+def test_wrong_certificates_are_told(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"models:8500 cannot be called: .*{message}"):
+        RemoteServer.named("models:8500").client()
