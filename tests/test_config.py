@@ -147,6 +147,9 @@ def test_rules_over_several_settings() -> None:
     assert "ema_decay is 0.9, but method few-shot ends with a head that is fitted at once" in complaint(
         "training.ema_decay=0.9", "training.method=few-shot"
     )
+    assert "sam_rho is 0.05, but adapt head is fitted at once" in complaint(
+        "training.sam_rho=0.05", "training.adapt=head"
+    )
     assert with_set(dropped, "training.adapt=head", "task=ranking").training.word_dropout == 0.2
     assert "training.word_dropout is not read by the task embedding" in complaint(dropped, "task=embedding")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")

@@ -59,7 +59,7 @@ def _adapt(experiment: Experiment) -> str | None:
 def _steps_only(experiment: Experiment) -> str | None:
     """What is for trainings by steps down the gradient."""
     training = experiment.training
-    asked = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay}
+    asked = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay, "sam_rho": training.sam_rho}
     name = next((name for name, value in asked.items() if value), None)
     if name is None:
         return None

@@ -15,6 +15,7 @@ from tfapp.config import ModelSettings
 from tfapp.models import TaskModel, build_model
 from tfapp.training import make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients
+from tfapp.training.sharpness import SharpnessAware
 
 
 def build(preset: Path, task: str, **changes: Any) -> TaskModel:
@@ -84,12 +85,42 @@ def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(toy_preset: Pat
     assert abs(float(compute(model, task, 3).loss) - float(loss)) > 1e-4
 
 
-def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: list[str]) -> None:
-    one = compute(build(still_preset, "embedding"), "embedding", None)
+RHO = 0.5
+
+
+def sharpness_aware(model: TaskModel, strategy: Any, sub_batch: int | None = None) -> SharpnessAware:
+    return SharpnessAware(gradients(model, strategy, sub_batch), model.network.trainable_variables, strategy, RHO)
+
+
+@pytest.mark.parametrize(("task", "sub_batch"), [("classification", None), ("embedding", 3)])
+def test_sharpness_aware_gradients_are_those_a_step_up_the_gradient(
+    still_preset: Path, task: str, sub_batch: int | None
+) -> None:
+    model, moved = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
+    before = model.network.get_weights()
+    found = tf.function(sharpness_aware(model, make_strategy("none"), sub_batch))(*batch(model, task))
+    for weight, kept in zip(model.network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
+
+    here = compute(moved, task, None)
+    norm = np.sqrt(sum(float(np.sum(np.square(value))) for value in here.values))
+    for variable, value in zip(moved.network.trainable_variables, here.values, strict=True):
+        variable.assign_add(RHO / norm * value)
+    there = compute(moved, task, None)
+    assert float(there.loss) > float(here.loss)
+    assert_same(found, Gradients(here.loss, there.values))
+
+
+@pytest.mark.parametrize("sharp", [False, True])
+def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: list[str], sharp: bool) -> None:
+    single = build(still_preset, "embedding")
+    make: Any = sharpness_aware if sharp else gradients
+    one = make(single, make_strategy("none"), None)(*batch(single, "embedding"))
     strategy = make_strategy("mirrored", devices=two_devices)
     with strategy.scope():
         model = build(still_preset, "embedding")
-    step = gradients(model, strategy, 3)
+    step = make(model, strategy, 3)
+    total = gradients(model, strategy, None).total
     ids, targets, weights = batch(model, "embedding")
 
     def share(context: Any) -> Any:
@@ -99,7 +130,7 @@ def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: lis
     @tf.function
     def run() -> Any:
         def replica(context: Any) -> Any:
-            return step.total(list(step(*share(context))))
+            return total(list(step(*share(context))))
 
         return strategy.run(lambda: replica(tf.distribute.get_replica_context()))
 

@@ -142,6 +142,20 @@ def test_the_average_of_the_weights_is_what_is_kept(experiment: Experiment, tmp_
     assert same(load_model(killed.model), load_model(whole.model))
 
 
+def test_sharpness_aware_steps_learn_and_go_on_after_a_kill(
+    experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel
+) -> None:
+    training = experiment.training.model_copy(update={"sam_rho": 0.05})
+    sharp = experiment.model_copy(update={"training": training})
+    model, state = run(sharp, new_folder(sharp, tmp_path / "whole"))
+    assert state.best_score > 0.9
+    assert not same(model, uninterrupted)
+    killed = new_folder(sharp, tmp_path / "killed")
+    with pytest.raises(KilledError):
+        run(sharp, killed, observers=(KillAt(13),))
+    assert same(run(sharp, killed)[0], model)
+
+
 def test_an_average_over_few_steps_is_one_of_trained_weights(experiment: Experiment, tmp_path: Path) -> None:
     changes = {"ema_decay": 0.99, "batch_size": 31, "epochs": 1, "learning_rate": 1e-2, "warmup_share": 0.0}
     few = experiment.model_copy(update={"training": experiment.training.model_copy(update=changes)})

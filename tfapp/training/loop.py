@@ -149,6 +149,7 @@ class _FineTuner(Trainer):
             clip_norm=self.settings.clip_norm,
             objective=self.objective,
             sub_batch=self.settings.sub_batch,
+            sam_rho=self.settings.sam_rho,
         )
         self.predictor = make_predictor(self.model, self.dev_side.targets)
 

@@ -13,6 +13,7 @@ from tfapp.data.batches import TokenizedTexts, inference_batches, inference_data
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.gradients import BatchGradients
+from tfapp.training.sharpness import SharpnessAware
 
 __all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
 
@@ -43,6 +44,7 @@ def make_train_step(
     clip_norm: float,
     objective: Objective | None = None,
     sub_batch: int | None = None,
+    sam_rho: float | None = None,
 ) -> Callable[[Any], StepResult]:
     """Compiles one step of training.
 
@@ -57,22 +59,24 @@ def make_train_step(
         clip_norm: The gradients' global norm after clipping.
         objective: What is made smaller; None: the model's `batch_loss`.
         sub_batch: Rows that a replica runs at a time; None: all.
+        sam_rho: The radius of `SharpnessAware`; None: the gradients at the weights themselves.
 
     Returns:
         A function of one element of `distribute`'s dataset.
     """
     replicas = strategy.num_replicas_in_sync
-    compute = BatchGradients(
+    plain = BatchGradients(
         model, adaptation.sources, strategy, sub_batch=sub_batch, batch_loss=objective or model.batch_loss
     )
+    compute = SharpnessAware(plain, adaptation.sources, strategy, sam_rho) if sam_rho else plain
 
     def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
         loss, gradients = compute(ids, targets, weights)
-        gradients, norm = tf.clip_by_global_norm(compute.total(adaptation.gradients(gradients)), clip_norm)
+        gradients, norm = tf.clip_by_global_norm(plain.total(adaptation.gradients(gradients)), clip_norm)
         # Keras sums over the replicas once more when it applies.
         shares = [gradient / replicas for gradient in gradients] if replicas > 1 else gradients
         optimizer.apply(shares, adaptation.trained)
-        return StepResult(compute.total(loss), norm, compute.total(tf.size(ids.values)))
+        return StepResult(plain.total(loss), norm, plain.total(tf.size(ids.values)))
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> StepResult:
