@@ -252,8 +252,12 @@ def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Pat
 def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
     with pytest.raises(RegistryError, match=r"localhost:1 has no numbers version 2"):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), timeout=0.2))
-    with pytest.raises(SettingsError, match="a token would travel in plain text"):
-        tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), token="secret"))
+    before = inventory.history(models=models)
+    for reload in (False, True):
+        uncallable = Servers(("localhost:1",), token="secret", reload=reload)
+        with pytest.raises(SettingsError, match="a token would travel in plain text"):
+            tfapp.promote("numbers", 2, models=models, servers=uncallable)
+    assert inventory.history(models=models) == before
     with pytest.raises(RegistryError, match="localhost:1 does not take "):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
     # Version 2 was served before, being the newest, and so it stays.

@@ -40,12 +40,13 @@ def test_an_application_reaches_a_secured_server(secured: BareServer, tmp_path: 
         assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
     there = ModelServer(tmp_path, RemoteServer.named(secured.address))
     assert (there.has("m"), there.where) == (True, secured.address)
+    assert "secret" not in repr(there)
 
 
 def test_a_server_in_plain_text_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFAPP_CLIENT_TOKEN", "secret")
-    with pytest.raises(SettingsError, match="models:8500 cannot be called: a token would travel in plain text"):
-        RemoteServer.named("models:8500").client()
+    with pytest.raises(SettingsError, match="models:8500 cannot be called: the token in TFAPP_CLIENT_TOKEN would"):
+        RemoteServer.named("models:8500")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,12 @@ def test_a_server_in_plain_text_gets_no_token(monkeypatch: pytest.MonkeyPatch) -
         ("TFAPP_CLIENT_TLS_ROOT", "missing.pem", "No such file or directory: 'missing.pem'"),
     ],
 )
-def test_wrong_certificates_are_told(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str) -> None:
+def test_wrong_certificates_are_told_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, value: str, message: str
+) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError, match=f"models:8500 cannot be called: .*{message}"):
-        RemoteServer.named("models:8500").client()
+        RemoteServer.named("models:8500")
+    with pytest.raises(SettingsError, match=message):
+        Support.open(tmp_path / "support", server="models:8500")
+    assert not (tmp_path / "support").exists()

@@ -216,6 +216,7 @@ def _point(
     """Moves a label. Servers load the version first: they refuse a label on one that they have not."""
     if servers is None:
         return ledger.point(name, label, version, action, expected=before, note=note)
+    servers.check()
     served = ledger.served(name)
     staged = ledger.stage(name, label, version, expected=before)
     try:

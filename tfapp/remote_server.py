@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
     from tfapp_client import Client, TlsFiles
+    from tfapp_client.connection import Endpoint
 
 __all__ = ["RemoteServer"]
 
@@ -25,33 +26,49 @@ class RemoteServer:
 
     address: str
     tls: TlsFiles | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     @classmethod
     def named(cls, address: str) -> Self:
-        """The server at an address, with the certificates and the token of the environment.
+        """The server at an address, with the certificates and the token of the environment; it is not called yet.
 
         The variables are those of the command `tfapp-client`: `TFAPP_CLIENT_TLS_ROOT` and so on.
 
         Raises:
-            SettingsError: The environment has half of what mutual TLS needs.
+            SettingsError: The variables do not go together, a file cannot be read, or the token would travel in plain
+                text.
         """
-        from tfapp_client.secrets import read_secrets
+        from tfapp_client.secrets import TLS_VARIABLE, TOKEN_VARIABLE, read_secrets
 
         try:
-            return cls(address, *read_secrets())
+            secrets = read_secrets()
         except ValueError as error:
             raise SettingsError(f"{address} cannot be called: {error}") from error
+        if secrets.token and secrets.tls is None:
+            raise SettingsError(
+                f"{address} cannot be called: the token in {TOKEN_VARIABLE} would travel in plain text; set "
+                f"{TLS_VARIABLE}=1 or {TLS_VARIABLE}_ROOT, or unset {TOKEN_VARIABLE}"
+            )
+        server = cls(address, secrets.tls, secrets.token)
+        server.endpoint()
+        return server
 
-    def client(self) -> Client:
-        """A client of it.
+    def endpoint(self) -> Endpoint:
+        """The way to it.
 
         Raises:
             SettingsError: A file of the certificates cannot be read, or the token would travel in plain text.
         """
-        from tfapp_client import Client
+        from tfapp_client.connection import Endpoint
 
         try:
-            return Client(self.address, tls=self.tls, token=self.token)
+            return Endpoint(self.address, tls=self.tls, token=self.token)
         except (OSError, ValueError) as error:
             raise SettingsError(f"{self.address} cannot be called: {error}") from error
+
+    def client(self) -> Client:
+        """A client of it; errors as of `endpoint`."""
+        from tfapp_client import Client
+        from tfapp_client.transport import GrpcTransport
+
+        return Client(transport=GrpcTransport(self.endpoint()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +36,16 @@ class Servers:
     reload: bool = False
     timeout: float = 300.0
     tls: TlsFiles | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+    def check(self) -> None:
+        """Checks certificates and token, before anything is changed; calls nobody.
+
+        Raises:
+            SettingsError: A file cannot be read, or the token would travel in plain text.
+        """
+        for address in self.addresses:
+            self._server(address).endpoint()
 
     def send(self, config: Path) -> None:
         """Sends the file to the servers, where they do not read it themselves. It replaces all that they serve.
@@ -81,7 +90,7 @@ class Servers:
     def _wait(self, what: str, missing: Callable[[str, Client], str], config: Path) -> None:
         end = time.monotonic() + self.timeout
         for address in self.addresses:
-            with RemoteServer(address, self.tls, self.token).client() as client:
+            with self._server(address).client() as client:
                 while reason := _asked(missing, address, client):
                     if time.monotonic() > end:
                         raise RegistryError(
@@ -90,9 +99,11 @@ class Servers:
                         )
                     time.sleep(_PAUSE_SECONDS)
 
+    def _server(self, address: str) -> RemoteServer:
+        return RemoteServer(address, self.tls, self.token)
+
     def _send(self, address: str, config: Path) -> None:
         import grpc
-        from tfapp_client.connection import Endpoint
 
         from tfapp.quiet import import_tensorflow
         from tfapp.registry import read_model_config
@@ -100,7 +111,7 @@ class Servers:
         import_tensorflow()
         from tensorflow_serving.apis import model_management_pb2
 
-        endpoint = Endpoint(address, tls=self.tls, token=self.token)
+        endpoint = self._server(address).endpoint()
         request = model_management_pb2.ReloadConfigRequest(config=read_model_config(config))
         with endpoint.open(grpc) as channel:
             call = channel.unary_unary(

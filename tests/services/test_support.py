@@ -91,6 +91,15 @@ def test_it_asks_any_server_of_the_contract_and_survives_its_restart(service: Su
             assert (back.text, back.degraded) == ("Answer 3.", "")
 
 
+def test_its_own_server_is_asked_without_the_secrets_of_others(
+    service: Support, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TOKEN", "TLS_ROOT", "TLS_KEY"):
+        monkeypatch.setenv(f"TFAPP_CLIENT_{name}", "missing.pem")
+    with service.assistant() as assistant:
+        assert assistant.answer(f"{toy_text('sport', 3)} !").text == "Answer 3."
+
+
 def test_a_build_without_its_server_says_so_and_goes_on_later(service: Support, tmp_path: Path) -> None:
     more = write(tmp_path / "more.csv", [("question", "answer"), (toy_text("tech", 9), "Nine.")])
     there = Support.open(service.home, server="localhost:1")

@@ -89,7 +89,7 @@ RHO = 0.5
 
 
 def sharpness_aware(model: TaskModel, strategy: Any, sub_batch: int | None = None) -> SharpnessAware:
-    return SharpnessAware(gradients(model, strategy, sub_batch), model.network.trainable_variables, strategy, RHO)
+    return SharpnessAware(gradients(model, strategy, sub_batch), model.network.trainable_variables, RHO)
 
 
 @pytest.mark.parametrize(("task", "sub_batch"), [("classification", None), ("embedding", 3)])
@@ -134,6 +134,10 @@ def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: lis
 
         return strategy.run(lambda: replica(tf.distribute.get_replica_context()))
 
+    before = single.network.get_weights()
     loss, values = run()
+    for variable, kept in zip(model.network.weights, before, strict=True):
+        for copy in strategy.experimental_local_results(variable.value):
+            np.testing.assert_array_equal(copy, kept)
     local = [strategy.experimental_local_results(value)[0] for value in values]
     assert_same(Gradients(strategy.experimental_local_results(loss)[0], local), one)

@@ -142,10 +142,11 @@ def test_the_average_of_the_weights_is_what_is_kept(experiment: Experiment, tmp_
     assert same(load_model(killed.model), load_model(whole.model))
 
 
+@pytest.mark.parametrize("changes", [{}, {"adapt": "lora", "learning_rate": 2e-2}])
 def test_sharpness_aware_steps_learn_and_go_on_after_a_kill(
-    experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel
+    experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel, changes: dict[str, Any]
 ) -> None:
-    training = experiment.training.model_copy(update={"sam_rho": 0.05})
+    training = experiment.training.model_copy(update={"sam_rho": 0.05, **changes})
     sharp = experiment.model_copy(update={"training": training})
     model, state = run(sharp, new_folder(sharp, tmp_path / "whole"))
     assert state.best_score > 0.9

@@ -33,7 +33,10 @@ def console(
     models: Annotated[Path | None, typer.Option(help="A models folder; by default models in the folder.")] = None,
     server: Annotated[
         str | None,
-        typer.Option(help="HOST:PORT of a model server; by default one is started for each models folder."),
+        typer.Option(
+            help="HOST:PORT of a model server; by default one is started for each models folder. TFAPP_CLIENT_TLS_ROOT "
+            "and TFAPP_CLIENT_TOKEN are for servers that want them."
+        ),
     ] = None,
     database: Annotated[
         str | None, typer.Option(help="The labels' database; by default a SQLite file in HOME/feedback.")

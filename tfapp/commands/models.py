@@ -19,7 +19,7 @@ __all__ = ["register"]
 _ROLL_OUT: Final = "Running servers"
 # What `tfapp_client.secrets` reads, which is not imported for the help alone.
 _TOKEN_VARIABLE: Final = "TFAPP_CLIENT_TOKEN"
-_TLS_VARIABLE: Final = "TFAPP_CLIENT_TLS_"
+_TLS_PREFIX: Final = "TFAPP_CLIENT_TLS_"
 
 _models = typer.Typer(no_args_is_help=True)
 
@@ -53,20 +53,18 @@ _Timeout: TypeAlias = Annotated[
 _TlsRoot: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Certificates that theirs are checked against (PEM); otherwise {_TLS_VARIABLE}ROOT names them.",
+        help=f"Certificates that theirs are checked against (PEM); otherwise {_TLS_PREFIX}ROOT names them.",
         rich_help_panel=_ROLL_OUT,
     ),
 ]
 _TlsKey: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        help=f"Own private key, for mutual TLS (PEM); otherwise {_TLS_VARIABLE}KEY.", rich_help_panel=_ROLL_OUT
-    ),
+    typer.Option(help=f"Own private key, for mutual TLS (PEM); otherwise {_TLS_PREFIX}KEY.", rich_help_panel=_ROLL_OUT),
 ]
 _TlsCertificate: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Own certificate, for mutual TLS (PEM); otherwise {_TLS_VARIABLE}CERTIFICATE.", rich_help_panel=_ROLL_OUT
+        help=f"Own certificate, for mutual TLS (PEM); otherwise {_TLS_PREFIX}CERTIFICATE.", rich_help_panel=_ROLL_OUT
     ),
 ]
 _TokenFile: TypeAlias = Annotated[
@@ -285,11 +283,15 @@ def _servers(
             raise SettingsError("--reload needs to know whom to send the file: give --server HOST:PORT")
         return None
     try:
-        secrets = read_secrets(TlsFiles(*tls), token_file=token_file)
+        files = TlsFiles(*tls)
     except ValueError as error:
         raise SettingsError(f"--tls-key and --tls-certificate: {error}") from error
-    except OSError as error:
-        raise SettingsError(f"--token-file {token_file}: cannot be read: {error.strerror}") from error
+    try:
+        secrets = read_secrets(files, token_file=token_file)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"--token-file {token_file}: cannot be read: {error}") from error
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     return Servers(tuple(addresses), reload=reload, timeout=timeout, tls=secrets.tls, token=secrets.token)
 
 

@@ -53,7 +53,6 @@ class Workplace:
         clock: Clock = utc_now,
     ) -> None:
         self.home = home
-        self.server = server
         self.clock = clock
         self.jobs = Jobs()
         self._database = database
@@ -65,6 +64,11 @@ class Workplace:
         self._feedback: Feedback | None = None
         self._opened: dict[str, Any] = {}
         self._closing = ExitStack()
+
+    @property
+    def server(self) -> str | None:
+        """HOST:PORT of the server that is asked about all models, if one was named."""
+        return self._remote.address if self._remote else None
 
     @property
     def feedback(self) -> Feedback:

@@ -61,14 +61,14 @@ class Application(Generic[S]):
             server: HOST:PORT of a model server; certificates and token come from the environment.
 
         Raises:
-            SettingsError: A setting breaks its rule, or the environment's certificates do.
+            SettingsError: A setting breaks its rule, or the environment has no right certificates.
             StoreError: The database cannot be used.
         """
         chosen_home = Path(cls.folder if home is None else home)
         own = chosen_home / _SETTINGS
         chosen = load_settings(cls.kind, settings or (own if own.is_file() else None), overrides)
-        store = Store.open(chosen.database or chosen_home / "store.sqlite")
         remote = None if server is None else RemoteServer.named(server)
+        store = Store.open(chosen.database or chosen_home / "store.sqlite")
         return cls(chosen_home, chosen, store, remote)  # type: ignore[arg-type]  # `kind` is S
 
     def keep_settings(self) -> Path:

@@ -25,7 +25,7 @@ class MonitorModels:
     Attributes:
         home: The monitor's folder; its models are in `models`, which a server reads.
         settings: Their names, and what they are trained on.
-        server: HOST:PORT of the model server; None: one is started when it is needed.
+        server: The model server; None: one is started when it is needed.
     """
 
     home: Path

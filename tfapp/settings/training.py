@@ -68,8 +68,9 @@ class TrainingSettings(Settings):
     sam_rho: float | None = Field(
         None,
         gt=0,
-        description="Each step follows the gradient where the loss is worst within this distance of the weights, as "
-        "0.05 (Foret et al. 2021, SAM): better on few thousand texts, in twice the time. Unset: at the weights.",
+        description="Each step follows the gradient where the loss is worst within this distance of the weights that "
+        "learn, as 0.05 (Foret et al. 2021, SAM): better on a few thousand texts, in twice the time. Unset: at the "
+        "weights.",
     )
     clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this global norm.")
     ema_decay: float | None = Field(

@@ -26,7 +26,7 @@ class StepResult(NamedTuple):
 
     Attributes:
         loss: float32, the mean over the batch.
-        gradient_norm: float32, before clipping.
+        gradient_norm: float32, of what is followed, before clipping.
         tokens: int32, real tokens in the batch, padding not counted.
     """
 
@@ -68,7 +68,7 @@ def make_train_step(
     plain = BatchGradients(
         model, adaptation.sources, strategy, sub_batch=sub_batch, batch_loss=objective or model.batch_loss
     )
-    compute = SharpnessAware(plain, adaptation.sources, strategy, sam_rho) if sam_rho else plain
+    compute = SharpnessAware(plain, adaptation.sources, sam_rho) if sam_rho else plain
 
     def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
         loss, gradients = compute(ids, targets, weights)

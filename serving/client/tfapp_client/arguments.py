@@ -65,9 +65,19 @@ def _connection(group: Any) -> None:
     group.add_argument("--timeout", type=float, default=30.0, metavar="S", help="longest time of a call (30 s)")
     group.add_argument("--gzip", action="store_true", help="compress requests")
     group.add_argument("--tls", action="store_true", help="encrypt; implied by the other TLS options")
-    group.add_argument("--tls-root", metavar="FILE", help="certificates that the server's is checked against (PEM)")
-    group.add_argument("--tls-key", metavar="FILE", help="own private key, for mutual TLS (PEM)")
-    group.add_argument("--tls-certificate", metavar="FILE", help="own certificate, for mutual TLS (PEM)")
+    group.add_argument(
+        "--tls-root",
+        metavar="FILE",
+        help="certificates that the server's is checked against (PEM); otherwise TFAPP_CLIENT_TLS_ROOT",
+    )
+    group.add_argument(
+        "--tls-key", metavar="FILE", help="own private key, for mutual TLS (PEM); otherwise TFAPP_CLIENT_TLS_KEY"
+    )
+    group.add_argument(
+        "--tls-certificate",
+        metavar="FILE",
+        help="own certificate, for mutual TLS (PEM); otherwise TFAPP_CLIENT_TLS_CERTIFICATE",
+    )
     group.add_argument("--tls-name", metavar="NAME", help="the name to expect in the server's certificate")
     group.add_argument(
         "--token-file", type=Path, metavar="FILE", help=f"holds the bearer token; otherwise {TOKEN_VARIABLE} does"
