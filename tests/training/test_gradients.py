@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.toy import toy_rows, toy_text
 from tfapp.config import ModelSettings
 from tfapp.models import TaskModel, build_model
-from tfapp.training import make_strategy
+from tfapp.training import StepPrecision, make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients
 from tfapp.training.sharpness import SharpnessAware
 
@@ -109,6 +109,15 @@ def test_sharpness_aware_gradients_are_those_a_step_up_the_gradient(
     there = compute(moved, task, None)
     assert float(there.loss) > float(here.loss)
     assert_same(found, Gradients(here.loss, there.values))
+
+
+def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> None:
+    model = build(still_preset, "classification")
+    before = model.network.get_weights()
+    with StepPrecision(rewrite=True).applied():
+        tf.function(sharpness_aware(model, make_strategy("none")))(*batch(model, "classification"))
+    for weight, kept in zip(model.network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
 
 
 @pytest.mark.parametrize("sharp", [False, True])
