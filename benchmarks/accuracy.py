@@ -2,7 +2,7 @@
 
 Every row of the table is a settings file, trained with several seeds: `training.seed`, and `data.split_seed` where
 tfapp splits the data itself. The peer gets the very rows that tfapp split, the same BERT, epochs, batch size, length
-and learning rate, and keeps its best epoch by the dev split as tfapp does.
+and learning rate, or its own where it is better so, and keeps its best epoch by the dev split as tfapp does.
 
     python benchmarks/accuracy.py --data DIR --peer PYTHON --output accuracy.json
 
@@ -44,6 +44,7 @@ class Row:
         split: Whether the seed also chooses the split.
         also: Another file of the data folder to evaluate on.
         peer: Whether the peer can do the same.
+        peer_rate: A learning rate at which the peer is better than at the file's.
     """
 
     settings: Path
@@ -52,6 +53,7 @@ class Row:
     split: bool = False
     also: str | None = None
     peer: bool = True
+    peer_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ ROWS: Final = {
         0.45,
         files=tuple(f"wnut17/{side}.conll" for side in ("train", "dev", "test")),
     ),
-    "movie-reviews": Row(EXAMPLES / "movie-reviews.toml", None, split=True),
+    "movie-reviews": Row(EXAMPLES / "movie-reviews.toml", None, split=True, peer_rate=1e-4),
 }
 
 
@@ -133,7 +135,7 @@ def measure(row: Row, result: Result, parsed: argparse.Namespace, folder: Path) 
         print(f"{result.name}, seed {seed}: {ours.score:.4f} in {ours.seconds:.0f} s", file=sys.stderr)
         yield
         if parsed.peer and row.peer and (parsed.peer_seeds is None or seed < parsed.peer_seeds):
-            theirs = train_peer(parsed.peer, run["path"], seed, parsed.data)
+            theirs = train_peer(parsed.peer, run["path"], seed, row.peer_rate, parsed.data)
             result.theirs.append(theirs)
             print(f"{result.name}, seed {seed}, the peer: {theirs.score:.4f}", file=sys.stderr)
             yield
@@ -165,13 +167,13 @@ def printed(command: list[str], folder: Path) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
 
 
-def train_peer(python: str, run: str, seed: int, data: Path) -> Score:
-    """Hands the run's split to the peer and waits for its score."""
+def train_peer(python: str, run: str, seed: int, rate: float | None, data: Path) -> Score:
+    """Hands the run's split to the peer and waits for its score; at the run's learning rate, unless one is given."""
     # The rows by a process of their own: TensorFlow would hold memory and threads while the peer works.
     task = printed([sys.executable, str(HERE / "accuracy_rows.py"), run], data)[-1]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "task.json"
-        write_report(file, task | {"seed": seed})
+        write_report(file, task | {"seed": seed} | ({"learning_rate": rate} if rate else {}))
         return Score(seed, **printed([python, str(PEER), str(file)], data)[-1])
 
 
