@@ -38,7 +38,8 @@ class RemoteServer:
             SettingsError: The variables do not go together, a file cannot be read, or the token would travel in plain
                 text.
         """
-        from tfapp_client.secrets import TLS_VARIABLE, TOKEN_VARIABLE, read_secrets
+        from tfapp_client import variables
+        from tfapp_client.secrets import read_secrets
 
         try:
             secrets = read_secrets()
@@ -46,8 +47,8 @@ class RemoteServer:
             raise SettingsError(f"{address} cannot be called: {error}") from error
         if secrets.token and secrets.tls is None:
             raise SettingsError(
-                f"{address} cannot be called: the token in {TOKEN_VARIABLE} would travel in plain text; set "
-                f"{TLS_VARIABLE}=1 or {TLS_VARIABLE}_ROOT, or unset {TOKEN_VARIABLE}"
+                f"{address} cannot be called: the token in {variables.TOKEN} would travel in plain text; set "
+                f"{variables.TLS}=1 or {variables.TLS_ROOT}, or unset {variables.TOKEN}"
             )
         server = cls(address, secrets.tls, secrets.token)
         server.endpoint()

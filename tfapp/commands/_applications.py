@@ -8,19 +8,28 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from tfapp_client import variables
 
 from tfapp.errors import SettingsError
 
-__all__ = ["Encoding", "Json", "Server", "SetItem", "SettingsFile", "named_values", "needs_applications"]
+__all__ = [
+    "SECRETS_HELP",
+    "Encoding",
+    "Json",
+    "Server",
+    "SetItem",
+    "SettingsFile",
+    "named_values",
+    "needs_applications",
+]
+
+SECRETS_HELP = f"{variables.TLS_ROOT} and {variables.TOKEN} are for servers that want them."
 
 Encoding: TypeAlias = Annotated[str, typer.Option(help="The files' text encoding.")]
 SettingsFile: TypeAlias = Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")]
 Server: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        help="HOST:PORT of a model server; by default one is started on the folder's models. TFAPP_CLIENT_TLS_ROOT and "
-        "TFAPP_CLIENT_TOKEN are for servers that want them."
-    ),
+    typer.Option(help=f"HOST:PORT of a model server; by default one is started on the folder's models. {SECRETS_HELP}"),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 SetItem: TypeAlias = Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tfapp.commands._applications import needs_applications
+from tfapp.commands._applications import SECRETS_HELP, needs_applications
 from tfapp.errors import SettingsError
 from tfapp.terminal import console as screen
 
@@ -34,8 +34,7 @@ def console(
     server: Annotated[
         str | None,
         typer.Option(
-            help="HOST:PORT of a model server; by default one is started for each models folder. TFAPP_CLIENT_TLS_ROOT "
-            "and TFAPP_CLIENT_TOKEN are for servers that want them."
+            help=f"HOST:PORT of a model server; by default one is started for each models folder. {SECRETS_HELP}"
         ),
     ] = None,
     database: Annotated[

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
+from tfapp_client import variables
 
 from tfapp import terminal
 from tfapp.commands import _model_tables as tables
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _ROLL_OUT: Final = "Running servers"
-# What `tfapp_client.secrets` reads, which is not imported for the help alone.
-_TOKEN_VARIABLE: Final = "TFAPP_CLIENT_TOKEN"
-_TLS_PREFIX: Final = "TFAPP_CLIENT_TLS_"
 
 _models = typer.Typer(no_args_is_help=True)
 
@@ -53,23 +51,25 @@ _Timeout: TypeAlias = Annotated[
 _TlsRoot: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Certificates that theirs are checked against (PEM); otherwise {_TLS_PREFIX}ROOT names them.",
+        help=f"Certificates that theirs are checked against (PEM); otherwise {variables.TLS_ROOT} names them.",
         rich_help_panel=_ROLL_OUT,
     ),
 ]
 _TlsKey: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help=f"Own private key, for mutual TLS (PEM); otherwise {_TLS_PREFIX}KEY.", rich_help_panel=_ROLL_OUT),
+    typer.Option(
+        help=f"Own private key, for mutual TLS (PEM); otherwise {variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
+    ),
 ]
 _TlsCertificate: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Own certificate, for mutual TLS (PEM); otherwise {_TLS_PREFIX}CERTIFICATE.", rich_help_panel=_ROLL_OUT
+        help=f"Own certificate, for mutual TLS (PEM); otherwise {variables.TLS_CERTIFICATE}.", rich_help_panel=_ROLL_OUT
     ),
 ]
 _TokenFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help=f"Holds the bearer token; otherwise {_TOKEN_VARIABLE} does.", rich_help_panel=_ROLL_OUT),
+    typer.Option(help=f"Holds the bearer token; otherwise {variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
 ]
 
 _DEFAULT_FOLDER: Final = Path("models")

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tfapp_client import variables
 from tfapp_client.connection import ConnectionSettings, TlsFiles
-from tfapp_client.secrets import TOKEN_VARIABLE, read_secrets
+from tfapp_client.secrets import read_secrets
 from tfapp_client.task_commands import COMMANDS, add_texts
 from tfapp_client.version import __version__
 
@@ -68,19 +69,19 @@ def _connection(group: Any) -> None:
     group.add_argument(
         "--tls-root",
         metavar="FILE",
-        help="certificates that the server's is checked against (PEM); otherwise TFAPP_CLIENT_TLS_ROOT",
+        help=f"certificates that the server's is checked against (PEM); otherwise {variables.TLS_ROOT}",
     )
     group.add_argument(
-        "--tls-key", metavar="FILE", help="own private key, for mutual TLS (PEM); otherwise TFAPP_CLIENT_TLS_KEY"
+        "--tls-key", metavar="FILE", help=f"own private key, for mutual TLS (PEM); otherwise {variables.TLS_KEY}"
     )
     group.add_argument(
         "--tls-certificate",
         metavar="FILE",
-        help="own certificate, for mutual TLS (PEM); otherwise TFAPP_CLIENT_TLS_CERTIFICATE",
+        help=f"own certificate, for mutual TLS (PEM); otherwise {variables.TLS_CERTIFICATE}",
     )
     group.add_argument("--tls-name", metavar="NAME", help="the name to expect in the server's certificate")
     group.add_argument(
-        "--token-file", type=Path, metavar="FILE", help=f"holds the bearer token; otherwise {TOKEN_VARIABLE} does"
+        "--token-file", type=Path, metavar="FILE", help=f"holds the bearer token; otherwise {variables.TOKEN} does"
     )
     group.add_argument("--allow-plain-token", action="store_true", help="send the token without TLS")
 

@@ -6,14 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
+from tfapp_client import variables
 from tfapp_client.connection import TlsFiles
 
-__all__ = ["TLS_VARIABLE", "TOKEN_VARIABLE", "Secrets", "read_secrets"]
-
-TOKEN_VARIABLE: Final = "TFAPP_CLIENT_TOKEN"
-TLS_VARIABLE: Final = "TFAPP_CLIENT_TLS"
+__all__ = ["Secrets", "read_secrets"]
 
 
 @dataclass(frozen=True)
@@ -53,24 +50,21 @@ def read_secrets(
             `TFAPP_CLIENT_TLS` is neither 0 nor 1.
     """
     given = files or TlsFiles()
-    switch = environment.get(TLS_VARIABLE) or None
+    switch = environment.get(variables.TLS) or None
     if switch not in (None, "0", "1"):
-        raise ValueError(f"{TLS_VARIABLE} is {switch}; it must be 1, to encrypt, or 0, for plain text")
-    others = (
-        {} if switch == "0" else {name: environment.get(_variable(name)) for name in ("root", "key", "certificate")}
-    )
-    key: Path | str | None = others.get("key")
-    certificate: Path | str | None = others.get("certificate")
-    if bool(key) != bool(certificate):
-        raise ValueError(
-            f"mutual TLS needs both {_variable('key')} and {_variable('certificate')}; set both or neither"
-        )
-    if given.key:
-        key, certificate = given.key, given.certificate
-    tls = TlsFiles(given.root or others.get("root") or None, key or None, certificate or None, given.server_name)
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else environment.get(TOKEN_VARIABLE)
+        raise ValueError(f"{variables.TLS} is {switch}; it must be 1, to encrypt, or 0, for plain text")
+    own = TlsFiles() if switch == "0" else _files_of(environment)
+    pair = given if given.key else own
+    tls = TlsFiles(given.root or own.root, pair.key, pair.certificate, given.server_name)
+    token = token_file.read_text(encoding="utf-8").strip() if token_file else environment.get(variables.TOKEN)
     return Secrets(tls if encrypt or switch == "1" or tls != TlsFiles() else None, token or None)
 
 
-def _variable(name: str) -> str:
-    return f"{TLS_VARIABLE}_{name.upper()}"
+def _files_of(environment: Mapping[str, str]) -> TlsFiles:
+    names = (variables.TLS_ROOT, variables.TLS_KEY, variables.TLS_CERTIFICATE)
+    root, key, certificate = (environment.get(name) or None for name in names)
+    if (key is None) != (certificate is None):
+        raise ValueError(
+            f"mutual TLS needs both {variables.TLS_KEY} and {variables.TLS_CERTIFICATE}; set both or neither"
+        )
+    return TlsFiles(root, key, certificate)
