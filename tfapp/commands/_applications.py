@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
-from tfapp_client import variables
 
+from tfapp.commands import _variables
 from tfapp.errors import SettingsError
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "needs_applications",
 ]
 
-SECRETS_HELP = f"{variables.TLS_ROOT} and {variables.TOKEN} are for servers that want them."
+SECRETS_HELP = f"{_variables.TLS_ROOT} and {_variables.TOKEN} are for servers that want them."
 
 Encoding: TypeAlias = Annotated[str, typer.Option(help="The files' text encoding.")]
 SettingsFile: TypeAlias = Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")]

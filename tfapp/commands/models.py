@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
-from tfapp_client import variables
 
 from tfapp import terminal
 from tfapp.commands import _model_tables as tables
+from tfapp.commands import _variables
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -51,25 +51,26 @@ _Timeout: TypeAlias = Annotated[
 _TlsRoot: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Certificates that theirs are checked against (PEM); otherwise {variables.TLS_ROOT} names them.",
+        help=f"Certificates that theirs are checked against (PEM); otherwise {_variables.TLS_ROOT} names them.",
         rich_help_panel=_ROLL_OUT,
     ),
 ]
 _TlsKey: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Own private key, for mutual TLS (PEM); otherwise {variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
+        help=f"Own private key, for mutual TLS (PEM); otherwise {_variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
     ),
 ]
 _TlsCertificate: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Own certificate, for mutual TLS (PEM); otherwise {variables.TLS_CERTIFICATE}.", rich_help_panel=_ROLL_OUT
+        help=f"Own certificate, for mutual TLS (PEM); otherwise {_variables.TLS_CERTIFICATE}.",
+        rich_help_panel=_ROLL_OUT,
     ),
 ]
 _TokenFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help=f"Holds the bearer token; otherwise {variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
+    typer.Option(help=f"Holds the bearer token; otherwise {_variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
 ]
 
 _DEFAULT_FOLDER: Final = Path("models")
