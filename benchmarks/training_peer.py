@@ -78,6 +78,9 @@ class Watcher(TrainerCallback):
 def main() -> None:
     file, threads, precision, mode = sys.argv[1:]
     torch.set_num_threads(int(threads))
+    if torch.cuda.is_available():
+        # As TensorFlow multiplies float32 on a GPU, by TF32.
+        torch.set_float32_matmul_precision("high")
     task = json.loads(Path(file).read_text(encoding="utf-8"))
     set_seed(task["experiment"]["training"]["seed"])
     collator = Counted(DataCollatorWithPadding(AutoTokenizer.from_pretrained(task["checkpoint"])))

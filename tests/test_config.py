@@ -138,6 +138,9 @@ def test_rules_over_several_settings() -> None:
     assert complaint("training.adapt=lora", "model.kind=lstm").endswith(
         "training.adapt is lora, but model.kind lstm has no pretrained layers; use kind bert"
     )
+    assert "training.xla is true, but model.kind lstm cannot be compiled" in complaint(
+        "training.xla=true", "model.kind=lstm"
+    )
     assert "training.layer_decay is 0.9, but model.kind lstm" in complaint(
         "training.layer_decay=0.9", "model.kind=lstm"
     )

@@ -8,7 +8,7 @@ from tfapp.config import Experiment
 from tfapp.data import Splits
 from tfapp.models import BertModel, Preset, TaskModel, build_model, fresh_preset, load_preset
 from tfapp.terminal import progress
-from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher
+from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher, uses_xla
 
 __all__ = ["build"]
 
@@ -43,8 +43,10 @@ def build(
             preset=preset,
             dtype=precision.policy,
         )
+    model.xla = uses_xla(experiment.training, splits.train.num_rows, strategy)
     if teacher is None or experiment.distillation is None:
         return model, None
+    teacher.xla = model.xla
     # The rules between settings leave a student no other kind.
     return model, Distillation(cast(BertModel, model), teacher, experiment.distillation)
 

@@ -21,6 +21,7 @@ def broken_rule(experiment: Experiment) -> str | None:
         _crf,
         _adapt,
         _steps_only,
+        _xla,
         _pretraining,
         _distillation,
         _few_shot,
@@ -53,6 +54,13 @@ def _adapt(experiment: Experiment) -> str | None:
         return f"{asked}, but model.kind {kind} has no pretrained layers; use kind bert"
     if adapt == "head" and decay < 1:
         return f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns"
+    return None
+
+
+def _xla(experiment: Experiment) -> str | None:
+    kind = experiment.model.kind
+    if experiment.training.xla and kind != "bert":
+        return f"training.xla is true, but model.kind {kind} cannot be compiled; use kind bert"
     return None
 
 

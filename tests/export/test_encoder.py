@@ -13,54 +13,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.networks import LENGTH, MODELS, build, rows_of
 from tests.toy import VOCABULARY, write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.export.encoder import PackedEncoder
 from tfapp.export.weights import PRECISIONS
 from tfapp.models import BertModel, build_model
-from tfapp.models.shapes import SHAPES
-
-LENGTH = 48
-# One model of each way in which a network reads its BERT, and of each form of its rows.
-MODELS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
-    "pooler": ("classification", {}, ("a", "b", "c")),
-    "mean": ("classification", {"pooling": "mean"}, ("a", "b", "c")),
-    "max": ("classification", {"pooling": "max"}, ("a", "b")),
-    "pairs": ("pair-classification", {}, ("a", "b")),
-    "ranking": ("ranking", {"pooling": "mean"}, ("0", "1")),
-    "embedding": ("embedding", {}, ()),
-    "embedding of [CLS]": ("embedding", {"pooling": "cls"}, ()),
-    "tagging": ("tagging", {}, ("x", "y")),
-    "tagging by shapes": ("tagging", {"word_shapes": True, "decoding": "crf"}, ("x", "y")),
-    "answering": ("answering", {}, ("yes", "no")),
-}
-
-
-def build(preset: Path, name: str) -> BertModel:
-    task, changes, labels = MODELS[name]
-    keras.utils.set_random_seed(7)
-    model = build_model(task, ModelSettings(preset=str(preset), max_length=LENGTH, **changes), labels)
-    assert isinstance(model, BertModel)
-    # Random weights make much the same of every token; wider ones, and biases, tell them apart.
-    for number, weight in enumerate(model.network.trainable_weights):
-        noise = keras.random.normal(weight.shape, stddev=0.1, seed=number)
-        weight.assign(weight * 6 + noise if weight.name == "kernel" else weight + noise)
-    return model
-
-
-def rows_of(model: BertModel, lengths: list[int], seed: int) -> tf.RaggedTensor:
-    """Rows of random tokens, [CLS] ... [SEP], of pairs with a [SEP] inside, of a tagger by shapes with such."""
-    random = np.random.default_rng(seed)
-    tokenizer = model.preprocessor
-    rows = [np.full(length, tokenizer.sep_id, np.int32) for length in lengths]
-    for row in rows:
-        row[0] = tokenizer.cls_id
-        row[1:-1] = random.integers(5, len(VOCABULARY), len(row) - 2)
-        row[1:-1] += len(VOCABULARY) * random.integers(0, SHAPES, len(row) - 2) * getattr(model, "word_shapes", False)
-        if len(model.inputs) > 1:
-            row[random.integers(1, len(row))] = tokenizer.sep_id
-    values = np.concatenate([np.zeros(0, np.int32), *rows])
-    return tf.RaggedTensor.from_row_lengths(values, np.array(lengths, np.int64))
 
 
 def compiled(function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Callable[[tf.RaggedTensor], tf.Tensor]:

@@ -61,6 +61,8 @@ def run(
     observers: tuple[Any, ...] = (),
     strategy: Any = None,
     change: Callable[[TaskModel], None] = lambda _: None,
+    # Time stands still, so that checkpoints go by the steps alone.
+    clock: Callable[[], float] = lambda: 0.0,
 ) -> tuple[TaskModel, TrainState]:
     import keras
 
@@ -79,6 +81,7 @@ def run(
         folder=folder,
         evaluate=judge_dev,
         observers=observers,
+        clock=clock,
     )
     return model, state
 
@@ -155,6 +158,48 @@ def test_sharpness_aware_steps_learn_and_go_on_after_a_kill(
     with pytest.raises(KilledError):
         run(sharp, killed, observers=(KillAt(13),))
     assert same(run(sharp, killed)[0], model)
+
+
+def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(experiment: Experiment, tmp_path: Path) -> None:
+    preset = write_toy_preset(tmp_path / "still", dropout=0.0)
+    model_settings = experiment.model.model_copy(update={"preset": str(preset), "dropout": 0.0})
+    short = experiment.training.model_copy(update={"epochs": 1})
+    still = experiment.model_copy(update={"model": model_settings, "training": short})
+
+    def compile_it(model: TaskModel) -> None:
+        model.xla = True
+
+    plain, _ = run(still, new_folder(still, tmp_path / "plain"))
+    compiled, _ = run(still, new_folder(still, tmp_path / "compiled"), change=compile_it)
+    for a, b in zip(weights(compiled), weights(plain), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+    killed = new_folder(still, tmp_path / "killed")
+    with pytest.raises(KilledError):
+        run(still, killed, observers=(KillAt(5),), change=compile_it)
+    assert same(run(still, killed, change=compile_it)[0], compiled)
+
+
+def test_checkpoints_take_a_fiftieth_of_the_time(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, saved = 0.0, []
+
+    class Steps(HistoryObserver):
+        def on_progress(self, step: int) -> None:
+            nonlocal seconds
+            seconds += 10
+            self.step = step
+
+    def save(*_: Any) -> None:
+        nonlocal seconds
+        seconds += 1
+        saved.append(steps.step)
+
+    monkeypatch.setattr("tfapp.training.loop.save_checkpoint", save)
+    steps = Steps(tmp_path / "history.jsonl")
+    run(experiment, new_folder(experiment, tmp_path), observers=(steps,), clock=lambda: seconds)
+    # Four steps after the start, then fifty seconds after the last was written.
+    assert saved == [4, 9, 14, 19, 24]
 
 
 def test_an_average_over_few_steps_is_one_of_trained_weights(experiment: Experiment, tmp_path: Path) -> None:

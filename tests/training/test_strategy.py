@@ -9,8 +9,10 @@ from typing import Any, cast
 import pytest
 import tensorflow as tf
 
+from tfapp.config import TrainingSettings
 from tfapp.errors import TrainingError
 from tfapp.training import is_chief, make_strategy, total_over_workers
+from tfapp.training.strategy import uses_xla
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +108,21 @@ def test_a_process_without_a_cluster_is_its_own_chief() -> None:
 def test_a_number_is_summed_over_the_replicas(two_devices: list[str]) -> None:
     assert total_over_workers(tf.distribute.get_strategy(), 7) == 7
     assert total_over_workers(make_strategy("mirrored", devices=two_devices), 7) == 14
+
+
+@cpu_only
+def test_xla_compiles_on_one_device_where_it_is_wanted(two_devices: list[str]) -> None:
+    alone, two = tf.distribute.get_strategy(), make_strategy("mirrored", devices=two_devices)
+    wanted, unwanted, unset = (TrainingSettings(xla=xla) for xla in (True, False, None))
+    assert uses_xla(wanted, 10, alone)
+    assert not any(uses_xla(settings, 10**6, one) for settings in (unwanted, unset) for one in (alone, two))
+    with pytest.raises(TrainingError, match=r"^training\.xla is true, but there are 2 devices; set it to false, or "):
+        uses_xla(wanted, 10, two)
+
+
+def test_on_a_gpu_xla_compiles_long_trainings(monkeypatch: pytest.MonkeyPatch, two_devices: list[str]) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    settings, alone = TrainingSettings(epochs=2, batch_size=10), tf.distribute.get_strategy()
+    assert uses_xla(settings, 10_000, alone)
+    assert not uses_xla(settings, 9_990, alone)
+    assert not uses_xla(settings, 10_000, make_strategy("mirrored", devices=two_devices))

@@ -61,6 +61,7 @@ class TaskModel(SavedModel):
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
         head: The dense layer that makes the logits of a vector a row, to be fitted by itself; None: there is none.
         limit: What the preprocessor's limit is called in reports.
+        xla: Whether XLA compiles the network, which only a `BertModel` can have done, and the steps that train it.
     """
 
     rows_apart: ClassVar[bool] = True
@@ -69,6 +70,7 @@ class TaskModel(SavedModel):
     backbone: Any = None
     head: Any = None
     unknown: Unknown | None = None
+    xla: bool = False
 
     def __init__(self, network: keras.Model, preprocessor: Preprocessor, labels: Sequence[str]) -> None:
         self.network = network

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfapp.config import ModelSettings
 from tfapp.models.base import TaskModel
+from tfapp.models.compiled import CompiledNetwork
 from tfapp.models.heads import Reads, backbone_config, check_positions
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
@@ -30,11 +31,13 @@ class BertModel(TaskModel):
     Attributes:
         reads: What of the backbone the rest of the network reads.
         own: The names of `own_config`'s values.
+        places: The network's input that says of what places its outputs are, where they are no one vector a row.
         inference: What computes the logits of ids instead of the network; see `with_inference`.
     """
 
     reads: Reads
     own: ClassVar[tuple[str, ...]] = ()
+    places: ClassVar[str] = "token_ids"
     inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
 
     @classmethod
@@ -109,9 +112,17 @@ class BertModel(TaskModel):
         return []
 
     def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
-        if self.inference is None or network is not self.network:
-            return super()._run(network, ids, training=training)
-        return self.inference(ids)
+        if self.inference is not None and network is self.network:
+            return self.inference(ids)
+        return super()._run(self._compiled(network) if self.xla else network, ids, training=training)
+
+    def _compiled(self, network: Any) -> CompiledNetwork:
+        """Of the same network always the same, since each compiles for itself."""
+        return self._programs.setdefault(id(network), CompiledNetwork(network, self.places))
+
+    @cached_property
+    def _programs(self) -> dict[int, CompiledNetwork]:
+        return {}
 
     def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Runs the network and says what each layer of its BERT makes of each token.
@@ -125,8 +136,10 @@ class BertModel(TaskModel):
         """
         states: list[tf.Tensor] = []
 
+        tracer = self._compiled(self._tracer) if self.xla else self._tracer
+
         def network(padded: Any, *, training: bool) -> tf.Tensor:
-            logits, *found = self._tracer(padded, training=training)
+            logits, *found = tracer(padded, training=training)
             states.extend(found)
             return logits
 
@@ -134,6 +147,7 @@ class BertModel(TaskModel):
         twin = copy.copy(self)
         twin.network = network
         twin.inference = None
+        twin.xla = False
         return twin.logits(ids, training=training), states
 
     @cached_property

@@ -84,7 +84,9 @@ class TextClassifier(BertModel, ClassificationModel):
         Of a text in windows it reads as much as the first one holds.
         """
         preprocessor = self.preprocessor.with_max_length(self.window or self.preprocessor.max_length)
-        return ClassEmbedder(self.backbone, preprocessor, pooling=self.pooling, temperature=self.temperature)
+        embedder = ClassEmbedder(self.backbone, preprocessor, pooling=self.pooling, temperature=self.temperature)
+        embedder.xla = self.xla
+        return embedder
 
     def check_length(self, max_length: int) -> None:
         """Checks that texts of so many tokens can be read.

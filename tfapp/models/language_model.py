@@ -46,6 +46,7 @@ class LanguageModel(BertModel):
 
     task: ClassVar[contract.Task] = contract.Task("pretraining", (contract.TensorSpec("text", "string", 1),), ())
     kind = "bert"
+    places = "mask_positions"
 
     def __init__(
         self, backbone: Any, preprocessor: Preprocessor, *, masking: MaskingSettings | Mapping[str, Any]
@@ -163,7 +164,8 @@ class LanguageModel(BertModel):
         return found[: ids.nrows(tf.int32)]
 
     def _guess(self, padded: dict[str, tf.Tensor], places: tf.Tensor, *, training: bool) -> tf.Tensor:
-        return self.network(padded | {"mask_positions": places}, training=training)["logits"]
+        network = self._compiled(self.network) if self.xla else self.network
+        return network(padded | {"mask_positions": places}, training=training)["logits"]
 
 
 def _network(backbone: Any) -> keras.Model:

@@ -23,7 +23,7 @@ from tfapp.training.retrieval_evaluation import RetrievalEvaluation  # noqa: E40
 from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
 from tfapp.training.sides import Side, make_side  # noqa: E402
 from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
-from tfapp.training.strategy import is_chief, make_strategy, total_over_workers  # noqa: E402
+from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla  # noqa: E402
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 from tfapp.training.unknown import settle_unknown  # noqa: E402
 
@@ -63,5 +63,6 @@ __all__ = [
     "settle_unknown",
     "total_over_workers",
     "train",
+    "uses_xla",
     "write_report",
 ]

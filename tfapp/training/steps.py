@@ -49,7 +49,7 @@ def make_train_step(
     """Compiles one step of training.
 
     The gradients are summed over the replicas before they are clipped, so that N replicas learn what one learns
-    from the same batch.
+    from the same batch. Where the model's network is compiled by XLA, what follows the gradients is too.
 
     Args:
         model: Its network's variables were made under the strategy.
@@ -70,12 +70,19 @@ def make_train_step(
     )
     compute = SharpnessAware(plain, adaptation.sources, sam_rho) if sam_rho else plain
 
-    def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
-        loss, gradients = compute(ids, targets, weights)
+    def follow(gradients: list[tf.Tensor]) -> tf.Tensor:
         gradients, norm = tf.clip_by_global_norm(plain.total(adaptation.gradients(gradients)), clip_norm)
         # Keras sums over the replicas once more when it applies.
         shares = [gradient / replicas for gradient in gradients] if replicas > 1 else gradients
         optimizer.apply(shares, adaptation.trained)
+        return norm
+
+    if model.xla:
+        follow = tf.function(follow, jit_compile=True, autograph=False)
+
+    def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
+        loss, gradients = compute(ids, targets, weights)
+        norm = follow(gradients)
         return StepResult(plain.total(loss), norm, plain.total(tf.size(ids.values)))
 
     @tf.function(reduce_retracing=True, autograph=False)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Literal
+from typing import Final, Literal
 
 import tensorflow as tf
 
+from tfapp.config import TrainingSettings
 from tfapp.errors import TrainingError
 
-__all__ = ["check_same_step", "is_chief", "make_strategy", "total_over_workers"]
+__all__ = ["check_same_step", "is_chief", "make_strategy", "total_over_workers", "uses_xla"]
+
+# On an H200 a step of BERT base took 124 ms op by op and 25 ms compiled, and compiling a minute and a half.
+_XLA_STEPS: Final = 2000
 
 StrategyName = Literal["auto", "none", "mirrored", "multi-worker"]
 
@@ -18,7 +22,7 @@ StrategyName = Literal["auto", "none", "mirrored", "multi-worker"]
 def make_strategy(name: StrategyName = "auto", *, devices: list[str] | None = None) -> tf.distribute.Strategy:
     """Makes the strategy that a run trains under.
 
-    With one device there is none: Keras compiles with XLA outside strategies only. The same devices give the same
+    With one device there is none: XLA compiles outside strategies only. The same devices give the same
     MirroredStrategy again.
 
     Args:
@@ -41,6 +45,28 @@ def make_strategy(name: StrategyName = "auto", *, devices: list[str] | None = No
             raise TrainingError("training.strategy is mirrored, but TensorFlow sees no GPU; use strategy none")
         return _mirrored(tuple(devices) if devices else None)
     return tf.distribute.get_strategy()
+
+
+def uses_xla(settings: TrainingSettings, rows: int, strategy: tf.distribute.Strategy) -> bool:
+    """Whether XLA compiles the model of a run.
+
+    Args:
+        settings: `xla`; where it is unset, the steps count.
+        rows: Of train.
+        strategy: What the run trains under.
+
+    Raises:
+        TrainingError: It is wanted, on several devices.
+    """
+    devices = strategy.num_replicas_in_sync
+    if settings.xla is None:
+        steps = settings.epochs * rows / settings.batch_size
+        return bool(tf.config.list_physical_devices("GPU")) and devices == 1 and steps >= _XLA_STEPS
+    if settings.xla and devices > 1:
+        raise TrainingError(
+            f"training.xla is true, but there are {devices} devices; set it to false, or training.strategy to none"
+        )
+    return settings.xla
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -1,0 +1,129 @@
+"""Compiled by XLA, networks answer and learn as they do op by op, whatever the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.networks import LENGTH, MODELS, build, rows_of
+from tests.toy import toy_text
+from tfapp.config import ModelSettings
+from tfapp.models import BertModel, build_model
+from tfapp.models.compiled import rounded
+from tfapp.training import make_strategy
+from tfapp.training.gradients import BatchGradients
+
+ROWS = [[], [LENGTH], [3] * 33 + [LENGTH] * 2]
+# One of each form of the outputs; the others read their BERT in another way alone.
+FORMS = ("pooler", "tagging", "embedding")
+PARAMS = [pytest.param(name, marks=() if name in FORMS else pytest.mark.slow) for name in MODELS]
+
+
+@pytest.fixture(scope="module", params=PARAMS, ids=str)
+def model(request: pytest.FixtureRequest, still_preset: Path) -> BertModel:
+    return build(still_preset, request.param, dropout=0)
+
+
+def both(model: BertModel, function: Any, *arguments: Any) -> tuple[Any, Any]:
+    """What a function of the model gives op by op, and compiled, both as a graph."""
+    found = []
+    for model.xla in (False, True):
+        # A function of its own, as the same would not be traced again.
+        found.append(tf.function(lambda: function(*arguments), autograph=False)())
+    model.xla = False
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("lengths", ROWS, ids=lambda lengths: f"{len(lengths)} rows")
+def test_it_answers_as_the_network(model: BertModel, lengths: list[int]) -> None:
+    plain, compiled = both(model, model.logits, rows_of(model, lengths, 1))
+    assert plain.shape == compiled.shape
+    np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_it_learns_as_the_network(model: BertModel) -> None:
+    ids = rows_of(model, [9, 4, LENGTH, 2, 17], 1)
+    variables = model.network.trainable_variables
+
+    def slope() -> Any:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(tf.sin(model.logits(ids, training=True)))
+        # What a CRF has learnt of neighbours takes no part in the logits.
+        found = tape.gradient(value, [one.value for one in variables], unconnected_gradients="zero")
+        return [value, *map(tf.convert_to_tensor, found)]
+
+    plain, compiled = both(model, slope)
+    for one, other in zip(compiled, plain, strict=True):
+        assert np.isfinite(one).all()
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * max(1.0, float(tf.reduce_max(tf.abs(other)))))
+
+
+def test_a_text_in_windows(still_preset: Path) -> None:
+    settings = ModelSettings(preset=str(still_preset), max_length=LENGTH, window=16)
+    windowed = build_model("classification", settings, ["a", "b"])
+    assert isinstance(windowed, BertModel)
+    plain, compiled = both(windowed, windowed.logits, rows_of(windowed, [40, 3, 17], 2))
+    np.testing.assert_allclose(compiled, plain, atol=1e-5)
+
+
+def test_vectors_of_layers(still_preset: Path) -> None:
+    model = build(still_preset, "tagging")
+    plain, compiled = both(model, model.trace, rows_of(model, [9, 4, 17], 2))
+    for one, other in zip(tf.nest.flatten(compiled), tf.nest.flatten(plain), strict=True):
+        assert one.shape == other.shape
+        # What stands behind a row nobody reads.
+        np.testing.assert_allclose(one[0, :9], other[0, :9], atol=1e-4)
+
+
+def test_guesses_of_hidden_tokens(still_preset: Path) -> None:
+    model = build_model("pretraining", ModelSettings(preset=str(still_preset), max_length=LENGTH), [])
+    assert isinstance(model, BertModel)
+    ids, splits, targets, _ = model.encode({"text": [toy_text("sport", number) * 2 for number in range(5)]})
+    rows = tf.RaggedTensor.from_row_splits(ids, splits)
+    for function, arguments in ((model.measure, (rows, tf.constant(targets))), (model.logits, (rows,))):
+        plain, compiled = both(model, function, *arguments)
+        assert plain.shape == compiled.shape
+        np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-4)
+    compute = BatchGradients(
+        model, model.network.trainable_variables, make_strategy("none"), batch_loss=model.batch_loss
+    )
+    plain, compiled = both(model, compute, rows, tf.constant(targets), tf.ones(len(targets)))
+    np.testing.assert_allclose(compiled.loss, plain.loss, rtol=1e-5)
+    for one, other in zip(compiled.values, plain.values, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@given(size=st.integers(0, 1 << 20), least=st.sampled_from([1, 32]))
+def test_sizes_are_rounded_to_few(size: int, least: int) -> None:
+    full = int(rounded(size, least))
+    assert full >= max(size, least)
+    assert full == least or full <= 1.5 * size
+    # A power of two, or three times one.
+    assert full & (full - 1) == 0 or (full % 3 == 0 and (full // 3) & (full // 3 - 1) == 0)
+    assert int(rounded(full, least)) == full
+
+
+def test_forward_and_backward_are_programs_of_xla(still_preset: Path) -> None:
+    model = build(still_preset, "pooler")
+    model.xla = True
+    ids, variable = rows_of(model, [3, 9], 1), model.network.trainable_variables[0]
+
+    @tf.function(autograph=False)
+    def slope() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(model.logits(ids, training=True))
+        return tf.convert_to_tensor(tape.gradient(value, variable.value))
+
+    graph = slope.get_concrete_function().graph.as_graph_def()
+    calls = [node for node in graph.node if node.attr["_XlaMustCompile"].b]
+    forward, backward = sorted(node.attr["f"].func.name for node in calls)
+    assert "forward" in forward
+    assert "backward" in backward
+    # What is left beside them pads, and cuts.
+    assert not [node.op for node in graph.node if node.op in ("MatMul", "Einsum", "BatchMatMulV2")]

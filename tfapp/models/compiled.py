@@ -1,0 +1,67 @@
+"""Networks compiled by XLA, for GPUs: to launch a BERT's thousands of ops one by one takes longer than the ops."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import tensorflow as tf
+
+__all__ = ["CompiledNetwork", "rounded"]
+
+# Each shape is a compilation of many seconds; narrower rows than these would save little.
+_LEAST_WIDTH: Final = 32
+# Evaluations read batches of 32 texts and what is left over; trainings whole batches only, however small.
+_LEAST_ROWS: Final = {False: 32, True: 1}
+
+
+class CompiledNetwork:
+    """A network as one program of XLA's a shape, its gradients as another.
+
+    XLA compiles for fixed shapes. So the inputs are padded to one of few: rows and width to `rounded`, of which there
+    are five from 32 to 128. What is padded is cut off the outputs again, which are the network's own but for the order
+    of their sums.
+
+    Args:
+        network: From padded inputs int32[N, T] to [N, ...], or to [N, T, ...] of each token.
+        places: The input whose width outputs of three and more dimensions have.
+    """
+
+    def __init__(self, network: Any, places: str = "token_ids") -> None:
+        self._places = places
+
+        def run(padded: dict[str, tf.Tensor], training: bool) -> Any:
+            return network(padded, training=training)
+
+        self._run = tf.function(run, jit_compile=True, reduce_retracing=True, autograph=False)
+
+    def __call__(self, padded: dict[str, tf.Tensor], *, training: bool) -> Any:
+        """What the network makes of its inputs."""
+        rows, width = tf.unstack(tf.shape(padded[self._places]))
+        full = rounded(rows, _LEAST_ROWS[training])
+        outputs = self._run({name: _pad(name, values, full) for name, values in padded.items()}, training)
+        return tf.nest.map_structure(
+            lambda values: values[:rows, :width] if values.shape.rank > 2 else values[:rows], outputs
+        )
+
+
+def rounded(size: Any, least: int) -> tf.Tensor:
+    """The next power of two, or the number halfway between two of them; at least `least`.
+
+    Args:
+        size: int32[].
+        least: Such a number.
+
+    Returns:
+        int32[]; at most a third of it is more than `size`, or it is `least`.
+    """
+    size = tf.maximum(tf.convert_to_tensor(size), least)
+    power = tf.constant([2**exponent for exponent in range(31)], tf.int32)
+    sizes = tf.sort(tf.concat([power, power[1:-1] // 2 * 3], axis=0))
+    return sizes[tf.searchsorted(sizes, size[None])[0]]
+
+
+def _pad(name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Columns that no token is in, and rows of tokens that nobody reads: of a row without any there is no mean."""
+    more = tf.stack([rows, rounded(tf.shape(values)[1], _LEAST_WIDTH)]) - tf.shape(values)
+    wide = tf.pad(values, [[0, 0], [0, more[1]]])
+    return tf.pad(wide, [[0, more[0]], [0, 0]], constant_values=int(name == "padding_mask"))
