@@ -10,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
 import tfapp.apps.recommend.tables  # noqa: F401 - what the migrations make is compared with all tables
@@ -24,7 +24,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def count(store: Store) -> int:
-    return store.run(lambda session: session.scalar(select(func.count()).select_from(TextRow)) or 0)
+    return store.read(lambda session: session.scalar(select(func.count()).select_from(TextRow)) or 0)
 
 
 def test_the_migrations_make_the_tables_that_the_code_reads(store: Store) -> None:
@@ -51,6 +51,25 @@ def test_a_unit_of_work_that_fails_leaves_nothing(store: Store) -> None:
     with pytest.raises(KeyError):
         store.run(work)
     assert count(store) == 0
+
+
+def test_who_reads_does_not_wait_for_who_writes(store: Store) -> None:
+    def work(session: Session) -> int:
+        session.add(TextRow(key="a", text="a"))
+        session.flush()
+        return count(store)
+
+    assert store.run(work) == 0
+    assert count(store) == 1
+
+
+def test_who_reads_changes_nothing(store: Store) -> None:
+    with pytest.raises((StoreError, DBAPIError), match=r"readonly|read-only"):
+        store.read(lambda session: session.add(TextRow(key="a", text="a")))
+    assert count(store) == 0
+    # The connection is for all again.
+    store.run(lambda session: session.add(TextRow(key="a", text="a")))
+    assert count(store) == 1
 
 
 def test_a_time_keeps_its_moment(store: Store) -> None:

@@ -111,6 +111,15 @@ def test_sharpness_aware_gradients_are_those_a_step_up_the_gradient(
     assert_same(found, Gradients(here.loss, there.values))
 
 
+@pytest.mark.parametrize("task", ["classification", "embedding"])
+def test_compiled_parts_come_to_the_whole(still_preset: Path, task: str) -> None:
+    compiled, plain = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
+    compiled.xla = True
+    strategy = make_strategy("none")
+    found = tf.function(sharpness_aware(compiled, strategy, 3))(*batch(compiled, task))
+    assert_same(found, sharpness_aware(plain, strategy)(*batch(plain, task)))
+
+
 def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> None:
     model = build(still_preset, "classification")
     before = model.network.get_weights()

@@ -128,7 +128,7 @@ class Intake(Generic[R]):
             .order_by(readings.started_at.desc(), aside.line)
             .limit(most)
         )
-        return self._store.run(lambda session: [dict(row._mapping) for row in session.execute(query)])
+        return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
     def _take(self, session: Session, key: str, batch: Sequence[R | SetAside], done: int) -> None:
         reading = session.get_one(self._readings, key)

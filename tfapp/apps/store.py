@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from sqlalchemy import DateTime, Engine, create_engine, event
+from sqlalchemy import Connection, DateTime, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 # Seconds: together longer than a database server takes to restart.
 _PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 5.0)
+# The execution option of a connection that changes nothing.
+_READS: Final = "tfapp_reads"
 _DRIVERS: Final = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -64,7 +66,7 @@ class Store:
 
     Example:
         >>> with Store.open("sqlite://") as store:
-        ...     store.run(lambda session: session.connection().dialect.name)
+        ...     store.read(lambda session: session.connection().dialect.name)
         'sqlite'
     """
 
@@ -116,9 +118,16 @@ class Store:
         Raises:
             StoreError: The database cannot be reached, or is full, read-only or locked for long.
         """
+        return self._transact(self._engine, work)
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        """As `run`, of work that changes nothing: on SQLite it waits for nobody who writes."""
+        return self._transact(self._engine.execution_options(**{_READS: True}, postgresql_readonly=True), work)
+
+    def _transact(self, engine: Engine, work: Callable[[Session], T]) -> T:
         for pause in (*self._pauses, None):
             try:
-                with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                with Session(engine, expire_on_commit=False) as session, session.begin():
                     return work(session)
             except DBAPIError as error:
                 if pause is None or not _passes(error):
@@ -162,8 +171,7 @@ def _engine(address: URL) -> Engine:
         raise StoreError(f"{address.drivername}: its driver is missing; pip install 'tfapp[postgres]'") from error
     if address.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        # A transaction that first reads and then writes would fail where another wrote in between.
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -172,6 +180,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for setting in ("foreign_keys = ON", "journal_mode = WAL", "busy_timeout = 10000"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
+    # A transaction that first reads and then writes would fail where another wrote in between.
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _passes(error: DBAPIError) -> bool:

@@ -40,7 +40,7 @@ class VectorStore:
         vector = select(self._key).where(self._table.embedder == embedder)
         key = self._texts.selected_columns[0]
         query = self._texts.where(key.not_in(vector)).order_by(key)
-        return self._store.run(lambda session: [(number, text) for number, text in session.execute(query)])
+        return self._store.read(lambda session: [(number, text) for number, text in session.execute(query)])
 
     def keep(self, embedder: str, ids: Sequence[int], vectors: np.ndarray) -> None:
         """Keeps vectors, in place of another embedder's.
@@ -64,7 +64,7 @@ class VectorStore:
     def ids(self, embedder: str) -> list[int]:
         """What has a vector of this embedder."""
         query = select(self._key).where(self._table.embedder == embedder)
-        return self._store.run(lambda session: list(session.scalars(query)))
+        return self._store.read(lambda session: list(session.scalars(query)))
 
     def read(self, embedder: str, ids: Sequence[int]) -> np.ndarray:
         """Vectors of what has one; float32 [N, width]."""
@@ -74,7 +74,7 @@ class VectorStore:
             parts = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
             return {key: value for part in parts for key, value in session.execute(query.where(self._key.in_(part)))}
 
-        found = self._store.run(work)
+        found = self._store.read(work)
         return np.stack([np.frombuffer(found[key], "<f4") for key in ids])
 
     def embedder(self) -> str | None:
@@ -82,4 +82,4 @@ class VectorStore:
         name = self._table.embedder
         count = func.count(self._key)
         query = select(name).group_by(name).order_by(count.desc(), name)
-        return self._store.run(lambda session: session.scalars(query.limit(1)).first())
+        return self._store.read(lambda session: session.scalars(query.limit(1)).first())

@@ -12,6 +12,8 @@ __all__ = ["CompiledNetwork", "rounded"]
 _LEAST_WIDTH: Final = 32
 # Evaluations read batches of 32 texts and what is left over; trainings whole batches only, however small.
 _LEAST_ROWS: Final = {False: 32, True: 1}
+# Powers of two, and the numbers halfway between two of them.
+_SIZES: Final = sorted([2**power for power in range(31)] + [3 * 2**power for power in range(29)])
 
 
 class CompiledNetwork:
@@ -54,10 +56,8 @@ def rounded(size: Any, least: int) -> tf.Tensor:
     Returns:
         int32[]; at most a third of it is more than `size`, or it is `least`.
     """
-    size = tf.maximum(tf.convert_to_tensor(size), least)
-    power = tf.constant([2**exponent for exponent in range(31)], tf.int32)
-    sizes = tf.sort(tf.concat([power, power[1:-1] // 2 * 3], axis=0))
-    return sizes[tf.searchsorted(sizes, size[None])[0]]
+    sizes = tf.constant(_SIZES, tf.int32)
+    return sizes[tf.searchsorted(sizes, tf.maximum(size, [least]))[0]]
 
 
 def _pad(name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

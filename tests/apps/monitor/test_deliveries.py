@@ -83,11 +83,11 @@ def test_an_outage_of_the_database_does_not_end_the_deliveries(sqlite: Store) ->
     outages, stop = [StoreError("away")], threading.Event()
 
     class Flaky(Store):
-        def run(self, work: Any) -> Any:
+        def read(self, work: Any) -> Any:
             if outages:
                 raise outages.pop()
             stop.set()
-            return sqlite.run(work)
+            return sqlite.read(work)
 
     Deliveries(Flaky(None), [], Stream(sqlite).clock).run(stop, seconds=0)  # type: ignore[arg-type]
     assert stop.is_set()

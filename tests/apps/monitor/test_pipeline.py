@@ -176,6 +176,9 @@ def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
 
             return sqlite.run(once)
 
+        def read(self, work):  # type: ignore[no-untyped-def]
+            return sqlite.read(work)
+
     stream.archive = type(stream.archive)(Flaky(None), stream.settings, stream.clock)  # type: ignore[arg-type]
     stream.stop = NoPause()
     assert stream.pipeline().run([Reader(rows("phone a"))]) == Outcome(1, 0, 0)

@@ -88,19 +88,19 @@ class Labels:
     def counts(self) -> dict[str, int]:
         """How many texts have a label, by model."""
         query = select(LabelRow.model, func.count()).group_by(LabelRow.model).order_by(LabelRow.model)
-        return self._store.run(lambda session: {row.model: int(row[1]) for row in session.execute(query)})
+        return self._store.read(lambda session: {row.model: int(row[1]) for row in session.execute(query)})
 
     def latest(self, model: str, most: int = 10) -> list[Label]:
         """The labels that were given last, newest first."""
         query = _of(model).order_by(LabelRow.given_at.desc(), LabelRow.id.desc()).limit(most)
-        return self._store.run(lambda session: [_label(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: [_label(row) for row in session.scalars(query)])
 
     def rows(self, model: str) -> Iterator[dict[str, Any]]:
         """The labels as rows that `tfapp train` reads: text and label, which is a list where a text may have several.
 
         Besides, what was known of the answer: model, version, predicted, score, given_by, given_at.
         """
-        for row in self._store.run(lambda session: list(session.scalars(_of(model).order_by(LabelRow.id)))):
+        for row in self._store.read(lambda session: list(session.scalars(_of(model).order_by(LabelRow.id)))):
             yield {
                 "text": row.text,
                 "label": row.given if row.multi_label else row.given[0],

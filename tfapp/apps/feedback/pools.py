@@ -114,7 +114,7 @@ class Pools:
         Raises:
             DataError: There is none.
         """
-        row = self._store.run(lambda session: session.get(PoolRow, pool))
+        row = self._store.read(lambda session: session.get(PoolRow, pool))
         if row is None:
             raise DataError(f"no pool {pool[:40]}; the labelling page lists them")
         return _pool(row)
@@ -122,7 +122,7 @@ class Pools:
     def all(self) -> list[Pool]:
         """All pools, newest first."""
         query = select(PoolRow).order_by(PoolRow.added_at.desc(), PoolRow.id)
-        return self._store.run(lambda session: [_pool(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: [_pool(row) for row in session.scalars(query)])
 
     def progress(self, pool: Pool) -> Progress:
         """How far a pool is."""
@@ -130,7 +130,7 @@ class Pools:
         skipped = count.filter(PoolTextRow.skipped, ~labelled)
         query = select(count, func.count(PoolTextRow.version), count.filter(labelled), skipped)
         query = query.where(PoolTextRow.pool_id == pool.id)
-        return self._store.run(lambda session: Progress(*session.execute(query).one()))
+        return self._store.read(lambda session: Progress(*session.execute(query).one()))
 
     def least_certain(
         self, pool: Pool, measure: Measure = "margin", *, most: int = 1, without: Collection[int] = ()
@@ -154,7 +154,7 @@ class Pools:
             found += session.scalars(unscored.limit(most - len(found))) if len(found) < most else []
             return [_text(row, measure) for row in found]
 
-        return self._store.run(work)
+        return self._store.read(work)
 
     def text(self, pool: Pool, text: int) -> PoolText:
         """One text of a pool.
@@ -163,7 +163,7 @@ class Pools:
             DataError: The pool has no such text.
         """
         query = select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
-        row = self._store.run(lambda session: session.scalars(query).first())
+        row = self._store.read(lambda session: session.scalars(query).first())
         if row is None:
             raise DataError(f"{pool.name}: no text {text} in this pool")
         return _text(row, "margin")
@@ -179,7 +179,7 @@ class Pools:
         """
         other = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
         query = _waiting(pool).where(other, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
-        return self._store.run(lambda session: [(row.id, row.text) for row in session.scalars(query)])
+        return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
         self, pool: Pool, version: int, scored: Sequence[Scored], *, labels: Sequence[str], multi_label: bool

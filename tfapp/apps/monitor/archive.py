@@ -72,18 +72,18 @@ class Archive:
             query = select(MessageRow.key)
             return {key for part in parts for key in session.scalars(query.where(MessageRow.key.in_(part)))}
 
-        known = self._store.run(work)
+        known = self._store.read(work)
         return [message for key, message in reversed(unique.items()) if key not in known]
 
     def checkpoint(self, name: str) -> Mapping[str, Any] | None:
         """How far a source was read and stored."""
-        row = self._store.run(lambda session: session.get(CheckpointRow, digest(name)))
+        row = self._store.read(lambda session: session.get(CheckpointRow, digest(name)))
         return row.position if row else None
 
     def checkpoints(self, prefix: str) -> dict[str, Mapping[str, Any]]:
         """How far all sources were read whose names begin so."""
         query = select(CheckpointRow).where(CheckpointRow.name.startswith(prefix, autoescape=True))
-        return self._store.run(lambda session: {row.name: row.position for row in session.scalars(query)})
+        return self._store.read(lambda session: {row.name: row.position for row in session.scalars(query)})
 
     def keep(
         self, texts: Sequence[Judged], refused: Sequence[Refused], checkpoints: Iterable[Checkpoint], repeated: int

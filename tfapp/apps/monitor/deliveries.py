@@ -51,7 +51,7 @@ class Deliveries:
             .order_by(DeliveryRow.id)
             .limit(_AT_ONCE)
         )
-        rows = self._store.run(lambda session: list(session.scalars(due)))
+        rows = self._store.read(lambda session: list(session.scalars(due)))
         return sum(self._send(row) for row in rows)
 
     def run(self, stop: threading.Event, seconds: float = 1.0) -> None:

@@ -122,7 +122,7 @@ class Reading:
             trends = [_trend(key, starts, counts, expected) for key, counts in found.items()]
             return sorted(trends, key=lambda trend: (-trend.total.texts, trend.name))[:most]
 
-        return self._store.run(work)
+        return self._store.read(work)
 
     def alerts(
         self, *, kind: AlertKind | None = None, topic: str | None = None, open_only: bool = False, most: int = 100
@@ -146,7 +146,7 @@ class Reading:
             query = query.where(AlertRow.topic == topic)
         if open_only:
             query = query.where(AlertRow.end.is_(None))
-        return self._store.run(lambda session: [Alert.of(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: [Alert.of(row) for row in session.scalars(query)])
 
     def alert(self, number: int) -> Alert:
         """One alert.
@@ -154,7 +154,7 @@ class Reading:
         Raises:
             SettingsError: There is none of this number.
         """
-        row = self._store.run(lambda session: session.get(AlertRow, number))
+        row = self._store.read(lambda session: session.get(AlertRow, number))
         if row is None:
             raise SettingsError(f"no alert {number}; `tfapp monitor alerts` lists them")
         return Alert.of(row)
@@ -167,7 +167,7 @@ class Reading:
             most: So many at most; None: as many as the settings say.
         """
         limit = most or self._settings.texts
-        return self._store.run(lambda session: evidence(session, alert, self._settings, limit))
+        return self._store.read(lambda session: evidence(session, alert, self._settings, limit))
 
     def texts(
         self,
@@ -193,11 +193,11 @@ class Reading:
             query = query.where(MessageRow.time >= since)
         if until is not None:
             query = query.where(MessageRow.time < until)
-        return self._store.run(lambda session: [ShownText.of(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: [ShownText.of(row) for row in session.scalars(query)])
 
     def newest(self) -> datetime | None:
         """The time of the newest text."""
-        return self._store.run(lambda session: session.scalars(select(ProgressRow.newest)).first())
+        return self._store.read(lambda session: session.scalars(select(ProgressRow.newest)).first())
 
     def counts(self) -> dict[str, int]:
         """How many texts and alerts there are, rows that came again and were set aside, and what is to be delivered."""
@@ -209,13 +209,13 @@ class Reading:
             repeated = session.scalar(select(ProgressRow.repeated)) or 0
             return {**found, "repeated": repeated, "undelivered": session.scalar(waiting) or 0}
 
-        return self._store.run(work)
+        return self._store.read(work)
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
         """The rows that were set aside last: source, place, reason, content."""
         columns = (getattr(SetAsideMessageRow, name) for name in ("source", "place", "reason", "content"))
         query = select(*columns).order_by(SetAsideMessageRow.id.desc()).limit(most)
-        return self._store.run(lambda session: [dict(row._mapping) for row in session.execute(query)])
+        return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
     def _expected(self, width: WidthName, since: datetime) -> dict[tuple[str, datetime], float]:
         """What share was expected, by topic and window."""
@@ -228,7 +228,7 @@ class Reading:
             found = {(subject.removeprefix("rise:"), start): share for subject, start, share in rows}
             return {key: share for key, share in found.items() if share is not None}
 
-        return self._store.run(work)
+        return self._store.read(work)
 
 
 def _counts(by: By, width: WidthName, topic: str | None, source: str | None) -> Select[Any]:

@@ -83,7 +83,7 @@ class Catalogue:
     def shelf(self, embedder: str | None) -> Shelf:
         """All items, with their vectors of an embedder; zeros where one has none."""
         query = select(ItemRow).order_by(ItemRow.id)
-        items = self._store.run(lambda session: [_item(row) for row in session.scalars(query)])
+        items = self._store.read(lambda session: [_item(row) for row in session.scalars(query)])
         places = {item.number: place for place, item in enumerate(items)}
         have = self.vectors.ids(embedder) if embedder else []
         # One may have been added between the two queries.
@@ -110,7 +110,7 @@ class Catalogue:
         last = func.max(EventRow.at)
         query = select(EventRow.user, func.count(EventRow.id), last).group_by(EventRow.user)
         rows = query.order_by(last.desc(), EventRow.user).limit(most)
-        return self._store.run(
+        return self._store.read(
             lambda session: [
                 {"user": user, "events": count, "last": at.isoformat()} for user, count, at in session.execute(rows)
             ]
@@ -125,7 +125,7 @@ class Catalogue:
             "met": select(func.count(func.distinct(EventRow.item_id))),
             "set_aside": select(func.count(SetAsideEntryRow.id)),
         }
-        found = self._store.run(lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()})
+        found = self._store.read(lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()})
         met = found.pop("met")
         return {**found, "new_items": found["items"] - met}
 
@@ -144,13 +144,13 @@ class Catalogue:
     def trained(self) -> Trained | None:
         """The newest training; None: there was none."""
         query = select(TrainedRow).order_by(TrainedRow.trained_at.desc(), TrainedRow.id).limit(1)
-        row = self._store.run(lambda session: session.scalars(query).first())
+        row = self._store.read(lambda session: session.scalars(query).first())
         if row is None:
             return None
         return Trained(row.trained_at, row.embedder, row.events, row.lists, Ranking.from_dict(row.weights))
 
     def _logged(self, query: Any, shelf: Shelf) -> Log:
-        rows = self._store.run(lambda session: session.execute(query).all())
+        rows = self._store.read(lambda session: session.execute(query).all())
         users: dict[str, int] = {}
         columns = [
             (users.setdefault(user, len(users)), shelf.numbers[item], kind, value, at.timestamp())

@@ -26,7 +26,7 @@ class ConversationLog:
     def turns(self, conversation: str) -> list[Turn]:
         """A conversation's turns, first to last; none of one that has not begun."""
         query = select(TurnRow).where(TurnRow.conversation_id == conversation).order_by(TurnRow.number)
-        return self._store.run(lambda session: [_turn(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: [_turn(row) for row in session.scalars(query)])
 
     def keep(self, conversation: str, reply: Reply) -> None:
         """Keeps a turn, once."""

@@ -59,7 +59,7 @@ class Corpus:
     @classmethod
     def read(cls, store: Store) -> Self:
         """Reads it, at one moment."""
-        return store.run(cls._read)
+        return store.read(cls._read)
 
     @classmethod
     def _read(cls, session: Session) -> Self:

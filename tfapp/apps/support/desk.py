@@ -68,17 +68,17 @@ class Desk:
     def conversation(self, name: str) -> list[KeptTurn]:
         """A conversation's turns, first to last; none of one that has not begun."""
         query = select(TurnRow).where(TurnRow.conversation_id == name).order_by(TurnRow.number)
-        return self._store.run(lambda session: _turns(session, session.scalars(query)))
+        return self._store.read(lambda session: _turns(session, session.scalars(query)))
 
     def open_handovers(self, most: int = 100) -> list[KeptTurn]:
         """Turns that were handed over and that nobody has judged or answered yet, the longest waiting first."""
         query = _open().order_by(TurnRow.asked_at, TurnRow.id).limit(most)
-        return self._store.run(lambda session: _turns(session, session.scalars(query)))
+        return self._store.read(lambda session: _turns(session, session.scalars(query)))
 
     def waiting(self) -> int:
         """How many hand-overs are open."""
         query = select(func.count()).select_from(_open().subquery())
-        return self._store.run(lambda session: session.scalar(query) or 0)
+        return self._store.read(lambda session: session.scalar(query) or 0)
 
 
 def _open() -> Select[TurnRow]:

@@ -52,7 +52,7 @@ class IntentModel:
         """The last training."""
         name = self._settings.intent_model
         query = select(TrainingRow).where(TrainingRow.model == name).order_by(TrainingRow.version.desc()).limit(1)
-        row = self._store.run(lambda session: session.scalars(query).first())
+        row = self._store.read(lambda session: session.scalars(query).first())
         return None if row is None else Training(row.version, row.questions, row.intents)
 
     def keep(self, training: Training) -> None:

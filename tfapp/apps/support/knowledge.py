@@ -66,17 +66,17 @@ class Knowledge:
             .where(PairRow.fits)
             .order_by(PairRow.id)
         )
-        return self._store.run(lambda session: [(text, name) for text, name in session.execute(query)])
+        return self._store.read(lambda session: [(text, name) for text, name in session.execute(query)])
 
     def answers(self) -> dict[str, str]:
         """The intents that have an answer, with it."""
         query = select(IntentRow.name, IntentRow.answer).where(IntentRow.answer.is_not(None))
-        return self._store.run(lambda session: {name: answer for name, answer in session.execute(query) if answer})
+        return self._store.read(lambda session: {name: answer for name, answer in session.execute(query) if answer})
 
     def counts(self) -> dict[str, int]:
         """How many texts, pairs and intents there are, and how many rows were set aside, of all builds."""
         tables = {"texts": TextRow, "pairs": PairRow, "intents": IntentRow, "set_aside": SetAsideRow}
-        return self._store.run(
+        return self._store.read(
             lambda session: {
                 name: session.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()
             }

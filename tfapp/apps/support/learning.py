@@ -84,7 +84,7 @@ class Corrections:
     def waiting(self) -> int:
         """How many have not been taken up yet."""
         query = select(CorrectionRow.id).where(CorrectionRow.learnt_at.is_(None))
-        return len(self._store.run(lambda session: list(session.scalars(query))))
+        return len(self._store.read(lambda session: list(session.scalars(query))))
 
     def graded(self) -> list[tuple[str, str, int]]:
         """What a ranking model learns from: question, answer, and 1 where people said that it fits, else 0.
@@ -103,7 +103,7 @@ class Corrections:
                     grades[turn.understood, correction.better] = 1
             return grades
 
-        return [(question, answer, grade) for (question, answer), grade in self._store.run(work).items()]
+        return [(question, answer, grade) for (question, answer), grade in self._store.read(work).items()]
 
     def learn(self) -> Lesson:
         """Takes up what was not, in one transaction: right and better answers become pairs, wrong ones are refused."""
