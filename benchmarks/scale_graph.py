@@ -21,7 +21,7 @@ from sides import serve_lines
 def main() -> None:
     streams, folder = map(Path, sys.argv[1:])
     from tfapp.quiet import import_tensorflow
-    from tfapp.server.threads import set_compute_threads
+    from tfapp.threads import set_compute_threads
 
     import_tensorflow()
     set_compute_threads()

@@ -8,6 +8,7 @@ PRECISION is as `training.precision`; MODE and the answers are those of training
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,21 +17,16 @@ from typing import Any
 import numpy as np
 from training_watch import Watch, watch_of
 
-from tfapp.quiet import import_tensorflow
+from tfapp.threads import set_training_threads
 
 _EPOCHS = 1000
 
 
 def main() -> None:
     file, threads, precision, mode = sys.argv[1:]
-    import_tensorflow()
-    import tensorflow as tf
-
-    for limit in (
-        tf.config.threading.set_intra_op_parallelism_threads,
-        tf.config.threading.set_inter_op_parallelism_threads,
-    ):
-        limit(int(threads))
+    # As the command does, of all the processors or, where there are to be fewer threads, of those.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
+    set_training_threads()
     task = json.loads(Path(file).read_text(encoding="utf-8"))
     task["experiment"]["training"]["precision"] = precision
     with tempfile.TemporaryDirectory() as folder:
@@ -124,13 +120,15 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
         return float((logits.argmax(axis=-1) == dev_side.targets).mean())
 
     watch = watch_of(mode, tf.test.experimental.sync_devices, accuracy)
+    folder = training.create_run(experiment, folder)
+    model.streams = folder.streams
     training.train(
         model,
         strategy,
         train_side=train_side,
         dev_side=dev_side,
         settings=experiment.training,
-        folder=training.create_run(experiment, folder),
+        folder=folder,
         evaluate=training.judge_dev,
         precision=precision,
         observers=[Watcher(watch, Tokens(task))],

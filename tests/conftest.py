@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -11,7 +12,7 @@ import pytest
 
 from tests.conformance.options import add_options
 from tests.toy import toy_experiment, toy_rows, write_toy_preset
-from tfapp import Run, api
+from tfapp import Run, api, threads
 from tfapp.config import parse_experiment
 from tfapp.quiet import import_tensorflow
 
@@ -38,6 +39,14 @@ tf.config.set_logical_device_configuration(
 def pytest_addoption(parser: pytest.Parser) -> None:
     # pytest reads options of the conftest files here and above the tests that were named, not of those below.
     add_options(parser)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_stream() -> Iterator[None]:
+    """Parts of a batch side by side are tested by themselves; elsewhere they would only take longer to trace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "stream_count", lambda: 1)
+        yield
 
 
 @pytest.fixture(autouse=True)

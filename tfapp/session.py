@@ -85,6 +85,9 @@ def run_experiment(
         trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = resumed or create_run(experiment, home)
+        # A run that goes on divides batches as it began.
+        for learner in (model, lesson.teacher) if lesson else (model,):
+            learner.streams = folder.streams
         _remember_data(folder, splits, model)
         watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
         train_side, dev_side = make_side(model, splits.train), make_side(model, splits.dev)
@@ -103,6 +106,7 @@ def run_experiment(
         )
     if chief:
         best = load_model(folder.model)
+        best.streams = folder.streams
         if settle_unknown(best, train_side, dev_side):
             best.save(folder.model)
         _evaluate_split(folder, best, splits, quiet=quiet)

@@ -13,7 +13,7 @@ import tomli_w
 
 from tests.cli import call, complaint, kill_when, run
 from tests.toy import toy_experiment
-from tfapp import Run, api
+from tfapp import Run, api, threads
 from tfapp.config import load_experiment
 from tfapp.models import load_model
 
@@ -36,7 +36,10 @@ def settings(
 
 @pytest.fixture(scope="module")
 def uninterrupted(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return api.fit(settings, runs=tmp_path_factory.mktemp("whole"), quiet=True)
+    # By the command, as those that are killed: it computes parts of a batch side by side.
+    runs = tmp_path_factory.mktemp("whole")
+    assert run("train", settings, "--runs", runs).code == 0
+    return api.open_run(runs / "toy")
 
 
 def history(folder: Path) -> list[dict[str, Any]]:
@@ -87,7 +90,7 @@ def test_a_training_killed_before_its_first_checkpoint_starts_over(
 ) -> None:
     kill_when(has_file(tmp_path, "settings.toml"), "train", settings, "--runs", tmp_path)
     (folder,) = (tmp_path / "toy").iterdir()
-    result = call("train", settings, "--runs", tmp_path, "--resume")
+    result = run("train", settings, "--runs", tmp_path, "--resume")
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out.splitlines()[0])["step"] == 0
     assert_same(Run(folder), uninterrupted)
@@ -96,7 +99,11 @@ def test_a_training_killed_before_its_first_checkpoint_starts_over(
 @pytest.mark.parametrize(
     "pattern", ["environment.json", "data.json", "checkpoint.npz", "model/model.json", "evaluation.json"]
 )
-def test_whenever_it_is_killed_it_resumes(settings: Path, uninterrupted: Run, tmp_path: Path, pattern: str) -> None:
+def test_whenever_it_is_killed_it_resumes(
+    settings: Path, uninterrupted: Run, tmp_path: Path, pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where there is no run yet to go on with, this process begins one.
+    monkeypatch.setattr(threads, "stream_count", lambda: uninterrupted.folder.streams)
     kill_when(has_file(tmp_path, pattern), "train", settings, "--runs", tmp_path)
     resumed = api.fit(settings, runs=tmp_path, quiet=True, resume=True)
     assert resumed.experiment == load_experiment(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tfapp.models import TaskModel, build_model
 from tfapp.training import StepPrecision, make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients
 from tfapp.training.sharpness import SharpnessAware
+from tfapp.training.streams import side_by_side
 
 
 def build(preset: Path, task: str, **changes: Any) -> TaskModel:
@@ -68,14 +70,25 @@ def test_parts_come_to_the_whole(still_preset: Path, task: str, sub_batch: int) 
     assert_same(*(compute(build(still_preset, task, dropout=0), task, size) for size in (sub_batch, None)))
 
 
+@pytest.mark.parametrize(("task", "sub_batch"), [("classification", None), ("classification", 4), ("embedding", 5)])
+def test_parts_side_by_side_come_to_the_whole(still_preset: Path, task: str, sub_batch: int | None) -> None:
+    whole, divided = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
+    divided.streams = 3
+    assert_same(compute(divided, task, sub_batch, graph=True), compute(whole, task, None))
+
+
 @pytest.mark.parametrize("task", ["classification", "embedding"])
-def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(toy_preset: Path, task: str) -> None:
+@pytest.mark.parametrize("streams", [1, 2])
+def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(toy_preset: Path, task: str, streams: int) -> None:
     """Against one tape over all parts, which needs the memory of the whole batch."""
     plain, model = build(toy_preset, task), build(toy_preset, task)
+    model.streams = streams
     ids, targets, weights = batch(plain, task)
     variables = [variable.value for variable in plain.network.trainable_variables]
+    learn = partial(plain.logits, training=True)
     with tf.GradientTape() as tape:
-        logits = tf.concat([plain.logits(ids[start : start + 3], training=True) for start in (0, 3, 6)], axis=0)
+        parts = [side_by_side(streams, learn, ids[start : start + 3]) for start in (0, 3, 6)]
+        logits = tf.concat(parts, axis=0)
         loss = tf.reduce_sum(plain.loss(targets, logits) * weights) / 7
     expected = [tf.convert_to_tensor(value) for value in tape.gradient(loss, variables)]
     assert_same(compute(model, task, 3, graph=task == "embedding"), Gradients(loss, expected))

@@ -41,7 +41,9 @@ def demo(
     from tfapp import api
     from tfapp.config import load_experiment, parse_experiment
     from tfapp.terminal import console
+    from tfapp.threads import set_training_threads
 
+    set_training_threads()
     screen = console()
     experiment = load_experiment(settings) if settings else parse_experiment(_SETTINGS)
     screen.rule(f"1. Fine-tune {experiment.model.preset} on {experiment.data.train}")

@@ -164,7 +164,7 @@ def serve(
     chosen = _Models(models, tuple(model or ()), model_config_file, model_base_path, model_name)
     from tfapp.server import ServerSettings
     from tfapp.server.lean import import_lean_tensorflow
-    from tfapp.server.threads import set_compute_threads
+    from tfapp.threads import set_compute_threads
 
     checked = ServerSettings.model_validate(settings)
     import_lean_tensorflow()

@@ -51,7 +51,9 @@ def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: b
     """
     from tfapp.api import fit
     from tfapp.terminal import TrainingLines, console, print_json
+    from tfapp.threads import set_training_threads
 
+    set_training_threads()
     as_json = as_json or not sys.stdout.isatty()
     observers = [TrainingLines()] if as_json else []
     run = fit(experiment, runs=runs, resume=resume, quiet=as_json, observers=observers)

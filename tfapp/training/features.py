@@ -18,6 +18,7 @@ from tfapp.files import replacing
 from tfapp.models import TaskModel
 from tfapp.training.sides import Side
 from tfapp.training.steps import distribute
+from tfapp.training.streams import side_by_side
 
 __all__ = ["FeatureReader", "FeatureStore"]
 
@@ -111,7 +112,7 @@ class FeatureReader:
 
 def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[Any], tf.Tensor]:
     def replica_step(ids: tf.RaggedTensor, *_: tf.Tensor) -> tf.Tensor:
-        return model.features(ids)
+        return side_by_side(model.streams, model.features, ids)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> tf.Tensor:

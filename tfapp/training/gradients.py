@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfapp.models import TaskModel
+from tfapp.training.streams import parts_of, side_by_side
 
 __all__ = ["BatchGradients", "Gradients"]
 
@@ -29,6 +31,8 @@ class BatchGradients:
 
     Where the loss compares rows, those of all replicas are compared: each replica gathers the others' logits, and
     takes the gradient of the whole batch's loss by its own.
+
+    The rows are run in `model.streams` parts side by side, under one tape.
 
     With `sub_batch` the rows are run in parts, and the memory is that of a part. Where each row is looked at alone, the
     parts' gradients are summed. Where rows are compared it is done as in Gao et al. 2021 ("GradCache"): all parts are
@@ -74,7 +78,7 @@ class BatchGradients:
         if self._sub_batch is not None:
             return self._summed(_Parts(ids, self._sub_batch), targets, weights)
         with tf.GradientTape() as tape:
-            total, count = self._batch_loss(ids, targets, weights)
+            total, count = self._loss(ids, targets, weights)
             loss = total / self.total(count)
         return Gradients(loss, _dense(tape.gradient(loss, self._values())))
 
@@ -88,7 +92,7 @@ class BatchGradients:
         def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
                 some = tf.nest.map_structure(lambda one: one[rows], targets)
-                total, count = self._batch_loss(ids, some, weights[rows])
+                total, count = self._loss(ids, some, weights[rows])
             return [total, count, *_dense(tape.gradient(total, self._values()))]
 
         total, count, *values = parts.sum(part, [(), (), *self._shapes()])
@@ -129,8 +133,13 @@ class BatchGradients:
             loss = tf.reduce_sum(losses)
         return tf.reduce_sum(losses[own]), tape.gradient(loss, logits)[own]
 
+    def _loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        parts = [self._batch_loss(*part) for part in parts_of(self._model.streams, ids, targets, weights)]
+        total, count = (tf.add_n(values) for values in zip(*parts, strict=True))
+        return total, count
+
     def _logits(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        return self._model.logits(ids, training=True)
+        return side_by_side(self._model.streams, partial(self._model.logits, training=True), ids)
 
     def _values(self) -> list[tf.Tensor]:
         return [variable.value for variable in self._sources]

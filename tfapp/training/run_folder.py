@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tfapp import threads
 from tfapp.config import Experiment, dump_toml, load_experiment
 from tfapp.errors import TrainingError
 from tfapp.files import write_json, write_text
@@ -87,6 +88,11 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether training came to its end."""
         return (self.path / "finished.json").is_file()
+
+    @property
+    def streams(self) -> int:
+        """Into how many parts the run divides a batch; 1 of a run that is older than these."""
+        return int(self.read("environment").get("streams", 1))
 
     def experiment(self) -> Experiment:
         """The settings that the run was started with."""
@@ -181,6 +187,7 @@ def _environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
+        "streams": threads.stream_count(),
         "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }

@@ -1,4 +1,4 @@
-"""How many threads TensorFlow computes one run with."""
+"""How many threads TensorFlow computes with, and how much it does side by side."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Final
 
 from tfapp.quiet import import_tensorflow
 
-__all__ = ["INTRA_OP_THREADS", "set_compute_threads"]
+__all__ = ["INTRA_OP_THREADS", "set_compute_threads", "set_training_threads", "stream_count"]
 
 # One: the batches that run at the same time fill the processors, and none of them spends time on dividing its work.
 # On two cores a BERT of 6 layers then answers more short texts, and a lone one sooner (benchmarks/serving_overhead.py).
 INTRA_OP_THREADS: Final = 1
+# Parts of a training's batch; more of them are smaller products, and more gradients to sum.
+_MOST_STREAMS: Final = 4
 
 
 def set_compute_threads(intra_op: int = INTRA_OP_THREADS, inter_op: int = 0) -> bool:
@@ -37,3 +39,27 @@ def set_compute_threads(intra_op: int = INTRA_OP_THREADS, inter_op: int = 0) -> 
     except RuntimeError:
         return False
     return True
+
+
+def set_training_threads() -> None:
+    """Sets the threads of a process that trains, so that `stream_count` parts of a batch fill the processors."""
+    set_compute_threads(max(_processors() // _MOST_STREAMS, 1))
+
+
+def stream_count() -> int:
+    """Into how many parts a training divides a batch, to compute them side by side.
+
+    So many as there are processors for each of the threads that divide an operation; one where nobody set these, since
+    each operation takes all processors then, and one beside a GPU.
+    """
+    import tensorflow as tf
+
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    if not threads or tf.config.list_physical_devices("GPU"):
+        return 1
+    return max(min(_processors() // threads, _MOST_STREAMS), 1)
+
+
+def _processors() -> int:
+    """Those that this process may use, as TensorFlow counts them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
