@@ -57,12 +57,16 @@ def test_streams_fill_the_processors(
     assert stream_count() == 1
 
 
-@pytest.mark.parametrize(("processors", "threads_an_op"), [(1, 1), (2, 1), (4, 1), (16, 4)])
+@pytest.mark.parametrize(("processors", "threads_an_op"), [(1, 1), (2, 1), (4, 1), (6, 2), (16, 4)])
 def test_a_training_leaves_processors_to_its_streams(
     monkeypatch: pytest.MonkeyPatch, processors: int, threads_an_op: int
 ) -> None:
     of_processors(monkeypatch, processors)
     told: list[int] = []
     monkeypatch.setattr(threads, "set_compute_threads", told.append)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    threads.set_training_threads()
+    assert told == []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _kind: [])
     threads.set_training_threads()
     assert told == [threads_an_op]

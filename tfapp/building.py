@@ -43,7 +43,7 @@ def build(
             preset=preset,
             dtype=precision.policy,
         )
-    model.xla = uses_xla(experiment.training, splits.train.num_rows, strategy)
+    model.xla = isinstance(model, BertModel) and uses_xla(experiment.training, splits.train.num_rows, strategy)
     if teacher is None or experiment.distillation is None:
         return model, None
     teacher.xla = model.xla

@@ -42,8 +42,15 @@ def set_compute_threads(intra_op: int = INTRA_OP_THREADS, inter_op: int = 0) -> 
 
 
 def set_training_threads() -> None:
-    """Sets the threads of a process that trains, so that `stream_count` parts of a batch fill the processors."""
-    set_compute_threads(max(_processors() // _MOST_STREAMS, 1))
+    """Sets the threads of a process that trains: so many that `stream_count` parts of a batch fill the processors.
+
+    Beside a GPU they are left as they are.
+    """
+    import_tensorflow()
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        set_compute_threads(-(-_processors() // _MOST_STREAMS))
 
 
 def stream_count() -> int:

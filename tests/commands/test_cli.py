@@ -171,7 +171,7 @@ def test_train_shows_a_bar_and_a_table_on_a_terminal(settings: Path, tmp_path: P
         assert noise not in shown
     (folder,) = (tmp_path / "toy").iterdir()
     processors = len(os.sched_getaffinity(0))
-    assert json.loads((folder / "environment.json").read_text())["streams"] == min(processors, 4)
+    assert json.loads((folder / "environment.json").read_text())["streams"] == min(processors // -(-processors // 4), 4)
 
 
 def test_predict_prints_answers_and_no_noise(toy_run: Run, toy_models: Path) -> None:

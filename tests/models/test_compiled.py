@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.networks import LENGTH, MODELS, build, rows_of
-from tests.toy import toy_text
+from tests.toy import toy_text, write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.models import BertModel, build_model
 from tfapp.models.compiled import rounded
@@ -62,6 +62,12 @@ def test_it_learns_as_the_network(model: BertModel) -> None:
     for one, other in zip(compiled, plain, strict=True):
         assert np.isfinite(one).all()
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * max(1.0, float(tf.reduce_max(tf.abs(other)))))
+
+
+def test_no_row_is_wider_than_there_are_positions(tmp_path: Path) -> None:
+    model = build(write_toy_preset(tmp_path / "short", max_sequence_length=LENGTH + 1), "tagging")
+    plain, compiled = both(model, model.logits, rows_of(model, [LENGTH + 1, 4], 1))
+    np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-4)
 
 
 def test_a_text_in_windows(still_preset: Path) -> None:

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.networks import MODELS, rows_of
+from tests.networks import build as build_network
 from tests.toy import toy_rows, toy_text
 from tfapp.config import ModelSettings
 from tfapp.models import TaskModel, build_model
 from tfapp.training import StepPrecision, make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients
 from tfapp.training.sharpness import SharpnessAware
-from tfapp.training.streams import side_by_side
+from tfapp.training.streams import parts_of, side_by_side
 
 
 def build(preset: Path, task: str, **changes: Any) -> TaskModel:
@@ -75,6 +77,29 @@ def test_parts_side_by_side_come_to_the_whole(still_preset: Path, task: str, sub
     whole, divided = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
     divided.streams = 3
     assert_same(compute(divided, task, sub_batch, graph=True), compute(whole, task, None))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fewer_rows_than_parts_are_no_error(still_preset: Path, name: str) -> None:
+    model = build_network(still_preset, name, dropout=0)
+    apart = [model.logits(*part) for part in parts_of(3, rows_of(model, [9, 4], 1))]
+    assert [len(logits) for logits in apart] == [0, 1, 1]
+    for logits in apart:
+        np.testing.assert_allclose(model.soft_loss(logits, logits, 1.0), np.zeros(len(logits)), atol=1e-5)
+
+
+def test_a_part_without_a_hidden_token_counts_none(still_preset: Path) -> None:
+    settings = ModelSettings(preset=str(still_preset), max_length=16)
+    whole, divided = (build_model("pretraining", settings, []) for _ in range(2))
+    divided.network.set_weights(whole.network.get_weights())
+    divided.streams = 3
+    ids, splits, targets, _ = whole.encode({"text": [toy_text("sport", 1)]})
+    rows = tf.RaggedTensor.from_row_splits(ids, splits), tf.constant(targets), tf.ones(len(targets))
+    assert_same(
+        gradients(divided, make_strategy("none"), None)(*rows), gradients(whole, make_strategy("none"), None)(*rows)
+    )
+    nothing = rows[0], tf.fill(targets.shape, -1), rows[2]
+    assert float(gradients(divided, make_strategy("none"), 1)(*nothing).loss) == 0
 
 
 @pytest.mark.parametrize("task", ["classification", "embedding"])

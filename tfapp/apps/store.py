@@ -121,7 +121,7 @@ class Store:
         return self._transact(self._engine, work)
 
     def read(self, work: Callable[[Session], T]) -> T:
-        """As `run`, of work that changes nothing: on SQLite it waits for nobody who writes."""
+        """As `run`, of work that changes nothing, or fails: on SQLite it waits for nobody who writes."""
         return self._transact(self._engine.execution_options(**{_READS: True}, postgresql_readonly=True), work)
 
     def _transact(self, engine: Engine, work: Callable[[Session], T]) -> T:
@@ -183,10 +183,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get(_READS, False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
-    # A transaction that first reads and then writes would fail where another wrote in between.
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get(_READS, False):
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        return
+    connection.exec_driver_sql("PRAGMA query_only = OFF")
+    # At once: a transaction that first reads and then writes would fail where another wrote in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _passes(error: DBAPIError) -> bool:

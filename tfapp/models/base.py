@@ -119,7 +119,7 @@ class TaskModel(SavedModel):
             float32[N], 0 where they agree.
         """
         del temperature
-        return tf.reduce_mean(tf.reshape(tf.square(theirs - logits), [tf.shape(logits)[0], -1]), axis=1)
+        return tf.reduce_mean(tf.square(theirs - logits), axis=list(range(1, logits.shape.rank)))
 
     def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         """What rows are judged by after an epoch: the logits, of which the evaluation is made.

@@ -118,7 +118,8 @@ class BertModel(TaskModel):
 
     def _compiled(self, network: Any) -> CompiledNetwork:
         """Of the same network always the same, since each compiles for itself."""
-        return self._programs.setdefault(id(network), CompiledNetwork(network, self.places))
+        widest = int(self.backbone.max_sequence_length)
+        return self._programs.setdefault(id(network), CompiledNetwork(network, widest, self.places))
 
     @cached_property
     def _programs(self) -> dict[int, CompiledNetwork]:

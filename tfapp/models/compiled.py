@@ -25,10 +25,12 @@ class CompiledNetwork:
 
     Args:
         network: From padded inputs int32[N, T] to [N, ...], or to [N, T, ...] of each token.
+        widest: The greatest T that the network takes.
         places: The input whose width outputs of three and more dimensions have.
     """
 
-    def __init__(self, network: Any, places: str = "token_ids") -> None:
+    def __init__(self, network: Any, widest: int, places: str = "token_ids") -> None:
+        self._widest = widest
         self._places = places
 
         def run(padded: dict[str, tf.Tensor], training: bool) -> Any:
@@ -40,10 +42,17 @@ class CompiledNetwork:
         """What the network makes of its inputs."""
         rows, width = tf.unstack(tf.shape(padded[self._places]))
         full = rounded(rows, _LEAST_ROWS[training])
-        outputs = self._run({name: _pad(name, values, full) for name, values in padded.items()}, training)
+        outputs = self._run({name: self._pad(name, values, full) for name, values in padded.items()}, training)
         return tf.nest.map_structure(
             lambda values: values[:rows, :width] if values.shape.rank > 2 else values[:rows], outputs
         )
+
+    def _pad(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """Columns that no token is in, and rows of tokens that nobody reads: of a row without any there is no mean."""
+        width = tf.minimum(rounded(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
+        more = tf.stack([rows, width]) - tf.shape(values)
+        wide = tf.pad(values, [[0, 0], [0, more[1]]])
+        return tf.pad(wide, [[0, more[0]], [0, 0]], constant_values=int(name == "padding_mask"))
 
 
 def rounded(size: Any, least: int) -> tf.Tensor:
@@ -58,10 +67,3 @@ def rounded(size: Any, least: int) -> tf.Tensor:
     """
     sizes = tf.constant(_SIZES, tf.int32)
     return sizes[tf.searchsorted(sizes, tf.maximum(size, [least]))[0]]
-
-
-def _pad(name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Columns that no token is in, and rows of tokens that nobody reads: of a row without any there is no mean."""
-    more = tf.stack([rows, rounded(tf.shape(values)[1], _LEAST_WIDTH)]) - tf.shape(values)
-    wide = tf.pad(values, [[0, 0], [0, more[1]]])
-    return tf.pad(wide, [[0, more[0]], [0, 0]], constant_values=int(name == "padding_mask"))

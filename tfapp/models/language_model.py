@@ -128,7 +128,7 @@ class LanguageModel(BertModel):
     def batch_loss(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The mean over the masked tokens of all blocks, as sum and number."""
         losses, _, counts = tf.unstack(self._measure(ids, targets, training=True), axis=1)
-        return tf.reduce_sum(losses * weights), tf.maximum(tf.reduce_sum(counts * weights), 1.0)
+        return tf.reduce_sum(losses * weights), tf.reduce_sum(counts * weights)
 
     def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         """How well blocks are guessed.

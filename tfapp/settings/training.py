@@ -95,8 +95,8 @@ class TrainingSettings(Settings):
     )
     xla: bool | None = Field(
         None,
-        description="Compile network and optimizer by XLA: several times faster on a GPU, where compiling each of a "
-        "few widths of batches takes a minute. Unset: for 2000 steps and more on one GPU.",
+        description="Compile network and optimizer by XLA, as Keras does on a GPU: there, to launch ops one by one "
+        "takes longer than the ops. Compiling takes minutes. Unset: for 2000 steps and more on one GPU.",
     )
     deterministic: bool = Field(True, description="The same seed gives the same metrics twice on a CPU.")
     checkpoint_steps: int = Field(

@@ -79,7 +79,8 @@ class BatchGradients:
             return self._summed(_Parts(ids, self._sub_batch), targets, weights)
         with tf.GradientTape() as tape:
             total, count = self._loss(ids, targets, weights)
-            loss = total / self.total(count)
+            # Of a batch of texts without a hidden token nothing is learnt.
+            loss = tf.math.divide_no_nan(total, self.total(count))
         return Gradients(loss, _dense(tape.gradient(loss, self._values())))
 
     def total(self, value: Any) -> Any:
@@ -97,7 +98,7 @@ class BatchGradients:
 
         total, count, *values = parts.sum(part, [(), (), *self._shapes()])
         count = self.total(count)
-        return Gradients(total / count, [value / count for value in values])
+        return Gradients(*(tf.nest.map_structure(lambda one: tf.math.divide_no_nan(one, count), (total, values))))
 
     def _compared(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
         if self._sub_batch is None:

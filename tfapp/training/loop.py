@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +37,9 @@ __all__ = ["TrainState", "train"]
 
 # A checkpoint of BERT base has 1.3 GB, and a GPU makes fifty steps in two seconds: not more than this share of the time
 # goes into checkpoints.
-_CHECKPOINT_SHARE = 0.02
+_CHECKPOINT_SHARE: Final = 0.02
+# Seconds, whatever the disk.
+_LONGEST_PAUSE: Final = 600.0
 
 
 @dataclass
@@ -234,11 +236,13 @@ class _FineTuner(Trainer):
         self._save_checkpoint_if_due()
 
     def _save_checkpoint_if_due(self) -> None:
-        started = self.clock()
-        if self.steps_done - self.saved_at < self.settings.checkpoint_steps or started < self.save_again:
+        if self.steps_done - self.saved_at < self.settings.checkpoint_steps or self.clock() < self.save_again:
             return
         self.saved_at = self.steps_done
+        # Reading a value waits for the steps that the device has still to do.
+        self.optimizer.iterations.numpy()
+        started = self.clock()
         if is_chief(self.strategy):
             save_checkpoint(self.folder.checkpoint, self.variables, asdict(self.state))
         ended = self.clock()
-        self.save_again = ended + (ended - started) / _CHECKPOINT_SHARE
+        self.save_again = ended + min((ended - started) / _CHECKPOINT_SHARE, _LONGEST_PAUSE)
