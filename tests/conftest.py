@@ -49,6 +49,14 @@ def one_stream() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def checkpoints_by_steps() -> Iterator[None]:
+    """How long a checkpoint takes to write changes nothing in tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", float("inf"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificates and the token of whoever runs the tests are none of theirs."""

@@ -149,7 +149,7 @@ def test_sharpness_aware_gradients_are_those_a_step_up_the_gradient(
     assert_same(found, Gradients(here.loss, there.values))
 
 
-@pytest.mark.parametrize("task", ["classification", "embedding"])
+@pytest.mark.parametrize("task", ["classification", pytest.param("embedding", marks=pytest.mark.slow)])
 def test_compiled_parts_come_to_the_whole(still_preset: Path, task: str) -> None:
     compiled, plain = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
     compiled.xla = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,7 @@ def run(
     observers: tuple[Any, ...] = (),
     strategy: Any = None,
     change: Callable[[TaskModel], None] = lambda _: None,
-    # Time stands still, so that checkpoints go by the steps alone.
-    clock: Callable[[], float] = lambda: 0.0,
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[TaskModel, TrainState]:
     import keras
 
@@ -160,6 +160,7 @@ def test_sharpness_aware_steps_learn_and_go_on_after_a_kill(
     assert same(run(sharp, killed)[0], model)
 
 
+@pytest.mark.slow
 def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(experiment: Experiment, tmp_path: Path) -> None:
     preset = write_toy_preset(tmp_path / "still", dropout=0.0)
     model_settings = experiment.model.model_copy(update={"preset": str(preset), "dropout": 0.0})
@@ -196,6 +197,7 @@ def test_checkpoints_take_a_fiftieth_of_the_time(
         saved.append(steps.step)
 
     monkeypatch.setattr("tfapp.training.loop.save_checkpoint", save)
+    monkeypatch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", 0.02)
     steps = Steps(tmp_path / "history.jsonl")
     run(experiment, new_folder(experiment, tmp_path), observers=(steps,), clock=lambda: seconds)
     # Four steps after the start, then fifty seconds after the last was written.
