@@ -106,7 +106,7 @@ def run_experiment(
         )
     if chief:
         best = load_model(folder.model)
-        best.streams = folder.streams
+        best.streams = model.streams
         if settle_unknown(best, train_side, dev_side):
             best.save(folder.model)
         _evaluate_split(folder, best, splits, quiet=quiet)

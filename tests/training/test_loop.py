@@ -17,7 +17,7 @@ from tfapp.config import Experiment, parse_experiment
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel, build_model, load_model
 from tfapp.training import HistoryObserver, Side, judge_dev, make_side, make_strategy, train
-from tfapp.training.loop import TrainState
+from tfapp.training.loop import _CHECKPOINT_SHARE, TrainState
 from tfapp.training.run_folder import RunFolder, create_run
 from tfapp.training.sides import epoch_side
 
@@ -197,7 +197,8 @@ def test_checkpoints_take_a_fiftieth_of_the_time(
         saved.append(steps.step)
 
     monkeypatch.setattr("tfapp.training.loop.save_checkpoint", save)
-    monkeypatch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", 0.02)
+    # As it was when this file was imported, before the tests' own fixture took it away.
+    monkeypatch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", _CHECKPOINT_SHARE)
     steps = Steps(tmp_path / "history.jsonl")
     run(experiment, new_folder(experiment, tmp_path), observers=(steps,), clock=lambda: seconds)
     # Four steps after the start, then fifty seconds after the last was written.

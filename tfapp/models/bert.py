@@ -114,12 +114,16 @@ class BertModel(TaskModel):
     def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
         if self.inference is not None and network is self.network:
             return self.inference(ids)
-        return super()._run(self._compiled(network) if self.xla else network, ids, training=training)
+        return super()._run(self._runner(network), ids, training=training)
 
-    def _compiled(self, network: Any) -> CompiledNetwork:
-        """Of the same network always the same, since each compiles for itself."""
-        widest = int(self.backbone.max_sequence_length)
-        return self._programs.setdefault(id(network), CompiledNetwork(network, widest, self.places))
+    def _runner(self, network: Any) -> Any:
+        """The network itself, or what has XLA compile it: for the same network the same, so that it is done once."""
+        if not self.xla:
+            return network
+        if id(network) not in self._programs:
+            widest = int(self.backbone.max_sequence_length)
+            self._programs[id(network)] = CompiledNetwork(network, widest, self.places)
+        return self._programs[id(network)]
 
     @cached_property
     def _programs(self) -> dict[int, CompiledNetwork]:
@@ -137,7 +141,7 @@ class BertModel(TaskModel):
         """
         states: list[tf.Tensor] = []
 
-        tracer = self._compiled(self._tracer) if self.xla else self._tracer
+        tracer = self._runner(self._tracer)
 
         def network(padded: Any, *, training: bool) -> tf.Tensor:
             logits, *found = tracer(padded, training=training)

@@ -164,8 +164,7 @@ class LanguageModel(BertModel):
         return found[: ids.nrows(tf.int32)]
 
     def _guess(self, padded: dict[str, tf.Tensor], places: tf.Tensor, *, training: bool) -> tf.Tensor:
-        network = self._compiled(self.network) if self.xla else self.network
-        return network(padded | {"mask_positions": places}, training=training)["logits"]
+        return self._runner(self.network)(padded | {"mask_positions": places}, training=training)["logits"]
 
 
 def _network(backbone: Any) -> keras.Model:

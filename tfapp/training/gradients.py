@@ -98,7 +98,7 @@ class BatchGradients:
 
         total, count, *values = parts.sum(part, [(), (), *self._shapes()])
         count = self.total(count)
-        return Gradients(*(tf.nest.map_structure(lambda one: tf.math.divide_no_nan(one, count), (total, values))))
+        return Gradients(*tf.nest.map_structure(lambda one: tf.math.divide_no_nan(one, count), (total, values)))
 
     def _compared(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
         if self._sub_batch is None:

@@ -60,11 +60,9 @@ def uses_xla(settings: TrainingSettings, rows: int, strategy: tf.distribute.Stra
         TrainingError: It is wanted, on several devices.
     """
     devices = strategy.num_replicas_in_sync
-    if settings.xla is None and settings.adapt == "head":
-        # The frozen layers read each text once.
-        return False
     if settings.xla is None:
-        steps = settings.epochs * rows / settings.batch_size
+        # A head alone is fitted to what the frozen layers make of each text once.
+        steps = 0 if settings.adapt == "head" else settings.epochs * rows / settings.batch_size
         return bool(tf.config.list_physical_devices("GPU")) and devices == 1 and steps >= _XLA_STEPS
     if settings.xla and devices > 1:
         raise TrainingError(
