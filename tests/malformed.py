@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, inference_pb2, predict_pb2
 from tfapp_client import codec
 
@@ -19,6 +20,7 @@ _SERVICE = "/tensorflow.serving.PredictionService/"
 PREDICT = _SERVICE + "Predict"
 # All that change nothing.
 METHODS = [path for path in CALLS if not path.endswith("/HandleReloadConfigRequest")]
+_RESOURCES = (types_pb2.DT_RESOURCE, types_pb2.DT_RESOURCE_REF)
 # A few bytes may stand for more rows than a queue has room for.
 _FULL = "The batch scheduling queue to which this task was submitted is full"
 
@@ -43,7 +45,7 @@ def _is_defect(path: str, data: bytes, code: grpc.StatusCode, text: str) -> bool
             # So gRPC answers what is no message.
             return CALLS[path].reads(data)
         case grpc.StatusCode.UNAVAILABLE:
-            return text != _FULL
+            return not text.startswith(_FULL)
         case _:
             return code is grpc.StatusCode.DEADLINE_EXCEEDED
 
@@ -105,7 +107,22 @@ def predict_bytes(dtype: int, shape: list[int], fields: dict[str, Any]) -> bytes
 
 
 def any_request(source: random.Random) -> tuple[str, bytes]:
-    """Random bytes, a valid request with faults, or a tensor that is not what it says."""
+    """Random bytes, a valid request with faults, or a tensor that is not what it says; no resource handle."""
+    while True:
+        path, data = _any_request(source)
+        if not _has_resource(path, data):
+            return path, data
+
+
+def _has_resource(path: str, data: bytes) -> bool:
+    """Whether a request holds a resource handle, at which TensorFlow Serving ends."""
+    if path != PREDICT or not CALLS[path].reads(data):
+        return False
+    inputs = predict_pb2.PredictRequest.FromString(data).inputs.values()
+    return any(tensor.dtype in _RESOURCES for tensor in inputs)
+
+
+def _any_request(source: random.Random) -> tuple[str, bytes]:
     match source.randrange(3):
         case 0:
             return source.choice(METHODS), source.randbytes(source.randrange(200))

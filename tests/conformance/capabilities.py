@@ -23,6 +23,7 @@ CAPABILITIES: Final = {
     "tls": "TLS and mutual TLS",
     "unix-socket": "listening on a UNIX socket",
     "exclusive-port": "keeping others off its port (TensorFlow Serving shares it)",
+    "resource-tensors": "refusing a resource handle in a request (TensorFlow Serving ends at it)",
     "memory": "a process started here whose memory can be read in /proc",
 }
 

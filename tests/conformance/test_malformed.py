@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from tensorflow.core.framework import types_pb2
 
 from tests.conformance.suite import TestedServer
-from tests.malformed import any_request, sender, valid
+from tests.malformed import PREDICT, any_request, predict_bytes, sender, valid
 from tests.memory import resident_megabytes
 
 _Send = Callable[[str, bytes], grpc.StatusCode]
@@ -31,6 +32,14 @@ def test_a_thousand(main: TestedServer) -> None:
     send = sender(main.calls.channel)
     codes = _send_many(send, random.Random(3), 1000)
     assert codes[grpc.StatusCode.INVALID_ARGUMENT] > 100
+    assert _still_answers(send)
+
+
+@pytest.mark.needs("resource-tensors")
+def test_a_resource_handle_harms_nobody(main: TestedServer) -> None:
+    send = sender(main.calls.channel)
+    for shape, fields in (([], {}), ([1], {}), ([2], {"tensor_content": b"handle"}), ([0], {})):
+        assert send(PREDICT, predict_bytes(types_pb2.DT_RESOURCE, shape, fields)) is grpc.StatusCode.INVALID_ARGUMENT
     assert _still_answers(send)
 
 

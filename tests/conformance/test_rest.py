@@ -78,9 +78,20 @@ def test_versions_and_labels_in_the_path(main: TestedServer) -> None:
     assert [answer["predictions"][0]["y"] for answer in answers] == [3.0, 2.0, 3.0, 2.0, 3.0]
 
 
-def test_gzip_both_ways(main: TestedServer) -> None:
+def test_gzip_goes_in_and_may_come_out(main: TestedServer) -> None:
     body = gzip.compress(json.dumps({"instances": [1.0] * 2000}).encode())
-    reply = _predict(main, "numbers", body, **{"Content-Encoding": "gzip", "Accept-Encoding": "gzip"})
+    asked = _predict(main, "numbers", body, **{"Content-Encoding": "gzip", "Accept-Encoding": "gzip"})
+    plain = _predict(main, "numbers", body, **{"Content-Encoding": "gzip"})
+    assert (asked.status, plain.status) == (200, 200)
+    assert "content-encoding" not in plain.headers
+    assert len(plain.json()["predictions"]) == 2000
+    # A server may compress for whoever asks, and need not.
+    compressed = asked.headers.get("content-encoding") == "gzip"
+    assert (gzip.decompress(asked.body) if compressed else asked.body) == plain.body
+
+
+def test_a_byte_that_is_not_utf8_comes_out_raw_or_replaced(main: TestedServer) -> None:
+    reply = _predict(main, "words", {"inputs": {"text": [{"b64": "/w=="}]}})
     assert reply.status == 200
-    assert reply.headers.get("content-encoding") == "gzip"
-    assert len(json.loads(gzip.decompress(reply.body))["predictions"]) == 2000
+    upper = json.loads(reply.body.decode("utf-8", "surrogateescape"))["outputs"]["upper"]
+    assert upper in (["\udcff"], ["\ufffd"])

@@ -228,11 +228,13 @@ def test_a_full_queue_refuses(model: Model) -> None:
     for rows in (1, 2, 3, 4):
         callers.call(rows)
         callers.queued(rows)
-    with pytest.raises(
-        RequestError, match="The batch scheduling queue to which this task was submitted is full"
-    ) as full:
+    with pytest.raises(RequestError) as full:
         queue.answer({"x": np.ones(1)}, ["y"], Caller())
     assert full.value.code is grpc.StatusCode.UNAVAILABLE
+    assert full.value.message == (
+        "The batch scheduling queue to which this task was submitted is full; "
+        "currently 2 batches enqueued and max_enqueued_batches is 2"
+    )
     model.gate.set()
     assert callers.join() == [[200], [2], [4], [6], [8]]
     # Alone, even what is larger than the queue is taken.

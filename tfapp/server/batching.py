@@ -143,10 +143,7 @@ class Batcher:
                 raise RequestError(grpc.StatusCode.UNAVAILABLE, "The server stops")
             # What is larger than all of an empty queue would never find room.
             if queue.rows and queue.rows + task.rows > self._capacity:
-                raise RequestError(
-                    grpc.StatusCode.UNAVAILABLE,
-                    "The batch scheduling queue to which this task was submitted is full",
-                )
+                raise _full(queue, self._settings)
             queue.tasks.append(task)
             queue.rows += task.rows
             self._queues[queue] = None
@@ -283,6 +280,16 @@ class Batcher:
             return inputs, rows
         copies = {alias: np.repeat(array[:1], size - rows, axis=0) for alias, array in inputs.items()}
         return {alias: np.concatenate([array, copies[alias]]) for alias, array in inputs.items()}, size
+
+
+def _full(queue: Queue, settings: BatchingSettings) -> RequestError:
+    """The error of a request that finds no room, in TensorFlow Serving's words (shared_batch_scheduler.h)."""
+    batches = math.ceil(queue.rows / settings.max_batch_size)
+    return RequestError(
+        grpc.StatusCode.UNAVAILABLE,
+        "The batch scheduling queue to which this task was submitted is full; "
+        f"currently {batches} batches enqueued and max_enqueued_batches is {settings.max_enqueued_batches}",
+    )
 
 
 def _rows(pieces: Iterable[Piece]) -> int:
