@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -152,11 +154,79 @@ def test_strings_in_tensor_content() -> None:
         ({"dtype": 7, "tensor_shape": {"dim": [{"size": 2**40}]}}, "over the limit"),
         ({"dtype": 7, "tensor_content": b"\x05ab"}, "holds 2 bytes of strings, expected 5"),
         ({"dtype": 7, "tensor_content": b"\x80"}, "ends within a string's length"),
+        ({"dtype": 7, "tensor_content": b"\xff" * 400_000}, "takes more than 10 bytes"),
+        ({"dtype": 1, "tensor_shape": {"dim": [{"size": 1 << 62}] * 10_000}}, "at most 64 dimensions, got 10000"),
     ],
 )
 def test_malformed_tensors_are_refused(tensor: dict[str, Any], rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         codec.decode(messages.TensorProto(**tensor))
+
+
+_VARINTS = st.lists(
+    st.one_of(
+        st.integers(0, 40).map(lambda number: bytes([number])),
+        st.binary(min_size=1, max_size=12),
+        st.integers(0, 12).map(lambda count: b"\xff" * count + b"\x01"),
+        st.integers(0, 12).map(lambda count: b"\x82" + b"\x80" * count + b"\x00"),
+    ),
+    max_size=4,
+).map(b"".join)
+
+
+def _protobuf_lengths(content: bytes, count: int) -> tuple[list[int], bytes] | None:
+    """The numbers at the front, and the rest, by protobuf's own parser of fields; None: malformed."""
+    numbers = []
+    for _ in range(count):
+        size = next((at for at, byte in enumerate(content, start=1) if byte < 0x80), len(content))
+        field = b"\x88\x01" + content[:size]
+        try:
+            numbers.append(messages.TensorProto.FromString(field).uint64_val[0])
+        except DecodeError:
+            return None
+        content = content[size:]
+    return numbers, content
+
+
+@given(_VARINTS, st.binary(max_size=60), st.integers(0, 5), st.booleans())
+def test_lengths_of_strings_are_read_as_protobuf_reads_numbers(
+    front: bytes, rest: bytes, count: int, fits: bool
+) -> None:
+    lengths = _protobuf_lengths(front + rest, count)
+    content = front + rest
+    if fits and lengths is not None and sum(lengths[0]) <= len(lengths[1]):
+        content = content[: len(content) - len(lengths[1]) + sum(lengths[0])]
+        lengths = _protobuf_lengths(content, count)
+    tensor = messages.TensorProto(dtype=7, tensor_content=content)
+    tensor.tensor_shape.dim.add(size=count)
+    if content and (lengths is None or sum(lengths[0]) != len(lengths[1])):
+        with pytest.raises(ValueError, match="tensor_content"):
+            codec.decode(tensor)
+    elif content:
+        assert lengths is not None
+        assert list(map(len, codec.decode(tensor))) == lengths[0]
+        assert b"".join(codec.decode(tensor)) == lengths[1]
+
+
+class _CountedBytes(bytes):
+    """Bytes that count how many of them were read."""
+
+    read = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        part = super().__getitem__(place)
+        self.read += 1 if isinstance(part, int) else len(part)
+        return part
+
+
+@given(st.integers(0, 300), st.sampled_from([b"\x00", b"\x01", b"\x7f", b"\x80", b"\xff", b"\x80\x00"]))
+def test_no_more_than_ten_bytes_are_read_for_a_length(count: int, unit: bytes) -> None:
+    content = _CountedBytes(unit * 1000)
+    shape = SimpleNamespace(dim=[SimpleNamespace(size=count)], unknown_rank=False)
+    tensor = SimpleNamespace(dtype=7, tensor_content=content, tensor_shape=shape)
+    with pytest.raises(ValueError, match="tensor_content"):
+        codec.decode(tensor)
+    assert content.read <= 10 * count
 
 
 @given(st.binary(max_size=60))

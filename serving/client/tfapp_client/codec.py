@@ -67,6 +67,11 @@ DTYPE_NAMES: Final[dict[int, str]] = {**{code: form.name for code, form in _FORM
 
 # An answer or a request of a few bytes may claim any shape; nothing larger than this is filled in.
 _MAX_BYTES: Final = 1 << 31
+# NumPy's limit. The product of any number of sizes would be a number as long as the message.
+_MAX_DIMENSIONS: Final = 64
+# What 64 bits take, as protobuf's own parser has it.
+_MAX_VARINT_BYTES: Final = 10
+_UINT64: Final = (1 << 64) - 1
 
 
 def encode(value: ArrayLike | Sequence[str] | Sequence[bytes], tensor_class: Any = TensorProto) -> Any:
@@ -121,6 +126,8 @@ def decode(tensor: Any, *, max_bytes: int = _MAX_BYTES) -> NDArray[Any]:
     Raises:
         ValueError: The message is malformed: no or unknown dtype, a negative size, too few bytes.
     """
+    if len(tensor.tensor_shape.dim) > _MAX_DIMENSIONS:
+        raise ValueError(f"a tensor has at most {_MAX_DIMENSIONS} dimensions, got {len(tensor.tensor_shape.dim)}")
     shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise ValueError(f"a tensor needs a known shape, got {shape}")
@@ -250,11 +257,12 @@ def _content_strings(content: bytes, count: int) -> list[bytes]:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while at < len(content):
-        byte = content[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+    """Reads the number at a place, and where it ends; bits above the 64th are dropped, as protobuf does."""
+    number = 0
+    for place, byte in enumerate(content[at : at + _MAX_VARINT_BYTES]):
+        number |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return number, at
-    raise ValueError("tensor_content ends within a string's length")
+            return number & _UINT64, at + place + 1
+    if len(content) - at < _MAX_VARINT_BYTES:
+        raise ValueError("tensor_content ends within a string's length")
+    raise ValueError(f"a string's length in tensor_content takes more than {_MAX_VARINT_BYTES} bytes")
