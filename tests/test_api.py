@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,21 @@ class Watcher:
     def on_step(self, event: Any) -> None: ...
 
     def on_epoch(self, event: Any) -> None: ...
+
+
+class Contender(Watcher):
+    """Asks for the same run as soon as its training starts."""
+
+    def __init__(self, resume: Callable[[], Any]) -> None:
+        super().__init__()
+        self._resume = resume
+        self.refusals: list[str] = []
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        super().on_start(step, total_steps)
+        with pytest.raises(TrainingError) as refused:
+            self._resume()
+        self.refusals.append(str(refused.value))
 
 
 def write_rows(file: Path, rows: Sequence[dict[str, Any]]) -> Path:
@@ -263,8 +280,9 @@ def test_without_a_test_split_dev_is_evaluated_and_patience_ends_a_run(
 
 def test_a_killed_run_goes_on_and_a_finished_one_is_left_alone(lstm_run: Run, tmp_path: Path) -> None:
     experiment = lstm_run.experiment
+    contender = Contender(lambda: tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True))
     with pytest.raises(KilledError):
-        tfapp.fit(experiment, runs=tmp_path, quiet=True, observers=[Watcher(kill_at=17)])
+        tfapp.fit(experiment, runs=tmp_path, quiet=True, observers=[contender, Watcher(kill_at=17)])
     killed = tfapp.open_run(tmp_path / "toy")
     assert not killed.folder.finished
     assert killed.folder.checkpoint.is_file()
@@ -280,8 +298,13 @@ def test_a_killed_run_goes_on_and_a_finished_one_is_left_alone(lstm_run: Run, tm
     with pytest.raises(TrainingError, match=r"other settings \(training\.seed\)"):
         tfapp.fit(other, runs=tmp_path, quiet=True, resume=True)
 
-    watcher = Watcher()
-    resumed = tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True, observers=[watcher])
+    resumed = tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True, observers=[contender, watcher := Watcher()])
+    # Both the run as it began and as it went on.
+    holder = f"process {os.getpid()} on {socket.gethostname()}"
+    assert (
+        contender.refusals
+        == [f"{killed.path}: {holder} trains this run; wait until it ends, or start a new run without --resume"] * 2
+    )
     assert resumed.path == killed.path
     assert watcher.starts == [(15, 42)]
     assert (resumed.path / "evaluation.json").read_text() == (lstm_run.path / "evaluation.json").read_text()

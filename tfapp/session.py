@@ -66,55 +66,60 @@ def run_experiment(
         The run's folder.
 
     Raises:
-        TfappError: Settings, data, preset or training cannot be used.
+        TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
     """
     resumed = find_resumable(experiment, runs) if resume else None
     if resumed and resumed.finished:
         return resumed
-    if resumed:
-        sweep_drafts(resumed.path)
     # Before any op runs: several workers must find each other first.
     strategy = make_strategy(experiment.training.strategy)
     chief = is_chief(strategy)
-    _seed(experiment)
-    splits = data() if callable(data) else data
     with ExitStack() as stack:
+        if resumed and chief:
+            stack.enter_context(resumed.locked())
+            if resumed.finished:  # by another process, just now
+                return resumed
+            sweep_drafts(resumed.path)
+        _seed(experiment)
+        splits = data() if callable(data) else data
         precision = choose_precision(experiment.training.precision)
         # Before a new run's folder: a preset that cannot be had leaves no run behind.
         model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
         trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder = resumed or create_run(experiment, home)
+        if chief and not resumed:
+            stack.enter_context(folder.locked())
         # A run that goes on divides batches as it began.
         for learner in (model, lesson.teacher) if lesson else (model,):
             learner.streams = folder.streams
         _remember_data(folder, splits, model)
-        watchers = [*observers, *_own_watchers(stack, folder, chief=chief, quiet=quiet)]
         train_side, dev_side = make_side(model, splits.train), make_side(model, splits.dev)
         model.prepare(train_side.targets)
-        state = train(
-            model,
-            strategy,
-            train_side=lesson.prepare(train_side) if lesson else train_side,
-            dev_side=dev_side,
-            settings=experiment.training,
-            folder=folder,
-            evaluate=judge_dev,
-            precision=precision,
-            objective=lesson,
-            observers=watchers,
-        )
-    if chief:
-        best = load_model(folder.model)
-        best.streams = model.streams
-        if settle_unknown(best, train_side, dev_side):
-            best.save(folder.model)
-        _evaluate_split(folder, best, splits, quiet=quiet)
-        score = state.best_score if splits.dev.num_rows else None
-        counts = {"trained_weights": trained, "weights": model.trainable_weights()}
-        _finish(folder, best, {"epochs": state.epoch, "dev_score": score, **counts})
-    # A worker that leaves early looks to the others like one that crashed.
-    total_over_workers(strategy, 0)
+        with ExitStack() as watching:
+            state = train(
+                model,
+                strategy,
+                train_side=lesson.prepare(train_side) if lesson else train_side,
+                dev_side=dev_side,
+                settings=experiment.training,
+                folder=folder,
+                evaluate=judge_dev,
+                precision=precision,
+                objective=lesson,
+                observers=[*observers, *_own_watchers(watching, folder, chief=chief, quiet=quiet)],
+            )
+        if chief:
+            best = load_model(folder.model)
+            best.streams = model.streams
+            if settle_unknown(best, train_side, dev_side):
+                best.save(folder.model)
+            _evaluate_split(folder, best, splits, quiet=quiet)
+            score = state.best_score if splits.dev.num_rows else None
+            counts = {"trained_weights": trained, "weights": model.trainable_weights()}
+            _finish(folder, best, {"epochs": state.epoch, "dev_score": score, **counts})
+        # A worker that leaves early looks to the others like one that crashed.
+        total_over_workers(strategy, 0)
     return folder
 
 
@@ -150,7 +155,8 @@ def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
     """Writes what a finished run leaves, and removes what only a resumed one would need."""
     best.write_products(folder.path)
     folder.write("finished", facts)
-    folder.checkpoint.unlink(missing_ok=True)
+    for file in (folder.checkpoint, folder.lock):
+        file.unlink(missing_ok=True)
     for leftover in (folder.features, folder.contrast):
         shutil.rmtree(leftover, ignore_errors=True)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import json
 import os
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -20,6 +22,7 @@ from tfapp import threads
 from tfapp.config import Experiment, dump_toml, load_experiment
 from tfapp.errors import TrainingError
 from tfapp.files import write_json, write_text
+from tfapp.locks import process_lock
 
 __all__ = ["RunFolder", "create_run", "find_resumable", "latest_run"]
 
@@ -55,6 +58,11 @@ class RunFolder:
     def contrast(self) -> Path:
         """The first phase of a few-shot training, a run of its own while it lasts."""
         return self.path / "contrast"
+
+    @property
+    def lock(self) -> Path:
+        """What a process holds while it trains the run."""
+        return self.path / ".lock"
 
     @property
     def tensorboard(self) -> Path:
@@ -94,6 +102,24 @@ class RunFolder:
         """Into how many parts the run divides a batch; 1 of a run that is older than these."""
         return int(self.read("environment").get("streams", 1))
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps the run to this process during the block; a process that dies lets go of it.
+
+        Raises:
+            TrainingError: Another process trains it, or the folder cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(process_lock(self.lock))
+            except BlockingIOError as error:
+                raise TrainingError(
+                    f"{self.path}: {error} trains this run; wait until it ends, or start a new run without --resume"
+                ) from error
+            except OSError as error:
+                raise TrainingError(f"{self.path}: the run cannot be locked: {error.strerror or error}") from error
+            yield
+
     def experiment(self) -> Experiment:
         """The settings that the run was started with."""
         return load_experiment(self.path / "settings.toml")
@@ -128,11 +154,7 @@ def create_run(experiment: Experiment, runs: Path, *, now: Callable[[], float] =
     stamp = datetime.fromtimestamp(now()).strftime("%Y%m%d-%H%M%S")
     path = runs / experiment.name / stamp
     try:
-        for number in range(2, 1000):
-            if not path.exists():
-                break
-            path = path.with_name(f"{stamp}-{number:03}")
-        path.mkdir(parents=True)
+        path = _make_folder(path)
         (path / "model").mkdir()
     except OSError as error:
         raise TrainingError(f"{path}: the run's folder cannot be made: {error.strerror}") from error
@@ -141,6 +163,15 @@ def create_run(experiment: Experiment, runs: Path, *, now: Callable[[], float] =
     # Last, since a folder without settings is no run yet.
     write_text(path / "settings.toml", dump_toml(experiment))
     return folder
+
+
+def _make_folder(path: Path) -> Path:
+    """Makes a folder of this name, numbered where others began in the same second."""
+    for name in (path.name, *(f"{path.name}-{number:03}" for number in range(2, 1000))):
+        with suppress(FileExistsError):
+            path.with_name(name).mkdir(parents=True)
+            return path.with_name(name)
+    raise FileExistsError(errno.EEXIST, "a thousand runs began in the same second")
 
 
 def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:
