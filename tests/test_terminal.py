@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from rich.table import Table
+from rich.text import Text
 
-from tfapp.terminal import TrainingLines, TrainingProgress, error_console, print_json, progress
+from tests.terminal_codes import HOSTILE_TEXTS, obeyed
+from tfapp.terminal import (
+    TrainingLines,
+    TrainingProgress,
+    complain,
+    console,
+    error_console,
+    log_to_stderr,
+    print_json,
+    progress,
+)
 from tfapp.training import EpochEvent, Observer, StepEvent
 
 STEP = StepEvent(5, 20, 0.75, 5e-5, 1.25, 1234.5, 60.0)
@@ -93,3 +107,58 @@ def test_quiet_is_quiet_on_a_terminal_too(monkeypatch: pytest.MonkeyPatch, quiet
         advance(1_000_000, 2_000_000)
     assert (screen.getvalue() == "") is quiet
     assert quiet or "1.0/2.0 MB" in screen.getvalue()
+
+
+@given(text=HOSTILE_TEXTS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_foreign_text_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    table = Table(text, title=text)
+    table.add_row(text)
+    table.add_row(Text(text))
+    for screen in (console(), error_console()):
+        screen.print(text)
+        screen.print(f"{text}:", text, soft_wrap=True)
+        screen.print(table)
+        screen.rule(text)
+    complain(text)
+    print_json({text: [text]})
+    out, err = capsys.readouterr()
+    assert not obeyed(out)
+    assert not obeyed(err)
+    assert json.loads(out.splitlines()[-1]) == {text: [text]}
+    assert err.splitlines()[-1].startswith("tfapp: ")
+
+
+def test_markup_and_emoji_names_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("[red]a[/red]")
+    table.add_row("[b]:boom:")
+    console().print("[/] [link=https://evil.example]x", table)
+    out = capsys.readouterr().out
+    for text in ("[/] [link=https://evil.example]x", "[red]a[/red]", "[b]:boom:"):
+        assert text in out
+
+
+def test_styles_of_our_own_reach_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    console().print(Text("\x1b[31mred", style="bold"))
+    assert screen.getvalue() == "\x1b[1m[31mred\x1b[0m\n"
+
+
+def test_a_log_line_is_one_line_and_obeyed_by_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("tfapp.tests.terminal")
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, []
+    try:
+        log_to_stderr()
+        log.warning("model %s: cannot be read", "a\n2026-01-01 all is well\x1b[2J\u202e")
+        log.error("failed", exc_info=ValueError("\x9b2J"))
+    finally:
+        root.handlers = before
+    err = capsys.readouterr().err
+    assert not obeyed(err)
+    first, second, trace = err.splitlines()
+    assert first.endswith("model a 2026-01-01 all is well[2J: cannot be read")
+    assert second.endswith(" failed")
+    assert trace == "ValueError: 2J"

@@ -1,9 +1,12 @@
-"""What commands and notebooks print: tables, progress bars, and JSON where a program reads."""
+"""What commands and notebooks print: tables, progress bars, logs, and JSON where a program reads.
+
+Texts of files and servers pass here on their way to the terminal: none of their characters is obeyed by it.
+"""
 
 from __future__ import annotations
 
 import html
-import json
+import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+from tfapp_client.output import json_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,9 +26,11 @@ __all__ = [
     "Advance",
     "TrainingLines",
     "TrainingProgress",
+    "complain",
     "console",
     "counted",
     "error_console",
+    "log_to_stderr",
     "print_json",
     "progress",
 ]
@@ -42,22 +49,55 @@ class Advance(Protocol):
 
 
 def console() -> Console:
-    """Standard output, for results."""
-    from rich.console import Console
-
-    return Console(highlight=False)
+    """Returns standard output, for results."""
+    return _console(stderr=False)
 
 
 def error_console() -> Console:
-    """Standard error, for progress and complaints."""
-    from rich.console import Console
+    """Returns standard error, for progress and complaints."""
+    return _console(stderr=True)
 
-    return Console(stderr=True, highlight=False)
+
+def _console(*, stderr: bool) -> Console:
+    """Makes a console that takes every text as it is: no markup, no emoji names, no control characters."""
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class PlainTextConsole(Console):
+        """Drops what a terminal would obey where all that is printed comes by; Rich's own codes are no text."""
+
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else printable(text), style, control)
+
+    return PlainTextConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def complain(message: str) -> None:
+    """Prints one line on standard error, after the program's name."""
+    print(printable(f"tfapp: {' '.join(message.splitlines())}"), file=sys.stderr)
+
+
+def log_to_stderr() -> None:
+    """Sends the process's log to standard error, one line a message."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PlainTextFormatter("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler])
+
+
+class _PlainTextFormatter(logging.Formatter):
+    """Formats log records without what a terminal would obey; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        return " ".join(super().formatMessage(record).splitlines())
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Prints one JSON value on one line of standard output, for a program to read."""
-    print(json.dumps(value, ensure_ascii=False), file=sys.stdout, flush=True)
+    print(json_line(value), file=sys.stdout, flush=True)
 
 
 @contextmanager
@@ -81,7 +121,12 @@ def progress(description: str, unit: str = "", *, quiet: bool = False) -> Iterat
         return
     shown = not quiet and screen.is_terminal
     count = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), count, TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        count,
+        TextColumn("{task.fields[note]}", markup=False),
+    )
     with Progress(*columns, TimeRemainingColumn(), console=screen, disable=not shown) as bar:
         task = bar.add_task(description, total=None, visible=unit != "bytes", note=unit if unit != "bytes" else "")
 

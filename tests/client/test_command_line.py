@@ -4,13 +4,20 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from tfapp_client import codec, messages
 from tfapp_client.command_line import main
 
-from tests.client.bare_server import BareServer
+from tests.client.bare_server import BareServer, Refusal
+from tests.terminal_codes import HOSTILE_TEXTS, obeyed
 from tfapp.server import ModelServer
 
 
@@ -164,3 +171,56 @@ def test_runs_as_a_module_and_says_how_it_is_used() -> None:
         assert command in done.stdout
     done = subprocess.run([sys.executable, "-m", "tfapp_client", "status"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
+
+
+def answer_echo(request: Any) -> Any:
+    """Answers a classifier's outputs, with the texts themselves as labels."""
+    texts = codec.decode(request.inputs["text"])
+    answer = messages.PredictResponse()
+    answer.model_spec.version.value = 1
+    codec.write(answer.outputs["label"], texts)
+    codec.write(answer.outputs["score"], np.ones(len(texts), np.float32))
+    codec.write(answer.outputs["probabilities"], np.ones((len(texts), 1), np.float32))
+    codec.write(answer.outputs["labels"], texts.reshape(-1, 1))
+    return answer
+
+
+def refuse(request: Any) -> Any:
+    """Refuses a call with its first text as the reason."""
+    raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, codec.decode_text(codec.decode(request.inputs["text"]))[0])
+
+
+# What UTF-8 cannot hold reaches no client.
+_ARRIVING = HOSTILE_TEXTS.map(lambda text: text.encode("utf-8", "replace").decode())
+
+
+@given(texts=st.lists(_ARRIVING, min_size=1, max_size=6))
+@example(["\x1b]0;owned\x07\x9b2J\u202e"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+def test_nothing_of_a_hostile_server_is_obeyed(hostile: tuple[str, str], run: Any, texts: list[str]) -> None:
+    answering, refusing = hostile
+    arguments = [f"a{text}" for text in texts]
+    shown = [
+        run("classify", answering, "m", *arguments),
+        run("classify", answering, "m", *arguments, "--json"),
+        run("classify", refusing, "m", *arguments),
+    ]
+    assert [status for status, *_ in shown] == [0, 0, 1]
+    assert not obeyed("".join(part for _, *parts in shown for part in parts))
+    assert [row["label"] for row in json.loads(shown[1][1])] == arguments
+    assert all(len(line.split("\t")) == 3 for line in shown[0][1].split("\n")[:-1])
+
+
+def test_a_hostile_argument_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["classify", "a:1", "m", "--\x1b[2J\u202e"])
+    err = capsys.readouterr().err
+    assert "unrecognized arguments: --[2J" in err
+    assert not obeyed(err)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[tuple[str, str]]:
+    """The addresses of a server that answers with what it is sent, and of one that refuses with it."""
+    with BareServer(answer_echo) as answering, BareServer(refuse) as refusing:
+        yield answering.address, refusing.address

@@ -29,7 +29,7 @@ def serve_until_stopped(make: Callable[[], ModelServer]) -> None:
     Raises:
         TfappError: The server cannot be made or started.
     """
-    logging.basicConfig(format="%(asctime)s %(message)s")
+    terminal.log_to_stderr()
     logging.getLogger("tfapp").setLevel(logging.INFO)
     with _stop_signals() as stopped:
         server = make()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from tfapp.errors import TfappError
+from tfapp.terminal import complain
 
 __all__ = ["app", "main"]
 
@@ -41,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(None if arguments is None else list(arguments))
     except TfappError as error:
-        print(f"tfapp: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        complain(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
-        print("tfapp: interrupted", file=sys.stderr)
+        complain("interrupted")
         sys.exit(130)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,6 +11,7 @@ import typer
 from tfapp.commands._applications import SECRETS_HELP, needs_applications
 from tfapp.errors import SettingsError
 from tfapp.terminal import console as screen
+from tfapp.terminal import log_to_stderr
 
 if TYPE_CHECKING:
     from tfapp.console.access import Access
@@ -67,7 +67,7 @@ def console(
         from tfapp.console.workplace import Workplace
     if not home.is_dir():
         raise SettingsError(f"--home {home}: no such folder")
-    logging.basicConfig(format="%(asctime)s %(message)s")
+    log_to_stderr()
     tls = _both(tls_certificate, tls_key)
     access = Access(host, port, _password(password_file), tuple(name or ()), tls)
     listening = listen(access)

@@ -112,11 +112,9 @@ def choose_settings(
 
 def tables(found: Description) -> list[Table]:
     """Lays a description out: labels, lengths, findings."""
-    from rich.markup import escape
-
     labels = _table("labels", "label", "rows", "share")
     for name, count in found.labels.items():
-        labels.add_row(escape(name), str(count), f"{count / max(found.rows, 1):.1%}")
+        labels.add_row(name, str(count), f"{count / max(found.rows, 1):.1%}")
     lengths = _table("lengths", "", "mean", "median", "95 %", "99 %", "max", f"over {found.max_length}")
     for name, stats in (("characters", found.characters), ("tokens", found.tokens)):
         if stats:
@@ -125,15 +123,14 @@ def tables(found: Description) -> list[Table]:
             lengths.add_row(name, *(f"{value:.0f}" for value in cells), over)
     findings = _table("findings", "kind", "rows", "what")
     for finding in found.findings:
-        findings.add_row(finding.kind.replace("_", " "), str(finding.count), escape(finding.message))
+        findings.add_row(finding.kind.replace("_", " "), str(finding.count), finding.message)
     return [*([labels] if found.labels else []), lengths, *([findings] if found.findings else [])]
 
 
 def _table(title: str, *columns: str) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index and column != "what" else "left")
     return table

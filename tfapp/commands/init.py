@@ -29,8 +29,6 @@ def init(
     """Looks at a data file and writes a commented settings file for it."""
     from functools import partial
 
-    from rich.markup import escape
-
     from tfapp import assets
     from tfapp.config import load_experiment
     from tfapp.data import sniff, write_starter
@@ -42,5 +40,5 @@ def init(
     load_experiment(target)
     screen = console()
     for note in proposal.notes:
-        screen.print(escape(note), soft_wrap=True)
-    screen.print(f"wrote {escape(str(target))}; next: tfapp train {escape(str(target))}", soft_wrap=True)
+        screen.print(note, soft_wrap=True)
+    screen.print(f"wrote {target}; next: tfapp train {target}", soft_wrap=True)

@@ -242,22 +242,21 @@ def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table
 
 def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Lays a tagger's answers out, a line a span; `rows` as `answer_rows` gives them."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("text", "entity", "type", "place", "score")
     for row in rows:
         for number, one in enumerate(row["entities"] or [None]):
-            text = escape(row["text"]) if not number else ""
-            place = [escape(one["text"]), escape(one["tag"]), f"{one['start']}-{one['end']}"] if one else ["", "", ""]
+            text = row["text"] if not number else ""
+            place = [one["text"], one["tag"], f"{one['start']}-{one['end']}"] if one else ["", "", ""]
             table.add_row(text, *place, f"{one['score']:.3f}" if one else "")
         table.add_section()
     return table
 
 
 def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     chosen = ["chosen"] if "labels" in rows[0] else []
     named = [name for name in _WORDS if name in rows[0]]
@@ -265,16 +264,15 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     for row in rows:
         shown = row.get("probabilities") or {" ".join(row[name] for name in named): row["score"]}
         for index, (label, score) in enumerate(sorted(shown.items(), key=lambda item: -item[1])):
-            texts = [escape(row[name]) if not index else "" for name in inputs]
-            labels = [escape(label) or "[dim]none[/dim]" for _ in named]
-            picked = [escape(", ".join(row["labels"]) or "none") if not index else ""] if chosen else []
+            texts = [row[name] if not index else "" for name in inputs]
+            labels = [label or Text("none", style="dim") for _ in named]
+            picked = [", ".join(row["labels"]) or "none" if not index else ""] if chosen else []
             table.add_row(*texts, *labels, f"{score:.3f}", "█" * round(score * _BAR_WIDTH), *picked)
     return table
 
 
 def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     """The beginning of each vector, and its cosine with the first, since all have length 1."""
-    from rich.markup import escape
     from rich.table import Table
 
     first = rows[0]["embedding"]
@@ -283,7 +281,7 @@ def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) 
         cosine = sum(one * other for one, other in zip(row["embedding"], first, strict=True))
         start = " ".join(f"{value:.3f}" for value in row["embedding"][:_NUMBERS])
         bar = "█" * round(max(cosine, 0.0) * _BAR_WIDTH)
-        table.add_row(*(escape(row[name]) for name in inputs), f"{start} …", f"{cosine:.3f}", bar)
+        table.add_row(*(row[name] for name in inputs), f"{start} …", f"{cosine:.3f}", bar)
     return table
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tfapp_client import variables
 from tfapp_client.connection import ConnectionSettings, TlsFiles
+from tfapp_client.output import printable
 from tfapp_client.secrets import read_secrets
 from tfapp_client.task_commands import COMMANDS, add_texts
 from tfapp_client.version import __version__
@@ -17,9 +18,16 @@ __all__ = ["connection_arguments", "make_parser"]
 _INPUTS_HELP = "inputs by name, as JSON: '{\"x\": [1, 2]}'; @FILE reads a file, - standard input"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that repeats no argument as a terminal would obey it; arguments may be texts of others."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Makes the parser; `command` says which command was given."""
-    parser = argparse.ArgumentParser(prog="tfapp-client", description="Asks models on TensorFlow Serving.")
+    parser = _Parser(prog="tfapp-client", description="Asks models on TensorFlow Serving.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _predict(_command(commands, "predict", "asks any signature of any model"))

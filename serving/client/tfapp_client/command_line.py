@@ -20,6 +20,7 @@ from tfapp_client.async_client import AsyncClient
 from tfapp_client.bench import Figures, Load, run_load
 from tfapp_client.client import Client
 from tfapp_client.errors import ClientError
+from tfapp_client.output import json_line, one_line, printable
 from tfapp_client.results import ModelMetadata, Signature, TensorInfo
 from tfapp_client.task_commands import COMMANDS
 
@@ -52,8 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    print(f"tfapp-client: {message}", file=sys.stderr)
+    print(printable(f"tfapp-client: {message}"), file=sys.stderr)
     return status
+
+
+def _print(line: str) -> None:
+    print(printable(line))
 
 
 def _predict(parsed: argparse.Namespace) -> int:
@@ -66,7 +71,7 @@ def _predict(parsed: argparse.Namespace) -> int:
         _print_json(plain)
     else:
         for name, value in plain.items():
-            print(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+            _print(f"{one_line(name)}: {json_line(value)}")
     return 0
 
 
@@ -79,7 +84,7 @@ def _ask_task(parsed: argparse.Namespace) -> int:
     else:
         for number, row in enumerate(rows, start=1):
             for line in command.lines(number, row):
-                print(line)
+                _print(line)
     return 0
 
 
@@ -90,7 +95,7 @@ def _status(parsed: argparse.Namespace) -> int:
         _print_json([asdict(version) for version in versions])
     else:
         for version in versions:
-            print(f"{version.version}\t{version.state}\t{version.error}".rstrip())
+            _print(f"{version.version}\t{version.state}\t{one_line(version.error)}".rstrip())
     return 0
 
 
@@ -100,12 +105,12 @@ def _metadata(parsed: argparse.Namespace) -> int:
     if parsed.json:
         _print_json(asdict(found))
     else:
-        print(f"{found.model} version {found.version}")
+        _print(f"{one_line(found.model)} version {found.version}")
         for name, signature in found.signatures.items():
-            print(f"\n{name} ({signature.method})")
+            _print(f"\n{one_line(name)} ({one_line(signature.method)})")
             for side, tensors in (("in", signature.inputs), ("out", signature.outputs)):
                 for alias, info in tensors.items():
-                    print(f"  {side:<4}{alias}: {_shape(info)}")
+                    _print(f"  {side:<4}{one_line(alias)}: {_shape(info)}")
     return 0
 
 
@@ -116,7 +121,7 @@ def _bench(parsed: argparse.Namespace) -> int:
         how = {"concurrency": load.concurrency} if load.rate is None else {"rate": load.rate}
         _print_json({"address": parsed.address, "model": parsed.model, **how, **figures.as_dict(rows)})
     else:
-        print(figures.as_text(rows))
+        _print(figures.as_text(rows))
     return 0 if figures.latencies else _FAILED
 
 
@@ -210,4 +215,4 @@ def _shape(info: TensorInfo) -> str:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False))
+    _print(json_line(value))

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 from tfapp_client.client import Client
+from tfapp_client.output import one_line
 
 __all__ = ["COMMANDS", "TaskCommand", "add_texts"]
 
@@ -48,11 +49,6 @@ def add_texts(parser: argparse.ArgumentParser, command: TaskCommand) -> None:
     parser.add_argument("texts", nargs="*", metavar=command.texts, help="none: the lines of standard input")
 
 
-def _shown(text: str) -> str:
-    """A text in one column of one line."""
-    return " ".join(text.split())
-
-
 def _classify(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
     answers = client.classify(texts=texts, **target)
     return [{"text": text, **asdict(answer)} for text, answer in zip(texts, answers, strict=True)]
@@ -60,7 +56,7 @@ def _classify(client: Client, target: dict[str, Any], _first: None, texts: Seque
 
 def _label_line(_number: int, row: Row) -> Iterator[str]:
     label = row["label"] if row["chosen"] is None else ",".join(row["chosen"])
-    yield f"{label}\t{row['score']:.4f}\t{_shown(row['text'])}"
+    yield f"{one_line(label)}\t{row['score']:.4f}\t{one_line(row['text'])}"
 
 
 def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
@@ -74,7 +70,7 @@ def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[s
 def _entity_lines(number: int, row: Row) -> Iterator[str]:
     for entity in row["entities"]:
         place = f"{entity['start']}-{entity['end']}"
-        yield f"{number}\t{place}\t{entity['tag']}\t{entity['score']:.4f}\t{_shown(entity['text'])}"
+        yield f"{number}\t{place}\t{one_line(entity['tag'])}\t{entity['score']:.4f}\t{one_line(entity['text'])}"
 
 
 def _rank(client: Client, target: dict[str, Any], query: str, candidates: Sequence[str]) -> list[Row]:
@@ -82,7 +78,7 @@ def _rank(client: Client, target: dict[str, Any], query: str, candidates: Sequen
 
 
 def _rank_line(_number: int, row: Row) -> Iterator[str]:
-    yield f"{row['score']:.4f}\t{_shown(row['candidate'])}"
+    yield f"{row['score']:.4f}\t{one_line(row['candidate'])}"
 
 
 def _answer(client: Client, target: dict[str, Any], question: str, contexts: Sequence[str]) -> list[Row]:
@@ -95,7 +91,7 @@ def _answer(client: Client, target: dict[str, Any], question: str, contexts: Seq
 
 def _answer_line(number: int, row: Row) -> Iterator[str]:
     place = f"{row['start']}-{row['end']}" if row["start"] >= 0 else "-"
-    yield f"{number}\t{place}\t{row['score']:.4f}\t{_shown(row['answer'])}"
+    yield f"{number}\t{place}\t{row['score']:.4f}\t{one_line(row['answer'])}"
 
 
 def _embed(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:

@@ -1,0 +1,40 @@
+"""Nothing that a terminal obeys is printed, and JSON keeps its values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tfapp_client.output import json_line, one_line, printable
+
+from tests.terminal_codes import HOSTILE_TEXTS, obeyed
+
+
+@given(HOSTILE_TEXTS)
+def test_nothing_is_obeyed_and_the_rest_stays(text: str) -> None:
+    shown = printable(text)
+    assert not obeyed(shown)
+    shown.encode()
+    kept = [one for one in text if one not in obeyed(text)]
+    assert [one for one in shown if one != "\N{REPLACEMENT CHARACTER}"] == [
+        one for one in kept if one != "\N{REPLACEMENT CHARACTER}"
+    ]
+
+
+@given(HOSTILE_TEXTS)
+def test_a_column_is_one_line(text: str) -> None:
+    shown = one_line(text)
+    assert not obeyed(shown)
+    assert not set("\t\n") & set(shown)
+
+
+@given(
+    st.recursive(HOSTILE_TEXTS | st.none() | st.integers(), lambda v: st.lists(v) | st.dictionaries(HOSTILE_TEXTS, v))
+)
+def test_json_keeps_its_value(value: Any) -> None:
+    line = json_line(value)
+    assert not obeyed(line)
+    assert "\n" not in line
+    assert json.loads(line) == value

@@ -1,0 +1,44 @@
+"""What a terminal obeys instead of showing it, by Unicode's own tables."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import strategies as st
+
+__all__ = ["HOSTILE_TEXTS", "obeyed"]
+
+_CONTROL_CATEGORIES = ("Cc", "Zl", "Zp", "Cs")
+_DIRECTIONS = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
+
+
+def obeyed(text: str) -> set[str]:
+    """Returns the characters of a text that no terminal should be sent, but for tabs and newlines."""
+    return {
+        one
+        for one in text
+        if one not in "\t\n"
+        and (unicodedata.category(one) in _CONTROL_CATEGORIES or unicodedata.bidirectional(one) in _DIRECTIONS)
+    }
+
+
+HOSTILE_TEXTS = st.text(
+    st.one_of(
+        st.characters(categories=_CONTROL_CATEGORIES),
+        st.sampled_from("\x1b\x9b\u202e\u2066\r\t\n[]/:;0"),
+        st.characters(),
+    ),
+    max_size=20,
+) | st.sampled_from(
+    [
+        "\x1b]0;title\x07",
+        "\x1b[2J\x1b[H",
+        "\x9b31m",
+        "[red]x[/red]",
+        "[/]",
+        ":boom:",
+        "\\[b]",
+        "a\u202eb\u2066c",
+        "\ud800",
+    ]
+)
