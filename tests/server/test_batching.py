@@ -16,6 +16,8 @@ from tfapp.server.caller import Caller
 from tfapp.server.settings import BatchingSettings
 from tfapp.server.status import RequestError, invalid_argument
 
+_CODE = grpc.StatusCode
+
 
 class Model:
     """Doubles x; notes the batches; refuses negative numbers; waits at the gate."""
@@ -64,7 +66,7 @@ class Callers:
     def queued(self, rows: int) -> None:
         """Waits until so many rows are in the queue."""
         pause, end = threading.Event(), time.monotonic() + 60
-        while self._queue.rows != rows:
+        while self._queue.tasks.rows != rows:
             assert time.monotonic() < end
             pause.wait(0.001)
 
@@ -141,16 +143,75 @@ def test_another_signature_does_not_gather(model: Model) -> None:
     assert other.join() == [[8]]
 
 
-def test_a_large_request_is_divided_and_its_rest_has_company(model: Model) -> None:
+def test_large_requests_are_divided_and_take_turns(model: Model) -> None:
     queue = _queue(model, max_batch_size=4)
     callers = _busy(queue, model)
     callers.call(*range(10))
     callers.queued(10)
-    callers.call(50, output="z")
-    callers.queued(11)
+    callers.call(*range(50, 56), output="z")
+    callers.queued(16)
     model.gate.set()
-    assert callers.join() == [[200], [2 * x for x in range(10)], [51]]
-    assert model.batches == [[100], [0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 50]]
+    assert callers.join() == [[200], [2 * x for x in range(10)], list(range(51, 57))]
+    assert model.batches == [[100], [0, 1, 2, 3], [50, 51, 52, 53], [4, 5, 6, 7], [54, 55, 8, 9]]
+
+
+def test_who_comes_after_a_large_request_is_in_the_next_batch(model: Model) -> None:
+    queue = _queue(model, max_batch_size=4)
+    callers = _busy(queue, model, *range(1000))
+    for rows, numbers in ((997, [2000]), (1000, [2001, 2002, 2003])):
+        callers.call(*numbers)
+        callers.queued(rows)
+    model.gate.set()
+    assert callers.join() == [[2 * x for x in range(1000)], [4000], [4002, 4004, 4006]]
+    assert model.batches[:2] == [[0, 1, 2, 3], [2000, 2001, 2002, 2003]]
+
+
+def test_a_large_request_lets_other_signatures_come_between_its_parts(model: Model) -> None:
+    batcher = Batcher(BatchingSettings(num_batch_threads=1, max_batch_size=16))
+    queue = batcher.queue(model)
+    callers = _busy(queue, model, *range(1000))
+    other = Callers(batcher.queue(model))
+    other.call(2000)
+    other.queued(1)
+    model.gate.set()
+    assert other.join() == [[4000]]
+    assert callers.join() == [[2 * x for x in range(1000)]]
+    # While others call, its parts are short, so that they wait for a short run only.
+    assert [len(batch) for batch in model.batches[:3]] == [16, 2, 1]
+
+
+def test_a_large_request_leaves_the_queue_open_for_others(model: Model) -> None:
+    queue = _queue(model, max_batch_size=2, max_enqueued_batches=2)
+    callers = _busy(queue, model, *range(100))
+    callers.call(*range(50))
+    callers.queued(148)
+    for rows, number in ((149, 200), (150, 201)):
+        callers.call(number)
+        callers.queued(rows)
+    # Of large ones, too, as many may wait as batches may.
+    with pytest.raises(RequestError, match="currently 2 batches enqueued and max_enqueued_batches is 2"):
+        queue.answer({"x": np.ones(3)}, ["y"], Caller())
+    model.gate.set()
+    assert [len(answer) for answer in callers.join()] == [100, 50, 1, 1]
+
+
+def test_no_part_of_a_large_request_runs_once_its_caller_has_gone(model: Model) -> None:
+    queue = _queue(model, max_batch_size=4)
+    callers = _busy(queue, model)
+    gone = callers.call(*range(12))
+    callers.queued(12)
+    callers.call(*range(20, 29))
+    callers.queued(21)
+
+    def run(inputs: Mapping[str, Any], outputs: Collection[str]) -> dict[str, Any]:
+        if 0 in inputs["x"]:
+            gone.leave()
+        return model(inputs, outputs)
+
+    queue.run = run
+    model.gate.set()
+    assert callers.join()[1:] == [(_CODE.CANCELLED, "The caller has gone"), list(range(40, 58, 2))]
+    assert [row for batch in model.batches for row in batch if row < 12] == [0, 1, 2, 3]
 
 
 def test_a_request_fails_for_its_own_faults_only(model: Model) -> None:
@@ -296,12 +357,12 @@ def test_many_threads_and_queues_mix_nothing_up(model: Model) -> None:
     for thread in threads:
         thread.join(60)
     assert wrong == []
-    assert not any(queue.tasks or queue.rows for queue in queues)
+    assert not any(queue.tasks or queue.tasks.rows for queue in queues)
     batcher.stop()
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.integers(1, 12))
-def test_batches_hold_every_row_once_in_order(sizes: list[int], limit: int) -> None:
+def test_batches_hold_every_row_once(sizes: list[int], limit: int) -> None:
     model = Model()
     queue = _queue(model, max_batch_size=limit)
     callers = _busy(queue, model, -1)
@@ -311,11 +372,12 @@ def test_batches_hold_every_row_once_in_order(sizes: list[int], limit: int) -> N
         at += size
         callers.queued(at)
     model.gate.set()
-    callers.join()
+    answers = callers.join()
     # The first batch is who was busy, whom the model refuses.
     assert all(0 < len(batch) <= limit for batch in model.batches)
-    assert [row for batch in model.batches[1:] for row in batch] == list(range(at))
-    assert queue.rows == 0
+    assert sorted(row for batch in model.batches[1:] for row in batch) == list(range(at))
+    assert [row for answer in answers[1:] for row in answer] == list(range(0, 2 * at, 2))
+    assert queue.tasks.rows == 0
 
 
 def test_parts_of_different_widths_are_padded_to_one() -> None:

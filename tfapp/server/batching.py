@@ -1,10 +1,11 @@
 """Merges requests that wait at the same time: one queue a signature, threads that run batches of all of them.
 
 A batch leaves as soon as a thread is free (or is full, or has waited for its time), the request that waited longest
-first. While a larger batch of the same signature runs, what waits gathers to its fair share: the rows under way and
-waiting, divided by the threads. Else the first caller of a batch to come back would leave alone, with the rest right
-behind, and many callers would be answered in many small batches. A request that finds nobody waiting and a free thread
-runs in the thread that brought it, which saves two switches. A request whose caller has gone is dropped before it runs.
+first; one that is larger than a batch takes turns with the others (see `task_queue`). While a larger batch of the same
+signature runs, what waits gathers to its fair share: the rows under way and waiting, divided by the threads. Else the
+first caller of a batch to come back would leave alone, with the rest right behind, and many callers would be answered
+in many small batches. A request that finds nobody waiting and a free thread runs in the thread that brought it, which
+saves two switches. A request whose caller has gone is dropped before it runs, a large one before its next part.
 
 TensorFlow's own `BatchFunction` op does the same within a graph, but it keeps what it ran for the life of the process
 (a few MB a version that is unloaded), and it knows neither deadlines nor callers who leave.
@@ -16,8 +17,7 @@ import math
 import threading
 import time
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import grpc
@@ -29,6 +29,7 @@ from tfapp.server.metrics import Metrics
 from tfapp.server.settings import BatchingSettings
 from tfapp.server.status import RequestError
 from tfapp.server.task import Arrays, Piece, Task
+from tfapp.server.task_queue import TaskQueue, count_rows
 
 __all__ = ["Batcher", "Queue", "Run"]
 
@@ -42,14 +43,14 @@ class Queue:
     Args:
         batcher: Runs them.
         run: Runs the signature on merged inputs.
+        limit: The most rows of a batch.
     """
 
-    def __init__(self, batcher: Batcher, run: Run) -> None:
+    def __init__(self, batcher: Batcher, run: Run, limit: int) -> None:
         self._batcher = batcher
         self.run = run
-        self.tasks: deque[Task] = deque()
-        # Rows that no batch has taken yet, and those of the batches that run.
-        self.rows = 0
+        self.tasks = TaskQueue(limit)
+        # Rows of the batches that run.
         self.running = 0
 
     def answer(self, inputs: Arrays, outputs: Sequence[str], caller: Caller) -> dict[str, NDArray[Any]]:
@@ -67,30 +68,6 @@ class Queue:
             RequestError: The queue is full, the caller's time is up, or the run failed on this request.
         """
         return self._batcher.enqueue(self, inputs, outputs, caller).wait()
-
-    def take(self, limit: int) -> list[Piece]:
-        """Takes a batch off the queue: the requests that came first, as many as fit.
-
-        A request that fits into a batch is never divided; a larger one fills up batch after batch.
-        """
-        pieces: list[Piece] = []
-        room = limit
-        while self.tasks and room:
-            task = self.tasks[0]
-            left = task.rows - task.taken
-            if task.wanted:
-                if left > room and task.rows <= limit:
-                    break
-                count = min(left, room)
-                pieces.append(Piece(task, task.taken, task.taken + count))
-                task.taken += count
-                room -= count
-            else:
-                count = left
-            self.rows -= count
-            if count == left:
-                self.tasks.popleft()
-        return pieces
 
 
 class Batcher:
@@ -111,7 +88,6 @@ class Batcher:
     ) -> None:
         self._settings = settings
         self._metrics = metrics or Metrics()
-        self._capacity = settings.max_batch_size * settings.max_enqueued_batches
         self._timeout = settings.batch_timeout_micros / 1e6
         self._clock = clock
         # Guards the queues and their tasks.
@@ -121,6 +97,8 @@ class Batcher:
         self._threads: list[threading.Thread] = []
         # Batches that run, in our threads or in their caller's.
         self._running = 0
+        # Requests that have come and are no larger than a batch.
+        self._arrivals = 0
         self._stopped = False
 
     def queue(self, run: Run) -> Queue:
@@ -129,7 +107,7 @@ class Batcher:
         Args:
             run: Runs the signature; every output has as many rows as the inputs.
         """
-        return Queue(self, run)
+        return Queue(self, run, self._settings.max_batch_size)
 
     def enqueue(self, queue: Queue, inputs: Arrays, outputs: Sequence[str], caller: Caller) -> Task:
         """Puts a request into a queue, or runs it at once if it is the only one.
@@ -141,11 +119,10 @@ class Batcher:
         with self._changed:
             if self._stopped:
                 raise RequestError(grpc.StatusCode.UNAVAILABLE, "The server stops")
-            # What is larger than all of an empty queue would never find room.
-            if queue.rows and queue.rows + task.rows > self._capacity:
-                raise _full(queue, self._settings)
-            queue.tasks.append(task)
-            queue.rows += task.rows
+            if not queue.tasks.has_room(task, self._settings.max_enqueued_batches):
+                raise _full(queue.tasks.batches_before(task), self._settings)
+            self._arrivals += task.rows <= self._settings.max_batch_size
+            queue.tasks.add(task, self._arrivals)
             self._queues[queue] = None
             self._start_threads()
             alone = len(self._queues) == 1 and len(queue.tasks) == 1
@@ -190,26 +167,27 @@ class Batcher:
         """Takes the batch that is due and has waited longest, if a thread is free for it."""
         if self._running >= self._settings.num_batch_threads:
             return None, []
-        for queue in sorted(self._queues, key=lambda queue: queue.tasks[0].since):
+        for queue in sorted(self._queues, key=lambda queue: queue.tasks.turn):
             if self._due(queue) > 0:
                 continue
-            pieces = queue.take(self._settings.max_batch_size)
+            pieces = queue.tasks.take(self._clock(), self._arrivals)
             if not queue.tasks:
                 del self._queues[queue]
             if pieces:
                 self._running += 1
-                queue.running += _rows(pieces)
+                queue.running += count_rows(pieces)
                 return queue, pieces
         return None, []
 
     def _due(self, queue: Queue) -> float:
         """Seconds until a queue's next batch may leave; infinite while it gathers beside one that runs."""
-        if queue.rows >= self._settings.max_batch_size:
+        rows = queue.tasks.rows
+        if rows >= self._settings.max_batch_size:
             return 0.0
         if self._timeout:
-            return queue.tasks[0].since + self._timeout - self._clock()
-        share = (queue.running + queue.rows) / self._settings.num_batch_threads
-        return 0.0 if not queue.running or queue.rows >= share else math.inf
+            return queue.tasks.since + self._timeout - self._clock()
+        share = (queue.running + rows) / self._settings.num_batch_threads
+        return 0.0 if not queue.running or rows >= share else math.inf
 
     def _pause(self) -> float | None:
         """Seconds until something is due; None: until somebody comes or a batch ends."""
@@ -224,7 +202,7 @@ class Batcher:
         finally:
             with self._changed:
                 self._running -= 1
-                queue.running -= _rows(pieces)
+                queue.running -= count_rows(pieces)
                 # What gathered meanwhile may leave now.
                 if self._queues:
                     self._changed.notify()
@@ -252,7 +230,7 @@ class Batcher:
     def _results(self, queue: Queue, pieces: Sequence[Piece]) -> dict[str, NDArray[Any]]:
         aliases = pieces[0].task.inputs
         inputs = {alias: _join([piece.rows(alias) for piece in pieces]) for alias in aliases}
-        filled = self._fill(inputs, _rows(pieces))
+        filled = self._fill(inputs, count_rows(pieces))
         self._count(pieces)
         results = queue.run(filled[0], {alias for piece in pieces for alias in piece.task.outputs})
         if any(array.shape[:1] != (filled[1],) for array in results.values()):
@@ -282,18 +260,13 @@ class Batcher:
         return {alias: np.concatenate([array, copies[alias]]) for alias, array in inputs.items()}, size
 
 
-def _full(queue: Queue, settings: BatchingSettings) -> RequestError:
+def _full(batches: int, settings: BatchingSettings) -> RequestError:
     """The error of a request that finds no room, in TensorFlow Serving's words (shared_batch_scheduler.h)."""
-    batches = math.ceil(queue.rows / settings.max_batch_size)
     return RequestError(
         grpc.StatusCode.UNAVAILABLE,
         "The batch scheduling queue to which this task was submitted is full; "
         f"currently {batches} batches enqueued and max_enqueued_batches is {settings.max_enqueued_batches}",
     )
-
-
-def _rows(pieces: Iterable[Piece]) -> int:
-    return sum(len(piece) for piece in pieces)
 
 
 def _join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:

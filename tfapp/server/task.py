@@ -20,6 +20,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 # By the kind of NumPy's type.
 _PADDING: Final = {"O": b"", "i": -1}
+_COUNTING: Final = threading.Lock()
 
 
 class Task:
@@ -36,17 +37,30 @@ class Task:
         outputs: As given.
         since: As given.
         rows: The number of rows.
-        taken: The rows that batches have taken so far.
+        turn: Since when it waits for its next batch; set by its queue.
     """
 
-    __slots__ = ("_caller", "_done", "_error", "_parts", "inputs", "outputs", "rows", "since", "taken")
+    __slots__ = (
+        "_answered",
+        "_caller",
+        "_done",
+        "_error",
+        "_parts",
+        "_taken",
+        "inputs",
+        "outputs",
+        "rows",
+        "since",
+        "turn",
+    )
 
     def __init__(self, inputs: Arrays, outputs: Sequence[str], caller: Caller, since: float) -> None:
         self.inputs = inputs
         self.outputs = outputs
-        self.since = since
+        self.since = self.turn = since
         self.rows = len(next(iter(inputs.values())))
-        self.taken = 0
+        self._taken = 0
+        self._answered = 0
         self._caller = caller
         self._parts: dict[int, dict[str, NDArray[Any]]] = {}
         self._error: Exception | None = None
@@ -58,6 +72,17 @@ class Task:
     def wanted(self) -> bool:
         """Whether anybody still waits for it, and it has not failed."""
         return self._error is None and self._caller.waits
+
+    @property
+    def left(self) -> int:
+        """The rows that no batch has taken yet."""
+        return self.rows - self._taken
+
+    def take(self, count: int) -> Piece:
+        """Takes its next rows for a batch."""
+        start = self._taken
+        self._taken += count
+        return Piece(self, start, self._taken)
 
     def wait(self) -> dict[str, NDArray[Any]]:
         """Waits for the answer, as long as the caller does.
@@ -74,7 +99,7 @@ class Task:
         self._done.acquire(timeout=-1 if left is None else left)
         if self._error is not None:
             raise self._error
-        if self._answered():
+        if self._answered >= self.rows:
             return self._joined()
         self._error = self._given_up()
         raise self._error
@@ -88,7 +113,10 @@ class Task:
             rows: Where its rows are in them.
         """
         self._parts[start] = {alias: results[alias][rows] for alias in self.outputs}
-        if self._answered():
+        # Parts of a large request come from several threads.
+        with _COUNTING:
+            self._answered += rows.stop - rows.start
+        if self._answered >= self.rows:
             self._wake()
 
     def fail(self, error: Exception) -> None:
@@ -101,9 +129,6 @@ class Task:
         with suppress(RuntimeError):
             self._done.release()
 
-    def _answered(self) -> bool:
-        return sum(len(next(iter(part.values()))) for part in list(self._parts.values())) >= self.rows
-
     def _joined(self) -> dict[str, NDArray[Any]]:
         if len(self._parts) == 1:
             return self._parts[0]
@@ -113,7 +138,7 @@ class Task:
     def _given_up(self) -> RequestError:
         if self._caller.has_left:
             return RequestError(grpc.StatusCode.CANCELLED, "The caller has gone")
-        if self.taken:
+        if self._taken:
             return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
         return RequestError(
             grpc.StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"

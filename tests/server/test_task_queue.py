@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfapp.server.caller import Caller
+from tfapp.server.task import Piece, Task
+from tfapp.server.task_queue import TaskQueue
+
+
+def _task(rows: int, caller: Caller | None = None) -> Task:
+    return Task({"x": np.zeros(rows)}, ["y"], caller or Caller(), 0.0)
+
+
+class _Server:
+    """A queue, and the count of requests that fit that have come to all queues."""
+
+    def __init__(self, limit: int) -> None:
+        self.queue = TaskQueue(limit)
+        self.arrivals = 0
+
+    def add(self, rows: int, caller: Caller | None = None) -> Task:
+        task = _task(rows, caller)
+        self.arrivals += rows <= self.queue.limit
+        self.queue.add(task, self.arrivals)
+        return task
+
+    def take(self) -> list[Piece]:
+        return self.queue.take(0.0, self.arrivals)
+
+    def sizes(self) -> list[int]:
+        return [len(piece) for piece in self.take()]
+
+
+def test_a_large_request_that_is_alone_fills_batches() -> None:
+    server = _Server(64)
+    server.add(4096)
+    assert [server.sizes() for _ in range(65)] == [[64]] * 64 + [[]]
+
+
+def test_slices_are_short_while_others_come_though_none_waits() -> None:
+    server = _Server(64)
+    large = server.add(1000)
+    assert server.sizes() == [64]
+    server.add(2)
+    assert server.sizes() == [2]
+    assert server.sizes() == [64]
+    server.arrivals += 1
+    assert server.sizes() == [8]
+    assert server.sizes() == [64]
+    assert large.left == 1000 - 3 * 64 - 8
+
+
+def test_large_requests_gain_a_row_for_three_of_others_however_many_come() -> None:
+    server = _Server(64)
+    large = [server.add(5000), server.add(5000)]
+    others = 0
+    for _ in range(100):
+        for _ in range(70):
+            server.add(1)
+        pieces = server.take()
+        assert sum(map(len, pieces)) <= 64
+        others += sum(len(piece) for piece in pieces if piece.task not in large)
+    taken = [5000 - task.left for task in large]
+    assert others // 3 - 64 <= sum(taken) <= others // 3 + 64
+    assert abs(taken[0] - taken[1]) <= 64
+
+
+def test_large_requests_gain_beside_others_that_fill_batches() -> None:
+    server = _Server(64)
+    large = server.add(1000)
+    for _ in range(40):
+        server.add(64)
+    sizes = [server.sizes() for _ in range(40)]
+    assert large.left == 1000 - 64 * 10
+    assert sizes == [[64]] * 40
+
+
+def test_who_has_left_takes_no_room() -> None:
+    server = _Server(4)
+    gone = Caller()
+    server.add(100, gone)
+    server.add(2, gone)
+    stays = server.add(3)
+    gone.leave()
+    assert [piece.task for piece in server.take()] == [stays]
+    assert (len(server.queue), server.queue.rows) == (0, 0)
+
+
+def test_no_slice_is_taken_after_the_time_of_its_caller() -> None:
+    now = [0.0]
+    server = _Server(4)
+    server.add(100, Caller(10, clock=lambda: now[0]))
+    assert server.sizes() == [4]
+    now[0] = 10.0
+    assert server.sizes() == []
+    assert (len(server.queue), server.queue.rows) == (0, 0)
+
+
+@given(
+    st.integers(1, 12),
+    st.lists(st.one_of(st.integers(1, 40), st.just(0), st.just(-1)), max_size=60),
+)
+def test_no_side_starves_and_no_row_is_lost(limit: int, steps: list[int]) -> None:
+    """A number is a request of so many rows, 0 takes a batch, -1 has the last caller leave."""
+    server = _Server(limit)
+    tasks: list[Task] = []
+    callers: list[Caller] = []
+    pieces: list[Piece] = []
+    waits = 0
+    remaining = iter(steps)
+    while (step := next(remaining, 0)) or server.queue:
+        if step > 0:
+            callers.append(Caller())
+            tasks.append(server.add(step, callers[-1]))
+        elif step < 0:
+            for caller in callers[-1:]:
+                caller.leave()
+        else:
+            first = next((task for task in server.queue if task.rows <= limit and task.wanted), None)
+            batch = server.take()
+            assert sum(map(len, batch)) <= limit
+            assert batch or not any(task.wanted for task in server.queue)
+            waits = waits + 1 if first is not None and first.left else 0
+            # One batch may belong to the large ones, when much is owed to them.
+            assert waits <= 1
+            pieces += batch
+    assert server.queue.rows == len(server.queue) == 0
+    for task, caller in zip(tasks, callers, strict=True):
+        parts = [(piece.start, piece.stop) for piece in pieces if piece.task is task]
+        assert task.rows > limit or len(parts) <= 1
+        assert [start for start, _ in parts] == [0, *(stop for _, stop in parts)][: len(parts)]
+        assert caller.has_left or parts[-1][1] == task.rows
+    small = [piece.task for piece in pieces if piece.task.rows <= limit]
+    assert small == [task for task in tasks if task in small]
