@@ -9,6 +9,8 @@ from tfapp.errors import ServerError
 
 __all__ = ["QUIET_HTTP", "join_address", "open_port"]
 
+_LARGEST: Final = 65535
+
 QUIET_HTTP: Final[dict[str, Any]] = {
     "http": "httptools",
     "ws": "none",
@@ -31,8 +33,10 @@ def open_port(host: str, port: int, *, backlog: int, advice: str = "", family: i
         family: Of the host's addresses; 0: whichever comes first.
 
     Raises:
-        ServerError: It is taken, or the address is none of this machine's.
+        ServerError: It is taken or no port, or the address is none of this machine's.
     """
+    if not 0 <= port <= _LARGEST:
+        raise ServerError(f"cannot listen on {join_address(host, port)}: a port is from 0 to {_LARGEST}{advice}")
     listening: socket.socket | None = None
     try:
         found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from tfapp.commands import data
+from tfapp.commands.app import main
 from tfapp.errors import TfappError
 
 TEXTS = ["good film", "bad film", "good plot", "bad plot", "good [b]plot", "bad film"]
@@ -61,3 +66,17 @@ def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:
     assert (found["rows"], found["labels"]["1"]["rows"]) == (2, 1)
     assert 'no column "query"' in str(_run(str(file), "--task", "ranking").exception)
     assert "task should be 'classification', " in str(_run(str(file), "--task", "rank").exception)
+
+
+class FullDisk(io.StringIO):
+    """A file on a disk that has no more room."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.redirect_stdout(FullDisk()), pytest.raises(SystemExit) as ended:
+        main(["assets", "list", "--json"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "tfapp: the disk: No space left on device; free some space and try again\n"

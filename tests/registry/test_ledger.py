@@ -227,3 +227,19 @@ def test_a_malformed_file_is_told_and_stays(ledger: Ledger) -> None:
     with pytest.raises(SettingsError, match=re.escape(f"{ledger.config}, line 2")):
         _promote(ledger, 1)
     assert ledger.config.read_text() == "model_config_list {\n  confg {}\n}"
+
+
+@pytest.mark.parametrize(
+    "note", [b"", b"{", b"[]", b"null", b'{"sha256": "x"}', b'{"change": {"model": 1}}', b"\xff\xfe"]
+)
+def test_a_damaged_note_is_one_line_and_gone_when_it_is_removed(ledger: Ledger, note: bytes) -> None:
+    _promote(ledger, 2)
+    file = ledger.config.with_name(f".{ledger.config.name}.pending")
+    file.write_bytes(note)
+    for look in (ledger.changes, lambda: _promote(ledger, 3)):
+        with pytest.raises(RegistryError, match=r"pending: is no note of a change, .*; remove it: ") as caught:
+            look()
+        assert "\n" not in str(caught.value)
+    file.unlink()
+    _promote(ledger, 3)
+    assert ledger.served("news") >= {3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy import Connection, DateTime, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
-    ArgumentError,
+    DatabaseError,
     DBAPIError,
     IntegrityError,
     InterfaceError,
@@ -22,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from tfapp.apps import migrations
+from tfapp.apps.database_url import parse_url, shown_url
 from tfapp.errors import StoreError
 
 __all__ = ["Base", "Store", "UtcTime"]
@@ -32,12 +34,22 @@ T = TypeVar("T")
 _PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 5.0)
 # The execution option of a connection that changes nothing.
 _READS: Final = "tfapp_reads"
-_DRIVERS: Final = {
-    "sqlite": "sqlite",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",
-}
+# What a database's own words say about the way out; the last one fits all.
+_WAYS_OUT: Final = (
+    (("full", "no space", "disk quota"), "free some space on its disk"),
+    (("readonly", "read-only", "permission denied"), "make it writable for this user, or name another database"),
+    (("not a database", "malformed", "disk i/o"), "it is damaged, or no database: restore a copy, or name another"),
+    (("locked",), "another program holds it for long; try again"),
+    (
+        ("already exists", "no such table", "no such column", "relation", "column"),
+        "its tables are another program's, or damaged: name another database, or restore a copy",
+    ),
+    (("",), "check that it runs and that the URL is right"),
+)
+# PostgreSQL's codes for tables that are not as they should be: undefined, there already, of other columns, forbidden.
+_WRONG_TABLES: Final = ("42P01", "42P07", "42703", "42501")
+# The lines in which PostgreSQL repeats what is stored.
+_DETAIL: Final = re.compile(r"\n\s*(?:DETAIL|CONTEXT|HINT|LINE \d+):")
 
 
 class Base(DeclarativeBase):
@@ -89,13 +101,17 @@ class Store:
             sleep: Waits.
 
         Raises:
-            StoreError: The URL is of no known kind, or the database cannot be reached.
+            StoreError: The URL is of no known kind, or the database cannot be reached or is not of this tfapp.
         """
-        address = _address(url)
+        address = parse_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
             _make_folder(Path(address.database).parent)
         store = cls(_engine(address), pauses=pauses, sleep=sleep)
-        store.run(lambda session: migrations.upgrade(session.connection()))
+        try:
+            store.run(store._upgrade)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def __enter__(self) -> Self:
@@ -135,26 +151,40 @@ class Store:
                 self._sleep(pause)
         raise AssertionError("the last try raises")
 
+    def _upgrade(self, session: Session) -> None:
+        """Brings the tables up to date, or says whose they are."""
+        connection = session.connection()
+        try:
+            migrations.upgrade(connection)
+        except migrations.UnknownRevisionError as error:
+            raise StoreError(
+                f"{self._shown}: its tables are of version {error}, which this tfapp does not know; they are a newer "
+                "tfapp's or another program's: install the newest tfapp, or name another database"
+            ) from error
+
     def _explain(self, error: DBAPIError) -> Exception:
-        if not isinstance(error, (OperationalError, InterfaceError)):
+        if not _is_damage(error):
+            error.args = tuple(_DETAIL.split(str(part))[0] for part in error.args)
             return error
-        said = " ".join(str(error.orig).split())
-        shown = self._engine.url.render_as_string(hide_password=True)
-        return StoreError(f"{shown}: the database cannot be used: {said}; check that it runs and that the URL is right")
+        said = _said(error)
+        way_out = next(advice for words, advice in _WAYS_OUT if any(word in said.lower() for word in words))
+        return StoreError(f"{self._shown}: the database cannot be used: {said}; {way_out}")
+
+    @property
+    def _shown(self) -> str:
+        return shown_url(self._engine.url)
 
 
-def _address(url: str | Path) -> URL:
-    if isinstance(url, Path) or "://" not in url:
-        return URL.create("sqlite", database=str(url))
-    try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(f"{url}: no database URL; expected sqlite:///FILE or postgresql://USER@HOST/NAME") from error
-    driver = _DRIVERS.get(address.drivername)
-    if driver is None:
-        known = "sqlite:///FILE or postgresql://USER@HOST/NAME"
-        raise StoreError(f"{address.drivername}: no known kind of database; expected {known}")
-    return address.set(drivername=driver)
+def _is_damage(error: DBAPIError) -> bool:
+    """Whether it is the database that fails, and not a statement of ours; a connection that fails has no statement."""
+    if error.statement is None or isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
+        return True
+    return getattr(error.orig, "sqlstate", None) in _WRONG_TABLES
+
+
+def _said(error: DBAPIError) -> str:
+    """What the database says, on one line."""
+    return " ".join(_DETAIL.split(str(error.orig))[0].split())
 
 
 def _make_folder(folder: Path) -> None:
@@ -166,7 +196,8 @@ def _make_folder(folder: Path) -> None:
 
 def _engine(address: URL) -> Engine:
     try:
-        engine = create_engine(address, pool_pre_ping=True)
+        # What is stored is nobody's business in an error.
+        engine = create_engine(address, pool_pre_ping=True, hide_parameters=True)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError(f"{address.drivername}: its driver is missing; pip install 'tfapp[postgres]'") from error
     if address.get_backend_name() == "sqlite":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ _COMMANDS = (
     *("support", "monitor", "recommend", "feedback", "console"),
 )
 
+# No defect of ours, wherever it was that the disk, or the user's share of it, had no more room.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 for _name in _COMMANDS:
     importlib.import_module(f"tfapp.commands.{_name}").register(app)
 
@@ -43,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(None if arguments is None else list(arguments))
     except TfappError as error:
         complain(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        complain(f"{error.filename or 'the disk'}: {error.strerror}; free some space and try again")
         sys.exit(2)
     except KeyboardInterrupt:
         complain("interrupted")

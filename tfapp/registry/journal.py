@@ -55,7 +55,7 @@ class Journal:
         """All changes that are known, oldest first.
 
         Raises:
-            RegistryError: The history is damaged.
+            RegistryError: The history, or the note of a change, is damaged.
         """
         known = history.read(self._history)
         return known + self._unrecorded(known)
@@ -99,10 +99,17 @@ class Journal:
         """The change of a process that was killed between the file and the history."""
         try:
             left = json.loads(self._pending.read_text(encoding="utf-8"))
+            change, digest = Change.from_dict(left["change"]), str(left["sha256"])
         except FileNotFoundError:
             return []
-        change = Change.from_dict(left["change"])
-        return [change] if left["sha256"] == _digest(self.text()) and change not in known[-1:] else []
+        except OSError as error:
+            raise RegistryError(f"{self._pending}: cannot be read: {error.strerror or error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RegistryError(
+                f"{self._pending}: is no note of a change, though tfapp alone writes it; remove it: {self.config.name} "
+                "is whole without it"
+            ) from error
+        return [change] if digest == _digest(self.text()) and change not in known[-1:] else []
 
     def _write(self, text: str) -> None:
         with replacing(self.config) as draft:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-__all__ = ["upgrade"]
+__all__ = ["UnknownRevisionError", "upgrade"]
 
 # Any number will do, as long as nothing else in the database locks by it.
 _LOCK = 7_461_707_001
+
+
+class UnknownRevisionError(Exception):
+    """The tables are of a version that is not known here; its argument is that version."""
 
 
 def upgrade(connection: Connection) -> None:
@@ -19,9 +23,14 @@ def upgrade(connection: Connection) -> None:
 
     Args:
         connection: In a transaction.
+
+    Raises:
+        UnknownRevisionError: A newer tfapp made them, or another program.
     """
     from alembic import command
     from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -29,4 +38,8 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    for revision in MigrationContext.configure(connection).get_current_heads():
+        if revision not in known:
+            raise UnknownRevisionError(revision)
     command.upgrade(config, "head")
