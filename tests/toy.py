@@ -36,8 +36,8 @@ def toy_rows(count: int = 240) -> list[dict[str, str]]:
     return [{"text": toy_text(topics[i % 3], i), "label": topics[i % 3]} for i in range(count)]
 
 
-def write_toy_preset(folder: Path, *, dropout: float = 0.1, max_sequence_length: int = 64) -> Path:
-    """Saves a KerasHub BERT of 2 layers, width 32, with random weights."""
+def write_toy_preset(folder: Path, *, dropout: float = 0.1, max_sequence_length: int = 64, layers: int = 2) -> Path:
+    """Saves a KerasHub BERT of 2 layers or so many, width 32, with random weights."""
     import tfapp.models  # noqa: F401, I001  quiet TensorFlow first
     import keras
     import keras_hub
@@ -45,7 +45,7 @@ def write_toy_preset(folder: Path, *, dropout: float = 0.1, max_sequence_length:
     keras.utils.set_random_seed(1)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=len(VOCABULARY),
-        num_layers=2,
+        num_layers=layers,
         num_heads=2,
         hidden_dim=32,
         intermediate_dim=64,

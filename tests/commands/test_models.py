@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import call, complaint
-from tests.registry.shelf import add_version, parsed
+from tests.registry.shelf import add_version, parsed, record
 from tests.served_models import write_numbers
 from tfapp import registry
 from tfapp.server import running_server
@@ -70,13 +70,13 @@ def test_what_there_is(models: Path) -> None:
     call("models", "promote", "numbers", "1", *there)
     assert _lines("list", *there) == [
         "model | newest | versions | labels | task | metric",
-        "news | 2 | 2 | classification | accuracy 0.9500",
+        "news | 2* | 2 | classification | accuracy 0.9500",
         "numbers | 2 | 2 | stable 1",
     ]
     title, heading, *rows = _lines("show", "news", *there)
     assert title == f"news, classification, in {models}"
     assert heading == "version | labels | served | metric | size | exported"
-    assert [row.split(" | ")[:3] for row in rows] == [["2", "yes", "accuracy 0.9500"], ["1", "no", "accuracy 0.9000"]]
+    assert [row.split(" | ")[:3] for row in rows] == [["2*", "yes", "accuracy 0.9500"], ["1*", "no", "accuracy 0.9000"]]
     listed = json.loads(call("models", "list", *there, "--json").out)
     shown = json.loads(call("models", "show", "numbers", *there, "--json").out)
     assert shown == listed[1]
@@ -85,6 +85,20 @@ def test_what_there_is(models: Path) -> None:
         (1, ["stable"], True),
         (2, [], True),
     ]
+
+
+def test_versions_whose_graph_does_not_check_its_inputs_are_marked(models: Path) -> None:
+    there = ("--models", models)
+    remark = call("models", "list", *there).err
+    assert remark.startswith("* exported before graphs checked the shapes of their inputs: news 1, 2. `tfapp serve`")
+    assert "TensorFlow Serving ends at a request of a wrong shape until they are exported again" in remark
+    assert "exported before" in call("models", "show", "news", *there).err
+    listed = json.loads(call("models", "list", *there, "--json").out)
+    assert [version["checks_inputs"] for model in listed for version in model["versions"]] == [False, False, None, None]
+    for version in (1, 2):
+        record(models / "news" / str(version), task="classification", checks_inputs=True)
+    assert call("models", "list", *there).err == ""
+    assert _lines("list", *there)[1].startswith("news | 2 | 2 |")
 
 
 def test_differences(models: Path) -> None:

@@ -13,6 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfapp_client import contract
 
 from tests.served_models import save, write_numbers, write_words
+from tests.toy_exports import toy_model, write_checked
 
 __all__ = ["MISSING_OP", "Models", "gate_log", "write_warm_up"]
 
@@ -75,6 +76,7 @@ class Models:
     def __init__(self, folder: Path) -> None:
         self._templates = {
             "words": write_words(folder),
+            "exported": write_checked(folder / "exported" / "1", toy_model(folder, "lstm")),
             "gate": _write(Gate(), folder, "gate", "wait"),
             "attempts": _write(Attempts(), folder, "attempts", "note"),
             "faults": _write(Faults(), folder, "faults", "out_of_range"),
@@ -86,7 +88,7 @@ class Models:
         """Lets a version appear, by one rename.
 
         Args:
-            template: "words", "gate", "attempts", "faults", "lacking", or "numbers N", which adds N.
+            template: "words", "exported", "gate", "attempts", "faults", "lacking", or "numbers N", which adds N.
             folder: The version's folder.
             warm_up: PredictionLogs, its warm-up requests.
         """

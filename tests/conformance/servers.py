@@ -71,7 +71,13 @@ def main_server(suite: Suite) -> TestedServer:
     folder = suite.folder("main")
     models = folder / "models"
     base = [*recorded_models(suite, models), *_policies(suite, models)]
-    for template, name in (("gate", "gate"), ("faults", "faults"), ("lacking", "lacking"), ("words", "beacon")):
+    for template, name in (
+        ("exported", "exported"),
+        ("gate", "gate"),
+        ("faults", "faults"),
+        ("lacking", "lacking"),
+        ("words", "beacon"),
+    ):
         suite.models.publish(template, models / name / "1")
         base.append(_plain(models, name))
     (folder / "monitoring.config").write_text(_MONITORING)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp import terminal
 
@@ -10,7 +11,21 @@ if TYPE_CHECKING:
     from tfapp.inventory import Difference, ModelFacts
     from tfapp.registry import Change, VersionFacts
 
-__all__ = ["labels", "minute", "model_json", "print_change", "print_difference", "print_table", "score", "what"]
+__all__ = [
+    "labels",
+    "minute",
+    "model_json",
+    "number",
+    "print_change",
+    "print_difference",
+    "print_table",
+    "print_unchecked",
+    "score",
+    "what",
+]
+
+
+_UNCHECKED: Final = "*"
 
 
 def model_json(model: ModelFacts) -> dict[str, Any]:
@@ -26,6 +41,7 @@ def model_json(model: ModelFacts) -> dict[str, Any]:
             "task": version.task,
             "metrics": version.metrics,
             "data": version.data,
+            "checks_inputs": version.checks_inputs,
         }
         for version in model.versions
     ]
@@ -40,6 +56,11 @@ def labels(model: ModelFacts) -> str:
 def score(version: VersionFacts) -> str:
     """A version's main metric."""
     return f"{version.score[0]} {version.score[1]:.4f}" if version.score else ""
+
+
+def number(version: VersionFacts) -> str:
+    """A version's number, with a mark where `print_unchecked` says more."""
+    return f"{version.version}{'' if _is_safe(version) else _UNCHECKED}"
 
 
 def minute(time: str) -> str:
@@ -101,3 +122,23 @@ def print_table(headings: tuple[str, ...], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     terminal.console().print(table)
+
+
+def print_unchecked(models: Iterable[ModelFacts]) -> None:
+    """Prints which versions end TensorFlow Serving at some requests, and what to do."""
+    unsafe = {
+        model.name: [str(version.version) for version in model.versions if not _is_safe(version)] for model in models
+    }
+    names = "; ".join(f"{name} {', '.join(numbers)}" for name, numbers in unsafe.items() if numbers)
+    if names:
+        terminal.error_console().print(
+            f"{_UNCHECKED} exported before graphs checked the shapes of their inputs: {names}. `tfapp serve` checks "
+            "them instead; TensorFlow Serving ends at a request of a wrong shape until they are exported again",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _is_safe(version: VersionFacts) -> bool:
+    # Nothing is known of what tfapp did not export.
+    return version.checks_inputs is not False

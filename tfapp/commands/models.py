@@ -93,7 +93,7 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
     rows = [
         [
             model.name,
-            str(newest.version),
+            tables.number(newest),
             str(len(model.versions)),
             tables.labels(model),
             newest.task,
@@ -103,6 +103,7 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
         for newest in model.versions[-1:]
     ]
     tables.print_table(("model", "newest", "versions", "labels", "task", "metric"), rows)
+    tables.print_unchecked(found)
 
 
 @_models.command()
@@ -118,7 +119,7 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
         return
     rows = [
         [
-            str(version.version),
+            tables.number(version),
             " ".join(model.labels_of(version.version)),
             "yes" if version.version in model.served else "no",
             tables.score(version),
@@ -130,6 +131,7 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
     task = model.versions[-1].task
     terminal.console().print(f"{name}{', ' if task else ''}{task}, in {models}", markup=False, soft_wrap=True)
     tables.print_table(("version", "labels", "served", "metric", "size", "exported"), rows)
+    tables.print_unchecked([model])
 
 
 @_models.command()

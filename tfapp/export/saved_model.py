@@ -12,6 +12,7 @@ from tfapp_client import contract
 
 from tfapp.errors import ExportError
 from tfapp.export.encoder import PackedEncoder
+from tfapp.export.input_checks import name_input_shapes, unchecked_inputs
 from tfapp.export.model_card import model_card
 from tfapp.export.signatures import METHODS, ServedModule, signatures
 from tfapp.export.verify import verify
@@ -21,7 +22,7 @@ from tfapp.models import TaskModel
 from tfapp.quiet import without_noise
 from tfapp.rows import Row
 
-__all__ = ["export_model"]
+__all__ = ["complete_signatures", "export_model", "write_graph"]
 
 
 def export_model(
@@ -58,9 +59,7 @@ def export_model(
     module = ServedModule(model, max_length=max_length, encoder=encoder)
     exact = encoder is None or encoder.precision.exact
     try:
-        with without_noise():
-            tf.saved_model.save(module, str(folder), signatures=signatures(module, model.task))
-        _set_method_names(folder)
+        write_graph(folder, module, model.task)
         write_warmup(folder, warmup_columns(model.inputs, warmup_requests, max_length))
         facts = dict(metadata) | {
             "task": model.task.name,
@@ -70,6 +69,7 @@ def export_model(
             "max_length": max_length,
             "encoder": "plain" if encoder is None else "packed",
             "precision": "float32" if encoder is None else encoder.precision.name,
+            contract.CHECKS_INPUTS: True,
             "verified_difference": verify(folder, model, texts, max_length=max_length, exact=exact),
         }
         write_json(folder / contract.METADATA_FILE, facts)
@@ -79,11 +79,37 @@ def export_model(
     return facts
 
 
-def _set_method_names(folder: Path) -> None:
-    """TensorFlow 2 saves every signature as a Predict; Classify and Regress ask for their own method's name."""
+def write_graph(folder: Path, module: ServedModule, task: contract.Task) -> None:
+    """Writes a version's SavedModel, without what lies beside it.
+
+    Args:
+        folder: The version's folder.
+        module: The model that answers.
+        task: Its contract.
+
+    Raises:
+        ExportError: The model's outputs are not those of the contract, or an input is not checked.
+    """
+    with without_noise():
+        tf.saved_model.save(module, str(folder), signatures=signatures(module, task))
+    complete_signatures(folder)
+
+
+def complete_signatures(folder: Path) -> None:
+    """Writes what TensorFlow does not know of signatures: their inputs' shapes, and methods other than Predict.
+
+    Args:
+        folder: A version's folder, as TensorFlow saved it.
+
+    Raises:
+        ExportError: An input is not checked.
+    """
     file = folder / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in saved.meta_graphs:
+        if unchecked := unchecked_inputs(graph):
+            raise ExportError(f"the graph does not check the shape of {', '.join(unchecked)}; nothing was published")
+        name_input_shapes(graph)
         for signature, method in METHODS.items():
             if signature in graph.signature_def:
                 graph.signature_def[signature].method_name = method

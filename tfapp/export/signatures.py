@@ -10,6 +10,7 @@ from tfapp_client import contract
 
 from tfapp.errors import ExportError
 from tfapp.export.encoder import PackedEncoder
+from tfapp.export.input_checks import check_inputs, input_spec
 from tfapp.models import BertModel, TaskModel
 
 __all__ = ["METHODS", "ServedModule", "signatures"]
@@ -62,9 +63,9 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
     """
     names = [spec.name for spec in task.inputs]
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in names], autograph=False)
+    @tf.function(input_signature=[input_spec(name) for name in names], autograph=False)
     def predict(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        return module.answer(dict(zip(names, texts, strict=True)))
+        return module.answer(check_inputs(dict(zip(names, texts, strict=True))))
 
     _check_outputs(predict, task)
     return {contract.DEFAULT_SIGNATURE: predict} | _classic(module, task)
@@ -73,16 +74,20 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
 def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
     """What TensorFlow Serving's Classify or Regress call asks, where the task's outputs are such."""
     features = {spec.name: tf.io.FixedLenFeature([], tf.string) for spec in task.inputs}
-    examples = tf.TensorSpec([None], tf.string, name=contract.EXAMPLES_INPUT)
+    examples = input_spec(contract.EXAMPLES_INPUT)
+
+    def answer(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        (rows,) = check_inputs({contract.EXAMPLES_INPUT: inputs}).values()
+        return module.answer(tf.io.parse_example(rows, features))
 
     @tf.function(input_signature=[examples], autograph=False)
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        answers = module.answer(tf.io.parse_example(inputs, features))
+        answers = answer(inputs)
         return {contract.CLASSES: answers["labels"], contract.SCORES: answers["probabilities"]}
 
     @tf.function(input_signature=[examples], autograph=False)
     def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {contract.VALUES: module.answer(tf.io.parse_example(inputs, features))["score"]}
+        return {contract.VALUES: answer(inputs)["score"]}
 
     outputs = {spec.name for spec in task.outputs}
     if {"labels", "probabilities"} <= outputs:

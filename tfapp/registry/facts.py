@@ -14,7 +14,7 @@ from tfapp_client import contract
 
 from tfapp.registry.versions import version_folder
 
-__all__ = ["VersionFacts", "changed", "read_facts", "why_worse"]
+__all__ = ["VersionFacts", "changed", "checks_inputs", "read_facts", "read_metadata", "why_worse"]
 
 # What stands among the metrics, is a fraction and yet no score that should be high.
 _NO_SCORES: Final = ("loss",)
@@ -61,6 +61,11 @@ class VersionFacts:
         return [str(label) for label in self.metadata.get("labels", ())]
 
     @property
+    def checks_inputs(self) -> bool | None:
+        """Whether its graph itself checks the shapes of its inputs; None: tfapp did not export it."""
+        return checks_inputs(self.metadata)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The settings it was trained with, by dotted name."""
         try:
@@ -86,7 +91,19 @@ def read_facts(models: Path | str, name: str, version: int) -> VersionFacts:
     written = (graph if graph.exists() else folder).stat().st_mtime
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     exported = datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
-    return VersionFacts(name, version, folder, size, exported, _metadata(folder))
+    return VersionFacts(name, version, folder, size, exported, read_metadata(folder))
+
+
+def checks_inputs(metadata: Mapping[str, Any]) -> bool | None:
+    """Whether a version's graph itself checks the shapes of its inputs.
+
+    Args:
+        metadata: See `read_metadata`.
+
+    Returns:
+        None where tfapp did not export it.
+    """
+    return metadata.get(contract.CHECKS_INPUTS) is True if metadata else None
 
 
 def why_worse(candidate: VersionFacts, current: VersionFacts) -> str:
@@ -111,7 +128,8 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, li
     return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
 
 
-def _metadata(folder: Path) -> dict[str, Any]:
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """Reads what the export wrote beside a version's graph; empty for a model that tfapp did not export."""
     try:
         found = json.loads((folder / contract.METADATA_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

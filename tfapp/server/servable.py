@@ -9,6 +9,7 @@ from typing import Any, Final
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server.batching import Batcher
 from tfapp.server.signature import Signature
 from tfapp.server.text_ops import register_ops
@@ -44,9 +45,11 @@ class Servable:
         register_ops(_ops(graph))
         self._module = tf.saved_model.load(str(folder), tags=[_TAG])
         self.definitions = dict(graph.signature_def)
+        # Such a graph of ours ends the process at some shapes.
+        unchecked = checks_inputs(read_metadata(folder)) is False
         self.signatures = MappingProxyType(
             {
-                key: Signature(self.definitions[key], function, batcher)
+                key: Signature(self.definitions[key], function, batcher, check_shapes=unchecked)
                 for key, function in self._module.signatures.items()
                 if key in self.definitions
             }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tfapp.server.batching import Batcher
 from tfapp.server.caller import Caller
-from tfapp.server.status import request_error
+from tfapp.server.status import invalid_argument, request_error
 from tfapp.server.task import Arrays
 from tfapp.server.tensors import as_tensor
 
@@ -29,15 +29,17 @@ class Signature:
         definition: The SignatureDef.
         function: The loaded signature.
         batcher: Merges requests; None: each runs alone.
+        check_shapes: Whether requests of other shapes than the signature's are refused; else the graph decides.
 
     Attributes:
         definition: The SignatureDef.
         merges: Whether requests are merged.
     """
 
-    def __init__(self, definition: Any, function: Any, batcher: Batcher | None) -> None:
+    def __init__(self, definition: Any, function: Any, batcher: Batcher | None, *, check_shapes: bool = False) -> None:
         self.definition = definition
         self._function = function
+        self._check_shapes = check_shapes
         self._shapes = {alias: _shape(info) for alias, info in definition.inputs.items()}
         self.merges = batcher is not None and self._may_merge()
         self._queue = batcher.queue(self._run) if batcher is not None and self.merges else None
@@ -56,6 +58,8 @@ class Signature:
         Raises:
             RequestError: The model failed on these inputs, the queue is full, or the caller's time is up.
         """
+        if self._check_shapes:
+            self._refuse_other_shapes(inputs)
         asking, began = caller or Caller(), time.perf_counter()
         if self._queue is not None and self._fits(inputs):
             results = self._queue.answer(inputs, outputs, asking)
@@ -72,6 +76,19 @@ class Signature:
             raise request_error(error) from error
         return {alias: np.asarray(results[alias].numpy()) for alias in outputs}
 
+    def _refuse_other_shapes(self, inputs: Arrays) -> None:
+        """Answers as a graph that checks its inputs does (`tfapp.export.input_checks`)."""
+        for alias, array in inputs.items():
+            expected = self._shapes[alias]
+            if expected is not None and len(expected) != array.ndim:
+                raise invalid_argument(
+                    f"Shape of tensor {alias} {_brackets(array.shape)} is not compatible with expected shape "
+                    f"{_brackets(expected)}."
+                )
+        if len({array.shape[:1] for array in inputs.values()}) > 1:
+            got = " ".join(_brackets(array.shape[:1]) for array in inputs.values())
+            raise invalid_argument(f"{' and '.join(inputs)} must have the same number of rows, got {got}")
+
     def _may_merge(self) -> bool:
         """Whether all dimensions are known but the first, which is free (outputs: at least the first is free)."""
         outputs = [_shape(info) for info in self.definition.outputs.values()]
@@ -83,6 +100,11 @@ class Signature:
         rows = {array.shape[:1] for array in inputs.values()}
         inner = all(array.shape[1:] == (self._shapes[alias] or ())[1:] for alias, array in inputs.items())
         return inner and len(rows) == 1 and rows.pop() not in ((), (0,))
+
+
+def _brackets(shape: Sequence[int | None]) -> str:
+    """A shape as TensorFlow writes it."""
+    return f"[{','.join('?' if size is None else str(size) for size in shape)}]"
 
 
 def _shape(info: Any) -> tuple[int | None, ...] | None:

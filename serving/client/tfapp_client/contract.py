@@ -12,6 +12,7 @@ from typing import Final
 
 __all__ = [
     "ANSWERING",
+    "CHECKS_INPUTS",
     "CLASSES",
     "CLASSIFICATION",
     "CLASSIFY_METHOD",
@@ -51,6 +52,8 @@ VALUES: Final = "outputs"
 
 # Files beside the graph, relative to a version's folder.
 METADATA_FILE: Final = "assets.extra/tfapp.json"
+# In that file: whether the graph itself checks the shapes of its inputs.
+CHECKS_INPUTS: Final = "checks_inputs"
 WARMUP_FILE: Final = "assets.extra/tf_serving_warmup_requests"
 
 
