@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,18 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import classification_pb2, predict_pb2
+from tfapp_client import Client, codec
+from tfapp_client.errors import DeadlineExceededError
 
-from tests.served_models import save, write_classifier, write_numbers, write_words
+from tests.conformance.rest import ask
+from tests.served_models import example, save, write_classifier, write_numbers, write_words
+from tfapp.server import ServerSettings, running_server
 from tfapp.server.batching import Batcher
+from tfapp.server.caller import Caller
+from tfapp.server.examples import classify
+from tfapp.server.limits import RequestLimits
+from tfapp.server.predict import predict
 from tfapp.server.servable import Servable
 from tfapp.server.settings import BatchingSettings
 from tfapp.server.status import RequestError
@@ -33,6 +44,11 @@ class Picky(tf.Module):
     def any_width(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": tf.reduce_sum(x, axis=1)}
 
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="x")])
+    def endless(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        step = lambda i, y: (i + 1, y + 1)  # noqa: E731
+        return {"y": tf.while_loop(lambda i, _: i >= 0, step, (tf.constant(0, tf.int64), x))[1]}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def total(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": tf.reduce_sum(x)}
@@ -42,11 +58,12 @@ class Picky(tf.Module):
 def picky(tmp_path_factory: pytest.TempPathFactory) -> Path:
     module = Picky()
     signatures = {"serving_default": module.root, "any_width": module.any_width, "total": module.total}
+    signatures["endless"] = module.endless
     return save(module, tmp_path_factory.mktemp("models") / "picky" / "1", signatures)
 
 
-def _load(folder: Path, **settings: int) -> Servable:
-    return Servable(folder.parent.name, int(folder.name), folder, Batcher(BatchingSettings(**settings)))
+def _load(folder: Path, limits: RequestLimits | None = None, **settings: int) -> Servable:
+    return Servable(folder.parent.name, int(folder.name), folder, Batcher(BatchingSettings(**settings)), limits)
 
 
 def _at_once(count: int, call: Callable[[int], Any]) -> list[Any]:
@@ -74,6 +91,7 @@ def test_what_may_be_merged(picky: Path) -> None:
     assert {key: signature.merges for key, signature in signatures.items()} == {
         "serving_default": True,
         "any_width": False,
+        "endless": False,
         "total": False,
     }
     assert not Servable("picky", 1, picky).signatures["serving_default"].merges
@@ -107,6 +125,97 @@ def test_a_large_request_is_split_and_put_together_in_order(picky: Path) -> None
     result = signature.run({"x": numbers}, ["y", "rows"])
     np.testing.assert_allclose(result["y"], np.sqrt(numbers), rtol=1e-6)
     assert result["rows"].max() <= 8
+
+
+def test_a_request_of_too_many_rows_is_refused_before_they_take_memory(tmp_path: Path) -> None:
+    servable = _load(write_words(tmp_path), RequestLimits(100_000))
+    request = predict_pb2.PredictRequest()
+    tensor = request.inputs["text"]
+    tensor.dtype = tf.string.as_datatype_enum
+    tensor.string_val.append(b"a")
+    for shape in ([131_072], [131_072, 1, 1], [1, 1 << 20]):
+        del tensor.tensor_shape.dim[:]
+        for size in shape:
+            tensor.tensor_shape.dim.add(size=size)
+        with pytest.raises(RequestError, match=r"most 100000 a request \(--max_request_rows\)") as refused:
+            predict(servable, request)
+        assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert f"input text of shape [{','.join(map(str, shape))}] counts as {math.prod(shape)} rows" in str(
+            refused.value
+        )
+    # What comes by another way than a tensor of Predict.
+    with pytest.raises(RequestError, match="counts as 100001 rows"):
+        servable.signatures["serving_default"].run({"text": np.full(100_001, b"a", object)}, ["length"])
+
+
+def test_a_context_is_not_copied_beyond_all_bounds(tmp_path: Path) -> None:
+    servable = Servable("numbers", 1, write_numbers(tmp_path, 1))
+    request = classification_pb2.ClassificationRequest()
+    request.model_spec.signature_name = "classify"
+    shared = request.input.example_list_with_context
+    shared.context.features.feature["x"].float_list.value.append(0.0)
+    shared.examples.extend([example(), example()])
+    assert len(classify(servable, request).result.classifications) == 2
+    shared.context.features.feature["more"].bytes_list.value.append(bytes(1 << 20))
+    shared.examples.extend([example()] * 300)
+    with pytest.raises(RequestError, match=r"for 302 examples takes .* at most 268435456 are taken"):
+        classify(servable, request)
+
+
+def test_tens_of_thousands_of_rows_are_answered_and_a_last_value_fills_them_up(tmp_path: Path) -> None:
+    servable = _load(write_words(tmp_path), RequestLimits(65_536))
+    request = predict_pb2.PredictRequest(output_filter=["length"])
+    request.inputs["text"].ParseFromString(codec.encode(["a", "bc"] * 25_000).SerializeToString())
+    assert codec.decode(predict(servable, request).outputs["length"]).tolist() == [1, 2] * 25_000
+    tensor = request.inputs["text"]
+    del tensor.string_val[3:]
+    assert codec.decode(predict(servable, request).outputs["length"]).tolist() == [1, 2, *[1] * 49_998]
+
+
+def test_a_run_that_is_not_merged_ends_when_its_caller_leaves(picky: Path) -> None:
+    signature = _load(picky).signatures["endless"]
+    gone, stays = Caller(), Caller()
+    results: list[Any] = []
+
+    def go(caller: Caller) -> None:
+        try:
+            results.append(signature.run({"x": np.zeros((1, 1), np.float32)}, ["y"], caller))
+        except RequestError as error:
+            results.append((error.code, error.message))
+
+    threads = [threading.Thread(target=go, args=(caller,)) for caller in (gone, stays)]
+    for thread in threads:
+        thread.start()
+    # Another's run goes on, and ends with its own caller.
+    for caller, thread in zip((gone, stays), threads, strict=True):
+        caller.leave()
+        thread.join(60)
+        assert not thread.is_alive()
+        assert results.pop() == (grpc.StatusCode.CANCELLED, "The caller has gone")
+
+
+def test_a_run_that_is_not_merged_ends_at_its_deadline(picky: Path) -> None:
+    settings = ServerSettings(rest_api_port=0, rest_api_timeout_in_ms=300, drain_seconds=0)
+    with running_server(picky.parent.parent, settings=settings, port=0) as server:
+        with Client(server.address, timeout=0.3) as client, pytest.raises(DeadlineExceededError):
+            client.predict("picky", {"x": np.zeros((1, 1), np.float32)}, signature="endless")
+        assert server.rest_port is not None
+        document = {"signature_name": "endless", "inputs": [[0.0]]}
+        assert ask(server.rest_port, "POST", "/v1/models/picky:predict", document).status == 504
+        pause, end = threading.Event(), time.monotonic() + 60
+        # Nobody holds the version any more.
+        while server.manager._slots["picky"][1].users:
+            assert time.monotonic() < end
+            pause.wait(0.01)
+
+
+def test_a_fault_reads_the_same_whether_a_run_can_be_stopped_or_not(picky: Path) -> None:
+    signature = _load(picky).signatures["any_width"]
+    with pytest.raises(RequestError) as alone:
+        signature.run({"x": np.zeros(1, np.float32)}, ["y"])
+    with pytest.raises(RequestError) as merged:
+        signature._run({"x": np.zeros(1, np.float32)}, ["y"])
+    assert (alone.value.code, alone.value.message) == (merged.value.code, merged.value.message)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)])

@@ -115,6 +115,9 @@ def serve(
     grpc_max_threads: Annotated[
         int, typer.Option(min=1, help="Most requests at the same time.", rich_help_panel=_LIMITS)
     ] = 256,
+    max_request_rows: Annotated[
+        int, typer.Option(min=1, help="Most rows of a request; more are refused.", rich_help_panel=_LIMITS)
+    ] = 65_536,
     rest_api_num_threads: Annotated[
         int, typer.Option(min=1, help="Most REST requests at work; more wait.", rich_help_panel=_LIMITS)
     ] = 256,
@@ -151,6 +154,7 @@ def serve(
         "grpc_socket_path": grpc_socket_path,
         "enable_grpc_healthcheck_service": enable_grpc_healthcheck_service,
         "grpc_max_threads": grpc_max_threads,
+        "max_request_rows": max_request_rows,
         "grpc_channel_arguments": _channel_arguments(grpc_channel_arguments),
         "model_config_file_poll_wait_seconds": model_config_file_poll_wait_seconds,
         "file_system_poll_wait_seconds": file_system_poll_wait_seconds,

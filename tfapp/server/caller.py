@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["Caller"]
+import grpc
+
+from tfapp.server.status import RequestError
+
+__all__ = ["Caller", "given_up"]
 
 
 class Caller:
@@ -41,7 +45,7 @@ class Caller:
         return None if self._deadline is None else max(0.0, self._deadline - self._clock())
 
     def leave(self) -> None:
-        """Notes that it has gone; called by the connection, from any thread."""
+        """Notes that it has gone; called by the connection, from any thread, at the latest when its time is up."""
         self._left = True
         notify = self._notify
         if notify is not None:
@@ -52,3 +56,17 @@ class Caller:
         self._notify = notify
         if self._left:
             notify()
+
+
+def given_up(caller: Caller, *, ran: bool) -> RequestError:
+    """Makes the error of a request that its caller has left, or that was not answered in time.
+
+    Args:
+        caller: Who waited.
+        ran: Whether the model had begun with it.
+    """
+    if caller.has_left:
+        return RequestError(grpc.StatusCode.CANCELLED, "The caller has gone")
+    if ran:
+        return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
+    return RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue")

@@ -22,6 +22,9 @@ from tfapp.server.status import RequestError, invalid_argument
 
 __all__ = ["classify", "count", "multi_inference", "regress", "run_classify", "run_regress"]
 
+# A context is copied into each example: the copies take as much as the largest message may.
+_MOST_COPIED: Final = 256 << 20
+
 
 def classify(servable: Servable, request: Any, caller: Caller | None = None) -> Any:
     """Answers a ClassificationRequest.
@@ -191,10 +194,19 @@ def _serialize(examples: Any) -> list[bytes]:
     context = b""
     if kind == "example_list_with_context":
         context = examples.example_list_with_context.context.SerializeToString()
+        _check_copies(len(context), len(examples.example_list_with_context.examples))
     serialized = [context + item.SerializeToString() for item in getattr(examples, kind).examples] if kind else []
     if not serialized:
         raise invalid_argument("Input is empty.")
     return serialized
+
+
+def _check_copies(size: int, copies: int) -> None:
+    if size * copies > _MOST_COPIED:
+        raise invalid_argument(
+            f"a context of {size} bytes for {copies} examples takes {size * copies} bytes, as each holds a copy; "
+            f"at most {_MOST_COPIED} are taken: send fewer examples a request"
+        )
 
 
 def _check_classes(results: Mapping[str, NDArray[Any]]) -> None:

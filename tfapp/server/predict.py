@@ -34,7 +34,7 @@ def predict(servable: Servable, request: Any, caller: Caller | None = None) -> A
     signature = servable.signatures.get(key)
     if signature is None:
         raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{key}" not found.')
-    inputs = read_inputs(request.inputs, signature.definition)
+    inputs = read_inputs(request.inputs, signature.definition, signature.check_size)
     outputs = check_outputs(request.output_filter, signature.definition)
     answer = predict_pb2.PredictResponse()
     write_spec(answer.model_spec, servable, key)

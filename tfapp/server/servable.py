@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server.batching import Batcher
+from tfapp.server.limits import RequestLimits
 from tfapp.server.signature import Signature
 from tfapp.server.text_ops import register_ops
 
@@ -27,6 +28,7 @@ class Servable:
         version: The version's number.
         folder: The version's folder.
         batcher: Merges requests; None: each runs alone.
+        limits: What one request may ask for; None: anything.
 
     Attributes:
         name: The model's name.
@@ -38,7 +40,14 @@ class Servable:
         Exception: What is wrong with a folder that cannot be loaded; most say TensorFlow's own words.
     """
 
-    def __init__(self, name: str, version: int, folder: Path, batcher: Batcher | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        folder: Path,
+        batcher: Batcher | None = None,
+        limits: RequestLimits | None = None,
+    ) -> None:
         self.name = name
         self.version = version
         graph = _read_graph(folder)
@@ -49,7 +58,7 @@ class Servable:
         unchecked = checks_inputs(read_metadata(folder)) is False
         self.signatures = MappingProxyType(
             {
-                key: Signature(self.definitions[key], function, batcher, check_shapes=unchecked)
+                key: Signature(self.definitions[key], function, batcher, check_shapes=unchecked, limits=limits)
                 for key, function in self._module.signatures.items()
                 if key in self.definitions
             }

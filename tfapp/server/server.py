@@ -18,6 +18,7 @@ from tfapp.server.batching import Batcher
 from tfapp.server.config_follower import ConfigFollower
 from tfapp.server.folder_config import FolderConfig
 from tfapp.server.grpc_listener import GrpcListener
+from tfapp.server.limits import RequestLimits
 from tfapp.server.listener import Listener, Shared
 from tfapp.server.manager import Loader, ModelManager
 from tfapp.server.metrics import Metrics
@@ -70,7 +71,7 @@ class ModelServer:
         self._batcher = Batcher(batching, metrics=self.metrics) if batching else None
         self.manager = ModelManager(
             source,
-            load or _loader(self._batcher, self.metrics),
+            load or _loader(self._batcher, self.metrics, RequestLimits(self.settings.max_request_rows)),
             max_load_retries=self.settings.max_num_load_retries,
             retry_seconds=self.settings.load_retry_interval_micros / 1e6,
             drain_seconds=self.settings.drain_seconds,
@@ -243,11 +244,11 @@ def _rest_listener(shared: Shared) -> RestListener | None:
     return RestListener(shared)
 
 
-def _loader(batcher: Batcher | None, metrics: Metrics) -> Loader:
+def _loader(batcher: Batcher | None, metrics: Metrics, limits: RequestLimits) -> Loader:
     def load(name: str, version: int, folder: Path) -> Servable:
         path = str(folder)
         with metrics.load(path):
-            servable = Servable(name, version, folder, batcher)
+            servable = Servable(name, version, folder, batcher, limits)
         if (folder / contract.WARMUP_FILE).exists():
             with metrics.warm_up(path):
                 metrics.warmup_records.add((path,), warm_up(servable, folder))

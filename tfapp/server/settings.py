@@ -98,6 +98,11 @@ class ServerSettings(BaseModel):
     grpc_max_threads: int = Field(
         256, ge=1, description="Requests that are worked on or wait at the same time; more are refused."
     )
+    max_request_rows: int = Field(
+        65_536,
+        ge=1,
+        description="Most rows of a request, those included that a tensor's last value is repeated for.",
+    )
     grpc_channel_arguments: dict[str, int | str] = Field(
         default_factory=dict, description="Options of gRPC, such as grpc.max_connection_age_ms."
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from tfapp.server.batching import Batcher
 from tfapp.server.caller import Caller
+from tfapp.server.cancellation import run_while_wanted
+from tfapp.server.limits import RequestLimits, count_rows
 from tfapp.server.status import invalid_argument, request_error
 from tfapp.server.task import Arrays
 from tfapp.server.tensors import as_tensor
@@ -30,17 +33,28 @@ class Signature:
         function: The loaded signature.
         batcher: Merges requests; None: each runs alone.
         check_shapes: Whether requests of other shapes than the signature's are refused; else the graph decides.
+        limits: What one request may ask for; None: anything.
 
     Attributes:
         definition: The SignatureDef.
         merges: Whether requests are merged.
     """
 
-    def __init__(self, definition: Any, function: Any, batcher: Batcher | None, *, check_shapes: bool = False) -> None:
+    def __init__(
+        self,
+        definition: Any,
+        function: Any,
+        batcher: Batcher | None,
+        *,
+        check_shapes: bool = False,
+        limits: RequestLimits | None = None,
+    ) -> None:
         self.definition = definition
+        self._limits = limits or RequestLimits(sys.maxsize)
         self._function = function
         self._check_shapes = check_shapes
         self._shapes = {alias: _shape(info) for alias, info in definition.inputs.items()}
+        self._strings = {alias for alias, info in definition.inputs.items() if info.dtype == tf.string.as_datatype_enum}
         self.merges = batcher is not None and self._may_merge()
         self._queue = batcher.queue(self._run) if batcher is not None and self.merges else None
 
@@ -56,22 +70,48 @@ class Signature:
             Arrays by alias.
 
         Raises:
-            RequestError: The model failed on these inputs, the queue is full, or the caller's time is up.
+            RequestError: There are too many rows, the model failed on these inputs, the queue is full, or the
+                caller's time is up.
         """
+        for alias, array in inputs.items():
+            self.check_size(alias, array.shape)
         if self._check_shapes:
             self._refuse_other_shapes(inputs)
         asking, began = caller or Caller(), time.perf_counter()
         if self._queue is not None and self._fits(inputs):
             results = self._queue.answer(inputs, outputs, asking)
         else:
-            results = self._run(inputs, outputs)
+            results = self._run_alone(inputs, outputs, asking)
         asking.model_seconds = (asking.model_seconds or 0.0) + time.perf_counter() - began
         return results
 
+    def check_size(self, alias: str, shape: Sequence[int]) -> None:
+        """Checks that an input is not too large.
+
+        Raises:
+            RequestError: It has more rows than a request may have.
+        """
+        self._limits.check(alias, shape, self._rows(alias, shape))
+
+    def _rows(self, alias: str, shape: Sequence[int]) -> int:
+        return count_rows(shape, self._shapes[alias], strings=alias in self._strings)
+
     def _run(self, inputs: Arrays, outputs: Collection[str]) -> dict[str, NDArray[Any]]:
+        return self._converted(inputs, outputs, lambda tensors: self._function(**tensors))
+
+    def _run_alone(self, inputs: Arrays, outputs: Collection[str], caller: Caller) -> dict[str, NDArray[Any]]:
+        """Runs a request that cannot be merged, in its turn and as long as its caller waits."""
+        rows = max((self._rows(alias, array.shape) for alias, array in inputs.items()), default=1)
+        with self._limits.turn(rows, caller):
+            return self._converted(inputs, outputs, lambda tensors: run_while_wanted(self._function, tensors, caller))
+
+    def _converted(
+        self, inputs: Arrays, outputs: Collection[str], run: Callable[[dict[str, tf.Tensor]], Any]
+    ) -> dict[str, NDArray[Any]]:
         try:
-            tensors = {alias: as_tensor(array, self.definition.inputs[alias].dtype) for alias, array in inputs.items()}
-            results = self._function(**tensors)
+            results = run(
+                {alias: as_tensor(array, self.definition.inputs[alias].dtype) for alias, array in inputs.items()}
+            )
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise request_error(error) from error
         return {alias: np.asarray(results[alias].numpy()) for alias in outputs}

@@ -17,6 +17,8 @@ _GRAPH_LINES: Final = re.compile(
     r"^(Graph execution error:|Detected at node .*|<stack traces unavailable>|  File .*|Stack trace .*|\s*)$"
 )
 _CALLER: Final = re.compile(r" \[Op:[^\]]*\]\s*$")
+# Which function of the graph, which Python's side of TensorFlow leaves out, too.
+_FUNCTION: Final = re.compile(r"\{\{function_node [^}]*\}\} ?")
 
 
 class RequestError(Exception):
@@ -67,4 +69,4 @@ def _op_text(message: str) -> str:
     lines = message.splitlines()
     while lines and _GRAPH_LINES.match(lines[0]):
         lines.pop(0)
-    return _CALLER.sub("", "\n".join(lines))
+    return _FUNCTION.sub("", _CALLER.sub("", "\n".join(lines)))

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.server.caller import Caller
-from tfapp.server.status import RequestError
+from tfapp.server.caller import Caller, given_up
 
 __all__ = ["Arrays", "Piece", "Task"]
 
@@ -101,7 +99,7 @@ class Task:
             raise self._error
         if self._answered >= self.rows:
             return self._joined()
-        self._error = self._given_up()
+        self._error = given_up(self._caller, ran=self._taken > 0)
         raise self._error
 
     def deliver(self, start: int, results: Arrays, rows: slice) -> None:
@@ -134,15 +132,6 @@ class Task:
             return self._parts[0]
         parts = [self._parts[start] for start in sorted(self._parts)]
         return {alias: np.concatenate(_widened([part[alias] for part in parts])) for alias in self.outputs}
-
-    def _given_up(self) -> RequestError:
-        if self._caller.has_left:
-            return RequestError(grpc.StatusCode.CANCELLED, "The caller has gone")
-        if self._taken:
-            return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
-        return RequestError(
-            grpc.StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
-        )
 
 
 def _widened(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:

@@ -5,7 +5,8 @@ Source: tensorflow_serving/servables/tensorflow/predict_util.cc.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -22,14 +23,20 @@ __all__ = ["as_tensor", "check_outputs", "read_inputs", "write_outputs"]
 _MOST_FILLED: Final = 1 << 20
 # The most bytes that one byte on the wire stands for: a small int64.
 _WIDEST: Final = 8
+# NumPy's limit.
+_MOST_DIMENSIONS: Final = 64
+_MOST_ELEMENTS: Final = 1 << 31
 
 
-def read_inputs(tensors: Mapping[str, Any], signature: Any) -> dict[str, NDArray[Any]]:
+def read_inputs(
+    tensors: Mapping[str, Any], signature: Any, check_size: Callable[[str, Sequence[int]], None] | None = None
+) -> dict[str, NDArray[Any]]:
     """Decodes a request's tensors.
 
     Args:
         tensors: TensorProtos by alias.
         signature: The SignatureDef they are for.
+        check_size: Refuses an input by its alias and shape, before there is memory for it.
 
     Returns:
         Arrays by alias, those that the signature has defaults for included.
@@ -43,6 +50,8 @@ def read_inputs(tensors: Mapping[str, Any], signature: Any) -> dict[str, NDArray
         if alias not in tensors and alias not in signature.defaults:
             raise _missing(alias, tensors, signature)
         tensor = tensors[alias] if alias in tensors else signature.defaults[alias]
+        if check_size is not None and _has_shape(tensor):
+            check_size(alias, [dim.size for dim in tensor.tensor_shape.dim])
         try:
             arrays[alias] = codec.decode(tensor, max_bytes=max(_MOST_FILLED, _WIDEST * tensor.ByteSize()))
         except ValueError as error:
@@ -104,6 +113,14 @@ def _missing(alias: str, tensors: Iterable[str], signature: Any) -> RequestError
         f"default value provided. Inputs expected to be in the request {_braces(tensors)}, "
         f"or default input alias set: {','.join(sorted(signature.defaults))}"
     )
+
+
+def _has_shape(tensor: Any) -> bool:
+    """Whether a tensor says a shape that an array could have; TensorFlow Serving calls any other one malformed."""
+    dims = tensor.tensor_shape.dim
+    if len(dims) > _MOST_DIMENSIONS or any(dim.size < 0 for dim in dims):
+        return False
+    return math.prod(dim.size for dim in dims) <= _MOST_ELEMENTS
 
 
 def _check_sent_dtypes(tensors: Mapping[str, Any], signature: Any) -> None:

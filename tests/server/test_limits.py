@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import grpc
+import pytest
+
+from tfapp.server.caller import Caller
+from tfapp.server.limits import RequestLimits, RowBudget, count_rows
+from tfapp.server.status import RequestError
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected", "strings", "rows"),
+    [
+        ((7,), (None,), True, 7),
+        ((4096, 512), (None, None), False, 4096),
+        ((4096, 512), (None, 512), False, 4096),
+        # Another rank than the signature's.
+        ((), (None,), True, 1),
+        ((7, 3, 2), (None,), True, 42),
+        ((1, 7), (None,), False, 7),
+        # Any rank: numbers may be one picture, strings are texts.
+        ((224, 224, 3), None, False, 224),
+        ((10, 20), None, True, 200),
+        ((0, 1 << 62), (None,), True, 0),
+    ],
+)
+def test_rows_of_an_input(
+    shape: tuple[int, ...], expected: tuple[int | None, ...] | None, strings: bool, rows: int
+) -> None:
+    assert count_rows(shape, expected, strings=strings) == rows
+
+
+class _Runs:
+    """Requests that run until they are told to end, each in a thread of its own."""
+
+    def __init__(self, limits: RequestLimits | RowBudget) -> None:
+        self._turn = limits.turn if isinstance(limits, RequestLimits) else limits.take
+        self._threads: dict[str, threading.Thread] = {}
+        self._ends: dict[str, threading.Event] = {}
+        self._entered = threading.Condition()
+        self.entered: list[str] = []
+        self.refused: dict[str, RequestError] = {}
+
+    def start(self, name: str, rows: int, caller: Caller | None = None) -> None:
+        self._ends[name] = threading.Event()
+        self._threads[name] = threading.Thread(target=self._run, args=(name, rows, caller or Caller()))
+        self._threads[name].start()
+
+    def wait_for(self, *names: str) -> None:
+        with self._entered:
+            assert self._entered.wait_for(lambda: self.entered == list(names), 60), self.entered
+
+    def end(self, *names: str) -> None:
+        for name in names:
+            self._ends[name].set()
+            self._threads[name].join(60)
+            assert not self._threads[name].is_alive()
+
+    def _run(self, name: str, rows: int, caller: Caller) -> None:
+        try:
+            with self._turn(rows, caller):
+                with self._entered:
+                    self.entered.append(name)
+                    self._entered.notify_all()
+                assert self._ends[name].wait(60)
+        except RequestError as error:
+            self.refused[name] = error
+
+
+def test_what_finds_no_room_waits_first_come_first_served() -> None:
+    budget = RowBudget(10)
+    runs = _Runs(budget)
+    runs.start("a", 6)
+    runs.wait_for("a")
+    runs.start("larger than all", 100)
+    _until(lambda: len(budget._waiting) == 1)
+    runs.start("would fit", 1)
+    _until(lambda: len(budget._waiting) == 2)
+    assert runs.entered == ["a"]
+    runs.end("a")
+    runs.wait_for("a", "larger than all")
+    runs.end("larger than all")
+    runs.wait_for("a", "larger than all", "would fit")
+    runs.end("would fit")
+    assert budget._free == 10
+
+
+def test_who_leaves_or_has_no_time_left_makes_room_for_the_next() -> None:
+    budget = RowBudget(10)
+    runs = _Runs(budget)
+    runs.start("a", 10)
+    runs.wait_for("a")
+    gone = Caller()
+    runs.start("gone", 5, gone)
+    _until(lambda: len(budget._waiting) == 1)
+    gone.leave()
+    runs.end("gone")
+    runs.start("late", 5, Caller(0.01))
+    runs.end("late")
+    assert {name: error.code for name, error in runs.refused.items()} == {
+        "gone": grpc.StatusCode.CANCELLED,
+        "late": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+    runs.start("b", 10)
+    runs.end("a")
+    runs.wait_for("a", "b")
+    runs.end("b")
+
+
+def test_a_large_run_keeps_no_small_one_waiting() -> None:
+    runs = _Runs(RequestLimits(65_536))
+    runs.start("large", 65_536)
+    runs.wait_for("large")
+    runs.start("small", 4096)
+    runs.wait_for("large", "small")
+    runs.end("small", "large")
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(60_000):
+        if reached():
+            return
+        pause.wait(0.001)
+    raise AssertionError

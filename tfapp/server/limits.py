@@ -1,0 +1,129 @@
+"""How large a request may be, and how much runs at the same time of what is not merged into batches."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from tfapp.server.caller import Caller, given_up
+from tfapp.server.status import invalid_argument
+
+__all__ = ["RequestLimits", "RowBudget", "count_rows"]
+
+# Requests of up to this part of the largest have a budget of their own, so that no large one keeps them waiting.
+_SMALL: Final = 16
+
+
+class RowBudget:
+    """Rows that may be computed at the same time; what finds no room waits, first come first served.
+
+    Args:
+        rows: How many; a request of more takes all.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._free = rows
+        self._waiting: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, rows: int, caller: Caller) -> Iterator[None]:
+        """Takes rows for the block, once there is room.
+
+        Raises:
+            RequestError: The caller's time is up, or it has gone.
+        """
+        count = min(rows, self._rows)
+        self._enter(count, caller)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += count
+                self._changed.notify_all()
+
+    def _enter(self, count: int, caller: Caller) -> None:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                if not self._is_next(ticket, count):
+                    caller.on_leave(self._wake)
+                    self._changed.wait_for(
+                        lambda: self._is_next(ticket, count) or not caller.waits, timeout=caller.seconds()
+                    )
+                if not caller.waits:
+                    raise given_up(caller, ran=False)
+                self._free -= count
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+
+    def _is_next(self, ticket: object, count: int) -> bool:
+        return self._waiting[0] is ticket and self._free >= count
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+class RequestLimits:
+    """What a server allows one request.
+
+    Args:
+        max_rows: The most rows, those included that are made of a tensor's last value.
+    """
+
+    def __init__(self, max_rows: int) -> None:
+        self._max_rows = max_rows
+        self._small = RowBudget(max_rows)
+        self._large = RowBudget(max_rows)
+
+    def check(self, alias: str, shape: Sequence[int], rows: int) -> None:
+        """Checks an input, before there is memory for it.
+
+        Args:
+            alias: The input.
+            shape: Its shape.
+            rows: The rows that it counts as, see `count_rows`.
+
+        Raises:
+            RequestError: It has too many.
+        """
+        if rows > self._max_rows:
+            raise invalid_argument(
+                f"input {alias} of shape [{','.join(map(str, shape))}] counts as {rows} rows; this server takes at "
+                f"most {self._max_rows} a request (--max_request_rows)"
+            )
+
+    @contextmanager
+    def turn(self, rows: int, caller: Caller) -> Iterator[None]:
+        """Waits until a request that runs by itself may; at most twice the largest request runs at the same time.
+
+        Args:
+            rows: Its rows.
+            caller: Who waits for it.
+
+        Raises:
+            RequestError: The caller's time is up, or it has gone.
+        """
+        budget = self._small if rows * _SMALL <= self._max_rows else self._large
+        with budget.take(rows, caller):
+            yield
+
+
+def count_rows(shape: Sequence[int], expected: Sequence[int | None] | None, *, strings: bool) -> int:
+    """Counts the rows that an input stands for: its first dimension, or its elements where that counts no rows.
+
+    Args:
+        shape: The input's shape.
+        expected: What the signature says; None: any rank.
+        strings: Whether its elements are strings, each of which may be a text of its own.
+    """
+    other = strings if expected is None else len(expected) != len(shape)
+    return math.prod(shape) if other else next(iter(shape), 1)
