@@ -115,6 +115,7 @@ def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
     assert facts["labels"] == LABELS
     assert facts["task"] == "classification"
     assert facts["verified_difference"] <= TOLERANCE
+    assert facts[contract.CHECKS_INPUTS] is True
     records = [r.numpy() for r in tf.data.TFRecordDataset(str(folder / contract.WARMUP_FILE))]
     requests = [prediction_log_pb2.PredictionLog.FromString(r).predict_log.request for r in records]
     assert [r.inputs["text"].tensor_shape.dim[0].size for r in requests] == [2, 1, 1]
