@@ -66,7 +66,7 @@ class Callers:
     def queued(self, rows: int) -> None:
         """Waits until so many rows are in the queue."""
         pause, end = threading.Event(), time.monotonic() + 60
-        while self._queue.tasks.rows != rows:
+        while self._queue.tasks.whole_rows + self._queue.tasks.large_rows != rows:
             assert time.monotonic() < end
             pause.wait(0.001)
 
@@ -145,14 +145,22 @@ def test_another_signature_does_not_gather(model: Model) -> None:
 
 def test_large_requests_are_divided_and_take_turns(model: Model) -> None:
     queue = _queue(model, max_batch_size=4)
-    callers = _busy(queue, model)
+    callers = _busy(queue, model, *range(100, 108))
     callers.call(*range(10))
-    callers.queued(10)
+    callers.queued(14)
     callers.call(*range(50, 56), output="z")
-    callers.queued(16)
+    callers.queued(20)
     model.gate.set()
-    assert callers.join() == [[200], [2 * x for x in range(10)], list(range(51, 57))]
-    assert model.batches == [[100], [0, 1, 2, 3], [50, 51, 52, 53], [4, 5, 6, 7], [54, 55, 8, 9]]
+    assert callers.join()[1:] == [[2 * x for x in range(10)], list(range(51, 57))]
+    expected = [
+        [100, 101, 102, 103],
+        [104, 105, 106, 107],
+        [0, 1, 2, 3],
+        [50, 51, 52, 53],
+        [4, 5, 6, 7],
+        [54, 55, 8, 9],
+    ]
+    assert model.batches == expected
 
 
 def test_who_comes_after_a_large_request_is_in_the_next_batch(model: Model) -> None:
@@ -197,11 +205,11 @@ def test_a_large_request_leaves_the_queue_open_for_others(model: Model) -> None:
 
 def test_no_part_of_a_large_request_runs_once_its_caller_has_gone(model: Model) -> None:
     queue = _queue(model, max_batch_size=4)
-    callers = _busy(queue, model)
+    callers = _busy(queue, model, *range(100, 105))
     gone = callers.call(*range(12))
-    callers.queued(12)
+    callers.queued(13)
     callers.call(*range(20, 29))
-    callers.queued(21)
+    callers.queued(22)
 
     def run(inputs: Mapping[str, Any], outputs: Collection[str]) -> dict[str, Any]:
         if 0 in inputs["x"]:
@@ -211,7 +219,7 @@ def test_no_part_of_a_large_request_runs_once_its_caller_has_gone(model: Model) 
     queue.run = run
     model.gate.set()
     assert callers.join()[1:] == [(_CODE.CANCELLED, "The caller has gone"), list(range(40, 58, 2))]
-    assert [row for batch in model.batches for row in batch if row < 12] == [0, 1, 2, 3]
+    assert [row for batch in model.batches for row in batch if row < 12] == [0, 1, 2]
 
 
 def test_a_request_fails_for_its_own_faults_only(model: Model) -> None:
@@ -357,7 +365,7 @@ def test_many_threads_and_queues_mix_nothing_up(model: Model) -> None:
     for thread in threads:
         thread.join(60)
     assert wrong == []
-    assert not any(queue.tasks or queue.tasks.rows for queue in queues)
+    assert not any(queue.tasks for queue in queues)
     batcher.stop()
 
 
@@ -377,7 +385,7 @@ def test_batches_hold_every_row_once(sizes: list[int], limit: int) -> None:
     assert all(0 < len(batch) <= limit for batch in model.batches)
     assert sorted(row for batch in model.batches[1:] for row in batch) == list(range(at))
     assert [row for answer in answers[1:] for row in answer] == list(range(0, 2 * at, 2))
-    assert queue.tasks.rows == 0
+    assert not queue.tasks
 
 
 def test_parts_of_different_widths_are_padded_to_one() -> None:

@@ -14,42 +14,31 @@ def _task(rows: int, caller: Caller | None = None) -> Task:
 
 
 class _Server:
-    """A queue, and the count of requests that fit that have come to all queues."""
+    """A queue, whose batches are taken one after another."""
 
     def __init__(self, limit: int) -> None:
         self.queue = TaskQueue(limit)
-        self.arrivals = 0
 
     def add(self, rows: int, caller: Caller | None = None) -> Task:
         task = _task(rows, caller)
-        self.arrivals += rows <= self.queue.limit
-        self.queue.add(task, self.arrivals)
+        self.queue.add(task)
         return task
 
-    def take(self) -> list[Piece]:
-        return self.queue.take(0.0, self.arrivals)
+    def take(self, *, calm: bool = False) -> list[Piece]:
+        return self.queue.take(0.0) if self.queue.whole_rows else self.queue.take_slice(0.0, calm=calm)
 
-    def sizes(self) -> list[int]:
-        return [len(piece) for piece in self.take()]
+    def sizes(self, *, calm: bool = False) -> list[int]:
+        return [len(piece) for piece in self.take(calm=calm)]
+
+    @property
+    def rows(self) -> int:
+        return self.queue.whole_rows + self.queue.large_rows
 
 
-def test_a_large_request_that_is_alone_fills_batches() -> None:
+def test_large_requests_fill_batches_while_it_is_calm_and_short_ones_else() -> None:
     server = _Server(64)
-    server.add(4096)
-    assert [server.sizes() for _ in range(65)] == [[64]] * 64 + [[]]
-
-
-def test_slices_are_short_while_others_come_though_none_waits() -> None:
-    server = _Server(64)
-    large = server.add(1000)
-    assert server.sizes() == [64]
-    server.add(2)
-    assert server.sizes() == [2]
-    assert server.sizes() == [64]
-    server.arrivals += 1
-    assert server.sizes() == [8]
-    assert server.sizes() == [64]
-    assert large.left == 1000 - 3 * 64 - 8
+    server.add(200)
+    assert [server.sizes(calm=calm) for calm in (True, False, True, True, True)] == [[64], [8], [64], [64], []]
 
 
 def test_large_requests_gain_a_row_for_three_of_others_however_many_come() -> None:
@@ -65,6 +54,16 @@ def test_large_requests_gain_a_row_for_three_of_others_however_many_come() -> No
     taken = [5000 - task.left for task in large]
     assert others // 3 - 64 <= sum(taken) <= others // 3 + 64
     assert abs(taken[0] - taken[1]) <= 64
+
+
+def test_what_large_requests_had_alone_counts_when_others_come() -> None:
+    server = _Server(64)
+    server.add(1000)
+    assert server.sizes(calm=False) == [8]
+    server.add(24)
+    assert server.sizes() == [24]
+    server.add(24)
+    assert server.sizes() == [24, 8]
 
 
 def test_large_requests_gain_beside_others_that_fill_batches() -> None:
@@ -85,25 +84,25 @@ def test_who_has_left_takes_no_room() -> None:
     stays = server.add(3)
     gone.leave()
     assert [piece.task for piece in server.take()] == [stays]
-    assert (len(server.queue), server.queue.rows) == (0, 0)
+    assert (len(server.queue), server.rows) == (0, 0)
 
 
 def test_no_slice_is_taken_after_the_time_of_its_caller() -> None:
     now = [0.0]
     server = _Server(4)
     server.add(100, Caller(10, clock=lambda: now[0]))
-    assert server.sizes() == [4]
+    assert server.sizes(calm=True) == [4]
     now[0] = 10.0
-    assert server.sizes() == []
-    assert (len(server.queue), server.queue.rows) == (0, 0)
+    assert server.sizes(calm=True) == []
+    assert (len(server.queue), server.rows) == (0, 0)
 
 
 @given(
     st.integers(1, 12),
-    st.lists(st.one_of(st.integers(1, 40), st.just(0), st.just(-1)), max_size=60),
+    st.lists(st.one_of(st.integers(1, 40), st.sampled_from([0, -1, -2])), max_size=60),
 )
 def test_no_side_starves_and_no_row_is_lost(limit: int, steps: list[int]) -> None:
-    """A number is a request of so many rows, 0 takes a batch, -1 has the last caller leave."""
+    """A number is a request of so many rows, 0 and -1 take a batch, -2 has the last caller leave."""
     server = _Server(limit)
     tasks: list[Task] = []
     callers: list[Caller] = []
@@ -114,19 +113,19 @@ def test_no_side_starves_and_no_row_is_lost(limit: int, steps: list[int]) -> Non
         if step > 0:
             callers.append(Caller())
             tasks.append(server.add(step, callers[-1]))
-        elif step < 0:
+        elif step == -2:
             for caller in callers[-1:]:
                 caller.leave()
         else:
             first = next((task for task in server.queue if task.rows <= limit and task.wanted), None)
-            batch = server.take()
+            batch = server.take(calm=step == -1)
             assert sum(map(len, batch)) <= limit
             assert batch or not any(task.wanted for task in server.queue)
             waits = waits + 1 if first is not None and first.left else 0
             # One batch may belong to the large ones, when much is owed to them.
             assert waits <= 1
             pieces += batch
-    assert server.queue.rows == len(server.queue) == 0
+    assert (len(server.queue), server.rows) == (0, 0)
     for task, caller in zip(tasks, callers, strict=True):
         parts = [(piece.start, piece.stop) for piece in pieces if piece.task is task]
         assert task.rows > limit or len(parts) <= 1

@@ -18,7 +18,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
 import numpy as np
@@ -32,6 +32,9 @@ from tfapp.server.task import Arrays, Piece, Task
 from tfapp.server.task_queue import TaskQueue, count_rows
 
 __all__ = ["Batcher", "Queue", "Run"]
+
+# So long after the last request that fits into a batch came or was answered, nobody else calls.
+_CALM_SECONDS: Final = 0.05
 
 # Inputs by alias, and the outputs to answer.
 Run: TypeAlias = Callable[[Arrays, Collection[str]], dict[str, NDArray[Any]]]
@@ -50,7 +53,7 @@ class Queue:
         self._batcher = batcher
         self.run = run
         self.tasks = TaskQueue(limit)
-        # Rows of the batches that run.
+        # Rows of the batches that run, without those of large requests.
         self.running = 0
 
     def answer(self, inputs: Arrays, outputs: Sequence[str], caller: Caller) -> dict[str, NDArray[Any]]:
@@ -97,8 +100,11 @@ class Batcher:
         self._threads: list[threading.Thread] = []
         # Batches that run, in our threads or in their caller's.
         self._running = 0
-        # Requests that have come and are no larger than a batch.
-        self._arrivals = 0
+        # Those of them that hold large requests alone.
+        self._slices = 0
+        # Rows of all others that run, and when the last of them came or was answered.
+        self._others = 0
+        self._last = -math.inf
         self._stopped = False
 
     def queue(self, run: Run) -> Queue:
@@ -119,10 +125,10 @@ class Batcher:
         with self._changed:
             if self._stopped:
                 raise RequestError(grpc.StatusCode.UNAVAILABLE, "The server stops")
-            if not queue.tasks.has_room(task, self._settings.max_enqueued_batches):
-                raise _full(queue.tasks.batches_before(task), self._settings)
-            self._arrivals += task.rows <= self._settings.max_batch_size
-            queue.tasks.add(task, self._arrivals)
+            queue.tasks.check_room(task, self._settings.max_enqueued_batches)
+            if task.rows <= self._settings.max_batch_size:
+                self._last = task.since
+            queue.tasks.add(task)
             self._queues[queue] = None
             self._start_threads()
             alone = len(self._queues) == 1 and len(queue.tasks) == 1
@@ -168,20 +174,41 @@ class Batcher:
         if self._running >= self._settings.num_batch_threads:
             return None, []
         for queue in sorted(self._queues, key=lambda queue: queue.tasks.turn):
-            if self._due(queue) > 0:
-                continue
-            pieces = queue.tasks.take(self._clock(), self._arrivals)
+            pieces = self._take(queue)
             if not queue.tasks:
                 del self._queues[queue]
             if pieces:
-                self._running += 1
-                queue.running += count_rows(pieces)
+                self._count_run(queue, pieces, 1)
                 return queue, pieces
         return None, []
 
+    def _take(self, queue: Queue) -> list[Piece]:
+        now = self._clock()
+        if self._due(queue) <= 0:
+            return queue.tasks.take(now)
+        # While others call, one thread at most works for large requests alone.
+        calm = not self._others and now - self._last > _CALM_SECONDS
+        if calm or not self._slices or self._settings.num_batch_threads == 1:
+            return queue.tasks.take_slice(now, calm=calm)
+        return []
+
+    def _count_run(self, queue: Queue, pieces: list[Piece], one: int) -> None:
+        """Counts a batch that begins (1) or ends (-1)."""
+        most = self._settings.max_batch_size
+        others = count_rows(piece for piece in pieces if piece.task.rows <= most)
+        self._running += one
+        queue.running += one * others
+        self._others += one * others
+        if others:
+            self._last = self._clock()
+        else:
+            self._slices += one
+
     def _due(self, queue: Queue) -> float:
-        """Seconds until a queue's next batch may leave; infinite while it gathers beside one that runs."""
-        rows = queue.tasks.rows
+        """Seconds until the next batch of requests that fit may leave; infinite while it gathers."""
+        rows = queue.tasks.whole_rows
+        if not rows:
+            return math.inf
         if rows >= self._settings.max_batch_size:
             return 0.0
         if self._timeout:
@@ -201,8 +228,7 @@ class Batcher:
             self._run(queue, pieces)
         finally:
             with self._changed:
-                self._running -= 1
-                queue.running -= count_rows(pieces)
+                self._count_run(queue, pieces, -1)
                 # What gathered meanwhile may leave now.
                 if self._queues:
                     self._changed.notify()
@@ -258,15 +284,6 @@ class Batcher:
             return inputs, rows
         copies = {alias: np.repeat(array[:1], size - rows, axis=0) for alias, array in inputs.items()}
         return {alias: np.concatenate([array, copies[alias]]) for alias, array in inputs.items()}, size
-
-
-def _full(batches: int, settings: BatchingSettings) -> RequestError:
-    """The error of a request that finds no room, in TensorFlow Serving's words (shared_batch_scheduler.h)."""
-    return RequestError(
-        grpc.StatusCode.UNAVAILABLE,
-        "The batch scheduling queue to which this task was submitted is full; "
-        f"currently {batches} batches enqueued and max_enqueued_batches is {settings.max_enqueued_batches}",
-    )
 
 
 def _join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:

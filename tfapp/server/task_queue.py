@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
+import grpc
+
+from tfapp.server.status import RequestError
 from tfapp.server.task import Piece, Task
 
 __all__ = ["TaskQueue", "count_rows"]
@@ -20,28 +23,27 @@ _SLICES: Final = 8
 class TaskQueue:
     """Requests that fit into a batch, in the order in which they came, and larger ones, which take turns.
 
-    A request that fits is never divided, and waits for no larger one: its batch is the next. Of larger ones, each batch
-    takes a slice: as much as there is room for while nobody else calls; else what is owed to them, by deficit
-    round-robin (Shreedhar and Varghese, 1995), so that neither side starves the other.
+    A request that fits is never divided, and waits for no larger one: its batch is the next. To such batches large ones
+    add what is owed to them, by deficit round-robin (Shreedhar and Varghese, 1995), so that neither side starves the
+    other; where nothing else waits they have a batch of their own, a short one while others come.
 
     Args:
         limit: The most rows of a batch.
 
     Attributes:
         limit: As given.
-        rows: The rows that no batch has taken yet.
+        whole_rows: The rows of requests that fit.
+        large_rows: The rows of larger ones that no batch has taken yet.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.rows = 0
+        self.whole_rows = 0
+        self.large_rows = 0
         self._whole: deque[Task] = deque()
-        self._whole_rows = 0
         self._large: deque[Task] = deque()
-        # Rows that batches of others have had since the last slice of a large request.
+        # Rows of others, less those of large ones times `_ROWS_OF_OTHERS`, since there were both.
         self._credit = 0
-        # How many requests that fit had come to the server when the last slice was taken.
-        self._arrivals = 0
 
     def __len__(self) -> int:
         return len(self._whole) + len(self._large)
@@ -59,60 +61,64 @@ class TaskQueue:
         """Since when somebody waits for a batch: a large request, since its last slice."""
         return min(queue[0].turn for queue in (self._whole, self._large) if queue)
 
-    def batches_before(self, task: Task) -> int:
-        """Counts the batches that wait beside a request: a large one counts as one, and not for those that fit."""
-        return -(-self._whole_rows // self.limit) if task.rows <= self.limit else len(self._large)
-
-    def has_room(self, task: Task, batches: int) -> bool:
-        """Whether a request may wait, too, where so many batches may."""
-        if task.rows > self.limit:
-            return len(self._large) < batches
-        return self._whole_rows + task.rows <= batches * self.limit
-
-    def add(self, task: Task, arrivals: int) -> None:
-        """Puts a request at the end.
+    def check_room(self, task: Task, most: int) -> None:
+        """Checks that a request may wait; a large one counts as one batch, and takes no room from those that fit.
 
         Args:
             task: The request.
-            arrivals: How many requests that fit have come to the server, to whichever signature.
+            most: How many batches may wait.
+
+        Raises:
+            RequestError: As many wait, in TensorFlow Serving's words (shared_batch_scheduler.h).
         """
-        self.rows += task.rows
+        fits = task.rows <= self.limit
+        if self.whole_rows + task.rows <= most * self.limit if fits else len(self._large) < most:
+            return
+        batches = -(-self.whole_rows // self.limit) if fits else len(self._large)
+        raise RequestError(
+            grpc.StatusCode.UNAVAILABLE,
+            "The batch scheduling queue to which this task was submitted is full; "
+            f"currently {batches} batches enqueued and max_enqueued_batches is {most}",
+        )
+
+    def add(self, task: Task) -> None:
+        """Puts a request at the end."""
         if task.rows <= self.limit:
             self._whole.append(task)
-            self._whole_rows += task.rows
-            return
-        if not self._large:
-            self._arrivals = arrivals
-        self._large.append(task)
+            self.whole_rows += task.rows
+        else:
+            self._large.append(task)
+            self.large_rows += task.rows
 
-    def take(self, now: float, arrivals: int) -> list[Piece]:
-        """Takes the next batch; requests whose caller has gone are dropped.
+    def take(self, now: float) -> list[Piece]:
+        """Takes the next batch of requests that fit, with what is owed to large ones.
+
+        Requests whose caller has gone are dropped.
 
         Args:
             now: The time, in seconds of the scheduler's clock.
-            arrivals: As for `add`.
         """
         self._drop_unwanted()
-        if not self._large:
-            return self._take_whole(self.limit)
-        owed = self._credit // _ROWS_OF_OTHERS
-        pieces = self._take_whole(self.limit - min(owed, self._large[0].left))
+        owed = max(0, self._credit // _ROWS_OF_OTHERS)
+        pieces = self._take_whole(self.limit - (min(owed, self._large[0].left) if self._large else 0))
         if not pieces and owed < self.limit:
             pieces = self._take_whole(self.limit)
-        return pieces + self._take_large(self._slice(pieces, arrivals), now)
-
-    def _slice(self, pieces: list[Piece], arrivals: int) -> int:
-        """Counts the rows that large requests take beside others."""
-        calm, self._arrivals = arrivals == self._arrivals, arrivals
         taken = count_rows(pieces)
         self._credit = min(self._credit + taken, _ROWS_OF_OTHERS * self.limit)
-        if taken:
-            return min(self.limit - taken, self._credit // _ROWS_OF_OTHERS)
-        return self.limit if calm or self._whole else max(1, self.limit // _SLICES)
+        return pieces + self._take_large(min(self.limit - taken, max(0, self._credit // _ROWS_OF_OTHERS)), now)
+
+    def take_slice(self, now: float, *, calm: bool) -> list[Piece]:
+        """Takes a batch of large requests alone.
+
+        Args:
+            now: The time, in seconds of the scheduler's clock.
+            calm: Whether nobody else calls, so that it may be a whole batch.
+        """
+        return self._take_large(self.limit if calm else max(1, self.limit // _SLICES), now)
 
     def _drop_unwanted(self) -> None:
         while self._large and not self._large[0].wanted:
-            self.rows -= self._large.popleft().left
+            self.large_rows -= self._large.popleft().left
 
     def _take_whole(self, room: int) -> list[Piece]:
         pieces: list[Piece] = []
@@ -122,8 +128,7 @@ class TaskQueue:
             if wanted and task.rows > room:
                 break
             self._whole.popleft()
-            self._whole_rows -= task.rows
-            self.rows -= task.rows
+            self.whole_rows -= task.rows
             if wanted:
                 pieces.append(task.take(task.rows))
                 room -= task.rows
@@ -134,16 +139,17 @@ class TaskQueue:
         while self._large and room:
             task = self._large.popleft()
             if not task.wanted:
-                self.rows -= task.left
+                self.large_rows -= task.left
                 continue
             piece = task.take(min(task.left, room))
             pieces.append(piece)
             room -= len(piece)
-            self.rows -= len(piece)
+            self.large_rows -= len(piece)
             if task.left:
                 task.turn = now
                 self._large.append(task)
-        self._credit = max(0, self._credit - _ROWS_OF_OTHERS * count_rows(pieces)) if self._large else 0
+        most = _ROWS_OF_OTHERS * self.limit
+        self._credit = max(-most, self._credit - _ROWS_OF_OTHERS * count_rows(pieces)) if self._large else 0
         return pieces
 
 
