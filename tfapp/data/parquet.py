@@ -24,11 +24,14 @@ def iter_batches(path: Path, columns: Sequence[str] | None, batch_rows: int) -> 
         batch_rows: Rows a batch, at most.
 
     Raises:
-        DataError: The file is no parquet file or is cut short.
+        DataError: The file is no parquet file, is cut short or damaged.
     """
     with _open(path) as file:
         names = [name for name in file.schema_arrow.names if columns is None or name in columns]
-        yield from file.iter_batches(batch_size=batch_rows, columns=names)
+        for batch in file.iter_batches(batch_size=batch_rows, columns=names):
+            # A damaged file may hold strings that are no UTF-8, and lists that end beyond their values.
+            batch.validate(full=True)
+            yield batch
 
 
 def iter_blocks(path: Path, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:

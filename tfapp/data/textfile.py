@@ -87,6 +87,8 @@ def find_bad_byte(path: Path, encoding: str) -> BadByte | None:
                 before = error.object[: error.start]
                 line += before.decode(encoding, errors="ignore").count("\n")
                 return BadByte(line, start + error.start, error.object[error.start])
+            except UnicodeError:  # UTF-16 and UTF-32 without the mark that begins them
+                return BadByte(line, start, chunk[0])
             if not chunk:
                 return None
             offset += len(chunk)
