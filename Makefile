@@ -16,7 +16,7 @@ help:
 	@echo "make console    what the demos made, in a browser"
 	@echo "make test       the tests, under 10 minutes on two cores"
 	@echo "make test-full  what is slow: real weights, kill tests, further ways through each task"
-	@echo "make fuzz       the property tests with new examples"
+	@echo "make fuzz       the property tests with new examples, and ten minutes of attack (tests/hostile)"
 	@echo "make bench      speed beside ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make format     mends format and simple lint"
@@ -62,6 +62,7 @@ test-full: $(VENV)/dev.stamp
 
 fuzz: $(VENV)/dev.stamp
 	TFAPP_EXAMPLES=fuzz $(BIN)/python -m pytest -m "hypothesis and not slow" -n 2
+	TFAPP_HOSTILE_SECONDS=600 $(BIN)/python -m pytest tests/hostile
 
 # The peers have an environment of their own.
 PEERS := .venv-peers

@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc
 from google.protobuf import message_factory
-from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
 __all__ = ["CALLS", "WireCall"]
@@ -30,14 +29,6 @@ class WireCall:
         return channel.unary_unary(
             self.path, request_serializer=self.request.SerializeToString, response_deserializer=self.answer.FromString
         )
-
-    def reads(self, data: bytes) -> bool:
-        """Whether the bytes are a message that the call takes."""
-        try:
-            self.request.FromString(data)
-        except DecodeError:
-            return False
-        return True
 
 
 def _calls() -> dict[str, WireCall]:

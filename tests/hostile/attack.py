@@ -1,0 +1,130 @@
+"""An attack: many hostile inputs from one generator, and what must hold all the time.
+
+    the process lives; the next good call is answered; memory and descriptors are flat
+
+How long others wait is measured by the soak, since a test asserts no times; here only a hang reaches the limit.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.memory import resident_megabytes
+
+__all__ = ["HANG_SECONDS", "Plan", "Process", "attack"]
+
+HANG_SECONDS: Final = 60
+"""What no answer takes, however slow the machine."""
+
+_BETWEEN_LOOKS: Final = 100
+# An allocator's arenas and a pool's threads come and go; a leak of a thousandth of a request would be more.
+_MOST_MEGABYTES: Final = 100.0
+_MOST_DESCRIPTORS: Final = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many inputs an attack draws.
+
+    Attributes:
+        seconds: For so long; None: as many as the test says, always the same.
+        first: The seed of the first input; the others follow.
+        last: A file for the seed that is tried, for when a process ends at it.
+    """
+
+    seconds: float | None
+    first: int
+    last: Path
+
+    def seeds(self, few: int) -> Iterator[int]:
+        """Numbers the inputs: `few` of them, or as many as the time allows."""
+        if self.seconds is None:
+            yield from range(few)
+            return
+        end, seed = time.monotonic() + self.seconds, self.first
+        self.last.parent.mkdir(parents=True, exist_ok=True)
+        while time.monotonic() < end:
+            self.last.write_text(f"{seed}\n")
+            yield seed
+            seed += 1
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that is attacked.
+
+    Attributes:
+        pid: "self", or its number; None: it cannot be looked into.
+    """
+
+    pid: int | str | None
+
+    def size(self) -> tuple[float, int]:
+        """Its memory in MiB and its open descriptors."""
+        if self.pid is None:
+            return 0.0, 0
+        return resident_megabytes(self.pid), sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
+
+
+def attack(
+    plan: Plan,
+    few: int,
+    strike: Callable[[random.Random], None],
+    still_good: Callable[[], None],
+    process: Process = Process("self"),
+) -> None:
+    """Strikes with one input after another, looks every hundred whether all is well, and at the end at the memory.
+
+    Args:
+        plan: How many.
+        few: That many, where the plan says no time.
+        strike: Draws an input and sends it; fails at an answer that no input may have.
+        still_good: Asks for something good; fails without the right answer.
+        process: Whose memory and descriptors must stay.
+
+    Raises:
+        AssertionError: Something does not hold; the message has the seed of the input, or those that it was among.
+    """
+    half, before, seed = time.monotonic() + (plan.seconds or 0) / 2, None, 0
+    still_good()
+    for count, seed in enumerate(plan.seeds(few)):
+        try:
+            with _hang_limit():
+                strike(random.Random(seed))
+                if count % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
+                    still_good()
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {type(error).__name__}: {error!s:.2000}") from error
+        # The first half fills caches and pools.
+        is_warm = count >= few // 2 if plan.seconds is None else time.monotonic() > half
+        before = before or (process.size() if is_warm else None)
+    still_good()
+    if before:
+        megabytes, descriptors = process.size()
+        assert megabytes - before[0] < _MOST_MEGABYTES, (
+            f"up to seed {seed}: from {before[0]:.0f} to {megabytes:.0f} MiB"
+        )
+        assert descriptors - before[1] < _MOST_DESCRIPTORS, f"up to seed {seed}: from {before[1]} to {descriptors} open"
+
+
+@contextmanager
+def _hang_limit() -> Iterator[None]:
+    """Interrupts what hangs in this process; tests run in its main thread."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise TimeoutError("no end in sight")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 2 * HANG_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

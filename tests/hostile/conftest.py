@@ -1,0 +1,44 @@
+"""How long attacks last, and what they are made on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.command import EMBEDDED, parse_command
+from tests.hostile.attack import Plan
+from tests.hostile.target import Target, own_process, same_process
+
+# Seconds that all attacks share; without it, each is a short one, always the same.
+_SECONDS = "TFAPP_HOSTILE_SECONDS"
+_SEED = "TFAPP_HOSTILE_SEED"
+
+
+@pytest.fixture
+def plan(request: pytest.FixtureRequest) -> Plan:
+    """How long the test's attack lasts: its share of the time."""
+    attacks = sum("plan" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    seconds = float(os.environ[_SECONDS]) / attacks if _SECONDS in os.environ else None
+    first = int(os.environ.get(_SEED, time.time_ns() % 1_000_000_000))
+    return Plan(seconds, first, request.config.rootpath / "build" / "hostile" / f"{request.node.name}.seed")
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The model server: the embedded one in this process for a short attack, otherwise what --server-command names."""
+    command, without = (request.config.getoption(name) for name in ("server_command", "without"))
+    folder = tmp_path_factory.mktemp("hostile")
+    is_long = _SECONDS in os.environ
+    embedded = command == parse_command(EMBEDDED)
+    if embedded and not is_long:
+        with same_process(folder / "models", None) as made:
+            yield made
+        return
+    # The graph of one of ours takes a training.
+    toy: Path | None = request.getfixturevalue("toy_models") / "toy" if is_long else None
+    with own_process(command, without, folder, toy) as made:
+        yield made

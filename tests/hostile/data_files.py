@@ -1,0 +1,253 @@
+"""Files that readers may be given: each format right, with odd content, and with faults in its bytes."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.hostile.draws import maybe, mutated, name, nested, number, several, text
+
+__all__ = ["FORMATS", "any_config", "any_settings", "write_any"]
+
+_COLUMNS: Final = (
+    "text",
+    "label",
+    "id",
+    "time",
+    "source",
+    "question",
+    "answer",
+    "context",
+    "rating",
+    "query",
+    "candidate",
+)
+_SECTIONS: Final = ("data", "model", "training", "export", "distillation", "nope")
+_SETTINGS: Final = (
+    "train",
+    "text",
+    "label",
+    "preset",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "format",
+    "encoding",
+    "seed",
+    "max_length",
+)
+
+
+def write_any(source: random.Random, folder: Path, form: str) -> Path:
+    """Writes a file, or a folder, of a format, and gives its path."""
+    path = folder / f"{source.randrange(1 << 40):x}{FORMATS[form][0]}"
+    if form == "folder":
+        _write_folder(source, path)
+        return path
+    data = FORMATS[form][1](source)
+    path.write_bytes(mutated(data, source) if maybe(source, 0.4) else data)
+    return path
+
+
+def any_settings(source: random.Random) -> str:
+    """Draws an experiment as TOML, or what only looks like it."""
+    lines = [f"name = {_toml(source)}", f"task = {json.dumps(name(source, ('classification', 'tagging', 'ranking')))}"]
+    for section in several(source, lambda s: s.choice(_SECTIONS), 4):
+        lines.append(f"[{section}]")
+        lines += [f"{source.choice(_SETTINGS)} = {_toml(source)}" for _ in range(source.randrange(4))]
+    written = "\n".join(lines) + "\n"
+    return mutated(written.encode(), source).decode("latin-1") if maybe(source, 0.3) else written
+
+
+def any_config(source: random.Random) -> bytes:
+    """Draws one of the server's configuration files in protobuf's text form."""
+    fields = (
+        *(
+            "model_config_list { config { %s } }",
+            "name: %s",
+            "base_path: %s",
+            'model_platform: "tensorflow"',
+            "max_batch_size { value: %s }",
+        ),
+        *(
+            "model_version_policy { specific { versions: %s } }",
+            "version_labels { key: %s value: %s }",
+            "allowed_batch_sizes: %s",
+        ),
+        *(
+            "prometheus_config { enable: %s path: %s }",
+            "server_key: %s",
+            "batch_timeout_micros { value: %s }",
+            "config { %s } { %s",
+        ),
+    )
+
+    def fill(depth: int) -> str:
+        pattern = source.choice(fields)
+        while "%s" in pattern:
+            value = (
+                fill(depth - 1)
+                if depth and maybe(source, 0.5)
+                else source.choice((json.dumps(text(source)), str(number(source)), "true"))
+            )
+            pattern = pattern.replace("%s", value.replace("%s", ""), 1)
+        return pattern
+
+    written = "\n".join(fill(3) for _ in range(source.randrange(1, 5)))
+    if maybe(source, 0.05):
+        written = "config {" * source.choice((50, 5000))
+    return (
+        mutated(written.encode("utf-8", "replace"), source)
+        if maybe(source, 0.3)
+        else written.encode("utf-8", "replace")
+    )
+
+
+def _toml(source: random.Random) -> str:
+    made = (
+        json.dumps(text(source).encode("utf-8", "replace").decode()),
+        str(number(source)),
+        "nan",
+        "true",
+        "[1, [2]]",
+    )
+    return source.choice((*made, "1979-05-27", "{a = 1}", '"a.csv"', "[]", "1e400", "0x_"))
+
+
+def _csv(source: random.Random, separator: str = ",") -> bytes:
+    columns = [name(source, _COLUMNS, 0.9) for _ in range(source.choice((1, 2, 2, 3, 5)))]
+    rows = [separator.join(_cell(source) for _ in columns) for _ in range(source.choice((0, 1, 3, 30)))]
+    end = source.choice(("\n", "\n", "\r\n", "\r"))
+    encoding = source.choice(("utf-8", "utf-8", "utf-8", "utf-16", "latin-1"))
+    return end.join([separator.join(columns), *rows]).encode(encoding, "replace")
+
+
+def _tsv(source: random.Random) -> bytes:
+    return _csv(source, "\t")
+
+
+def _cell(source: random.Random) -> str:
+    match source.randrange(6):
+        case 0:
+            return f'"{text(source)}"'
+        case 1:
+            return source.choice(
+                ('"', '"""', "'", "a,b", '"a\nb"', "x" * 140_000, "=cmd()", "0001-01-01T00:00:00Z", "9999-12-31")
+            )
+        case 2:
+            return str(number(source))
+        case _:
+            return (
+                source.choice(("good words", "bad words", "pos", "neg", "5", "2026-01-01T00:00:00Z")) + text(source)[:3]
+            )
+
+
+def _row(source: random.Random) -> Any:
+    if maybe(source, 0.05):
+        return nested(source, text)
+    return {name(source, _COLUMNS): _value(source) for _ in range(source.choice((1, 2, 2, 3)))}
+
+
+def _value(source: random.Random) -> Any:
+    if maybe(source, 0.7):
+        return source.choice(("good words", "bad words", "pos", "neg", "2026-01-01T00:00:00Z", 5, ["pos", "neg"]))
+    span = {"start": number(source), "end": number(source), "label": text(source)}
+    return source.choice(
+        (
+            text(source),
+            number(source),
+            float("nan"),
+            None,
+            True,
+            {},
+            [span],
+            [[1, 2, "a"]],
+            nested(source, text),
+            "\ud800",
+        )
+    )
+
+
+def _jsonl(source: random.Random) -> bytes:
+    rows = [json.dumps(_row(source)).encode() for _ in range(source.choice((0, 1, 3, 30)))]
+    odd = (b"", b"{", b"[" * 50_000, b"9" * 5000, b"NaN", b"\xff", b"null", b'{"text": 1e999}', b'{"a":' * 3000)
+    return b"\n".join([*rows, *several(source, lambda s: s.choice(odd), 2)])
+
+
+def _parquet(source: random.Random) -> bytes:
+    rows = source.choice((0, 1, 3, 30))
+    kinds = (
+        lambda: pa.array([text(source).encode("utf-8", "replace").decode() for _ in range(rows)]),
+        lambda: pa.array([source.choice(("pos", "neg", None)) for _ in range(rows)]),
+        lambda: pa.array([number(source) for _ in range(rows)]),
+        lambda: pa.array([[source.random()] for _ in range(rows)]),
+        lambda: pa.array([{"a": 1} for _ in range(rows)]),
+        lambda: pa.array([source.randbytes(3) for _ in range(rows)]),
+        lambda: pa.nulls(rows),
+    )
+    names = dict.fromkeys(name(source, _COLUMNS).encode("utf-8", "replace").decode() for _ in range(3))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({key: source.choice(kinds)() for key in names}), sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _conll(source: random.Random) -> bytes:
+    words = ("Ana", "Rome", "in", "\u202e", "")
+    tags = ("O", "B-org", "I-org", "I-", "B", "E-x", "S-y", "")
+    lines = [
+        source.choice(
+            ("", "-DOCSTART- -X- O O", "\t", *(f"{source.choice(words)} NN {source.choice(tags)}" for _ in range(6)))
+        )
+        for _ in range(source.choice((0, 1, 5, 60)))
+    ]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def _squad(source: random.Random) -> bytes:
+    def answer() -> Any:
+        return {
+            "text": source.choice(("here", text(source))),
+            "answer_start": source.choice((0, 3, number(source), "0")),
+        }
+
+    def question() -> Any:
+        asked = {
+            "id": text(source),
+            "question": "where?",
+            "answers": [answer()] * source.randrange(3),
+            "is_impossible": False,
+        }
+        return {key: value for key, value in asked.items() if maybe(source, 0.95)}
+
+    paragraphs = [{"context": source.choice(("it is here", text(source))), "qas": [question() for _ in range(2)]}] * 2
+    document = {"version": "2.0", "data": [{"title": "a", "paragraphs": paragraphs}]}
+    return json.dumps(document if maybe(source, 0.85) else {"data": nested(source, text)}).encode()
+
+
+def _write_folder(source: random.Random, path: Path) -> None:
+    path.mkdir()
+    for label in several(source, lambda s: s.choice(("pos", "neg", "Ü", ".hidden", "a b")), 4):
+        (path / label).mkdir(exist_ok=True)
+        for number_ in range(source.randrange(4)):
+            content = source.choice(
+                (b"good words", b"", b"\xff\xfe", b"\x00", b"a" * 10_000, text(source).encode("utf-8", "replace"))
+            )
+            (path / label / f"{number_}{source.choice(('.txt', '', '.bin'))}").write_bytes(content)
+
+
+FORMATS: Final[dict[str, tuple[str, Callable[[random.Random], bytes]]]] = {
+    "csv": (".csv", _csv),
+    "tsv": (".tsv", _tsv),
+    "jsonl": (".jsonl", _jsonl),
+    "parquet": (".parquet", _parquet),
+    "conll": (".conll", _conll),
+    "squad": (".json", _squad),
+    "txt": (".txt", _csv),
+    "folder": ("", _csv),
+}

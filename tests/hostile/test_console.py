@@ -1,0 +1,65 @@
+"""The console under attack: from inside, and from before its login."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.console.site import Site, build_monitor, build_recommend, build_support, model_server, write_models
+from tests.hostile.attack import Plan, attack
+from tests.hostile.console_requests import any_page, routes_of
+from tfapp.console.access import Access
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that the console shows."""
+    made = tmp_path_factory.mktemp("console")
+    write_models(made / "models")
+    build_support(made / "support", model_server())
+    build_monitor(made / "monitor")
+    build_recommend(made / "recommend", model_server())
+    return made
+
+
+@pytest.fixture(params=["inside", "before the login"])
+def site(request: pytest.FixtureRequest, home: Path) -> Iterator[Site]:
+    access = Access("0.0.0.0", password="correct horse") if request.param == "before the login" else None
+    made = Site(home, access=access)
+    with made.browser:
+        yield made
+
+
+def test_any_page(site: Site, plan: Plan) -> None:
+    is_inside = site.access.password is None
+    routes = list(routes_of(site.app.routes))
+    token = site.token("/labelling" if is_inside else "/login")
+    cookies = dict(site.browser.cookies)
+
+    def strike(source: random.Random) -> None:
+        asked = any_page(source, routes, token)
+        site.browser.cookies.update(cookies)
+        answer = site.browser.request(**asked, follow_redirects=False)
+        assert answer.status_code < 500 or answer.status_code == 503, (
+            f"{asked!r:.600}: {answer.status_code} {answer.text[:200]}"
+        )
+        place = answer.headers.get("location", "/")
+        assert re.match(r"/(?![/\\])", place), f"{asked!r:.600}: goes to {place}"
+        # Nobody gets in without the password.
+        assert (
+            is_inside
+            or answer.status_code != 200
+            or "password" in answer.text
+            or asked["url"].startswith(("/static", "/login"))
+        )
+
+    def still_good() -> None:
+        answer = site.get("/models" if is_inside else "/login")
+        assert answer.status_code == 200
+        assert "</html>" in answer.text
+
+    attack(plan, 250, strike, still_good)

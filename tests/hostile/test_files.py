@@ -1,0 +1,112 @@
+"""Every reader of files under attack: a file is read, or refused as something that the user can mend."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.attack import Plan, attack
+from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
+from tfapp.apps.monitor.readers import FileFollower, FolderReader, TableReader
+from tfapp.apps.records import read_records
+from tfapp.config import DataSettings, load_experiment
+from tfapp.data import load, sniff
+from tfapp.data.schemas import SCHEMAS
+from tfapp.errors import TfappError
+from tfapp.registry.model_config import configured_model, configured_names, read_model_config
+from tfapp.server.config_files import read_batching, read_channel_arguments, read_monitoring, read_tls
+
+
+def read_or_refused(read: Callable[[], object]) -> None:
+    """Reads; fails at any other error than one for the user, which a command prints in one line."""
+    with suppress(TfappError):
+        read()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_any_data_file(form: str, tmp_path: Path, plan: Plan) -> None:
+    good = tmp_path / "good.csv"
+    good.write_text("text,label\n" + "".join(f"word {number},{'ab'[number % 2]}\n" for number in range(60)))
+
+    def strike(source: random.Random) -> None:
+        path = write_any(source, tmp_path, form)
+        settings = DataSettings(train=str(path))
+        with suppress(TfappError):
+            settings = DataSettings(**{**sniff(str(path)).data, "train": str(path)})
+        read_or_refused(lambda: sniff(str(path)))
+        read_or_refused(lambda: load(settings, task=source.choice(list(SCHEMAS))))
+        _remove(path)
+
+    def still_good() -> None:
+        assert load(DataSettings(train=str(good))).labels == ("a", "b")
+
+    attack(plan, 60, strike, still_good)
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_any_file_of_an_application(form: str, tmp_path: Path, plan: Plan) -> None:
+    def strike(source: random.Random) -> None:
+        path = write_any(source, tmp_path, form)
+        read_or_refused(
+            lambda: list(read_records(path, encoding=source.choice(("utf-8", "latin-1", "utf-16", "nope"))))
+        )
+        reader = FileFollower(path, follow=False) if form == "jsonl" else TableReader(path)
+        read_or_refused(lambda: [len(batch.rows) for batch in reader.batches(threading.Event())])
+        read_or_refused(
+            lambda: [len(batch.rows) for batch in FolderReader(tmp_path, {}, follow=False).batches(threading.Event())]
+        )
+        _remove(path)
+
+    def still_good() -> None:
+        path = tmp_path / "good.csv"
+        path.write_text("text\na\n")
+        assert len(list(read_records(path))) == 1
+
+    attack(plan, 60, strike, still_good)
+
+
+def test_any_settings(tmp_path: Path, plan: Plan) -> None:
+    file = tmp_path / "settings.toml"
+
+    def strike(source: random.Random) -> None:
+        file.write_bytes(any_settings(source).encode("utf-8", "surrogatepass"))
+        read_or_refused(
+            lambda: load_experiment(file, [f"{source.choice(('data.train', 'a', ''))}={any_settings(source)[:20]}"])
+        )
+
+    def still_good() -> None:
+        file.write_text('name = "a"\n[data]\ntrain = "a.csv"\n')
+        assert load_experiment(file).name == "a"
+
+    attack(plan, 300, strike, still_good)
+
+
+def test_any_server_configuration(tmp_path: Path, plan: Plan) -> None:
+    file = tmp_path / "server.config"
+
+    def strike(source: random.Random) -> None:
+        file.write_bytes(any_config(source))
+        written = file.read_text(errors="replace")
+        for read in (read_model_config, read_batching, read_monitoring, read_tls):
+            read_or_refused(lambda read=read: read(file))
+        read_or_refused(lambda: [configured_model(written, name, file) for name in configured_names(written, file)])
+        read_or_refused(lambda: read_channel_arguments(written[:40]))
+
+    def still_good() -> None:
+        file.write_text('model_config_list { config { name: "a" base_path: "/a" } }')
+        assert configured_names(file.read_text(), file) == ["a"]
+
+    attack(plan, 300, strike, still_good)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
