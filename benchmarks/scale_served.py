@@ -34,11 +34,13 @@ class Served:
         address: Where.
         process: Its number.
         seconds: From the command to the answer that it serves: imports, loading and warm-up of all models.
+        config: Its model config file.
     """
 
     address: str
     process: int
     seconds: float
+    config: Path
 
     def memory(self) -> float:
         """Its megabytes in memory."""
@@ -46,16 +48,17 @@ class Served:
 
 
 @contextmanager
-def serve(models: Mapping[str, Path]) -> Iterator[Served]:
+def serve(models: Mapping[str, Path], *flags: str) -> Iterator[Served]:
     """Runs `tfapp serve` with a model config file.
 
     Args:
         models: The folder of each model's versions, by name.
+        flags: More flags.
     """
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as errors:
         config = Path(folder, "models.config")
         config.write_text(config_text(models), encoding="utf-8")
-        command = [sys.executable, "-m", "tfapp", "serve", "--port=0", f"--model_config_file={config}"]
+        command = [sys.executable, "-m", "tfapp", "serve", "--port=0", f"--model_config_file={config}", *flags]
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=quiet())
         try:
@@ -64,7 +67,7 @@ def serve(models: Mapping[str, Path]) -> Iterator[Served]:
             if found is None:
                 errors.seek(0)
                 raise SystemExit(f"the server ended:\n{errors.read()[-2000:]}")
-            yield Served(found[1], process.pid, time.perf_counter() - began)
+            yield Served(found[1], process.pid, time.perf_counter() - began, config)
         finally:
             process.terminate()
             process.communicate()

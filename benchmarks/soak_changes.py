@@ -1,0 +1,136 @@
+"""What happens to a server during a soak, and what it takes of the machine."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from scale_memory import resident_memory
+from scale_served import Served, config_text
+from sides import quiet
+from tfapp_client import Client
+
+__all__ = ["MODEL", "Changes", "Watch", "callers_command"]
+
+MODEL: Final = "news"
+_EXTRA: Final = "extra"
+_CALLERS: Final = Path(__file__).with_name("soak_callers.py")
+
+
+def callers_command(kind: str, server: Served, rest_port: int) -> list[str]:
+    """Starts a process of callers."""
+    return [sys.executable, str(_CALLERS), kind, server.address, str(rest_port), MODEL]
+
+
+@dataclass
+class Changes:
+    """What happens to a server while it is attacked."""
+
+    server: Served
+    rest_port: int
+    versions: Path
+
+    def __post_init__(self) -> None:
+        self.counts = {"versions published": 0, "configurations": 0, "callers killed": 0}
+        self.failures: list[str] = []
+        self._turn: Iterator[Callable[[], None]] = itertools.cycle([self._publish, self._configure, self._kill])
+        self._extra = False
+
+    def go_on(self, seconds: float, good: Future[Any]) -> None:
+        """Makes one change after another until the good callers have ended."""
+        pause = max(2.0, seconds / 12)
+        while not good.done():
+            change = next(self._turn)
+            try:
+                change()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told at the end
+                self.failures.append(f"{change.__name__.removeprefix('_')}: {error}"[:300])
+            threading.Event().wait(pause)
+
+    def _publish(self) -> None:
+        """A new version by rename; once it is served, the one before the last goes."""
+        numbers = sorted(int(folder.name) for folder in self.versions.iterdir() if folder.name.isdigit())
+        draft = self.versions.parent / f".draft-{numbers[-1] + 1}"
+        shutil.copytree(self.versions / str(numbers[-1]), draft, copy_function=os.link)
+        draft.rename(self.versions / str(numbers[-1] + 1))
+        with Client(self.server.address) as client:
+            client.wait_until_ready(MODEL, 120, version=numbers[-1] + 1)
+        for old in numbers[:-1]:
+            shutil.rmtree(self.versions / str(old))
+        self.counts["versions published"] += 1
+
+    def _configure(self) -> None:
+        """A model comes, or goes again."""
+        self._extra = not self._extra
+        draft = self.server.config.with_suffix(".draft")
+        names = [MODEL, _EXTRA] if self._extra else [MODEL]
+        draft.write_text(config_text(dict.fromkeys(names, self.versions)), encoding="utf-8")
+        draft.rename(self.server.config)
+        if self._extra:
+            with Client(self.server.address) as client:
+                client.wait_until_ready(_EXTRA, 120)
+        self.counts["configurations"] += 1
+
+    def _kill(self) -> None:
+        """Callers die in the middle of their calls."""
+        doomed = subprocess.Popen(
+            callers_command("doomed", self.server, self.rest_port), stdout=subprocess.PIPE, env=quiet()
+        )
+        assert doomed.stdout is not None
+        doomed.stdout.readline()
+        threading.Event().wait(1.0)
+        doomed.kill()
+        doomed.communicate()
+        self.counts["callers killed"] += 1
+
+
+@dataclass
+class Watch:
+    """Looks at a process once a second: its megabytes and descriptors."""
+
+    process: int
+
+    def __post_init__(self) -> None:
+        self.samples: list[tuple[float, float, int]] = []
+        self.done = threading.Event()
+
+    @classmethod
+    @contextmanager
+    def running(cls, process: int) -> Iterator[Watch]:
+        watch = cls(process)
+        thread = threading.Thread(target=watch._look)
+        thread.start()
+        try:
+            yield watch
+        finally:
+            watch.done.set()
+            thread.join()
+
+    def since(self, began: float) -> dict[str, Any]:
+        """What the second half of a phase was like: before it, what the last phase left goes."""
+        half = (began + time.monotonic()) / 2
+        samples = [sample for sample in self.samples if sample[0] >= half] or [(0.0, math.nan, 0)]
+        _, megabytes, descriptors = zip(*samples, strict=True)
+        return {"megabytes": statistics.median(megabytes), "descriptors": int(statistics.median(descriptors))}
+
+    def _look(self) -> None:
+        while not self.done.wait(1.0):
+            try:
+                descriptors = len(os.listdir(f"/proc/{self.process}/fd"))  # noqa: PTH208
+                self.samples.append((time.monotonic(), resident_memory(self.process), descriptors))
+            except (OSError, StopIteration):
+                # The process has ended, which the callers tell.
+                return
