@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -9,9 +10,12 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["replacing", "replacing_folder", "sweep_drafts", "write_json", "write_text"]
+__all__ = ["FULL_DISK", "replacing", "replacing_folder", "sweep_drafts", "write_json", "write_text"]
+
+# The disk, or the user's share of it, or what one file may take, has no more room.
+FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager

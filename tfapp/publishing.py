@@ -8,7 +8,7 @@ from typing import Any
 
 from tfapp.config import Experiment, dump_toml, parse_experiment
 from tfapp.errors import ExportError, SettingsError, TrainingError
-from tfapp.export import PackedEncoder, export_model, make_encoder
+from tfapp.export import PackedEncoder, export_model, full_disk_errors, make_encoder
 from tfapp.models import TaskModel, build_model, load_model, load_preset
 from tfapp.precision_check import check_precision
 from tfapp.registry import publish, staging_folder
@@ -37,6 +37,7 @@ def export_run(
 
     Raises:
         ExportError: The check failed or the folder cannot be written; nothing was published.
+        OSError: The disk is full; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
     experiment = _with_export(folder.experiment(), overrides)
@@ -105,7 +106,11 @@ def _publish(
     samples: Sequence[Row],
     quiet: bool,
 ) -> Path:
-    with progress("Exporting and comparing with Keras", quiet=quiet), staging_folder(models, experiment.name) as staged:
+    with (
+        progress("Exporting and comparing with Keras", quiet=quiet),
+        staging_folder(models, experiment.name) as staged,
+        full_disk_errors(models),
+    ):
         export_model(
             model,
             staged,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+import itertools
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -367,6 +369,26 @@ def test_many_threads_and_queues_mix_nothing_up(model: Model) -> None:
     assert wrong == []
     assert not any(queue.tasks for queue in queues)
     batcher.stop()
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), st.integers(0, 2))
+def test_a_clock_that_jumps_loses_no_request(jumps: list[float], threads: int) -> None:
+    """The real one does not: it is the machine's monotonic clock, which nobody sets."""
+    turns = itertools.cycle(jumps)
+    settings = BatchingSettings(num_batch_threads=1 + threads, max_batch_size=4)
+    batcher = Batcher(settings, clock=lambda: next(turns))
+    queue = batcher.queue(lambda inputs, _outputs: {"y": inputs["x"] * 2})
+    callers = Callers(queue)
+    for size in (1, 9, 2, 30, 1):
+        callers.call(*range(size))
+    assert callers.join() == [list(range(0, 2 * size, 2)) for size in (1, 9, 2, 30, 1)]
+    assert not queue.tasks
+    batcher.stop()
+
+
+def test_times_are_told_by_a_clock_that_nobody_sets() -> None:
+    for class_ in (Batcher, Caller):
+        assert inspect.signature(class_).parameters["clock"].default is time.monotonic
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.integers(1, 12))

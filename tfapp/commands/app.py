@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from tfapp.errors import TfappError
+from tfapp.files import FULL_DISK
 from tfapp.terminal import complain
 
 __all__ = ["app", "main"]
@@ -30,9 +30,6 @@ _COMMANDS = (
     *("support", "monitor", "recommend", "feedback", "console"),
 )
 
-# No defect of ours, wherever it was that the disk, or the user's share of it, had no more room.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 for _name in _COMMANDS:
     importlib.import_module(f"tfapp.commands.{_name}").register(app)
 
@@ -49,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(str(error))
         sys.exit(2)
     except OSError as error:
-        if error.errno not in _FULL:
+        # Wherever it was that the disk had no more room, it is no defect of ours.
+        if error.errno not in FULL_DISK:
             raise
         complain(f"{error.filename or 'the disk'}: {error.strerror}; free some space and try again")
         sys.exit(2)

@@ -7,6 +7,7 @@ from tfapp.quiet import import_tensorflow
 import_tensorflow()
 
 from tfapp.export.encoder import PackedEncoder, make_encoder  # noqa: E402
+from tfapp.export.full_disk import full_disk_errors  # noqa: E402
 from tfapp.export.saved_model import export_model  # noqa: E402
 
-__all__ = ["PackedEncoder", "export_model", "make_encoder"]
+__all__ = ["PackedEncoder", "export_model", "full_disk_errors", "make_encoder"]
