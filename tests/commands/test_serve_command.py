@@ -106,6 +106,7 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
         f"--monitoring_config_file={monitoring}",
         "--grpc_channel_arguments=grpc.max_connection_age_ms=60000",
         "--grpc_max_threads=16",
+        "--max_request_rows=100",
         f"--grpc_socket_path={tmp_path / 's'}",
         f"--rest_api_port={rest}",
         "--rest_api_num_threads=4",
@@ -119,6 +120,8 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
         answer = ask(rest, "POST", "/v1/models/numbers/labels/stable:predict", {"inputs": [0.0]}, {"Origin": "x"})
         assert answer.json() == {"outputs": {"x2": [0.0], "y": [1.0]}}
         assert answer.headers["access-control-allow-origin"] == "*"
+        answer = ask(rest, "POST", "/v1/models/numbers:predict", {"inputs": [0.0] * 101})
+        assert "at most 100 a request (--max_request_rows)" in answer.text
         assert 'status="OK"' in ask(rest, "GET", "/monitoring/prometheus/metrics").text
         with Client(f"unix:{tmp_path / 's'}") as client:
             assert client.predict("numbers", {"x": [0.0]}, label="stable")["y"].tolist() == [1.0]

@@ -18,7 +18,7 @@ from tfapp_client import Client
 from tfapp_client.errors import ResourceExhaustedError
 
 from tests.conformance.rest import ask
-from tests.malformed import mutated
+from tests.hostile.draws import mutated
 from tests.served_models import write_numbers, write_words
 from tests.server.echo import Echo, Stuck, serving_echo
 from tfapp.errors import ServerError
@@ -293,6 +293,14 @@ def test_malformed_requests_are_mistakes_of_the_caller(server: ModelServer) -> N
         assert answer.status in (200, 400), (path, made, answer)
         assert isinstance(json.loads(answer.body.decode("utf-8", "replace")), dict), (path, made, answer)
     assert ask(_port(server), "POST", *valid[0]).status == 200
+
+
+def test_a_request_of_too_many_rows_is_refused(server: ModelServer) -> None:
+    for document in ({"instances": [0] * 70_000}, {"inputs": [[[0]]] * 70_000}):
+        answer = ask(_port(server), "POST", "/v1/models/numbers:predict", document)
+        assert answer.status == 400
+        assert "counts as 70000 rows; this server takes at most 65536 a request (--max_request_rows)" in answer.text
+    assert ask(_port(server), "POST", "/v1/models/numbers:predict", {"instances": [0] * 50_000}).status == 200
 
 
 def test_what_is_no_http_leaves_it_answering(server: ModelServer) -> None:

@@ -143,6 +143,12 @@ def test_a_request_of_too_many_rows_is_refused_before_they_take_memory(tmp_path:
         assert f"input text of shape [{','.join(map(str, shape))}] counts as {math.prod(shape)} rows" in str(
             refused.value
         )
+    tensor.tensor_content = bytes(131_072)
+    del tensor.string_val[:]
+    del tensor.tensor_shape.dim[1:]
+    tensor.tensor_shape.dim[0].size = 131_072
+    with pytest.raises(RequestError, match="counts as 131072 rows"):
+        predict(servable, request)
     # What comes by another way than a tensor of Predict.
     with pytest.raises(RequestError, match="counts as 100001 rows"):
         servable.signatures["serving_default"].run({"text": np.full(100_001, b"a", object)}, ["length"])
