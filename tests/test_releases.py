@@ -133,7 +133,7 @@ def test_models_are_described(shelf: Path) -> None:
     tfapp.promote("news", 2, models=shelf, check=_accept)
     mail, news = inventory.describe(shelf)
     assert (mail.name, dict(mail.labels), mail.served) == ("mail", {}, (5,))
-    assert (news.name, dict(news.labels), news.served, news.labels_of(2)) == ("news", {"stable": 2}, (2, 3), ["stable"])
+    assert (news.name, dict(news.labels), news.served, news.labels_of(2)) == ("news", {"stable": 2}, (2,), ["stable"])
     assert [version.version for version in news.versions] == [1, 2, 3]
 
 
@@ -183,16 +183,50 @@ def _configured(models: Path, poll: float) -> Iterator[ModelServer]:
         server.stop()
 
 
-def _serve_only(models: Path, version: int) -> None:
-    """Writes the file of an operator who has promoted one version."""
-    tfapp.promote("numbers", version, models=models)
-    others = [other for other in registry.versions(models, "numbers") if other != version]
-    Ledger.open(models).drop("numbers", others, "unload")
+def _answering(server: ModelServer, label: str | None = None) -> int:
+    with server.manager.use("numbers", label=label) as servable:
+        return servable.version
+
+
+def test_what_was_not_promoted_or_was_rolled_back_reaches_nobody(models: Path) -> None:
+    for version, accuracy in ((1, 0.9), (2, 0.8)):
+        record(models / "numbers" / str(version), metrics={"accuracy": accuracy})
+    settings = ServerSettings(file_system_poll_wait_seconds=0.05)
+    tfapp.promote("numbers", 1, models=models)
+    with running_server(models, settings=settings, port=0) as server:
+        servers = Servers((server.address,), timeout=60)
+        with pytest.raises(RegistryError, match="not promoted to stable"):
+            tfapp.promote("numbers", 2, models=models, servers=servers)
+        assert server.manager.available() == {"numbers": [1]}
+        tfapp.promote("numbers", 2, models=models, servers=servers, force=True)
+        assert (_answering(server), server.manager.available()) == (2, {"numbers": [2]})
+        tfapp.rollback("numbers", models=models, servers=servers)
+        assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
+        # A newer canary is for callers without a label, too, until it is over.
+        tfapp.promote("numbers", 2, label="canary", models=models, servers=servers)
+        assert (_answering(server), _answering(server, "stable")) == (2, 1)
+        releases.unlabel("numbers", "canary", models=models, servers=servers)
+        assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_the_first_label_interrupts_nobody(models: Path, staged: bool) -> None:
+    settings = ServerSettings(file_system_poll_wait_seconds=0.05)
+    with running_server(models, settings=settings, port=0) as server:
+        servers = Servers((server.address,), timeout=60)
+        with Load(server.address, callers=_CALLERS, label="") as load:
+            tfapp.promote("numbers", 1, models=models, servers=servers if staged else None)
+            servers.wait_for_label("numbers", "stable", 1, models)
+            servers.wait_for_unload("numbers", [2], models)
+            load.wait_for(50)
+        assert server.manager.available() == {"numbers": [1]}
+    assert load.lost == []
+    assert set(load.answers) == {1.0, 2.0}
 
 
 @pytest.mark.parametrize("reload", [False, True])
 def test_servers_of_the_file_take_a_version_without_losing_a_request(models: Path, reload: bool) -> None:
-    _serve_only(models, 1)
+    tfapp.promote("numbers", 1, models=models)
     with _configured(models, poll=0 if reload else 0.05) as server:
         assert server.manager.available() == {"numbers": [1]}
         servers = Servers((server.address,), reload=reload, timeout=60)
@@ -208,7 +242,7 @@ def test_servers_of_the_file_take_a_version_without_losing_a_request(models: Pat
 
 
 def test_a_served_folder_takes_labels_at_once_without_losing_a_request(models: Path) -> None:
-    _serve_only(models, 1)
+    tfapp.promote("numbers", 1, models=models)
     settings = ServerSettings(file_system_poll_wait_seconds=0.05)
     with running_server(models, settings=settings, port=0) as server:
         assert server.manager.available() == {"numbers": [1]}
@@ -229,17 +263,20 @@ def test_a_served_folder_takes_labels_at_once_without_losing_a_request(models: P
 
 
 def test_a_file_that_a_server_refuses_is_mended_by_a_promote_with_the_server(models: Path) -> None:
-    _serve_only(models, 1)
+    tfapp.promote("numbers", 1, models=models)
     with _configured(models, poll=0.05) as server:
         # In one step: the server has no version 2 yet, and takes nothing of the file.
         tfapp.promote("numbers", 2, models=models)
         tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), timeout=60))
-        with server.manager.use("numbers", label="stable") as servable:
-            assert servable.version == 2
+        assert _answering(server, "stable") == 2
+        # Once more: there is nothing to load, and the label goes back nowhere.
+        before = inventory.history(models=models)
+        tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), reload=True, timeout=60))
+        assert inventory.history(models=models) == before
 
 
 def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Path) -> None:
-    _serve_only(models, 1)
+    tfapp.promote("numbers", 1, models=models)
     before = parsed((models / registry.CONFIG_FILE).read_text())
     with _configured(models, poll=0) as server:
         servers = Servers((server.address,), timeout=0.3)

@@ -5,7 +5,8 @@
     tfapp.prune("news", keep=3)
 
 A label is a name for a version, such as "stable". It is kept in the model config file, which `tfapp serve` and
-TensorFlow Serving read, and callers ask for it instead of a number.
+TensorFlow Serving read, and callers ask for it instead of a number. Once a model has the label `stable`, servers load
+the versions that labels name and no others, so that callers without a label get `stable`, or a newer canary.
 """
 
 from __future__ import annotations
@@ -148,7 +149,14 @@ def rollback(
     return _point(ledger, name, label, version, "rollback", before=before, servers=servers)
 
 
-def unlabel(name: str, label: str, *, models: str | Path = "models", config: str | Path | None = None) -> Change:
+def unlabel(
+    name: str,
+    label: str,
+    *,
+    models: str | Path = "models",
+    config: str | Path | None = None,
+    servers: Servers | None = None,
+) -> Change:
     """Takes a label away, such as that of a canary that is over.
 
     Args:
@@ -156,6 +164,7 @@ def unlabel(name: str, label: str, *, models: str | Path = "models", config: str
         label: The label.
         models: The models folder.
         config: The model config file; None: `models.config` in the folder.
+        servers: Wait until these have let the version go, where no other label names it.
 
     Returns:
         The change.
@@ -165,7 +174,12 @@ def unlabel(name: str, label: str, *, models: str | Path = "models", config: str
     """
     ledger = _ledger(name, models, config)
     before = _labelled(ledger, name, label)
-    return ledger.point(name, label, None, "unlabel", expected=before)
+    if servers is None:
+        return ledger.point(name, label, None, "unlabel", expected=before)
+    servers.check()
+    change = ledger.point(name, label, None, "unlabel", expected=before, settle=False)
+    _settle(ledger, name, servers)
+    return change
 
 
 def prune(
@@ -213,25 +227,45 @@ def _point(
     note: str = "",
     servers: Servers | None,
 ) -> Change:
-    """Moves a label. Servers load the version first: they refuse a label on one that they have not."""
+    """Moves a label. Servers load the version first: they refuse a label on one that they have not.
+
+    What no label names is let go last, when they answer by the label.
+    """
     if servers is None:
         return ledger.point(name, label, version, action, expected=before, note=note)
     servers.check()
+    # Where the file has the label there already, some servers may have refused it.
+    behind = servers if before != version else servers.without_label(name, label, version)
+    if behind.addresses:
+        before = _stage(ledger, name, label, version, before=before, servers=behind)
+    change = ledger.point(name, label, version, action, expected=before, note=note, settle=False)
+    servers.send(ledger.config)
+    servers.wait_for_label(name, label, version, ledger.config)
+    _settle(ledger, name, servers)
+    return change
+
+
+def _stage(ledger: Ledger, name: str, label: str, version: int, *, before: int | None, servers: Servers) -> int | None:
+    """Has servers load a version beside all others; gives where the label points meanwhile."""
     served = ledger.served(name)
     staged = ledger.stage(name, label, version, expected=before)
     try:
         servers.send(ledger.config)
         servers.wait_for_version(name, version, ledger.config)
     except RegistryError:
-        if version not in served:
+        if version not in served or staged != before:
             ledger.drop(name, [version], "unload", "the servers did not come to have it")
             with suppress(RegistryError):
                 servers.send(ledger.config)
         raise
-    change = ledger.point(name, label, version, action, expected=staged, note=note)
+    return staged
+
+
+def _settle(ledger: Ledger, name: str, servers: Servers) -> None:
+    """Has servers let go what no label names, and waits until they have."""
+    gone = ledger.settle(name)
     servers.send(ledger.config)
-    servers.wait_for_label(name, label, version, ledger.config)
-    return change
+    servers.wait_for_unload(name, gone, ledger.config)
 
 
 def _why_worse(ledger: Ledger, name: str, version: int, current: int | None) -> str:

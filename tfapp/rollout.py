@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -82,10 +82,34 @@ class Servers:
         """
 
         def missing(_address: str, client: Client) -> str:
-            found = client.metadata(name, label=label, timeout=self.timeout).version
-            return "" if found == version else f"it is at {found}"
+            return _elsewhere(client, name, label, version, self.timeout)
 
         self._wait(f"has not moved label {label} of {name} to version {version}", missing, config)
+
+    def wait_for_unload(self, name: str, versions: Collection[int], config: Path) -> None:
+        """Waits until versions take no requests any more on any server.
+
+        Raises:
+            RegistryError: They still do after the longest time.
+        """
+
+        def left(_address: str, client: Client) -> str:
+            states = client.status(name, timeout=self.timeout)
+            serving = sorted(state.version for state in states if state.available and state.version in versions)
+            return f"it serves {', '.join(map(str, serving))}" if serving else ""
+
+        if versions:
+            listed = ", ".join(map(str, versions))
+            self._wait(f"has not unloaded {name} version {listed}, which no label names,", left, config)
+
+    def without_label(self, name: str, label: str, version: int) -> Servers:
+        """Those servers whose label is not at a version, or that cannot be asked."""
+
+        def lacks(address: str) -> bool:
+            with self._server(address).client() as client:
+                return bool(_asked(lambda _, c: _elsewhere(c, name, label, version, self.timeout), address, client))
+
+        return replace(self, addresses=[address for address in self.addresses if lacks(address)])
 
     def _wait(self, what: str, missing: Callable[[str, Client], str], config: Path) -> None:
         end = time.monotonic() + self.timeout
@@ -125,6 +149,12 @@ class Servers:
                 raise RegistryError(
                     f"{address} does not take {config}: {error.code().name}: {error.details()}"
                 ) from error
+
+
+def _elsewhere(client: Client, name: str, label: str, version: int, timeout: float) -> str:
+    """Where a label points, if that is not the version."""
+    at = client.metadata(name, label=label, timeout=timeout).version
+    return "" if at == version else f"it is at {at}"
 
 
 def _asked(missing: Callable[[str, Client], str], address: str, client: Client) -> str:

@@ -33,36 +33,71 @@ def _listed(ledger: Ledger) -> list[int]:
     return list(item.model_version_policy.specific.versions)
 
 
-def test_the_first_label_makes_the_file_and_keeps_what_was_served(ledger: Ledger) -> None:
+def test_the_first_label_makes_the_file(ledger: Ledger) -> None:
     assert ledger.served("news") == {4}
     _promote(ledger, 2)
     (item,) = parsed(ledger.config.read_text()).model_config_list.config
     assert (item.name, item.base_path, item.model_platform) == ("news", str(ledger.models / "news"), "tensorflow")
     assert dict(item.version_labels) == {"stable": 2}
-    # Callers without a label had version 4.
-    assert ledger.served("news") == {2, 4}
+    assert _listed(ledger) == [2]
 
 
-def test_labelled_versions_and_those_before_them_are_served(ledger: Ledger) -> None:
+def test_with_a_stable_what_labels_name_is_served_and_nothing_else(ledger: Ledger) -> None:
     add_versions(ledger.models, "mail", 1)
     _promote(ledger, 1)
-    ledger.drop("news", [4], "unload")
     _promote(ledger, 2)
-    assert _listed(ledger) == [1, 2]
+    assert _listed(ledger) == [2]
     _promote(ledger, 3, "canary")
-    assert _listed(ledger) == [1, 2, 3]
-    _promote(ledger, 3)
     assert _listed(ledger) == [2, 3]
+    _promote(ledger, 3)
+    assert _listed(ledger) == [3]
+    add_versions(ledger.models, "news", 5)
+    assert ledger.served("news") == {3}
     # A version that is gone is nothing to go back to.
     (ledger.models / "news" / "2").rename(ledger.models / "gone")
     assert ledger.previous("news", "stable") == 1
-    _promote(ledger, 4)
+
+
+def test_without_a_stable_callers_without_a_label_keep_what_they_have(ledger: Ledger) -> None:
+    _promote(ledger, 2, "canary")
+    assert _listed(ledger) == [2, 4]
+    add_versions(ledger.models, "news", 5)
+    _promote(ledger, 3, "canary")
     assert _listed(ledger) == [3, 4]
+    ledger.point("news", "canary", 2, "rollback", expected=3)
+    assert _listed(ledger) == [2, 4]
+    _promote(ledger, 1)
+    assert _listed(ledger) == [1, 2]
+    for label, version in (("stable", 1), ("canary", 2)):
+        ledger.point("news", label, None, "unlabel", expected=version)
+        assert _listed(ledger) == [2]
+
+
+def test_a_file_that_names_more_than_labels_do_is_settled_by_the_next_change(ledger: Ledger) -> None:
+    _promote(ledger, 2)
+    ledger.config.write_text(ledger.config.read_text().replace("versions: 2", "versions: 1 versions: 2 versions: 4"))
+    assert ledger.served("news") == {1, 2, 4}
+    _promote(ledger, 2, "canary")
+    assert _listed(ledger) == [2]
+
+
+def test_settling_lets_go_what_no_label_names(ledger: Ledger) -> None:
+    assert ledger.settle("news") == []
+    assert not ledger.config.exists()
+    _promote(ledger, 3, "canary")
+    ledger.point("news", "stable", 2, "promote", expected=None, settle=False)
+    assert _listed(ledger) == [2, 3, 4]
+    assert ledger.settle("news") == [4]
+    assert _listed(ledger) == [2, 3]
+    assert [(c.action, c.versions) for c in ledger.changes()][-1] == ("unload", (4,))
+    assert ledger.settle("news") == []
+    # A version that a label names is not dropped by mistake.
+    ledger.drop("news", [2, 3], "unload")
+    assert _listed(ledger) == [2, 3]
 
 
 def test_what_was_rolled_back_from_is_served_no_more_unless_it_is_labelled(ledger: Ledger) -> None:
     _promote(ledger, 1)
-    ledger.drop("news", [4], "unload")
     _promote(ledger, 2)
     ledger.point("news", "stable", 1, "rollback", expected=2)
     assert _listed(ledger) == [1]
@@ -78,7 +113,7 @@ def test_version_0_is_a_version(ledger: Ledger) -> None:
     _promote(ledger, 1)
     assert ledger.previous("news", "stable") == 0
     assert 0 in ledger.protected("news")
-    assert _listed(ledger) == [0, 1, 4]
+    assert _listed(ledger) == [1]
 
 
 def test_a_policy_that_serves_all_stays(ledger: Ledger) -> None:
@@ -95,7 +130,6 @@ def test_a_policy_that_serves_all_stays(ledger: Ledger) -> None:
 
 def test_staging_serves_a_version_and_moves_no_label(ledger: Ledger) -> None:
     _promote(ledger, 1)
-    ledger.drop("news", [4], "unload")
     assert ledger.stage("news", "stable", 3, expected=1) == 1
     assert (_listed(ledger), dict(ledger.model("news").labels)) == ([1, 3], {"stable": 1})
     # Done again: nothing to do, nothing in the history.

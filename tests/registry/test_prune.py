@@ -34,16 +34,16 @@ def test_labelled_versions_and_those_to_go_back_to_stay(ledger: Ledger) -> None:
     for version in (1, 2, 3):
         _promote(ledger, version)
     _promote(ledger, 4, "canary")
-    ledger.config.write_text(ledger.config.read_text().replace("versions: 2", "versions: 1 versions: 2"))
+    ledger.config.write_text(ledger.config.read_text().replace("versions: 3", "versions: 1 versions: 3"))
     # Not 2, which a rollback goes to, nor 3 and 4, which are labelled.
     assert registry.prune(ledger, "news", 1) == [1, 5]
     assert registry.versions(ledger.models, "news") == [2, 3, 4, 6]
     (item,) = parsed(ledger.config.read_text()).model_config_list.config
-    assert list(item.model_version_policy.specific.versions) == [2, 3, 4, 6]
+    assert list(item.model_version_policy.specific.versions) == [3, 4]
 
 
 def test_the_newest_that_is_served_stays(ledger: Ledger) -> None:
-    _promote(ledger, 1)
+    _promote(ledger, 1, "first")
     add_versions(ledger.models, "news", 7, 8)
     # Callers without a label get 6, as before.
     assert ledger.served("news") == {1, 6}

@@ -175,6 +175,23 @@ def test_policies_and_labels(models: Path) -> None:
             _served(manager, label="nope")
 
 
+def test_a_label_whose_new_version_does_not_load_keeps_its_old_one(models: Path) -> None:
+    for version in (2, 3):
+        _add(models, version)
+    load = FakeLoader()
+    served = [ServedModel("m", models / "m", specific({1, 2}), {"stable": 1, "canary": 2})]
+    manager = ModelManager(lambda: served, load)
+    manager.poll()
+    load.broken = {3}
+    served[0] = ServedModel("m", models / "m", specific({2, 3}), {"stable": 3, "canary": 2})
+    manager.poll()
+    assert _served(manager, label="stable") == 1
+    load.broken = set()
+    manager.poll()
+    assert _served(manager, label="stable") == 3
+    assert manager.available() == {"m": [2, 3]}
+
+
 def test_a_model_that_the_source_drops_is_unloaded(models: Path) -> None:
     served = [ServedModel("m", models / "m")]
     manager = ModelManager(lambda: served, FakeLoader())

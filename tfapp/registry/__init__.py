@@ -5,7 +5,7 @@ from __future__ import annotations
 from tfapp.registry.facts import VersionFacts, changed, read_facts, why_worse
 from tfapp.registry.history import Change
 from tfapp.registry.ledger import CONFIG_FILE, Ledger
-from tfapp.registry.model_config import ConfiguredModel, read_model_config
+from tfapp.registry.model_config import STABLE, ConfiguredModel, read_model_config
 from tfapp.registry.prune import prunable, prune
 from tfapp.registry.publish import publish, staging_folder
 from tfapp.registry.versions import (
@@ -20,6 +20,7 @@ from tfapp.registry.versions import (
 
 __all__ = [
     "CONFIG_FILE",
+    "STABLE",
     "Change",
     "ConfiguredModel",
     "Ledger",

@@ -13,7 +13,7 @@ from tfapp.registry import history
 from tfapp.registry.config_edit import edit_model
 from tfapp.registry.history import Change
 from tfapp.registry.journal import Journal
-from tfapp.registry.model_config import ConfiguredModel, configured_model
+from tfapp.registry.model_config import STABLE, ConfiguredModel, configured_model
 from tfapp.registry.versions import version_folder, versions
 
 __all__ = ["CONFIG_FILE", "Ledger"]
@@ -65,9 +65,19 @@ class Ledger:
         return self._journal.changes()
 
     def point(
-        self, name: str, label: str, version: int | None, action: str, *, expected: int | None, note: str = ""
+        self,
+        name: str,
+        label: str,
+        version: int | None,
+        action: str,
+        *,
+        expected: int | None,
+        note: str = "",
+        settle: bool = True,
     ) -> Change:
-        """Lets a label point at a version, and has servers load that version, the one before it and the newest served.
+        """Lets a label point at a version, and has servers load what labels name.
+
+        While a model has no label `stable`, servers also load what callers without a label have had so far.
 
         Args:
             name: The model's name.
@@ -76,6 +86,7 @@ class Ledger:
             action: What the history calls it.
             expected: Where the label points now, as far as the caller knows; None: nowhere.
             note: Why, for the history.
+            settle: Let go what no label names; False: `settle` does that later, when servers have moved the label.
 
         Returns:
             The change; one that changes nothing is not in the history.
@@ -84,7 +95,7 @@ class Ledger:
             RegistryError: There is no such version, the label has been moved, or the file cannot be changed.
             SettingsError: The file is malformed.
         """
-        with self._journal.locked() as known:
+        with self._journal.locked():
             text, model = self._journal.text(), self.model(name)
             _check_unmoved(model, label, expected)
             if version is not None:
@@ -94,13 +105,13 @@ class Ledger:
             change = Change(name, action, label, model.labels.get(label), version, note=note)
             # A version that was rolled back from is no longer for callers without a label, either.
             left = {change.before} if action == "rollback" else set()
-            keep = self._kept(model, labels, [*known, change], left=left)
+            keep = self._settled(model, labels, left) if settle else self._with_all(model, labels.values())
             if keep is not None or labels != model.labels:
                 self._commit(text, model, labels, keep, change)
         return change
 
     def stage(self, name: str, label: str, version: int, *, expected: int | None) -> int | None:
-        """Has servers load a version, so that the label can move to it once they have.
+        """Has servers load a version beside all that they load, so that the label can move to it once they have.
 
         Where the label points at it already, it goes back to where it was: a server refuses a file with a label on a
         version that it has not loaded.
@@ -116,7 +127,7 @@ class Ledger:
             _check_unmoved(model, label, expected)
             version_folder(self.models, name, version)
             labels = self._labels_without(model, label, version, known)
-            keep = self._kept(model, labels, known, also={version})
+            keep = self._with_all(model, {*labels.values(), version})
             before, after = model.labels.get(label), labels.get(label)
             if keep is not None or before != after:
                 change = Change(name, "load", versions=tuple(keep or ()), note=f"to load {version}")
@@ -125,14 +136,32 @@ class Ledger:
                 self._commit(text, model, labels, keep, change)
         return after
 
-    def drop(self, name: str, gone: Collection[int], action: str, note: str = "") -> None:
-        """Has servers load some versions no longer, where the file names them one by one.
+    def settle(self, name: str) -> list[int]:
+        """Has servers let go what no label names; they keep it for callers without a label where none is `stable`.
+
+        Returns:
+            The versions that they load no longer, lowest first.
 
         Raises:
             RegistryError: The file cannot be changed.
         """
         with self._journal.locked():
-            self._drop(name, gone, action, note)
+            text, model, on_disk = self._journal.text(), self.model(name), versions(self.models, name)
+            keep = self._settled(model, model.labels)
+            gone = [] if keep is None else sorted(model.served(on_disk) - set(keep))
+            if gone:
+                change = Change(name, "unload", versions=tuple(gone), note="no label names it")
+                self._commit(text, model, model.labels, keep, change)
+        return gone
+
+    def drop(self, name: str, gone: Collection[int], action: str, note: str = "") -> None:
+        """Has servers load some versions no longer, where the file names them one by one and no label does.
+
+        Raises:
+            RegistryError: The file cannot be changed.
+        """
+        with self._journal.locked():
+            self._drop(name, set(gone) - set(self.model(name).labels.values()), action, note)
 
     @contextmanager
     def pruning(self, name: str, gone: Collection[int]) -> Iterator[list[int]]:
@@ -181,24 +210,23 @@ class Ledger:
             labels |= {} if before is None else {label: before}
         return labels
 
-    def _kept(
-        self,
-        model: ConfiguredModel,
-        labels: Mapping[str, int],
-        known: list[Change],
-        *,
-        also: Collection[int] = (),
-        left: Collection[int | None] = (),
+    def _settled(
+        self, model: ConfiguredModel, labels: Mapping[str, int], left: Collection[int | None] = ()
     ) -> list[int] | None:
-        """The versions to load: labelled, next in a rollback, and served so far; None: as the file says already."""
-        if model.kind == "all":
-            return None
-        served = model.served(versions(self.models, model.name)) - set(left)
-        back = {self._previous(model.name, label, known) for label in labels}
-        # Callers that name no label get the highest version: it is not taken from them.
-        stays = served if model.kind == "latest" else _highest(served)
-        keep = sorted({*labels.values(), *also, *stays, *(version for version in back if version is not None)})
-        return None if keep == sorted(model.policy.specific.versions) else keep
+        """The versions to load by the labels alone, or, without a `stable`, beside what callers without a label have.
+
+        Returns:
+            The versions; None: as the file says already.
+        """
+        wanted = set(labels.values())
+        if STABLE not in labels:
+            served = model.served(versions(self.models, model.name)) - set(left)
+            wanted |= served if model.kind == "latest" else _highest(served)
+        return _unless_said(model, wanted)
+
+    def _with_all(self, model: ConfiguredModel, also: Collection[int]) -> list[int] | None:
+        """The versions to load: all that are loaded so far, and some more; None: as the file says already."""
+        return _unless_said(model, model.served(versions(self.models, model.name)) | set(also))
 
     def _previous(self, name: str, label: str, known: list[Change]) -> int | None:
         on_disk = set(versions(self.models, name))
@@ -224,6 +252,12 @@ def _check_unmoved(model: ConfiguredModel, label: str, expected: int | None) -> 
             f"{model.name}: label {label} has been moved to version {found} meanwhile (it was at {expected}); "
             "look at it with `tfapp models history`, then try again"
         )
+
+
+def _unless_said(model: ConfiguredModel, wanted: set[int]) -> list[int] | None:
+    """The versions in order; None where the policy names just these, or serves all because somebody wrote so."""
+    said = model.kind == "all" or (model.kind == "specific" and wanted == set(model.policy.specific.versions))
+    return None if said else sorted(wanted)
 
 
 def _highest(numbers: set[int]) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -13,7 +13,10 @@ from tfapp.errors import SettingsError
 from tfapp.registry.policy import policy_of
 from tfapp.text_protos import parse_text_proto, read_text_proto
 
-__all__ = ["ConfiguredModel", "configured_model", "configured_names", "read_model_config"]
+__all__ = ["STABLE", "ConfiguredModel", "configured_model", "configured_names", "read_model_config"]
+
+STABLE: Final = "stable"
+"""The label of the release: once a model has it, servers load the versions that labels name, and no others."""
 
 
 @dataclass(frozen=True)

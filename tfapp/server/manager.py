@@ -151,7 +151,8 @@ class ModelManager(ServedVersions):
         if missing:
             self._point_labels(model)
         if not wanted or self._available(model.name) & wanted:
-            self._drop(model.name, wanted)
+            # A label that waits for its new version to load is answered by the old one until then.
+            self._drop(model.name, wanted | self._waited_for(model))
         else:
             # Nothing new takes requests yet: the old version stays.
             self._forget(model.name, wanted)

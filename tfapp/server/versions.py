@@ -96,6 +96,11 @@ class ServedVersions:
             found = {name: sorted(self._available(name)) for name in sorted(self._slots)}
         return {name: versions for name, versions in found.items() if versions}
 
+    def labels(self, name: str) -> dict[str, int]:
+        """Tells where a model's labels point: one that moves, at the old version until the new one takes requests."""
+        with self._changed:
+            return dict(self._labels.get(name, {}))
+
     def failures(self) -> list[tuple[str, int, str]]:
         """Lists what does not load: the model, the version, and why."""
         with self._changed:
@@ -136,6 +141,10 @@ class ServedVersions:
                 label: before[label] if version not in ready and before.get(label) in ready else version
                 for label, version in model.labels.items()
             }
+
+    def _waited_for(self, model: ServedModel) -> set[int]:
+        """The versions that labels still point at because those that they move to take no requests yet."""
+        return {at for label, at in self.labels(model.name).items() if at != model.labels.get(label)}
 
     def _labelled(self, name: str, label: str) -> int:
         labels = self._labels.get(name, {}) if name in self._models else {}
