@@ -137,6 +137,22 @@ def test_models_are_described(shelf: Path) -> None:
     assert [version.version for version in news.versions] == [1, 2, 3]
 
 
+def test_the_released_version_is_stable_or_the_newest_that_is_served(shelf: Path) -> None:
+    def released() -> tuple[int, bool]:
+        (news,) = inventory.describe(shelf)
+        return news.released.version, news.stable is not None
+
+    assert released() == (3, False)
+    tfapp.promote("news", 2, models=shelf, check=_accept)
+    tfapp.promote("news", 3, label="canary", models=shelf, check=_accept)
+    assert released() == (2, True)
+    releases.unlabel("news", "canary", models=shelf)
+    releases.unlabel("news", "stable", models=shelf)
+    assert released() == (2, False)
+    Ledger.open(shelf).drop("news", [2], "unload")
+    assert released() == (3, False)
+
+
 def test_versions_are_compared(tmp_path: Path) -> None:
     write_classifier(tmp_path, "news", 1)
     write_classifier(tmp_path, "news", 2, multi_label=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tfapp import registry
 from tfapp.errors import RegistryError
-from tfapp.registry import Change, Ledger, VersionFacts
+from tfapp.registry import STABLE, Change, Ledger, VersionFacts
 
-__all__ = ["Difference", "ModelFacts", "compare", "describe", "history"]
+__all__ = ["Callers", "Difference", "ModelFacts", "callers", "compare", "describe", "history"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,38 @@ class ModelFacts:
     def labels_of(self, version: int) -> list[str]:
         """The labels that point at a version."""
         return sorted(label for label, labelled in self.labels.items() if labelled == version)
+
+    @property
+    def stable(self) -> VersionFacts | None:
+        """The version that has the label `stable`; None: none has."""
+        return next((facts for facts in self.versions if facts.version == self.labels.get(STABLE)), None)
+
+    @property
+    def released(self) -> VersionFacts:
+        """The version that callers should get: `stable`, or else the newest that is served, or the newest of all."""
+        served = [facts for facts in self.versions if facts.version in self.served]
+        return self.stable or (served or self.versions)[-1]
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Which version the callers of a model get, as soon as its servers follow the model config file.
+
+    Attributes:
+        with_label: The version of each label; None: it is not loaded, so nothing answers.
+        without_label: The version for those who name neither label nor version; None: nothing is loaded.
+        why: Why these get that version, where it is not `stable`.
+        loaded: The versions that servers load.
+    """
+
+    with_label: Mapping[str, int | None]
+    without_label: int | None
+    why: str
+    loaded: frozenset[int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"with_label": dict(self.with_label), "without_label": self.without_label}
 
 
 @dataclass(frozen=True)
@@ -77,6 +109,35 @@ def describe(
     """
     ledger = Ledger.open(models, config)
     return [_facts(ledger, name) for name in registry.require_models(models, names)]
+
+
+def callers(name: str, *, models: str | Path = "models", config: str | Path | None = None) -> Callers:
+    """Tells which version callers get, by the model config file.
+
+    Args:
+        name: The model.
+        models: The models folder.
+        config: The model config file; None: `models.config` in the folder.
+
+    Raises:
+        SettingsError: The file is malformed.
+    """
+    ledger = Ledger.open(models, config)
+    labels, loaded = ledger.model(name).labels, ledger.served(name)
+    newest = max(loaded, default=None)
+    named = {label: version if version in loaded else None for label, version in sorted(labels.items())}
+    why = _why_newest(labels, newest, registry.versions(ledger.models, name), ledger.config.name)
+    return Callers(named, newest, why, frozenset(loaded))
+
+
+def _why_newest(labels: Mapping[str, int], newest: int | None, on_disk: Sequence[int], file: str) -> str:
+    """Why callers without a label get the newest version that is loaded, and not `stable`."""
+    if newest is None or newest == labels.get(STABLE):
+        return ""
+    names = sorted(label for label, version in labels.items() if version == newest)
+    if STABLE in labels:
+        return f"{names[0]} is newer than stable" if names else f"{file} names it, and it is newer than stable"
+    return "the newest" if newest == on_disk[-1] else f"the newest that {file} names"
 
 
 def history(

@@ -54,7 +54,8 @@ def test_a_killed_export_leaves_the_earlier_version_as_it_was(toy_run: Run, mode
     result = call("export", toy_run.path, "--to", models, "--json")
     assert (result.code, result.err) == (0, "")
     path = models / "toy" / str(newest + 1)
-    assert json.loads(result.out) == {"model": "toy", "version": newest + 1, "path": str(path)}
+    callers = {"with_label": {}, "without_label": newest + 1}
+    assert json.loads(result.out) == {"model": "toy", "version": newest + 1, "path": str(path), "callers": callers}
     assert staging_folders(models) == []
     assert set(files(path)) == set(before)
 

@@ -31,13 +31,20 @@ def _lines(*arguments: str | Path) -> list[str]:
 
 def test_a_version_goes_out_and_comes_back(models: Path) -> None:
     there = ("--models", models)
-    assert _lines("promote", "numbers", "1", *there) == ["numbers: stable is at version 1"]
+    only = ['callers get version 1 with label="stable", version 1 without a label']
+    assert _lines("promote", "numbers", "1", *there) == ["numbers: stable is at version 1", *only]
     first = call("models", "promote", "numbers", "2", *there, "--label", "canary")
-    assert (first.out, first.err) == ("numbers: canary is at version 2\n", "")
-    assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2, it was at 1"]
-    assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2 already"]
-    assert _lines("unlabel", "numbers", "canary", *there) == ["numbers: canary is gone, it was at version 2"]
-    assert _lines("rollback", "numbers", *there) == ["numbers: stable is at version 1, it was at 2"]
+    newer = 'version 1 with label="stable", version 2 without a label (canary is newer than stable)'
+    told = f'numbers: canary is at version 2\ncallers get version 2 with label="canary", {newer}\n'
+    assert (first.out, first.err) == (told, "")
+    both = 'callers get version 2 with label="canary", version 2 with label="stable", version 2 without a label'
+    assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2, it was at 1", both]
+    assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2 already", both]
+    assert _lines("unlabel", "numbers", "canary", *there) == [
+        "numbers: canary is gone, it was at version 2",
+        'callers get version 2 with label="stable", version 2 without a label',
+    ]
+    assert _lines("rollback", "numbers", *there) == ["numbers: stable is at version 1, it was at 2", *only]
     (item,) = parsed((models / registry.CONFIG_FILE).read_text()).model_config_list.config
     assert dict(item.version_labels) == {"stable": 1}
     shown = _lines("history", *there)
@@ -55,12 +62,39 @@ def test_a_version_goes_out_and_comes_back(models: Path) -> None:
     ]
 
 
-def test_a_label_on_a_version_that_was_not_served_is_remarked(models: Path) -> None:
+def test_what_callers_get_is_in_json_and_told_without_labels(models: Path) -> None:
     there = ("--models", models)
-    call("models", "promote", "numbers", "2", *there)
+    told = json.loads(call("models", "promote", "numbers", "1", *there, "--label", "old", "--json").out)
+    assert told["to"] == 1
+    assert told["callers"] == {"with_label": {"old": 1}, "without_label": 2}
+    # Without a stable, nobody is switched by a name that goes.
+    assert _lines("unlabel", "numbers", "old", *there)[-1] == "callers get version 2 without a label (the newest)"
     write_numbers(models, 3)
-    result = call("models", "promote", "numbers", "3", *there)
-    assert result.out == "numbers: stable is at version 3, it was at 2\n"
+    call("models", "promote", "numbers", "1", *there, "--label", "old")
+    assert _lines("unlabel", "numbers", "old", *there)[-1] == (
+        "callers get version 2 without a label (the newest that models.config names)"
+    )
+
+
+def test_a_file_written_by_hand_is_told_as_it_is(models: Path) -> None:
+    (models / registry.CONFIG_FILE).write_text(
+        f'model_config_list {{ config {{ name: "numbers" base_path: "{models}/numbers" model_platform: "tensorflow"\n'
+        'model_version_policy { all {} } version_labels { key: "gone" value: 9 } } }'
+    )
+    assert _lines("promote", "numbers", "1", "--models", models)[-1] == (
+        'callers get no answer with label="gone", version 1 with label="stable", version 2 without a label '
+        "(models.config names it, and it is newer than stable)"
+    )
+
+
+@pytest.mark.parametrize("command", [("promote", "numbers", "3"), ("rollback", "numbers")])
+def test_a_label_on_a_version_that_was_not_served_is_remarked(models: Path, command: tuple[str, ...]) -> None:
+    there = ("--models", models)
+    write_numbers(models, 3)
+    for version in ("3", "2"):
+        call("models", "promote", "numbers", version, *there)
+    result = call("models", *command, *there)
+    assert result.out.startswith("numbers: stable is at version 3, it was at 2\n")
     assert result.err.startswith("version 3 was not served so far.")
     assert "give --server" in result.err
 
@@ -69,9 +103,9 @@ def test_what_there_is(models: Path) -> None:
     there = ("--models", models)
     call("models", "promote", "numbers", "1", *there)
     assert _lines("list", *there) == [
-        "model | newest | versions | labels | task | metric",
-        "news | 2* | 2 | classification | accuracy 0.9500",
-        "numbers | 2 | 2 | stable 1",
+        "model | version | newest | versions | labels | task | metric",
+        "news | 2* | 2* | 2 | classification | accuracy 0.9500",
+        "numbers | 1 | 2 | 2 | stable 1",
     ]
     title, heading, *rows = _lines("show", "news", *there)
     assert title == f"news, classification, in {models}"
@@ -80,10 +114,10 @@ def test_what_there_is(models: Path) -> None:
     listed = json.loads(call("models", "list", *there, "--json").out)
     shown = json.loads(call("models", "show", "numbers", *there, "--json").out)
     assert shown == listed[1]
-    assert shown["labels"] == {"stable": 1}
+    assert (shown["version"], shown["labels"]) == (1, {"stable": 1})
     assert [(v["version"], v["labels"], v["served"]) for v in shown["versions"]] == [
         (1, ["stable"], True),
-        (2, [], True),
+        (2, [], False),
     ]
 
 
@@ -127,9 +161,13 @@ def test_prune(models: Path) -> None:
 def test_with_a_server(models: Path) -> None:
     with running_server(models, names=["numbers"], port=0) as server:
         there = ("--models", models, "--server", server.address, "--timeout", "60")
-        assert _lines("promote", "numbers", "1", *there) == ["numbers: stable is at version 1"]
-        assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2, it was at 1"]
-        assert _lines("rollback", "numbers", *there) == ["numbers: stable is at version 1, it was at 2"]
+        assert _lines("promote", "numbers", "1", *there)[0] == "numbers: stable is at version 1"
+        assert _lines("promote", "numbers", "2", *there)[0] == "numbers: stable is at version 2, it was at 1"
+        assert _lines("promote", "numbers", "1", *there, "--label", "old")[0] == "numbers: old is at version 1"
+        assert server.manager.available() == {"numbers": [1, 2]}
+        assert _lines("unlabel", "numbers", "old", *there)[0] == "numbers: old is gone, it was at version 1"
+        assert server.manager.available() == {"numbers": [2]}
+        assert _lines("rollback", "numbers", *there)[0] == "numbers: stable is at version 1, it was at 2"
         with server.manager.use("numbers", label="stable") as servable:
             assert servable.version == 1
 

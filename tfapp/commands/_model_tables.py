@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tfapp import terminal
 
 if TYPE_CHECKING:
-    from tfapp.inventory import Difference, ModelFacts
+    from tfapp.inventory import Callers, Difference, ModelFacts
     from tfapp.registry import Change, VersionFacts
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "minute",
     "model_json",
     "number",
+    "print_callers",
     "print_change",
     "print_difference",
     "print_table",
@@ -45,7 +46,8 @@ def model_json(model: ModelFacts) -> dict[str, Any]:
         }
         for version in model.versions
     ]
-    return {"name": model.name, "labels": dict(model.labels), "versions": versions}
+    released = model.released.version
+    return {"name": model.name, "version": released, "labels": dict(model.labels), "versions": versions}
 
 
 def labels(model: ModelFacts) -> str:
@@ -76,10 +78,10 @@ def what(change: Change) -> str:
     return f"{change.label} {before} → {after}"
 
 
-def print_change(change: Change, *, json: bool) -> None:
-    """Prints what was done to a label."""
+def print_change(change: Change, callers: Callers, *, json: bool) -> None:
+    """Prints what was done to a label, and which version callers get since."""
     if json:
-        terminal.print_json(change.to_dict())
+        terminal.print_json({**change.to_dict(), "callers": callers.to_dict()})
         return
     if change.before == change.after:
         text = f"{change.model}: {change.label} is at version {change.after} already"
@@ -89,6 +91,19 @@ def print_change(change: Change, *, json: bool) -> None:
         before = f", it was at {change.before}" if change.before is not None else ""
         text = f"{change.model}: {change.label} is at version {change.after}{before}"
     terminal.console().print(text, markup=False, soft_wrap=True)
+    print_callers(callers)
+
+
+def print_callers(callers: Callers) -> None:
+    """Prints which version callers get, with each label and without one, in one line."""
+    named = [f'{_version(version)} with label="{label}"' for label, version in callers.with_label.items()]
+    why = f" ({callers.why})" if callers.why else ""
+    text = ", ".join([*named, f"{_version(callers.without_label)} without a label{why}"])
+    terminal.console().print(f"callers get {text}", markup=False, soft_wrap=True)
+
+
+def _version(version: int | None) -> str:
+    return "no answer" if version is None else f"version {version}"
 
 
 def print_difference(difference: Difference, first: int, second: int) -> None:

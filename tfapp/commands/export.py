@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tfapp.inventory import Callers
 
 __all__ = ["export", "register"]
 
@@ -42,6 +45,7 @@ def export(
 ) -> None:
     """Publishes a run's model, or a preset's embeddings, as the next served version."""
     from tfapp import api
+    from tfapp.commands._model_tables import print_callers
     from tfapp.errors import SettingsError
     from tfapp.terminal import console, print_json
 
@@ -55,7 +59,31 @@ def export(
         version = api.export_preset(preset, to, name=name, overrides=settings, force=force)
     elif run is not None:
         version = api.export(run, to, overrides=settings, force=force)
+    published = int(version.name)
+    callers = _callers(version.parent.name, to)
     if as_json:
-        print_json({"model": version.parent.name, "version": int(version.name), "path": str(version)})
+        told = callers.to_dict() if callers else None
+        print_json({"model": version.parent.name, "version": published, "path": str(version), "callers": told})
         return
-    console().print(f"Published {version}; its README.md says what it is. Next: tfapp serve {to}")
+    if callers is None or published in callers.loaded:
+        next_step = f"Next: tfapp serve {to}"
+    else:
+        folder = "" if to == Path("models") else f" --models {to}"
+        next_step = "No label names it, so servers do not load it. "
+        next_step += f"Next: tfapp models promote {version.parent.name} {published}{folder}"
+    console().print(f"Published {version}; its README.md says what it is. {next_step}", markup=False, soft_wrap=True)
+    if callers:
+        print_callers(callers)
+
+
+def _callers(name: str, models: Path) -> Callers | None:
+    """Which version callers get; None, and a line that says why, where the model config file cannot be read."""
+    from tfapp import inventory
+    from tfapp.errors import SettingsError
+    from tfapp.terminal import error_console
+
+    try:
+        return inventory.callers(name, models=models)
+    except SettingsError as error:
+        error_console().print(f"published, but {error}", markup=False, soft_wrap=True)
+        return None

@@ -13,6 +13,7 @@ from tfapp.commands import _variables
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
+    from tfapp.registry import Change
     from tfapp.releases import Servers
 
 __all__ = ["register"]
@@ -83,7 +84,7 @@ def register(app: typer.Typer) -> None:
 
 @_models.command("list")
 def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
-    """Lists the models in a folder, with their newest versions and labels."""
+    """Lists the models in a folder, each with its stable version, or else the newest that is served, and its metric."""
     from tfapp import inventory
 
     found = inventory.describe(models, config=config)
@@ -93,16 +94,16 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
     rows = [
         [
             model.name,
-            tables.number(newest),
+            tables.number(model.released),
+            tables.number(model.versions[-1]),
             str(len(model.versions)),
             tables.labels(model),
-            newest.task,
-            tables.score(newest),
+            model.released.task,
+            tables.score(model.released),
         ]
         for model in found
-        for newest in model.versions[-1:]
     ]
-    tables.print_table(("model", "newest", "versions", "labels", "task", "metric"), rows)
+    tables.print_table(("model", "version", "newest", "versions", "labels", "task", "metric"), rows)
     tables.print_unchecked(found)
 
 
@@ -128,7 +129,7 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
         ]
         for version in reversed(model.versions)
     ]
-    task = model.versions[-1].task
+    task = model.released.task
     terminal.console().print(f"{name}{', ' if task else ''}{task}, in {models}", markup=False, soft_wrap=True)
     tables.print_table(("version", "labels", "served", "metric", "size", "exported"), rows)
     tables.print_unchecked([model])
@@ -153,19 +154,14 @@ def promote(
     token_file: _TokenFile = None,
 ) -> None:
     """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
-    from tfapp import releases
+    from tfapp import inventory, releases
 
     servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
-    # A server that was given loads what is not served yet before the label moves.
-    served = None if servers else _served(name, models, config)
+    served = _served(name, models, config)
     change = releases.promote(name, version, label=label, models=models, config=config, servers=servers, force=force)
-    tables.print_change(change, json=json)
-    if served is not None and change.before not in (None, version) and version not in served:
-        terminal.error_console().print(
-            f"version {version} was not served so far. `tfapp serve {models}` moves the label when it has loaded it; "
-            "a server with --model_config_file refuses the file until then: give --server to do it in two steps",
-            soft_wrap=True,
-        )
+    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+    if servers is None:
+        _remark_unserved(change, served, models)
 
 
 @_models.command()
@@ -185,25 +181,38 @@ def rollback(
     token_file: _TokenFile = None,
 ) -> None:
     """Lets a label point at the version where it was before."""
-    from tfapp import releases
+    from tfapp import inventory, releases
 
     servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
+    served = _served(name, models, config)
     change = releases.rollback(name, label=label, models=models, config=config, servers=servers)
-    tables.print_change(change, json=json)
+    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+    if servers is None:
+        _remark_unserved(change, served, models)
 
 
 @_models.command()
 def unlabel(
     name: _Name,
     label: Annotated[str, typer.Argument(help="The label.")],
+    *,
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
     json: _Json = False,
+    server: _Server = None,
+    reload: _Reload = False,
+    timeout: _Timeout = 300.0,
+    tls_root: _TlsRoot = None,
+    tls_key: _TlsKey = None,
+    tls_certificate: _TlsCertificate = None,
+    token_file: _TokenFile = None,
 ) -> None:
     """Takes a label away, such as that of a canary that is over."""
-    from tfapp import releases
+    from tfapp import inventory, releases
 
-    tables.print_change(releases.unlabel(name, label, models=models, config=config), json=json)
+    servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
+    change = releases.unlabel(name, label, models=models, config=config, servers=servers)
+    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
 
 
 @_models.command()
@@ -296,6 +305,17 @@ def _servers(
     except ValueError as error:
         raise SettingsError(str(error)) from error
     return Servers(tuple(addresses), reload=reload, timeout=timeout, tls=secrets.tls, token=secrets.token)
+
+
+def _remark_unserved(change: Change, served: set[int], models: Path) -> None:
+    """A server that was given loads what is not served yet before the label moves; others may refuse the file."""
+    if change.before not in (None, change.after) and change.after is not None and change.after not in served:
+        terminal.error_console().print(
+            f"version {change.after} was not served so far. `tfapp serve {models}` moves the label when it has loaded "
+            "it; a server with --model_config_file refuses the file until then: give --server to do it in steps",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _served(name: str, models: Path, config: Path | None) -> set[int]:
