@@ -17,6 +17,7 @@ from tfapp.server.batching import Batcher, Queue
 from tfapp.server.caller import Caller
 from tfapp.server.settings import BatchingSettings
 from tfapp.server.status import RequestError, invalid_argument
+from tfapp.server.task import Task
 
 _CODE = grpc.StatusCode
 
@@ -321,6 +322,16 @@ def test_a_batch_that_is_not_full_waits_for_its_time(model: Model) -> None:
     assert [sorted(batch) for batch in model.batches] == [[1, 2, 3]]
     quick = _queue(model, max_batch_size=3, batch_timeout_micros=1000)
     assert quick.answer({"x": np.ones(1)}, ["y"], Caller())["y"].tolist() == [2]
+
+
+def test_a_large_request_does_not_cut_the_time_of_others_short() -> None:
+    clock = [0.0]
+    batcher = Batcher(BatchingSettings(num_batch_threads=1, batch_timeout_micros=10_000_000), clock=lambda: clock[0])
+    queue = batcher.queue(lambda inputs, _outputs: inputs)
+    queue.tasks.add(Task({"x": np.zeros(1000)}, ["y"], Caller(), 0.0))
+    queue.tasks.add(Task({"x": np.zeros(1)}, ["y"], Caller(), 8.0))
+    clock[0] = 12.0
+    assert batcher._due(queue) == 6.0
 
 
 def test_a_batch_is_filled_up_to_an_allowed_size(model: Model) -> None:

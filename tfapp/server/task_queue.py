@@ -53,8 +53,8 @@ class TaskQueue:
 
     @property
     def since(self) -> float:
-        """When the request came that has waited longest."""
-        return min(queue[0].since for queue in (self._whole, self._large) if queue)
+        """When the first of the requests that fit came; there must be one."""
+        return self._whole[0].since
 
     @property
     def turn(self) -> float:
