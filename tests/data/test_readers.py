@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.config import DataSettings
-from tfapp.data import read_batches, read_table, resolve
+from tfapp.data import read_batches, read_table, resolve, sniff
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError
@@ -267,3 +267,20 @@ def test_files_without_rows_still_name_their_columns(tmp_path: Path) -> None:
     assert [batch.schema.names for batch in read_batches(tmp_path / "a.parquet")] == [["text"]]
     assert [batch.schema.names for batch in read_batches(tmp_path / "a.csv")] == [["text", "label"]]
     assert [len(block) for block in iter_blocks(tmp_path / "a.csv", "csv")] == [0]
+
+
+def test_a_parquet_file_whose_strings_are_none_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a plain text", "another one"], "label": ["x", "y"]}), file, compression="none")
+    file.write_bytes(file.read_bytes().replace(b"plain", b"pl\xedin"))
+    with pytest.raises(DataError, match=r"a\.parquet: not a readable parquet file: "):
+        _read(file)
+
+
+def test_a_folder_with_utf16_and_what_lacks_its_mark_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    _write(tmp_path / "x" / "1.txt", "café".encode("utf-16"))
+    _write(tmp_path / "x" / "2.txt", "café".encode("utf-16-le"))
+    assert sniff(str(tmp_path)).data["encoding"] == "latin-1"
+    with pytest.raises(DataError, match=r"2\.txt, line 1: byte 0x63 at offset 0.*utf-16"):
+        _read(tmp_path, encoding="utf-16")
