@@ -191,6 +191,23 @@ def test_a_large_request_lets_other_signatures_come_between_its_parts(model: Mod
     assert [len(batch) for batch in model.batches[:3]] == [16, 2, 1]
 
 
+def test_while_others_call_one_thread_is_kept_for_them(model: Model) -> None:
+    settings = BatchingSettings(num_batch_threads=3, max_batch_size=16)
+    queue = Batcher(settings, clock=lambda: 0.0).queue(model)
+    queue.answer({"x": np.zeros(1)}, ["y"], Caller())
+    model.gate.clear()
+    model.entered.acquire()
+    callers = Callers(queue)
+    callers.call(*range(1000))
+    for _ in range(2):
+        assert model.entered.acquire(timeout=60)
+    callers.call(2000)
+    assert model.entered.acquire(timeout=60)
+    assert [len(batch) for batch in model.batches[1:]] == [2, 2, 1]
+    model.gate.set()
+    assert callers.join() == [[2 * x for x in range(1000)], [4000]]
+
+
 def test_a_large_request_leaves_the_queue_open_for_others(model: Model) -> None:
     queue = _queue(model, max_batch_size=2, max_enqueued_batches=2)
     callers = _busy(queue, model, *range(100))

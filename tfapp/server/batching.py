@@ -186,9 +186,9 @@ class Batcher:
         now = self._clock()
         if self._due(queue) <= 0:
             return queue.tasks.take(now)
-        # While others call, one thread at most works for large requests alone.
+        # While others call, a thread is kept for them where there are several.
         calm = not self._others and now - self._last > _CALM_SECONDS
-        if calm or not self._slices or self._settings.num_batch_threads == 1:
+        if calm or self._slices < max(1, self._settings.num_batch_threads - 1):
             return queue.tasks.take_slice(now, calm=calm)
         return []
 
