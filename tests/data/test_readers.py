@@ -269,10 +269,12 @@ def test_files_without_rows_still_name_their_columns(tmp_path: Path) -> None:
     assert [len(block) for block in iter_blocks(tmp_path / "a.csv", "csv")] == [0]
 
 
-def test_a_parquet_file_whose_strings_are_none_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("word", "damaged"), [(b"plain", b"pl\xedin"), (b"text", b"te\xeet")])
+def test_a_parquet_file_whose_strings_are_none_is_refused(tmp_path: Path, word: bytes, damaged: bytes) -> None:
     file = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"text": ["a plain text", "another one"], "label": ["x", "y"]}), file, compression="none")
-    file.write_bytes(file.read_bytes().replace(b"plain", b"pl\xedin"))
+    table = pa.table({"text": ["a plain one", "another"], "label": ["x", "y"]})
+    pq.write_table(table, file, compression="none", store_schema=False)
+    file.write_bytes(file.read_bytes().replace(word, damaged))
     with pytest.raises(DataError, match=r"a\.parquet: not a readable parquet file: "):
         _read(file)
 
