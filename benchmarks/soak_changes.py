@@ -50,15 +50,19 @@ class Changes:
         self._extra = False
 
     def go_on(self, seconds: float, good: Future[Any]) -> None:
-        """Makes one change after another until the good callers have ended."""
+        """Makes one change after another until the good callers have ended; the configuration is then as it was."""
         pause = max(2.0, seconds / 12)
         while not good.done():
-            change = next(self._turn)
-            try:
-                change()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told at the end
-                self.failures.append(f"{change.__name__.removeprefix('_')}: {error}"[:300])
+            self._make(next(self._turn))
             threading.Event().wait(pause)
+        if self._extra:
+            self._make(self._configure)
+
+    def _make(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told at the end
+            self.failures.append(f"{change.__name__.removeprefix('_')}: {error}"[:300])
 
     def _publish(self) -> None:
         """A new version by rename; once it is served, the one before the last goes."""
