@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["FULL_DISK", "replacing", "replacing_folder", "sweep_drafts", "write_json", "write_text"]
+__all__ = ["FULL_DISK", "replacing", "replacing_folder", "sweep_drafts", "sweep_drafts_of", "write_json", "write_text"]
 
 # The disk, or the user's share of it, or what one file may take, has no more room.
 FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -58,6 +59,16 @@ def sweep_drafts(folder: Path) -> None:
         if re.match(r"\.\d+\.", draft.name):
             shutil.rmtree(draft, ignore_errors=True)
             draft.unlink(missing_ok=True)
+
+
+def sweep_drafts_of(*files: Path) -> None:
+    """Removes the drafts that killed processes left of some files; no living one may be writing these."""
+    for file in files:
+        for draft in file.parent.glob(f".*.{glob.escape(file.name)}"):
+            if re.fullmatch(rf"\.\d+\.{re.escape(file.name)}", draft.name):
+                # What cannot be removed is in nobody's way.
+                with suppress(OSError):
+                    draft.unlink()
 
 
 def write_text(file: Path, text: str) -> None:

@@ -277,3 +277,31 @@ def test_a_damaged_note_is_one_line_and_gone_when_it_is_removed(ledger: Ledger, 
     file.unlink()
     _promote(ledger, 3)
     assert ledger.served("news") >= {3}
+
+
+_DIES = """
+import os, signal, sys
+from pathlib import Path
+from tfapp.files import replacing
+from tfapp.registry.journal import Journal
+config = Path(sys.argv[1])
+with Journal(config).locked(), replacing(config) as draft:
+    draft.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_drafts_of_killed_commands_are_swept_by_the_next_change_and_no_others(ledger: Ledger) -> None:
+    _promote(ledger, 1)
+    _promote(ledger, 2)
+    folder = ledger.config.parent
+    before = set(folder.iterdir())
+    died = subprocess.run([sys.executable, "-c", _DIES, str(ledger.config)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    left = {folder / f".12.{name}" for name in ("models.config.history.jsonl", ".models.config.pending")}
+    others = {folder / ".13.other.config", folder / ".mine.models.config"}
+    for draft in left | others:
+        draft.touch()
+    assert len(set(folder.iterdir()) - before - left - others) == 1
+    _promote(ledger, 1)
+    assert set(folder.iterdir()) == before | others

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,14 @@ def test_mistakes_are_told(ledger: Ledger) -> None:
     with pytest.raises(RegistryError, match='no model nes in it; did you mean "news"'):
         registry.prune(ledger, "nes", 1)
     assert registry.versions(ledger.models, "news") == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_version_that_is_a_link_is_unlinked_and_what_it_points_at_stays(ledger: Ledger, tmp_path: Path) -> None:
+    elsewhere = add_versions(tmp_path / "elsewhere", "news", 2) / "news" / "2"
+    before = sorted(elsewhere.rglob("*"))
+    shutil.rmtree(ledger.models / "news" / "2")
+    (ledger.models / "news" / "2").symlink_to(elsewhere)
+    assert registry.prune(ledger, "news", 4) == [1, 2]
+    assert registry.versions(ledger.models, "news") == [3, 4, 5, 6]
+    assert list(ledger.models.glob(".pruned-*")) == []
+    assert sorted(elsewhere.rglob("*")) == before != []

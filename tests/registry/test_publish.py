@@ -100,3 +100,15 @@ def test_a_models_folder_that_is_a_file(tmp_path: Path) -> None:
         registry.staging_folder(tmp_path / "file", "news"),
     ):
         pass
+
+
+@pytest.mark.parametrize("taken", ["9223372036854775807", "9223372036854775806"])
+def test_after_the_highest_number_nothing_is_published_and_all_is_read(tmp_path: Path, taken: str) -> None:
+    (tmp_path / "news" / taken).mkdir(parents=True)
+    # A file has a number, too, which no version can take.
+    if not (highest := tmp_path / "news" / "9223372036854775807").exists():
+        highest.touch()
+    with pytest.raises(RegistryError, match=r"model news has version 9223372036854775807, the highest .*another name"):
+        _publish(tmp_path, "a")
+    assert registry.latest(tmp_path, "news") == int(taken)
+    assert [path.name for path in tmp_path.iterdir()] == ["news"]

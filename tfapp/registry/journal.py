@@ -14,7 +14,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from tfapp.errors import RegistryError, SettingsError
-from tfapp.files import replacing, write_json
+from tfapp.files import replacing, sweep_drafts_of, write_json
 from tfapp.registry import history
 from tfapp.registry.config_edit import NEW_FILE
 from tfapp.registry.history import EDIT, Change
@@ -70,6 +70,8 @@ class Journal:
         try:
             self.config.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self._beside("lock"), timeout=_LOCK_SECONDS):
+                # Whoever writes these files holds the lock: their drafts are those of processes that were killed.
+                sweep_drafts_of(self.config, self._history, self._pending)
                 yield self._caught_up()
         except Timeout as error:
             raise RegistryError(

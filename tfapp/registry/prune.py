@@ -59,7 +59,8 @@ def prune(ledger: Ledger, name: str, keep: int) -> list[int]:
                 for version in found:
                     _take_out(ledger.models, name, version)
         for left in ledger.models.glob(f"{_PREFIX}*"):
-            shutil.rmtree(left)
+            # What a link points at is somebody else's.
+            left.unlink() if left.is_symlink() else shutil.rmtree(left)
     except FileNotFoundError:
         # Another prune deletes the same leavings.
         pass

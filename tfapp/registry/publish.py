@@ -36,10 +36,13 @@ def staging_folder(folder: Path | str, name: str) -> Iterator[Path]:
         The staging folder, on the file system of the models folder.
 
     Raises:
-        RegistryError: The name cannot be a folder's, or the models folder cannot be written.
+        RegistryError: The name cannot be a folder's, the model has the highest version number that there can be, or
+            the models folder cannot be written.
     """
     check_name(name)
     base = Path(folder)
+    # A number that cannot be given is told before the work.
+    next_version(base, name)
     try:
         base.mkdir(parents=True, exist_ok=True)
         _sweep(base)
@@ -86,9 +89,10 @@ def publish(staged: Path | str, folder: Path | str, name: str) -> Path:
 
 
 def _rename_to_next(source: Path, model: Path) -> Path:
-    number = next_version(model.parent, model.name)
+    taken = 0
     while True:
-        target = model / str(number)
+        taken = next_version(model.parent, model.name, above=taken)
+        target = model / str(taken)
         # A rename would silently take the place of an empty folder, which may be somebody's number already.
         if not target.exists():
             try:
@@ -98,7 +102,6 @@ def _rename_to_next(source: Path, model: Path) -> Path:
                     raise
             else:
                 return target
-        number += 1
 
 
 def _locked_folder(base: Path, name: str) -> tuple[Path, int]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from tfapp.errors import RegistryError, did_you_mean
 
 __all__ = ["check_name", "latest", "models", "next_version", "require_models", "version_folder", "versions"]
+
+# A version is an int64 to TensorFlow Serving, which passes over all others.
+_HIGHEST: Final = (1 << 63) - 1
 
 
 def models(folder: Path | str) -> list[str]:
@@ -74,9 +78,24 @@ def latest(folder: Path | str, name: str) -> int:
     return numbers[-1]
 
 
-def next_version(folder: Path | str, name: str) -> int:
-    """Tells the number that the model's next version takes: one more than the highest, or 1."""
-    return max(versions(folder, name), default=0) + 1
+def next_version(folder: Path | str, name: str, *, above: int = 0) -> int:
+    """Tells the number that the model's next version takes: one more than the highest, or 1.
+
+    Args:
+        folder: The models folder.
+        name: The model's name.
+        above: A number that is taken, too.
+
+    Raises:
+        RegistryError: The highest is the highest there can be.
+    """
+    number = max([*versions(folder, name), above]) + 1
+    if number > _HIGHEST:
+        raise RegistryError(
+            f"{folder}: model {name} has version {_HIGHEST}, the highest number that there can be: nothing can be "
+            "published after it; give that version's folder a lower number, or the model another name"
+        )
+    return number
 
 
 def version_folder(folder: Path | str, name: str, version: int) -> Path:
@@ -109,8 +128,7 @@ def _numbered(model: Path) -> dict[int, Path]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     found = {int(c.name): c for c in children if c.name.isascii() and c.name.isdigit() and c.is_dir()}
-    # A version is an int64 to TensorFlow Serving, which passes over all others.
-    return {number: child for number, child in found.items() if number < 1 << 63}
+    return {number: child for number, child in found.items() if number <= _HIGHEST}
 
 
 def _may_be_model(child: Path) -> bool:
