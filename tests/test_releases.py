@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
-from tfapp_client import codec, contract
+from tfapp_client import Client, codec, contract
 
 import tfapp
 from tests.load import Load
 from tests.registry.shelf import add_version, add_versions, parsed, record
 from tests.served_models import write_classifier, write_numbers
 from tfapp import inventory, registry, releases
+from tfapp.apps.embedder import released_version
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.registry import Ledger
 from tfapp.releases import Servers
@@ -221,6 +222,9 @@ def test_what_was_not_promoted_or_was_rolled_back_reaches_nobody(models: Path) -
         # A newer canary is for callers without a label, too, until it is over.
         tfapp.promote("numbers", 2, label="canary", models=models, servers=servers)
         assert (_answering(server), _answering(server, "stable")) == (2, 1)
+        # The applications' vectors are of the release.
+        with Client(server.address) as client:
+            assert released_version(client, "numbers") == 1
         releases.unlabel("numbers", "canary", models=models, servers=servers)
         assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
 

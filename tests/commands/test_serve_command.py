@@ -21,6 +21,7 @@ from tests.conformance.rest import ask
 from tests.served_models import write_classifier, write_numbers
 from tfapp.commands import serve
 from tfapp.errors import RegistryError, ServerError, SettingsError
+from tfapp.registry import STABLE, Ledger
 
 _PROGRAM = "import typer; from tfapp.commands import serve; app = typer.Typer(); serve.register(app); app()"
 
@@ -87,6 +88,16 @@ def test_serves_until_it_is_told_to_stop(started: subprocess.Popen[str], number:
     # What TensorFlow says of its own build is no news for who serves a model.
     assert "oneDNN" not in complaints
     assert "cuda" not in complaints
+
+
+def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
+    for version in (1, 2):
+        write_numbers(tmp_path, version)
+    Ledger.open(tmp_path).point("numbers", STABLE, 1, "promote", expected=None)
+    with _running(str(tmp_path)) as process:
+        text = _read_until_hint(process)
+    assert "model numbers, version 1\n" in text
+    assert text.endswith('.metadata("numbers", label="stable"))\n')
 
 
 def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli import wait_until
 from tests.console.site import Site, build_support, write_model
+from tfapp.registry import STABLE, Ledger
 
 ATTACK = "<script>alert('x')</script>"
 
@@ -69,6 +70,29 @@ def test_models_are_shown_with_their_cards_and_what_the_server_says(site: Site) 
     assert "accuracy 0.9512" in text_of(page)
     assert "<td>accuracy</td>" in page
     assert "no version 7" in text_of(site.get("/models/models/news?version=7").text)
+
+
+def test_a_stable_version_is_what_is_shown_and_tried(tmp_path: Path) -> None:
+    for version, accuracy in ((1, 0.91), (2, 0.97)):
+        write_model(tmp_path / "models", "mail", "classification", version, metrics={"accuracy": accuracy})
+    Ledger.open(tmp_path / "models").point("mail", STABLE, 1, "promote", expected=None)
+    site = Site(tmp_path)
+    site.server.classifier("mail", lambda _: {"old": 1.0}, version=1, label=STABLE)
+    site.server.classifier("mail", lambda _: {"new": 1.0}, version=2)
+    with site.browser:
+        site.workplace.places["models"].client()
+        assert "mail classification 2, newest 2, stable 1 accuracy 0.910 stable 1" in text_of(site.get("/models").text)
+        assert (
+            '<tr class="chosen">\n      <th scope="row"><a href="?version=1">' in site.get("/models/models/mail").text
+        )
+        form = text_of(site.get("/try/models/mail").text)
+        assert "stable is version 1, accuracy 0.910" in form
+        assert "Version stable, version 1 2, not loaded 1" in form
+        assert "old 100" in text_of(site.post("/try/models/mail", {"text": "x"}).text)
+        assert "new 100" in text_of(site.post("/try/models/mail", {"text": "x", "version": "2"}).text)
+        site.post("/try/models/mail/label", {"text": "x", "label": "old"})
+        (label,) = site.workplace.feedback.labels.latest("mail")
+        assert label.predicted == "old"
 
 
 def test_an_outage_is_a_state_and_not_a_page_that_breaks(tmp_path: Path) -> None:

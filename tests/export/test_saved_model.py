@@ -122,6 +122,8 @@ def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
     card = (folder / "README.md").read_text()
     assert all(part in card for part in ("`toy`", *LABELS, "0.9700", "16 tokens", "train rows"))
     assert model.task.name in card
+    assert 'print(client.classify("toy", ["a text"]))' in card
+    assert 'client.classify("toy", ["a text"], label="stable")' in card
 
 
 def test_longer_texts_by_setting(toy_preset: Path, tmp_path: Path) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from tfapp_client import Client
-from tfapp_client.errors import NotFoundError
+from tfapp_client.errors import InvalidArgumentError, NotFoundError, UnimplementedError
 
 from tfapp.errors import ServerError
 
-__all__ = ["Embedder", "newest_version"]
+__all__ = ["Embedder", "released_version"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class Embedder:
     version: int
 
     @classmethod
-    def newest(cls, client: Client, model: str) -> Self:
-        """The newest version that is served.
+    def released(cls, client: Client, model: str) -> Self:
+        """The version that has the label `stable`, or else the newest that is served.
 
         Raises:
             ServerError: None is.
             ClientError: The server cannot be asked.
         """
-        return cls(client, model, newest_version(client, model, f"tfapp export --preset {model}, and serve it"))
+        return cls(client, model, released_version(client, model, f"tfapp export --preset {model}, and serve it"))
 
     @classmethod
     def named(cls, client: Client, identity: str) -> Self:
@@ -59,8 +60,8 @@ class Embedder:
         return self.client.embed(self.model, texts, version=self.version)
 
 
-def newest_version(client: Client, model: str, way_out: str = "serve it") -> int:
-    """The newest version of a model that is served.
+def released_version(client: Client, model: str, way_out: str = "serve it") -> int:
+    """The version of a model that has the label `stable`, or else the newest that is served.
 
     Args:
         client: Asks its server.
@@ -71,6 +72,8 @@ def newest_version(client: Client, model: str, way_out: str = "serve it") -> int
         ServerError: None is.
         ClientError: The server cannot be asked.
     """
+    with suppress(InvalidArgumentError, NotFoundError, UnimplementedError):
+        return client.metadata(model, label="stable").version
     try:
         served = [status.version for status in client.status(model) if status.available]
     except NotFoundError:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tfapp import terminal
+from tfapp.registry import STABLE
 
 if TYPE_CHECKING:
     from tfapp.server import ModelServer
@@ -104,9 +105,12 @@ def _print_pages(server: ModelServer) -> None:
 
 
 def _hint(server: ModelServer, model: str) -> str:
-    with server.manager.use(model) as servable:
+    manager = server.manager
+    stable = manager.labels(model).get(STABLE) in manager.available()[model]
+    with manager.use(model, label=STABLE if stable else None) as servable:
         classifies = _is_classifier(servable)
-    call = f'classify("{model}", ["a text"])' if classifies else f'metadata("{model}")'
+    label = f', label="{STABLE}"' if stable else ""
+    call = f'classify("{model}", ["a text"]{label})' if classifies else f'metadata("{model}"{label})'
     tls = ', tls=TlsFiles(root="CA.pem")' if server.settings.tls else ""
     names = "Client, TlsFiles" if tls else "Client"
     return f'  from tfapp_client import {names}\n  print(Client("{server.address}"{tls}).{call})'

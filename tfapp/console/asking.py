@@ -26,12 +26,14 @@ class Question:
     Attributes:
         client: Asks it.
         model: Its name.
-        version: A version; None: the newest that is served.
+        version: A version; None: that of the label, or without one the newest that is served.
+        label: A version label.
     """
 
     client: Client
     model: str
     version: int | None = None
+    label: str | None = None
 
 
 def ask(task: str, question: Question, form: Form) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def task_of(model: ModelFacts, client: Callable[[], Client]) -> str:
     Raises:
         ServerError: The server must be asked and does not start.
     """
-    recorded = model.versions[-1].task if model.versions else ""
+    recorded = model.released.task if model.versions else ""
     if recorded:
         return recorded
     try:
@@ -79,13 +81,13 @@ def _by_signature(inputs: set[str], outputs: set[str]) -> str:
 
 def _classify(question: Question, form: Form) -> dict[str, Any]:
     text = form.needed("text")
-    (answer,) = question.client.classify(question.model, [text], version=question.version)
+    (answer,) = question.client.classify(question.model, [text], version=question.version, label=question.label)
     return _labels(answer)
 
 
 def _classify_pair(question: Question, form: Form) -> dict[str, Any]:
     pair = (form.needed("query"), form.needed("candidate"))
-    (answer,) = question.client.classify_pairs(question.model, [pair], version=question.version)
+    (answer,) = question.client.classify_pairs(question.model, [pair], version=question.version, label=question.label)
     return _labels(answer)
 
 
@@ -96,19 +98,25 @@ def _labels(answer: Classification) -> dict[str, Any]:
 
 def _tag(question: Question, form: Form) -> dict[str, Any]:
     text = form.needed("text")
-    (found,) = question.client.tag(question.model, [text], version=question.version)
+    (found,) = question.client.tag(question.model, [text], version=question.version, label=question.label)
     spans = [Span(entity.start, entity.end, entity.tag, entity.score) for entity in found]
     return {"pieces": pieces(text, spans), "entities": sorted(found, key=lambda entity: entity.start)}
 
 
 def _rank(question: Question, form: Form) -> dict[str, Any]:
     query, candidates = form.needed("query"), form.lines("candidates")
-    return {"ranked": question.client.rank(question.model, query, candidates, version=question.version)}
+    return {
+        "ranked": question.client.rank(
+            question.model, query, candidates, version=question.version, label=question.label
+        )
+    }
 
 
 def _answer(question: Question, form: Form) -> dict[str, Any]:
     asked, context = form.needed("question"), form.needed("context")
-    (answer,) = question.client.answer(question.model, [(asked, context)], version=question.version)
+    (answer,) = question.client.answer(
+        question.model, [(asked, context)], version=question.version, label=question.label
+    )
     spans = [Span(answer.start, answer.end, "answer", answer.score)] if answer.start >= 0 else []
     return {"answer": answer, "pieces": pieces(context, spans)}
 
@@ -117,13 +125,13 @@ def _embed(question: Question, form: Form) -> dict[str, Any]:
     texts = form.lines("texts", fewest=2)
     if len(texts) > _SHOWN_LABELS:
         raise SettingsError(f"texts: at most {_SHOWN_LABELS} lines are compared here, got {len(texts)}")
-    vectors = question.client.embed(question.model, texts, version=question.version)
+    vectors = question.client.embed(question.model, texts, version=question.version, label=question.label)
     return {"texts": texts, "cosines": (vectors @ vectors.T).tolist(), "width": vectors.shape[1]}
 
 
 def _regress(question: Question, form: Form) -> dict[str, Any]:
     texts = form.lines("texts")
-    scores = question.client.regress(question.model, texts, version=question.version)
+    scores = question.client.regress(question.model, texts, version=question.version, label=question.label)
     return {"scores": list(zip(texts, scores, strict=True))}
 
 

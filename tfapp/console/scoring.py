@@ -32,7 +32,7 @@ class Scoring:
 
     def classifiers(self) -> list[str]:
         """The models that can be asked."""
-        found = (model.name for _, model in self._workplace.models() if model.versions[-1].task == "classification")
+        found = (model.name for _, model in self._workplace.models() if model.released.task == "classification")
         return list(dict.fromkeys(found))
 
     def place(self, model: str) -> Place:
@@ -47,7 +47,7 @@ class Scoring:
         return found
 
     def start(self, pool: Pool) -> None:
-        """Begins to score what the newest version has not scored, unless that goes on already."""
+        """Begins to score what the released version has not scored, unless that goes on already."""
         self._started[pool.id] = self._ticks()
         self._workplace.jobs.start(_name(pool), lambda job: self._score(pool, job))
 

@@ -145,7 +145,10 @@ def _foreign(metadata: Mapping[str, Any]) -> str:
 
 
 def _call(name: str, task: str) -> str:
+    call = _TASKS[task].call.format(name=name)
     return (
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'
-        f"    print(client.{_TASKS[task].call.format(name=name)})\n```"
+        f"    print(client.{call})\n```\n\n"
+        f"Once a version has the label `stable` (`tfapp models promote {name} VERSION`), ask for that one:\n\n"
+        f'```python\nclient.{call[:-1]}, label="stable")\n```'
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tfapp import api
+from tfapp import api, inventory
 from tfapp.apps.asking import asking
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.indexing import embed_new
@@ -55,7 +55,7 @@ class EmbedderModel:
 
     @contextmanager
     def served(self) -> Iterator[Embedder]:
-        """Its newest version that is served, while the block runs.
+        """Its version that is `stable`, or else the newest that is served, while the block runs.
 
         Raises:
             ServerError: It is not served, or the server cannot be asked in the block.
@@ -64,13 +64,15 @@ class EmbedderModel:
         with asking(self.name, where=self.models.where, hint=hint), self.models.client() as client:
             if versions(self.models.folder, self.name):
                 client.wait_until_ready(self.name, timeout=self.wait)
-            yield Embedder.newest(client, self.name)
+            yield Embedder.released(client, self.name)
 
     def _local_version(self, *, quiet: bool) -> str | None:
-        """Exports it where there is none, and names its newest version; None: a server must be asked."""
+        """Exports it where there is none, and names its released version; None: a server must be asked."""
         if self.preset is not None and not self.models.has(self.name):
             api.export_preset(self.preset, self.models.folder, name=self.name, quiet=quiet)
         if self.models.remote is not None:
             return None
-        found = versions(self.models.folder, self.name)
-        return f"{self.name}/{found[-1]}" if found else None
+        if not versions(self.models.folder, self.name):
+            return None
+        (model,) = inventory.describe(self.models.folder, (self.name,))
+        return f"{self.name}/{model.released.version}"

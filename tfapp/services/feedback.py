@@ -15,7 +15,7 @@ from typing import Self
 from tfapp_client import Client
 
 from tfapp.apps.clock import Clock, utc_now
-from tfapp.apps.embedder import newest_version
+from tfapp.apps.embedder import released_version
 from tfapp.apps.feedback.labels import Labels
 from tfapp.apps.feedback.pools import Pool, Pools
 from tfapp.apps.feedback.reading import TextFile
@@ -81,8 +81,8 @@ class Feedback:
         return self.pools.add(name or file.name, model, texts, set_aside=lambda: texts.set_aside)
 
     def score(self, pool: Pool, client: Client, *, go_on: Callable[[int], bool] = lambda _: True) -> int:
-        """Asks the newest served version about a pool's texts; as `tfapp.apps.feedback.scoring.score_pool`."""
-        return score_pool(self.pools, pool, client, newest_version(client, pool.model), go_on=go_on)
+        """Asks the released version about a pool's texts; as `tfapp.apps.feedback.scoring.score_pool`."""
+        return score_pool(self.pools, pool, client, released_version(client, pool.model), go_on=go_on)
 
     def export(self, model: str, file: Path) -> int:
         """Writes a model's labels as jsonl, which `tfapp train` reads; gives how many.

@@ -13,7 +13,7 @@ from tfapp_client.errors import ClientError
 
 from tfapp import api
 from tfapp.config import parse_experiment
-from tfapp.registry import versions
+from tfapp.registry import Ledger, versions
 from tfapp.remote_server import RemoteServer
 
 __all__ = ["ModelServer"]
@@ -68,9 +68,15 @@ class ModelServer:
             TfappError: Data, training or export.
         """
         run = api.fit(parse_experiment(dict(experiment)), runs=runs, quiet=quiet)
-        version = api.export(run, self.folder, quiet=quiet)
-        score = run.evaluation
-        return int(version.name), f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
+        version, score = api.export(run, self.folder, quiet=quiet), run.evaluation
+        told = f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
+        return int(version.name), told + self._unserved(version.parent.name, int(version.name))
+
+    def _unserved(self, name: str, version: int) -> str:
+        """What is added where labels keep a version from being served."""
+        if version in Ledger.open(self.folder).served(name):
+            return ""
+        return f"; not served before `tfapp models promote {name} {version} --models {self.folder}`"
 
     def _serves(self, model: str) -> bool:
         if self.remote is None:

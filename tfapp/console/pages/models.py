@@ -38,6 +38,10 @@ class _Shown:
     def newest(self) -> VersionFacts:
         return self.facts.versions[-1]
 
+    @property
+    def released(self) -> VersionFacts:
+        return self.facts.released
+
 
 class ModelPages:
     """The models' pages."""
@@ -78,7 +82,7 @@ def _with_states(models: Sequence[tuple[Place, ModelFacts]]) -> list[_Shown]:
 
 def _chosen(facts: ModelFacts, wanted: str | None) -> VersionFacts:
     if wanted is None:
-        return facts.versions[-1]
+        return facts.released
     found = next((version for version in facts.versions if str(version.version) == wanted), None)
     if found is None:
         raise RegistryError(f"{facts.name}: no version {wanted[:20]}; the page without it lists them")

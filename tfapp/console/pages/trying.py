@@ -16,6 +16,7 @@ from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 from tfapp.errors import SettingsError
 from tfapp.inventory import ModelFacts
+from tfapp.registry import STABLE
 
 __all__ = ["TryPages"]
 
@@ -53,7 +54,8 @@ class TryPages:
         task = task_of(model, place.client)
         asked = {name: form.text(name) for name in _FIELDS}
         version = form.number("version") if asked["version"] else None
-        answer = ask(task, Question(place.client(), model.name, version), form)
+        label = _stable_label(model) if version is None else None
+        answer = ask(task, Question(place.client(), model.name, version, label), form)
         return self._show(request, place, model, {"task": task, "asked": asked, "answer": answer})
 
     def _label(self, request: Request, form: Form) -> Response:
@@ -62,7 +64,7 @@ class TryPages:
         if task_of(model, place.client) != "classification":
             raise SettingsError(f"{model.name}: labels can be given to the texts of a classification alone")
         text = form.needed("text")
-        (answer,) = place.client().classify(model.name, [text])
+        (answer,) = place.client().classify(model.name, [text], label=_stable_label(model))
         given, who = tuple(form.several("label")), str(request.session.get("name", ""))
         label = Label(model.name, text, given, answer.chosen is not None, None, answer.label, answer.score, who)
         self._workplace.feedback.labels.give(label)
@@ -75,3 +77,7 @@ class TryPages:
     def _show(self, request: Request, place: Place, model: ModelFacts, found: dict[str, Any]) -> Response:
         others = self._workplace.models()
         return self._views.page(request, "try.html", place=place, model=model, others=others, **found)
+
+
+def _stable_label(model: ModelFacts) -> str | None:
+    return STABLE if model.stable else None
