@@ -21,6 +21,7 @@ from tfapp.api import export_preset
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.export.verify import HARD_TEXTS
+from tfapp.registry import STABLE, Ledger
 from tfapp.training import RetrievalEvaluation
 
 ROOT = Path(__file__).parents[1]
@@ -150,7 +151,8 @@ def test_an_untouched_preset_is_evaluated_and_published(toy_preset: Path, tmp_pa
     options = ("--name", "plain", "--set", "model.max_length=64", "--set", "export.warmup_requests=2")
     result = call("export", "--preset", toy_preset, *options, "--to", tmp_path / "models", "--json")
     version = tmp_path / "models" / "plain" / "1"
-    assert json.loads(result.out) == {"model": "plain", "version": 1, "path": str(version)}
+    callers = {"with_label": {}, "without_label": 1}
+    assert json.loads(result.out) == {"model": "plain", "version": 1, "path": str(version), "callers": callers}
     vectors = tfapp.predict(version, TEXTS)["embedding"]
     np.testing.assert_allclose(vectors, run.predict(TEXTS)["embedding"], atol=1e-4)
     card = (version / "README.md").read_text()
@@ -159,6 +161,23 @@ def test_an_untouched_preset_is_evaluated_and_published(toy_preset: Path, tmp_pa
     assert "train =" not in card
     (model,) = inventory.describe(tmp_path / "models")
     assert (model.versions[0].task, model.versions[0].score) == ("embedding", None)
+    _check_that_an_export_says_what_callers_get(tmp_path / "models", "--preset", toy_preset, *options)
+
+
+def _check_that_an_export_says_what_callers_get(models: Path, *arguments: str | Path) -> None:
+    """On a folder whose `plain` has a version 1 and no label."""
+    newest = call("export", *arguments, "--to", models).out
+    assert newest.endswith(
+        f"2; its README.md says what it is. Next: tfapp serve {models}\n"
+        "callers get version 2 without a label (the newest)\n"
+    )
+    Ledger.open(models).point("plain", STABLE, 1, "promote", expected=None)
+    behind = call("export", *arguments, "--to", models).out
+    assert behind.endswith(
+        "3; its README.md says what it is. No label names it, so servers do not load it. "
+        f"Next: tfapp models promote plain 3 --models {models}\n"
+        'callers get version 1 with label="stable", version 1 without a label\n'
+    )
 
 
 def test_export_takes_a_run_or_a_preset(tmp_path: Path) -> None:

@@ -103,9 +103,9 @@ def test_what_there_is(models: Path) -> None:
     there = ("--models", models)
     call("models", "promote", "numbers", "1", *there)
     assert _lines("list", *there) == [
-        "model | version | newest | versions | labels | task | metric",
-        "news | 2* | 2* | 2 | classification | accuracy 0.9500",
-        "numbers | 1 | 2 | 2 | stable 1",
+        "model | version | newest | labels | task | metric",
+        "news | 2* | 2* | classification | accuracy 0.9500",
+        "numbers | 1 | 2 | stable 1",
     ]
     title, heading, *rows = _lines("show", "news", *there)
     assert title == f"news, classification, in {models}"

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tfapp import terminal
-from tfapp.registry import STABLE
 
 if TYPE_CHECKING:
     from tfapp.server import ModelServer
@@ -105,6 +104,8 @@ def _print_pages(server: ModelServer) -> None:
 
 
 def _hint(server: ModelServer, model: str) -> str:
+    from tfapp.registry import STABLE
+
     manager = server.manager
     stable = manager.labels(model).get(STABLE) in manager.available()[model]
     with manager.use(model, label=STABLE if stable else None) as servable:

@@ -96,14 +96,13 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
             model.name,
             tables.number(model.released),
             tables.number(model.versions[-1]),
-            str(len(model.versions)),
             tables.labels(model),
             model.released.task,
             tables.score(model.released),
         ]
         for model in found
     ]
-    tables.print_table(("model", "version", "newest", "versions", "labels", "task", "metric"), rows)
+    tables.print_table(("model", "version", "newest", "labels", "task", "metric"), rows)
     tables.print_unchecked(found)
 
 
