@@ -70,13 +70,14 @@ class ModelServer:
         run = api.fit(parse_experiment(dict(experiment)), runs=runs, quiet=quiet)
         version, score = api.export(run, self.folder, quiet=quiet), run.evaluation
         told = f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
-        return int(version.name), told + self._unserved(version.parent.name, int(version.name))
+        unserved = self.unserved(version.parent.name, int(version.name))
+        return int(version.name), "; ".join(filter(None, (told, unserved)))
 
-    def _unserved(self, name: str, version: int) -> str:
-        """What is added where labels keep a version from being served."""
+    def unserved(self, name: str, version: int) -> str:
+        """What to do where labels keep a version in the folder from being served; empty where it is."""
         if version in Ledger.open(self.folder).served(name):
             return ""
-        return f"; not served before `tfapp models promote {name} {version} --models {self.folder}`"
+        return f"not served before `tfapp models promote {name} {version} --models {self.folder}`"
 
     def _serves(self, model: str) -> bool:
         if self.remote is None:
