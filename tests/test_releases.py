@@ -191,6 +191,7 @@ def _configured(models: Path, poll: float) -> Iterator[ModelServer]:
         model_config_file_poll_wait_seconds=poll,
         file_system_poll_wait_seconds=0.05,
         allow_version_labels_for_unavailable_models=True,
+        allow_reload=True,
     )
     server = configured_server(models / registry.CONFIG_FILE, settings)
     server.start()

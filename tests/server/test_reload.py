@@ -10,11 +10,15 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
-from tfapp.errors import ServerError, SettingsError
+from tfapp.errors import RegistryError, ServerError, SettingsError
+from tfapp.rollout import Servers
 from tfapp.server import ModelServer, ServerSettings, configured_server
 from tfapp.server.config_follower import ConfigFollower
 from tfapp.server.manager import ModelManager
 from tfapp.server.model_config import read_model_config, served_models
+from tfapp.server.reload_rules import ReloadRules
+from tfapp.server.settings import TlsSettings
+from tfapp.server.source import ServedModel
 from tfapp.server.states import State
 from tfapp.server.status import RequestError
 
@@ -51,7 +55,7 @@ def _request(*configs: str) -> Any:
 @pytest.fixture
 def server(models: Path) -> Iterator[ModelServer]:
     first = served_models(_request(_text(models, "a", _specific(1, 2))).config)
-    settings = ServerSettings(port=0, max_num_load_retries=1, load_retry_interval_micros=1000)
+    settings = ServerSettings(port=0, max_num_load_retries=1, load_retry_interval_micros=1000, allow_reload=True)
     made = ModelServer(lambda: first, settings, load=_load)
     made.start()
     yield made
@@ -207,3 +211,63 @@ def test_a_server_of_a_config_file(models: Path, tmp_path: Path) -> None:
     settings = ServerSettings(allow_version_labels_for_unavailable_models=True)
     server = configured_server(file, settings)
     assert server.manager.available() == {}
+
+
+def test_a_server_takes_no_reload_unless_a_flag_or_mutual_tls_allows_it(models: Path) -> None:
+    server = ModelServer(lambda: [ServedModel("a", models / "a")], ServerSettings(port=0), load=_load)
+    server.start()
+    try:
+        with pytest.raises(grpc.RpcError) as caught:
+            _reload(server, _text(models, "b"))
+        assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert "off on this server; start it with --allow_reload, or with mutual TLS" in caught.value.details()
+        assert server.manager.available() == {"a": [2]}
+        tfapp_models = models / "models.config"
+        tfapp_models.write_text(f"model_config_list {{ {_text(models, 'b')} }}")
+        with pytest.raises(RegistryError, match=r"does not take .*PERMISSION_DENIED.*--allow_reload"):
+            Servers((server.address,), reload=True, timeout=10).send(tfapp_models)
+    finally:
+        server.stop()
+    for client_verify in (False, True):
+        tls = TlsSettings(server_key="k", server_cert="c", client_verify=client_verify, custom_ca="ca")
+        rules = ReloadRules(ServerSettings(tls=tls))
+        if client_verify:
+            rules.check_caller()
+        else:
+            with pytest.raises(RequestError, match="--allow_reload"):
+                rules.check_caller()
+
+
+def test_base_paths_outside_of_the_models_root_are_refused_alike_whether_they_exist(
+    server: ModelServer, models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "m" / "1").mkdir(parents=True)
+    (models / "link").symlink_to(elsewhere / "m")
+    (models / "loop").symlink_to(models / "loop")
+    paths = (
+        elsewhere / "m",
+        elsewhere / "missing",
+        models / ".." / "x",
+        models / "a" / ".." / ".." / elsewhere.name / "m",
+        models / "link",
+        models / "link" / "missing",
+        models / "loop",
+    )
+    told = set()
+    for path in paths:
+        with pytest.raises(grpc.RpcError) as caught:
+            _reload(server, f"config {{ name: 'm' base_path: '{path}' model_platform: 'tensorflow' }}")
+        told.add((caught.value.code(), caught.value.details()))
+    ((code, text),) = told
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert "base_path of model m is outside of the folder" in text
+    assert "--models_root" in text
+    assert server.manager.available() == {"a": [1, 2]}
+
+
+def test_a_models_root_takes_the_place_of_the_folders_served_at_the_start(tmp_path: Path) -> None:
+    rules = ReloadRules(ServerSettings(models_root=tmp_path / "root"), [ServedModel("a", tmp_path / "other" / "a")])
+    rules.check_models([ServedModel("a", tmp_path / "root" / "deep" / "a")])
+    with pytest.raises(RequestError, match="outside"):
+        rules.check_models([ServedModel("a", tmp_path / "other" / "a")])

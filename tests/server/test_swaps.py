@@ -45,7 +45,7 @@ def _reloader(server: ModelServer) -> Callable[[Any], None]:
 
 def test_swap_rollback_and_reload_lose_no_request(models: Path) -> None:
     first = served_models(_config(models, (1,), 1).config)
-    server = ModelServer(lambda: first, ServerSettings(port=0, file_system_poll_wait_seconds=0.05))
+    server = ModelServer(lambda: first, ServerSettings(port=0, file_system_poll_wait_seconds=0.05, allow_reload=True))
     server.start()
     reload = _reloader(server)
     with Load(server.address) as load:
@@ -90,7 +90,7 @@ def test_versions_that_come_and_go_in_the_folder_lose_no_request(models: Path) -
 def test_memory_of_unloaded_versions_comes_back(models: Path) -> None:
     server = ModelServer(
         lambda: served_models(_config(models, (1,), 1).config),
-        ServerSettings(port=0, file_system_poll_wait_seconds=0),
+        ServerSettings(port=0, file_system_poll_wait_seconds=0, allow_reload=True),
     )
     server.start()
     reload = _reloader(server)

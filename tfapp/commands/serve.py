@@ -70,6 +70,20 @@ def serve(
     allow_version_labels_for_unavailable_models: Annotated[
         bool, typer.Option(help="New labels may point at versions not loaded yet.", rich_help_panel=_MODELS)
     ] = False,
+    allow_reload: Annotated[
+        bool,
+        typer.Option(
+            help="Let callers send a new configuration (HandleReloadConfigRequest); with mutual TLS they may anyway.",
+            rich_help_panel=_MODELS,
+        ),
+    ] = False,
+    models_root: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder below which they may name models; by default beside those served at the start.",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The gRPC port; 0: any free one.", rich_help_panel=_LISTEN)
     ] = 8500,
@@ -161,6 +175,8 @@ def serve(
         "max_num_load_retries": max_num_load_retries,
         "load_retry_interval_micros": load_retry_interval_micros,
         "allow_version_labels_for_unavailable_models": allow_version_labels_for_unavailable_models,
+        "allow_reload": allow_reload,
+        "models_root": models_root,
         "drain_seconds": drain_seconds,
         **({} if enable_batching else {"batching": None}),
         **files,

@@ -21,6 +21,7 @@ from tfapp.ports import join_address
 from tfapp.server.listener import Shared, check_free, check_socket
 from tfapp.server.model_service import ModelService
 from tfapp.server.prediction_service import PredictionService
+from tfapp.server.reload_rules import ReloadRules
 from tfapp.server.settings import ServerSettings
 from tfapp.server.tls import check_pem, server_credentials
 from tfapp.server.unreadable import UnreadableRequests
@@ -96,8 +97,11 @@ class GrpcListener:
     def _add_services(self) -> None:
         settings, server = self._settings, self._server
         prediction = PredictionService(self._shared)
+        manager = self._shared.manager
         model = ModelService(
-            self._shared.manager, allow_unavailable=settings.allow_version_labels_for_unavailable_models
+            manager,
+            ReloadRules(settings, manager.models()),
+            allow_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)

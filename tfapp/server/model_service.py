@@ -11,6 +11,7 @@ from tfapp.server.answering import answer
 from tfapp.server.caller import Caller
 from tfapp.server.manager import ModelManager
 from tfapp.server.model_config import served_models
+from tfapp.server.reload_rules import ReloadRules
 from tfapp.server.status import invalid_argument
 
 __all__ = ["ModelService"]
@@ -21,11 +22,13 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     Args:
         manager: Knows their states.
+        rules: What callers may reload.
         allow_unavailable: Whether a new label may point at a version that is not loaded yet.
     """
 
-    def __init__(self, manager: ModelManager, *, allow_unavailable: bool = False) -> None:
+    def __init__(self, manager: ModelManager, rules: ReloadRules, *, allow_unavailable: bool = False) -> None:
         self._manager = manager
+        self._rules = rules
         self._allow_unavailable = allow_unavailable
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -49,12 +52,14 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         return status
 
     def _reload(self, request: Any, caller: Caller) -> Any:
+        self._rules.check_caller()
         if request.config.WhichOneof("config") != "model_config_list":
             raise invalid_argument(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported"
             )
         models = served_models(request.config)
+        self._rules.check_models(models)
         self._manager.reload(models, allow_unavailable=self._allow_unavailable, seconds=caller.seconds())
         answered = model_management_pb2.ReloadConfigResponse()
         answered.status.SetInParent()

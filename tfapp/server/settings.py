@@ -119,4 +119,10 @@ class ServerSettings(BaseModel):
     allow_version_labels_for_unavailable_models: bool = Field(
         False, description="Whether a new label may point at a version that is not loaded yet."
     )
+    allow_reload: bool = Field(
+        False, description="Whether callers may send a new configuration; with mutual TLS they may anyway."
+    )
+    models_root: Path | None = Field(
+        None, description="The folder below which they may name models; None: beside those served at the start."
+    )
     drain_seconds: float = Field(10.0, ge=0, description="How long a server that stops works on what it has taken.")

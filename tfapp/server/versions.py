@@ -90,6 +90,11 @@ class ServedVersions:
         with self._changed:
             return self._changed.wait_for(reached, timeout)
 
+    def models(self) -> list[ServedModel]:
+        """Lists the models to serve, as they were last looked for."""
+        with self._changed:
+            return list(self._models.values())
+
     def available(self) -> dict[str, list[int]]:
         """Lists the versions in service, by model."""
         with self._changed:
