@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,14 @@ def complaint(result: Result) -> str:
     return result.err.removeprefix("tfapp: ").rstrip("\n")
 
 
-def start(*arguments: str | Path, read: bool = True, **environment: str) -> subprocess.Popen[str]:
-    """Starts `tfapp` in a process of its own, with more environment variables.
+def start(
+    *arguments: str | Path, read: bool = True, through: Sequence[str] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """Starts `tfapp` in a process of its own, with more environment variables, by another program if need be.
 
     Standard output that is never read would fill its pipe, and the process would wait.
     """
-    command = [*_PROGRAM, *(str(argument) for argument in arguments)]
+    command = [*through, *_PROGRAM, *(str(argument) for argument in arguments)]
     out = subprocess.PIPE if read else subprocess.DEVNULL
     variables = {**os.environ, **environment}
     return subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True, env=variables)

@@ -1,28 +1,22 @@
-"""Ports that web servers listen on, and what all of these servers are set to."""
+"""Ports that web servers listen on."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
-from typing import Any, Final
+from typing import Final
 
+from tfapp.connections import ConnectionGate, ConnectionLimits, GuardedSocket
 from tfapp.errors import ServerError
 
-__all__ = ["QUIET_HTTP", "join_address", "open_port"]
+__all__ = ["is_loopback", "join_address", "open_port"]
 
 _LARGEST: Final = 65535
 
-QUIET_HTTP: Final[dict[str, Any]] = {
-    "http": "httptools",
-    "ws": "none",
-    "log_config": None,
-    "access_log": False,
-    "server_header": False,
-    "proxy_headers": False,
-}
-"""Arguments of `uvicorn.Config`: no log of its own, no WebSockets, and no trust in what a proxy says."""
 
-
-def open_port(host: str, port: int, *, backlog: int, advice: str = "", family: int = 0) -> socket.socket:
+def open_port(
+    host: str, port: int, *, backlog: int, advice: str = "", family: int = 0, gate: ConnectionGate | None = None
+) -> GuardedSocket:
     """Listens on a port.
 
     Args:
@@ -31,18 +25,20 @@ def open_port(host: str, port: int, *, backlog: int, advice: str = "", family: i
         backlog: Connections that may wait.
         advice: What the error ends with.
         family: Of the host's addresses; 0: whichever comes first.
+        gate: Admits connections; None: one with the default limits.
 
     Raises:
         ServerError: It is taken or no port, or the address is none of this machine's.
     """
     if not 0 <= port <= _LARGEST:
         raise ServerError(f"cannot listen on {join_address(host, port)}: a port is from 0 to {_LARGEST}{advice}")
-    listening: socket.socket | None = None
+    listening: GuardedSocket | None = None
     try:
         found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
         family, kind, protocol, _, address = found[0]
         # asyncio sends small answers at once (TCP_NODELAY) only where a socket says that it is TCP's.
-        listening = socket.socket(family, kind, protocol)
+        listening = GuardedSocket(family, kind, protocol)
+        listening.gate = gate or ConnectionGate(ConnectionLimits(), join_address(host, port))
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(backlog)
@@ -57,3 +53,11 @@ def open_port(host: str, port: int, *, backlog: int, advice: str = "", family: i
 def join_address(host: str, port: int) -> str:
     """Writes HOST:PORT, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address, as far as its name tells."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -142,8 +142,9 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
             aside.rename(config)
             client.wait_until_ready("news", 60)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=60)
         assert process.returncode == 0
+        assert "--rest_api_enable_cors_support: pages of any site may call REST" in complaints
 
 
 def test_a_prometheus_page_needs_the_rest_port(models: Path, tmp_path: Path) -> None:

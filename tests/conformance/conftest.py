@@ -79,9 +79,10 @@ def trusting(authority: trustme.CA) -> grpc.ChannelCredentials:
 
 
 @pytest.fixture(scope="session")
-def tls(suite: Suite, authority: trustme.CA, trusting: grpc.ChannelCredentials) -> Iterator[TestedServer]:
-    """A server that encrypts, merges no requests and reads its configuration again."""
-    with servers.tls_server(suite, authority).running(trusting) as server:
+def tls(suite: Suite, authority: trustme.CA) -> Iterator[TestedServer]:
+    """A server that encrypts and asks for certificates, merges no requests and reads its configuration again."""
+    shown = servers.client_credentials(authority, authority)
+    with servers.tls_server(suite, authority).running(shown) as server:
         yield server
 
 

@@ -29,7 +29,7 @@ class ServerProcess:
     Attributes:
         config_file: The model config.
         port: The gRPC port.
-        rest_port: The REST port.
+        rest_port: The REST port; 0, set before the start: none.
         flags: As given.
     """
 
@@ -73,7 +73,7 @@ class ServerProcess:
 
     def wait_until_open(self) -> None:
         """Waits for its ports."""
-        ports = [self.port, *([self.rest_port] if self._command.names("rest_port") else [])]
+        ports = [self.port, *([self.rest_port] if self.rest_port and self._command.names("rest_port") else [])]
         self.wait_for(lambda: all(self.is_open(port) for port in ports))
 
     def wait_for(self, event: Any) -> None:

@@ -105,7 +105,7 @@ def changing_server(suite: Suite, name: str) -> TestedServer:
 
 @dataclass(frozen=True)
 class BatchingServer:
-    """A server with a batching file, behind mutual TLS, that looks for versions once only.
+    """A server with a batching file, behind TLS, that looks for versions once only.
 
     Attributes:
         tested: The server.
@@ -124,13 +124,12 @@ def batching_server(suite: Suite, authority: trustme.CA) -> Iterator[BatchingSer
     suite.models.publish("gate", models / "gate" / "1", gate_log(gate))
     suite.models.publish("words", models / "once" / "1")
     (folder / "batching.config").write_text(_BATCHING)
-    clients = f"client_verify: true custom_ca: {_quoted(authority.cert_pem)}"
     server = suite.server(
         "batching",
         [_plain(models, "gate"), _plain(models, "once")],
         enable_batching="true",
         batching_parameters_file=folder / "batching.config",
-        ssl_config_file=_ssl_config(folder, authority, clients),
+        ssl_config_file=_ssl_config(folder, authority),
         grpc_max_threads=64,
         rest_api_timeout_in_ms=REST_SECONDS * 1000,
         file_system_poll_wait_seconds=0,
@@ -143,23 +142,29 @@ def batching_server(suite: Suite, authority: trustme.CA) -> Iterator[BatchingSer
             opened = server.is_open()
         gate.touch()
         server.wait_until_open()
-        server.calls = server.connect(None if "tls" in suite.without else client_credentials(authority, authority))
+        server.calls = server.connect(
+            None if "tls" in suite.without else grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+        )
         yield BatchingServer(server, opened)
     finally:
         server.stop()
 
 
 def tls_server(suite: Suite, authority: trustme.CA) -> TestedServer:
-    """The recorded models, without batches, behind TLS; the config file is read every second."""
+    """The recorded models, without batches and REST, behind mutual TLS; the config file is read every second."""
     folder = suite.folder("tls")
-    return suite.server(
+    clients = f"client_verify: true custom_ca: {_quoted(authority.cert_pem)}"
+    server = suite.server(
         "tls",
         recorded_models(suite, folder / "models"),
         **_LABELS,
         enable_batching="false",
-        ssl_config_file=_ssl_config(folder, authority),
+        ssl_config_file=_ssl_config(folder, authority, clients),
         model_config_file_poll_wait_seconds=1,
     )
+    # REST would be in the clear; tfapp serve refuses that.
+    server.rest_port = 0
+    return server
 
 
 def client_credentials(authority: trustme.CA, signer: trustme.CA) -> grpc.ChannelCredentials:

@@ -17,15 +17,15 @@ def _upper(server: TestedServer, model: str, credentials: grpc.ChannelCredential
     return server.connect(credentials).outputs(model, {"text": ["a"]})["upper"]
 
 
-def test_tls(tls: TestedServer, trusting: grpc.ChannelCredentials) -> None:
-    assert _upper(tls, "words", trusting) == [b"A"]
+def test_tls(batching: BatchingServer, trusting: grpc.ChannelCredentials) -> None:
+    assert _upper(batching.tested, "once", trusting) == [b"A"]
     for wrong in (None, grpc.ssl_channel_credentials(trustme.CA().cert_pem.bytes())):
         with refused("UNAVAILABLE"):
-            _upper(tls, "words", wrong)
+            _upper(batching.tested, "once", wrong)
 
 
-def test_mutual_tls(batching: BatchingServer, authority: trustme.CA, trusting: grpc.ChannelCredentials) -> None:
-    assert _upper(batching.tested, "once", client_credentials(authority, authority)) == [b"A"]
+def test_mutual_tls(tls: TestedServer, authority: trustme.CA, trusting: grpc.ChannelCredentials) -> None:
+    assert _upper(tls, "words", client_credentials(authority, authority)) == [b"A"]
     for wrong in (None, trusting, client_credentials(authority, trustme.CA())):
         with refused("UNAVAILABLE"):
-            _upper(batching.tested, "once", wrong)
+            _upper(tls, "words", wrong)

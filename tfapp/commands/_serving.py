@@ -31,6 +31,8 @@ def serve_until_stopped(make: Callable[[], ModelServer]) -> None:
     """
     terminal.log_to_stderr()
     logging.getLogger("tfapp").setLevel(logging.INFO)
+    from tfapp.server.loosenings import loosenings
+
     with _stop_signals() as stopped:
         server = make()
         # What is here to stay need not be searched whenever a version is unloaded, which would hold up requests.
@@ -38,6 +40,8 @@ def serve_until_stopped(make: Callable[[], ModelServer]) -> None:
         gc.freeze()
         try:
             server.start()
+            for line in loosenings(server.settings):
+                logging.getLogger(__name__).warning(line)
             _print_ready(server)
             stopped.wait()
             terminal.error_console().print("stopping: finishing the calls that were taken; again to stop at once")
@@ -84,7 +88,8 @@ def _print_ready(server: ModelServer) -> None:
     first = next(iter(server.manager.available()))
     _print_pages(server)
     secured = ", TLS" if server.settings.tls else ""
-    rest = f" and http://{server.rest_address} (REST)" if server.rest_address else ""
+    scheme = "https" if server.settings.rest_tls else "http"
+    rest = f" and {scheme}://{server.rest_address} (REST)" if server.rest_address else ""
     out.print(f"serving on {server.address} (gRPC{secured}){rest}; stop with Ctrl-C.", end="", soft_wrap=True)
     out.print(" To call it from Python:", soft_wrap=True)
     out.print(_hint(server, first), markup=False, soft_wrap=True)
@@ -99,7 +104,7 @@ def _print_pages(server: ModelServer) -> None:
         text = "--monitoring_config_file: the Prometheus page is on the REST port; give --rest_api_port"
         terminal.error_console().print(text, soft_wrap=True)
     else:
-        text = f"Prometheus page: http://{server.rest_address}{monitoring.path}"
+        text = f"Prometheus page: {'https' if server.settings.rest_tls else 'http'}://{server.rest_address}{monitoring.path}"
         terminal.console().print(text, markup=False, soft_wrap=True)
 
 

@@ -93,6 +93,14 @@ def serve(
     rest_api_port: Annotated[
         int, typer.Option(min=0, max=65535, help="The REST port; 0: no REST.", rich_help_panel=_LISTEN)
     ] = 0,
+    rest_tls: Annotated[
+        bool,
+        typer.Option(
+            help="Serve REST by TLS, too, with the certificates of --ssl_config_file and its client_verify. "
+            "TensorFlow Serving has no such flag: its REST port is always plain text.",
+            rich_help_panel=_LISTEN,
+        ),
+    ] = False,
     rest_api_enable_cors_support: Annotated[
         bool, typer.Option(help="Let pages from elsewhere call REST.", rich_help_panel=_LISTEN)
     ] = False,
@@ -138,6 +146,27 @@ def serve(
     rest_api_timeout_in_ms: Annotated[
         int, typer.Option(min=1, help="Longest time of a REST request.", rich_help_panel=_LIMITS)
     ] = 30_000,
+    rest_api_header_timeout_seconds: Annotated[
+        float,
+        typer.Option(help="Longest time of a REST request's header, from the connection on.", rich_help_panel=_LIMITS),
+    ] = 30.0,
+    rest_api_body_timeout_seconds: Annotated[
+        float, typer.Option(help="Longest silence within a REST request's body.", rich_help_panel=_LIMITS)
+    ] = 60.0,
+    rest_api_keep_alive_seconds: Annotated[
+        float,
+        typer.Option(help="How long a REST connection may wait for its next request.", rich_help_panel=_LIMITS),
+    ] = 75.0,
+    rest_api_max_header_bytes: Annotated[
+        int, typer.Option(min=1024, help="Largest header of a REST request.", rich_help_panel=_LIMITS)
+    ] = 65_536,
+    rest_api_max_connections: Annotated[
+        int,
+        typer.Option(min=0, help="Most open REST connections; 0: by ulimit -n.", rich_help_panel=_LIMITS),
+    ] = 0,
+    rest_api_max_connections_per_address: Annotated[
+        int, typer.Option(min=0, help="Most of one address; 0: three quarters of all.", rich_help_panel=_LIMITS)
+    ] = 0,
     grpc_channel_arguments: Annotated[
         str, typer.Option(help="gRPC's own, such as grpc.max_connection_age_ms=2000.", rich_help_panel=_LIMITS)
     ] = "",
@@ -164,6 +193,13 @@ def serve(
         "rest_api_port": rest_api_port or None,
         "rest_api_enable_cors_support": rest_api_enable_cors_support,
         "rest_api_num_threads": rest_api_num_threads,
+        "rest_tls": rest_tls,
+        "rest_api_header_timeout_seconds": rest_api_header_timeout_seconds,
+        "rest_api_body_timeout_seconds": rest_api_body_timeout_seconds,
+        "rest_api_keep_alive_seconds": rest_api_keep_alive_seconds,
+        "rest_api_max_header_bytes": rest_api_max_header_bytes,
+        "rest_api_max_connections": rest_api_max_connections,
+        "rest_api_max_connections_per_address": rest_api_max_connections_per_address,
         "rest_api_timeout_in_ms": rest_api_timeout_in_ms,
         "grpc_socket_path": grpc_socket_path,
         "enable_grpc_healthcheck_service": enable_grpc_healthcheck_service,

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tfapp.errors import SettingsError
+from tfapp.ports import is_loopback
 
 __all__ = ["Access"]
 
@@ -40,7 +41,7 @@ class Access:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     def __post_init__(self) -> None:
-        if self.password is None and not _is_loopback(self.host):
+        if self.password is None and not is_loopback(self.host):
             raise SettingsError(
                 f"--host {self.host}: others can reach the console there, so it needs a password; set "
                 "TFAPP_CONSOLE_PASSWORD, or give --password-file FILE"
@@ -72,10 +73,6 @@ class Access:
     def is_form_token(self, given: str, session: str) -> bool:
         """Whether a form came from a page of this session."""
         return bool(session) and hmac.compare_digest(given.encode(), self.form_token(session).encode())
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def _is_address(name: str) -> bool:

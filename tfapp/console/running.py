@@ -9,8 +9,10 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from tfapp.connections import GuardedSocket
 from tfapp.console.access import Access
-from tfapp.ports import QUIET_HTTP, open_port
+from tfapp.ports import open_port
+from tfapp.web_server import web_config
 
 __all__ = ["listen", "run"]
 
@@ -19,7 +21,7 @@ _BACKLOG: Final = 128
 _STOP_SECONDS: Final = 5
 
 
-def listen(access: Access) -> socket.socket:
+def listen(access: Access) -> GuardedSocket:
     """Opens the port.
 
     Raises:
@@ -29,7 +31,7 @@ def listen(access: Access) -> socket.socket:
     return open_port(access.host, access.port, backlog=_BACKLOG, advice="; give another --port", family=family)
 
 
-def run(app: Starlette, access: Access, listening: socket.socket, *, ready: Callable[[], None]) -> None:
+def run(app: Starlette, access: Access, listening: GuardedSocket, *, ready: Callable[[], None]) -> None:
     """Serves pages until SIGINT or SIGTERM.
 
     Args:
@@ -39,8 +41,12 @@ def run(app: Starlette, access: Access, listening: socket.socket, *, ready: Call
         ready: Called when pages can be had.
     """
     certificate, key = access.tls or (None, None)
-    config = uvicorn.Config(
-        app, timeout_graceful_shutdown=_STOP_SECONDS, ssl_certfile=certificate, ssl_keyfile=key, **QUIET_HTTP
+    config = web_config(
+        app,
+        listening.gate,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
     _Server(config, ready).run(sockets=[listening])
 

@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from tfapp.connections import connection_budget
 from tfapp.errors import ServerError
 from tfapp.ports import join_address
 from tfapp.server.listener import Shared, check_free, check_socket
@@ -32,6 +33,8 @@ __all__ = ["GrpcListener"]
 _HEALTH_NAMES: Final = ("", "PredictionService", "ModelService")
 # Threads beside those of the requests: they refuse what is too much, and answer for health and status meanwhile.
 _SPARE_THREADS: Final = 8
+# From a connection to the first frames of HTTP/2; gRPC's own default is two minutes.
+_HANDSHAKE_MS: Final = 30_000
 
 
 class GrpcListener:
@@ -120,6 +123,9 @@ def _options(settings: ServerSettings) -> list[tuple[str, int | str]]:
     options: dict[str, int | str] = {
         # gRPC lets a second server share a port that is taken, and with it the calls.
         "grpc.so_reuseport": 0,
+        # Silent connections must not use up the process's descriptors, which REST and the loading of models need, too.
+        "grpc.max_allowed_incoming_connections": connection_budget(1 if settings.rest_api_port is None else 2),
+        "grpc.server_handshake_timeout_ms": _HANDSHAKE_MS,
         "grpc.max_receive_message_length": settings.max_message_bytes,
         "grpc.max_send_message_length": settings.max_message_bytes,
     }

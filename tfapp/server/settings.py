@@ -58,7 +58,7 @@ class MonitoringSettings(BaseModel):
 
 
 class TlsSettings(BaseModel):
-    """Encryption of the gRPC port; all texts are PEM."""
+    """Encryption of the gRPC port, and of REST where `rest_tls` is set; all texts are PEM."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,6 +87,25 @@ class ServerSettings(BaseModel):
     rest_api_timeout_in_ms: int = Field(30_000, ge=1, description="Longest time that a REST request may take.")
     rest_api_num_threads: int = Field(
         256, ge=1, description="REST requests that models are asked at the same time; more wait."
+    )
+    rest_api_header_timeout_seconds: float = Field(
+        30.0, gt=0, description="Longest time of a REST request's header, from the connection on."
+    )
+    rest_api_body_timeout_seconds: float = Field(
+        60.0, gt=0, description="Longest silence within a REST request's body, or of a caller who takes no answer."
+    )
+    rest_api_keep_alive_seconds: float = Field(
+        75.0, gt=0, description="How long a REST connection may wait for its next request."
+    )
+    rest_api_max_header_bytes: int = Field(65_536, ge=1024, description="Largest header of a REST request.")
+    rest_api_max_connections: int = Field(
+        0, ge=0, description="Most open REST connections; 0: by the limit of open files (ulimit -n)."
+    )
+    rest_api_max_connections_per_address: int = Field(
+        0, ge=0, description="Most open REST connections of one address; 0: three quarters of all."
+    )
+    rest_tls: bool = Field(
+        False, description="Whether REST has the gRPC port's certificates, too; TensorFlow Serving cannot do that."
     )
     rest_api_enable_cors_support: bool = Field(
         False, description="Whether pages from elsewhere may call REST (cross-origin resource sharing)."
@@ -126,3 +145,14 @@ class ServerSettings(BaseModel):
         None, description="The folder below which they may name models; None: beside those served at the start."
     )
     drain_seconds: float = Field(10.0, ge=0, description="How long a server that stops works on what it has taken.")
+
+    @model_validator(mode="after")
+    def _check_rest_tls(self) -> Self:
+        if self.rest_tls and (self.tls is None or self.rest_api_port is None):
+            raise ValueError("rest_tls needs a REST port (rest_api_port) and certificates (ssl_config_file)")
+        if self.tls and self.tls.client_verify and self.rest_api_port is not None and not self.rest_tls:
+            raise ValueError(
+                "client_verify asks gRPC callers for certificates, but REST would answer anybody in plain text; "
+                "give --rest_tls, which asks REST callers for them, too, or leave out --rest_api_port"
+            )
+        return self

@@ -1,4 +1,4 @@
-"""Encryption of the gRPC port."""
+"""Encryption of the ports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import grpc
 from tfapp.errors import ServerError
 from tfapp.server.settings import TlsSettings
 
-__all__ = ["check_pem", "server_credentials"]
+__all__ = ["check_pem", "server_context", "server_credentials"]
 
 
 def server_credentials(tls: TlsSettings) -> Any:
@@ -27,6 +27,15 @@ def check_pem(tls: TlsSettings) -> None:
 
     Raises:
         ServerError: One of them is no PEM text, or the key is not the certificate's.
+    """
+    server_context(tls)
+
+
+def server_context(tls: TlsSettings) -> ssl.SSLContext:
+    """Makes what an HTTP server listens with.
+
+    Raises:
+        ServerError: The key or a certificate is no PEM text, or the key is not the certificate's.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
@@ -45,6 +54,9 @@ def check_pem(tls: TlsSettings) -> None:
             context.load_verify_locations(cadata=tls.custom_ca)
         except (ssl.SSLError, ValueError) as error:
             raise ServerError(f"SSL config: custom_ca holds no PEM certificate: {_reason(error)}") from error
+    if tls.client_verify:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def _reason(error: Exception) -> str:

@@ -13,18 +13,28 @@ from typing import Any, Final
 import uvicorn
 from starlette.middleware.cors import CORSMiddleware
 
+from tfapp.connections import ConnectionGate, ConnectionLimits
 from tfapp.errors import ServerError
-from tfapp.ports import QUIET_HTTP, open_port
+from tfapp.ports import open_port
 from tfapp.server.listener import Shared, check_free
 from tfapp.server.rest.app import RestApp
 from tfapp.server.settings import ServerSettings
+from tfapp.server.tls import server_context
+from tfapp.web_server import WebLoop, web_config
 
 __all__ = ["RestListener"]
 
 _FLAG: Final = "--rest_api_port"
 _BACKLOG: Final = 2048
-# Longer than the pauses of most clients: one that writes into a connection as it is closed would see an error.
-_KEEP_ALIVE_SECONDS: Final = 75
+# Limits of connections, and what follows --rest_api_ in the flag of each.
+_LIMITS: Final = {
+    "header_seconds": "header_timeout_seconds",
+    "body_seconds": "body_timeout_seconds",
+    "keep_alive_seconds": "keep_alive_seconds",
+    "header_bytes": "max_header_bytes",
+    "connections": "max_connections",
+    "address_connections": "max_connections_per_address",
+}
 # What connections get to take their last answer, and threads to end, once the time of a stop is over.
 _LAST_SECONDS: Final = 2.0
 
@@ -44,7 +54,8 @@ class RestListener:
         self._pool = ThreadPoolExecutor(self._settings.rest_api_num_threads, thread_name_prefix="rest")
         self._app = RestApp(shared, self._pool)
         self.port = 0
-        self._server = uvicorn.Server(_config(self._app, self._settings))
+        self._gate = ConnectionGate(_limits(self._settings), "REST", tls=self._settings.rest_tls)
+        self._server = uvicorn.Server(_config(self._app, self._settings, self._gate))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
@@ -58,7 +69,8 @@ class RestListener:
 
     def start(self) -> None:
         """See `Listener.start`."""
-        listening = open_port(self._settings.host, self._settings.rest_api_port or 0, backlog=_BACKLOG)
+        port = self._settings.rest_api_port or 0
+        listening = open_port(self._settings.host, port, backlog=_BACKLOG, gate=self._gate)
         self.port = listening.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, args=(listening,), name="rest", daemon=True)
         self._thread.start()
@@ -87,21 +99,29 @@ class RestListener:
         return not self._thread.is_alive() and self._app.wait(left)
 
     def _serve(self, listening: socket.socket) -> None:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=WebLoop) as runner:
             self._loop = runner.get_loop()
             self._ready.set()
             runner.run(self._server.serve([listening]))
 
 
-def _config(app: Any, settings: ServerSettings) -> uvicorn.Config:
+def _limits(settings: ServerSettings) -> ConnectionLimits:
+    fields = {name: f"rest_api_{flag}" for name, flag in _LIMITS.items()}
+    return ConnectionLimits(
+        **{name: getattr(settings, flag) for name, flag in fields.items()},
+        flags={name: f"--{flag}" for name, flag in fields.items()},
+    )
+
+
+def _config(app: Any, settings: ServerSettings, gate: ConnectionGate) -> uvicorn.Config:
+    tls = settings.tls if settings.rest_tls else None
     if settings.rest_api_enable_cors_support:
         app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["POST", "GET"], allow_headers=["Content-Type"])
-    return uvicorn.Config(
+    return web_config(
         app,
-        loop="asyncio",
+        gate,
         lifespan="off",
         interface="asgi3",
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds + _LAST_SECONDS),
-        **QUIET_HTTP,
+        ssl_context_factory=(lambda *_: server_context(tls)) if tls else None,
     )

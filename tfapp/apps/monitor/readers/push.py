@@ -20,8 +20,10 @@ from starlette.routing import Route
 from tfapp.apps.monitor.intake import Batch, Outcome, Place
 from tfapp.apps.monitor.readers.lines import line_row
 from tfapp.apps.records import Record, SetAside
+from tfapp.connections import ConnectionGate
 from tfapp.errors import SettingsError
-from tfapp.ports import QUIET_HTTP, open_port
+from tfapp.ports import open_port
+from tfapp.web_server import WebLoop, web_config
 
 __all__ = ["PushReader"]
 
@@ -64,7 +66,7 @@ class PushReader:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """See `Reader.batches`; serves as long as it is read."""
-        server = uvicorn.Server(_config(self._app()))
+        server = uvicorn.Server(_config(self._app(), self._socket.gate))
         thread = threading.Thread(target=self._serve, args=(server,), name="push", daemon=True)
         thread.start()
         try:
@@ -79,7 +81,8 @@ class PushReader:
             thread.join(_ENDING_SECONDS + 1)
 
     def _serve(self, server: uvicorn.Server) -> None:
-        asyncio.run(server.serve([self._socket]))
+        with asyncio.Runner(loop_factory=WebLoop) as runner:
+            runner.run(server.serve([self._socket]))
 
     def _app(self) -> Starlette:
         routes = [Route("/messages", self._take, methods=["POST"]), Route("/health", self._health, methods=["GET"])]
@@ -145,5 +148,5 @@ def _problem(status: int, what: str, headers: dict[str, str] | None = None) -> J
     return JSONResponse({"error": what}, status, headers=headers)
 
 
-def _config(app: Starlette) -> uvicorn.Config:
-    return uvicorn.Config(app, loop="asyncio", lifespan="off", timeout_graceful_shutdown=_ENDING_SECONDS, **QUIET_HTTP)
+def _config(app: Starlette, gate: ConnectionGate) -> uvicorn.Config:
+    return web_config(app, gate, lifespan="off", timeout_graceful_shutdown=_ENDING_SECONDS)

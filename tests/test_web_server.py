@@ -1,0 +1,256 @@
+"""What callers of any web port can hold up: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from http.client import HTTPResponse
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tests.cli import wait_until
+from tfapp.connections import ConnectionGate, ConnectionLimits, GuardedConnection, connection_budget
+from tfapp.ports import open_port
+from tfapp.web_server import WebLoop, web_config
+
+_GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+_FLAGS = {"header_bytes": "--most_header", "header_seconds": "--header_time", "address_connections": "--by_address"}
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers /early before the body is read, /large with 64 MB, all else with the body's size."""
+    request = Request(scope, receive)
+    if scope["path"] == "/large":
+        answer = Response(bytes(64 << 20))
+    else:
+        answer = Response(b"early" if scope["path"] == "/early" else str(len(await request.body())).encode())
+    await answer(scope, receive, send)
+
+
+def _serving(**limits: Any) -> AbstractContextManager[int]:
+    return _behind(ConnectionGate(ConnectionLimits(**limits, flags=_FLAGS), "a port"))
+
+
+@contextmanager
+def _behind(gate: ConnectionGate) -> Iterator[int]:
+    listening = open_port("127.0.0.1", 0, backlog=512, gate=gate)
+    server = uvicorn.Server(web_config(_app, gate, lifespan="off", timeout_graceful_shutdown=1))
+
+    def serve() -> None:
+        with asyncio.Runner(loop_factory=WebLoop) as runner:
+            runner.run(server.serve([listening]))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def _connect(port: int, sent: bytes = b"") -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall(sent)
+    return connection
+
+
+def _rest(connection: socket.socket) -> bytes:
+    """What comes until the server ends the connection."""
+    parts = []
+    try:
+        while part := connection.recv(1 << 16):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def _answer(connection: socket.socket) -> bytes:
+    """The status line and the body of one answer."""
+    with HTTPResponse(connection) as answer:
+        answer.begin()
+        return f"{answer.status} ".encode() + answer.read()
+
+
+def _exchange(port: int, sent: bytes = _GET) -> bytes:
+    with _connect(port, sent) as connection:
+        return _answer(connection)
+
+
+def _drip(connection: socket.socket, part: bytes) -> bytes:
+    """Sends a part again and again, faster than any limit, until the server has had enough."""
+    connection.settimeout(0.02)
+    while True:
+        try:
+            connection.sendall(part)
+            return _rest(connection)
+        except TimeoutError:
+            continue
+        except OSError:
+            return b""
+
+
+def test_a_silent_connection_is_closed() -> None:
+    with _serving(header_seconds=0.1) as port, _connect(port) as silent:
+        assert _rest(silent) == b""
+
+
+def test_a_header_has_a_time_however_it_drips() -> None:
+    with _serving(header_seconds=0.2) as port:
+        with _connect(port, b"GET / HTTP/1.1\r\n") as slow:
+            answer = _drip(slow, b"X-A: b\r\n")
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"the header was not complete within 0.2 s (--header_time)" in answer
+        # So has that of a later request.
+        with _connect(port, _GET) as kept:
+            assert _answer(kept).startswith(b"200 ")
+            kept.sendall(b"GET / HT")
+            assert _rest(kept).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_idle_connection_is_closed_and_no_sooner_used_again_than_wanted() -> None:
+    with _serving(header_seconds=30, keep_alive_seconds=0.1) as port, _connect(port, _GET) as idle:
+        assert _rest(idle).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_stalls_or_drips() -> None:
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"
+    with _serving(body_seconds=0.2, body_rate=1000) as port:
+        with _connect(port, post) as stalled:
+            answer = _rest(stalled)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"the body stalled for 0.2 s, or is slower than 1000 bytes a second" in answer
+        with _connect(port, post) as dripping:
+            assert _drip(dripping, b".").startswith(b"HTTP/1.1 408 ")
+        whole = post[:-1] + b"." * 100000
+        assert _exchange(port, whole).endswith(b"100000")
+
+
+def test_a_body_after_its_answer_has_a_time() -> None:
+    post = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    with _serving(header_seconds=0.2) as port, _connect(port, post) as early:
+        assert _answer(early).startswith(b"200 ")
+        assert _drip(early, b".") == b""
+
+
+def test_an_answer_that_nobody_takes() -> None:
+    gate = ConnectionGate(ConnectionLimits(body_seconds=0.2), "a port")
+    with _behind(gate) as port, _connect(port, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n") as deaf:
+        assert deaf.recv(1)
+        wait_until(lambda: gate.open == 0)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 5000,
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 700,
+        b"GET /" + b"a" * 5000,
+        b"\r\n" * 2500,
+    ],
+)
+def test_headers_have_a_size(sent: bytes) -> None:
+    with _serving(header_bytes=4096) as port:
+        with _connect(port, sent) as connection:
+            answer = _rest(connection)
+        assert b"HTTP/1.1 431 " in answer
+        assert b"the header has 4096 bytes or more (--most_header)" in answer
+        fits = b"GET / HTTP/1.1\r\nX-A: " + b"a" * 4000 + b"\r\nHost: x\r\n\r\n"
+        assert _exchange(port, fits).startswith(b"200 ")
+
+
+@pytest.mark.parametrize("ends", [b"0\r\nX-A: " + b"a" * 9000, b"0\r\n" + b"X-A: b\r\n" * 1200, b"1;" + b"a" * 9000])
+def test_trailers_and_chunk_extensions_have_a_size(ends: bytes) -> None:
+    start = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+    with _serving(header_bytes=4096) as port, _connect(port, start + ends) as connection:
+        assert _rest(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_large_header_behind_another_request() -> None:
+    with _serving(header_bytes=4096) as port, _connect(port, _GET + _GET[:-2] + b"a" * 9000) as connection:
+        _rest(connection)
+
+
+def test_bodies_are_larger_than_headers_and_requests_come_in_one_piece() -> None:
+    with _serving(header_bytes=1024) as port:
+        body = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + b"." * 500_000
+        assert _exchange(port, body).endswith(b"500000")
+        last = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+        with _connect(port, _GET * 300 + last) as connection:
+            assert _rest(connection).count(b"HTTP/1.1 200 ") == 301
+
+
+def test_silent_connections_make_room(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    with _serving(connections=8, address_connections=6) as port, ExitStack() as stack:
+        silent = [stack.enter_context(_connect(port)) for _ in range(50)]
+        assert _exchange(port).startswith(b"200 ")
+        assert _rest(silent[0]) == b""
+        # Another address has its own share.
+        with socket.create_connection(("127.0.0.1", port), 30, ("127.0.0.2", 0)) as other:
+            other.sendall(_GET)
+            assert _answer(other).startswith(b"200 ")
+    told = [record.message for record in caplog.records]
+    assert told[0] == "a port: closed the oldest silent connection of 127.0.0.1, to take a new one"
+    assert len(told) < 10
+
+
+def test_connections_at_work_are_not_ended_for_others() -> None:
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    with _serving(connections=8, address_connections=2) as port, ExitStack() as stack:
+        working = [stack.enter_context(_connect(port, post)) for _ in range(2)]
+        assert [connection.recv(25) for connection in working] == [b"HTTP/1.1 100 Continue\r\n\r\n"] * 2
+        refused = _exchange(port)
+        assert refused.startswith(b"503 ")
+        assert b"127.0.0.1 has 2 connections at work, the most that one address may have (--by_address)" in refused
+        for connection in working:
+            connection.sendall(b"abcd")
+            assert _answer(connection).endswith(b"4")
+        wait_until(lambda: _exchange(port).startswith(b"200 "))
+
+
+def test_addresses_are_counted_by_network() -> None:
+    gate = ConnectionGate(ConnectionLimits(connections=8, address_connections=1), "a port")
+    peers = [("2001:db8::1", 1, 0, 0), ("2001:db8::2", 1, 0, 0), ("2001:db8:0:1::1", 1, 0, 0)]
+    peers += [("::ffff:10.0.0.1", 1, 0, 0), ("10.0.0.1", 2)]
+    addresses = [GuardedConnection(socket.socket(), peer) for peer in peers]
+    assert [gate.admit(connection) for connection in addresses] == [True] * 5
+    # The second ended the first, the last that before it: they are of one network.
+    assert [connection.address for connection in addresses] == [
+        "2001:db8::/64",
+        "2001:db8::/64",
+        "2001:db8:0:1::/64",
+        "10.0.0.1",
+        "10.0.0.1",
+    ]
+    for connection in addresses:
+        connection.close()
+
+
+def test_used_up_descriptors_are_told_once() -> None:
+    with open_port("127.0.0.1", 0, backlog=8) as listening, _connect(listening.getsockname()[1]):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                listening.accept()
+            for _ in range(3):
+                with pytest.raises(BlockingIOError):
+                    listening.accept()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_budget_leaves_descriptors_for_the_rest() -> None:
+    assert 16 <= connection_budget(2) <= connection_budget(1) <= 8192

@@ -1,0 +1,254 @@
+"""The HTTP server behind every web port: uvicorn, with bounds on what callers may hold up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from typing import Any, Final
+
+import uvicorn
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tfapp.connections import ConnectionGate, refusal
+
+__all__ = ["WebLoop", "web_config"]
+
+_log = logging.getLogger(__name__)
+
+_QUIET: Final[dict[str, Any]] = {
+    "ws": "none",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+}
+
+
+def web_config(app: Any, gate: ConnectionGate, **arguments: Any) -> uvicorn.Config:
+    """Makes the configuration of a web server: no log of its own, no WebSockets, no trust in what a proxy says.
+
+    Args:
+        app: An ASGI application.
+        gate: Counts its connections, and has its limits; the gate of the socket that it listens on.
+        arguments: More arguments of `uvicorn.Config`.
+    """
+    return uvicorn.Config(
+        _without_leavers(app),
+        http=functools.partial(_LimitedHttp, gate=gate),  # type: ignore[arg-type]
+        loop="tfapp.web_server:WebLoop",
+        timeout_keep_alive=gate.limits.keep_alive_seconds,  # type: ignore[arg-type]
+        **_QUIET,
+        **arguments,
+    )
+
+
+def _without_leavers(app: Any) -> Any:
+    """Wraps an application: a caller who leaves within a request's body is no defect that the log need explain."""
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        with contextlib.suppress(ClientDisconnect):
+            await app(scope, receive, send)
+
+    return call
+
+
+class WebLoop(asyncio.SelectorEventLoop):
+    """An event loop that says in one line that no connection can be accepted.
+
+    Attributes:
+        handshake_seconds: How long a TLS handshake may take.
+    """
+
+    handshake_seconds = 30.0
+
+    async def create_server(self, *args: Any, **settings: Any) -> Any:
+        """See `asyncio.AbstractEventLoop.create_server`."""
+        if settings.get("ssl"):
+            settings.setdefault("ssl_handshake_timeout", self.handshake_seconds)
+        return await super().create_server(*args, **settings)
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """See `asyncio.AbstractEventLoop.default_exception_handler`."""
+        if "socket.accept()" in context.get("message", ""):
+            _log.error("cannot accept connections, they wait: %s", context.get("exception"))
+        else:
+            super().default_exception_handler(context)
+
+
+class _LimitedHttp(HttpToolsProtocol):
+    """Reads requests and writes answers on one connection; ends it where the caller holds it up."""
+
+    def __init__(self, *args: Any, gate: ConnectionGate, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._gate = gate
+        self._limits = gate.limits
+        self._peer: Any = None
+        # A TLS handshake comes between this and `connection_made`.
+        self._connected = self.loop.time()
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        # Bytes since the parser last came to an end of something.
+        self._unparsed = 0
+        self._in_header = False
+        self._in_body = False
+        self._body_begun = 0.0
+        self._body_bytes = 0
+        self._unsent = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._peer = transport.get_extra_info("peername")
+        self._set_deadline(self._connected + self._limits.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._deadline = None
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None and not self._is_answering():
+            self._set_deadline(self.loop.time() + self._limits.header_seconds)
+        step = self._limits.header_bytes
+        for start in range(0, len(data), step):
+            if self.transport.is_closing():
+                return
+            piece = data[start : start + step]
+            self._unparsed += len(piece)
+            super().data_received(piece)
+            if self._unparsed >= step:
+                flag = self._limits.named("header_bytes")
+                self._end("431 Request Header Fields Too Large", f"the header has {step} bytes or more{flag}")
+        if self._in_body and not self.cycle.response_complete:
+            self._extend_body()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_header = True
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._unparsed = 0
+        self._in_header, self._in_body = False, True
+        self._body_begun, self._body_bytes = self.loop.time(), 0
+        self._gate.begin(self._peer)
+        self._set_deadline(self._body_begun + self._limits.body_seconds)
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._unparsed = 0
+        self._body_bytes += len(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._unparsed = 0
+        self._in_body = False
+        self._deadline = None
+        if self.cycle.response_complete:
+            self._wait_for_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._linger()
+        elif self._in_body and self.cycle.response_complete:
+            # The rest is of no use to anybody, but the next request comes behind it.
+            self._set_deadline(self.loop.time() + self._limits.header_seconds)
+        elif not self._is_answering():
+            self._wait_for_request()
+        if self.flow.write_paused:
+            self._linger()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._linger()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self._in_body and not self.transport.is_closing():
+            self._deadline = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._linger()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait_for_request(self) -> None:
+        self._gate.end(self._peer)
+        seconds = self._limits.header_seconds if self._in_header else self._limits.keep_alive_seconds
+        self._deadline = None
+        if self._in_header or self.timeout_keep_alive_task is None:
+            self._set_deadline(self.loop.time() + seconds)
+
+    def _extend_body(self) -> None:
+        limits = self._limits
+        whole = self._body_begun + self._body_bytes / limits.body_rate
+        self._set_deadline(min(self.loop.time(), whole) + limits.body_seconds)
+
+    def _linger(self) -> None:
+        """Gives the caller time to take what is written."""
+        self._unsent = self.transport.get_write_buffer_size()
+        self._set_deadline(self.loop.time() + self._limits.body_seconds)
+
+    def _set_deadline(self, when: float) -> None:
+        self._deadline = when
+        if self._timer is not None and self._timer.when() > when:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self.loop.call_at(when, self._check_deadline)
+
+    def _check_deadline(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self.loop.time() < self._deadline:
+            self._set_deadline(self._deadline)
+        elif self.transport.is_closing() or self.flow.write_paused:
+            self._check_writing()
+        elif self._in_body and (self.flow.read_paused or self.cycle.waiting_for_100_continue):
+            # It is the application that is slow.
+            self._body_begun, self._body_bytes = self.loop.time(), 0
+            self._extend_body()
+        else:
+            self._time_out()
+
+    def _check_writing(self) -> None:
+        taken = self._unsent - self.transport.get_write_buffer_size()
+        if taken >= self._limits.body_rate * self._limits.body_seconds:
+            self._linger()
+        else:
+            self.transport.abort()
+
+    def _time_out(self) -> None:
+        limits = self._limits
+        if self._in_body:
+            flag = limits.named("body_seconds")
+            text = (
+                f"the body stalled for {limits.body_seconds:g} s, or is slower than {limits.body_rate} bytes a second"
+            )
+            self._end("408 Request Timeout", text + flag)
+        elif self._in_header:
+            flag = limits.named("header_seconds")
+            self._end("408 Request Timeout", f"the header was not complete within {limits.header_seconds:g} s{flag}")
+        else:
+            self.transport.close()
+
+    def _end(self, status: str, text: str) -> None:
+        """Answers where nothing else is answered, and closes the connection."""
+        if self.transport.is_closing():
+            return
+        unanswered = not self.cycle.response_started if self._in_body else not self._is_answering()
+        if unanswered and not self.pipeline:
+            self.transport.write(refusal(status, text))
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+        self._linger()
