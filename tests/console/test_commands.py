@@ -43,17 +43,19 @@ def test_the_password_is_no_argument() -> None:
 
 
 def test_it_says_where_it_is_and_ends_by_a_signal(tmp_path: Path) -> None:
-    process = start("console", "--home", tmp_path, "--port", "0", **{PASSWORD: "correct horse"})
+    process = start("console", "--home", tmp_path, "--host", "0.0.0.0", "--port", "0", **{PASSWORD: "correct horse"})
     try:
         assert process.stdout is not None
         said = process.stdout.readline() + process.stdout.readline()
-        (address,) = re.findall(r"console on (http://127\.0\.0\.1:\d+); stop with Ctrl-C", said)
+        (address,) = re.findall(r"console on (http://localhost:\d+); stop with Ctrl-C", said)
         assert "travels in plain text" in said
         with httpx.Client() as client:
             assert client.get(f"{address}/models").headers["location"] == "/login?next=/models"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM)
-        assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+        log = process.stderr.read() if process.stderr else ""
+        assert "--host 0.0.0.0: other machines can open the console" in log
+        assert "Traceback" not in log
     finally:
         process.kill()
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -71,6 +72,8 @@ def console(
     tls = _both(tls_certificate, tls_key)
     access = Access(host, port, _password(password_file), tuple(name or ()), tls)
     listening = listen(access)
+    for line in access.loosenings:
+        logging.getLogger(__name__).warning(line)
     taken = Access(host, listening.getsockname()[1], access.password, access.names, tls)
     app = make_app(Workplace(home, models=models, server=server, database=database), taken)
     run(app, taken, listening, ready=lambda: _say_ready(taken))

@@ -50,6 +50,16 @@ class Access:
             raise SettingsError(f"the password: must have {_SHORTEST} characters or more, got {len(self.password)}")
 
     @property
+    def loosenings(self) -> list[str]:
+        """A line for each setting that lets more people in than the defaults do."""
+        if is_loopback(self.host):
+            return []
+        lines = [f"--host {self.host}: other machines can open the console"]
+        if self.tls is None:
+            lines.append("no --tls-certificate: the password and all pages travel in plain text")
+        return lines
+
+    @property
     def cookie(self) -> str:
         """The session cookie's name: browsers send the cookies of one port to all ports of a host."""
         return f"tfapp_console_{self.port}"

@@ -104,3 +104,15 @@ def test_a_port_in_use_is_named() -> None:
     port = int(reader.address.rpartition(":")[2])
     with pytest.raises(ServerError, match=f"cannot listen on 127.0.0.1:{port}"):
         PushReader("127.0.0.1", port)
+
+
+def test_a_port_that_others_reach_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    def opened(host: str) -> str:
+        caplog.clear()
+        reader, stop = PushReader(host, 0, "a token"), threading.Event()
+        stop.set()
+        assert list(reader.batches(stop)) == []
+        return caplog.text
+
+    assert "--listen 0.0.0.0:0: other machines can send texts" in opened("0.0.0.0")
+    assert opened("127.0.0.1") == ""

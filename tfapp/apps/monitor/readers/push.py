@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from tfapp.ports import open_port
 from tfapp.web_server import WebLoop, web_config
 
 __all__ = ["PushReader"]
+
+_log = logging.getLogger(__name__)
 
 _LARGEST: Final = 8_000_000
 _WAITING: Final = 64
@@ -58,6 +61,10 @@ class PushReader:
         if host not in _HERE and token is None:
             where = f"--listen {host}:{port}"
             raise SettingsError(f"{where}: others can reach it; set listen_token, or listen on 127.0.0.1")
+        if host not in _HERE:
+            _log.warning(
+                "--listen %s:%d: other machines can send texts; they and the token travel in plain text", host, port
+            )
         self._token = token
         self._queue: queue.Queue[Batch] = queue.Queue(_WAITING)
         self._socket = open_port(host, port, backlog=_BACKLOG, advice="; take another port")

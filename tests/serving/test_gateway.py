@@ -1,0 +1,128 @@
+"""The gateway's nginx configuration, by the packaged nginx, in front of a server that would take a reload."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
+from tfapp_client import Client
+
+from tests.cli import wait_until
+from tests.conformance.rest import ask
+from tests.server.echo import Echo, serving_echo
+from tests.serving.deployment import ROOT
+
+_NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+_CONFIG = ROOT / "serving" / "gateway" / "nginx.conf"
+_PREDICT = "/v1/models/echo:predict"
+
+pytestmark = pytest.mark.skipif(_NGINX is None, reason="no nginx here (Debian: nginx-light)")
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    """The ports of gRPC and REST behind which a server stands."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with serving_echo(folder, Echo(), rest_api_port=0, allow_reload=True) as server:
+        ports = _free_ports(2)
+        places = {
+            "127.0.0.1:8500": f"127.0.0.1:{server.port}",
+            "127.0.0.1:8501": f"127.0.0.1:{server.rest_port}",
+            "listen 9500": f"listen 127.0.0.1:{ports[0]}",
+            "listen 9501": f"listen 127.0.0.1:{ports[1]}",
+            "/run/gateway.pid": str(folder / "pid"),
+            # Fewer than the last test calls, more than all others.
+            "rate=100r/s": "rate=1r/s",
+            "burst=200": "burst=40",
+        }
+        text = _CONFIG.read_text(encoding="utf-8")
+        for theirs, ours in places.items():
+            assert theirs in text
+            text = text.replace(theirs, ours)
+        with _nginx(folder, text, ports):
+            yield ports[0], ports[1]
+
+
+class _nginx:  # noqa: N801 - it reads as a function
+    """nginx in the foreground while the block runs."""
+
+    def __init__(self, folder: Path, text: str, ports: list[int]) -> None:
+        bodies = "".join(
+            f"{kind}_temp_path {folder / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        self._file = folder / "nginx.conf"
+        self._file.write_text(text.replace("http {\n", f"http {{\n{bodies}", 1), encoding="utf-8")
+        self._folder, self._ports = folder, ports
+
+    def __enter__(self) -> None:
+        words = [str(_NGINX), "-p", str(self._folder), "-e", "stderr", "-c", str(self._file), "-g", "daemon off;"]
+        self._process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: all(_is_open(port) for port in self._ports) or self._process.poll() is not None)
+        assert self._process.poll() is None, self._process.communicate()
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=30)
+
+
+def _free_ports(number: int) -> list[int]:
+    listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [each.getsockname()[1] for each in listening]
+    for each in listening:
+        each.close()
+    return ports
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_good_calls_pass(gateway: tuple[int, int]) -> None:
+    port, rest_port = gateway
+    assert ask(rest_port, "POST", _PREDICT, {"instances": [1]}).json() == {"predictions": [1.0]}
+    assert ask(rest_port, "POST", "/v1/models/echo/versions/1:predict", {"inputs": [1]}).status == 200
+    assert ask(rest_port, "GET", "/v1/models/echo").status == 200
+    with Client(f"127.0.0.1:{port}") as client:
+        assert client.predict("echo", {"x": np.array([2], np.float32)})["x"].tolist() == [2]
+
+
+def test_too_large_a_body_is_refused(gateway: tuple[int, int]) -> None:
+    port, rest_port = gateway
+    assert ask(rest_port, "POST", _PREDICT, b" " * (5 << 20)).status == 413
+    with Client(f"127.0.0.1:{port}") as client, pytest.raises(Exception, match="413"):
+        client.predict("echo", {"x": np.zeros(2 << 20, np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("GET", "/monitoring/prometheus/metrics"),
+        ("POST", "/v1/models/echo:reload"),
+        ("DELETE", "/v1/models/echo"),
+        ("GET", "/v1/models/../models/echo:x"),
+        ("GET", "/"),
+    ],
+)
+def test_other_paths_are_refused(gateway: tuple[int, int], verb: str, path: str) -> None:
+    assert ask(gateway[1], verb, path).status == 403
+
+
+def test_a_reload_is_refused(gateway: tuple[int, int]) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{gateway[0]}") as channel:
+        stub = model_service_pb2_grpc.ModelServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=30)
+    assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
+    assert "403" in refused.value.details()
+
+
+def test_more_than_the_rate_is_refused(gateway: tuple[int, int]) -> None:
+    assert any(ask(gateway[1], "GET", "/v1/models/echo").status == 429 for _ in range(100))
