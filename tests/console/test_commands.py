@@ -50,6 +50,7 @@ def test_it_says_where_it_is_and_ends_by_a_signal(tmp_path: Path) -> None:
         (address,) = re.findall(r"console on (http://localhost:\d+); stop with Ctrl-C", said)
         assert "travels in plain text" in said
         with httpx.Client() as client:
+            assert client.get(address, headers={"X-Large": "a" * 70_000}).status_code == 431
             assert client.get(f"{address}/models").headers["location"] == "/login?next=/models"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM)

@@ -9,7 +9,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from tfapp.connections import GuardedSocket
+from tfapp.connections import ConnectionGate, ConnectionLimits, GuardedSocket
 from tfapp.console.access import Access
 from tfapp.ports import open_port
 from tfapp.web_server import web_config
@@ -28,7 +28,10 @@ def listen(access: Access) -> GuardedSocket:
         ServerError: It is taken, or the address is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in access.host else socket.AF_INET
-    return open_port(access.host, access.port, backlog=_BACKLOG, advice="; give another --port", family=family)
+    gate = ConnectionGate(ConnectionLimits(), "console", tls=access.tls is not None)
+    return open_port(
+        access.host, access.port, backlog=_BACKLOG, advice="; give another --port", family=family, gate=gate
+    )
 
 
 def run(app: Starlette, access: Access, listening: GuardedSocket, *, ready: Callable[[], None]) -> None:

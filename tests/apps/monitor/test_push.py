@@ -106,6 +106,11 @@ def test_a_port_in_use_is_named() -> None:
         PushReader("127.0.0.1", port)
 
 
+def test_a_large_header_is_refused(pushed: tuple[str, list[Batch]]) -> None:
+    answer = httpx2.get(f"{pushed[0]}/health", headers={"X-Large": "a" * 70_000})
+    assert (answer.status_code, answer.json()) == (431, {"error": "the header has 65536 bytes or more"})
+
+
 def test_a_port_that_others_reach_is_told(caplog: pytest.LogCaptureFixture) -> None:
     def opened(host: str) -> str:
         caplog.clear()
