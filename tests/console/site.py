@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,6 +183,7 @@ class Site:
         server: FakeTransport | None = None,
         workplace: Workplace | None = None,
         fails: int = 0,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         """Makes it.
 
@@ -191,6 +193,7 @@ class Site:
             server: Answers for the models.
             workplace: What it shows; None: that folder, with this server.
             fails: How often that server does not start.
+            ticks: Tells the time, in seconds.
         """
         self.home = home
         self.server = server or model_server()
@@ -204,8 +207,13 @@ class Site:
 
         self.access = access or Access()
         self.workplace = workplace or Workplace(home, connect=connect)
-        self.app = make_app(self.workplace, self.access)
-        self.browser = TestClient(self.app, base_url="http://localhost:8600", raise_server_exceptions=False)
+        self.app = make_app(self.workplace, self.access, ticks=ticks)
+        self.browser = self.browser_at("testclient")
+
+    def browser_at(self, address: str) -> TestClient:
+        """Another browser, at an address."""
+        url = "http://localhost:8600"
+        return TestClient(self.app, base_url=url, raise_server_exceptions=False, client=(address, 50_000))
 
     def get(self, path: str, **options: Any) -> Any:
         return self.browser.get(path, **options)

@@ -73,16 +73,33 @@ class Access:
         return _is_address(name) or name in {"localhost", _own_name(), *(known.lower() for known in self.names)}
 
     def is_password(self, given: str) -> bool:
-        """Compares in a time that does not depend on where they differ."""
-        return hmac.compare_digest(given.encode(), (self.password or "").encode())
+        """Whether it is the password."""
+        return _is_same(given, self.password or "")
+
+    def session_cookie(self, session: str) -> str:
+        """Returns what the cookie of a session holds: its name, signed."""
+        return f"{session}.{self._sign('session', session)}"
+
+    def session_name(self, cookie: str) -> str:
+        """Returns the session's name of a cookie; empty where this console did not sign it."""
+        session, _, signature = cookie.rpartition(".")
+        return session if _is_same(signature, self._sign("session", session)) else ""
 
     def form_token(self, session: str) -> str:
         """What each form of a session carries, so that other sites cannot send it."""
-        return hmac.new(self.key.encode(), f"form {session}".encode(), "sha256").hexdigest()
+        return self._sign("form", session)
 
     def is_form_token(self, given: str, session: str) -> bool:
         """Whether a form came from a page of this session."""
-        return bool(session) and hmac.compare_digest(given.encode(), self.form_token(session).encode())
+        return bool(session) and _is_same(given, self.form_token(session))
+
+    def _sign(self, kind: str, session: str) -> str:
+        return hmac.new(self.key.encode(), f"{kind} {session}".encode("utf-8", "replace"), "sha256").hexdigest()
+
+
+def _is_same(given: str, wanted: str) -> bool:
+    """Compares in a time that does not depend on where they differ; a surrogate is in no encoding, and never right."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
 def _is_address(name: str) -> bool:

@@ -12,12 +12,12 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.sessions import SessionMiddleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from tfapp.console.access import Access
 from tfapp.console.guard import Guard
+from tfapp.console.login_throttle import LoginThrottle
 from tfapp.console.pages.entrance import EntrancePages
 from tfapp.console.pages.labelling import LabellingPages
 from tfapp.console.pages.models import ModelPages
@@ -26,13 +26,13 @@ from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.recommend import RecommendPages
 from tfapp.console.pages.support import SupportPages
 from tfapp.console.pages.trying import TryPages
+from tfapp.console.sessions import SessionCookies, Sessions
 from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 
 __all__ = ["make_app"]
 
 _STATIC: Final = Path(__file__).parent / "static"
-_SESSION_SECONDS: Final = 12 * 3600
 # Pages that are made at the same time; most of them wait for a model or the database.
 _THREADS: Final = 100
 
@@ -48,7 +48,7 @@ def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float]
     Returns:
         An ASGI application. Its pages run in threads, so that one that waits for a model holds up no other.
     """
-    views = Views(access, workplace.clock)
+    views, sessions = Views(access, workplace.clock), Sessions(access, ticks)
     pages = (
         OverviewPage(views, workplace),
         ModelPages(views, workplace),
@@ -57,20 +57,15 @@ def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float]
         MonitorPages(views, workplace),
         RecommendPages(views, workplace),
         LabellingPages(views, workplace, ticks),
-        EntrancePages(views, access, ticks),
+        EntrancePages(views, access, sessions, LoginThrottle(ticks)),
     )
     routes = [route for page in pages for route in page.routes()]
-    session = Middleware(
-        SessionMiddleware,
-        secret_key=access.key,
-        session_cookie=access.cookie,
-        max_age=_SESSION_SECONDS,
-        same_site="strict",
-        https_only=access.tls is not None,
-    )
     return Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=_STATIC), name="static")],
-        middleware=[session, Middleware(Guard, access=access)],
+        middleware=[
+            Middleware(SessionCookies, access=access, sessions=sessions),
+            Middleware(Guard, access=access),
+        ],
         exception_handlers=views.handlers,
         lifespan=_lifespan(workplace),
     )

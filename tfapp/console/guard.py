@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -57,22 +56,34 @@ class Guard:
             return _refuse(400, f"this console does not answer to {host!r}; start it with --name for that name")
         if scope["method"] not in _SAFE and not _is_own(headers, host):
             return _refuse(403, "this form was sent from another site")
-        session = scope["session"]
-        if "id" not in session:
-            session["id"] = secrets.token_urlsafe(16)
-        if self._access.password is None or session.get("entered") or scope["path"].startswith(_OPEN):
+        if not _is_readable(scope):
+            return _refuse(400, "the address holds what is no UTF-8, or a zero character")
+        if self._access.password is None or scope["session"].entered or scope["path"].startswith(_OPEN):
             return None
         if scope["method"] not in _SAFE:
             return _refuse(401, "the session is over; enter again")
-        wanted = scope["path"] + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
-        return RedirectResponse(f"/login?next={quote(wanted)}", 303)
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        # As it came, so that a question mark in a name stays one.
+        path = scope.get("raw_path") or quote(scope["path"]).encode()
+        return RedirectResponse(f"/login?next={quote(path + query)}", 303)
+
+
+def _is_readable(scope: Scope) -> bool:
+    try:
+        query = unquote_to_bytes(scope["query_string"]).decode()
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in query + scope["path"]
 
 
 def _is_own(headers: Mapping[str, str], host: str) -> bool:
     """Whether a browser says that a request comes from a page of ours; other programs say nothing."""
     origin = headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc == host
+        try:
+            return urlsplit(origin).netloc == host
+        except ValueError:
+            return False
     return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 

@@ -12,14 +12,14 @@ from typing import Any, Final
 import jinja2
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from tfapp_client.errors import ClientError
 
 from tfapp.console.access import Access
 from tfapp.console.explaining import explain, http_status
-from tfapp.console.forms import Form
+from tfapp.console.forms import Form, read_form
 from tfapp.console.markdown import render
 from tfapp.errors import TfappError
 from tfapp.version import __version__
@@ -28,7 +28,6 @@ __all__ = ["Action", "Views"]
 
 Action = Callable[[Request, Form], Response]
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_MOST_FIELDS: Final = 1000
 _TINTS: Final = 8
 _log = logging.getLogger(__name__)
 
@@ -86,8 +85,7 @@ class Views:
         """A route for a form: it is read and its token checked, and the action runs in a thread."""
 
         async def endpoint(request: Request) -> Response:
-            async with request.form(max_files=1, max_fields=_MOST_FIELDS) as data:
-                form = Form(data)
+            async with read_form(request) as form:
                 if not self._access.is_form_token(form.text("token"), request.session.get("id", "")):
                     raise HTTPException(403, "this page is older than the session; load it again")
                 return await run_in_threadpool(action, request, form)
@@ -101,6 +99,8 @@ class Views:
             HTTPException: self._refused,
             TfappError: self._explained,
             ClientError: self._explained,
+            # Somebody who leaves within a form is no defect; nobody is there to be answered.
+            ClientDisconnect: lambda _request, _error: Response(status_code=400),
             Exception: self._defect,
         }
 

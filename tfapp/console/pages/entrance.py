@@ -2,62 +2,68 @@
 
 from __future__ import annotations
 
-import secrets
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from tfapp.console.access import Access
 from tfapp.console.forms import Form
+from tfapp.console.login_throttle import LoginThrottle
+from tfapp.console.sessions import Sessions
 from tfapp.console.views import Views
 
-__all__ = ["EntrancePages"]
+__all__ = ["EntrancePages", "own_path"]
 
-# Wrong passwords within so many seconds, after which nobody may try for the rest of them.
-_TRIES: Final = 10
-_SECONDS: Final = 60.0
+_LONGEST_PATH: Final = 2000
+_LOGIN: Final = "/login"
 
 
 class EntrancePages:
     """The page that asks for the password."""
 
-    def __init__(self, views: Views, access: Access, ticks: Callable[[], float]) -> None:
+    def __init__(self, views: Views, access: Access, sessions: Sessions, throttle: LoginThrottle) -> None:
         self._views = views
         self._access = access
-        self._ticks = ticks
-        self._wrong: deque[float] = deque(maxlen=_TRIES)
+        self._sessions = sessions
+        self._throttle = throttle
 
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
         views = self._views
-        return [Route("/login", self._form), views.post("/login", self._enter), views.post("/logout", self._leave)]
+        return [Route(_LOGIN, self._form), views.post(_LOGIN, self._enter), views.post("/logout", self._leave)]
 
     def _form(self, request: Request) -> Response:
-        wanted = _own_path(request.query_params.get("next", ""))
+        wanted = own_path(request.query_params.get("next", ""), request.app.routes)
         if self._access.password is None or request.session.get("entered"):
             return self._views.go(request, wanted)
         return self._views.page(request, "login.html", next=wanted, problem="")
 
     def _enter(self, request: Request, form: Form) -> Response:
-        wanted = _own_path(form.text("next"))
-        if len(self._wrong) == _TRIES and self._ticks() - self._wrong[0] < _SECONDS:
-            return self._refuse(request, wanted, 429, "Too many wrong passwords. Wait a minute.")
-        if not self._access.is_password(form.text("password", longest=1000)):
-            self._wrong.append(self._ticks())
+        wanted = own_path(form.text("next"), request.app.routes)
+        address = request.client.host if request.client else ""
+        password = form.text("password", longest=1000)
+        wait = self._throttle.take(address)
+        if wait:
+            why = f"Too many wrong passwords from your address. Wait {wait} second{'' if wait == 1 else 's'}."
+            answer = self._refuse(request, wanted, 429, why)
+            answer.headers["Retry-After"] = str(wait)
+            return answer
+        if not self._access.is_password(password):
             return self._refuse(request, wanted, 403, "That is not the password.")
+        self._throttle.forget(address)
         # A session that was known before it had entered is worth nothing after.
-        request.session.clear()
-        request.session.update({"id": secrets.token_urlsafe(16), "entered": True})
+        self._sessions.end(request.scope["session"])
+        request.scope["session"] = self._sessions.enter()
         return self._views.go(request, wanted)
 
     def _leave(self, request: Request, _form: Form) -> Response:
-        request.session.clear()
-        return self._views.go(request, "/login")
+        self._sessions.end(request.scope["session"])
+        request.scope["session"] = self._sessions.find("")
+        return self._views.go(request, _LOGIN)
 
     def _refuse(self, request: Request, wanted: str, status: int, why: str) -> Response:
         page = self._views.page(request, "login.html", next=wanted, problem=why)
@@ -65,12 +71,18 @@ class EntrancePages:
         return page
 
 
-def _own_path(wanted: str) -> str:
-    """The path of a page here; anything that leads elsewhere is the first page."""
-    try:
-        parts = urlsplit(wanted)
-    except ValueError:
+def own_path(wanted: str, routes: Iterable[BaseRoute]) -> str:
+    """Returns a path with its query if it is that of a page here, and the first page's for anything else.
+
+    Args:
+        wanted: What an address or a form asked for.
+        routes: Those of the application.
+    """
+    path = unquote(wanted.partition("?")[0])
+    # Browsers drop tabs and line ends, read a backslash as a slash, and resolve the segments . and .. themselves.
+    plain = wanted.isprintable() and path.isprintable() and "\\" not in wanted and len(wanted) <= _LONGEST_PATH
+    if not plain or path == _LOGIN or not {".", ".."}.isdisjoint(path.split("/")):
         return "/"
-    # Browsers read a backslash as a slash, and drop tabs and line ends.
-    plain = wanted.isprintable() and "\\" not in wanted
-    return wanted if plain and wanted.startswith("/") and not (parts.netloc or parts.scheme) else "/"
+    asked = {"type": "http", "method": "GET", "path": path, "headers": []}
+    pages = (route for route in routes if isinstance(route, Route))
+    return wanted if any(route.matches(asked)[0] is Match.FULL for route in pages) else "/"

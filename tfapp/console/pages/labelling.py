@@ -17,7 +17,7 @@ from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pools import Measure, Pool, PoolText
 from tfapp.apps.feedback.uncertainty import MEASURES
 from tfapp.apps.texts import tidy
-from tfapp.console.forms import Form
+from tfapp.console.forms import LARGEST_KEY, Form
 from tfapp.console.leases import Leases
 from tfapp.console.scoring import Scoring
 from tfapp.console.uploads import SUFFIXES, uploaded
@@ -133,7 +133,7 @@ class LabellingPages:
 
     def _label(self, request: Request, form: Form) -> Response:
         feedback, pool = self._workplace.feedback, self._pool(request)
-        text = feedback.pools.text(pool, form.number("text"))
+        text = feedback.pools.text(pool, form.number("text", most=LARGEST_KEY))
         other, given = tidy(form.text("other", longest=300)), form.several("label")
         chosen = [*(given if pool.multi_label or not other else ()), *([other] if other else ())]
         answer = (text.version, text.predicted, text.score, str(request.session.get("name", "")))
@@ -142,7 +142,7 @@ class LabellingPages:
 
     def _skip(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
-        self._workplace.feedback.pools.skip(pool, form.number("text"))
+        self._workplace.feedback.pools.skip(pool, form.number("text", most=LARGEST_KEY))
         return self._on(request, pool, form)
 
     def _undo(self, request: Request, form: Form) -> Response:

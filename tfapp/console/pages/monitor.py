@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -15,6 +16,7 @@ from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.reading import By, Reading, Trend
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.console.charts import Chart, Series, Window, column_chart, line_chart, spark
+from tfapp.console.forms import LARGEST_KEY, whole_number
 from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 from tfapp.errors import DataError, SettingsError
@@ -46,7 +48,7 @@ class MonitorPages:
         """Where they are."""
         return [
             Route("/monitor", self._dashboard),
-            Route("/monitor/alerts/{alert:int}", self._alert),
+            Route("/monitor/alerts/{alert}", self._alert),
             Route("/monitor/texts", self._texts),
             Route("/monitor/set-aside", self._set_aside),
         ]
@@ -77,8 +79,11 @@ class MonitorPages:
         )
 
     def _alert(self, request: Request) -> Response:
+        name = request.path_params["alert"]
+        if not name.isdecimal():
+            raise HTTPException(404)
         reading = self._reading()
-        alert = reading.alert(request.path_params["alert"])
+        alert = reading.alert(whole_number("the alert", name, most=LARGEST_KEY))
         chart = self._around(reading, alert) if alert.kind == "rise" else None
         texts = reading.texts_of(alert, _TEXTS)
         return self._page(request, "monitor_alert.html", alert=alert, texts=texts, chart=chart)
