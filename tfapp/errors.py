@@ -9,7 +9,8 @@
     ├── ExportError      a model that was not published: it failed its checks or could not be written
     ├── RegistryError    a models folder, a name or a version in it
     ├── ServerError      a server that cannot start
-    └── StoreError       an application's database that cannot be reached or used
+    ├── StoreError       an application's database that cannot be reached or used
+    └── ConflictError    what somebody else did first
 
 Each message is one line that names the thing, the rule and the way out. A command prints it and exits with
 status 2; any other exception is a defect of tfapp and shows its stack trace.
@@ -22,6 +23,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "AssetError",
+    "ConflictError",
     "DataError",
     "ExportError",
     "ModelError",
@@ -76,6 +78,10 @@ class ServerError(TfappError):
 
 class StoreError(TfappError):
     """An application's database cannot be reached or used."""
+
+
+class ConflictError(TfappError):
+    """Somebody else has done first what was asked for, and it was not known of."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

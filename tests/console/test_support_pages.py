@@ -58,6 +58,23 @@ def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
     assert grade[1:] == ("They do, standing.", 1)
 
 
+def test_the_second_to_answer_a_hand_over_sees_the_first_answer_and_keeps_theirs(site: Site) -> None:
+    turn = turn_of(site.post("/support/chat/e", {"question": "Do owls <b>sleep</b> at noon?"}).text)
+    site.post(f"/support/turn/{turn}", {"verdict": "better", "better": "They <i>do</i>."})
+    mine = {"verdict": "better", "better": "Owls\n</textarea> sleep.", "intent": "owls"}
+    late = site.post(f"/support/turn/{turn}", mine)
+    assert late.status_code == 409
+    assert "Somebody else answered first, just now." in text_of(late.text)
+    assert "Their answer: They <i>do</i>." in text_of(late.text)
+    assert "Owls\n&lt;/textarea&gt; sleep.</textarea>" in late.text
+    assert 'value="owls"' in late.text
+    assert "A colleague: They <i>do</i>." in text_of(site.get("/support/chat/e").text)
+    (known,) = re.findall(r'name="replaces" value="(\w+)"', late.text)
+    again = site.post(f"/support/turn/{turn}", {**mine, "replaces": known})
+    assert (again.status_code, "Kept." in text_of(again.text)) == (200, True)
+    assert "A colleague: Owls </textarea> sleep." in text_of(site.get("/support/chat/e").text)
+
+
 def test_hand_overs_and_corrections_are_counted(site: Site) -> None:
     page = text_of(site.get("/support/knowledge").text)
     assert "Texts 10 embedded by minilm-l6/1" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,9 @@ def test_the_commands_do_the_same(service: Support) -> None:
     first, second = (json.loads(line) for line in asked.out.splitlines())
     assert (first["text"], first["confidence"], second["kind"]) == ("Answer 4.", 1.0, "handover")
     assert call("support", "correct", second["turn"], "better", "Stripes.", *home).out.startswith("Kept.")
+    told = complaint(call("support", "correct", second["turn"], "better", "Spots.", *home))
+    assert "somebody answered this hand-over" in told
+    (first,) = re.findall(r"Stripes\.; --replaces (\w+) puts", told)
     learnt = json.loads(call("support", "learn", *home, "--json").out)
     assert learnt["lesson"] == {"corrections": 1, "added": 1, "refused": 0}
     graded = (service.home / "training/ranking.jsonl").read_text()
@@ -165,6 +169,8 @@ def test_the_commands_do_the_same(service: Support) -> None:
     assert "(correction, line 0; cosine 1.00)" in shown
     known = call("support", "show", *home).out
     assert "faq.csv, line 22: 1 fields, expected 2: alone" in known
+    again = ("support", "correct", second["turn"], "better", "Spots.", "--replaces", first)
+    assert call(*again, *home).out.startswith("Kept.")
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,10 @@ def correct(
     answer: Annotated[str | None, typer.Argument(help="With better: what should have been said.")] = None,
     *,
     intent: Annotated[str | None, typer.Option(help="The question's intent, where the model was wrong.")] = None,
+    replaces: Annotated[
+        str | None,
+        typer.Option(help="The correction of which this one takes the place, where somebody answered a hand-over."),
+    ] = None,
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
@@ -95,7 +99,8 @@ def correct(
     from tfapp.terminal import console, print_json
 
     service = _open(home)
-    name = service.correct(turn, verdict, better=answer, intent=intent)  # type: ignore[arg-type]  # it checks the word
+    said = {"better": answer, "intent": intent, "replaces": replaces}
+    name = service.correct(turn, verdict, **said)  # type: ignore[arg-type]  # it checks the word
     if json:
         print_json({"correction": name})
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfapp_client.errors import ClientError, DeadlineExceededError, StatusError, UnavailableError
 
-from tfapp.errors import ServerError, StoreError
+from tfapp.errors import ConflictError, ServerError, StoreError
 
 __all__ = ["explain", "http_status"]
 
@@ -19,5 +19,7 @@ def explain(error: Exception) -> str:
 
 
 def http_status(error: Exception) -> int:
-    """The status of its page: what may be better in a moment is 503."""
+    """The status of its page: what may be better in a moment is 503, what others did first 409."""
+    if isinstance(error, ConflictError):
+        return 409
     return 503 if isinstance(error, (ServerError, StoreError, ClientError)) else 400

@@ -125,9 +125,18 @@ class Support(Application[SupportSettings]):
         embedded, indexed = self._embed(quiet=quiet)
         return Built(addition, embedded, indexed, self.knowledge.counts()["texts"], intent_model)
 
-    def correct(self, turn: str, verdict: Verdict, *, better: str | None = None, intent: str | None = None) -> str:
+    def correct(
+        self,
+        turn: str,
+        verdict: Verdict,
+        *,
+        better: str | None = None,
+        intent: str | None = None,
+        replaces: str | None = None,
+    ) -> str:
         """Keeps what a person says of an answer; as `tfapp.apps.support.learning.Corrections.give`."""
-        return Corrections(self.store, self.clock).give(turn, verdict, better=better, intent=intent)
+        given = Corrections(self.store, self.clock)
+        return given.give(turn, verdict, better=better, intent=intent, replaces=replaces)
 
     def learn(self, *, quiet: bool = False) -> Learnt:
         """Makes knowledge of the corrections that were given since the last time, and training data.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from tests.apps.support.service import RETURNS, ROWS, Service
 from tfapp.apps.store import Store
 from tfapp.apps.support.learning import Lesson
-from tfapp.errors import SettingsError
+from tfapp.errors import ConflictError, SettingsError
 
 BETTER = "Kites are in stock from April."
 
@@ -53,6 +55,37 @@ def test_a_right_answer_makes_its_question_a_known_one(on_each: Service) -> None
     on_each.corrections.give(reply.turn, "right")
     assert learn(on_each).added == 1
     assert on_each.assistant().ask(question).confidence == 1.0
+
+
+def test_a_hand_over_that_somebody_answered_is_not_answered_over(on_each: Service) -> None:
+    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
+    first = on_each.corrections.give(turn, "better", better=BETTER)
+    with pytest.raises(ConflictError, match=rf"answered this hand-over .*: {BETTER}; --replaces {first} puts"):
+        on_each.corrections.give(turn, "better", better="No.")
+    with pytest.raises(ConflictError):
+        on_each.corrections.give(turn, "wrong", replaces="another")
+    assert on_each.corrections.give(turn, "better", better=f" {BETTER}") == first
+    assert on_each.corrections.waiting() == 1
+    second = on_each.corrections.give(turn, "better", better="No.", replaces=first)
+    with pytest.raises(ConflictError, match=second):
+        on_each.corrections.give(turn, "better", better="Yes.", replaces=first)
+
+
+def test_of_two_people_who_answer_at_once_one_is_told(on_each: Service) -> None:
+    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
+    together = threading.Barrier(4)
+
+    def answer(text: str) -> bool:
+        together.wait(30)
+        try:
+            on_each.corrections.give(turn, "better", better=text)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as people:
+        assert sum(people.map(answer, "abcd")) == 1
+    assert on_each.corrections.waiting() == 1
 
 
 def test_what_is_said_last_holds(on_each: Service) -> None:

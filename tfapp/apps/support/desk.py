@@ -20,6 +20,7 @@ __all__ = ["Desk", "Judgement", "KeptTurn"]
 class Judgement:
     """What a person said of a turn last: `right`, `wrong`, or `better` with the answer or the intent."""
 
+    id: str
     verdict: str
     better: str | None
     intent: str | None
@@ -75,6 +76,12 @@ class Desk:
         query = _open().order_by(TurnRow.asked_at, TurnRow.id).limit(most)
         return self._store.read(lambda session: _turns(session, session.scalars(query)))
 
+    def turn(self, name: str) -> KeptTurn | None:
+        """A turn; None where there is no such one."""
+        query = select(TurnRow).where(TurnRow.id == name)
+        turns = self._store.read(lambda session: _turns(session, session.scalars(query)))
+        return turns[0] if turns else None
+
     def waiting(self) -> int:
         """How many hand-overs are open."""
         query = select(func.count()).select_from(_open().subquery())
@@ -107,5 +114,5 @@ def _turn(row: TurnRow, said: CorrectionRow | None) -> KeptTurn:
         tuple(Source(**source) for source in row.sources),
         row.summary,
         row.asked_at,
-        Judgement(said.verdict, said.better, said.intent, said.given_at) if said else None,
+        Judgement(said.id, said.verdict, said.better, said.intent, said.given_at) if said else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Final, Literal, get_args
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.knowledge import add_pairs
 from tfapp.apps.support.tables import CorrectionRow, TextRow, TurnRow
 from tfapp.apps.texts import checked_name, tidy
-from tfapp.errors import SettingsError
+from tfapp.errors import ConflictError, SettingsError
 
 __all__ = ["Corrections", "Lesson", "Verdict"]
 
@@ -46,20 +47,33 @@ class Corrections:
         self._store = store
         self._clock = clock
 
-    def give(self, turn: str, verdict: Verdict, *, better: str | None = None, intent: str | None = None) -> str:
+    def give(
+        self,
+        turn: str,
+        verdict: Verdict,
+        *,
+        better: str | None = None,
+        intent: str | None = None,
+        replaces: str | None = None,
+    ) -> str:
         """Keeps a correction.
+
+        A hand-over has one answer: who answers it after somebody else must know of that answer, to take its place.
+        Of other turns the last word holds.
 
         Args:
             turn: The turn, as its reply names it.
             verdict: `right`, `wrong`, or `better`: here is what should have been said.
             better: With `better`: the answer.
             intent: The question's intent, where the model was wrong; goes with `better` and `wrong`.
+            replaces: The last correction of a hand-over, of which this one takes the place.
 
         Returns:
-            The correction's name.
+            The correction's name; of one that says just what the hand-over's last one says, that one's.
 
         Raises:
             SettingsError: There is no such turn, or the arguments do not go together.
+            ConflictError: Somebody has answered the hand-over, and `replaces` is not that answer.
         """
         text = tidy(better or "")
         named = None if intent is None else checked_name("the intent", intent)
@@ -72,11 +86,17 @@ class Corrections:
         name, now = uuid4().hex, self._clock()
 
         def work(session: Session) -> str:
-            if session.get(TurnRow, turn) is None:
+            # Locked, so that of two people who answer at once the second sees the first.
+            asked = session.get(TurnRow, turn, with_for_update=True)
+            if asked is None:
                 raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
-            session.merge(
-                CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=now)
-            )
+            said = CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=now)
+            last = _last(session, turn) if asked.kind == "handover" else None
+            if last is not None and last.id != replaces:
+                if _same(last, said):
+                    return last.id
+                raise _conflict(last)
+            session.merge(said)
             return name
 
         return self._store.run(work)
@@ -125,6 +145,25 @@ class Corrections:
                 refused += len(wrong)
             correction.learnt_at = now
         return Lesson(len(waiting), added, refused)
+
+
+def _last(session: Session, turn: str) -> CorrectionRow | None:
+    query = select(CorrectionRow).where(CorrectionRow.turn_id == turn)
+    return session.scalars(query.order_by(CorrectionRow.given_at.desc(), CorrectionRow.id.desc()).limit(1)).first()
+
+
+def _same(one: CorrectionRow, other: CorrectionRow) -> bool:
+    """Whether both say the same: a form that was sent twice, or a unit of work that ran twice."""
+    return (one.verdict, one.better, one.intent) == (other.verdict, other.better, other.intent)
+
+
+def _conflict(last: CorrectionRow) -> ConflictError:
+    said = shorten(last.better or f"closed as {last.verdict}", 80, placeholder="...")
+    when = last.given_at.strftime("%Y-%m-%d %H:%M")
+    return ConflictError(
+        f"turn {last.turn_id}: somebody answered this hand-over at {when} UTC: {said}; "
+        f"--replaces {last.id} puts your answer in its place"
+    )
 
 
 def _given(session: Session, turn: TurnRow) -> Iterator[Exchange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, cast
 from uuid import uuid4
 
@@ -9,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from tfapp.apps.support.desk import KeptTurn
 from tfapp.apps.support.learning import Verdict
 from tfapp.apps.texts import checked_name
 from tfapp.console.forms import Form
 from tfapp.console.support_room import SupportRoom
 from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
-from tfapp.errors import DataError
+from tfapp.errors import ConflictError, DataError
 
 __all__ = ["SupportPages"]
 
@@ -63,14 +65,32 @@ class SupportPages:
 
     def _judge(self, request: Request, form: Form) -> Response:
         verdict = cast(Verdict, form.choice("verdict", _VERDICTS))
-        better, intent = form.text("better").strip() or None, form.text("intent").strip() or None
-        self._room().service.correct(request.path_params["turn"], verdict, better=better, intent=intent)
+        turn = request.path_params["turn"]
+        said = {name: form.text(name).strip() or None for name in ("better", "intent", "replaces")}
+        try:
+            self._room().service.correct(turn, verdict, **said)
+        except ConflictError:
+            return self._conflict(request, turn, said)
         back = form.text("conversation")
         where = f"/support/chat/{checked_name('the conversation', back)}" if back else "/support/handovers"
         return self._views.go(request, where, "Kept. It becomes knowledge when the service learns.")
 
     def _handovers(self, request: Request) -> Response:
-        return self._page(request, "support_handovers.html", handovers=self._room().desk.open_handovers())
+        return self._queue(request, self._room().desk.open_handovers())
+
+    def _conflict(self, request: Request, turn: str, said: Mapping[str, str | None]) -> Response:
+        """The queue with a hand-over that somebody else answered first: their answer, and the form as it was sent."""
+        desk = self._room().desk
+        page = self._queue(
+            request, [answered for answered in (desk.turn(turn),) if answered] + desk.open_handovers(), said
+        )
+        page.status_code = 409
+        return page
+
+    def _queue(
+        self, request: Request, handovers: list[KeptTurn], said: Mapping[str, str | None] | None = None
+    ) -> Response:
+        return self._page(request, "support_handovers.html", handovers=handovers, said=said or {})
 
     def _knowledge(self, request: Request) -> Response:
         room = self._room()

@@ -31,7 +31,10 @@
   const mergeKeyed = (old, fresh) => {
     const follow = atEnd(old);
     const names = new Set([...fresh.children].map((child) => child.id));
-    for (const child of [...old.children]) if (!names.has(child.id)) child.remove();
+    for (const child of [...old.children]) {
+      // What somebody writes is not lost because somebody else was quicker; sending it will tell.
+      if (!names.has(child.id) && !("stay" in child.dataset) && !inUse(child)) child.remove();
+    }
     let before = null;
     for (const child of fresh.children) {
       let known = [...old.children].find((one) => one.id === child.id);
@@ -126,6 +129,8 @@
     complain("");
     try {
       const { page, address } = await load(form.action, { method: "POST", body });
+      const stays = form.closest("[data-stay]");
+      if (stays) delete stays.dataset.stay;
       if ("clear" in form.dataset) {
         form.reset();
         if (document.activeElement) document.activeElement.blur();
