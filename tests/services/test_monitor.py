@@ -138,6 +138,7 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
         (("run", "-", "--set", "window=week"), "window should be 'minute', 'hour' or 'day', got 'week'"),
         (("run", "--listen", "8600"), "--listen 8600: expected HOST:PORT"),
         (("run", "--listen", "0.0.0.0:8600"), "others can reach it; set listen_token"),
+        (("run", "--listen", "127.0.0.1:0", "--allow-host", "http://x"), "--allow-host http://x: expected the name or"),
         (("show", "--by", "word"), "by word: must be one of topic, source, entity"),
         (("alerts", "7"), "no alert 7; `tfapp monitor alerts` lists them"),
         (("alerts", "--kind", "fire"), "kind fire: must be one of rise, vocabulary, length, confidence"),

@@ -41,6 +41,14 @@ def run(
     ] = None,
     *,
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Takes texts by POST /messages.")] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="A host that --listen without a token may be called by, and whose pages may send texts, beside this "
+            "machine; may be repeated.",
+        ),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="End with the files, instead of waiting for more.")] = False,
     column: Annotated[
         list[str] | None,
@@ -65,6 +73,7 @@ def run(
         outcome = monitor.run(
             inputs or (),
             listen=listen,
+            allow_hosts=allow_host or (),
             columns=columns,
             follow=not once,
             sinks=sinks,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
-import socket
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from tfapp.errors import SettingsError
+from tfapp.own_hosts import OwnHosts
 from tfapp.ports import is_loopback
 
 __all__ = ["Access"]
@@ -66,11 +65,11 @@ class Access:
 
     def allows(self, host_header: str) -> bool:
         """Whether a request's Host is this machine, by name or by an address."""
-        try:
-            name = urlsplit(f"//{host_header}").hostname or ""
-        except ValueError:
-            return False
-        return _is_address(name) or name in {"localhost", _own_name(), *(known.lower() for known in self.names)}
+        return self._hosts.allows(host_header)
+
+    @cached_property
+    def _hosts(self) -> OwnHosts:
+        return OwnHosts(self.names, any_address=True)
 
     def is_password(self, given: str) -> bool:
         """Whether it is the password."""
@@ -100,15 +99,3 @@ class Access:
 def _is_same(given: str, wanted: str) -> bool:
     """Compares in a time that does not depend on where they differ; a surrogate is in no encoding, and never right."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _own_name() -> str:
-    return socket.gethostname().lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tfapp.console.access import Access
+from tfapp.own_hosts import comes_from
 
 __all__ = ["LONGEST_BODY", "Guard"]
 
@@ -54,7 +55,7 @@ class Guard:
         host = headers.get("host", "")
         if not self._access.allows(host):
             return _refuse(400, f"this console does not answer to {host!r}; start it with --name for that name")
-        if scope["method"] not in _SAFE and not _is_own(headers, host):
+        if scope["method"] not in _SAFE and not comes_from(headers, lambda site: site == host):
             return _refuse(403, "this form was sent from another site")
         if not _is_readable(scope):
             return _refuse(400, "the address holds what is no UTF-8, or a zero character")
@@ -74,17 +75,6 @@ def _is_readable(scope: Scope) -> bool:
     except UnicodeDecodeError:
         return False
     return "\0" not in query + scope["path"]
-
-
-def _is_own(headers: Mapping[str, str], host: str) -> bool:
-    """Whether a browser says that a request comes from a page of ours; other programs say nothing."""
-    origin = headers.get("origin")
-    if origin is not None:
-        try:
-            return urlsplit(origin).netloc == host
-        except ValueError:
-            return False
-    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 
 def _refuse(status: int, why: str) -> Response:

@@ -71,6 +71,7 @@ class Monitor(Application[MonitorSettings]):
         inputs: Sequence[str | Path] = (),
         *,
         listen: str | None = None,
+        allow_hosts: Sequence[str] = (),
         columns: Mapping[str, str] | None = None,
         follow: bool = True,
         sinks: Sequence[Sink] = (),
@@ -84,6 +85,7 @@ class Monitor(Application[MonitorSettings]):
         Args:
             inputs: Files of json lines, which may grow; csv and tsv files; folders of such; `-`: standard input.
             listen: HOST:PORT, where texts may be posted.
+            allow_hosts: Hosts by which `listen` may be called, beside those of the settings and of this machine.
             columns: Columns by what they hold: text, time, id, source; those that are missing are found by name.
             follow: Wait for more; else end with the inputs.
             sinks: Who is told, beside those of the settings.
@@ -101,7 +103,7 @@ class Monitor(Application[MonitorSettings]):
         """
         ending = stop or threading.Event()
         mapping = Columns(columns or {}, self.settings.longest_text)
-        readers = [*self._readers(inputs, follow=follow), *self._listeners(listen)]
+        readers = [*self._readers(inputs, follow=follow), *self._listeners(listen, allow_hosts)]
         if not readers:
             raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
         for line in self.prepare(quiet=quiet):
@@ -152,13 +154,15 @@ class Monitor(Application[MonitorSettings]):
             return TableReader(path, position, size=size)
         return FileFollower(path, position, follow=follow, size=size)
 
-    def _listeners(self, listen: str | None) -> list[Reader]:
+    def _listeners(self, listen: str | None, allow_hosts: Sequence[str]) -> list[Reader]:
         if listen is None:
             return []
         host, _, port = listen.rpartition(":")
         if not host or not port.isdecimal() or int(port) > 65535:
             raise SettingsError(f"--listen {listen}: expected HOST:PORT, as 127.0.0.1:8700")
-        return [PushReader(host.strip("[]"), int(port), self.settings.listen_token)]
+        settings = self.settings
+        allowed = (*settings.allow_hosts, *allow_hosts)
+        return [PushReader(host.strip("[]"), int(port), settings.listen_token, allow_hosts=allowed)]
 
     def _sinks(self) -> list[Sink]:
         """Those of the settings."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,9 @@ from tfapp.errors import ServerError, SettingsError
 
 
 @contextmanager
-def listening(taken: list[Batch], token: str | None = None) -> Iterator[str]:
+def listening(taken: list[Batch], token: str | None = None, **options: Any) -> Iterator[str]:
     """A reader whose batches are stored at once; yields its address."""
-    reader, stop = PushReader("127.0.0.1", 0, token), threading.Event()
+    reader, stop = PushReader("127.0.0.1", 0, token, **options), threading.Event()
 
     def take() -> None:
         for batch in reader.batches(stop):
@@ -121,3 +122,72 @@ def test_a_port_that_others_reach_is_told(caplog: pytest.LogCaptureFixture) -> N
 
     assert "--listen 0.0.0.0:0: other machines can send texts" in opened("0.0.0.0")
     assert opened("127.0.0.1") == ""
+
+
+EVIL = {"host": "evil.example:8700"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "complains"),
+    [
+        (EVIL, 400, "does not answer to 'evil.example:8700'; start it with --allow-host for that host"),
+        ({"host": "localhost.evil.example"}, 400, "--allow-host"),
+        ({"host": "192.168.1.5"}, 400, "--allow-host"),
+        ({"host": "["}, 400, "--allow-host"),
+        ({"origin": "https://evil.example"}, 403, "a page of https://evil.example may not send texts; start it with"),
+        ({"origin": "null"}, 403, "a page of null may not send texts"),
+        ({"origin": "http://["}, 403, "may not send texts"),
+        ({"sec-fetch-site": "cross-site"}, 403, "a page of another site may not send texts"),
+    ],
+)
+def test_without_a_token_other_hosts_and_pages_of_other_sites_are_refused(
+    pushed: tuple[str, list[Batch]], headers: dict[str, str], status: int, complains: str
+) -> None:
+    address, taken = pushed
+    before = len(taken)
+    answer = httpx2.post(f"{address}/messages", json={"text": "a"}, headers=headers)
+    assert (answer.status_code, len(taken)) == (status, before)
+    assert complains in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "localhost:8700"},
+        {"host": "[::1]:8700"},
+        {"host": socket.gethostname()},
+        {"host": "SHOP.example:80"},
+        {"origin": "https://shop.example"},
+        {"origin": "http://127.0.0.1:8700"},
+    ],
+)
+def test_this_machine_and_hosts_that_are_allowed_are_answered(headers: dict[str, str]) -> None:
+    with listening([], allow_hosts=("shop.example",)) as address:
+        assert httpx2.post(f"{address}/messages", json={"text": "a"}, headers=headers).status_code == 200
+
+
+def test_with_a_token_any_host_is_answered() -> None:
+    with listening([], token="a long secret") as address:
+        headers = {**EVIL, "origin": "https://evil.example", "authorization": "Bearer a long secret"}
+        assert httpx2.post(f"{address}/messages", json={"text": "a"}, headers=headers).status_code == 200
+
+
+def test_an_allowed_host_is_a_name_alone_and_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("http://shop.example", "shop.example/x", "", "*"):
+        with pytest.raises(SettingsError, match=r"--allow-host .*: expected the name or the address of a host alone"):
+            PushReader("127.0.0.1", 0, allow_hosts=(name,))
+    PushReader("127.0.0.1", 0, allow_hosts=("shop.example",))
+    assert "--allow-host shop.example: pages of these hosts can send texts" in caplog.text
+
+
+def test_a_caller_that_leaves_leaves_no_traceback(
+    pushed: tuple[str, list[Batch]], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host, _, port = pushed[0].removeprefix("http://").rpartition(":")
+    for body in (b"", b"{"):
+        with socket.create_connection((host, int(port))) as leaving:
+            head = f"POST /messages HTTP/1.1\r\nHost: {host}\r\nContent-Length: 50\r\n\r\n"
+            leaving.sendall(head.encode() + body)
+    assert httpx2.get(f"{pushed[0]}/health").is_success
+    assert "Traceback" not in caplog.text + capfd.readouterr().err
+    assert not [record for record in caplog.records if record.exc_info]

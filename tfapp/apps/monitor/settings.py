@@ -96,5 +96,10 @@ class MonitorSettings(ApplicationSettings):
     listen_token: str | None = Field(
         None, min_length=8, description="`--listen`: callers must send `Authorization: Bearer TOKEN`."
     )
+    allow_hosts: tuple[str, ...] = Field(
+        (),
+        description="`--listen` without a token: hosts that it may be called by, beside this machine, and whose pages "
+        "may send texts.",
+    )
     webhook: WebhookSettings | None = Field(None, description="Alerts are posted there.")
     smtp: SmtpSettings | None = Field(None, description="Alerts are mailed.")

@@ -7,22 +7,27 @@ import hmac
 import json
 import logging
 import queue
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tfapp.apps.monitor.intake import Batch, Outcome, Place
 from tfapp.apps.monitor.readers.lines import line_row
 from tfapp.apps.records import Record, SetAside
 from tfapp.connections import ConnectionGate
 from tfapp.errors import SettingsError
+from tfapp.own_hosts import OwnHosts, comes_from
 from tfapp.ports import open_port
 from tfapp.web_server import WebLoop, web_config
 
@@ -36,6 +41,7 @@ _BACKLOG: Final = 2048
 # What callers get to take their last answer.
 _ENDING_SECONDS: Final = 3
 _HERE: Final = ("127.0.0.1", "localhost", "::1")
+_HOST: Final = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
 
 
 class PushReader:
@@ -47,17 +53,19 @@ class PushReader:
     Args:
         host: Where it listens. Beyond this machine, a token must be set.
         port: 0 takes a free one.
-        token: Callers must send `Authorization: Bearer TOKEN`; None: nothing is asked.
+        token: Callers must send `Authorization: Bearer TOKEN`; None: nothing is asked, and only this machine's names
+            and addresses are answered to, as a page of any site could otherwise send texts.
+        allow_hosts: Other hosts that are answered to without a token, and whose pages may send texts.
 
     Attributes:
         address: HOST:PORT.
 
     Raises:
-        SettingsError: It would be open to others without a token.
+        SettingsError: It would be open to others without a token, or an allowed host is none.
         ServerError: The port is in use.
     """
 
-    def __init__(self, host: str, port: int, token: str | None = None) -> None:
+    def __init__(self, host: str, port: int, token: str | None = None, *, allow_hosts: Sequence[str] = ()) -> None:
         if host not in _HERE and token is None:
             where = f"--listen {host}:{port}"
             raise SettingsError(f"{where}: others can reach it; set listen_token, or listen on 127.0.0.1")
@@ -65,7 +73,13 @@ class PushReader:
             _log.warning(
                 "--listen %s:%d: other machines can send texts; they and the token travel in plain text", host, port
             )
+        if allow_hosts and token is None:
+            shown = ", ".join(allow_hosts)
+            _log.warning("--allow-host %s: pages of these hosts can send texts, and nobody is asked for a token", shown)
+        for name in allow_hosts:
+            _check_host(name)
         self._token = token
+        self._hosts = OwnHosts(allow_hosts)
         self._queue: queue.Queue[Batch] = queue.Queue(_WAITING)
         self._socket = open_port(host, port, backlog=_BACKLOG, advice="; take another port")
         self.address = f"{host}:{self._socket.getsockname()[1]}"
@@ -93,7 +107,8 @@ class PushReader:
 
     def _app(self) -> Starlette:
         routes = [Route("/messages", self._take, methods=["POST"]), Route("/health", self._health, methods=["GET"])]
-        return Starlette(routes=routes)
+        guards = [] if self._token is not None else [Middleware(_HostGuard, hosts=self._hosts)]
+        return Starlette(routes=routes, middleware=guards)
 
     async def _health(self, _: Request) -> JSONResponse:
         return JSONResponse({"status": "stopping" if self._stopping else "ok"}, 503 if self._stopping else 200)
@@ -129,6 +144,32 @@ class PushReader:
                 return _problem(503, "the monitor stops", {"Retry-After": "5"})
             await asyncio.wait([stored], timeout=0.2)
         return JSONResponse(asdict(stored.result()))
+
+
+class _HostGuard:
+    """ASGI middleware that refuses requests for other hosts, and those that a browser sends for other hosts' pages."""
+
+    def __init__(self, app: ASGIApp, hosts: OwnHosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        await (self._refusal(Headers(scope=scope)) or self._app)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> JSONResponse | None:
+        host, way_out = headers.get("host", ""), "start it with --allow-host for that host, or with a listen_token"
+        if not self._hosts.allows(host):
+            return _problem(400, f"the monitor does not answer to {host[:200]!r}; {way_out}")
+        if not comes_from(headers, self._hosts.allows):
+            page = headers.get("origin", "another site")
+            return _problem(403, f"a page of {page[:200]} may not send texts; {way_out}")
+        return None
+
+
+def _check_host(name: str) -> None:
+    if not _HOST.fullmatch(name):
+        raise SettingsError(f"--allow-host {name}: expected the name or the address of a host alone, as shop.example")
 
 
 def _settle(stored: asyncio.Future[Outcome], outcome: Outcome) -> None:
