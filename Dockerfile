@@ -13,8 +13,12 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /build
 RUN python -m venv --without-pip /opt/tfapp
 # The large and slow part first, so that a change of the code does not repeat it.
-COPY requirements.txt ./
-RUN pip --python /opt/tfapp/bin/python install --requirement requirements.txt "tensorflow${TENSORFLOW_EXTRAS}"
+COPY requirements.txt requirements.lock ./
+# Only the libraries of a GPU are not in the lock.
+RUN pip --python /opt/tfapp/bin/python install --require-hashes --requirement requirements.lock \
+    && if [ -n "${TENSORFLOW_EXTRAS}" ]; then \
+        pip --python /opt/tfapp/bin/python install --requirement requirements.txt "tensorflow${TENSORFLOW_EXTRAS}"; \
+    fi
 COPY pyproject.toml README.md LICENSE ./
 COPY serving/client serving/client
 COPY tfapp tfapp

@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # seqeval is there as source only, which pip's old way of building cannot build any more.
 export PIP_USE_PEP517 := 1
 
-.PHONY: help install demo demo-support demo-monitor demo-recommend console test test-full fuzz bench check format protos clean
+.PHONY: help install demo demo-support demo-monitor demo-recommend console test test-full fuzz bench check format lock audit protos clean
 
 help:
 	@echo "make demo       labelled text to a served BERT, from nothing"
@@ -20,6 +20,8 @@ help:
 	@echo "make bench      speed beside ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make format     mends format and simple lint"
+	@echo "make lock       requirements.lock anew: all that requirements.txt brings, with hashes"
+	@echo "make audit      known weaknesses of what requirements.lock names; asks the package index"
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml serving/client/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -89,6 +91,21 @@ check: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Their tools have an environment of their own, with pins of their own.
+LOCK := .venv-lock
+
+$(LOCK)/stamp: Makefile
+	$(PYTHON) -m venv $(LOCK)
+	$(LOCK)/bin/python -m pip install --quiet uv==0.13.9 pip-audit==2.10.1
+	@touch $@
+
+# For all platforms and Pythons; no index's address gets into it.
+lock: $(LOCK)/stamp
+	$(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock requirements.txt
+
+audit: $(LOCK)/stamp
+	$(LOCK)/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
 
 # Compiles the messages of client and server; the result is committed, so that users need no compiler.
 CLIENT_PROTOS := serving/client/tfapp_client/protos

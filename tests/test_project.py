@@ -6,17 +6,20 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import tfapp
 from tfapp.commands.app import app
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PAGES = (
     "README.md",
@@ -116,6 +119,29 @@ def test_the_pins_are_what_the_tests_run_with(file: str) -> None:
     assert {name: f"=={version(name)}" for name in pins} == pins
 
 
+def test_the_lock_has_every_pin_and_all_that_it_brings_by_hash() -> None:
+    locked, pins = _locked(), _pins("requirements.txt")
+    assert {name: locked[name] for name in pins} == {name: {pin} for name, pin in pins.items()}
+    left, seen = list(pins), set[str]()
+    while left:
+        if (name := left.pop()) not in seen:
+            seen.add(name)
+            needs = [Requirement(need) for need in requires(name) or ()]
+            needed = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+            left += [canonicalize_name(need.name) for need in needed]
+    assert seen <= set(locked)
+
+
+def test_the_lock_has_no_address_and_nothing_without_a_hash() -> None:
+    entry = r"[a-z0-9-]+==[\w.]+(?: ; [^\n\\]+)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    assert re.fullmatch(f"(?:{entry})+", LOCK)
+    assert not re.search(r"://|index|find-links|@", LOCK)
+
+
+def test_the_image_installs_the_lock_by_its_hashes() -> None:
+    assert "install --require-hashes --requirement requirements.lock" in DOCKERFILE
+
+
 def test_the_extras_ask_for_the_same_tensorflow(project: dict[str, Any]) -> None:
     (tensorflow,) = [item for item in project["dependencies"] if _name(item) == "tensorflow"]
     assert project["optional-dependencies"]["gpu"] == [tensorflow.replace("tensorflow", "tensorflow[and-cuda]")]
@@ -161,6 +187,13 @@ def _commands() -> set[str]:
 
 def _make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def _locked() -> dict[str, set[str]]:
+    locked: dict[str, set[str]] = {}
+    for name, pin in re.findall(r"^([a-z0-9-]+)(==[\w.]+)", LOCK, re.MULTILINE):
+        locked.setdefault(name, set()).add(pin)
+    return locked
 
 
 def _pins(file: str) -> dict[str, str]:
