@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfapp import registry
 from tfapp.errors import RegistryError
 from tfapp.registry import STABLE, Change, Ledger, VersionFacts
 
-__all__ = ["Callers", "Difference", "ModelFacts", "callers", "compare", "describe", "history"]
+if TYPE_CHECKING:
+    from tfapp.server.model_check import UnsafeOp
+
+__all__ = ["Callers", "Difference", "ModelFacts", "callers", "compare", "describe", "history", "unsafe_ops"]
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,33 @@ def _facts(ledger: Ledger, name: str) -> ModelFacts:
     numbers = registry.versions(ledger.models, name)
     found = tuple(registry.read_facts(ledger.models, name, version) for version in numbers)
     return ModelFacts(name, found, ledger.model(name).labels, tuple(sorted(ledger.served(name))))
+
+
+def unsafe_ops(folder: Path) -> list[UnsafeOp]:
+    """Tells what an exported model would do beside computing, without loading it.
+
+    Args:
+        folder: A version, or a model's folder, of which the newest version is taken.
+
+    Returns:
+        Its ops that touch files, processes or the network, and what runs them; none: it only computes.
+
+    Raises:
+        RegistryError: There is no exported model, or it cannot be read.
+    """
+    if not (folder / "saved_model.pb").exists() and registry.versions(folder.parent, folder.name):
+        folder = registry.version_folder(folder.parent, folder.name, registry.latest(folder.parent, folder.name))
+    from tfapp.quiet import import_tensorflow
+
+    import_tensorflow()
+    from google.protobuf.message import DecodeError
+
+    from tfapp.server.servable import read_unsafe_ops
+
+    try:
+        return read_unsafe_ops(folder)
+    except (OSError, DecodeError, ValueError) as error:
+        raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
 
 
 def _signatures(folder: Path) -> dict[str, str]:

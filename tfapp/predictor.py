@@ -117,11 +117,18 @@ def _from_run(folder: Path) -> Predictor:
 
 def _from_version(folder: Path) -> Predictor:
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
     from tfapp_client import contract
 
+    from tfapp.server.servable import check_version
+    from tfapp.server.status import RequestError
+
     try:
+        check_version(folder)
         loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+    except RequestError as error:
+        raise ModelError(f"{folder}: {error.message}") from error
+    except (OSError, ValueError, KeyError, DecodeError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{folder}: the exported model cannot be loaded: {reason}; export it again") from error
     function = loaded.signatures.get(contract.DEFAULT_SIGNATURE)

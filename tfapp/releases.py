@@ -44,8 +44,14 @@ class Pruned:
     size: int
 
 
-def check_candidate(name: str, version: int, folder: Path) -> int:
+def check_candidate(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool = False) -> int:
     """Loads a version in this process and runs its warm-up requests, as a server does before it answers with it.
+
+    Args:
+        name: The model's name.
+        version: Its number.
+        folder: Its folder.
+        allow_unsafe_ops: Whether it may touch files, processes and the network, as its server allows.
 
     Returns:
         The number of warm-up requests.
@@ -61,7 +67,7 @@ def check_candidate(name: str, version: int, folder: Path) -> int:
     from tfapp.server.warmup import warm_up
 
     try:
-        servable = Servable(name, version, folder)
+        servable = Servable(name, version, folder, allow_unsafe_ops=allow_unsafe_ops)
         requests = warm_up(servable, folder)
     except Exception as error:
         reason = load_error(error).message

@@ -63,5 +63,6 @@ def parse_command(text: str) -> ServerCommand:
 
 EMBEDDED: Final = (
     f"{shlex.quote(sys.executable)} -m tfapp serve "
-    "--model_config_file={model_config_file} --port={port} --rest_api_port={rest_port} --allow_reload"
+    "--model_config_file={model_config_file} --port={port} --rest_api_port={rest_port} "
+    "--allow_reload --allow_unsafe_ops"
 )

@@ -33,6 +33,7 @@ def test_the_defaults_are_the_safe_ones(tls: dict[str, str]) -> None:
         ({"host": "some.name", "tls": {}}, ["--host some.name", "--ssl_config_file without client_verify"]),
         ({"host": "::", "tls": {"client_verify": True}}, ["--host ::"]),
         ({"allow_reload": True}, ["--allow_reload"]),
+        ({"allow_unsafe_ops": True}, ["--allow_unsafe_ops"]),
         ({"rest_api_port": 0, "tls": {}}, ["no --rest_tls"]),
         ({"rest_api_port": 0, "rest_api_enable_cors_support": True}, ["--rest_api_enable_cors_support"]),
     ],

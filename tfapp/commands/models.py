@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -143,6 +144,12 @@ def promote(
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
     force: Annotated[bool, typer.Option("--force", help="Although its metrics on record are worse.")] = False,
+    allow_unsafe_ops: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsafe-ops", help="Although it touches files, processes or the network; see `tfapp models check`."
+        ),
+    ] = False,
     json: _Json = False,
     server: _Server = None,
     reload: _Reload = False,
@@ -157,7 +164,16 @@ def promote(
 
     servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
     served = _served(name, models, config)
-    change = releases.promote(name, version, label=label, models=models, config=config, servers=servers, force=force)
+    change = releases.promote(
+        name,
+        version,
+        label=label,
+        models=models,
+        config=config,
+        servers=servers,
+        force=force,
+        check=partial(releases.check_candidate, allow_unsafe_ops=allow_unsafe_ops),
+    )
     tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)
@@ -236,6 +252,26 @@ def prune(
     numbers = ", ".join(str(version) for version in pruned.versions) or "none"
     said = "would remove" if dry_run else "removed"
     terminal.console().print(f"{name}: {said} versions {numbers} ({decimal(pruned.size)})")
+
+
+@_models.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="An exported model: NAME/VERSION, or NAME for its newest.")],
+    json: _Json = False,
+) -> None:
+    """Says whether an exported model touches files, processes or the network; exit status 2 if it does."""
+    from tfapp import inventory
+
+    found = inventory.unsafe_ops(folder)
+    if json:
+        terminal.print_json([op.to_dict() for op in found])
+    elif found:
+        rows = [[op.by, op.op, op.effect, op.node] for op in found]
+        tables.print_table(("run by", "op", "what it does", "node"), rows)
+    else:
+        terminal.console().print(f"{folder}: only computes", markup=False, soft_wrap=True)
+    if found:
+        raise typer.Exit(2)
 
 
 @_models.command()

@@ -77,6 +77,13 @@ def serve(
             rich_help_panel=_MODELS,
         ),
     ] = False,
+    allow_unsafe_ops: Annotated[
+        bool,
+        typer.Option(
+            help="Load models that touch files, processes or the network, too; see `tfapp models check`.",
+            rich_help_panel=_MODELS,
+        ),
+    ] = False,
     models_root: Annotated[
         Path | None,
         typer.Option(
@@ -212,6 +219,7 @@ def serve(
         "load_retry_interval_micros": load_retry_interval_micros,
         "allow_version_labels_for_unavailable_models": allow_version_labels_for_unavailable_models,
         "allow_reload": allow_reload,
+        "allow_unsafe_ops": allow_unsafe_ops,
         "models_root": models_root,
         "drain_seconds": drain_seconds,
         **({} if enable_batching else {"batching": None}),

@@ -27,4 +27,6 @@ def loosenings(settings: ServerSettings) -> list[str]:
         lines.append("--rest_api_enable_cors_support: pages of any site may call REST from their readers' browsers")
     if settings.allow_reload:
         lines.append("--allow_reload: whoever reaches the gRPC port may change which models are served")
+    if settings.allow_unsafe_ops:
+        lines.append("--allow_unsafe_ops: models may touch files, processes and the network")
     return lines

@@ -12,10 +12,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server.batching import Batcher
 from tfapp.server.limits import RequestLimits
+from tfapp.server.model_check import UnsafeOp, find_unsafe_ops, refuse_unsafe_ops
 from tfapp.server.signature import Signature
 from tfapp.server.text_ops import register_ops
 
-__all__ = ["Servable", "read_definitions"]
+__all__ = ["Servable", "check_version", "read_definitions", "read_unsafe_ops"]
 
 _TAG: Final = "serve"
 
@@ -29,6 +30,8 @@ class Servable:
         folder: The version's folder.
         batcher: Merges requests; None: each runs alone.
         limits: What one request may ask for; None: anything.
+        allow_unsafe_ops: Whether it may touch files, processes and the network; False: it is refused before it is
+            loaded, as its initialisers run then.
 
     Attributes:
         name: The model's name.
@@ -47,10 +50,15 @@ class Servable:
         folder: Path,
         batcher: Batcher | None = None,
         limits: RequestLimits | None = None,
+        *,
+        allow_unsafe_ops: bool = False,
     ) -> None:
         self.name = name
         self.version = version
-        graph = _read_graph(folder)
+        graphs = _read_graphs(folder)
+        graph = graphs[0]
+        if not allow_unsafe_ops:
+            refuse_unsafe_ops(graphs, folder)
         register_ops(_ops(graph))
         self._module = tf.saved_model.load(str(folder), tags=[_TAG])
         self.definitions = dict(graph.signature_def)
@@ -70,13 +78,36 @@ def read_definitions(folder: Path) -> dict[str, Any]:
 
     Metadata answers them, and the names of feeds are in them.
     """
-    return dict(_read_graph(folder).signature_def)
+    return dict(_read_graphs(folder)[0].signature_def)
 
 
-def _read_graph(folder: Path) -> Any:
+def read_unsafe_ops(folder: Path) -> list[UnsafeOp]:
+    """Tells what a version would do beside computing; nothing of it is loaded.
+
+    Raises:
+        OSError: Its `saved_model.pb` cannot be read.
+        ValueError: It has no graph to serve.
+        DecodeError: It is no SavedModel.
+    """
+    return find_unsafe_ops(_read_graphs(folder), folder)
+
+
+def check_version(folder: Path) -> None:
+    """Checks, before a version is loaded, that it only computes.
+
+    Raises:
+        RequestError: It does more.
+        OSError: Its `saved_model.pb` cannot be read.
+        ValueError: It has no graph to serve.
+        DecodeError: It is no SavedModel.
+    """
+    refuse_unsafe_ops(_read_graphs(folder), folder)
+
+
+def _read_graphs(folder: Path) -> list[Any]:
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    found = next((graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags), None)
-    if found is None:
+    found = [graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags]
+    if not found:
         there = ", ".join(sorted({tag for graph in model.meta_graphs for tag in graph.meta_info_def.tags})) or "none"
         raise ValueError(f"no graph with the tag {_TAG} in it; its tags: {there}")
     return found

@@ -71,7 +71,7 @@ class ModelServer:
         self._batcher = Batcher(batching, metrics=self.metrics) if batching else None
         self.manager = ModelManager(
             source,
-            load or _loader(self._batcher, self.metrics, RequestLimits(self.settings.max_request_rows)),
+            load or _loader(self.settings, self._batcher, self.metrics),
             max_load_retries=self.settings.max_num_load_retries,
             retry_seconds=self.settings.load_retry_interval_micros / 1e6,
             drain_seconds=self.settings.drain_seconds,
@@ -244,11 +244,13 @@ def _rest_listener(shared: Shared) -> RestListener | None:
     return RestListener(shared)
 
 
-def _loader(batcher: Batcher | None, metrics: Metrics, limits: RequestLimits) -> Loader:
+def _loader(settings: ServerSettings, batcher: Batcher | None, metrics: Metrics) -> Loader:
+    limits, unsafe = RequestLimits(settings.max_request_rows), settings.allow_unsafe_ops
+
     def load(name: str, version: int, folder: Path) -> Servable:
         path = str(folder)
         with metrics.load(path):
-            servable = Servable(name, version, folder, batcher, limits)
+            servable = Servable(name, version, folder, batcher, limits, allow_unsafe_ops=unsafe)
         if (folder / contract.WARMUP_FILE).exists():
             with metrics.warm_up(path):
                 metrics.warmup_records.add((path,), warm_up(servable, folder))

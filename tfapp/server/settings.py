@@ -141,6 +141,9 @@ class ServerSettings(BaseModel):
     allow_reload: bool = Field(
         False, description="Whether callers may send a new configuration; with mutual TLS they may anyway."
     )
+    allow_unsafe_ops: bool = Field(
+        False, description="Whether models that touch files, processes or the network are loaded."
+    )
     models_root: Path | None = Field(
         None, description="The folder below which they may name models; None: beside those served at the start."
     )
