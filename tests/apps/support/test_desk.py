@@ -13,8 +13,8 @@ def test_a_hand_over_waits_until_a_person_answers(service: Service) -> None:
     waiting = desk.open_handovers()[0]
     assert (waiting.question, waiting.conversation, waiting.summary) == ("Zebra crossing?", "c", first.summary)
     assert waiting.summary.startswith("Asked: Zebra crossing?")
-    service.corrections.give(first.turn, "wrong")
-    service.corrections.give(first.turn, "better", better="Look left and right.")
+    closed = service.corrections.give(first.turn, "wrong")
+    service.corrections.give(first.turn, "better", better="Look left and right.", replaces=closed)
     assert desk.waiting() == 1
     answered, handed_over = desk.conversation("c")
     assert (answered.judgement, answered.kind) == (None, "passages")
