@@ -49,6 +49,8 @@ GRPC: Final = (
     _predict("numbers", "x", types_pb2.DT_FLOAT, [1 << 40], float_val=[1.0]),
     _predict("numbers", "x", types_pb2.DT_FLOAT, [0, 1 << 62, 1 << 62]),
     _predict("numbers", "x", types_pb2.DT_FLOAT, [1] * 10_000, float_val=[1.0]),
+    # More dimensions than TensorFlow's way from NumPy has room for.
+    _predict("words", "text", types_pb2.DT_STRING, [1] * 33, string_val=[b"a"]),
     # Lengths of strings without an end.
     _predict("words", "text", types_pb2.DT_STRING, [1], tensor_content=_LENGTHS),
     *RESOURCE_HANDLES,
@@ -63,6 +65,7 @@ REST_BODIES: Final = (
     b'{"instances":[' + b"[" * 50_000 + b"]" * 50_000 + b"]}",
     b'{"instances":[' + b"1" * 5_000 + b"]}",
     b'{"instances":["\\ud800"]}',
+    b'{"instances":' + b"[" * 33 + b'"a"' + b"]" * 33 + b"}",
     b'{"instances":[NaN,Infinity,-1e999]}',
     b'{"instances":[{"b64":"="}]}',
 )

@@ -260,3 +260,20 @@ def test_a_queue_that_is_full_refuses_as_unavailable(picky: Path) -> None:
 def test_a_classifier_by_the_contract_merges(tmp_path: Path) -> None:
     servable = _load(write_classifier(tmp_path, "news", multi_label=True))
     assert servable.signatures["serving_default"].merges
+
+
+def test_strings_have_as_many_dimensions_as_tensorflow_can_carry(tmp_path: Path) -> None:
+    class Strings(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec(None, tf.string, name="text")])
+        def deeper(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"same": text, "deeper": text[tf.newaxis]}
+
+    module = Strings()
+    servable = _load(save(module, tmp_path / "strings" / "1", {"serving_default": module.deeper}))
+    signature = servable.signatures["serving_default"]
+    most = {"text": np.full([1] * 32, b"a", object)}
+    assert signature.run(most, ["same"])["same"].shape == (1,) * 32
+    for inputs, output in ((most, "deeper"), ({"text": most["text"][np.newaxis]}, "same")):
+        with pytest.raises(RequestError, match="at most 32 dimensions on this server, got 33") as refused:
+            signature.run(inputs, [output])
+        assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT

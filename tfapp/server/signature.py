@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -17,7 +16,7 @@ from tfapp.server.cancellation import run_while_wanted
 from tfapp.server.limits import RequestLimits, count_rows
 from tfapp.server.status import invalid_argument, request_error
 from tfapp.server.task import Arrays
-from tfapp.server.tensors import as_tensor
+from tfapp.server.tensors import as_array, as_tensor
 
 __all__ = ["Signature"]
 
@@ -114,7 +113,7 @@ class Signature:
             )
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise request_error(error) from error
-        return {alias: np.asarray(results[alias].numpy()) for alias in outputs}
+        return {alias: as_array(results[alias]) for alias in outputs}
 
     def _refuse_other_shapes(self, inputs: Arrays) -> None:
         """Answers as a graph that checks its inputs does (`tfapp.export.input_checks`)."""

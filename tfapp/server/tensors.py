@@ -17,12 +17,13 @@ from tfapp_client import codec
 
 from tfapp.server.status import RequestError, invalid_argument
 
-__all__ = ["as_tensor", "check_outputs", "read_inputs", "write_outputs"]
+__all__ = ["as_array", "as_tensor", "check_outputs", "read_inputs", "write_outputs"]
 
 # A tensor of a few bytes may claim any shape, to be filled up with its last value: more than so many bytes are not.
 _MOST_FILLED: Final = 1 << 20
 # The most bytes that one byte on the wire stands for: a small int64.
 _WIDEST: Final = 8
+_MOST_DIMENSIONS_OF_STRINGS: Final = 32
 # NumPy's limit.
 _MOST_DIMENSIONS: Final = 64
 _MOST_ELEMENTS: Final = 1 << 31
@@ -88,8 +89,31 @@ def write_outputs(arrays: Mapping[str, NDArray[Any]], outputs: Any) -> None:
 
 
 def as_tensor(array: NDArray[Any], dtype: int) -> tf.Tensor:
-    """Makes a tensor for the model; bfloat16 comes as float32 from the wire."""
+    """Makes a tensor for the model; bfloat16 comes as float32 from the wire.
+
+    Raises:
+        RequestError: It has strings in more dimensions than TensorFlow's Python can carry.
+    """
+    _check_rank(array.ndim, strings=dtype == types_pb2.DT_STRING)
     return tf.constant(array, dtype=tf.as_dtype(dtype))
+
+
+def as_array(tensor: tf.Tensor) -> NDArray[Any]:
+    """Makes an array of what the model answered.
+
+    Raises:
+        RequestError: It has strings in more dimensions than TensorFlow's Python can carry.
+    """
+    _check_rank(tensor.shape.rank, strings=tensor.dtype == tf.string)
+    return np.asarray(tensor.numpy())
+
+
+def _check_rank(rank: int, *, strings: bool) -> None:
+    """Strings go from NumPy to TensorFlow and back through a buffer of 32 dimensions, past whose end it writes."""
+    if strings and rank > _MOST_DIMENSIONS_OF_STRINGS:
+        raise invalid_argument(
+            f"a tensor of strings has at most {_MOST_DIMENSIONS_OF_STRINGS} dimensions on this server, got {rank}"
+        )
 
 
 _TensorProto: Final = tf.make_tensor_proto(np.float32(0)).__class__
