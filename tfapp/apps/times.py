@@ -1,15 +1,18 @@
-"""Times as files have them."""
+"""Times as files have them, and arithmetic that ends at the first and the last time that there is."""
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-__all__ = ["parse_time"]
+__all__ = ["check_time", "parse_time", "shift"]
 
 # Seconds since 1970 have ten digits until 2286; milliseconds thirteen.
 _MILLISECONDS: Final = 1e11
+_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def parse_time(value: Any) -> datetime:
@@ -30,3 +33,37 @@ def parse_time(value: Any) -> datetime:
         return datetime.fromtimestamp(seconds / 1e3 if math.fabs(seconds) >= _MILLISECONDS else seconds, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise ValueError(f"its time, {value!r:.60}, is neither ISO 8601 nor seconds since 1970") from error
+
+
+def check_time(time: datetime, latest: datetime) -> None:
+    """Refuses times that no text of a stream has.
+
+    Args:
+        time: With its zone.
+        latest: Later ones lie in the future.
+
+    Raises:
+        ValueError: It lies before 1900, or after `latest`.
+    """
+    if time < _EARLIEST:
+        raise ValueError(f"its time, {time.isoformat()}, lies before 1900")
+    if time > latest:
+        raise ValueError(f"its time, {time.isoformat()}, lies in the future: after {latest.isoformat()}")
+
+
+def shift(time: datetime, by: timedelta, times: float = 1) -> datetime:
+    """Returns the time so much later, or the first or the last time that there is, where that lies outside of them.
+
+    Args:
+        time: In UTC.
+        by: How much.
+        times: So many times; negative: earlier.
+
+    Example:
+        >>> shift(datetime(1, 1, 1, tzinfo=UTC), timedelta(days=1), -2).isoformat()
+        '0001-01-01T00:00:00+00:00'
+    """
+    try:
+        return time + times * by
+    except OverflowError:
+        return _LAST if (times > 0) == (by > timedelta()) else _FIRST

@@ -80,12 +80,12 @@ class Stream:
         self.watch = Watch(store, self.settings, self.clock, ["log"])
         self.reading = Reading(store, self.settings)
 
-    def pipeline(self) -> Pipeline:
+    def pipeline(self, waits: int = 20) -> Pipeline:
         client = Client(transport=self.server)
-        waits = iter(range(20))
+        left = iter(range(waits))
 
         def wait(_: float) -> bool:
-            return next(waits, None) is None
+            return next(left, None) is None
 
         judge = Judge(client, self.settings, self.stop, wait)
         columns = Columns(longest=self.settings.longest_text)

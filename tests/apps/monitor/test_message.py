@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 from tests.apps.monitor.stream import START
 from tfapp.apps.monitor.message import Columns, Message
 from tfapp.apps.records import Record, SetAside
-from tfapp.apps.times import parse_time
+from tfapp.apps.times import parse_time, shift
 from tfapp.errors import SettingsError
 
 NOW = START + timedelta(days=1)
+
+
+def _nested(depth: int) -> list[Any]:
+    inner: list[Any] = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
 
 
 def make(columns: Columns | None = None, **values: Any) -> Message | SetAside:
@@ -55,7 +62,11 @@ def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
         ({"text": "a", "time": True}, "its time, True, is neither"),
         ({"text": "a", "time": "1" * 40}, "is neither"),
         ({"text": "a", "time": [1]}, "is neither"),
-        ({"text": "a", "time": "2099-01-01"}, "its time, 2099-01-01, lies in the future"),
+        ({"text": "a", "time": "0001-01-01T00:00:00Z"}, "its time, 0001-01-01T00:00:00+00:00, lies before 1900"),
+        ({"text": "a", "time": "1899-12-31T23:59:59-00:00"}, "lies before 1900"),
+        ({"text": "a", "time": "0001-01-01T00:00:00+14:00"}, "is neither"),
+        ({"text": "a", "source": _nested(100_000)}, "it cannot be used: RecursionError"),
+        ({"text": "a", "time": "2099-01-01"}, "its time, 2099-01-01T00:00:00+00:00, lies in the future: after"),
     ],
 )
 def test_what_cannot_be_used_is_set_aside_with_its_reason(values: dict[str, Any], reason: str) -> None:
@@ -87,3 +98,37 @@ def test_times_are_read_as_they_were_written(time: datetime) -> None:
     assert parse_time(int(whole.timestamp())) == whole
     assert parse_time(str(int(whole.timestamp()) * 1000)) == whole
     assert parse_time(time.astimezone(UTC).replace(tzinfo=None).isoformat(" ")) == time
+
+
+anywhen = (
+    st.datetimes(datetime.min, datetime.max, timezones=zones).map(datetime.isoformat) | st.floats() | st.integers()
+)
+
+
+@given(anywhen)
+def test_a_time_is_of_the_last_hundred_years_or_so_or_the_row_is_set_aside(time: str | float) -> None:
+    made = make(text="a", time=time)
+    if isinstance(made, Message):
+        assert datetime(1900, 1, 1, tzinfo=UTC) <= made.time <= NOW
+    else:
+        assert made.reason.startswith("its time, ")
+
+
+moments = st.datetimes(datetime.min, datetime.max, timezones=st.just(UTC))
+
+
+@given(
+    moments, st.timedeltas(timedelta(0), timedelta.max), st.floats(-1e9, 1e9) | st.sampled_from([-1, 1, float("inf")])
+)
+def test_arithmetic_ends_at_the_first_and_the_last_time(time: datetime, by: timedelta, times: float) -> None:
+    shifted = shift(time, by, times)
+    try:
+        assert shifted == time + times * by
+    except OverflowError:
+        assert shifted == (datetime.max if times > 0 else datetime.min).replace(tzinfo=UTC)
+
+
+def test_names_that_no_database_keeps_are_cut_and_replaced() -> None:
+    made = Columns().message(Record(1, {"text": "a"}), source="x\udcff" * 300, latest=NOW, now=START)
+    assert isinstance(made, Message)
+    assert made.source == "x?" * 100

@@ -7,6 +7,8 @@ from typing import Any
 
 import grpc
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 from tfapp_client.errors import status_error
 from tfapp_client.testing import FakeTransport
@@ -14,6 +16,7 @@ from tfapp_client.transport import Method
 
 from tests.apps.monitor.stream import HOUR, START, Stream, fake_server, rows
 from tests.apps.postgres import PostgresServer
+from tfapp.apps.monitor.archive import Archive, Kept
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Place
 from tfapp.apps.records import Record, SetAside
 from tfapp.apps.store import Store
@@ -141,6 +144,82 @@ def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqli
     assert stream.pipeline().run([Reader(rows("phone a", "poison", "parcel b", "phone c"))]) == Outcome(3, 0, 1)
     (row,) = stream.reading.set_aside()
     assert "a model refuses it: INVALID_ARGUMENT: no such thing" in str(row["reason"])
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
+def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store, code: grpc.StatusCode) -> None:
+    stream = Stream(sqlite, Failing(code, "poison"))
+    told: list[Outcome] = []
+    batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=told.append)
+    assert stream.pipeline(waits=1000).run([Reader(batch)]) == Outcome(2, 0, 1)
+    (row,) = stream.reading.set_aside()
+    assert str(row["reason"]).startswith(f"a model refuses it: {code.name}")
+    assert told == [Outcome(2, 0, 1)]
+
+
+def test_a_score_that_is_no_number_sets_its_text_aside(sqlite: Store) -> None:
+    server = fake_server().classifier("strange", lambda text: {"phone": float("nan") if "odd" in text else 1.0})
+    stream = Stream(sqlite, server, topic_model="strange")
+    assert stream.pipeline().run([Reader(rows("phone a", "phone odd", "parcel b"))]) == Outcome(2, 0, 1)
+    assert "nan" in str(stream.reading.set_aside()[0]["reason"])
+
+
+class Choosy(Archive):
+    """Stores no text with a word in it."""
+
+    word = "poison"
+
+    def keep(self, texts: Any, refused: Any, checkpoints: Any, repeated: int) -> Kept:
+        if any(self.word in text.message.text for text in texts):
+            raise ValueError("no such thing")
+        return super().keep(texts, refused, checkpoints, repeated)
+
+
+def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
+    stream, told = Stream(sqlite), []
+    stream.archive = Choosy(sqlite, stream.settings, stream.clock)
+    names = ("phone a", "poison", "parcel b", "phone c", "poison too", "phone d", "phone e")
+    batch = Batch("http", [*rows(*names).rows, BROKEN], Checkpoint("f", {"o": 8}), stored=told.append)
+    assert stream.pipeline().run([Reader(batch)]) == Outcome(5, 0, 3)
+    assert told == [Outcome(5, 0, 3)]
+    reasons = {str(row["content"]): row["reason"] for row in stream.reading.set_aside()}
+    assert reasons["poison too"] == "it cannot be stored: ValueError: no such thing"
+    assert stream.archive.checkpoint("f") == {"o": 8}
+    assert stream.reading.counts()["texts"] == 5
+
+
+def test_a_database_that_takes_nothing_is_no_fault_of_the_texts(sqlite: Store) -> None:
+    class Closed(Archive):
+        def keep(self, *_: object) -> Kept:
+            raise ValueError("no such table")
+
+    stream = Stream(sqlite)
+    stream.archive = Closed(sqlite, stream.settings, stream.clock)
+    with pytest.raises(ValueError, match="no such table"):
+        stream.pipeline().run([Reader(rows("phone a", "phone b"))])
+    assert stream.reading.counts()["set_aside"] == 0
+
+
+times = st.one_of(
+    st.datetimes().map(str),
+    st.datetimes(timezones=st.timezones()).map(str),
+    st.floats(),
+    st.integers(),
+    st.sampled_from(["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "1900-01-01", "", None]),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(times, min_size=1, max_size=8), st.sampled_from(["minute", "hour", "day"]))
+def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list[Any], window: str) -> None:
+    stream = Stream(sqlite, window=window, lateness_minutes=1e300, future_minutes=1e300, least_history=2)
+    places = [Place(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(drawn)]
+    outcome = stream.pipeline().run([Reader(Batch("shop", places))])
+    assert outcome.stored + outcome.repeated + outcome.set_aside <= len(drawn)
+    assert not [row for row in stream.reading.set_aside() if "its time, " not in str(row["reason"])]
+    stream.reading.trends(window=window, last=10_000, most=1)  # type: ignore[arg-type]
+    newest = stream.reading.newest()
+    assert newest is None or newest <= stream.clock() + 24 * HOUR
 
 
 def test_models_that_refuse_everything_are_no_fault_of_the_texts(sqlite: Store) -> None:

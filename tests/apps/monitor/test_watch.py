@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import func, select, update
 
 from tests.apps.monitor.stream import HOUR, START, Stream, judged
 from tfapp.apps.monitor.tables import DeliveryRow, JudgementRow
@@ -165,3 +166,40 @@ def test_a_drift_that_lasts_becomes_the_reference(sqlite: Store) -> None:
     stream.keep([judged(f"back{n}", START + 14 * HOUR, text=f"phone screen works {n % 5}") for n in range(20)])
     stream.watch.judge(final=True)
     assert stream.headlines()[1:] == [("vocabulary", 14, "open")]
+
+
+@pytest.mark.parametrize("time", [datetime.min, datetime.max])
+def test_texts_of_the_first_and_the_last_time_that_are_stored_already_stop_nothing(
+    sqlite: Store, time: datetime
+) -> None:
+    stream = Stream(sqlite, lateness_minutes=1e300)
+    stream.keep([judged("far", time.replace(tzinfo=UTC))])
+    stream.watch.judge(final=True)
+    stream.reading.trends(last=100)
+    calm(stream)
+    stream.hour(8, 20, 16)
+    stream.watch.judge(idle=True)
+    stream.watch.judge(final=True)
+    assert ("phone", 8, "open") in stream.headlines()
+    total = sum(trend.total.texts for trend in stream.reading.trends(last=10_000))
+    assert total == 1 if time == datetime.max else total == 8 * 40 + 20
+
+
+def test_a_topic_that_cannot_be_judged_is_set_aside_and_the_others_are_judged(
+    sqlite: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = Stream(sqlite)
+    calm(stream)
+    stream.watch.judge(final=True)
+    broken = update(JudgementRow).where(JudgementRow.subject == "rise:parcel").values(state={"x": 1})
+    sqlite.run(lambda session: session.execute(broken))
+    for topic in ("phone", "parcel"):
+        stream.hour(8, 20, 16, topic=topic)
+    stream.watch.judge(final=True)
+    assert stream.headlines() == [("phone", 8, "open")]
+    (row,) = stream.reading.set_aside()
+    assert "the topic parcel since 2026-03-02T08:00:00+00:00" in str(row["place"])
+    assert "its windows could not be judged: KeyError" in str(row["reason"])
+    caplog.clear()
+    stream.watch.judge(final=True)
+    assert caplog.text == ""

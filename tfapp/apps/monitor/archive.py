@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +28,7 @@ from tfapp.apps.records import SetAside
 from tfapp.apps.store import Base, Store
 from tfapp.apps.texts import digest, storable
 
-__all__ = ["Archive", "Kept", "Refused"]
+__all__ = ["Archive", "Kept", "Refused", "add_refused"]
 
 # SQLite takes 32766 values in a statement, PostgreSQL 65535.
 _AT_ONCE: Final = 500
@@ -41,11 +42,16 @@ class Refused(NamedTuple):
     row: SetAside
 
 
-class Kept(NamedTuple):
-    """What was kept: the keys of the texts that were new, and the counts."""
+@dataclass(frozen=True)
+class Kept:
+    """What was kept: the keys of texts that were new, the places of rows that were set aside, and the counts."""
 
-    keys: frozenset[str]
-    outcome: Outcome
+    keys: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def __add__(self, other: Kept) -> Kept:
+        return Kept(self.keys | other.keys, self.refused | other.refused, self.outcome + other.outcome)
 
 
 class Archive:
@@ -103,13 +109,14 @@ class Archive:
             new = _add_texts(session, texts, now)
             _add_mentions(session, new)
             self._count(session, [text for text, _ in new])
-            aside = _add_refused(session, refused, now)
+            aside = add_refused(session, refused, now)
             for place in places:
                 kept = {"name": place.name, "position": dict(place.position), "stored_at": now}
                 _upsert(session, CheckpointRow, [{"reader": digest(place.name), **kept}], tuple(kept))
             again = len(texts) - len(new)
             keys = frozenset(text.message.key for text, _ in new)
-            return Kept(keys, Outcome(len(new), repeated + again, aside))
+            places_aside = frozenset(item.place for item in refused)
+            return Kept(keys, places_aside, Outcome(len(new), repeated + again, aside))
 
         return self._store.run(work)
 
@@ -166,7 +173,8 @@ def _add_mentions(session: Session, texts: Iterable[tuple[Judged, int]]) -> None
     _upsert(session, MentionRow, [{"message_id": number, "entity": name} for number, name in sorted(pairs)], ())
 
 
-def _add_refused(session: Session, refused: Sequence[Refused], now: datetime) -> int:
+def add_refused(session: Session, refused: Sequence[Refused], now: datetime) -> int:
+    """Adds rows that are set aside, in a transaction; says how many were not there yet."""
     rows = [
         {
             "key": digest(storable(item.source), storable(item.place), storable(item.row.content)),

@@ -17,6 +17,7 @@ from tfapp.apps.monitor.profile import MEASURES, Profile, Sample
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
 from tfapp.apps.monitor.windows import WIDTHS, window_start
+from tfapp.apps.times import shift
 
 __all__ = ["DriftWatch"]
 
@@ -49,7 +50,7 @@ class DriftWatch:
             return
         row, profile = reference
         # The reference's own windows say nothing.
-        after = window_start(row.since, self._settings.window) + WIDTHS[self._settings.window]
+        after = shift(window_start(row.since, self._settings.window), WIDTHS[self._settings.window])
         judgements = {name: Judgements(self._session, self._settings, f"drift:{name}") for name in MEASURES}
         first = judgements[MEASURES[0]].begin(max(changed, after))
         windows = list(self._windows(first, limit))

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from tfapp.apps.monitor.episode import Ending, Episode, Verdict
+from tfapp.apps.times import shift
 
 __all__ = ["DriftDetector", "DriftRules"]
 
@@ -89,7 +90,7 @@ class DriftDetector:
             ending = Ending(datetime.fromisoformat(calm[0]), "normal")
             return replace(said, state={"open": None, "waits": None}, ended=ending)
         if windows >= self._rules.lasting:
-            ending = Ending(start + self._rules.width, "lasting")
+            ending = Ending(shift(start, self._rules.width), "lasting")
             return replace(said, state={"open": None, "waits": self._version}, ended=ending)
         return replace(said, state={"open": {**going, "calm": calm, "windows": windows}, "waits": None})
 

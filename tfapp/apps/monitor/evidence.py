@@ -13,6 +13,7 @@ from tfapp.apps.monitor.profile import MEASURES, Measure, Profile, Sample
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
 from tfapp.apps.monitor.windows import WIDTHS
+from tfapp.apps.times import shift
 from tfapp.data.cleaning import normalize_text
 
 __all__ = ["evidence", "reference_of", "sample_of"]
@@ -33,7 +34,7 @@ def evidence(session: Session, alert: Alert, settings: MonitorSettings, most: in
     query = select(MessageRow).where(MessageRow.time >= alert.start)
     if alert.end is not None:
         # What late texts took back had been seen up to where it was found.
-        end = max(alert.end, alert.found + WIDTHS[alert.width]) if alert.ended_by == "late texts" else alert.end
+        end = max(alert.end, shift(alert.found, WIDTHS[alert.width])) if alert.ended_by == "late texts" else alert.end
         query = query.where(MessageRow.time < end)
     if alert.kind == "rise":
         query = query.where(MessageRow.topic == alert.topic, MessageRow.sentiment == settings.negative)

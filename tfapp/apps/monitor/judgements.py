@@ -13,6 +13,7 @@ from tfapp.apps.monitor.episode import Detector, Episode, fold
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import JudgementRow
 from tfapp.apps.monitor.windows import WIDTHS
+from tfapp.apps.times import shift
 
 __all__ = ["REACH", "Judgements"]
 
@@ -40,8 +41,9 @@ class Judgements:
     def begin(self, changed: datetime) -> datetime:
         """Where judging begins: at the first window that has changed, but no further back than `REACH`."""
         last = self._session.scalar(select(func.max(JudgementRow.start)).where(*self._mine))
-        reach = REACH * self._settings.history * WIDTHS[self._settings.window]
-        return changed if last is None else max(changed, last - reach)
+        if last is None:
+            return changed
+        return max(changed, shift(last, WIDTHS[self._settings.window], -REACH * self._settings.history))
 
     def judge(self, detector: Detector[W], windows: Sequence[tuple[datetime, W]], first: datetime) -> list[Episode]:
         """Judges windows from where the state before them says, and keeps what was made of them.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from datetime import UTC, datetime
+from typing import Final
 
 from tfapp_client import Client
 from tfapp_client.errors import (
+    AnswerError,
     CancelledError,
     ClientError,
     DeadlineExceededError,
@@ -29,16 +32,19 @@ from tfapp.errors import ServerError
 
 __all__ = ["Judge", "Stopped"]
 
-T = TypeVar("T")
-
 _log = logging.getLogger(__name__)
 
 # What a server answers that is away or comes back; a model that is being loaded is not found.
 _PASSES: Final = (UnavailableError, DeadlineExceededError, ResourceExhaustedError, NotFoundError, CancelledError)
-# What a text may be to blame for, or the server.
-_REFUSED: Final = (InvalidArgumentError, InternalError, UnknownError)
+# Other errors that a server has for a while; one that answers nothing but these is waited for, too.
+_FAILS: Final = (InvalidArgumentError, InternalError, UnknownError)
+# How often several texts, and one, are tried while the server answers others: what passes may hit them by chance.
+_TRIES: Final = (1, 2)
+_PASSING_TRIES: Final = (2, 6)
+_SHOWN: Final = 2000
 _PROBE: Final = "All is well."
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
+_PROBE_MESSAGE: Final = Message("", "", datetime(2000, 1, 1, tzinfo=UTC), _PROBE)
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
@@ -78,7 +84,7 @@ class Judge:
             self._probe(self._settings.tagger, "tagger", lambda name: self._client.tag(name, [_PROBE]))
 
     def judge(self, messages: Sequence[Message]) -> list[Judged | SetAside]:
-        """Judges texts; one that a model refuses, while it answers others, is set aside.
+        """Judges texts; one that cannot be judged, while the models answer others, is set aside.
 
         Args:
             messages: Any number.
@@ -92,49 +98,69 @@ class Judge:
         """
         if not messages:
             return []
-        try:
-            return list(self._ask(messages))
-        except _REFUSED as error:
-            if len(messages) > 1:
-                half = len(messages) // 2
-                return self.judge(messages[:half]) + self.judge(messages[half:])
-            # If the models refuse everything, no text is to blame.
-            self._until_it_answers(self._all_answer)
-            return [SetAside(1, f"a model refuses it: {' '.join(str(error).split())}", messages[0].text[:2000])]
-        except ClientError as error:
-            raise ServerError(f"the models cannot be used: {error}; check their names in the settings") from error
+        answers = self._try(messages)
+        if not isinstance(answers, Exception):
+            return list(answers)
+        if len(messages) > 1:
+            half = len(messages) // 2
+            return self.judge(messages[:half]) + self.judge(messages[half:])
+        reason = " ".join(str(answers).split()) or type(answers).__name__
+        return [SetAside(1, f"a model refuses it: {reason}"[:_SHOWN], messages[0].text[:_SHOWN])]
 
-    def _ask(self, messages: Sequence[Message]) -> list[Judged]:
-        texts = [message.text for message in messages]
-        settings, tagger = self._settings, self._settings.tagger
-        topics = self._until_it_answers(lambda: self._client.classify(settings.topic_model, texts))
-        sentiments = self._until_it_answers(lambda: self._client.classify(settings.sentiment_model, texts))
-        spans: list[list[Entity]] = [[] for _ in texts]
-        if tagger is not None:
-            spans = self._until_it_answers(lambda: self._client.tag(tagger, texts))
-        return [
-            Judged(message, _name(topic), topic.score, _name(sentiment), sentiment.score, _mentions(found))
-            for message, topic, sentiment, found in zip(messages, topics, sentiments, spans, strict=True)
-        ]
-
-    def _until_it_answers(self, call: Callable[[], T]) -> T:
+    def _try(self, messages: Sequence[Message]) -> list[Judged] | Exception:
+        """The answers, or the error that these texts cause: where the server answers nothing else, it is waited for."""
         tries = 0
         while True:
             try:
-                return call()
-            except _PASSES as error:
-                if not tries:
-                    _log.warning("the model server does not answer; the stream waits for it: %s", error)
-                pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
-                tries += 1
-                if self._wait(pause):
-                    raise Stopped from error
+                return self._ask(messages)
+            except Exception as error:  # noqa: BLE001 - whatever one text causes, the others are judged
+                problem = error
+            self._wait_until_all_answer(problem)
+            tries += 1
+            passes = isinstance(problem, _PASSES)
+            if tries >= (_PASSING_TRIES if passes else _TRIES)[len(messages) == 1]:
+                return problem
+            if passes:
+                self._pause(tries, problem)
 
-    def _all_answer(self) -> None:
-        try:
-            self.check()
-        except ServerError as error:
-            raise UnavailableError(str(error)) from error
+    def _ask(self, messages: Sequence[Message]) -> list[Judged]:
+        texts = [message.text for message in messages]
+        settings = self._settings
+        topics = self._client.classify(settings.topic_model, texts)
+        sentiments = self._client.classify(settings.sentiment_model, texts)
+        spans: list[list[Entity]] = [[] for _ in texts]
+        if settings.tagger is not None:
+            spans = self._client.tag(settings.tagger, texts)
+        return [
+            Judged(message, _name(topic), _finite(topic), _name(sentiment), _finite(sentiment), _mentions(found))
+            for message, topic, sentiment, found in zip(messages, topics, sentiments, spans, strict=True)
+        ]
+
+    def _wait_until_all_answer(self, problem: Exception) -> None:
+        """Returns when the models answer a text that does no harm.
+
+        Raises:
+            Stopped: It was told to stop before.
+            ServerError: A model is none of the kind that it should be, and the server is not merely away.
+        """
+        tries = 0
+        while True:
+            try:
+                self._ask([_PROBE_MESSAGE])
+            except (*_PASSES, *_FAILS) as error:
+                if not tries:
+                    _log.warning("the model server does not answer; the stream waits for it: %s", problem)
+                tries += 1
+                self._pause(tries, error)
+            except ClientError as error:
+                self.check()
+                raise ServerError(f"the models cannot be used: {error}; check their names in the settings") from error
+            else:
+                return
+
+    def _pause(self, tries: int, problem: Exception) -> None:
+        if self._wait(_PAUSES[min(tries, len(_PAUSES)) - 1]):
+            raise Stopped from problem
 
     def _probe(self, model: str, kind: str, ask: Callable[[str], object]) -> None:
         try:
@@ -147,6 +173,12 @@ class Judge:
 
 def _name(answer: Classification) -> str:
     return answer.label[:LONGEST_NAME]
+
+
+def _finite(answer: Classification) -> float:
+    if not math.isfinite(answer.score):
+        raise AnswerError(f"the score for {answer.label!r:.60} is {answer.score}")
+    return answer.score
 
 
 def _mentions(entities: Sequence[Entity]) -> tuple[Mention, ...]:

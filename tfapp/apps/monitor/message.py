@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tfapp.apps.records import Record, SetAside
 from tfapp.apps.texts import LONGEST_NAME, digest, storable
-from tfapp.apps.times import parse_time
+from tfapp.apps.times import check_time, parse_time
 from tfapp.data.cleaning import is_visible
 from tfapp.errors import SettingsError
 
@@ -96,7 +96,10 @@ class Columns:
         try:
             return self._message(row.values, source, latest, now)
         except ValueError as error:
-            return SetAside(row.line, str(error), storable(str(row.values)[:_SHOWN]))
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever a row holds, the next one is read
+            reason = f"it cannot be used: {type(error).__name__}: {error}"
+        return SetAside(row.line, storable(reason)[:_SHOWN], _shown(row))
 
     def _message(self, values: Mapping[str, Any], source: str, latest: datetime, now: datetime) -> Message:
         found = {what: self._value(values, what) for what in _NAMES}
@@ -106,9 +109,8 @@ class Columns:
         if len(text) > self.longest:
             raise ValueError(f"the text has {len(text)} characters, more than {self.longest}")
         time = now if given in (None, "") else parse_time(given)
-        if time > latest:
-            raise ValueError(f"its time, {given}, lies in the future")
-        name = " ".join(storable(str(found["source"] or "")).split())[:LONGEST_NAME] or source
+        check_time(time, latest)
+        name = (" ".join(storable(str(found["source"] or "")).split()) or storable(source))[:LONGEST_NAME]
         kept = storable(text)
         # Without an id and a time of its own, the same text again is the same message.
         identity = str(found["id"]) if found["id"] not in (None, "") else None
@@ -119,3 +121,11 @@ class Columns:
     def _value(self, values: Mapping[str, Any], what: str) -> Any:
         names = (self.given[what],) if what in self.given else _NAMES[what]
         return next((values[name] for name in names if values.get(name) is not None), None)
+
+
+def _shown(row: Record) -> str:
+    """The beginning of a row, as far as it can be written."""
+    try:
+        return storable(str(row.values)[:_SHOWN])
+    except (ValueError, RecursionError) as error:
+        return f"({type(error).__name__})"

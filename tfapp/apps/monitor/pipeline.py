@@ -11,13 +11,14 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from tfapp.apps.clock import Clock
-from tfapp.apps.monitor.archive import Archive, Refused
-from tfapp.apps.monitor.intake import Batch, Outcome, Reader
+from tfapp.apps.monitor.archive import Archive, Kept, Refused
+from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Reader
 from tfapp.apps.monitor.judging import Judge, Stopped
 from tfapp.apps.monitor.message import Columns, Judged, Message
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.watch import Watch
 from tfapp.apps.records import SetAside
+from tfapp.apps.times import shift
 from tfapp.errors import StoreError
 
 __all__ = ["Pipeline"]
@@ -31,6 +32,10 @@ _AHEAD: Final = 4
 _LOOK_SECONDS: Final = 0.2
 # Between two looks for alerts, so many times as long as one takes.
 _APART: Final = 4
+# A text's time lies so far in the future at most, whatever the settings say.
+_FARTHEST: Final = timedelta(days=1)
+_MINUTE: Final = timedelta(minutes=1)
+_SHOWN: Final = 2000
 _STORE_PAUSE: Final = 5.0
 # A reader that waits for its source looks at `stop` more often than that.
 _JOIN_SECONDS: Final = 6.0
@@ -170,14 +175,43 @@ class Pipeline:
             else:
                 judged.append(result)
         checkpoints = [batch.checkpoint for batch in batches if batch.checkpoint is not None]
-        again = len(flat) - len(new)
-        kept = self._patiently(lambda: self._archive.keep(judged, refused, checkpoints, again))
-        self._tell(batches, messages, kept.keys)
+        kept = self._keep([*judged, *refused], checkpoints, len(flat) - len(new))
+        self._tell(batches, messages, kept)
         return kept.outcome
+
+    def _keep(
+        self, rows: Sequence[Judged | Refused], checkpoints: Sequence[Checkpoint] = (), repeated: int = 0
+    ) -> Kept:
+        """Stores all of it; rows without which the database takes the others are set aside."""
+        judged = [row for row in rows if isinstance(row, Judged)]
+        refused = [row for row in rows if isinstance(row, Refused)]
+        try:
+            return self._patiently(lambda: self._archive.keep(judged, refused, checkpoints, repeated))
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one row causes, the others are stored
+            # Where the database takes nothing at all, no row is to blame, and this raises.
+            self._patiently(lambda: self._archive.keep([], [], [], 0))
+            kept = self._keep_apart(rows, error)
+        # What was stored just now is known if it comes again, so the checkpoints may come last.
+        return kept + self._patiently(lambda: self._archive.keep([], [], checkpoints, repeated))
+
+    def _keep_apart(self, rows: Sequence[Judged | Refused], problem: Exception) -> Kept:
+        """Stores rows by halves, down to the one that cannot be stored."""
+        if len(rows) != 1:
+            half = len(rows) // 2
+            return self._keep(rows[:half]) + self._keep(rows[half:]) if rows else Kept()
+        (row,) = rows
+        reason = f"it cannot be stored: {_in_a_line(problem)}"
+        if isinstance(row, Refused):
+            _log.warning("%s, %s: a row that was set aside is not kept: %s", row.source, row.place, reason)
+            return Kept(outcome=Outcome(set_aside=1))
+        aside = SetAside(1, reason, row.message.text[:_SHOWN])
+        return self._keep([Refused(row.message.source, row.message.key, aside)])
 
     def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[Refused]]:
         now = self._clock()
-        latest = now + timedelta(minutes=self._settings.future_minutes)
+        latest = min(shift(now, _MINUTE, self._settings.future_minutes), shift(now, _FARTHEST))
         messages: list[list[Message]] = []
         refused: list[Refused] = []
         for batch in batches:
@@ -194,12 +228,14 @@ class Pipeline:
                     messages[-1].append(made)
         return messages, refused
 
-    def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], stored: frozenset[str]) -> None:
+    def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], kept: Kept) -> None:
         told: set[str] = set()
         for batch, mine in zip(batches, messages, strict=True):
-            keys = {message.key for message in mine} & stored - told
+            keys = {message.key for message in mine} - told
             told |= keys
-            batch.stored(Outcome(len(keys), len(mine) - len(keys), len(batch.rows) - len(mine)))
+            stored, aside = len(keys & kept.keys), len(keys & kept.refused)
+            unread = len(batch.rows) - len(mine)
+            batch.stored(Outcome(stored, len(mine) - stored - aside, unread + aside))
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Does what needs the database, again and again while that is away."""
@@ -210,3 +246,7 @@ class Pipeline:
                 _log.warning("the stream waits for the database: %s", error)
                 if self._stop.wait(_STORE_PAUSE):
                     raise Stopped from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:_SHOWN]

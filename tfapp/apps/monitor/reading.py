@@ -26,6 +26,7 @@ from tfapp.apps.monitor.tables import (
 )
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName, window_start
 from tfapp.apps.store import Store
+from tfapp.apps.times import shift
 from tfapp.errors import SettingsError
 
 __all__ = ["By", "Reading", "Trend", "TrendPoint"]
@@ -111,7 +112,8 @@ class Reading:
         if newest is None:
             return []
         end = window_start(newest, width)
-        starts = [end - place * WIDTHS[width] for place in reversed(range(last))]
+        # The first time that there is, once.
+        starts = list(dict.fromkeys(shift(end, WIDTHS[width], -place) for place in reversed(range(last))))
         query = _counts(by, width, topic, source).where(WindowRow.start >= starts[0], WindowRow.start <= end)
         expected = self._expected(width, starts[0]) if by == "topic" else {}
 

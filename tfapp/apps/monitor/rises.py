@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from tfapp.apps.monitor.episode import Ending, Episode, Verdict
 from tfapp.apps.monitor.exceedance import Exceedance, exceedance
+from tfapp.apps.times import shift
 
 __all__ = ["Point", "RiseDetector", "RiseRules"]
 
@@ -110,11 +111,12 @@ class RiseDetector:
         over = datetime.fromisoformat(state["past"][-1][1]) if state["past"] else points[0].start
         fresh = [point for point in points if point.start >= over]
         spans = {
-            tuple(point for point in fresh if point.start > now - span * rules.width): None for span in rules.spans
+            tuple(point for point in fresh if point is fresh[-1] or point.start > shift(now, rules.width, -span)): None
+            for span in rules.spans
         }
         found = []
         for recent in spans:
-            history = self._history(points, recent[0].start - rules.guard * rules.width, state)
+            history = self._history(points, shift(recent[0].start, rules.width, -rules.guard), state)
             if len(history) >= rules.least_history:
                 pairs = ([(point.texts, point.negatives) for point in side] for side in (recent, history))
                 found.append((exceedance(*pairs), recent))
@@ -152,7 +154,7 @@ class RiseDetector:
             ending = Ending(datetime.fromisoformat(rise.calm_since), "normal")
             return Verdict({**state, "past": past, "open": None}, None, rise.before, ended=ending)
         if rise.windows >= self._rules.history:
-            ending = Ending(point.start + self._rules.width, "lasting")
+            ending = Ending(shift(point.start, self._rules.width), "lasting")
             return Verdict({**state, "since": rise.start, "open": None}, None, rise.before, ended=ending)
         return Verdict({**state, "open": asdict(rise)}, None, rise.before)
 

@@ -60,7 +60,9 @@ class MonitorSettings(ApplicationSettings):
     batch_seconds: float = Field(0.2, ge=0, description="How long a batch waits for more texts.")
     longest_text: int = Field(20_000, ge=1, description="Characters of a text; a longer one is set aside.")
     future_minutes: float = Field(
-        60.0, ge=0, description="A text whose time lies further in the future is set aside: it would close windows."
+        60.0,
+        ge=0,
+        description="A text whose time lies further in the future is set aside: it would close windows. A day at most.",
     )
     window: WidthName = Field("hour", description="The windows in which alerts are looked for.")
     lateness_minutes: float = Field(

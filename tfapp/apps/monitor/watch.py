@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.alerting import Alerting
+from tfapp.apps.monitor.archive import Refused, add_refused
 from tfapp.apps.monitor.drift_watch import DriftWatch
 from tfapp.apps.monitor.judgements import REACH, Judgements
 from tfapp.apps.monitor.rises import Point, RiseDetector, RiseRules
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import ProgressRow, WindowRow
 from tfapp.apps.monitor.windows import WIDTHS, window_start
+from tfapp.apps.records import SetAside
 from tfapp.apps.store import Store
+from tfapp.apps.times import shift
 
 __all__ = ["Watch"]
+
+_log = logging.getLogger(__name__)
+
+_SHOWN: Final = 2000
+_MINUTE: Final = timedelta(minutes=1)
 
 
 class Watch:
@@ -61,17 +73,20 @@ class Watch:
         alerting = Alerting(session, self._settings, self._sinks, self._clock())
         rules = self._rules(self._topics(session, limit))
         for topic, first in changed.items():
-            self._judge_topic(session, topic, first, limit, rules=rules, alerting=alerting)
-        DriftWatch(session, self._settings, alerting).judge(min(changed.values()), limit)
+            with _set_aside(session, f"the topic {topic}", first, self._clock):
+                self._judge_topic(session, topic, first, limit, rules=rules, alerting=alerting)
+        earliest = min(changed.values())
+        with _set_aside(session, "drift", earliest, self._clock):
+            DriftWatch(session, self._settings, alerting).judge(earliest, limit)
         waiting = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
         session.execute(update(WindowRow).where(*waiting).values(judged=WindowRow.texts))
         return alerting.opened
 
     def _limit(self, newest: datetime, *, idle: bool, final: bool) -> datetime:
         """Windows before it are over."""
-        mark = newest - timedelta(minutes=self._settings.lateness_minutes)
+        mark = shift(newest, _MINUTE, -self._settings.lateness_minutes)
         if final:
-            mark = newest + WIDTHS[self._settings.window]
+            mark = shift(newest, WIDTHS[self._settings.window])
         elif idle:
             mark = max(mark, self._clock())
         return window_start(mark, self._settings.window)
@@ -88,7 +103,7 @@ class Watch:
 
     def _topics(self, session: Session, limit: datetime) -> int:
         """How many topics there are, over which false alerts are shared out."""
-        since = limit - REACH * self._settings.history * WIDTHS[self._settings.window]
+        since = shift(limit, WIDTHS[self._settings.window], -REACH * self._settings.history)
         query = select(func.count(func.distinct(WindowRow.topic))).where(
             WindowRow.width == self._settings.window, WindowRow.start >= since
         )
@@ -130,3 +145,18 @@ class Watch:
         now = query.where(WindowRow.start >= first, WindowRow.start < limit).order_by(WindowRow.start)
         rows = (*reversed(before), *session.execute(now))
         return len(before), [Point(start, int(texts), int(negatives)) for start, texts, negatives in rows]
+
+
+@contextmanager
+def _set_aside(session: Session, what: str, since: datetime, clock: Clock) -> Iterator[None]:
+    """Around what judges one subject: where it fails, it is undone and told, and the others are judged all the same."""
+    try:
+        with session.begin_nested():
+            yield
+    except Exception as error:
+        if isinstance(error, (OperationalError, InterfaceError)) or getattr(error, "connection_invalidated", False):
+            raise  # it is the database that fails
+        _log.exception("%s since %s could not be judged, and is judged again when its texts change", what, since)
+        reason = f"its windows could not be judged: {type(error).__name__}: {error}"[:_SHOWN]
+        row = SetAside(1, reason, "")
+        add_refused(session, [Refused("alerts", f"{what} since {since.isoformat()}", row)], clock())

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.reading import By, Reading, Trend
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
+from tfapp.apps.times import shift
 from tfapp.console.charts import Chart, Series, Window, column_chart, line_chart, spark
 from tfapp.console.forms import LARGEST_KEY, whole_number
 from tfapp.console.views import Views
@@ -103,7 +104,7 @@ class MonitorPages:
 
     def _around(self, reading: Reading, alert: Alert) -> Chart | None:
         """The topic's share before, in and after the rise, with what was expected."""
-        end = (alert.end or alert.found) + _AROUND // 4 * WIDTHS[alert.width]
+        end = shift(alert.end or alert.found, WIDTHS[alert.width], _AROUND // 4)
         newest = reading.newest()
         until = min(end, newest) if newest else end
         spanned = (until - alert.start) // WIDTHS[alert.width] + _AROUND
@@ -162,8 +163,8 @@ def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
     step = times[1] - times[0] if len(times) > 1 else WIDTHS["hour"]
     marks = []
     for alert in alerts:
-        end = alert.end or times[-1] + step
-        inside = [place for place, time in enumerate(times) if time + step > alert.start and time < end]
+        end = alert.end or shift(times[-1], step)
+        inside = [place for place, time in enumerate(times) if shift(time, step) > alert.start and time < end]
         if alert.kind == "rise" and inside:
             marks.append(Window(inside[0], inside[-1], alert.headline))
     return marks

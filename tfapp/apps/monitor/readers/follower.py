@@ -59,7 +59,8 @@ class FileFollower:
     @staticmethod
     def name(file: Path) -> str:
         """By which its checkpoint is kept."""
-        return f"file {file.absolute()}"
+        # A name that is no UTF-8 holds surrogates, which no database keeps.
+        return f"file {file.absolute()}".encode("utf-8", "backslashreplace").decode()
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """See `Reader.batches`."""
