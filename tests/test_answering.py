@@ -43,8 +43,8 @@ def experiment_on(preset: Path, data: Path, **model: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def run(toy_preset: Path, squad_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return tfapp.fit(experiment_on(toy_preset, squad_file), runs=tmp_path_factory.mktemp("runs"), quiet=True)
+def run(shallow_preset: Path, squad_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return tfapp.fit(experiment_on(shallow_preset, squad_file), runs=tmp_path_factory.mktemp("runs"), quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_question_is_answered_on_the_command_line(models: Path, run: Run) -> N
         run.predict(["which match ?"])
 
 
-def test_init_proposes_the_task(squad_file: Path, toy_preset: Path, tmp_path: Path) -> None:
+def test_init_proposes_the_task(squad_file: Path, shallow_preset: Path, tmp_path: Path) -> None:
     result = call("init", squad_file, "-o", tmp_path / "a.toml")
     assert result.code == 0, result.err
     experiment = load_experiment(tmp_path / "a.toml")
@@ -177,9 +177,9 @@ def test_a_notebook_s_steps_go_the_same_way(run: Run, squad_file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_trains_at_toy_size(toy_preset: Path, tmp_path: Path) -> None:
+def test_the_example_trains_at_toy_size(shallow_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/shop-policies.json"
-    overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=1", "model.max_length=64"]
+    overrides = [f"data.train={data}", f"model.preset={shallow_preset}", "training.epochs=1", "model.max_length=64"]
     overrides += ["training.batch_size=32", "model.stride=40"]
     experiment = load_experiment(ROOT / "examples/shop-policies.toml", overrides)
     splits = tfapp.load_data(str(data), task="answering", **experiment.data.model_dump(exclude={"train"}))

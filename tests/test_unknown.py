@@ -34,9 +34,9 @@ def fit(preset: Path, data: Path, runs: Path, **model: Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def run(toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("unknown")
-    return fit(toy_preset, write_data(folder / "data.jsonl", *TOPICS), folder / "runs")
+    return fit(shallow_preset, write_data(folder / "data.jsonl", *TOPICS), folder / "runs")
 
 
 def test_it_finds_what_belongs_to_none(run: Run) -> None:
@@ -64,9 +64,9 @@ def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None
     assert "should be answered `other`" in (tmp_path / "toy" / "1" / "README.md").read_text()
 
 
-def test_rows_of_none_may_be_on_one_side_only(toy_preset: Path, tmp_path: Path) -> None:
+def test_rows_of_none_may_be_on_one_side_only(shallow_preset: Path, tmp_path: Path) -> None:
     known = write_data(tmp_path / "known.jsonl", *KNOWN)
-    trained = fit(toy_preset, known, tmp_path / "runs", unknown_share=0.2, unknown_by="energy")
+    trained = fit(shallow_preset, known, tmp_path / "runs", unknown_share=0.2, unknown_by="energy")
     assert isinstance(trained.evaluation, ClassEvaluation)
     assert "out_of_scope_recall" not in trained.evaluation.scope()
     other = trained.evaluate(write_data(tmp_path / "all.jsonl", *TOPICS))

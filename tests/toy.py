@@ -37,7 +37,7 @@ def toy_rows(count: int = 240) -> list[dict[str, str]]:
 
 
 def write_toy_preset(folder: Path, *, dropout: float = 0.1, max_sequence_length: int = 64, layers: int = 2) -> Path:
-    """Saves a KerasHub BERT of 2 layers or so many, width 32, with random weights."""
+    """Saves a KerasHub BERT of width 32 with random weights."""
     import tfapp.models  # noqa: F401, I001  quiet TensorFlow first
     import keras
     import keras_hub

@@ -50,7 +50,7 @@ def intents(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def options(folder: Path) -> list[str]:
-    preset = write_toy_preset(folder / "preset", max_sequence_length=128)
+    preset = write_toy_preset(folder / "preset", layers=1, max_sequence_length=128)
     return [f"embedder_preset={preset}", f"intent_preset={preset}", "answer_threshold=0.99"]
 
 

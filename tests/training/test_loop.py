@@ -44,9 +44,9 @@ class KillAt:
 
 
 @pytest.fixture(scope="module")
-def experiment(toy_preset: Path) -> Experiment:
+def experiment(shallow_preset: Path) -> Experiment:
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "checkpoint_steps": 4, "log_steps": 3}
-    model = {"preset": str(toy_preset), "max_length": 16, "pooling": "mean"}
+    model = {"preset": str(shallow_preset), "max_length": 16, "pooling": "mean"}
     return parse_experiment({"name": "toy", "data": {"train": "x"}, "model": model, "training": training})
 
 
@@ -162,7 +162,7 @@ def test_sharpness_aware_steps_learn_and_go_on_after_a_kill(
 
 @pytest.mark.slow
 def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(experiment: Experiment, tmp_path: Path) -> None:
-    preset = write_toy_preset(tmp_path / "still", dropout=0.0)
+    preset = write_toy_preset(tmp_path / "still", layers=1, dropout=0.0)
     model_settings = experiment.model.model_copy(update={"preset": str(preset), "dropout": 0.0})
     short = experiment.training.model_copy(update={"epochs": 1})
     still = experiment.model_copy(update={"model": model_settings, "training": short})
@@ -269,7 +269,7 @@ def test_a_last_batch_that_is_not_full_counts_each_text_once(experiment: Experim
 
 
 def test_two_replicas_learn_what_one_learns(experiment: Experiment, tmp_path: Path, two_devices: list[str]) -> None:
-    preset = write_toy_preset(tmp_path / "still", dropout=0.0)
+    preset = write_toy_preset(tmp_path / "still", layers=1, dropout=0.0)
     still = experiment.model_copy(
         update={"model": experiment.model.model_copy(update={"preset": str(preset), "dropout": 0.0})}
     )
