@@ -1,4 +1,8 @@
-"""Files that others read appear complete, by rename, or not at all."""
+"""Files that others read appear complete, by rename, or not at all; and what is nobody else's business is private.
+
+What is written is private unless its writer says `shared`: many files hold texts of users, passwords or tokens, and few
+are made for others, as models are.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,96 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["FULL_DISK", "replacing", "replacing_folder", "sweep_drafts", "sweep_drafts_of", "write_json", "write_text"]
+__all__ = [
+    "FULL_DISK",
+    "narrow",
+    "private_folder",
+    "private_opener",
+    "replacing",
+    "replacing_folder",
+    "sweep_drafts",
+    "sweep_drafts_of",
+    "write_json",
+    "write_text",
+]
 
 # The disk, or the user's share of it, or what one file may take, has no more room.
 FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# The bits of a mode that are the group's and everybody's.
+_OTHERS: Final = 0o077
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Opens a file as its owner's alone, from its first byte and whatever the umask; for `open(..., opener=)`.
+
+    A wide file that is there, and this user's, is narrowed.
+    """
+    descriptor = os.open(path, flags, 0o600)
+    facts = os.fstat(descriptor)
+    if _is_wide(facts):
+        with suppress(OSError):
+            os.fchmod(descriptor, stat.S_IMODE(facts.st_mode) & ~_OTHERS)
+    return descriptor
+
+
+def private_folder(folder: Path, *, passable: bool = False, exist_ok: bool = True) -> None:
+    """Makes a folder that only its owner may read, where it is missing; its missing parents are as the umask says.
+
+    Args:
+        folder: One that is there stays as it is.
+        passable: Others may pass through, to what they know by its name and may read: a folder of models.
+        exist_ok: Leave a folder that is there.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o711 if passable else 0o700, exist_ok=exist_ok)
+
+
+def narrow(path: Path) -> None:
+    """Takes from others what they may do with a file or folder of this user; older versions left some wide.
+
+    Args:
+        path: One that is missing, or is neither a file nor a folder, is left alone.
+    """
+    with suppress(OSError):
+        facts = path.stat()
+        if _is_wide(facts):
+            path.chmod(stat.S_IMODE(facts.st_mode) & ~_OTHERS)
+
+
+def _is_wide(facts: os.stat_result) -> bool:
+    """Whether it is this user's file or folder, and others may do something with it."""
+    is_plain = stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)
+    return is_plain and bool(facts.st_mode & _OTHERS) and facts.st_uid == os.geteuid()
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[Path]:
+def replacing(file: Path, *, shared: bool = False) -> Iterator[Path]:
     """Yields a draft's path beside the file, and renames the draft into place when the block has written it.
 
     The draft is hidden and keeps the file's suffixes. If the block fails it is removed and the file stays as it was.
+
+    Args:
+        file: What appears.
+        shared: Others may read it, as the umask says; else it is private, and the draft is there, empty.
     """
     draft = file.with_name(f".{os.getpid()}.{file.name}")
     try:
+        if not shared:
+            draft.unlink(missing_ok=True)
+            os.close(private_opener(str(draft), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            os.utime(draft, ns=(0, 0))
         yield draft
+        if not draft.stat().st_mtime_ns:  # nobody has written it
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(draft))
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(file)
@@ -71,18 +145,18 @@ def sweep_drafts_of(*files: Path) -> None:
                     draft.unlink()
 
 
-def write_text(file: Path, text: str) -> None:
-    """Writes UTF-8 text, by rename."""
-    with replacing(file) as draft:
+def write_text(file: Path, text: str, *, shared: bool = False) -> None:
+    """Writes UTF-8 text, by rename; `shared` as of `replacing`."""
+    with replacing(file, shared=shared) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 def write_json_lines(file: Path, rows: Iterable[Any]) -> None:
     """Writes JSON values, one a line, by rename; makes the folder where it is missing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
     write_text(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def write_json(file: Path, value: Any) -> None:
-    """Writes one JSON value, by rename."""
-    write_text(file, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+def write_json(file: Path, value: Any, *, shared: bool = False) -> None:
+    """Writes one JSON value, by rename; `shared` as of `replacing`."""
+    write_text(file, json.dumps(value, ensure_ascii=False, indent=1) + "\n", shared=shared)

@@ -12,7 +12,7 @@ from typing import Any
 from tfapp.building import build
 from tfapp.config import Experiment, dump_toml
 from tfapp.data import Splits, load_table
-from tfapp.files import sweep_drafts
+from tfapp.files import private_folder, sweep_drafts
 from tfapp.models import TaskModel, load_model
 from tfapp.run_data import check_same_data, load_run_splits
 from tfapp.terminal import TrainingProgress, progress
@@ -213,7 +213,7 @@ def _evaluate_table(
         logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)
     evaluation = judge(model, logits, side)
     target = folder.evaluation_folder(data)
-    target.mkdir(parents=True, exist_ok=True)
+    private_folder(target)
     RunFolder(target).write("evaluation", {"on": shown} | evaluation.to_dict())
     experiment = folder.experiment()
     facts = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -25,8 +27,9 @@ from sqlalchemy.types import TypeDecorator
 from tfapp.apps import migrations
 from tfapp.apps.database_url import parse_url, shown_url
 from tfapp.errors import StoreError
+from tfapp.files import narrow, private_folder, private_opener
 
-__all__ = ["Base", "Store", "UtcTime"]
+__all__ = ["Base", "Store", "UtcTime", "make_private_folder"]
 
 T = TypeVar("T")
 
@@ -105,7 +108,8 @@ class Store:
         """
         address = parse_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
-            _make_folder(Path(address.database).parent)
+            make_private_folder(Path(address.database).parent)
+            _keep_private(Path(address.database))
         store = cls(_engine(address), pauses=pauses, sleep=sleep)
         try:
             store.run(store._upgrade)
@@ -187,11 +191,25 @@ def _said(error: DBAPIError) -> str:
     return " ".join(_DETAIL.split(str(error.orig))[0].split())
 
 
-def _make_folder(folder: Path) -> None:
+def make_private_folder(folder: Path, *, passable: bool = False) -> None:
+    """Makes a folder, as `tfapp.files.private_folder`.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder, passable=passable)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made: {error.strerror}; name another folder") from error
+
+
+def _keep_private(file: Path) -> None:
+    """Makes a SQLite file private before SQLite makes it wide; the files that SQLite puts beside it are as it is."""
+    for beside in ("-wal", "-shm", "-journal"):
+        narrow(file.with_name(f"{file.name}{beside}"))
+    # What keeps it from being opened is told by SQLite.
+    with suppress(OSError):
+        os.close(private_opener(str(file), os.O_RDWR | os.O_CREAT))
 
 
 def _engine(address: URL) -> Engine:

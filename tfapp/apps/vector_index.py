@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tfapp.files import replacing
+from tfapp.files import private_folder, replacing
 
 __all__ = ["Hit", "VectorIndex"]
 
@@ -73,7 +73,7 @@ class VectorIndex:
     def save(self, file: Path) -> None:
         """Writes the file, by rename."""
         if self._index is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(file.parent, passable=True)
             with replacing(file) as draft:
                 self._index.save(str(draft))
 

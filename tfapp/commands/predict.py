@@ -70,7 +70,9 @@ def predict(
         ),
     ],
     *,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX; readable by you alone.")
+    ] = None,
     text: Annotated[str, typer.Option(help="The file's column of texts.")] = "text",
     column: Annotated[
         list[str] | None,

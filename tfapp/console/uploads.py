@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 
 from tfapp.apps.texts import tidy
 from tfapp.errors import DataError
+from tfapp.files import private_opener
 
 __all__ = ["SUFFIXES", "uploaded"]
 
@@ -37,6 +38,6 @@ def uploaded(upload: UploadFile) -> Iterator[tuple[str, Path]]:
         raise DataError(f"{name}: must end with one of {', '.join(SUFFIXES)}; convert the file")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"texts{suffix}"
-        with file.open("wb") as out:
+        with open(file, "wb", opener=private_opener) as out:
             shutil.copyfileobj(upload.file, out)
         yield name, file

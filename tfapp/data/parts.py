@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.errors import DataError
-from tfapp.files import replacing, write_text
+from tfapp.files import private_folder, replacing, write_text
 
 __all__ = ["PartStore", "file_identity"]
 
@@ -53,7 +53,7 @@ class PartStore:
         store._refuse_foreign()
         with _explained(target):
             shutil.rmtree(store.folder, ignore_errors=True)
-            store.folder.mkdir(parents=True)
+            private_folder(store.folder, exist_ok=False)
             write_text(store.folder / _MANIFEST, wanted)
         return store
 

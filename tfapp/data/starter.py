@@ -47,7 +47,7 @@ def write_starter(proposal: Proposal, target: Path | str, *, name: str | None = 
         raise DataError(f"{target} exists; give --force to replace it, or another name with --output")
     if not target.parent.is_dir():
         raise DataError(f"{target}: the folder {target.parent} does not exist; make it or choose another --output")
-    write_text(target, starter_text(proposal, name))
+    write_text(target, starter_text(proposal, name), shared=True)
     return target
 
 

@@ -72,8 +72,8 @@ def export_model(
             contract.CHECKS_INPUTS: True,
             "verified_difference": verify(folder, model, texts, max_length=max_length, exact=exact),
         }
-        write_json(folder / contract.METADATA_FILE, facts)
-        write_text(folder / "README.md", model_card(name, facts))
+        write_json(folder / contract.METADATA_FILE, facts, shared=True)
+        write_text(folder / "README.md", model_card(name, facts), shared=True)
     except OSError as error:
         raise ExportError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return facts
@@ -113,5 +113,5 @@ def complete_signatures(folder: Path) -> None:
         for signature, method in METHODS.items():
             if signature in graph.signature_def:
                 graph.signature_def[signature].method_name = method
-    with replacing(file) as draft:
+    with replacing(file, shared=True) as draft:
         draft.write_bytes(saved.SerializeToString())

@@ -31,12 +31,13 @@ def write_preset(folder: Path, backbone: Any, vocabulary: Sequence[str], *, lowe
     """
     tensors = {f"bert.{name}": value for name, value in _backbone_tensors(backbone)} | dict(_head_tensors(head))
     with replacing_folder(folder) as draft:
-        write_json(draft / "config.json", _config(backbone) | {"pad_token_id": vocabulary.index("[PAD]")})
+        write_json(draft / "config.json", _config(backbone) | {"pad_token_id": vocabulary.index("[PAD]")}, shared=True)
         write_json(
             draft / "tokenizer_config.json",
             {"tokenizer_class": "BertTokenizer", "do_lower_case": lowercase, "model_max_length": _positions(backbone)},
+            shared=True,
         )
-        write_text(draft / "vocab.txt", "".join(f"{piece}\n" for piece in vocabulary))
+        write_text(draft / "vocab.txt", "".join(f"{piece}\n" for piece in vocabulary), shared=True)
         save_file({name: np.ascontiguousarray(value, np.float32) for name, value in tensors.items()}, draft / _WEIGHTS)
 
 

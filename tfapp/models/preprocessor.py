@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from tfapp.errors import ModelError
+from tfapp.files import write_text
 from tfapp.models.token_rows import frame_rows, pad_rows, pair_segments
 
 __all__ = ["PlacedPieces", "Preprocessor"]
@@ -165,7 +166,7 @@ class Preprocessor:
 
     def save(self, folder: Path) -> dict[str, object]:
         """Writes the vocabulary into a folder and returns the rest as JSON values for `load`."""
-        (folder / "vocabulary.txt").write_text("\n".join(self.vocabulary) + "\n", encoding="utf-8")
+        write_text(folder / "vocabulary.txt", "\n".join(self.vocabulary) + "\n")
         return {"lowercase": self.lowercase, "max_length": self.max_length}
 
     @classmethod

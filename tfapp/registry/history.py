@@ -104,7 +104,7 @@ def append(file: Path, changes: Sequence[Change]) -> None:
     known = file.read_text(encoding="utf-8") if file.exists() else ""
     whole = known if known.endswith("\n") or not known else f"{known}\n"
     lines = (json.dumps(change.to_dict(), ensure_ascii=False) + "\n" for change in changes)
-    write_text(file, whole + "".join(lines))
+    write_text(file, whole + "".join(lines), shared=True)
 
 
 def labels_after(changes: Iterable[Change], model: str) -> dict[str, int]:

@@ -82,7 +82,7 @@ class Journal:
 
     def commit(self, text: str, change: Change) -> None:
         """Writes the file, unless its text stays, and the history; to be called under the lock."""
-        write_json(self._pending, {"sha256": _digest(text), "change": change.to_dict()})
+        write_json(self._pending, {"sha256": _digest(text), "change": change.to_dict()}, shared=True)
         if text != self.text():
             self._write(text)
         history.append(self._history, [change])
@@ -114,7 +114,7 @@ class Journal:
         return [change] if digest == _digest(self.text()) and change not in known[-1:] else []
 
     def _write(self, text: str) -> None:
-        with replacing(self.config) as draft:
+        with replacing(self.config, shared=True) as draft:
             draft.write_text(text, encoding="utf-8")
             if self.config.exists():
                 shutil.copymode(self.config, draft)

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from tfapp.errors import ServerError
+from tfapp.files import write_text
 from tfapp.server.settings import TlsSettings
 
 __all__ = ["check_pem", "server_context", "server_credentials"]
@@ -42,8 +43,8 @@ def server_context(tls: TlsSettings) -> ssl.SSLContext:
         # OpenSSL reads files only; the folder can be entered by nobody else.
         with tempfile.TemporaryDirectory() as folder:
             key, chain = Path(folder) / "key", Path(folder) / "chain"
-            key.write_text(tls.server_key, encoding="utf-8")
-            chain.write_text(tls.server_cert, encoding="utf-8")
+            write_text(key, tls.server_key)
+            write_text(chain, tls.server_cert)
             context.load_cert_chain(chain, key, password="")
     except (ssl.SSLError, ValueError) as error:
         raise ServerError(

@@ -9,8 +9,8 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.settings import ApplicationSettings, load_settings
-from tfapp.apps.store import Store
-from tfapp.files import write_text
+from tfapp.apps.store import Store, make_private_folder
+from tfapp.files import narrow, write_text
 from tfapp.remote_server import RemoteServer
 
 __all__ = ["Application"]
@@ -18,6 +18,7 @@ __all__ = ["Application"]
 S = TypeVar("S", bound=ApplicationSettings)
 
 _SETTINGS = "settings.toml"
+_PRIVATE_FOLDERS = ("runs", "training")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Application(Generic[S]):
     """An application in a folder; a sub-class names its `kind` of settings and its usual `folder`.
 
     Attributes:
-        home: Its folder: models, runs, what it indexes, and the database unless that is elsewhere.
+        home: Its folder: models, runs, what it indexes, and the database unless that is elsewhere. All but `models` is
+            its owner's alone; others may pass through the folder, since a server may run as another user.
         settings: Names of models, thresholds, the database.
         store: The database.
         server: The model server; None: one is started when it is needed, on the folder's models.
@@ -68,6 +70,10 @@ class Application(Generic[S]):
         own = chosen_home / _SETTINGS
         chosen = load_settings(cls.kind, settings or (own if own.is_file() else None), overrides)
         remote = None if server is None else RemoteServer.named(server)
+        for left_open in (own, *(chosen_home / name for name in _PRIVATE_FOLDERS)):
+            narrow(left_open)
+        if chosen.database is None:
+            make_private_folder(chosen_home, passable=True)
         store = Store.open(chosen.database or chosen_home / "store.sqlite")
         return cls(chosen_home, chosen, store, remote)  # type: ignore[arg-type]  # `kind` is S
 
@@ -75,7 +81,7 @@ class Application(Generic[S]):
         """Writes the settings that are not the defaults into the folder, and gives their file."""
         import tomli_w
 
-        self.home.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.home, passable=True)
         chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
         write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
         return self.home / _SETTINGS

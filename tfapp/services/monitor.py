@@ -60,10 +60,7 @@ class Monitor(Application[MonitorSettings]):
         Raises:
             TfappError: Data, training or export.
         """
-        kept = self.keep_settings()
-        if self.settings.listen_token or self.settings.webhook or self.settings.smtp:
-            # They may hold passwords.
-            kept.chmod(0o600)
+        self.keep_settings()
         return self.models.prepare(quiet=quiet)
 
     def run(

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from tfapp import threads
 from tfapp.config import Experiment, dump_toml, load_experiment
 from tfapp.errors import TrainingError
-from tfapp.files import write_json, write_text
+from tfapp.files import narrow, private_folder, write_json, write_text
 from tfapp.locks import process_lock
 
 __all__ = ["RunFolder", "create_run", "find_resumable", "latest_run"]
@@ -121,7 +121,8 @@ class RunFolder:
             yield
 
     def experiment(self) -> Experiment:
-        """The settings that the run was started with."""
+        """The settings that the run was started with; a run that was left open to others is closed to them."""
+        narrow(self.path)
         return load_experiment(self.path / "settings.toml")
 
     def write(self, name: str, value: Any) -> None:
@@ -154,8 +155,10 @@ def create_run(experiment: Experiment, runs: Path, *, now: Callable[[], float] =
     stamp = datetime.fromtimestamp(now()).strftime("%Y%m%d-%H%M%S")
     path = runs / experiment.name / stamp
     try:
+        for parent in (runs, path.parent):
+            private_folder(parent)
         path = _make_folder(path)
-        (path / "model").mkdir()
+        private_folder(path / "model")
     except OSError as error:
         raise TrainingError(f"{path}: the run's folder cannot be made: {error.strerror}") from error
     folder = RunFolder(path)
@@ -169,7 +172,7 @@ def _make_folder(path: Path) -> Path:
     """Makes a folder of this name, numbered where others began in the same second."""
     for name in (path.name, *(f"{path.name}-{number:03}" for number in range(2, 1000))):
         with suppress(FileExistsError):
-            path.with_name(name).mkdir(parents=True)
+            private_folder(path.with_name(name), exist_ok=False)
             return path.with_name(name)
     raise FileExistsError(errno.EEXIST, "a thousand runs began in the same second")
 

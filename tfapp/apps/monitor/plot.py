@@ -45,7 +45,7 @@ def draw_trends(trends: Sequence[Trend], alerts: Sequence[Alert], file: Path) ->
         _draw(axes, trend, [alert for alert in alerts if alert.topic == trend.name])
     figure.supylabel("negative share", color=_INK, fontsize=9)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as draft:
+    with replacing(file, shared=True) as draft:
         figure.savefig(draft)
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from tfapp.apps.monitor.sinks.sink import Payload, SinkError
+from tfapp.files import private_folder, private_opener
 
 __all__ = ["LogSink"]
 
@@ -27,9 +28,9 @@ class LogSink:
         """See `Sink.send`."""
         line = json.dumps({"key": key, **payload}, ensure_ascii=False) + "\n"
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._file.parent)
             # A single write of the whole line: a reader finds no half of one.
-            with self._file.open("ab", buffering=0) as file:
+            with open(self._file, "ab", buffering=0, opener=private_opener) as file:
                 file.write(line.encode("utf-8", "replace"))
                 os.fsync(file.fileno())
         except OSError as error:

@@ -1,0 +1,184 @@
+"""What holds texts of users, passwords or tokens is its owner's alone from its first byte; what servers read is not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tfapp.api import Run
+from tfapp.apps.monitor.sinks import LogSink
+from tfapp.apps.store import Store
+from tfapp.apps.vector_index import VectorIndex
+from tfapp.config import Experiment
+from tfapp.data.parts import PartStore
+from tfapp.data.scored_rows import merge_parts, write_part
+from tfapp.files import narrow, private_folder, private_opener, replacing, write_json, write_json_lines, write_text
+from tfapp.services.feedback import Feedback
+from tfapp.services.monitor import Monitor
+from tfapp.training.checkpoint import save_checkpoint
+from tfapp.training.run_folder import RunFolder, create_run
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Everything that a program makes is everybody's, unless it says otherwise."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_private_file_is_never_wide(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("old")
+    file.chmod(0o666)
+    with replacing(file) as draft:
+        assert mode(draft) == 0o600
+        draft.write_text("secret")
+        assert mode(draft) == 0o600
+    assert (file.read_text(), mode(file)) == ("secret", 0o600)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_the_draft_of_a_killed_process_is_not_written_on(tmp_path: Path) -> None:
+    left = tmp_path / f".{os.getpid()}.settings.toml"
+    left.write_text("left")
+    left.chmod(0o666)
+    with left.open() as reader:
+        write_text(tmp_path / "settings.toml", "secret")
+        assert reader.read() == "left"
+    assert mode(tmp_path / "settings.toml") == 0o600
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_what_is_shared_is_as_the_umask_says(tmp_path: Path) -> None:
+    write_text(tmp_path / "card.md", "x", shared=True)
+    write_json(tmp_path / "facts.json", {}, shared=True)
+    assert [mode(tmp_path / name) for name in ("card.md", "facts.json")] == [0o644, 0o644]
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_folders_are_private_and_those_of_others_stay(tmp_path: Path) -> None:
+    private_folder(tmp_path / "runs")
+    private_folder(tmp_path / "support", passable=True)
+    (tmp_path / "mine").mkdir(0o755)
+    private_folder(tmp_path / "mine")
+    assert [mode(tmp_path / name) for name in ("runs", "support", "mine")] == [0o700, 0o711, 0o755]
+
+
+def test_an_open_file_is_narrowed_and_what_is_no_file_left_alone(tmp_path: Path) -> None:
+    file, pipe = tmp_path / "alerts.jsonl", tmp_path / "pipe"
+    file.write_text("old\n")
+    file.chmod(0o664)
+    with open(file, "a", opener=private_opener) as out:
+        out.write("new\n")
+    assert (file.read_text(), mode(file)) == ("old\nnew\n", 0o600)
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    narrow(pipe)
+    narrow(tmp_path / "nowhere")
+    assert mode(pipe) == 0o666
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_whoever_writes_a_draft_leaves_it_private(tmp_path: Path) -> None:
+    rows = pa.RecordBatch.from_pydict({"text": ["a", "b"]})
+    index = VectorIndex()
+    index.sync([1], lambda _: np.ones((1, 4), np.float32))
+    index.save(tmp_path / "index.usearch")
+    save_checkpoint(tmp_path / "checkpoint.npz", [], {})
+    write_json_lines(tmp_path / "training" / "ranking.jsonl", [{"text": "a"}])
+    for kind in ("csv", "tsv", "jsonl", "parquet"):
+        target = tmp_path / f"out.{kind}"
+        parts = PartStore.open(target, {})
+        parts.write(0, lambda path, kind=kind: write_part(path, kind, rows, {"x": np.ones(2)}, first=True))  # type: ignore[misc]
+        assert (mode(parts.folder), mode(parts.path(0))) == (0o700, 0o600)
+        parts.finish(lambda path, kind=kind, parts=parts: merge_parts(path, kind, [parts.path(0)]))  # type: ignore[misc]
+    LogSink(tmp_path / "log" / "alerts.jsonl").send({}, "key")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 8
+    assert {mode(file) for file in files} == {0o600}
+    assert {mode(tmp_path / name) for name in ("training", "log")} == {0o700}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_database_and_what_sqlite_puts_beside_it_are_private(tmp_path: Path) -> None:
+    file = tmp_path / "feedback" / "store.sqlite"
+    with Store.open(file):
+        names = {path.name: mode(path) for path in file.parent.iterdir()}
+        assert names == dict.fromkeys(("store.sqlite", "store.sqlite-wal", "store.sqlite-shm"), 0o600)
+    assert mode(file.parent) == 0o700
+
+
+def test_a_wide_database_is_narrowed_when_it_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "store.sqlite"
+    with Store.open(file):
+        for path in tmp_path.iterdir():
+            path.chmod(0o644)
+        with Store.open(f"sqlite:///{file}"):
+            assert {mode(path) for path in tmp_path.iterdir()} == {0o600}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_an_application_keeps_what_it_knows_to_itself_and_lets_servers_pass_to_its_models(tmp_path: Path) -> None:
+    home = tmp_path / "monitor"
+    monitor = Monitor.open(home, overrides=["listen_token=0123456789abcdef0123456789abcdef"])
+    monitor.keep_settings()
+    monitor.store.close()
+    assert (mode(home), mode(home / "settings.toml"), mode(home / "store.sqlite")) == (0o711, 0o600, 0o600)
+    Feedback.open(tmp_path / "feedback").store.close()
+    assert mode(tmp_path / "feedback") == 0o700
+
+
+def test_what_an_older_application_left_wide_is_narrowed(tmp_path: Path) -> None:
+    for folder in ("runs", "training", "models"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder).chmod(0o755)
+    (tmp_path / "settings.toml").write_text("")
+    (tmp_path / "settings.toml").chmod(0o644)
+    Monitor.open(tmp_path).store.close()
+    modes = [mode(tmp_path / name) for name in ("runs", "training", "models", "settings.toml")]
+    assert modes == [0o700, 0o700, 0o755, 0o600]
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_run_is_private(tmp_path: Path) -> None:
+    run = create_run(Experiment(name="x", data={"train": "x.csv"}), tmp_path / "runs")  # type: ignore[arg-type]
+    inside = list((tmp_path / "runs").rglob("*"))
+    assert {mode(path) for path in [*inside, tmp_path / "runs"] if path.is_dir()} == {0o700}
+    assert {mode(path) for path in inside if path.is_file()} == {0o600}
+    run.path.chmod(0o755)
+    RunFolder(run.path).experiment()
+    assert mode(run.path) == 0o700
+
+
+def test_the_texts_of_a_finished_run_are_private(toy_run: Run) -> None:
+    assert mode(toy_run.path) == 0o700
+    for name in ("settings.toml", "data.json", "evaluation.json", "report.html", "history.jsonl"):
+        assert mode(toy_run.path / name) == 0o600
+
+
+def test_exported_models_stay_readable(toy_models: Path) -> None:
+    """A server may run as another user."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in toy_models.rglob("*"):
+        wanted = (0o555 if path.is_dir() else 0o444) & ~umask
+        assert mode(path) & wanted == wanted, path
