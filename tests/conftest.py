@@ -103,9 +103,9 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_run(shallow_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def toy_run(toy_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run on the toy data; tests read it only."""
-    experiment = parse_experiment(toy_experiment(shallow_preset, toy_data))
+    experiment = parse_experiment(toy_experiment(toy_preset, toy_data))
     return api.fit(experiment, runs=tmp_path_factory.mktemp("runs"), quiet=True)
 
 

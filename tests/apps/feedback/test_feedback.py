@@ -14,6 +14,7 @@ from tfapp_client.testing import FakeTransport
 from tfapp import api
 from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pools import Pool
+from tfapp.apps.feedback.scoring import score_pool
 from tfapp.apps.store import Store
 from tfapp.errors import DataError, ServerError, SettingsError
 from tfapp.services.feedback import Feedback
@@ -77,7 +78,7 @@ def test_a_scoring_that_broke_off_goes_on(feedback: Feedback, pool: Pool, tmp_pa
     assert feedback.score(pool, client, go_on=lambda done: done < 64) == 64
     fake.fail(grpc.StatusCode.INVALID_ARGUMENT, "no")
     with pytest.raises(InvalidArgumentError):
-        feedback.score(pool, client)
+        score_pool(feedback.pools, pool, client, 1)
     assert feedback.score(pool, client) == 40
     assert feedback.pools.progress(pool).texts == 104
 
