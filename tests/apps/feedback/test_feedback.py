@@ -8,13 +8,12 @@ from pathlib import Path
 import grpc
 import pytest
 from tfapp_client import Client
-from tfapp_client.errors import InvalidArgumentError
+from tfapp_client.errors import StatusError
 from tfapp_client.testing import FakeTransport
 
 from tfapp import api
 from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pools import Pool
-from tfapp.apps.feedback.scoring import score_pool
 from tfapp.apps.store import Store
 from tfapp.errors import DataError, ServerError, SettingsError
 from tfapp.services.feedback import Feedback
@@ -76,9 +75,9 @@ def test_a_scoring_that_broke_off_goes_on(feedback: Feedback, pool: Pool, tmp_pa
     fake = server()
     client = Client(transport=fake)
     assert feedback.score(pool, client, go_on=lambda done: done < 64) == 64
-    fake.fail(grpc.StatusCode.INVALID_ARGUMENT, "no")
-    with pytest.raises(InvalidArgumentError):
-        score_pool(feedback.pools, pool, client, 1)
+    fake.fail(grpc.StatusCode.PERMISSION_DENIED, "no")
+    with pytest.raises(StatusError, match="no"):
+        feedback.score(pool, client)
     assert feedback.score(pool, client) == 40
     assert feedback.pools.progress(pool).texts == 104
 
