@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from tfapp.apps.monitor.reading import Trend, TrendPoint
 from tfapp.apps.monitor.windows import Counts
-from tfapp.commands._monitor_output import sparkline
+from tfapp.commands._monitor_output import show_set_aside, show_trends, sparkline
 
 
 def trend(*counts: tuple[int, int]) -> Trend:
@@ -21,3 +24,25 @@ def test_a_trend_is_a_block_a_window_and_a_blank_where_there_is_nothing() -> Non
 
 def test_where_there_is_no_room_windows_are_taken_together() -> None:
     assert sparkline(trend((9, 9), (1, 0), (0, 0), (0, 0), (4, 1)), 3) == "█ ▃"
+
+
+COUNTS = {"texts": 1, "set_aside": 12, "set_aside_kept": 1, "repeated": 0, "alerts": 1, "undelivered": 0}
+
+
+def test_what_no_sink_took_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = {"sink": "webhook", "event": "opened", "alert_id": 3, "tries": 84, "error": "https://h: answered 500"}
+    row = {**failed, "failed_at": datetime(2026, 3, 2, tzinfo=UTC)}
+    counts = {**COUNTS, "undeliverable": 2}
+    show_trends([], counts, "topic", undeliverable=[row], as_json=False)
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert lines[0] == "Not sent  webhook, alert 3 (opened): https://h: answered 500; given up after 84 tries"
+    assert lines[1].split() == ["Not", "sent", "1", "more"]
+    show_trends([], counts, "topic", undeliverable=[row], as_json=True)
+    assert json.loads(capsys.readouterr().out)["undeliverable"][0]["failed_at"] == "2026-03-02T00:00:00+00:00"
+
+
+def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"source": "http", "place": "item 1", "reason": "no text", "content": "0"}
+    show_set_aside([row], COUNTS, as_json=False)
+    shown = capsys.readouterr().out.split("\n")
+    assert shown[1].strip() == "12 in all; the newest 1 are kept (set_aside_rows), 11 older ones are not"

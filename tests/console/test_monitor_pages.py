@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import update
 
 from tests.cli import wait_until
 from tests.console.site import Site
 from tests.console.test_pages import text_of
+from tfapp.apps.monitor.tables import DeliveryRow, ProgressRow, SetAsideMessageRow
 
 
 def test_the_dashboard_shows_trends_and_alerts(site: Site) -> None:
@@ -60,3 +63,19 @@ def test_its_texts_become_a_pool(site: Site) -> None:
     pool = pools.get(str(answer.url.path).rpartition("/")[2])
     wait_until(lambda: pools.progress(pool).scored > 60)
     assert (pool.name, pool.model) == ("texts of the monitor", "monitor-topics")
+
+
+def test_what_no_sink_took_and_what_is_no_longer_kept_is_shown(site: Site) -> None:
+    assert site.workplace.monitor is not None
+    store = site.workplace.monitor.store
+    values = {"sink": "webhook", "event": "ended", "payload": {}, "tries": 84, "error": "https://h: answered 500"}
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    row = DeliveryRow(key="k", alert_id=1, due_at=now, failed_at=now, **values)
+    store.run(lambda session: session.merge(row))
+    aside = SetAsideMessageRow(key="k", source="http", place="item 1", reason="no text", content="0", stored_at=now)
+    store.run(lambda session: session.merge(aside))
+    store.run(lambda session: session.execute(update(ProgressRow).values(set_aside=ProgressRow.set_aside + 7)))
+    told = text_of(site.get("/monitor").text)
+    assert "1, ended webhook 84 https://h: answered 500" in told
+    assert "Undeliverable 1 messages that no sink took" in told
+    assert "7 in all; the newest 1 are kept." in text_of(site.get("/monitor/set-aside").text)

@@ -139,6 +139,10 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
         (("run", "--listen", "8600"), "--listen 8600: expected HOST:PORT"),
         (("run", "--listen", "0.0.0.0:8600"), "others can reach it; set listen_token"),
         (("run", "--listen", "127.0.0.1:0", "--allow-host", "http://x"), "--allow-host http://x: expected the name or"),
+        (
+            ("run", "-", "--set", "webhook.url=https://h/", "--set", "webhook.token=\u00e4"),
+            "webhook.token: must be printable ASCII without spaces around it, as it is sent in a header",
+        ),
         (("show", "--by", "word"), "by word: must be one of topic, source, entity"),
         (("alerts", "7"), "no alert 7; `tfapp monitor alerts` lists them"),
         (("alerts", "--kind", "fire"), "kind fire: must be one of rise, vocabulary, length, confidence"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tfapp.terminal import console, print_json
@@ -71,14 +72,24 @@ def show_outcome(outcome: Outcome, counts: Mapping[str, int], *, as_json: bool) 
     _line("Taken in", f"{outcome.stored} new texts, {outcome.repeated} known, {outcome.set_aside} set aside")
     waiting = f"; {counts['undelivered']} messages to sinks wait to be sent" if counts["undelivered"] else ""
     _line("Alerts", f"{counts['alerts']} in all{waiting}")
+    if counts["undeliverable"]:
+        _line("Not sent", f"{counts['undeliverable']} messages that no sink took; tfapp monitor show says why")
     if outcome.set_aside:
         _line("", "tfapp monitor set-aside says why")
 
 
-def show_trends(trends: Sequence[Trend], counts: Mapping[str, int], by: str, *, as_json: bool) -> None:
-    """A line a trend."""
+def show_trends(
+    trends: Sequence[Trend],
+    counts: Mapping[str, int],
+    by: str,
+    *,
+    undeliverable: Sequence[Mapping[str, object]] = (),
+    as_json: bool,
+) -> None:
+    """A line a trend, and one for all that no sink took."""
     if as_json:
-        print_json({"counts": dict(counts), "trends": [_trend(trend) for trend in trends]})
+        failed = [{name: _plain(value) for name, value in row.items()} for row in undeliverable]
+        print_json({"counts": dict(counts), "trends": [_trend(trend) for trend in trends], "undeliverable": failed})
         return
     from rich.table import Table
     from rich.text import Text
@@ -96,6 +107,7 @@ def show_trends(trends: Sequence[Trend], counts: Mapping[str, int], by: str, *, 
     screen.print(table)
     _line("Texts", f"{counts['texts']} stored, {counts['repeated']} came again, {counts['set_aside']} set aside")
     _line("Alerts", f"{counts['alerts']}; tfapp monitor alerts")
+    _show_undeliverable(undeliverable, counts["undeliverable"])
 
 
 def show_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
@@ -120,15 +132,31 @@ def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> No
     _line("", f"number {alert.id}, found in the {alert.width} of {alert.found:%Y-%m-%d %H:%M} UTC{over}")
 
 
-def show_set_aside(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
-    """The rows that could not be used."""
+def show_set_aside(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int], *, as_json: bool) -> None:
+    """The rows that could not be used, and how many there were that are no longer kept."""
     if as_json:
         print_json([dict(row) for row in rows])
         return
     for row in rows:
         _line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
-    if not rows:
+    gone = counts["set_aside"] - counts["set_aside_kept"]
+    if gone > 0:
+        kept = f"the newest {counts['set_aside_kept']} are kept (set_aside_rows)"
+        _line("", f"{counts['set_aside']} in all; {kept}, {gone} older ones are not")
+    if not counts["set_aside"]:
         _line("None", "every row was used")
+
+
+def _show_undeliverable(rows: Sequence[Mapping[str, object]], number: int) -> None:
+    for row in rows:
+        what = f"{row['sink']}, alert {row['alert_id']} ({row['event']})"
+        _line("Not sent", f"{what}: {row['error']}; given up after {row['tries']} tries")
+    if number > len(rows):
+        _line("Not sent", f"{number - len(rows)} more")
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _show_payload(payload: Mapping[str, Any]) -> None:

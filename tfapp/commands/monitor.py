@@ -23,6 +23,8 @@ _monitor = typer.Typer(no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The monitor's folder.")]
 _FOLDER = Path("monitor")
+# Messages that no sink took, and are shown.
+_FAILED = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -96,14 +98,15 @@ def show(
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
-    """Shows how topics, sources or entities went on."""
+    """Shows how topics, sources or entities went on, and what could not be told to the sinks."""
     reading = _open(home).reading
     trends = reading.trends(by, window=window, topic=topic, last=last)  # type: ignore[arg-type]  # it checks the words
     if plot is not None:
         from tfapp.apps.monitor.plot import draw_trends
 
         draw_trends(trends, reading.alerts(), plot)
-    output.show_trends(trends, reading.counts(), by, as_json=json)
+    failed = reading.undeliverable(_FAILED)
+    output.show_trends(trends, reading.counts(), by, undeliverable=failed, as_json=json)
 
 
 @_monitor.command()
@@ -134,8 +137,9 @@ def set_aside(
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
-    """Lists the rows that could not be used, and why."""
-    output.show_set_aside(_open(home).reading.set_aside(most), as_json=json)
+    """Lists the rows that could not be used, and why; the newest are kept, all are counted."""
+    reading = _open(home).reading
+    output.show_set_aside(reading.set_aside(most), reading.counts(), as_json=json)
 
 
 @_monitor.command()

@@ -108,7 +108,7 @@ class Monitor(Application[MonitorSettings]):
         everyone = [*self._sinks(), *sinks]
         with self.models.client() as client, ExitStack() as closing:
             self.models.wait_until_ready(client, self.wait)
-            deliveries = Deliveries(self.store, everyone, self.clock)
+            deliveries = Deliveries(self.store, everyone, self.clock, self.settings.delivery_tries)
             thread = threading.Thread(target=deliveries.run, args=(ending,), daemon=True)
             thread.start()
             closing.callback(self._deliver_rest, deliveries, thread, ending)
@@ -159,7 +159,8 @@ class Monitor(Application[MonitorSettings]):
             raise SettingsError(f"--listen {listen}: expected HOST:PORT, as 127.0.0.1:8700")
         settings = self.settings
         allowed = (*settings.allow_hosts, *allow_hosts)
-        return [PushReader(host.strip("[]"), int(port), settings.listen_token, allow_hosts=allowed)]
+        bounds = {"most_items": settings.listen_items, "size": settings.batch_size}
+        return [PushReader(host.strip("[]"), int(port), settings.listen_token, allow_hosts=allowed, **bounds)]
 
     def _sinks(self) -> list[Sink]:
         """Those of the settings."""

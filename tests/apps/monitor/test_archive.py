@@ -109,6 +109,16 @@ def test_rows_that_are_set_aside_are_kept_once_with_their_reasons(store: Store) 
     assert stream.reading.counts()["repeated"] == 2
 
 
+def test_of_the_rows_that_are_set_aside_the_newest_are_kept_and_all_are_counted(store: Store) -> None:
+    stream = Stream(store, set_aside_rows=7)
+    for begin in range(0, 20, 5):
+        rows = [Refused("http", f"item {n}", SetAside(n, "no text", str(n))) for n in range(begin, begin + 5)]
+        assert stream.archive.keep([], rows, [], 0).outcome.set_aside == 5
+    counts = stream.reading.counts()
+    assert (counts["set_aside"], counts["set_aside_kept"]) == (20, 7)
+    assert [row["place"] for row in stream.reading.set_aside()] == [f"item {n}" for n in range(19, 12, -1)]
+
+
 def test_unknown_leaves_each_new_text_once(store: Store) -> None:
     stream = Stream(store)
     texts = some_texts(5)

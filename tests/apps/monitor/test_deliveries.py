@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import re
 import smtplib
+import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +21,7 @@ from sqlalchemy import select
 from tests.apps.monitor.stream import Stream
 from tests.apps.monitor.test_watch import calm
 from tfapp.apps.monitor.deliveries import Deliveries
-from tfapp.apps.monitor.settings import SmtpSettings, WebhookSettings
+from tfapp.apps.monitor.settings import MonitorSettings, SmtpSettings, WebhookSettings
 from tfapp.apps.monitor.sinks import LogSink, MailSink, SinkError, WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.watch import Watch
@@ -43,14 +49,20 @@ class Flaky:
         self.told.append((payload["event"], key))
 
 
-@pytest.fixture
-def alerted(store: Store) -> Stream:
-    """An alert waits to be delivered."""
+def alert(store: Store, *sinks: str) -> Stream:
+    """A stream in which an alert waits to be delivered."""
     stream = Stream(store)
+    stream.watch = Watch(store, stream.settings, stream.clock, sinks)
     calm(stream)
     stream.hour(8, 20, 16)
     stream.watch.judge(final=True)
     return stream
+
+
+@pytest.fixture
+def alerted(store: Store) -> Stream:
+    """An alert waits to be delivered to the log."""
+    return alert(store, "log")
 
 
 def test_a_sink_that_fails_is_tried_again_until_it_has_taken_it(alerted: Stream) -> None:
@@ -64,6 +76,65 @@ def test_a_sink_that_fails_is_tried_again_until_it_has_taken_it(alerted: Stream)
     (row,) = alerted.store.run(lambda session: list(session.scalars(select(DeliveryRow))))
     assert (row.tries, row.error) == (3, None)
     assert alerted.reading.counts()["undelivered"] == 0
+
+
+class Raising:
+    """Fails in a way that no sink should."""
+
+    name = "webhook"
+
+    def send(self, *_: object) -> None:
+        raise UnicodeEncodeError("ascii", "\u00e4", 0, 1, "ordinal not in range(128)")
+
+
+def test_one_sinks_defect_is_no_failure_of_the_others(sqlite: Store) -> None:
+    stream = alert(sqlite, "webhook", "log")
+    sink, stop = Flaky(), threading.Event()
+    deliveries = Deliveries(sqlite, [Raising(), sink], stream.clock)
+    thread = threading.Thread(target=deliveries.run, args=(stop, 0))
+    thread.start()
+    while not sink.told:
+        thread.join(0.01)
+        assert thread.is_alive()
+    stop.set()
+    thread.join()
+    assert (stream.reading.counts()["undelivered"], len(sink.told)) == (1, 1)
+
+
+def test_what_is_tried_too_often_is_kept_as_undeliverable_and_shown_and_not_sent_after_a_restart(store: Store) -> None:
+    stream = alert(store, "webhook", "log")
+    now, pauses = stream.clock(), []
+    deliveries = Deliveries(store, [Raising(), Flaky()], lambda: now, most_tries=5)
+    for _ in range(5):
+        before = now
+        deliveries.send_due()
+        assert deliveries.send_due() == 0
+        now = store.read(
+            lambda session: session.scalar(select(DeliveryRow.due_at).where(DeliveryRow.sink == "webhook"))
+        )
+        pauses.append((now - before).total_seconds())
+    assert pauses == [1, 2, 4, 8, 0]
+    (row,) = stream.reading.undeliverable()
+    assert (row["sink"], row["event"], row["tries"], row["failed_at"]) == ("webhook", "opened", 5, now)
+    assert "UnicodeEncodeError" in str(row["error"])
+    counts = stream.reading.counts()
+    assert (counts["undelivered"], counts["undeliverable"]) == (0, 1)
+    again = Flaky()
+    again.name = "webhook"
+    assert Deliveries(store, [again], lambda: now + timedelta(days=9)).send_due() == 0
+    assert stream.reading.counts()["undeliverable"] == 1
+
+
+def test_tries_come_an_hour_apart_at_most(sqlite: Store) -> None:
+    stream = alert(sqlite, "webhook")
+    now = stream.clock()
+    deliveries = Deliveries(sqlite, [Raising()], lambda: now)
+    due = select(DeliveryRow.due_at)
+    for _ in range(15):
+        before = now
+        deliveries.send_due()
+        now = sqlite.read(lambda session: session.scalars(due).one())
+    assert now - before == timedelta(hours=1)
 
 
 def test_what_was_sent_before_a_crash_is_sent_again_with_the_same_key(alerted: Stream) -> None:
@@ -94,11 +165,7 @@ def test_an_outage_of_the_database_does_not_end_the_deliveries(sqlite: Store) ->
 
 
 def test_each_sink_is_told_once_and_others_wait(sqlite: Store) -> None:
-    stream = Stream(sqlite)
-    stream.watch = Watch(sqlite, stream.settings, stream.clock, ["log", "webhook"])
-    calm(stream)
-    stream.hour(8, 20, 16)
-    stream.watch.judge(final=True)
+    stream = alert(sqlite, "log", "webhook")
     sink = Flaky()
     assert Deliveries(sqlite, [sink], stream.clock).send_due() == 1
     assert Deliveries(sqlite, [sink], stream.clock).send_due() == 0
@@ -131,6 +198,138 @@ def test_a_webhook_is_posted_with_a_key_that_tells_repeats() -> None:
         sink.send(PAYLOAD, "k1")
     with pytest.raises(SinkError, match=r"127\.0\.0\.1:1"):
         WebhookSink(WebhookSettings(url="http://127.0.0.1:1/")).send(PAYLOAD, "k1")
+
+
+HOOK = "https://me:pass%20word@hooks.example:8443/services/T0/B1/tokentoken?key=querysecret"
+SECRETS = ("me:pass", "pass word", "pass%20word", "services", "tokentoken", "querysecret", "bearersecret")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx2.ConnectError(f"cannot reach {HOOK}"),
+        httpx2.UnsupportedProtocol("of /services/T0/B1/tokentoken with querysecret"),
+        ValueError("Bearer bearersecret, pass word"),
+    ],
+)
+def test_no_secret_of_the_address_is_in_errors_and_logs(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        raise error
+
+    settings = WebhookSettings(url=HOOK, token="bearersecret")
+    with caplog.at_level(logging.INFO), pytest.raises(SinkError, match=r"https://hooks\.example:8443/\.\.\.: ") as told:
+        WebhookSink(settings, httpx2.MockTransport(answer)).send(PAYLOAD, "k1")
+    with caplog.at_level(logging.INFO):
+        WebhookSink(settings, httpx2.MockTransport(lambda _: httpx2.Response(200))).send(PAYLOAD, "k1")
+    assert "HTTP Request" in caplog.text
+    for secret in SECRETS:
+        assert secret not in f"{told.value}{caplog.text}"
+    assert told.value.__cause__ is None
+
+
+class Endless(httpx2.AsyncByteStream):
+    """An answer of 400 MB, and how much of it was taken."""
+
+    taken = 0
+    closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(6400):
+            self.taken += 1 << 16
+            yield bytes(1 << 16)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_large_answer_is_not_read(status: int) -> None:
+    stream = Endless()
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(status, stream=stream))
+    sink = WebhookSink(WebhookSettings(url="https://hooks.example/a"), transport)
+    if status == 200:
+        sink.send(PAYLOAD, "k1")
+    else:
+        with pytest.raises(SinkError, match="answered 500"):
+            sink.send(PAYLOAD, "k1")
+    assert (stream.taken, stream.closed) == (1 << 16, True)
+
+
+@contextmanager
+def dribbling(head: bytes) -> Iterator[tuple[str, int]]:
+    """A server that answers a byte at a time, each well before any time-out; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            caller, _ = server.accept()
+            with caller:
+                caller.recv(1 << 16)
+                try:
+                    caller.sendall(head)
+                    for _ in range(200):
+                        caller.sendall(b"x")
+                        gone.wait(0.05)
+                except OSError:
+                    pass
+
+        gone = threading.Event()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[:2]
+        gone.set()
+        thread.join()
+
+
+def test_a_try_ends_at_its_deadline_however_slowly_it_is_answered() -> None:
+    with dribbling(b"HTTP/1.1 200 OK\r\nx: ") as (host, port):
+        sink = WebhookSink(WebhookSettings(url=f"http://{host}:{port}/", timeout=0.3))
+        with pytest.raises(SinkError, match=f"http://{host}:{port}: no answer within 0.3 s"):
+            sink.send(PAYLOAD, "k1")
+    # Its status is there: it has taken it.
+    with dribbling(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n") as (host, port):
+        WebhookSink(WebhookSettings(url=f"http://{host}:{port}/", timeout=0.3)).send(PAYLOAD, "k1")
+
+
+def test_a_webhook_is_posted_where_an_event_loop_runs() -> None:
+    async def send() -> None:
+        transport = httpx2.MockTransport(lambda _: httpx2.Response(200))
+        WebhookSink(WebhookSettings(url="https://hooks.example/"), transport).send(PAYLOAD, "k1")
+
+    asyncio.run(send())
+
+
+@pytest.mark.parametrize(
+    ("item", "complains"),
+    [
+        ("webhook.token=s\u00e9cret", "webhook.token: must be printable ASCII"),
+        ("webhook.token=secret\u007f", "webhook.token: must be printable ASCII"),
+        ("webhook.url=ftp://secret@x", "webhook.url: is no web address; expected https://HOST/PATH"),
+        ("webhook.url=https://", "webhook.url: is no web address"),
+        ("webhook.url=https://h:secret/", "webhook.url: is no web address"),
+        ("smtp.password=s\u00e9cret", "smtp.password: must be printable ASCII"),
+        ("smtp.user=s\u00e9cret", "smtp.user: must be printable ASCII"),
+        ("smtp.host=a..b", "smtp.host: is no host's name"),
+        (r'smtp.sender="a@b\nBcc: c@d"', "smtp.sender: "),
+        ('smtp.to=["a@b", ""]', "smtp.to: '' is no mail address"),
+    ],
+)
+def test_settings_that_no_sink_can_use_are_refused_in_one_line_without_secrets(item: str, complains: str) -> None:
+    good = {"webhook": {"url": "https://h/"}, "smtp": {"host": "h", "sender": "a@x", "to": ["b@x"]}}
+    with pytest.raises(SettingsError, match=re.escape(complains)) as told:
+        build_settings(MonitorSettings, good, [item], source="settings")
+    assert "cret" not in str(told.value).removeprefix("settings: ")
+    assert "\n" not in str(told.value)
+
+
+def test_a_password_is_in_no_error_of_a_mail_server() -> None:
+    def refuses(_: SmtpSettings) -> smtplib.SMTP:
+        raise smtplib.SMTPAuthenticationError(535, b"user me, password mailsecret, bWFpbHNlY3JldA==")
+
+    settings = SmtpSettings(host="h", sender="a@x", to=("b@x",), user="me", password="mailsecret")
+    with pytest.raises(SinkError, match=r"h:587: .*535") as told:
+        MailSink(settings, refuses).send(PAYLOAD, "k1")
+    assert "secret" not in str(told.value)
+    assert "bWFpbHNlY3JldA" not in str(told.value)
 
 
 class MailServer(socketserver.ThreadingTCPServer):

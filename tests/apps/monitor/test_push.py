@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -191,3 +192,55 @@ def test_a_caller_that_leaves_leaves_no_traceback(
     assert httpx2.get(f"{pushed[0]}/health").is_success
     assert "Traceback" not in caplog.text + capfd.readouterr().err
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_a_request_holds_so_many_texts_and_no_more(kind: str) -> None:
+    taken: list[Batch] = []
+    with listening(taken, most_items=10, size=4) as address:
+
+        def post(number: int) -> httpx2.Response:
+            rows = ['{"text": "a"}'] * number
+            body = "\n\n".join(rows) if "nd" in kind else f"[{','.join(rows)}]"
+            return httpx2.post(f"{address}/messages", content=body, headers={"content-type": kind})
+
+        assert post(10).json() == {"stored": 10, "repeated": 0, "set_aside": 0}
+        assert [len(batch.rows) for batch in taken] == [4, 4, 2]
+        answer = post(11)
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "more than 10 texts in a request; send fewer at once, or set listen_items"
+    assert len(taken) == 3
+
+
+@pytest.mark.parametrize("body", [b"[" + b"0," * 1_000_000 + b"0]", b"[" + b"{}," * 700_000 + b"0]"])
+def test_megabytes_of_what_is_no_text_are_one_refusal(pushed: tuple[str, list[Batch]], body: bytes) -> None:
+    address, taken = pushed
+    before = len(taken)
+    answer = httpx2.post(f"{address}/messages", content=body, timeout=60)
+    assert (answer.status_code, len(taken)) == (413, before)
+
+
+def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> None:
+    reader, stop = PushReader("127.0.0.1", 0), threading.Event()
+    large = json.dumps({"text": "a" * 7_900_000})
+    answers: list[int] = []
+
+    def post() -> None:
+        answers.append(httpx2.post(f"http://{reader.address}/messages", content=large, timeout=60).status_code)
+
+    batches = reader.batches(stop)
+    posters = [threading.Thread(target=post) for _ in range(9)]
+    for poster in posters:
+        poster.start()
+    # Eight find room; while none of them is stored, the ninth is told to come again.
+    waiting = [next(batches) for _ in range(8)]
+    while not answers:
+        posters[0].join(0.01)
+    assert answers == [503]
+    for batch in waiting:
+        batch.stored(Outcome(1))
+    for poster in posters:
+        poster.join()
+    stop.set()
+    assert list(batches) == []
+    assert sorted(answers) == [200] * 8 + [503]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -109,7 +109,7 @@ class Archive:
             new = _add_texts(session, texts, now)
             _add_mentions(session, new)
             self._count(session, [text for text, _ in new])
-            aside = add_refused(session, refused, now)
+            aside = add_refused(session, refused, now, self._settings.set_aside_rows)
             for place in places:
                 kept = {"name": place.name, "position": dict(place.position), "stored_at": now}
                 _upsert(session, CheckpointRow, [{"reader": digest(place.name), **kept}], tuple(kept))
@@ -137,7 +137,7 @@ class Archive:
 
 def _touch_progress(session: Session, newest: datetime | None, repeated: int) -> None:
     """Moves the stream's progress on; the row is locked until the transaction ends."""
-    _upsert(session, ProgressRow, [{"id": 1, "newest": None, "repeated": 0}], ())
+    _upsert(session, ProgressRow, [{"id": 1, "newest": None, "repeated": 0, "set_aside": 0}], ())
     row = session.scalars(select(ProgressRow).with_for_update()).one()
     row.repeated += repeated
     if newest is not None and (row.newest is None or newest > row.newest):
@@ -173,8 +173,17 @@ def _add_mentions(session: Session, texts: Iterable[tuple[Judged, int]]) -> None
     _upsert(session, MentionRow, [{"message_id": number, "entity": name} for number, name in sorted(pairs)], ())
 
 
-def add_refused(session: Session, refused: Sequence[Refused], now: datetime) -> int:
-    """Adds rows that are set aside, in a transaction; says how many were not there yet."""
+def add_refused(session: Session, refused: Sequence[Refused], now: datetime, most: int) -> int:
+    """Adds rows that are set aside, in a transaction that has the progress row; says how many were not there yet.
+
+    Args:
+        session: The transaction.
+        refused: The rows.
+        now: The time.
+        most: So many rows are kept, the newest ones; all are counted.
+    """
+    if not refused:
+        return 0
     rows = [
         {
             "key": digest(storable(item.source), storable(item.place), storable(item.row.content)),
@@ -186,7 +195,12 @@ def add_refused(session: Session, refused: Sequence[Refused], now: datetime) -> 
         }
         for item in refused
     ]
-    return _upsert(session, SetAsideMessageRow, rows, ())
+    added = _upsert(session, SetAsideMessageRow, rows, ())
+    session.get_one(ProgressRow, 1).set_aside += added
+    number = SetAsideMessageRow.id
+    newest = select(number).order_by(number.desc()).offset(most).limit(1).scalar_subquery()
+    session.execute(delete(SetAsideMessageRow).where(number <= newest))
+    return added
 
 
 def _upsert(session: Session, row: type[Base], rows: Sequence[Mapping[str, Any]], replaced: Sequence[str]) -> int:

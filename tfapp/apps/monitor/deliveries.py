@@ -23,30 +23,35 @@ _log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 100
 _LONGEST_PAUSE: Final = timedelta(hours=1)
+_LONGEST_LOOK: Final = 60.0
 
 
 class Deliveries:
     """The queue of what sinks are to be told.
 
     It is filled in the transaction that writes the alert, so a crash loses none; what was sent just before a crash is
-    sent again, with the same key.
+    sent again, with the same key. A sink that fails holds up no other one; what was tried too often is kept as
+    undeliverable.
 
     Args:
         store: The database.
         sinks: Who is told.
         clock: Tells when to try again.
+        most_tries: So often each is tried.
     """
 
-    def __init__(self, store: Store, sinks: Iterable[Sink], clock: Clock) -> None:
+    def __init__(self, store: Store, sinks: Iterable[Sink], clock: Clock, most_tries: int = 84) -> None:
         self._store = store
         self._sinks = {sink.name: sink for sink in sinks}
         self._clock = clock
+        self._most_tries = most_tries
 
     def send_due(self) -> int:
         """Tries what is due once; says how much was delivered. A sink that fails is tried again, ever more rarely."""
         due = (
             select(DeliveryRow)
-            .where(DeliveryRow.delivered_at.is_(None), DeliveryRow.due_at <= self._clock())
+            .where(DeliveryRow.delivered_at.is_(None), DeliveryRow.failed_at.is_(None))
+            .where(DeliveryRow.due_at <= self._clock())
             .where(DeliveryRow.sink.in_(self._sinks))
             .order_by(DeliveryRow.id)
             .limit(_AT_ONCE)
@@ -55,20 +60,29 @@ class Deliveries:
         return sum(self._send(row) for row in rows)
 
     def run(self, stop: threading.Event, seconds: float = 1.0) -> None:
-        """Sends what is due again and again, until `stop`; where the database is away, later."""
-        while not stop.wait(seconds):
+        """Sends what is due again and again, until `stop`; where that fails, ever more rarely."""
+        pause = seconds
+        while not stop.wait(pause):
             try:
                 self.send_due()
-            except StoreError as error:
-                _log.warning("alerts wait for the database: %s", error)
+                pause = seconds
+            except Exception as error:  # noqa: BLE001 - of those that are no outage, the log has the trace
+                pause = min(2 * pause, _LONGEST_LOOK)
+                if isinstance(error, StoreError):
+                    _log.warning("alerts wait for the database: %s", error)
+                else:
+                    _log.exception("alerts could not be sent, and are tried again")
 
     def _send(self, row: DeliveryRow) -> bool:
         problem: str | None = None
         try:
             self._sinks[row.sink].send(row.payload, row.key)
-        except SinkError as error:
-            problem = str(error)
-            _log.warning("%s could not be told of an alert, and is tried again: %s", row.sink, problem)
+        except Exception as error:  # noqa: BLE001 - one delivery's failure is no other's
+            problem = str(error) if isinstance(error, SinkError) else f"{type(error).__name__}: {error}"
+        last = row.tries + 1 >= self._most_tries
+        if problem is not None:
+            then = f"was tried {row.tries + 1} times, and is kept as undeliverable" if last else "is tried again"
+            _log.warning("%s could not be told of alert %d, and %s: %s", row.sink, row.alert_id, then, problem)
         now = self._clock()
 
         def work(session: Session) -> None:
@@ -77,6 +91,8 @@ class Deliveries:
             kept.error = problem
             if problem is None:
                 kept.delivered_at = now
+            elif last:
+                kept.failed_at = now
             else:
                 kept.due_at = now + min(timedelta(seconds=2 ** min(row.tries, 12)), _LONGEST_PAUSE)
 

@@ -202,14 +202,24 @@ class Reading:
         return self._store.read(lambda session: session.scalars(select(ProgressRow.newest)).first())
 
     def counts(self) -> dict[str, int]:
-        """How many texts and alerts there are, rows that came again and were set aside, and what is to be delivered."""
-        tables = {"texts": MessageRow, "set_aside": SetAsideMessageRow, "alerts": AlertRow}
-        waiting = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.delivered_at.is_(None))
+        """How many texts and alerts there are, rows that came again and were set aside, and what is to be delivered.
+
+        `set_aside_kept` of the rows that were set aside are stored; `undelivered` waits to be sent, `undeliverable` was
+        tried too often.
+        """
+        tables = {"texts": MessageRow, "set_aside_kept": SetAsideMessageRow, "alerts": AlertRow}
+        left = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.delivered_at.is_(None))
+        deliveries = {
+            "undelivered": DeliveryRow.failed_at.is_(None),
+            "undeliverable": DeliveryRow.failed_at.is_not(None),
+        }
 
         def work(session: Session) -> dict[str, int]:
             found = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
-            repeated = session.scalar(select(ProgressRow.repeated)) or 0
-            return {**found, "repeated": repeated, "undelivered": session.scalar(waiting) or 0}
+            found |= {name: session.scalar(left.where(which)) or 0 for name, which in deliveries.items()}
+            progress = session.get(ProgressRow, 1)
+            repeated, set_aside = (progress.repeated, progress.set_aside) if progress else (0, 0)
+            return {**found, "set_aside": set_aside, "repeated": repeated}
 
         return self._store.read(work)
 
@@ -217,6 +227,14 @@ class Reading:
         """The rows that were set aside last: source, place, reason, content."""
         columns = (getattr(SetAsideMessageRow, name) for name in ("source", "place", "reason", "content"))
         query = select(*columns).order_by(SetAsideMessageRow.id.desc()).limit(most)
+        return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
+
+    def undeliverable(self, most: int = 100) -> list[dict[str, object]]:
+        """What sinks did not take, the last first: sink, event, alert (its number), tries, error, failed_at."""
+        names = ("sink", "event", "alert_id", "tries", "error", "failed_at")
+        columns = (getattr(DeliveryRow, name) for name in names)
+        query = select(*columns).where(DeliveryRow.failed_at.is_not(None))
+        query = query.order_by(DeliveryRow.failed_at.desc(), DeliveryRow.id.desc()).limit(most)
         return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
     def _expected(self, width: WidthName, since: datetime) -> dict[tuple[str, datetime], float]:

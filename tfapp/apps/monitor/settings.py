@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tfapp.apps.monitor.windows import WidthName
 from tfapp.apps.settings import ApplicationSettings
@@ -16,9 +17,33 @@ __all__ = ["MonitorSettings", "SmtpSettings", "WebhookSettings"]
 class WebhookSettings(Settings):
     """`[webhook]`: alerts as JSON to a web address."""
 
-    url: str = Field(pattern=r"^https?://", description="Where each alert is posted, as JSON.")
+    url: str = Field(description="Where each alert is posted, as JSON.")
     token: str | None = Field(None, description="Sent as `Authorization: Bearer TOKEN`.")
-    timeout: float = Field(10.0, gt=0, description="Longest time that one try may take, in seconds.")
+    timeout: float = Field(
+        10.0, gt=0, description="Longest time that one try may take, from beginning to end, in seconds."
+    )
+
+    # The messages of these leave the values out, as they are secrets.
+    @field_validator("url")
+    @classmethod
+    def _is_a_web_address(cls, url: str) -> str:
+        import httpx2
+
+        try:
+            address = httpx2.URL(url)
+            known = address.scheme in ("http", "https") and address.host and urlsplit(url).hostname
+        except (httpx2.InvalidURL, ValueError):
+            known = False
+        if not known:
+            raise ValueError("is no web address; expected https://HOST/PATH")
+        return url
+
+    @field_validator("token")
+    @classmethod
+    def _goes_into_a_header(cls, token: str | None) -> str | None:
+        if token is not None and not (token.isascii() and token.isprintable() and token == token.strip() != ""):
+            raise ValueError("must be printable ASCII without spaces around it, as it is sent in a header")
+        return token
 
 
 class SmtpSettings(Settings):
@@ -32,6 +57,31 @@ class SmtpSettings(Settings):
     password: str | None = Field(None, description="The user's password.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
     timeout: float = Field(30.0, gt=0, description="Longest time that one try may take, in seconds.")
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            raise ValueError("is no host's name") from None
+        return host
+
+    @field_validator("user", "password")
+    @classmethod
+    def _can_be_sent(cls, secret: str | None) -> str | None:
+        # Python's smtplib writes logins in ASCII.
+        if secret is not None and not (secret.isascii() and secret.isprintable()):
+            raise ValueError("must be printable ASCII, as logins by SMTP are; ask for another one")
+        return secret
+
+    @field_validator("sender", "to")
+    @classmethod
+    def _are_addresses(cls, addresses: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for address in (addresses,) if isinstance(addresses, str) else addresses:
+            if not address.strip() or not address.isprintable():
+                raise ValueError(f"{address!r:.100} is no mail address")
+        return addresses
 
     @model_validator(mode="after")
     def _sends_no_password_in_clear(self) -> Self:
@@ -64,6 +114,9 @@ class MonitorSettings(ApplicationSettings):
         ge=0,
         description="A text whose time lies further in the future is set aside: it would close windows. A day at most.",
     )
+    set_aside_rows: int = Field(
+        5000, ge=1, description="So many of the rows that were set aside are kept, the newest ones; all are counted."
+    )
     window: WidthName = Field("hour", description="The windows in which alerts are looked for.")
     lateness_minutes: float = Field(
         10.0,
@@ -93,10 +146,19 @@ class MonitorSettings(ApplicationSettings):
     )
     drift_texts: int = Field(20, ge=2, description="Windows with fewer texts are not looked at for drift.")
     texts: int = Field(5, ge=1, le=100, description="Texts that an alert shows.")
+    delivery_tries: int = Field(
+        84,
+        ge=1,
+        description="So often a sink is tried, ever more rarely, by default in three days; then what it was to be told "
+        "is kept as undeliverable.",
+    )
     log: bool = Field(True, description="Alerts are written to alerts.jsonl in the home folder.")
     console: bool = Field(True, description="Alerts are printed by `tfapp monitor run`.")
     listen_token: str | None = Field(
         None, min_length=8, description="`--listen`: callers must send `Authorization: Bearer TOKEN`."
+    )
+    listen_items: int = Field(
+        1000, ge=1, le=100_000, description="`--listen`: texts that a request may hold; one with more is answered 413."
     )
     allow_hosts: tuple[str, ...] = Field(
         (),

@@ -96,6 +96,7 @@ class ProgressRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     newest: Mapped[datetime | None] = mapped_column(UtcTime)
     repeated: Mapped[int] = mapped_column(default=0)
+    set_aside: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class JudgementRow(Base):
@@ -141,7 +142,7 @@ class AlertRow(Base):
 
 
 class DeliveryRow(Base):
-    """An alert that a sink is to be told of, until it is."""
+    """An alert that a sink is to be told of, until it is, or was tried too often (`failed_at`)."""
 
     __tablename__ = "monitor_delivery"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -154,11 +155,12 @@ class DeliveryRow(Base):
     tries: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(Text)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    failed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     __table_args__ = (UniqueConstraint("alert_id", "event", "sink"),)
 
 
 class SetAsideMessageRow(Base):
-    """A row of the stream that could not be used, once, and why."""
+    """A row of the stream that could not be used, once, and why; the newest ones are kept."""
 
     __tablename__ = "monitor_set_aside"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -73,14 +73,28 @@ class Watch:
         alerting = Alerting(session, self._settings, self._sinks, self._clock())
         rules = self._rules(self._topics(session, limit))
         for topic, first in changed.items():
-            with _set_aside(session, f"the topic {topic}", first, self._clock):
+            with self._set_aside(session, f"the topic {topic}", first):
                 self._judge_topic(session, topic, first, limit, rules=rules, alerting=alerting)
         earliest = min(changed.values())
-        with _set_aside(session, "drift", earliest, self._clock):
+        with self._set_aside(session, "drift", earliest):
             DriftWatch(session, self._settings, alerting).judge(earliest, limit)
         waiting = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
         session.execute(update(WindowRow).where(*waiting).values(judged=WindowRow.texts))
         return alerting.opened
+
+    @contextmanager
+    def _set_aside(self, session: Session, what: str, since: datetime) -> Iterator[None]:
+        """Around what judges one subject: where it fails, it is undone and told, and the others are judged."""
+        try:
+            with session.begin_nested():
+                yield
+        except Exception as error:
+            if isinstance(error, (OperationalError, InterfaceError)) or getattr(error, "connection_invalidated", False):
+                raise  # it is the database that fails
+            _log.exception("%s since %s could not be judged, and is judged again when its texts change", what, since)
+            reason = f"its windows could not be judged: {type(error).__name__}: {error}"[:_SHOWN]
+            row = Refused("alerts", f"{what} since {since.isoformat()}", SetAside(1, reason, ""))
+            add_refused(session, [row], self._clock(), self._settings.set_aside_rows)
 
     def _limit(self, newest: datetime, *, idle: bool, final: bool) -> datetime:
         """Windows before it are over."""
@@ -145,18 +159,3 @@ class Watch:
         now = query.where(WindowRow.start >= first, WindowRow.start < limit).order_by(WindowRow.start)
         rows = (*reversed(before), *session.execute(now))
         return len(before), [Point(start, int(texts), int(negatives)) for start, texts, negatives in rows]
-
-
-@contextmanager
-def _set_aside(session: Session, what: str, since: datetime, clock: Clock) -> Iterator[None]:
-    """Around what judges one subject: where it fails, it is undone and told, and the others are judged all the same."""
-    try:
-        with session.begin_nested():
-            yield
-    except Exception as error:
-        if isinstance(error, (OperationalError, InterfaceError)) or getattr(error, "connection_invalidated", False):
-            raise  # it is the database that fails
-        _log.exception("%s since %s could not be judged, and is judged again when its texts change", what, since)
-        reason = f"its windows could not be judged: {type(error).__name__}: {error}"[:_SHOWN]
-        row = SetAside(1, reason, "")
-        add_refused(session, [Refused("alerts", f"{what} since {since.isoformat()}", row)], clock())

@@ -69,6 +69,7 @@ class MonitorPages:
             width=width,
             widths=list(WIDTHS),
             counts=reading.counts(),
+            undeliverable=reading.undeliverable(_ALERTS),
             alerts=alerts,
             going_on=len(reading.alerts(open_only=True)),
             trends=[(trend, spark(trend.shares), _texts_of(trend, by, topic)) for trend in trends],
@@ -97,7 +98,8 @@ class MonitorPages:
         return self._page(request, "monitor_texts.html", texts=texts, chosen=chosen, most=_PAGE, settings=settings)
 
     def _set_aside(self, request: Request) -> Response:
-        return self._page(request, "monitor_set_aside.html", rows=self._reading().set_aside(_PAGE))
+        reading = self._reading()
+        return self._page(request, "monitor_set_aside.html", rows=reading.set_aside(_PAGE), counts=reading.counts())
 
     def _page(self, request: Request, template: str, **context: Any) -> Response:
         return self._views.page(request, template, negative=self._monitor().settings.negative, **context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import io
 import json
 import logging
 import queue
@@ -11,6 +12,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any, Final
 
 import uvicorn
@@ -36,6 +38,9 @@ __all__ = ["PushReader"]
 _log = logging.getLogger(__name__)
 
 _LARGEST: Final = 8_000_000
+# All requests together, of which those that cannot be taken are told to come again.
+_MOST_HELD: Final = 64_000_000
+_BUSY: Final = "more is sent than is judged"
 _WAITING: Final = 64
 _BACKLOG: Final = 2048
 # What callers get to take their last answer.
@@ -56,6 +61,8 @@ class PushReader:
         token: Callers must send `Authorization: Bearer TOKEN`; None: nothing is asked, and only this machine's names
             and addresses are answered to, as a page of any site could otherwise send texts.
         allow_hosts: Other hosts that are answered to without a token, and whose pages may send texts.
+        most_items: Texts that a request may hold.
+        size: Rows of a batch, at most; a request's rows may be several batches.
 
     Attributes:
         address: HOST:PORT.
@@ -65,7 +72,16 @@ class PushReader:
         ServerError: The port is in use.
     """
 
-    def __init__(self, host: str, port: int, token: str | None = None, *, allow_hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        token: str | None = None,
+        *,
+        allow_hosts: Sequence[str] = (),
+        most_items: int = 1000,
+        size: int = 64,
+    ) -> None:
         if host not in _HERE and token is None:
             where = f"--listen {host}:{port}"
             raise SettingsError(f"{where}: others can reach it; set listen_token, or listen on 127.0.0.1")
@@ -80,7 +96,11 @@ class PushReader:
             _check_host(name)
         self._token = token
         self._hosts = OwnHosts(allow_hosts)
+        self._most_items = most_items
+        self._size = size
         self._queue: queue.Queue[Batch] = queue.Queue(_WAITING)
+        # Bytes of all requests that are being read or wait to be stored.
+        self._held = 0
         self._socket = open_port(host, port, backlog=_BACKLOG, advice="; take another port")
         self.address = f"{host}:{self._socket.getsockname()[1]}"
         self._stopping = False
@@ -93,9 +113,10 @@ class PushReader:
         try:
             while not stop.is_set():
                 try:
-                    yield self._queue.get(timeout=0.2)
+                    posted = self._queue.get(timeout=0.2)
                 except queue.Empty:
                     continue
+                yield from _parts(posted, self._size)
         finally:
             self._stopping = True
             server.should_exit = True
@@ -117,15 +138,29 @@ class PushReader:
         given = request.headers.get("authorization", "")
         if self._token is not None and not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return _problem(401, "needs Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > _LARGEST:
-                return _problem(413, f"more than {_LARGEST} bytes; send fewer texts at once", {"Connection": "close"})
+        body = bytearray()
         try:
-            rows = _rows(body, request.headers.get("content-type", ""))
+            async for part in request.stream():
+                body += part
+                self._held += len(part)
+                if len(body) > _LARGEST:
+                    problem = f"more than {_LARGEST} bytes; send fewer texts at once"
+                    return _problem(413, problem, {"Connection": "close"})
+                if self._held > _MOST_HELD:
+                    return _problem(503, _BUSY, {"Retry-After": "1", "Connection": "close"})
+            return await self._store_body(bytes(body), request.headers.get("content-type", ""))
+        finally:
+            self._held -= len(body)
+
+    async def _store_body(self, body: bytes, kind: str) -> JSONResponse:
+        try:
+            # No more than tells that there are too many.
+            rows = list(islice(_rows(body, kind), self._most_items + 1))
         except (ValueError, RecursionError) as error:
-            return _problem(400, f"not valid JSON: {error}")
+            return _problem(400, f"not valid JSON: {str(error)[:500]}")
+        if len(rows) > self._most_items:
+            most = f"more than {self._most_items} texts in a request; send fewer at once, or set listen_items"
+            return _problem(413, most)
         return await self._store(rows)
 
     async def _store(self, rows: list[Place]) -> JSONResponse:
@@ -138,7 +173,7 @@ class PushReader:
         try:
             self._queue.put_nowait(Batch("http", rows, stored=tell))
         except queue.Full:
-            return _problem(503, "more is sent than is judged", {"Retry-After": "1"})
+            return _problem(503, _BUSY, {"Retry-After": "1"})
         while not stored.done():
             if self._stopping:
                 return _problem(503, "the monitor stops", {"Retry-After": "5"})
@@ -177,19 +212,41 @@ def _settle(stored: asyncio.Future[Outcome], outcome: Outcome) -> None:
         stored.set_result(outcome)
 
 
-def _rows(body: bytes, kind: str) -> list[Place]:
+def _parts(posted: Batch, size: int) -> Iterator[Batch]:
+    """A request's rows in batches; when the last one is stored, the caller is told what came of all."""
+    parts = [posted.rows[start : start + size] for start in range(0, len(posted.rows), size)] or [()]
+    outcomes: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        if len(outcomes) == len(parts):
+            posted.stored(sum(outcomes, Outcome()))
+
+    for part in parts:
+        yield Batch(posted.source, part, stored=tell)
+
+
+def _rows(body: bytes, kind: str) -> Iterator[Place]:
+    """Reads json lines, a list of values, or one value."""
     if "ndjson" in kind or "jsonl" in kind:
-        found = (line_row(f"line {number}", line) for number, line in enumerate(body.split(b"\n"), start=1))
-        return [row for row in found if row]
+        lines = (
+            line_row(f"line {number}", line) for number, line in enumerate(io.BytesIO(body), start=1) if line.strip()
+        )
+        yield from (row for row in lines if row)
+        return
     values = json.loads(body)
     items = values if isinstance(values, list) else [values]
-    return [Place(f"item {number}", _row(number, item)) for number, item in enumerate(items, start=1)]
+    yield from (Place(f"item {number}", _row(number, item)) for number, item in enumerate(items, start=1))
 
 
 def _row(number: int, item: Any) -> Record | SetAside:
     if isinstance(item, dict):
         return Record(number, item)
-    return SetAside(number, f"expected a JSON object, got {type(item).__name__}", str(item)[:2000])
+    try:
+        shown = str(item)[:2000]
+    except RecursionError as error:
+        shown = f"({error})"
+    return SetAside(number, f"expected a JSON object, got {type(item).__name__}", shown)
 
 
 def _problem(status: int, what: str, headers: dict[str, str] | None = None) -> JSONResponse:

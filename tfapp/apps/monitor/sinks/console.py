@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tfapp.apps.monitor.sinks.sink import Payload, SinkError
+from tfapp.apps.monitor.sinks.redaction import delivering
+from tfapp.apps.monitor.sinks.sink import Payload
 
 __all__ = ["ConsoleSink"]
 
@@ -23,7 +24,5 @@ class ConsoleSink:
 
     def send(self, payload: Payload, key: str) -> None:  # noqa: ARG002 - nobody compares keys on a screen
         """See `Sink.send`."""
-        try:
+        with delivering("the screen"):
             self._show(payload)
-        except OSError as error:
-            raise SinkError(f"the screen: {error.strerror}") from error

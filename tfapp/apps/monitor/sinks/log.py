@@ -6,7 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from tfapp.apps.monitor.sinks.sink import Payload, SinkError
+from tfapp.apps.monitor.sinks.redaction import delivering
+from tfapp.apps.monitor.sinks.sink import Payload
 from tfapp.files import private_folder, private_opener
 
 __all__ = ["LogSink"]
@@ -27,11 +28,9 @@ class LogSink:
     def send(self, payload: Payload, key: str) -> None:
         """See `Sink.send`."""
         line = json.dumps({"key": key, **payload}, ensure_ascii=False) + "\n"
-        try:
+        with delivering(f"{self._file}: cannot be written"):
             private_folder(self._file.parent)
             # A single write of the whole line: a reader finds no half of one.
             with open(self._file, "ab", buffering=0, opener=private_opener) as file:
                 file.write(line.encode("utf-8", "replace"))
                 os.fsync(file.fileno())
-        except OSError as error:
-            raise SinkError(f"{self._file}: cannot be written: {error.strerror}") from error

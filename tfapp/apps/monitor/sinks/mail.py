@@ -10,7 +10,8 @@ from email.utils import formatdate
 from typing import TypeAlias
 
 from tfapp.apps.monitor.settings import SmtpSettings
-from tfapp.apps.monitor.sinks.sink import Payload, SinkError
+from tfapp.apps.monitor.sinks.redaction import delivering
+from tfapp.apps.monitor.sinks.sink import Payload
 
 __all__ = ["MailSink", "compose"]
 
@@ -33,14 +34,13 @@ class MailSink:
 
     def send(self, payload: Payload, key: str) -> None:
         """See `Sink.send`."""
-        where = f"{self._settings.host}:{self._settings.port}"
-        try:
-            with self._connect(self._settings) as server:
-                if self._settings.user is not None:
-                    server.login(self._settings.user, self._settings.password or "")
-                server.send_message(compose(payload, key, self._settings))
-        except (OSError, smtplib.SMTPException) as error:
-            raise SinkError(f"{where}: {error or type(error).__name__}") from error
+        settings = self._settings
+        # What AUTH PLAIN sends is user and password together.
+        secrets = (settings.password, f"\0{settings.user}\0{settings.password}")
+        with delivering(f"{settings.host}:{settings.port}", secrets), self._connect(settings) as server:
+            if settings.user is not None:
+                server.login(settings.user, settings.password or "")
+            server.send_message(compose(payload, key, settings))
 
 
 def compose(payload: Payload, key: str, settings: SmtpSettings) -> EmailMessage:
