@@ -144,7 +144,16 @@ def test_other_databases_are_refused_with_the_way_out(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["postgres//me:secret@h/x", "me:secret@h/x", "sqlite:/x", "postgresql:me:secret@h", "mysql:/x"]
+    "url",
+    [
+        "postgres//me:secret@h/x",
+        "me:secret@h/x",
+        "sqlite:/x",
+        "postgresql:me:secret@h",
+        "mysql:/x",
+        "Postgres//me:secret@h/x",
+        "pgsql//me:secret@h/x",
+    ],
 )
 def test_what_looks_like_a_url_never_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.chdir(tmp_path)

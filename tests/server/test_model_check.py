@@ -54,6 +54,11 @@ def _by_control(text: tf.Tensor) -> tf.Tensor:
         return tf.identity(text)
 
 
+def _described(text: tf.Tensor) -> tf.Tensor:
+    sizes, _ = tf.io.decode_proto(text, "m.M", ["f"], [tf.int64], descriptor_source="/tmp/never")
+    return tf.strings.as_string(sizes[:, 0])
+
+
 def _printed(text: tf.Tensor) -> tf.Tensor:
     tf.print(text, output_stream="file:///tmp/never")
     return tf.identity(text)
@@ -61,7 +66,13 @@ def _printed(text: tf.Tensor) -> tf.Tensor:
 
 @pytest.mark.parametrize(
     ("body", "op"),
-    [(_in_loop, "ReadFile"), (_in_data, "ReadFile"), (_by_control, "WriteFile"), (_printed, "PrintV2")],
+    [
+        (_in_loop, "ReadFile"),
+        (_in_data, "ReadFile"),
+        (_by_control, "WriteFile"),
+        (_described, "DecodeProtoV2"),
+        (_printed, "PrintV2"),
+    ],
 )
 def test_what_a_signature_reaches_is_seen_in_branches_loops_data_and_control_inputs(
     tmp_path: Path, body: _Body, op: str

@@ -266,6 +266,13 @@ def test_base_paths_outside_of_the_models_root_are_refused_alike_whether_they_ex
     assert server.manager.available() == {"a": [1, 2]}
 
 
+def test_what_lies_at_the_root_of_all_files_has_no_neighbours() -> None:
+    rules = ReloadRules(ServerSettings(allow_reload=True), [ServedModel("news", Path("/news"))])
+    rules.check_models([ServedModel("news", Path("/news"))])
+    with pytest.raises(RequestError, match="outside of the folder"):
+        rules.check_models([ServedModel("other", Path("/etc"))])
+
+
 def test_a_models_root_takes_the_place_of_the_folders_served_at_the_start(tmp_path: Path) -> None:
     rules = ReloadRules(ServerSettings(models_root=tmp_path / "root"), [ServedModel("a", tmp_path / "other" / "a")])
     rules.check_models([ServedModel("a", tmp_path / "root" / "deep" / "a")])

@@ -26,6 +26,7 @@ from tfapp.server.predict import predict
 from tfapp.server.servable import Servable
 from tfapp.server.settings import BatchingSettings
 from tfapp.server.status import RequestError
+from tfapp.server.tensors import read_inputs
 
 
 class Picky(tf.Module):
@@ -166,6 +167,17 @@ def test_a_context_is_not_copied_beyond_all_bounds(tmp_path: Path) -> None:
     shared.examples.extend([example()] * 300)
     with pytest.raises(RequestError, match=r"for 302 examples takes .* at most 268435456 are taken"):
         classify(servable, request)
+
+
+def test_a_last_string_is_not_copied_beyond_all_bounds(tmp_path: Path) -> None:
+    signature = _load(write_words(tmp_path)).signatures["serving_default"]
+    tensor = predict_pb2.PredictRequest().inputs["text"]
+    tensor.dtype = tf.string.as_datatype_enum
+    tensor.string_val.append(b"a" * (1 << 20))
+    for size in (65_536, 1):
+        tensor.tensor_shape.dim.add(size=size)
+    with pytest.raises(RequestError, match="repeats a string of 1048576 bytes 65535 times; at most 67108864"):
+        read_inputs({"text": tensor}, signature.definition, signature.check_size)
 
 
 def test_tens_of_thousands_of_rows_are_answered_and_a_last_value_fills_them_up(tmp_path: Path) -> None:

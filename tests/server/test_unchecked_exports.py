@@ -20,6 +20,7 @@ from tests.served_models import write_words
 from tests.toy_exports import CRASHES, toy_model, write_unchecked
 from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server import ModelServer, ServerSettings, running_server
+from tfapp.server.servable import Servable
 from tfapp.server.signature import Signature
 from tfapp.server.status import RequestError
 
@@ -104,6 +105,16 @@ def test_what_tfapp_exported_says_whether_its_graph_checks(
         file.parent.mkdir()
         file.write_text(text)
     assert checks_inputs(read_metadata(tmp_path)) is checked
+
+
+def test_a_version_whose_record_is_damaged_counts_as_one_that_does_not_check(tmp_path: Path) -> None:
+    folder = write_words(tmp_path)
+    file = folder / contract.METADATA_FILE
+    file.parent.mkdir()
+    file.write_text("{")
+    signature = Servable("words", 1, folder).signatures["serving_default"]
+    with pytest.raises(RequestError, match="is not compatible with expected shape"):
+        signature.run({"text": _texts((1, 0))}, ["upper"])
 
 
 def _definition(*names: str) -> Any:

@@ -22,7 +22,9 @@ _DRIVERS: Final = {
 _KNOWN: Final = "expected sqlite:///FILE or postgresql://USER@HOST/NAME, or a file's path"
 _LARGEST_PORT: Final = 65535
 # What is no plain path: a scheme without its slashes, a known one without its colon, a user with a password.
-_LIKE_A_URL: Final = re.compile(r"[A-Za-z][\w+.-]+:/|(?:sqlite|postgres(?:ql)?)(?:\+\w+)?(?:://?|:|//)|[^/]*:[^/]*@")
+_LIKE_A_URL: Final = re.compile(
+    r"[A-Za-z][\w+.-]+:/|(?:sqlite|postgres(?:ql)?)(?:\+\w+)?(?:://?|:|//)|[^/]*:[^/]*@|\w+//.*@", re.IGNORECASE
+)
 _PASSWORD: Final = re.compile(r"^((?>(?:[\w+.-]*:?//)?)[^:/@]*):.*@", re.DOTALL)
 _QUERY_PASSWORD: Final = re.compile(r"(password=)[^&#\s]*", re.IGNORECASE)
 

@@ -107,9 +107,9 @@ class Store:
             StoreError: The URL is of no known kind, or the database cannot be reached or is not of this tfapp.
         """
         address = parse_url(url)
-        if address.get_backend_name() == "sqlite" and address.database:
-            make_private_folder(Path(address.database).parent)
-            _keep_private(Path(address.database))
+        if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
+            make_private_folder(Path(str(address.database)).parent)
+            _keep_private(Path(str(address.database)))
         store = cls(_engine(address), pauses=pauses, sleep=sleep)
         try:
             store.run(store._upgrade)

@@ -175,6 +175,8 @@ def _check_input(definition: Any, task: str) -> None:
 
 def _run(signature: Signature, examples: Any, outputs: Sequence[str], caller: Caller | None) -> dict[str, NDArray[Any]]:
     """Runs a signature on examples, and checks that every output has a row for each."""
+    kind = examples.WhichOneof("kind")
+    signature.check_size(contract.EXAMPLES_INPUT, [len(getattr(examples, kind).examples) if kind else 0])
     serialized = _serialize(examples)
     rows = np.empty(len(serialized), dtype=object)
     rows[:] = serialized

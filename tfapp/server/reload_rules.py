@@ -26,7 +26,7 @@ class ReloadRules:
         mutual_tls = settings.tls is not None and settings.tls.client_verify
         self._allowed = settings.allow_reload or mutual_tls
         root = settings.models_root
-        folders = {model.base_path.parent for model in served} if root is None else {root}
+        folders = {_beside(model.base_path) for model in served} if root is None else {root}
         self._roots = [folder.absolute().resolve() for folder in folders]
 
     def check_caller(self) -> None:
@@ -63,3 +63,9 @@ class ReloadRules:
             # A loop of links, or a name that no file can have.
             return False
         return any(real.is_relative_to(root) for root in self._roots)
+
+
+def _beside(base_path: Path) -> Path:
+    """The folder that a model's neighbours lie in; the model's own where that would be the root of all files."""
+    folder = base_path.absolute().parent
+    return folder if folder != folder.parent else base_path

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from tfapp_client import contract
 
 from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server.batching import Batcher
@@ -62,8 +63,9 @@ class Servable:
         register_ops(_ops(graph))
         self._module = tf.saved_model.load(str(folder), tags=[_TAG])
         self.definitions = dict(graph.signature_def)
-        # Such a graph of ours ends the process at some shapes.
-        unchecked = checks_inputs(read_metadata(folder)) is False
+        # A graph of ours without the check ends the process at some shapes; a damaged file says of none that it has it.
+        ours = (folder / contract.METADATA_FILE).exists()
+        unchecked = ours and checks_inputs(read_metadata(folder)) is not True
         self.signatures = MappingProxyType(
             {
                 key: Signature(self.definitions[key], function, batcher, check_shapes=unchecked, limits=limits)

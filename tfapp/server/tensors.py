@@ -21,6 +21,8 @@ __all__ = ["as_array", "as_tensor", "check_outputs", "read_inputs", "write_outpu
 
 # A tensor of a few bytes may claim any shape, to be filled up with its last value: more than so many bytes are not.
 _MOST_FILLED: Final = 1 << 20
+# The most bytes of copies of a last string.
+_MOST_FILLED_TEXT: Final = 64 << 20
 # The most bytes that one byte on the wire stands for: a small int64.
 _WIDEST: Final = 8
 _MOST_DIMENSIONS_OF_STRINGS: Final = 32
@@ -53,12 +55,26 @@ def read_inputs(
         tensor = tensors[alias] if alias in tensors else signature.defaults[alias]
         if check_size is not None and _has_shape(tensor):
             check_size(alias, [dim.size for dim in tensor.tensor_shape.dim])
+            _check_filled_text(alias, tensor)
         try:
             arrays[alias] = codec.decode(tensor, max_bytes=max(_MOST_FILLED, _WIDEST * tensor.ByteSize()))
         except ValueError as error:
             raise invalid_argument(f"tensor parsing error: {alias}") from error
     _check_sent_dtypes(tensors, signature)
     return arrays
+
+
+def _check_filled_text(alias: str, tensor: Any) -> None:
+    """A tensor's last string stands for all that were not sent; the model gets a copy for each."""
+    if not tensor.string_val:
+        return
+    copies = math.prod(dim.size for dim in tensor.tensor_shape.dim) - len(tensor.string_val)
+    size = len(tensor.string_val[-1])
+    if copies * size > _MOST_FILLED_TEXT:
+        raise invalid_argument(
+            f"input {alias} repeats a string of {size} bytes {copies} times; at most {_MOST_FILLED_TEXT} bytes are "
+            "made so: send the strings themselves, or fewer a request"
+        )
 
 
 def check_outputs(names: Sequence[str], signature: Any) -> list[str]:

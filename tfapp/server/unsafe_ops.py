@@ -17,6 +17,7 @@ _READS: Final = (
     *("SnapshotChunkDataset", "ListSnapshotChunksDataset", "RecordInput", "GenerateVocabRemapping"),
     *("LoadAndRemapMatrix", "ImmutableConst", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2"),
     *("FixedUnigramCandidateSampler", "Skipgram", "Restore", "RestoreSlice", "RestoreV2", "DTensorRestoreV2"),
+    *("DecodeProtoV2", "EncodeProto"),
 )
 _WRITES: Final = (
     *("WriteFile", "Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints", "SaveDataset", "SaveDatasetV2"),
@@ -78,4 +79,11 @@ def effect(node: Any) -> str:
         return ""
     if node.op == "FixedUnigramCandidateSampler" and not node.attr["vocab_file"].s:
         return ""
+    if node.op in ("DecodeProtoV2", "EncodeProto") and _describes_itself(node.attr["descriptor_source"].s):
+        return ""
     return UNSAFE_OPS.get(node.op, "")
+
+
+def _describes_itself(descriptor_source: bytes) -> bool:
+    """Whether messages are described by the program or in the graph; else the source is a file's path."""
+    return descriptor_source in (b"", b"local://") or descriptor_source.startswith(b"bytes://")

@@ -18,6 +18,9 @@ _LEAST_COMPRESSED: Final = 1024
 _LEVEL: Final = 1
 _GZIP: Final = "gzip"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+# Bytes of a gzipped body that are uncompressed at once.
+_FIRST_STEP: Final = 256
+_LONGEST_STEP: Final = 1 << 18
 
 
 class TooLargeError(RequestError):
@@ -65,19 +68,23 @@ def decompress(body: bytes, encoding: str, most: int) -> bytes:
     if _GZIP not in encoding.lower():
         return body
     unpacked: list[bytes] = []
-    left = most
-    while body:
-        stream = zlib.decompressobj(_GZIP_WINDOW)
-        try:
-            unpacked.append(stream.decompress(body, left + 1))
-        except zlib.error as error:
-            raise invalid_argument(f"Failed to uncompress the gzipped body: {error}") from error
-        left -= len(unpacked[-1])
-        if left < 0:
-            raise TooLargeError("uncompressed", most)
-        if not stream.eof:
-            raise invalid_argument("Failed to uncompress the gzipped body: it is incomplete")
-        body = stream.unused_data
+    left, start = most, 0
+    while start < len(body):
+        stream, step = zlib.decompressobj(_GZIP_WINDOW), _FIRST_STEP
+        while not stream.eof:
+            # In small steps at first: what is behind a member's end is copied, and there may be very many members.
+            piece = body[start : start + step]
+            if not piece:
+                raise invalid_argument("Failed to uncompress the gzipped body: it is incomplete")
+            try:
+                unpacked.append(stream.decompress(piece, left + 1))
+            except zlib.error as error:
+                raise invalid_argument(f"Failed to uncompress the gzipped body: {error}") from error
+            left -= len(unpacked[-1])
+            if left < 0:
+                raise TooLargeError("uncompressed", most)
+            start += len(piece) - len(stream.unused_data)
+            step = min(2 * step, _LONGEST_STEP)
     return b"".join(unpacked)
 
 
