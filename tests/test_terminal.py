@@ -17,6 +17,7 @@ from tests.terminal_codes import HOSTILE_TEXTS, obeyed
 from tfapp.terminal import (
     TrainingLines,
     TrainingProgress,
+    clean_warnings,
     complain,
     console,
     error_console,
@@ -162,3 +163,12 @@ def test_a_log_line_is_one_line_and_obeyed_by_nobody(capsys: pytest.CaptureFixtu
     assert first.endswith("model a 2026-01-01 all is well[2J: cannot be read")
     assert second.endswith(" failed")
     assert trace == "ValueError: 2J"
+
+
+def test_warnings_of_a_process_without_a_log_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    clean_warnings()
+    assert logging.lastResort is not None
+    logging.lastResort.handle(
+        logging.makeLogRecord({"msg": "server says \x1b]0;owned\x07\x9b2J", "levelname": "WARNING"})
+    )
+    assert capsys.readouterr().err == "server says ]0;owned2J\n"

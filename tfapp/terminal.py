@@ -24,6 +24,7 @@ __all__ = [
     "Advance",
     "TrainingLines",
     "TrainingProgress",
+    "clean_warnings",
     "complain",
     "console",
     "counted",
@@ -84,6 +85,12 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_PlainTextFormatter("%(asctime)s %(message)s"))
     logging.basicConfig(handlers=[handler])
+
+
+def clean_warnings() -> None:
+    """Cleans the warnings of a process that has set up no log of its own, which Python writes to standard error."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_PlainTextFormatter())
 
 
 class _PlainTextFormatter(logging.Formatter):

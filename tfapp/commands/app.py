@@ -10,7 +10,7 @@ import typer
 
 from tfapp.errors import TfappError
 from tfapp.files import FULL_DISK
-from tfapp.terminal import complain
+from tfapp.terminal import clean_warnings, complain
 
 __all__ = ["app", "main"]
 
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What follows the program's name; None: what the process was given.
     """
+    clean_warnings()
     try:
         app(None if arguments is None else list(arguments))
     except TfappError as error:
