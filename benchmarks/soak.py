@@ -1,13 +1,16 @@
 """Whether a server keeps its promises for an hour: good callers beside bad, slow and huge ones, and constant changes.
 
 A BERT classifier is served by `tfapp serve`. Good callers ask all the time; quiet phases, in which they are alone, and
-attacks take turns. In an attack, new versions are published and old ones removed, a model is configured and taken away
-again, and a process of callers is killed in the middle of its calls. Promised, and else the command ends with 1: no
-request of a good caller is lost, none is answered wrongly, the server lives, and its memory and descriptors in the last
-quiet phase are what they were in an earlier one. The latency under attack is told, and the aim, but breaks nothing.
+attacks take turns. In an attack, new versions are published and old ones removed, models are configured and taken away
+again, by the file and by HandleReloadConfigRequest, and a process of callers is killed in the middle of its calls.
+
+Each aim is printed with what was found: no request of a good caller is lost or answered wrongly, the server lives, its
+memory and descriptors in the last quiet phase are what they were in an earlier one, and good callers wait at most three
+times as long under attack. Where one is missed, the command ends with 1; the last, which depends on the machine, counts
+only with `--strict`.
 
     python benchmarks/soak.py --output soak.json
-    python benchmarks/soak.py --minutes 10
+    python benchmarks/soak.py --minutes 10 --strict
 """
 
 from __future__ import annotations
@@ -15,33 +18,24 @@ from __future__ import annotations
 import argparse
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from scale_served import serve
 from sides import Worker, environment, quiet, write_report
-from soak_callers import DEFECT
 from soak_changes import MODEL, Changes, Watch, callers_command
+from soak_report import ATTACK, ATTACKERS, QUIET, aims, failures, phase_line, print_report
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = ("tensorflow", "grpcio", "protobuf", "uvicorn", "tfapp", "tfapp-client")
-ATTACKERS: Final = ("bad", "slow", "huge")
-QUIET: Final = "quiet"
-ATTACK: Final = "attack"
-# How many times the quiet 99th percentile may be under attack.
-AIM: Final = 3.0
-# What a process takes more in the last quiet phase than in an earlier one.
-MOST_GROWTH: Final = 0.1
-MOST_DESCRIPTORS: Final = 16
 # Minutes of a quiet phase and the attack after it.
 ROUND: Final = 5.0
 # An attack is three times as long as a quiet phase.
@@ -51,26 +45,30 @@ ATTACK_SHARE: Final = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--minutes", type=float, default=60.0, help="10 is the short form; in less than 8, memory is not judged"
+        "--minutes", type=float, default=60.0, help="10 is the short form; in less than 8, memory is not measured"
     )
     parser.add_argument(
         "--model", type=Path, metavar="MODELS/NAME/VERSION", help="a classifier of texts; else one is made"
     )
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    parser.add_argument(
+        "--strict", action="store_true", help="end with 1 also where good callers wait too long under attack"
+    )
     parsed = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report = soak(Path(folder), parsed)
-    print_report(report)
+    found = aims(report["phases"], report["failed changes"])
+    print_report(report, found)
     if parsed.output:
-        write_report(parsed.output, report)
-    if report["broken"]:
+        write_report(parsed.output, {**report, "aims": [{**asdict(aim), "met": aim.met} for aim in found]})
+    if failures(found, strict=parsed.strict):
         raise SystemExit(1)
 
 
 def soak(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
     versions = make_models(folder, parsed.model)
     rest_port = free_port()
-    flags = [f"--rest_api_port={rest_port}", "--model_config_file_poll_wait_seconds=1"]
+    flags = [f"--rest_api_port={rest_port}", "--model_config_file_poll_wait_seconds=1", "--allow_reload"]
     with serve({MODEL: versions}, *flags) as server, ExitStack() as stack:
         workers = {
             kind: stack.enter_context(Worker(*callers_command(kind, server, rest_port)))
@@ -88,15 +86,15 @@ def soak(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
                 run_phase(kind, quiet_seconds * (ATTACK_SHARE if kind == ATTACK else 1), workers, changes, watch)
             )
             say(f"{len(phases)}: {phase_line(phases[-1])}")
-        report = {
+        return {
             "environment": environment(*PACKAGES),
             "minutes": parsed.minutes,
             "model": str(parsed.model or "untrained minilm-l6"),
             "phases": phases,
             "changes": changes.counts,
+            "failed changes": changes.failures,
             "memory": watch.samples[:: max(1, len(watch.samples) // 500)],
         }
-    return {**report, **judge(phases, changes)}
 
 
 def make_models(folder: Path, model: Path | None) -> Path:
@@ -140,58 +138,6 @@ def run_phase(kind: str, seconds: float, workers: dict[str, Worker], changes: Ch
         "attackers": answers,
         **watch.since(began),
     }
-
-
-def judge(phases: list[dict[str, Any]], changes: Changes) -> dict[str, Any]:
-    """Says what was promised and not kept, and how much slower the attacks made good callers."""
-    calm = [phase for phase in phases if phase["kind"] == QUIET]
-    totals = {what: sum(phase[what] for phase in phases) for what in ("lost", "wrong")}
-    broken = [f"{count} requests {what}" for what, count in totals.items() if count] + changes.failures
-    defects = sum(phase["attackers"].get("bad", {}).get(DEFECT, 0) for phase in phases)
-    broken += [f"{defects} wrong requests ran into a defect of the server"] if defects else []
-    # The first attack takes memory that the process keeps.
-    if len(calm) > 2:
-        growth = calm[-1]["megabytes"] / calm[1]["megabytes"] - 1
-        if growth > MOST_GROWTH:
-            broken.append(f"memory grew by {growth:.0%}; at most {MOST_GROWTH:.0%} is flat")
-    more = calm[-1]["descriptors"] - calm[0]["descriptors"]
-    if more > MOST_DESCRIPTORS:
-        broken.append(f"{more} descriptors more at the end than at the beginning; at most {MOST_DESCRIPTORS} are flat")
-    p99 = {kind: statistics.median(_p99s(phases, kind)) for kind in (QUIET, ATTACK)}
-    return {"p99": p99, "times": p99[ATTACK] / p99[QUIET], "aim": AIM, "broken": broken}
-
-
-def _p99s(phases: list[dict[str, Any]], kind: str) -> list[float]:
-    return [phase["milliseconds"]["99"] for phase in phases if phase["kind"] == kind]
-
-
-def phase_line(phase: dict[str, Any]) -> str:
-    times = phase["milliseconds"]
-    return (
-        f"{phase['kind']:<8}{phase['seconds']:>6.0f} s{phase['requests']:>9} requests{phase['lost']:>5} lost"
-        f"{phase['wrong']:>5} wrong{times['50']:>8.0f}{times['99']:>8.0f}{times['100']:>8.0f} ms"
-        f"{phase['megabytes']:>8.0f} MB{phase['descriptors']:>6} descriptors"
-    )
-
-
-def print_report(report: dict[str, Any]) -> None:
-    print("\nof good callers: median, 99th percentile and longest; of the server: memory and descriptors, at the end")
-    for phase in report["phases"]:
-        print(phase_line(phase))
-        for reason in phase["reasons"]:
-            print(f"    lost: {reason}")
-    print("what attackers were answered:")
-    for name in ATTACKERS:
-        totals: Counter[str] = Counter()
-        for phase in report["phases"]:
-            totals.update(phase["attackers"].get(name, {}))
-        print(f"    {name}: " + ", ".join(f"{answer} {count}" for answer, count in sorted(totals.items())))
-    print(", ".join(f"{name}: {count}" for name, count in report["changes"].items()))
-    calm, attacked = report["p99"][QUIET], report["p99"][ATTACK]
-    missed = "" if report["times"] <= AIM else ", missed"
-    print(f"99th percentile: {calm:.0f} ms quiet, {attacked:.0f} ms under attack,", end=" ")
-    print(f"{report['times']:.1f} times as long (aim: {AIM:.0f}{missed})")
-    print("\n".join(f"BROKEN: {promise}" for promise in report["broken"]) or "all promises kept")
 
 
 def say(text: str) -> None:

@@ -22,17 +22,28 @@ from scale_memory import resident_memory
 from scale_served import Served, config_text
 from sides import quiet
 from tfapp_client import Client
+from tfapp_client.errors import NotFoundError
+
+from tfapp.rollout import Servers
 
 __all__ = ["MODEL", "Changes", "Watch", "callers_command"]
 
 MODEL: Final = "news"
 _EXTRA: Final = "extra"
+_RELOADED: Final = "reloaded"
 _CALLERS: Final = Path(__file__).with_name("soak_callers.py")
 
 
 def callers_command(kind: str, server: Served, rest_port: int) -> list[str]:
     """Starts a process of callers."""
     return [sys.executable, str(_CALLERS), kind, server.address, str(rest_port), MODEL]
+
+
+def _is_served(client: Client, name: str) -> bool:
+    try:
+        return any(state.available for state in client.status(name))
+    except NotFoundError:
+        return False
 
 
 @dataclass
@@ -44,10 +55,13 @@ class Changes:
     versions: Path
 
     def __post_init__(self) -> None:
-        self.counts = {"versions published": 0, "configurations": 0, "callers killed": 0}
+        self.counts = {"versions published": 0, "configurations": 0, "reloads": 0, "callers killed": 0}
         self.failures: list[str] = []
-        self._turn: Iterator[Callable[[], None]] = itertools.cycle([self._publish, self._configure, self._kill])
+        changes = [self._publish, self._configure, self._reload, self._kill]
+        self._turn: Iterator[Callable[[], None]] = itertools.cycle(changes)
         self._extra = False
+        # The first call imports what makes the message, before anybody's time is taken.
+        self._send()
 
     def go_on(self, seconds: float, good: Future[Any]) -> None:
         """Makes one change after another until the good callers have ended; the configuration is then as it was."""
@@ -77,16 +91,36 @@ class Changes:
         self.counts["versions published"] += 1
 
     def _configure(self) -> None:
-        """A model comes, or goes again."""
+        """A model comes, or goes again: the server reads the file by itself."""
         self._extra = not self._extra
-        draft = self.server.config.with_suffix(".draft")
-        names = [MODEL, _EXTRA] if self._extra else [MODEL]
-        draft.write_text(config_text(dict.fromkeys(names, self.versions)), encoding="utf-8")
-        draft.rename(self.server.config)
+        self._write()
         if self._extra:
             with Client(self.server.address) as client:
                 client.wait_until_ready(_EXTRA, 120)
         self.counts["configurations"] += 1
+
+    def _reload(self) -> None:
+        """A model comes and goes again: the server is sent the configuration, and has it when it answers."""
+        self._write(_RELOADED)
+        self._send()
+        with Client(self.server.address) as client:
+            if not _is_served(client, _RELOADED):
+                raise RuntimeError(f"{_RELOADED} takes no requests after the answer")
+            self._write()
+            self._send()
+            if _is_served(client, _RELOADED):
+                raise RuntimeError(f"{_RELOADED} takes requests still")
+        self.counts["reloads"] += 1
+
+    def _write(self, *names: str) -> None:
+        """Writes the config file, which appears by rename."""
+        draft = self.server.config.with_suffix(".draft")
+        served = [MODEL, *([_EXTRA] if self._extra else []), *names]
+        draft.write_text(config_text(dict.fromkeys(served, self.versions)), encoding="utf-8")
+        draft.rename(self.server.config)
+
+    def _send(self) -> None:
+        Servers([self.server.address], reload=True, timeout=120).send(self.server.config)
 
     def _kill(self) -> None:
         """Callers die in the middle of their calls."""
