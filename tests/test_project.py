@@ -207,3 +207,19 @@ def _name(requirement: str) -> str:
 
 def _python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_times_of_day_are_asked_where_they_are_kept_or_shown_and_nowhere_else() -> None:
+    """How long something takes is told by a monotonic clock, which nobody sets: of these files, each must know why."""
+    files = [
+        path for folder in ("tfapp", "serving") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".js")
+    ]
+    asked = re.compile(r"\btime\.time(_ns)?\b|\b(datetime|date)\.(now|utcnow|today)\b|\bDate\.now\b|\bnew Date\(\)")
+    found = {str(path.relative_to(ROOT)) for path in files if asked.search(path.read_text(encoding="utf-8"))}
+    assert found == {
+        "tfapp/apps/clock.py",
+        "tfapp/registry/history.py",
+        # Both name files that must come after all earlier ones.
+        "tfapp/training/run_folder.py",
+        "tfapp/training/tensorboard.py",
+    }

@@ -39,12 +39,18 @@ def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path) -> No
 
 
 def test_the_newest_run_is_found(tmp_path: Path) -> None:
+    create(tmp_path, 1e9)
     create(tmp_path, 2e9)
     newest = create(tmp_path, 2e9 + 100)
-    create(tmp_path, 1e9)
     assert latest_run("news", tmp_path) == newest
     assert latest_run("other", tmp_path) is None
     assert latest_run("news", tmp_path / "none") is None
+
+
+def test_the_run_that_began_last_is_the_newest_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    for seconds in (0, 3600, 1800, 3600, 1801, 7200):
+        newest = create(tmp_path, seconds)
+        assert latest_run("news", tmp_path) == newest
 
 
 def test_a_folder_killed_before_its_settings_were_there_is_no_run(tmp_path: Path) -> None:

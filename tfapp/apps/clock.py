@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-__all__ = ["Clock", "utc_now"]
+__all__ = ["Clock", "after", "utc_now"]
+
+_TICK: Final = timedelta(microseconds=1)
 
 Clock = Callable[[], datetime]
 """Tells the time, with its zone."""
@@ -14,3 +17,14 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The machine's time."""
     return datetime.now(UTC)
+
+
+def after(newest: datetime | None, now: datetime) -> datetime:
+    """Returns the time now, or just after the newest where the clock was set back: what comes last stays last.
+
+    Example:
+        >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        >>> after(noon, noon - timedelta(hours=1)).isoformat()
+        '2026-03-01T12:00:00.000001+00:00'
+    """
+    return now if newest is None else max(now, newest + _TICK)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
 import json
 import os
@@ -11,10 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -26,6 +25,8 @@ from tfapp.locks import process_lock
 
 __all__ = ["RunFolder", "create_run", "find_resumable", "latest_run"]
 
+_STAMP: Final = "%Y%m%d-%H%M%S"
+_STAMP_LENGTH: Final = len("20260101-000000")
 _PACKAGES = ("tfapp", "tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy")
 
 
@@ -152,12 +153,11 @@ def create_run(experiment: Experiment, runs: Path, *, now: Callable[[], float] =
     Raises:
         TrainingError: The folder cannot be made.
     """
-    stamp = datetime.fromtimestamp(now()).strftime("%Y%m%d-%H%M%S")
-    path = runs / experiment.name / stamp
+    path = runs / experiment.name
     try:
-        for parent in (runs, path.parent):
+        for parent in (runs, path):
             private_folder(parent)
-        path = _make_folder(path)
+        path = _make_folder(path, datetime.fromtimestamp(now()))
         private_folder(path / "model")
     except OSError as error:
         raise TrainingError(f"{path}: the run's folder cannot be made: {error.strerror}") from error
@@ -168,13 +168,20 @@ def create_run(experiment: Experiment, runs: Path, *, now: Callable[[], float] =
     return folder
 
 
-def _make_folder(path: Path) -> Path:
-    """Makes a folder of this name, numbered where others began in the same second."""
-    for name in (path.name, *(f"{path.name}-{number:03}" for number in range(2, 1000))):
+def _make_folder(parent: Path, now: datetime) -> Path:
+    """Makes a folder that is the last by name, though the clock was set back or others began in the same second."""
+    while True:
+        path = parent / f"{max([now, *_times_after(parent)]):{_STAMP}}"
         with suppress(FileExistsError):
-            private_folder(path.with_name(name), exist_ok=False)
-            return path.with_name(name)
-    raise FileExistsError(errno.EEXIST, "a thousand runs began in the same second")
+            private_folder(path, exist_ok=False)
+            return path
+
+
+def _times_after(parent: Path) -> Iterator[datetime]:
+    """A second after each run of a folder."""
+    for path in parent.iterdir():
+        with suppress(ValueError, OverflowError):
+            yield datetime.strptime(path.name[:_STAMP_LENGTH], _STAMP) + timedelta(seconds=1)
 
 
 def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:

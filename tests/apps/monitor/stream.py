@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -67,14 +68,23 @@ def rows(*texts: str, start: datetime = START, source: str = "shop") -> Batch:
 class Stream:
     """All parts of a monitor, on one store and one fake server."""
 
-    def __init__(self, store: Store, server: FakeTransport | None = None, **settings: object) -> None:
+    def __init__(
+        self,
+        store: Store,
+        server: FakeTransport | None = None,
+        *,
+        clock: Clock | None = None,
+        ticks: Callable[[], float] = time.monotonic,
+        **settings: object,
+    ) -> None:
         self.store = store
         self.server = server or fake_server()
         quick = {"batch_seconds": 0, "lateness_minutes": 0, "least_history": 4, "history": 12}
         # The toy texts are all new words.
         self.settings = MonitorSettings.model_validate({**quick, "drift_reference": 9999, **settings})
         seconds = count()
-        self.clock: Clock = lambda: START + timedelta(days=100, seconds=next(seconds))
+        self.clock: Clock = clock or (lambda: START + timedelta(days=100, seconds=next(seconds)))
+        self.ticks = ticks
         self.stop = threading.Event()
         self.archive = Archive(store, self.settings, self.clock)
         self.watch = Watch(store, self.settings, self.clock, ["log"])
@@ -90,7 +100,14 @@ class Stream:
         judge = Judge(client, self.settings, self.stop, wait)
         columns = Columns(longest=self.settings.longest_text)
         return Pipeline(
-            self.archive, judge, self.watch, settings=self.settings, columns=columns, clock=self.clock, stop=self.stop
+            self.archive,
+            judge,
+            self.watch,
+            settings=self.settings,
+            columns=columns,
+            clock=self.clock,
+            stop=self.stop,
+            ticks=self.ticks,
         )
 
     def keep(self, texts: Sequence[Judged]) -> int:

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from tests.apps.monitor.stream import Stream
+from tests.apps.monitor.stream import HOUR, Stream
 from tests.apps.monitor.test_watch import calm
 from tfapp.apps.monitor.deliveries import Deliveries
 from tfapp.apps.monitor.settings import MonitorSettings, SmtpSettings, WebhookSettings
@@ -135,6 +135,35 @@ def test_tries_come_an_hour_apart_at_most(sqlite: Store) -> None:
         deliveries.send_due()
         now = sqlite.read(lambda session: session.scalars(due).one())
     assert now - before == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR, -timedelta(days=365), timedelta(days=365)], ids=str)
+def test_a_clock_that_jumps_holds_up_no_delivery_and_sends_none_twice(sqlite: Store, jump: timedelta) -> None:
+    stream = alert(sqlite, "log")
+    now, sink = stream.clock(), Flaky(failures=3)
+    deliveries = Deliveries(sqlite, [sink], lambda: now)
+    # Waits for its first try, then for the second, third and fourth, while the clock jumps away and back.
+    for turn, pause in enumerate((0, 1, 2, 4)):
+        now += jump if turn % 2 == 0 else -jump
+        now += timedelta(seconds=pause)
+        deliveries.send_due()
+        assert (sink.failures, len(sink.told)) == ((2 - turn, 0) if turn < 3 else (0, 1))
+    for there in (jump, -jump):
+        now += there
+        assert deliveries.send_due() == 0
+    assert len(sink.told) == 1
+
+
+def test_a_pause_is_kept_while_the_clock_goes_on(sqlite: Store) -> None:
+    stream = alert(sqlite, "log")
+    now, sink = stream.clock(), Flaky(failures=20)
+    deliveries = Deliveries(sqlite, [sink], lambda: now)
+    for tries in range(20):
+        deliveries.send_due()
+        now += min(timedelta(seconds=2**tries), HOUR) - timedelta(microseconds=1)
+        deliveries.send_due()
+        assert sink.failures == 19 - tries
+        now += timedelta(microseconds=1)
 
 
 def test_what_was_sent_before_a_crash_is_sent_again_with_the_same_key(alerted: Stream) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tfapp_client.testing import FakeTransport
 from tfapp_client.transport import Method
 
 from tests.apps.monitor.stream import HOUR, START, Stream, fake_server, rows
+from tests.apps.monitor.test_watch import deliveries
 from tests.apps.postgres import PostgresServer
 from tfapp.apps.monitor.archive import Archive, Kept
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Place
@@ -293,3 +296,40 @@ def test_a_stream_that_is_cut_anywhere_and_sent_again_gives_the_same(sqlite: Sto
         assert cut.headlines() == whole.headlines() == [("phone", 10, "over: normal")]
         assert cut.reading.trends() == whole.reading.trends()
         assert cut.reading.counts()["undelivered"] == whole.reading.counts()["undelivered"] == 2
+
+
+class Hourly:
+    """Writes texts of an hour as soon as those before are stored, and sets this machine's clock wrong meanwhile.
+
+    Attributes:
+        ticks: The seconds that have passed.
+        wrong: The hours by which the clock is wrong.
+    """
+
+    def __init__(self, jumps: Sequence[int]) -> None:
+        self._jumps = iter(jumps)
+        self.ticks = self.wrong = 0
+
+    def clock(self) -> datetime:
+        return START + timedelta(seconds=self.ticks) + self.wrong * HOUR
+
+    def batches(self, stop: threading.Event) -> Iterator[Batch]:
+        for hour in range(14):
+            stored, words = threading.Event(), ["phone is bad" if hour == 12 else "phone is here"] * 20
+            batch = rows(*words, start=START + hour * HOUR)
+            yield replace(batch, stored=lambda _, stored=stored: stored.set())
+            while not (stored.wait(0.1) or stop.is_set()):
+                pass
+            self.ticks += 3600
+            self.wrong += next(self._jumps, 0) if hour in (4, 9) else 0
+
+
+@pytest.mark.parametrize("jumps", [[-1], [1], [1, -1], [-1, 1], [-3, 6]], ids=str)
+def test_a_clock_that_jumps_loses_no_text_and_repeats_no_alert(sqlite: Store, jumps: list[int]) -> None:
+    reader = Hourly(jumps)
+    # What is not told of within an hour is judged by the clock.
+    stream = Stream(sqlite, clock=reader.clock, ticks=lambda: reader.ticks, idle_seconds=3000)
+    assert stream.pipeline().run([reader]) == Outcome(stored=280)
+    assert stream.reading.counts()["set_aside"] == 0
+    assert stream.headlines() == [("phone", 12, "over: normal")]
+    assert deliveries(sqlite) == [("ended", 1), ("opened", 1)]

@@ -79,6 +79,9 @@ def test_the_newest_training_counts_and_comes_back_as_it_was(store: Store, tmp_p
     second = library.catalogue.trained()
     assert second is not None
     assert (second.events, second.ranking) == (7, first.ranking)
+    # The clock was set back.
+    library.catalogue.keep_trained(replace(first, at=START, events=8))
+    assert getattr(library.catalogue.trained(), "events", None) == 8
 
 
 def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer, tmp_path: Path) -> None:

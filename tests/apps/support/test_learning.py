@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.apps.support.service import RETURNS, ROWS, Service
 from tfapp.apps.store import Store
-from tfapp.apps.support.learning import Lesson
+from tfapp.apps.support.learning import Corrections, Lesson
 from tfapp.errors import ConflictError, SettingsError
 
 BETTER = "Kites are in stock from April."
@@ -95,6 +96,25 @@ def test_what_is_said_last_holds(on_each: Service) -> None:
         on_each.corrections.give(turn, verdict)  # type: ignore[arg-type]
         learn(on_each)
     assert on_each.assistant().ask(question).text == RETURNS
+
+
+def test_what_is_said_last_holds_though_the_clock_was_set_back(service: Service) -> None:
+    question = "How do I send a lamp back?"
+    turn = service.assistant().ask(question).turn
+    handed_over = service.assistant().ask("Do you sell kites in winter?").turn
+    now = service.clock()
+    corrections = Corrections(service.store, lambda: now)
+    first = corrections.give(handed_over, "better", better="Yes.")
+    corrections.give(turn, "right")
+    now -= timedelta(hours=1)
+    second = corrections.give(handed_over, "better", better="No.", replaces=first)
+    corrections.give(turn, "wrong")
+    with pytest.raises(ConflictError, match=second):
+        corrections.give(handed_over, "wrong", replaces=first)
+    assert (question, RETURNS, 0) in corrections.graded()
+    now += timedelta(hours=2)
+    corrections.give(turn, "right")
+    assert (question, RETURNS, 1) in corrections.graded()
 
 
 def test_the_right_intent_becomes_what_the_model_learns_from(on_each: Service) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, case, literal, or_, select
 from sqlalchemy.orm import Session
 
 from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.sinks import Sink, SinkError
 from tfapp.apps.monitor.tables import DeliveryRow
-from tfapp.apps.store import Store
+from tfapp.apps.store import Store, UtcTime
 from tfapp.errors import StoreError
 
 __all__ = ["Deliveries"]
@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 100
 _LONGEST_PAUSE: Final = timedelta(hours=1)
+# Tries after which the pauses grow no more.
+_GROWING: Final = 13
 _LONGEST_LOOK: Final = 60.0
 
 
@@ -51,7 +53,7 @@ class Deliveries:
         due = (
             select(DeliveryRow)
             .where(DeliveryRow.delivered_at.is_(None), DeliveryRow.failed_at.is_(None))
-            .where(DeliveryRow.due_at <= self._clock())
+            .where(_is_due(self._clock()))
             .where(DeliveryRow.sink.in_(self._sinks))
             .order_by(DeliveryRow.id)
             .limit(_AT_ONCE)
@@ -94,7 +96,19 @@ class Deliveries:
             elif last:
                 kept.failed_at = now
             else:
-                kept.due_at = now + min(timedelta(seconds=2 ** min(row.tries, 12)), _LONGEST_PAUSE)
+                kept.due_at = now + _pause(row.tries + 1)
 
         self._store.run(work)
         return problem is None
+
+
+def _pause(tries: int) -> timedelta:
+    """How long what failed so many times waits."""
+    return min(timedelta(seconds=2 ** min(tries - 1, _GROWING)), _LONGEST_PAUSE) if tries else timedelta()
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """What has waited, and what waits longer than its pause, as the clock was set back since."""
+    latest = {tries: literal(now + _pause(tries), UtcTime) for tries in range(_GROWING)}
+    farthest = case(latest, value=DeliveryRow.tries, else_=literal(now + _LONGEST_PAUSE, UtcTime))
+    return or_(DeliveryRow.due_at <= now, DeliveryRow.due_at > farthest)

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from tfapp.apps.clock import Clock
@@ -55,6 +55,7 @@ class Pipeline:
         columns: Makes messages of rows.
         clock: Tells the time.
         stop: Ends it.
+        ticks: Tells how long something takes, in seconds.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Pipeline:
         columns: Columns,
         clock: Clock,
         stop: threading.Event,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
         self._judge = judge
@@ -75,6 +77,8 @@ class Pipeline:
         self._columns = columns
         self._clock = clock
         self._stop = stop
+        self._ticks = ticks
+        self._began = clock(), ticks()
         self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(_AHEAD)
         self._left = 0
         self._judge_at = 0.0
@@ -96,17 +100,17 @@ class Pipeline:
         threads = [threading.Thread(target=self._pump, args=(reader,), daemon=True) for reader in readers]
         for thread in threads:
             thread.start()
-        total, newest, changed = Outcome(), time.monotonic(), False
+        total, newest, changed = Outcome(), self._ticks(), False
         try:
             while batches := self._gather():
                 if any(batch.rows or batch.checkpoint for batch in batches):
                     total += self._take(batches)
-                    newest, changed = time.monotonic(), True
+                    newest, changed = self._ticks(), True
                     told(total)
-                idle = time.monotonic() - newest > self._settings.idle_seconds
-                if idle or (changed and time.monotonic() >= self._judge_at):
+                idle = self._ticks() - newest > self._settings.idle_seconds
+                if idle or (changed and self._ticks() >= self._judge_at):
                     self._judge_windows(idle=idle)
-                    newest, changed = time.monotonic() if idle else newest, False
+                    newest, changed = self._ticks() if idle else newest, False
             if not self._stop.is_set():
                 self._patiently(lambda: self._watch.judge(final=True))
         except Stopped:
@@ -119,9 +123,9 @@ class Pipeline:
 
     def _judge_windows(self, *, idle: bool) -> None:
         """Looks for alerts; where old texts come in, which change many windows, the more rarely the longer it takes."""
-        began = time.monotonic()
+        began = self._ticks()
         self._patiently(lambda: self._watch.judge(idle=idle))
-        ended = time.monotonic()
+        ended = self._ticks()
         self._judge_at = ended + _APART * (ended - began)
 
     def _pump(self, reader: Reader) -> None:
@@ -147,10 +151,10 @@ class Pipeline:
     def _gather(self) -> list[Batch]:
         """Batches with as many rows as are judged together; an empty batch where none came; none at the end."""
         found: list[Batch] = []
-        end = time.monotonic() + _LOOK_SECONDS
+        end = self._ticks() + _LOOK_SECONDS
         while self._left and not self._stop.is_set() and sum(len(b.rows) for b in found) < self._settings.batch_size:
             try:
-                item = self._queue.get(timeout=max(0.0, end - time.monotonic()))
+                item = self._queue.get(timeout=max(0.0, end - self._ticks()))
             except queue.Empty:
                 return found or [Batch("", ())]
             if isinstance(item, Exception):
@@ -159,7 +163,7 @@ class Pipeline:
                 self._left -= 1
                 continue
             if not found:
-                end = time.monotonic() + self._settings.batch_seconds
+                end = self._ticks() + self._settings.batch_seconds
             found.append(item)
         return [] if self._stop.is_set() else found
 
@@ -211,7 +215,8 @@ class Pipeline:
 
     def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[Refused]]:
         now = self._clock()
-        latest = min(shift(now, _MINUTE, self._settings.future_minutes), shift(now, _FARTHEST))
+        present = max(now, self._elapsed())
+        latest = min(shift(present, _MINUTE, self._settings.future_minutes), shift(present, _FARTHEST))
         messages: list[list[Message]] = []
         refused: list[Refused] = []
         for batch in batches:
@@ -227,6 +232,11 @@ class Pipeline:
                 else:
                     messages[-1].append(made)
         return messages, refused
+
+    def _elapsed(self) -> datetime:
+        """The time if the clock was right at the start: once it is set back, new texts are none of the future."""
+        start, ticks = self._began
+        return shift(start, timedelta(seconds=self._ticks() - ticks))
 
     def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], kept: Kept) -> None:
         told: set[str] = set()

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
+from tfapp.apps.clock import Clock, after
 from tfapp.apps.intake import Addition, Intake, Taken
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
 from tfapp.apps.recommend.features import feature_names
@@ -131,15 +131,21 @@ class Catalogue:
 
     def keep_trained(self, trained: Trained) -> None:
         """Keeps a training; the newest one counts."""
-        row = TrainedRow(
-            id=uuid4().hex,
-            trained_at=trained.at,
-            embedder=trained.embedder,
-            events=trained.events,
-            lists=trained.lists,
-            weights=trained.ranking.to_dict(),
-        )
-        self._store.run(lambda session: session.merge(row))
+        name = uuid4().hex
+
+        def work(session: Session) -> None:
+            others = select(func.max(TrainedRow.trained_at)).where(TrainedRow.id != name)
+            row = TrainedRow(
+                id=name,
+                trained_at=after(session.scalar(others), trained.at),
+                embedder=trained.embedder,
+                events=trained.events,
+                lists=trained.lists,
+                weights=trained.ranking.to_dict(),
+            )
+            session.merge(row)
+
+        self._store.run(work)
 
     def trained(self) -> Trained | None:
         """The newest training; None: there was none."""

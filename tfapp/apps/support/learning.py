@@ -8,10 +8,10 @@ from textwrap import shorten
 from typing import Final, Literal, get_args
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
+from tfapp.apps.clock import Clock, after
 from tfapp.apps.store import Store
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.knowledge import add_pairs
@@ -90,7 +90,8 @@ class Corrections:
             asked = session.get(TurnRow, turn, with_for_update=True)
             if asked is None:
                 raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
-            said = CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=now)
+            at = after(session.scalar(select(func.max(CorrectionRow.given_at))), now)
+            said = CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=at)
             last = _last(session, turn) if asked.kind == "handover" else None
             if last is not None and last.id != replaces:
                 if _same(last, said):

@@ -86,7 +86,7 @@
   let asking = false;
   const refresh = async () => {
     const due = [...document.querySelectorAll("[data-live]")].filter((part) => {
-      const since = Date.now() - Number(part.dataset.asked || started);
+      const since = performance.now() - Number(part.dataset.asked || started);
       return since >= 1000 * Number(part.dataset.live);
     });
     if (asking || document.hidden || !due.length) return;
@@ -96,18 +96,19 @@
       for (const part of due) {
         const id = part.id;
         if (part.hasAttribute("data-keyed") || !inUse(part)) swap(id, page);
-        if (region(id)) region(id).dataset.asked = String(Date.now());
+        if (region(id)) region(id).dataset.asked = String(performance.now());
       }
       swap("waiting", page);
       if (document.body.dataset.lost) { delete document.body.dataset.lost; complain(""); }
     } catch (error) {
       if (error.message) { document.body.dataset.lost = "yes"; complain(error instanceof TypeError ? "The console does not answer; is it running?" : error.message); }
-      for (const part of due) part.dataset.asked = String(Date.now() + 3000);
+      for (const part of due) part.dataset.asked = String(performance.now() + 3000);
     } finally {
       asking = false;
     }
   };
-  const started = Date.now();
+  // No Date: the clock may be set back meanwhile.
+  const started = performance.now();
   setInterval(refresh, 500);
 
   // Forms that name parts of the page are sent without leaving it.
