@@ -4,12 +4,8 @@ import asyncio
 import json
 import logging
 import re
-import smtplib
-import socket
-import socketserver
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,19 +14,17 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from tests.apps.monitor.receivers import PAYLOAD, dribbling
 from tests.apps.monitor.stream import HOUR, Stream
 from tests.apps.monitor.test_watch import calm
 from tfapp.apps.monitor.deliveries import Deliveries
-from tfapp.apps.monitor.settings import MonitorSettings, SmtpSettings, WebhookSettings
-from tfapp.apps.monitor.sinks import LogSink, MailSink, SinkError, WebhookSink
+from tfapp.apps.monitor.settings import MonitorSettings, WebhookSettings
+from tfapp.apps.monitor.sinks import LogSink, SinkError, WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.watch import Watch
 from tfapp.apps.store import Store
 from tfapp.errors import SettingsError, StoreError
 from tfapp.overrides import build_settings
-
-ALERT = {"headline": "phone:\nnegative share from 20% to 80%", "topic": "phone"}
-PAYLOAD = {"event": "opened", "alert": ALERT, "texts": [{"text": "It ißt bad", "source": "shop", "time": "noon"}]}
 
 
 class Flaky:
@@ -284,31 +278,6 @@ def test_a_large_answer_is_not_read(status: int) -> None:
     assert (stream.taken, stream.closed) == (1 << 16, True)
 
 
-@contextmanager
-def dribbling(head: bytes) -> Iterator[tuple[str, int]]:
-    """A server that answers a byte at a time, each well before any time-out; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            caller, _ = server.accept()
-            with caller:
-                caller.recv(1 << 16)
-                try:
-                    caller.sendall(head)
-                    for _ in range(200):
-                        caller.sendall(b"x")
-                        gone.wait(0.05)
-                except OSError:
-                    pass
-
-        gone = threading.Event()
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield server.getsockname()[:2]
-        gone.set()
-        thread.join()
-
-
 def test_a_try_ends_at_its_deadline_however_slowly_it_is_answered() -> None:
     with dribbling(b"HTTP/1.1 200 OK\r\nx: ") as (host, port):
         sink = WebhookSink(WebhookSettings(url=f"http://{host}:{port}/", timeout=0.3))
@@ -348,72 +317,3 @@ def test_settings_that_no_sink_can_use_are_refused_in_one_line_without_secrets(i
         build_settings(MonitorSettings, good, [item], source="settings")
     assert "cret" not in str(told.value).removeprefix("settings: ")
     assert "\n" not in str(told.value)
-
-
-def test_a_password_is_in_no_error_of_a_mail_server() -> None:
-    def refuses(_: SmtpSettings) -> smtplib.SMTP:
-        raise smtplib.SMTPAuthenticationError(535, b"user me, password mailsecret, bWFpbHNlY3JldA==")
-
-    settings = SmtpSettings(host="h", sender="a@x", to=("b@x",), user="me", password="mailsecret")
-    with pytest.raises(SinkError, match=r"h:587: .*535") as told:
-        MailSink(settings, refuses).send(PAYLOAD, "k1")
-    assert "secret" not in str(told.value)
-    assert "bWFpbHNlY3JldA" not in str(told.value)
-
-
-class MailServer(socketserver.ThreadingTCPServer):
-    """Speaks as much SMTP as one mail takes."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    mails: list[bytes]
-
-
-class _Session(socketserver.StreamRequestHandler):
-    server: MailServer
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 here\r\n")
-        while command := self.rfile.readline():
-            word = command[:4].upper()
-            if word == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")))
-            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
-
-
-@pytest.fixture
-def mail_server() -> Iterator[MailServer]:
-    with MailServer(("127.0.0.1", 0), _Session) as server:
-        server.mails = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-def test_a_mail_is_sent_by_smtp(mail_server: MailServer) -> None:
-    host, port = mail_server.server_address[:2]
-    settings = SmtpSettings(host=str(host), port=port, sender="a@x.example", to=("b@x.example",), security="none")
-    MailSink(settings).send(PAYLOAD, "k1")
-    (mail,) = mail_server.mails
-    assert b"Subject: phone: negative share from 20% to 80%\r\n" in mail
-    assert b"Message-ID: <k1@tfapp.monitor>" in mail
-    assert b"To: b@x.example" in mail
-
-
-def test_a_mail_server_that_is_away_or_refuses_is_a_sink_that_fails() -> None:
-    settings = SmtpSettings(host="127.0.0.1", port=1, sender="a@x.example", to=("b@x.example",), security="none")
-    with pytest.raises(SinkError, match=r"127\.0\.0\.1:1"):
-        MailSink(settings).send(PAYLOAD, "k1")
-
-    def refuses(_: SmtpSettings) -> smtplib.SMTP:
-        raise smtplib.SMTPAuthenticationError(535, b"no")
-
-    with pytest.raises(SinkError, match="535"):
-        MailSink(settings, refuses).send(PAYLOAD, "k1")
-
-
-def test_a_password_is_never_sent_in_the_clear() -> None:
-    values = {"host": "h", "sender": "a@x", "to": ["b@x"], "user": "u", "security": "none"}
-    with pytest.raises(SettingsError, match="a password is not sent unencrypted"):
-        build_settings(SmtpSettings, values, [], source="settings")

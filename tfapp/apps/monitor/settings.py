@@ -56,7 +56,9 @@ class SmtpSettings(Settings):
     user: str | None = Field(None, description="Logs in as this user; unset: does not.")
     password: str | None = Field(None, description="The user's password.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
-    timeout: float = Field(30.0, gt=0, description="Longest time that one try may take, in seconds.")
+    timeout: float = Field(
+        30.0, gt=0, description="Longest time that one try may take, from beginning to end, in seconds."
+    )
 
     @field_validator("host")
     @classmethod

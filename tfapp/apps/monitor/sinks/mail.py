@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import TypeAlias
 
 from tfapp.apps.monitor.settings import SmtpSettings
+from tfapp.apps.monitor.sinks.deadline import Deadline
 from tfapp.apps.monitor.sinks.redaction import delivering
-from tfapp.apps.monitor.sinks.sink import Payload
+from tfapp.apps.monitor.sinks.sink import Payload, SinkError
 
 __all__ = ["MailSink", "compose"]
 
-Connect: TypeAlias = Callable[[SmtpSettings], smtplib.SMTP]
+Connect: TypeAlias = Callable[[SmtpSettings, Deadline], smtplib.SMTP]
 
 
 class MailSink:
-    """Sends a mail an alert, by SMTP.
+    """Sends a mail an alert, by SMTP; a try ends at its deadline, however slowly the server answers.
 
     Args:
         settings: By which server, from whom, to whom.
@@ -37,10 +40,25 @@ class MailSink:
         settings = self._settings
         # What AUTH PLAIN sends is user and password together.
         secrets = (settings.password, f"\0{settings.user}\0{settings.password}")
-        with delivering(f"{settings.host}:{settings.port}", secrets), self._connect(settings) as server:
-            if settings.user is not None:
-                server.login(settings.user, settings.password or "")
-            server.send_message(compose(payload, key, settings))
+        deadline, accepted = Deadline(settings.timeout), threading.Event()
+        with delivering(f"{settings.host}:{settings.port}", secrets):
+            mail = compose(payload, key, settings)
+            try:
+                deadline.run(lambda: self._mail(mail, deadline, accepted))
+            except OSError as error:
+                # Once it is accepted, what goes wrong is no failure.
+                if accepted.is_set():
+                    return
+                if isinstance(error, TimeoutError):
+                    raise SinkError(f"no answer within {settings.timeout:g} s") from None
+                raise
+
+    def _mail(self, mail: EmailMessage, deadline: Deadline, accepted: threading.Event) -> None:
+        with self._connect(self._settings, deadline) as server:
+            if self._settings.user is not None:
+                server.login(self._settings.user, self._settings.password or "")
+            server.send_message(mail)
+            accepted.set()
 
 
 def compose(payload: Payload, key: str, settings: SmtpSettings) -> EmailMessage:
@@ -59,11 +77,32 @@ def compose(payload: Payload, key: str, settings: SmtpSettings) -> EmailMessage:
     return mail
 
 
-def _connect(settings: SmtpSettings) -> smtplib.SMTP:
-    if settings.security == "tls":
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(settings.host, settings.port, timeout=settings.timeout, context=context)
-    server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout)
+class _Connection(smtplib.SMTP):
+    """A connection that ends at a deadline.
+
+    Args:
+        settings: Where to.
+        deadline: Its end.
+    """
+
+    def __init__(self, settings: SmtpSettings, deadline: Deadline) -> None:
+        self._context = ssl.create_default_context() if settings.security == "tls" else None
+        self._deadline = deadline
+        # It connects, and reads the greeting.
+        super().__init__(settings.host, settings.port, timeout=settings.timeout)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connects, as `smtplib.SMTP_SSL` does where it begins encrypted."""
+        connection = socket.create_connection((host, port), timeout)
+        self._deadline.watch(connection)
+        connection.settimeout(None)
+        if self._context is None:
+            return connection
+        return self._context.wrap_socket(connection, server_hostname=host)
+
+
+def _connect(settings: SmtpSettings, deadline: Deadline) -> smtplib.SMTP:
+    server = _Connection(settings, deadline)
     if settings.security == "starttls":
         try:
             server.starttls(context=ssl.create_default_context())
