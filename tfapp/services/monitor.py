@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,13 +105,11 @@ class Monitor(Application[MonitorSettings]):
         for line in self.prepare(quiet=quiet):
             trained(line)
         everyone = [*self._sinks(), *sinks]
-        with self.models.client() as client, ExitStack() as closing:
+        deliveries = Deliveries(self.store, everyone, self.clock, self.settings.delivery_tries)
+        with self.models.client() as client:
             self.models.wait_until_ready(client, self.wait)
-            deliveries = Deliveries(self.store, everyone, self.clock, self.settings.delivery_tries)
-            thread = threading.Thread(target=deliveries.run, args=(ending,), daemon=True)
-            thread.start()
-            closing.callback(self._deliver_rest, deliveries, thread, ending)
-            return self._pipeline(client, mapping, ending, everyone).run(readers, told)
+            with deliveries.running():
+                return self._pipeline(client, mapping, ending, everyone).run(readers, told)
 
     def _pipeline(self, client: Client, columns: Columns, stop: threading.Event, sinks: Sequence[Sink]) -> Pipeline:
         judge = Judge(client, self.settings, stop)
@@ -126,12 +123,6 @@ class Monitor(Application[MonitorSettings]):
             clock=self.clock,
             stop=stop,
         )
-
-    @staticmethod
-    def _deliver_rest(deliveries: Deliveries, thread: threading.Thread, stop: threading.Event) -> None:
-        stop.set()
-        thread.join()
-        deliveries.send_due()
 
     def _readers(self, inputs: Iterable[str | Path], *, follow: bool) -> list[Reader]:
         return [self._reader(str(item), follow=follow) for item in inputs]

@@ -83,15 +83,9 @@ class Raising:
 
 def test_one_sinks_defect_is_no_failure_of_the_others(sqlite: Store) -> None:
     stream = alert(sqlite, "webhook", "log")
-    sink, stop = Flaky(), threading.Event()
-    deliveries = Deliveries(sqlite, [Raising(), sink], stream.clock)
-    thread = threading.Thread(target=deliveries.run, args=(stop, 0))
-    thread.start()
-    while not sink.told:
-        thread.join(0.01)
-        assert thread.is_alive()
-    stop.set()
-    thread.join()
+    sink = Flaky()
+    with Deliveries(sqlite, [Raising(), sink], stream.clock).running():
+        pass
     assert (stream.reading.counts()["undelivered"], len(sink.told)) == (1, 1)
 
 
@@ -174,17 +168,54 @@ def test_what_was_sent_before_a_crash_is_sent_again_with_the_same_key(alerted: S
 
 
 def test_an_outage_of_the_database_does_not_end_the_deliveries(sqlite: Store) -> None:
-    outages, stop = [StoreError("away")], threading.Event()
+    outages, looked = [StoreError("away")], threading.Event()
 
-    class Flaky(Store):
+    class Outage(Store):
         def read(self, work: Any) -> Any:
             if outages:
                 raise outages.pop()
-            stop.set()
+            looked.set()
             return sqlite.read(work)
 
-    Deliveries(Flaky(None), [], Stream(sqlite).clock).run(stop, seconds=0)  # type: ignore[arg-type]
-    assert stop.is_set()
+    with Deliveries(Outage(None), [Flaky()], Stream(sqlite).clock).running(seconds=0.01):  # type: ignore[arg-type]
+        assert looked.wait(60)
+
+
+class Slow(Flaky):
+    """Takes its time with each alert until it is released."""
+
+    name = "webhook"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.released = threading.Event(), threading.Event()
+
+    def send(self, payload: Any, key: str) -> None:
+        self.began.set()
+        assert self.released.wait(60)
+        super().send(payload, key)
+
+
+def test_a_slow_sink_delays_itself_alone(sqlite: Store) -> None:
+    stream = alert(sqlite, "webhook", "log")
+    slow, sink, told = Slow(), Flaky(), threading.Event()
+    sink.send = lambda *_: told.set()  # type: ignore[method-assign]
+    with Deliveries(sqlite, [slow, sink], stream.clock).running(seconds=0.01):
+        assert slow.began.wait(60)
+        assert told.wait(60)
+        assert not slow.told
+        slow.released.set()
+    assert (stream.reading.counts()["undelivered"], len(slow.told)) == (0, 1)
+
+
+def test_each_sink_is_told_in_order_and_what_comes_last_at_the_end(sqlite: Store) -> None:
+    stream, slow, sink = alert(sqlite, "webhook", "log"), Slow(), Flaky()
+    with Deliveries(sqlite, [slow, sink], stream.clock).running(seconds=0.01):
+        assert slow.began.wait(60)
+        stream.hour(9, 100, 20)
+        stream.watch.judge(final=True)
+        slow.released.set()
+    assert [event for event, _ in slow.told] == [event for event, _ in sink.told] == ["opened", "ended"]
 
 
 def test_each_sink_is_told_once_and_others_wait(sqlite: Store) -> None:

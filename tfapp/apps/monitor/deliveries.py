@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,8 +33,8 @@ class Deliveries:
     """The queue of what sinks are to be told.
 
     It is filled in the transaction that writes the alert, so a crash loses none; what was sent just before a crash is
-    sent again, with the same key. A sink that fails holds up no other one; what was tried too often is kept as
-    undeliverable.
+    sent again, with the same key. A sink that fails or is slow holds up no other one; what was tried too often is kept
+    as undeliverable.
 
     Args:
         store: The database.
@@ -48,32 +49,56 @@ class Deliveries:
         self._clock = clock
         self._most_tries = most_tries
 
-    def send_due(self) -> int:
-        """Tries what is due once; says how much was delivered. A sink that fails is tried again, ever more rarely."""
+    def send_due(self, sink: str | None = None) -> int:
+        """Tries what is due once; says how much was delivered. A sink that fails is tried again, ever more rarely.
+
+        Args:
+            sink: The name of the one that is told; None: all, one after another.
+        """
         due = (
             select(DeliveryRow)
             .where(DeliveryRow.delivered_at.is_(None), DeliveryRow.failed_at.is_(None))
             .where(_is_due(self._clock()))
-            .where(DeliveryRow.sink.in_(self._sinks))
+            .where(DeliveryRow.sink.in_(self._sinks if sink is None else [sink]))
             .order_by(DeliveryRow.id)
             .limit(_AT_ONCE)
         )
         rows = self._store.read(lambda session: list(session.scalars(due)))
         return sum(self._send(row) for row in rows)
 
-    def run(self, stop: threading.Event, seconds: float = 1.0) -> None:
-        """Sends what is due again and again, until `stop`; where that fails, ever more rarely."""
-        pause = seconds
-        while not stop.wait(pause):
+    @contextmanager
+    def running(self, seconds: float = 1.0) -> Iterator[None]:
+        """Sends what is due again and again meanwhile, and once at the end, to each sink in a thread of its own.
+
+        Args:
+            seconds: Between two looks; where they fail, ever more.
+        """
+        ending = threading.Event()
+        threads = [
+            threading.Thread(target=self._run, args=(sink, ending, seconds), daemon=True) for sink in self._sinks
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            for thread in threads:
+                thread.join()
+
+    def _run(self, sink: str, ending: threading.Event, seconds: float) -> None:
+        pause, is_last = seconds, False
+        while not is_last:
+            is_last = ending.wait(pause)
             try:
-                self.send_due()
+                self.send_due(sink)
                 pause = seconds
             except Exception as error:  # noqa: BLE001 - of those that are no outage, the log has the trace
                 pause = min(2 * pause, _LONGEST_LOOK)
                 if isinstance(error, StoreError):
-                    _log.warning("alerts wait for the database: %s", error)
+                    _log.warning("alerts to %s wait for the database: %s", sink, error)
                 else:
-                    _log.exception("alerts could not be sent, and are tried again")
+                    _log.exception("alerts to %s could not be sent, and are tried again", sink)
 
     def _send(self, row: DeliveryRow) -> bool:
         problem: str | None = None
