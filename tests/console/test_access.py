@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
+from starlette.types import ASGIApp, Message, Scope
 
 from tests.console.site import Site, write_models
 from tfapp.console.access import Access
-from tfapp.console.guard import LONGEST_BODY
+from tfapp.console.guard import LONGEST_BODY, LONGEST_LOGIN
 from tfapp.errors import SettingsError
 
 PASSWORD = "correct horse"
@@ -132,6 +135,56 @@ def test_too_large_a_request_is_refused(site: Site) -> None:
     files = {"file": ("big.csv", b"x" * (LONGEST_BODY + 1))}
     answer = site.post("/labelling", {"model": "news"}, files=files)
     assert (answer.status_code, "more than 32 MB" in answer.text) == (413, True)
+
+
+@pytest.mark.parametrize("path", ["/login", "/labelling", "/logout", "/static/console.js", "/nowhere"])
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded", "text/plain"])
+def test_who_has_not_entered_has_no_more_read_than_a_login(locked: Site, path: str, kind: str) -> None:
+    read = []
+
+    def body() -> Iterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(100):
+            read.append(1024)
+            yield bytes(1024)
+
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers(kind)}
+    status = anyio.run(call, locked.app, scope, body())
+    assert sum(read) <= LONGEST_LOGIN + 1024
+    assert status in (401, 403, 404, 405, 413)
+
+
+def test_the_longest_password_that_is_read_fits_into_a_login(locked: Site) -> None:
+    password, following = 1000 * "\N{GRINNING FACE}", "/models?" + 1990 * "x"
+    answer = enter(locked, password, following)
+    assert "That is not the password." in answer.text  # type: ignore[attr-defined]
+    more = enter(locked, LONGEST_LOGIN * "x")
+    assert (more.status_code, "more than 16 kB; log in first" in more.text) == (413, True)  # type: ignore[attr-defined]
+
+
+def test_who_has_entered_uploads(locked: Site) -> None:
+    enter(locked, PASSWORD)
+    files = {"file": ("texts.csv", b"text\n" + LONGEST_LOGIN * b"Money for the match\n")}
+    assert locked.post("/labelling", {"model": "news"}, files=files, follow_redirects=False).status_code == 303
+
+
+def headers(kind: str) -> list[tuple[bytes, bytes]]:
+    return [(b"host", b"localhost"), (b"content-type", kind.encode())]
+
+
+async def call(app: ASGIApp, scope: Scope, body: Iterator[bytes]) -> int:
+    """Calls an application whose caller sends the body bit by bit, and returns its status."""
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        part = next(body, b"")
+        return {"type": "http.request", "body": part, "more_body": bool(part)}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    await app(scope, receive, send)
+    return int(answers[0]["status"])
 
 
 def test_paths_of_files_lead_nowhere(site: Site) -> None:

@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tfapp.console.access import Access
 from tfapp.own_hosts import comes_from
 
-__all__ = ["LONGEST_BODY", "Guard"]
+__all__ = ["LONGEST_BODY", "LONGEST_LOGIN", "Guard"]
 
 LONGEST_BODY: Final = 32 << 20
 """Bytes of a request, at most."""
+LONGEST_LOGIN: Final = 16 << 10
+"""Bytes of a request whose sender has not entered, at most: a password and an address, however they are escaped."""
 _SAFE: Final = ("GET", "HEAD")
 _OPEN: Final = ("/login", "/static/")
 _HEADERS: Final = {
@@ -49,7 +51,10 @@ class Guard:
             return
         refusal = self._refusal(scope, Headers(scope=scope))
         answer = _with_headers(send, static=scope["path"].startswith("/static/"))
-        await (refusal or self._app)(scope, _limited(receive), answer)
+        await (refusal or self._app)(scope, _limited(receive, self._is_in(scope)), answer)
+
+    def _is_in(self, scope: Scope) -> bool:
+        return self._access.password is None or scope["session"].entered
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         host = headers.get("host", "")
@@ -59,7 +64,7 @@ class Guard:
             return _refuse(403, "this form was sent from another site")
         if not _is_readable(scope):
             return _refuse(400, "the address holds what is no UTF-8, or a zero character")
-        if self._access.password is None or scope["session"].entered or scope["path"].startswith(_OPEN):
+        if self._is_in(scope) or scope["path"].startswith(_OPEN):
             return None
         if scope["method"] not in _SAFE:
             return _refuse(401, "the session is over; enter again")
@@ -81,15 +86,17 @@ def _refuse(status: int, why: str) -> Response:
     return PlainTextResponse(f"tfapp: {why}\n", status)
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, is_in: bool) -> Receive:
+    longest = LONGEST_BODY if is_in else LONGEST_LOGIN
+    why = f"more than {longest >> 20} MB; send less at once" if is_in else f"more than {longest >> 10} kB; log in first"
     taken = 0
 
     async def limited() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > LONGEST_BODY:
-            raise HTTPException(413, f"more than {LONGEST_BODY >> 20} MB; send less at once")
+        if taken > longest:
+            raise HTTPException(413, why)
         return message
 
     return limited
