@@ -230,6 +230,38 @@ def test_what_was_not_promoted_or_was_rolled_back_reaches_nobody(models: Path) -
         assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
 
 
+def test_a_canary_that_was_rolled_back_reaches_nobody_without_a_stable_either(models: Path) -> None:
+    settings = ServerSettings(file_system_poll_wait_seconds=0.05)
+    with running_server(models, settings=settings, port=0) as server:
+        servers = Servers((server.address,), timeout=60)
+        for version in (1, 2):
+            tfapp.promote("numbers", version, label="canary", models=models, servers=servers)
+        assert _answering(server) == 2
+        tfapp.rollback("numbers", label="canary", models=models, servers=servers)
+        assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
+        assert inventory.callers("numbers", models=models).without_label == 1
+
+
+def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
+    ledger = Ledger.open(shelf)
+    ledger.config.write_text(
+        f'model_config_list {{ config {{ name: "news" base_path: "{shelf}/news" model_platform: "tensorflow" '
+        "model_version_policy { all {} } } }"
+    )
+    assert inventory.callers("news", models=shelf).remark == ""
+    tfapp.promote("news", 2, models=shelf, check=_accept)
+    callers = inventory.callers("news", models=shelf)
+    assert (callers.without_label, callers.why) == (3, "models.config serves all versions, and it is newer than stable")
+    assert callers.remark == (
+        "models.config serves all versions of news: 1, 3 stay loaded, though no label names them; write specific "
+        "{ versions: 2 } there instead of all {} to serve what labels name alone"
+    )
+    # What it says to write does what it says.
+    ledger.config.write_text(ledger.config.read_text().replace("all {}", "specific { versions: 2 }"))
+    callers = inventory.callers("news", models=shelf)
+    assert (callers.without_label, callers.loaded, callers.remark) == (2, {2}, "")
+
+
 @pytest.mark.parametrize("staged", [False, True])
 def test_the_first_label_interrupts_nobody(models: Path, staged: bool) -> None:
     settings = ServerSettings(file_system_poll_wait_seconds=0.05)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapp import registry
 from tfapp.errors import RegistryError
-from tfapp.registry import STABLE, Change, Ledger, VersionFacts
+from tfapp.registry import STABLE, Change, ConfiguredModel, Ledger, VersionFacts
 
 if TYPE_CHECKING:
     from tfapp.server.model_check import UnsafeOp
@@ -58,12 +58,14 @@ class Callers:
         without_label: The version for those who name neither label nor version; None: nothing is loaded.
         why: Why these get that version, where it is not `stable`.
         loaded: The versions that servers load.
+        remark: What keeps versions loaded that no label names, although there is a `stable`; empty: nothing does.
     """
 
     with_label: Mapping[str, int | None]
     without_label: int | None
     why: str
     loaded: frozenset[int]
+    remark: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -126,20 +128,34 @@ def callers(name: str, *, models: str | Path = "models", config: str | Path | No
         SettingsError: The file is malformed.
     """
     ledger = Ledger.open(models, config)
-    labels, loaded = ledger.model(name).labels, ledger.served(name)
+    model, loaded = ledger.model(name), ledger.served(name)
     newest = max(loaded, default=None)
-    named = {label: version if version in loaded else None for label, version in sorted(labels.items())}
-    why = _why_newest(labels, newest, registry.versions(ledger.models, name), ledger.config.name)
-    return Callers(named, newest, why, frozenset(loaded))
+    named = {label: version if version in loaded else None for label, version in sorted(model.labels.items())}
+    why = _why_newest(model, newest, registry.versions(ledger.models, name), ledger.config.name)
+    remark = _why_unlabelled(model, loaded, ledger.config.name)
+    return Callers(named, newest, why, frozenset(loaded), remark)
 
 
-def _why_newest(labels: Mapping[str, int], newest: int | None, on_disk: Sequence[int], file: str) -> str:
+def _why_unlabelled(model: ConfiguredModel, loaded: Collection[int], file: str) -> str:
+    unlabelled = sorted(set(loaded) - set(model.labels.values()))
+    if model.kind != "all" or STABLE not in model.labels or not unlabelled:
+        return ""
+    wanted = " ".join(f"versions: {version}" for version in sorted(set(model.labels.values())))
+    return (
+        f"{file} serves all versions of {model.name}: {', '.join(map(str, unlabelled))} stay loaded, though no label "
+        f"names them; write specific {{ {wanted} }} there instead of all {{}} to serve what labels name alone"
+    )
+
+
+def _why_newest(model: ConfiguredModel, newest: int | None, on_disk: Sequence[int], file: str) -> str:
     """Why callers without a label get the newest version that is loaded, and not `stable`."""
+    labels = model.labels
     if newest is None or newest == labels.get(STABLE):
         return ""
     names = sorted(label for label, version in labels.items() if version == newest)
     if STABLE in labels:
-        return f"{names[0]} is newer than stable" if names else f"{file} names it, and it is newer than stable"
+        said = f"{file} serves all versions" if model.kind == "all" else f"{file} names it"
+        return f"{names[0]} is newer than stable" if names else f"{said}, and it is newer than stable"
     return "the newest" if newest == on_disk[-1] else f"the newest that {file} names"
 
 

@@ -184,7 +184,7 @@ def unlabel(
         return ledger.point(name, label, None, "unlabel", expected=before)
     servers.check()
     change = ledger.point(name, label, None, "unlabel", expected=before, settle=False)
-    _settle(ledger, name, servers)
+    _settle(ledger, change, servers)
     return change
 
 
@@ -247,7 +247,7 @@ def _point(
     change = ledger.point(name, label, version, action, expected=before, note=note, settle=False)
     servers.send(ledger.config)
     servers.wait_for_label(name, label, version, ledger.config)
-    _settle(ledger, name, servers)
+    _settle(ledger, change, servers)
     return change
 
 
@@ -267,11 +267,11 @@ def _stage(ledger: Ledger, name: str, label: str, version: int, *, before: int |
     return staged
 
 
-def _settle(ledger: Ledger, name: str, servers: Servers) -> None:
-    """Has servers let go what no label names, and waits until they have."""
-    gone = ledger.settle(name)
+def _settle(ledger: Ledger, moved: Change, servers: Servers) -> None:
+    """Has servers let go what no label names after a change, and waits until they have."""
+    gone = ledger.settle(moved.model, moved)
     servers.send(ledger.config)
-    servers.wait_for_unload(name, gone, ledger.config)
+    servers.wait_for_unload(moved.model, gone, ledger.config)
 
 
 def _why_worse(ledger: Ledger, name: str, version: int, current: int | None) -> str:

@@ -107,6 +107,17 @@ def test_what_was_rolled_back_from_is_served_no_more_unless_it_is_labelled(ledge
     assert _listed(ledger) == [1, 2]
 
 
+def test_settling_after_a_rollback_lets_go_what_was_rolled_back_from(ledger: Ledger) -> None:
+    """Whatever the label: without a `stable`, it is no longer for callers without a label, either."""
+    _promote(ledger, 3, "canary")
+    _promote(ledger, 4, "canary")
+    assert ledger.stage("news", "canary", 3, expected=4) == 4
+    moved = ledger.point("news", "canary", 3, "rollback", expected=4, settle=False)
+    assert _listed(ledger) == [3, 4]
+    assert ledger.settle("news", moved) == [4]
+    assert _listed(ledger) == [3]
+
+
 def test_version_0_is_a_version(ledger: Ledger) -> None:
     add_versions(ledger.models, "news", 0)
     _promote(ledger, 0)

@@ -95,11 +95,13 @@ def print_change(change: Change, callers: Callers, *, json: bool) -> None:
 
 
 def print_callers(callers: Callers) -> None:
-    """Prints which version callers get, with each label and without one, in one line."""
+    """Prints which version callers get, with each label and without one, in one line; what else is loaded, in one."""
     named = [f'{_version(version)} with label="{label}"' for label, version in callers.with_label.items()]
     why = f" ({callers.why})" if callers.why else ""
     text = ", ".join([*named, f"{_version(callers.without_label)} without a label{why}"])
     terminal.console().print(f"callers get {text}", markup=False, soft_wrap=True)
+    if callers.remark:
+        terminal.error_console().print(callers.remark, markup=False, soft_wrap=True)
 
 
 def _version(version: int | None) -> str:

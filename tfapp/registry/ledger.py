@@ -103,9 +103,7 @@ class Ledger:
             labels = {key: value for key, value in model.labels.items() if key != label}
             labels |= {} if version is None else {label: version}
             change = Change(name, action, label, model.labels.get(label), version, note=note)
-            # A version that was rolled back from is no longer for callers without a label, either.
-            left = {change.before} if action == "rollback" else set()
-            keep = self._settled(model, labels, left) if settle else self._with_all(model, labels.values())
+            keep = self._settled(model, labels, change) if settle else self._with_all(model, labels.values())
             if keep is not None or labels != model.labels:
                 self._commit(text, model, labels, keep, change)
         return change
@@ -136,8 +134,12 @@ class Ledger:
                 self._commit(text, model, labels, keep, change)
         return after
 
-    def settle(self, name: str) -> list[int]:
+    def settle(self, name: str, moved: Change | None = None) -> list[int]:
         """Has servers let go what no label names; they keep it for callers without a label where none is `stable`.
+
+        Args:
+            name: The model's name.
+            moved: What was done to a label just before.
 
         Returns:
             The versions that they load no longer, lowest first.
@@ -147,7 +149,7 @@ class Ledger:
         """
         with self._journal.locked():
             text, model, on_disk = self._journal.text(), self.model(name), versions(self.models, name)
-            keep = self._settled(model, model.labels)
+            keep = self._settled(model, model.labels, moved)
             gone = [] if keep is None else sorted(model.served(on_disk) - set(keep))
             if gone:
                 change = Change(name, "unload", versions=tuple(gone), note="no label names it")
@@ -210,9 +212,7 @@ class Ledger:
             labels |= {} if before is None else {label: before}
         return labels
 
-    def _settled(
-        self, model: ConfiguredModel, labels: Mapping[str, int], left: Collection[int | None] = ()
-    ) -> list[int] | None:
+    def _settled(self, model: ConfiguredModel, labels: Mapping[str, int], moved: Change | None) -> list[int] | None:
         """The versions to load by the labels alone, or, without a `stable`, beside what callers without a label have.
 
         Returns:
@@ -220,7 +220,9 @@ class Ledger:
         """
         wanted = set(labels.values())
         if STABLE not in labels:
-            served = model.served(versions(self.models, model.name)) - set(left)
+            # A version that was rolled back from is no longer for callers without a label, either.
+            left = {moved.before} if moved is not None and moved.action == "rollback" else set()
+            served = model.served(versions(self.models, model.name)) - left
             wanted |= served if model.kind == "latest" else _highest(served)
         return _unless_said(model, wanted)
 
