@@ -22,8 +22,7 @@ def tls() -> dict[str, str]:
 def test_the_defaults_are_the_safe_ones(tls: dict[str, str]) -> None:
     assert loosenings(ServerSettings(rest_api_port=0)) == []
     assert loosenings(ServerSettings(rest_api_port=0, host="::1")) == []
-    verified = TlsSettings(**tls, client_verify=True)
-    assert loosenings(ServerSettings(rest_api_port=0, tls=verified, rest_tls=True)) == []
+    assert loosenings(ServerSettings(tls=TlsSettings(**tls))) == []
 
 
 @pytest.mark.parametrize(
@@ -31,8 +30,14 @@ def test_the_defaults_are_the_safe_ones(tls: dict[str, str]) -> None:
     [
         ({"host": "0.0.0.0"}, ["--host 0.0.0.0", "no --ssl_config_file"]),
         ({"host": "some.name", "tls": {}}, ["--host some.name", "--ssl_config_file without client_verify"]),
-        ({"host": "::", "tls": {"client_verify": True}}, ["--host ::"]),
+        ({"host": "::", "tls": {"client_verify": True}}, ["--host ::", "--ssl_config_file with client_verify"]),
+        (
+            {"rest_api_port": 0, "tls": {"client_verify": True}, "rest_tls": True},
+            ["--ssl_config_file with client_verify"],
+        ),
         ({"allow_reload": True}, ["--allow_reload"]),
+        # Nobody without a certificate gets that far.
+        ({"allow_reload": True, "tls": {"client_verify": True}}, ["--ssl_config_file with client_verify"]),
         ({"allow_unsafe_ops": True}, ["--allow_unsafe_ops"]),
         ({"rest_api_port": 0, "tls": {}}, ["no --rest_tls"]),
         ({"rest_api_port": 0, "rest_api_enable_cors_support": True}, ["--rest_api_enable_cors_support"]),

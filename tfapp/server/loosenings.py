@@ -25,7 +25,12 @@ def loosenings(settings: ServerSettings) -> list[str]:
         lines.append("no --rest_tls: gRPC is encrypted, REST is plain text")
     if rest and settings.rest_api_enable_cors_support:
         lines.append("--rest_api_enable_cors_support: pages of any site may call REST from their readers' browsers")
-    if settings.allow_reload:
+    if settings.tls is not None and settings.tls.client_verify:
+        lines.append(
+            "--ssl_config_file with client_verify: whoever has a certificate of custom_ca may change which models are "
+            "served (HandleReloadConfigRequest)"
+        )
+    elif settings.allow_reload:
         lines.append("--allow_reload: whoever reaches the gRPC port may change which models are served")
     if settings.allow_unsafe_ops:
         lines.append("--allow_unsafe_ops: models may touch files, processes and the network")
