@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tensorflow_serving.apis import (
     predict_pb2,
@@ -21,7 +22,9 @@ from tfapp_client.errors import ResourceExhaustedError, UnimplementedError
 
 from tests.server.echo import Echo, Stuck, serving_echo
 from tfapp.errors import ServerError
-from tfapp.server import ModelServer, TlsSettings
+from tfapp.server import ModelServer, ServerSettings, TlsSettings, grpc_listener
+
+_REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
 @pytest.fixture
@@ -99,6 +102,20 @@ def test_arguments_for_grpc_itself_reach_it(tmp_path: Path, echo: Echo) -> None:
         client.predict("echo", {"x": [1.0] * 1000})
 
 
+def _closing(channel: grpc.Channel) -> threading.Event:
+    """Connects a channel; the event is set once its connection has been closed."""
+    states: list[grpc.ChannelConnectivity] = []
+    closed = threading.Event()
+
+    def note(state: grpc.ChannelConnectivity) -> None:
+        states.append(state)
+        if state is grpc.ChannelConnectivity.IDLE and grpc.ChannelConnectivity.READY in states:
+            closed.set()
+
+    channel.subscribe(note, try_to_connect=True)
+    return closed
+
+
 def test_connections_have_an_age(tmp_path: Path, echo: Echo) -> None:
     """A connection of that age is closed, and a new one is made when it is needed."""
     aged = {"grpc.max_connection_age_ms": 100}
@@ -106,17 +123,90 @@ def test_connections_have_an_age(tmp_path: Path, echo: Echo) -> None:
         serving_echo(tmp_path, echo, grpc_channel_arguments=aged) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
-        states: list[grpc.ChannelConnectivity] = []
-        closed = threading.Event()
-
-        def note(state: grpc.ChannelConnectivity) -> None:
-            states.append(state)
-            if state is grpc.ChannelConnectivity.IDLE and grpc.ChannelConnectivity.READY in states:
-                closed.set()
-
-        channel.subscribe(note, try_to_connect=True)
-        assert closed.wait(30)
+        assert _closing(channel).wait(30)
         assert _stub(channel).Predict(_request(1), timeout=30)
+
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4" + b"\0" * 5
+
+
+@pytest.mark.parametrize("sent", [b"", _PREFACE])
+def test_who_never_calls_is_closed(tmp_path: Path, echo: Echo, sent: bytes) -> None:
+    limits = {"grpc.max_connection_idle_ms": 100, "grpc.server_handshake_timeout_ms": 100}
+    with (
+        serving_echo(tmp_path, echo, grpc_channel_arguments=limits) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as silent,
+    ):
+        silent.sendall(sent)
+        while silent.recv(4096):
+            pass
+
+
+def test_the_idle_limit_is_unnoticed(tmp_path: Path, echo: Echo) -> None:
+    """A client connects anew when it calls again, and a call that goes on is no idle one."""
+    limits = {"grpc.max_connection_idle_ms": 100}
+    with (
+        serving_echo(tmp_path, echo, grpc_channel_arguments=limits, drain_seconds=0.1) as server,
+        # Channels of one process to one address share a connection otherwise.
+        grpc.insecure_channel(server.address, [("grpc.use_local_subchannel_pool", 1)]) as channel,
+        grpc.insecure_channel(server.address) as idle,
+        Client(server.address) as client,
+    ):
+        assert client.predict("echo", {"x": [1.0]})["x"].tolist() == [1]
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        assert _closing(idle).wait(30)
+        assert client.predict("echo", {"x": [2.0]})["x"].tolist() == [2]
+        server.stop()
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def test_default_limits_of_connections() -> None:
+    options = dict(grpc_listener._options(ServerSettings()))
+    # gRPC's clients close what they have not used for half an hour.
+    assert 30 * 60_000 < options["grpc.max_connection_idle_ms"] < 60 * 60_000
+    assert options["grpc.max_concurrent_streams"] >= 1024
+    mine = ServerSettings(grpc_channel_arguments={"grpc.max_connection_idle_ms": 5})
+    assert dict(grpc_listener._options(mine))["grpc.max_connection_idle_ms"] == 5
+
+
+def test_callers_who_send_no_message_hold_up_nobody(tmp_path: Path, echo: Echo) -> None:
+    """They and those who only listen may be many more than there are threads."""
+    end = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        end.wait(60)
+        return
+        yield b""
+
+    with (
+        serving_echo(tmp_path, echo, grpc_max_threads=1) as server,
+        grpc.insecure_channel(server.address) as channel,
+        Client(server.address) as client,
+    ):
+        calls = [
+            channel.stream_stream(path)(nothing(), timeout=60)
+            for path in ("/tensorflow.serving.PredictionService/Predict", _REFLECTION)
+            for _ in range(150)
+        ]
+        watch = health_pb2_grpc.HealthStub(channel).Watch
+        watches = [watch(health_pb2.HealthCheckRequest(), timeout=60) for _ in range(300)]
+        assert all(next(each).status == health_pb2.HealthCheckResponse.SERVING for each in watches)
+        assert client.predict("echo", {"x": [1.0]}, timeout=60)["x"].tolist() == [1]
+        assert any(call.code() is grpc.StatusCode.CANCELLED for call in calls if call.done())
+        end.set()
+        for call in calls + watches:
+            call.cancel()
+
+
+def test_a_call_without_a_message_is_answered(tmp_path: Path, echo: Echo) -> None:
+    with (
+        serving_echo(tmp_path, echo) as server,
+        grpc.insecure_channel(server.address) as channel,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
+        channel.stream_unary("/tensorflow.serving.PredictionService/Predict")(iter(()), timeout=30)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_reflection_tells_services_and_their_messages(tmp_path: Path, echo: Echo) -> None:

@@ -21,6 +21,7 @@ from tfapp.errors import ServerError
 from tfapp.ports import join_address
 from tfapp.server.listener import Shared, check_free, check_socket
 from tfapp.server.model_service import ModelService
+from tfapp.server.pending_messages import PendingMessages
 from tfapp.server.prediction_service import PredictionService
 from tfapp.server.reload_rules import ReloadRules
 from tfapp.server.settings import ServerSettings
@@ -33,8 +34,18 @@ __all__ = ["GrpcListener"]
 _HEALTH_NAMES: Final = ("", "PredictionService", "ModelService")
 # Threads beside those of the requests: they refuse what is too much, and answer for health and status meanwhile.
 _SPARE_THREADS: Final = 8
+# Where so many calls have begun and wait for their message, those that have waited so long are cancelled.
+_MANY_PENDING: Final = 256
+_PENDING_SECONDS: Final = 2.0
 # From a connection to the first frames of HTTP/2; gRPC's own default is two minutes.
 _HANDSHAKE_MS: Final = 30_000
+# Without a call. gRPC's clients close by themselves what they have not used for half an hour, and connect anew at the
+# next call, so only others are closed: a GOAWAY from here would be a line in the log of clients in C++ and Python.
+_IDLE_MS: Final = 35 * 60_000
+# A caller that has gone without a word, in the midst of a call; gRPC's own default is two hours.
+_KEEPALIVE_MS: Final = 5 * 60_000
+# Calls that one connection has open, beside those that all may have in work; further ones wait in the client.
+_LEAST_STREAMS: Final = 1024
 
 
 class GrpcListener:
@@ -66,8 +77,10 @@ class GrpcListener:
     def start(self) -> None:
         """See `Listener.start`."""
         self._server = grpc.server(
-            ThreadPoolExecutor(self._settings.grpc_max_threads + _SPARE_THREADS, thread_name_prefix="call"),
-            interceptors=[UnreadableRequests()],
+            ThreadPoolExecutor(
+                self._settings.grpc_max_threads + _MANY_PENDING + _SPARE_THREADS, thread_name_prefix="call"
+            ),
+            interceptors=[UnreadableRequests(PendingMessages(_MANY_PENDING, _PENDING_SECONDS))],
             options=_options(self._settings),
         )
         self._add_services()
@@ -126,6 +139,9 @@ def _options(settings: ServerSettings) -> list[tuple[str, int | str]]:
         # Silent connections must not use up the process's descriptors, which REST and the loading of models need, too.
         "grpc.max_allowed_incoming_connections": connection_budget(1 if settings.rest_api_port is None else 2),
         "grpc.server_handshake_timeout_ms": _HANDSHAKE_MS,
+        "grpc.max_connection_idle_ms": _IDLE_MS,
+        "grpc.keepalive_time_ms": _KEEPALIVE_MS,
+        "grpc.max_concurrent_streams": max(_LEAST_STREAMS, 4 * settings.grpc_max_threads),
         "grpc.max_receive_message_length": settings.max_message_bytes,
         "grpc.max_send_message_length": settings.max_message_bytes,
     }

@@ -1,7 +1,8 @@
-"""Requests that are no message of their method's kind end with a status, and leave nothing behind.
+"""How the messages of gRPC's calls are received.
 
-gRPC answers them by itself where a deserializer raises, but it keeps the call: 19 KB each (grpcio 1.85), for the life
-of the process.
+Those that are no message of their method's kind end with a status, and leave nothing behind: gRPC answers them itself
+where a deserializer raises, but it keeps the call: 19 KB each (grpcio 1.85), for the life of the process. Those that do
+not come hold no thread that another call needs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any, Final
 
 import grpc
 
+from tfapp.server.pending_messages import PendingMessages
+
 __all__ = ["UnreadableRequests"]
 
 _UNREADABLE: Final = object()
@@ -18,9 +21,14 @@ _TEXT: Final = "Exception deserializing request!"
 
 
 class UnreadableRequests(grpc.ServerInterceptor):
-    """Sees to it that no deserializer raises."""
+    """Sees to it that no deserializer raises.
 
-    def __init__(self) -> None:
+    Args:
+        pending: Waits for the messages.
+    """
+
+    def __init__(self, pending: PendingMessages) -> None:
+        self._pending = pending
         self._handlers: dict[str, Any] = {}
 
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
@@ -30,19 +38,20 @@ class UnreadableRequests(grpc.ServerInterceptor):
             handler = continuation(handler_call_details)
             if handler is None:
                 return None
-            self._handlers[method] = _tolerant(handler)
+            self._handlers[method] = _tolerant(handler, self._pending)
         return self._handlers[method]
 
 
-def _tolerant(handler: Any) -> Any:
+def _tolerant(handler: Any, pending: PendingMessages) -> Any:
+    """Makes a handler that gets the iterator of messages, also of calls that send one."""
     functions = {"request_deserializer": _reader(handler.request_deserializer)}
     functions["response_serializer"] = handler.response_serializer
     if handler.request_streaming:
         # Streams are answered by streams here: reflection.
-        return grpc.stream_stream_rpc_method_handler(_checking_each(handler.stream_stream), **functions)
+        return grpc.stream_stream_rpc_method_handler(_checking_each(handler.stream_stream, pending), **functions)
     if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler(_checking(handler.unary_stream), **functions)
-    return grpc.unary_unary_rpc_method_handler(_checking(handler.unary_unary), **functions)
+        return grpc.stream_stream_rpc_method_handler(_checking(handler.unary_stream, pending), **functions)
+    return grpc.stream_unary_rpc_method_handler(_checking(handler.unary_unary, pending), **functions)
 
 
 def _reader(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -55,17 +64,20 @@ def _reader(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return tolerant
 
 
-def _checking(answer: Callable[..., Any]) -> Callable[..., Any]:
-    def checked(request: Any, context: grpc.ServicerContext) -> Any:
+def _checking(answer: Callable[..., Any], pending: PendingMessages) -> Callable[..., Any]:
+    def checked(requests: Iterator[Any], context: grpc.ServicerContext, *callback: Any) -> Any:
+        request = pending.only(requests, context)
         _check(request, context)
-        return answer(request, context)
+        return answer(request, context, *callback)
 
+    # So gRPC knows a method that answers by a callback: the health service's Watch, which holds no thread.
+    checked.experimental_non_blocking = getattr(answer, "experimental_non_blocking", False)  # type: ignore[attr-defined]
     return checked
 
 
-def _checking_each(answer: Callable[..., Any]) -> Callable[..., Any]:
+def _checking_each(answer: Callable[..., Any], pending: PendingMessages) -> Callable[..., Any]:
     def each(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        for request in requests:
+        for request in pending.each(requests, context):
             _check(request, context)
             yield request
 
