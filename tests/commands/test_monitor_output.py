@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from tests.apps.monitor.test_deliveries import alert
+from tests.cli import call
 from tfapp.apps.monitor.reading import Trend, TrendPoint
+from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.windows import Counts
+from tfapp.apps.store import Store
 from tfapp.commands._monitor_output import show_set_aside, show_trends, sparkline
 
 
@@ -34,11 +40,23 @@ def test_what_no_sink_took_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     row = {**failed, "failed_at": datetime(2026, 3, 2, tzinfo=UTC)}
     counts = {**COUNTS, "undeliverable": 2}
     show_trends([], counts, "topic", undeliverable=[row], as_json=False)
-    lines = capsys.readouterr().out.splitlines()[-2:]
+    lines = capsys.readouterr().out.splitlines()[-3:]
     assert lines[0] == "Not sent  webhook, alert 3 (opened): https://h: answered 500; given up after 84 tries"
     assert lines[1].split() == ["Not", "sent", "1", "more"]
+    assert lines[2].strip() == "tfapp monitor resend queues them anew"
     show_trends([], counts, "topic", undeliverable=[row], as_json=True)
     assert json.loads(capsys.readouterr().out)["undeliverable"][0]["failed_at"] == "2026-03-02T00:00:00+00:00"
+
+
+def test_what_no_sink_took_is_queued_anew(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store.sqlite") as store:
+        stream = alert(store, "webhook")
+        store.run(lambda session: session.execute(update(DeliveryRow).values(failed_at=stream.clock())))
+        shown = call("monitor", "resend", 1, "--home", tmp_path)
+        assert shown.out == "Queued    1 messages; tfapp monitor run sends them, one that runs already at once\n", shown
+        assert stream.reading.counts()["undelivered"] == 1
+        assert json.loads(call("monitor", "resend", "--json", "--home", tmp_path).out) == {"queued": 0}
+        assert "there is no message that no sink took" in call("monitor", "resend", "--home", tmp_path).out
 
 
 def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,5 +77,6 @@ def test_what_no_sink_took_and_what_is_no_longer_kept_is_shown(site: Site) -> No
     store.run(lambda session: session.execute(update(ProgressRow).values(set_aside=ProgressRow.set_aside + 7)))
     told = text_of(site.get("/monitor").text)
     assert "1, ended webhook 84 https://h: answered 500" in told
+    assert "tfapp monitor resend queues them anew." in told
     assert "Undeliverable 1 messages that no sink took" in told
     assert "7 in all; the newest 1 are kept." in text_of(site.get("/monitor/set-aside").text)

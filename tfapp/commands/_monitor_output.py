@@ -22,6 +22,7 @@ __all__ = [
     "show_alerts",
     "show_model",
     "show_outcome",
+    "show_resent",
     "show_set_aside",
     "show_trends",
     "sparkline",
@@ -132,6 +133,16 @@ def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> No
     _line("", f"number {alert.id}, found in the {alert.width} of {alert.found:%Y-%m-%d %H:%M} UTC{over}")
 
 
+def show_resent(number: int, *, as_json: bool) -> None:
+    """How much is queued anew."""
+    if as_json:
+        print_json({"queued": number})
+    elif number:
+        _line("Queued", f"{number} messages; tfapp monitor run sends them, one that runs already at once")
+    else:
+        _line("None", "there is no message that no sink took")
+
+
 def show_set_aside(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int], *, as_json: bool) -> None:
     """The rows that could not be used, and how many there were that are no longer kept."""
     if as_json:
@@ -153,6 +164,8 @@ def _show_undeliverable(rows: Sequence[Mapping[str, object]], number: int) -> No
         _line("Not sent", f"{what}: {row['error']}; given up after {row['tries']} tries")
     if number > len(rows):
         _line("Not sent", f"{number - len(rows)} more")
+    if number:
+        _line("", "tfapp monitor resend queues them anew")
 
 
 def _plain(value: object) -> object:

@@ -130,6 +130,17 @@ def alerts(
     output.show_alerts(listed, as_json=json)
 
 
+@_monitor.command()
+def resend(
+    alert: Annotated[int | None, typer.Argument(help="An alert's number: what tells of it alone.")] = None,
+    *,
+    home: _Home = _FOLDER,
+    json: Json = False,
+) -> None:
+    """Queues what no sink took anew, as `show` lists it; `run` sends it, one that runs already at once."""
+    output.show_resent(_open(home).resend(alert), as_json=json)
+
+
 @_monitor.command("set-aside")
 def set_aside(
     *,

@@ -111,6 +111,18 @@ class Monitor(Application[MonitorSettings]):
             with deliveries.running():
                 return self._pipeline(client, mapping, ending, everyone).run(readers, told)
 
+    def resend(self, alert: int | None = None) -> int:
+        """Queues what no sink took anew: `run` sends it, one that runs already at once. Says how much that is.
+
+        Args:
+            alert: What tells of the alert of this number; None: all.
+
+        Raises:
+            SettingsError: There is no such alert.
+        """
+        number = None if alert is None else self.reading.alert(alert).id
+        return Deliveries(self.store, (), self.clock).resend(number)
+
     def _pipeline(self, client: Client, columns: Columns, stop: threading.Event, sinks: Sequence[Sink]) -> Pipeline:
         judge = Judge(client, self.settings, stop)
         judge.check()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, case, literal, or_, select
+from sqlalchemy import ColumnElement, case, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from tfapp.apps.clock import Clock
@@ -65,6 +65,18 @@ class Deliveries:
         )
         rows = self._store.read(lambda session: list(session.scalars(due)))
         return sum(self._send(row) for row in rows)
+
+    def resend(self, alert: int | None = None) -> int:
+        """Queues what is undeliverable anew, with as many tries as at first; says how much that is.
+
+        Args:
+            alert: What tells of the alert of this number; None: all.
+        """
+        again = update(DeliveryRow).where(DeliveryRow.failed_at.is_not(None))
+        if alert is not None:
+            again = again.where(DeliveryRow.alert_id == alert)
+        again = again.values(failed_at=None, tries=0, due_at=self._clock()).returning(DeliveryRow.id)
+        return self._store.run(lambda session: len(session.scalars(again).all()))
 
     @contextmanager
     def running(self, seconds: float = 1.0) -> Iterator[None]:
