@@ -127,13 +127,24 @@ def test_a_database_and_what_sqlite_puts_beside_it_are_private(tmp_path: Path) -
     assert mode(file.parent) == 0o700
 
 
-def test_a_wide_database_is_narrowed_when_it_is_opened(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("open_umask")
+def test_a_database_that_its_owner_opened_to_others_stays_open(tmp_path: Path) -> None:
     file = tmp_path / "store.sqlite"
-    with Store.open(file):
-        for path in tmp_path.iterdir():
-            path.chmod(0o644)
-        with Store.open(f"sqlite:///{file}"):
-            assert {mode(path) for path in tmp_path.iterdir()} == {0o600}
+    Store.open(file).close()
+    file.chmod(0o640)
+    with Store.open(f"sqlite:///{file}"):
+        assert {mode(path) for path in tmp_path.iterdir()} == {0o640}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_new_database_is_private_beside_what_a_lost_one_left(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite-wal").touch(0o666)
+    (tmp_path / "link.sqlite").symlink_to(tmp_path / "store.sqlite")
+    with Store.open(tmp_path / "link.sqlite"):
+        assert mode(tmp_path / "store.sqlite") == 0o600
+    (tmp_path / "store.sqlite").unlink()
+    with Store.open(tmp_path / "store.sqlite"):
+        assert {mode(path) for path in tmp_path.glob("store.sqlite*")} == {0o600}
 
 
 @pytest.mark.usefixtures("open_umask")

@@ -109,7 +109,7 @@ class Store:
         address = parse_url(url)
         if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
             make_private_folder(Path(str(address.database)).parent)
-            _keep_private(Path(str(address.database)))
+            _begin_private(Path(str(address.database)))
         store = cls(_engine(address), pauses=pauses, sleep=sleep)
         try:
             store.run(store._upgrade)
@@ -203,8 +203,13 @@ def make_private_folder(folder: Path, *, passable: bool = False) -> None:
         raise StoreError(f"{folder}: cannot be made: {error.strerror}; name another folder") from error
 
 
-def _keep_private(file: Path) -> None:
-    """Makes a SQLite file private before SQLite makes it wide; the files that SQLite puts beside it are as it is."""
+def _begin_private(file: Path) -> None:
+    """Makes a new SQLite file private before SQLite makes it wide; the files that SQLite puts beside it are as it is.
+
+    A file that is there keeps its mode: its owner may have opened it to others on purpose.
+    """
+    if file.exists():
+        return
     for beside in ("-wal", "-shm", "-journal"):
         narrow(file.with_name(f"{file.name}{beside}"))
     # What keeps it from being opened is told by SQLite.
