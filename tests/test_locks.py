@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tfapp.locks import process_lock
 
@@ -63,3 +67,46 @@ def test_a_holder_that_says_nothing_is_another_process(tmp_path: Path, note: byt
         (tmp_path / "lock").write_bytes(note)
         with pytest.raises(BlockingIOError, match=r"^another process$"), process_lock(tmp_path / "lock"):
             pass
+
+
+class LockOf(FileLock):
+    """A lock of a file system that answers with an error."""
+
+    def __init__(self, file: Path, *, code: int, **options: Any) -> None:
+        super().__init__(file, **options)
+        self._code = code
+
+    def _acquire(self) -> None:
+        raise OSError(self._code, os.strerror(self._code))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_told_and_leaves_no_lock_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    for _ in range(2):  # what the first left, as a killed process leaves it, hinders nobody
+        with process_lock(tmp_path / "lock", make_lock=partial(LockOf, code=code)):
+            pass
+    (line, again) = caplog.messages
+    assert line == again
+    assert line.startswith(f"{tmp_path}: this file system has no locks ({os.strerror(code)}), so nothing keeps")
+    assert (tmp_path / "lock").read_text().startswith(f'{{"pid": {os.getpid()}')
+
+
+def test_the_locks_of_files_that_a_killed_process_would_leave_are_not_taken(tmp_path: Path) -> None:
+    options = {}
+
+    def make_lock(file: Path, **given: Any) -> FileLock:
+        options.update(given)
+        return FileLock(file, **given)
+
+    with process_lock(tmp_path / "lock", make_lock=make_lock):
+        assert options["fallback_to_soft"] is False
+
+
+def test_another_error_is_no_file_system_without_locks(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OSError, match=os.strerror(errno.EIO)),
+        process_lock(tmp_path / "lock", make_lock=partial(LockOf, code=errno.EIO)),
+    ):
+        pass

@@ -87,9 +87,7 @@ def run_experiment(
         model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
         trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder = resumed or create_run(experiment, home)
-        if chief and not resumed:
-            stack.enter_context(folder.locked())
+        folder = resumed or create_run(experiment, home, held=stack)
         # A run that goes on divides batches as it began.
         for learner in (model, lesson.teacher) if lesson else (model,):
             learner.streams = folder.streams

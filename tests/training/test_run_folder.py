@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,32 @@ def test_a_folder_killed_before_its_settings_were_there_is_no_run(tmp_path: Path
     half = create(tmp_path, 100)
     (half.path / "settings.toml").unlink()
     assert latest_run("news", tmp_path) == older
+
+
+class WatchedStack(ExitStack):
+    """Knows which run could be gone on with when something was entered."""
+
+    def __init__(self, runs: Path) -> None:
+        super().__init__()
+        self._runs = runs
+        self.visible: list[RunFolder | None] = []
+
+    def enter_context(self, cm: AbstractContextManager[Any, Any]) -> Any:
+        self.visible.append(find_resumable(experiment(), self._runs))
+        entered = super().enter_context(cm)
+        self.visible.append(find_resumable(experiment(), self._runs))
+        return entered
+
+
+def test_a_new_run_is_locked_before_it_can_be_gone_on_with(tmp_path: Path) -> None:
+    with WatchedStack(tmp_path) as stack:
+        folder = create_run(experiment(), tmp_path, held=stack)
+        assert stack.visible == [None, None]
+        assert find_resumable(experiment(), tmp_path) == folder
+        with pytest.raises(TrainingError, match="trains this run"), folder.locked():
+            pass
+    with folder.locked():
+        pass
 
 
 def test_the_newest_run_is_gone_on_with_finished_or_not(tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.files import replacing, sweep_drafts_of, write_json
+from tfapp.locks import process_lock
 from tfapp.registry import history
 from tfapp.registry.config_edit import NEW_FILE
 from tfapp.registry.history import EDIT, Change
@@ -69,14 +68,12 @@ class Journal:
         """
         try:
             self.config.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._beside("lock"), timeout=_LOCK_SECONDS):
+            with process_lock(self._beside("lock"), timeout=_LOCK_SECONDS):
                 # Whoever writes these files holds the lock: their drafts are those of processes that were killed.
                 sweep_drafts_of(self.config, self._history, self._pending)
                 yield self._caught_up()
-        except Timeout as error:
-            raise RegistryError(
-                f"{self.config}: another command has been changing it for a while; try again"
-            ) from error
+        except BlockingIOError as error:
+            raise RegistryError(f"{self.config}: {error} has been changing it for a while; try again") from error
         except OSError as error:
             raise RegistryError(f"{self.config}: cannot be changed: {error.strerror or error}") from error
 

@@ -142,13 +142,16 @@ class RunFolder:
             raise TrainingError(f"{self.path}: the run has no {name}.json; did its training finish?") from error
 
 
-def create_run(experiment: Experiment, runs: Path, *, now: Callable[[], float] = time.time) -> RunFolder:
+def create_run(
+    experiment: Experiment, runs: Path, *, now: Callable[[], float] = time.time, held: ExitStack | None = None
+) -> RunFolder:
     """Makes the folder of a new run with its settings and its environment.
 
     Args:
         experiment: What will be run.
         runs: The folder of all runs.
         now: The clock, seconds since the epoch.
+        held: Keeps the run to this process, from before another can find it, until the stack is closed.
 
     Raises:
         TrainingError: The folder cannot be made.
@@ -163,6 +166,8 @@ def create_run(experiment: Experiment, runs: Path, *, now: Callable[[], float] =
         raise TrainingError(f"{path}: the run's folder cannot be made: {error.strerror}") from error
     folder = RunFolder(path)
     folder.write("environment", _environment())
+    if held is not None:
+        held.enter_context(folder.locked())
     # Last, since a folder without settings is no run yet.
     write_text(path / "settings.toml", dump_toml(experiment))
     return folder
