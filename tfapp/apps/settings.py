@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tfapp.overrides import build_settings, read_toml
 from tfapp.settings import Settings
@@ -15,6 +15,9 @@ __all__ = ["ApplicationSettings", "load_settings"]
 
 S = TypeVar("S", bound=Settings)
 
+# Databases and clocks take no numbers of any size.
+_LARGEST: Final = 1_000_000_000_000
+
 
 class ApplicationSettings(Settings):
     """What every application is told."""
@@ -22,6 +25,14 @@ class ApplicationSettings(Settings):
     database: str | None = Field(
         None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; unset: store.sqlite in the home folder."
     )
+
+    @field_validator("*")
+    @classmethod
+    def _is_bounded(cls, value: object) -> object:
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, (int, float)) and abs(number) > _LARGEST:
+                raise ValueError(f"must be {_LARGEST:,} at most, got {number!r:.40}")
+        return value
 
 
 def load_settings(kind: type[S], file: Path | None = None, overrides: Iterable[str] = ()) -> S:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from tfapp.apps.monitor.windows import WidthName
 from tfapp.apps.settings import ApplicationSettings
@@ -20,7 +20,7 @@ class WebhookSettings(Settings):
     url: str = Field(description="Where each alert is posted, as JSON.")
     token: str | None = Field(None, description="Sent as `Authorization: Bearer TOKEN`.")
     timeout: float = Field(
-        10.0, gt=0, description="Longest time that one try may take, from beginning to end, in seconds."
+        10.0, gt=0, le=86_400, description="Longest time that one try may take, from beginning to end, in seconds."
     )
 
     # The messages of these leave the values out, as they are secrets.
@@ -57,7 +57,7 @@ class SmtpSettings(Settings):
     password: str | None = Field(None, description="The user's password.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
     timeout: float = Field(
-        30.0, gt=0, description="Longest time that one try may take, from beginning to end, in seconds."
+        30.0, gt=0, le=86_400, description="Longest time that one try may take, from beginning to end, in seconds."
     )
 
     @field_validator("host")
@@ -105,11 +105,13 @@ class MonitorSettings(ApplicationSettings):
     )
     preset: str = Field("minilm-l6", min_length=1, description="What both are trained from.")
     max_length: int = Field(128, ge=3, description="Tokens that they read of a text.")
-    tagger: str | None = Field(None, description="A served tagging model, which finds entities; unset: none are.")
+    tagger: str | None = Field(
+        None, min_length=1, description="A served tagging model, which finds entities; unset: none are."
+    )
     negative: str = Field("negative", min_length=1, description="The sentiment whose share is watched.")
     positive: str = Field("positive", min_length=1, description="Its opposite, which is counted, too.")
     batch_size: int = Field(64, ge=1, le=4096, description="Texts that are judged and stored together, at most.")
-    batch_seconds: float = Field(0.2, ge=0, description="How long a batch waits for more texts.")
+    batch_seconds: float = Field(0.2, ge=0, le=86_400, description="How long a batch waits for more texts.")
     longest_text: int = Field(20_000, ge=1, description="Characters of a text; a longer one is set aside.")
     future_minutes: float = Field(
         60.0,
@@ -133,7 +135,7 @@ class MonitorSettings(ApplicationSettings):
     guard: int = Field(
         1, ge=0, description="Windows left out between the history and what is judged, so that a slow rise stands out."
     )
-    spans: tuple[int, ...] = Field(
+    spans: tuple[PositiveInt, ...] = Field(
         (1, 2, 4, 8), min_length=1, description="The last so many windows are judged together, in turn."
     )
     false_alerts: float = Field(
@@ -169,3 +171,9 @@ class MonitorSettings(ApplicationSettings):
     )
     webhook: WebhookSettings | None = Field(None, description="Alerts are posted there.")
     smtp: SmtpSettings | None = Field(None, description="Alerts are mailed.")
+
+    @model_validator(mode="after")
+    def _history_suffices(self) -> Self:
+        if self.least_history > self.history:
+            raise ValueError(f"least_history {self.least_history} must not be over history {self.history}")
+        return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from tfapp.apps.settings import ApplicationSettings
 
@@ -19,7 +19,7 @@ class RecommendSettings(ApplicationSettings):
         "minilm-l6", description="What is exported as the embedder where there is none; unset: it is served already."
     )
     ranker: str | None = Field(
-        None, description="A served ranking model of pairs: what a user liked last, and an item's text."
+        None, min_length=1, description="A served ranking model of pairs: what a user liked last, and an item's text."
     )
     paired: int = Field(50, ge=1, description="With a ranker: how many of the best items of a list it scores.")
     view_weight: float = Field(0.5, gt=0, description="What a view counts, where a click counts 1.")
@@ -28,7 +28,7 @@ class RecommendSettings(ApplicationSettings):
     history: int = Field(100, ge=1, description="Items of a user's past that count, the newest.")
     half_life: float = Field(10.0, gt=0, description="Items after which an item of the past counts half.")
     neighbours: int = Field(1000, ge=1, description="Items that are kept as liked together with an item, at most.")
-    popular_days: tuple[float, ...] = Field(
+    popular_days: tuple[PositiveFloat, ...] = Field(
         (3.0, 14.0, 60.0), min_length=1, description="Days after which an event counts half for what is popular."
     )
     candidates: int = Field(100, ge=1, description="Items that each way of searching finds for a list.")

@@ -30,8 +30,12 @@ class SupportSettings(ApplicationSettings):
     retrain_share: float = Field(
         0.05, ge=0, description="It is trained again when questions with an intent have grown by this share."
     )
-    tagger: str | None = Field(None, description="A served tagging model, whose spans fill the slots of answers.")
-    ranker: str | None = Field(None, description="A served ranking model, which orders what retrieval found.")
+    tagger: str | None = Field(
+        None, min_length=1, description="A served tagging model, whose spans fill the slots of answers."
+    )
+    ranker: str | None = Field(
+        None, min_length=1, description="A served ranking model, which orders what retrieval found."
+    )
     intent_threshold: float = Field(
         0.5, ge=0, le=1, description="The least probability at which an intent's answer is given."
     )
@@ -59,5 +63,6 @@ class SupportSettings(ApplicationSettings):
     sentences: int = Field(4, ge=1, description="Sentences of one answer, at most; those nearest to the question stay.")
     agents: tuple[str, ...] = Field(
         ("agent", "assistant", "bot", "support", "operator", "seller"),
+        min_length=1,
         description="Conversations: speakers whose turns are answers.",
     )

@@ -1,0 +1,68 @@
+"""What the settings of the applications refuse, and how."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from pydantic import ValidationError
+
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.settings import ApplicationSettings, load_settings
+from tfapp.apps.support.settings import SupportSettings
+from tfapp.errors import SettingsError
+
+KINDS = {"monitor": MonitorSettings, "recommend": RecommendSettings, "support": SupportSettings}
+SINKS = ("webhook.url=https://h/", "smtp.host=h", "smtp.sender=a@x", 'smtp.to=["b@x"]')
+
+
+def refusal(kind: type[ApplicationSettings], *items: str) -> str:
+    with pytest.raises(SettingsError) as told:
+        load_settings(kind, overrides=items)
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "complains"),
+    [
+        ("monitor", "spans=[1, 0]", "spans.1 should be greater than 0, got 0"),
+        ("monitor", "spans=[-2]", "spans.0 should be greater than 0, got -2"),
+        ("monitor", "spans=[]", "spans Tuple should have at least 1 item"),
+        ("monitor", "history=7", "least_history 8 must not be over history 7"),
+        (
+            "monitor",
+            "history=9223372036854775807",
+            "history: must be 1,000,000,000,000 at most, got 9223372036854775807",
+        ),
+        ("monitor", "spans=[1, 1_000_000_000_001]", "spans: must be 1,000,000,000,000 at most, got 1000000000001"),
+        ("monitor", "lateness_minutes=1e13", "lateness_minutes: must be 1,000,000,000,000 at most, got 1000000000000"),
+        ("monitor", "batch_seconds=1e10", "batch_seconds should be less than or equal to 86400, got 1000000000"),
+        ("monitor", "webhook.timeout=1e10", "webhook.timeout should be less than or equal to 86400, got 1000000000"),
+        ("monitor", "smtp.timeout=1e10", "smtp.timeout should be less than or equal to 86400, got 1000000000"),
+        ("monitor", "tagger=", "tagger should have at least 1 character, got ''"),
+        ("recommend", "popular_days=[3, 0]", "popular_days.1 should be greater than 0, got 0"),
+        ("recommend", "popular_days=[-1.5]", "popular_days.0 should be greater than 0, got -1.5"),
+        ("recommend", "ranker=", "ranker should have at least 1 character, got ''"),
+        ("support", "agents=[]", "agents Tuple should have at least 1 item"),
+        ("support", "tagger=", "tagger should have at least 1 character, got ''"),
+        ("support", "ranker=", "ranker should have at least 1 character, got ''"),
+    ],
+)
+def test_a_value_that_an_application_cannot_work_with_is_refused_in_one_line(
+    kind: str, item: str, complains: str
+) -> None:
+    section = item.partition(".")[0]
+    beside = [sink for sink in SINKS if section in ("webhook", "smtp") and sink.startswith(section)]
+    assert refusal(KINDS[kind], *beside, item).startswith(f"settings: {complains}")
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
+def test_no_number_is_negative_but_ratings(kind: type[ApplicationSettings]) -> None:
+    taken = []
+    for name, field in kind.model_fields.items():
+        with suppress(ValidationError):
+            kind.model_validate({name: [-2] if isinstance(field.default, tuple) else -2})
+            taken.append(name)
+    assert set(taken) <= {"like_from", "dislike_below"}
