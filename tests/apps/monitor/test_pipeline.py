@@ -215,7 +215,7 @@ times = st.one_of(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(times, min_size=1, max_size=8), st.sampled_from(["minute", "hour", "day"]))
 def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list[Any], window: str) -> None:
-    stream = Stream(sqlite, window=window, lateness_minutes=1e300, future_minutes=1e300, least_history=2)
+    stream = Stream(sqlite, window=window, lateness_minutes=1e12, future_minutes=1e12, least_history=2)
     places = [Place(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(drawn)]
     outcome = stream.pipeline().run([Reader(Batch("shop", places))])
     assert outcome.stored + outcome.repeated + outcome.set_aside <= len(drawn)

@@ -172,7 +172,7 @@ def test_a_drift_that_lasts_becomes_the_reference(sqlite: Store) -> None:
 def test_texts_of_the_first_and_the_last_time_that_are_stored_already_stop_nothing(
     sqlite: Store, time: datetime
 ) -> None:
-    stream = Stream(sqlite, lateness_minutes=1e300)
+    stream = Stream(sqlite, lateness_minutes=1e12)
     stream.keep([judged("far", time.replace(tzinfo=UTC))])
     stream.watch.judge(final=True)
     stream.reading.trends(last=100)
