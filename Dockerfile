@@ -9,20 +9,24 @@ ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS build
 ARG TENSORFLOW_EXTRAS=""
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# seqeval is there as source only, which pip's old way of building cannot build any more.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_USE_PEP517=1
 WORKDIR /build
 RUN python -m venv --without-pip /opt/tfapp
 # The large and slow part first, so that a change of the code does not repeat it.
-COPY requirements.txt requirements.lock ./
-# Only the libraries of a GPU are not in the lock.
-RUN pip --python /opt/tfapp/bin/python install --require-hashes --requirement requirements.lock \
+COPY requirements.txt requirements.lock requirements-build.lock ./
+# What builds is locked, too: an environment that pip made to build in would take any version, unseen. Only the libraries
+# of a GPU are not in the lock.
+RUN pip --python /opt/tfapp/bin/python install --require-hashes --requirement requirements-build.lock \
+    && pip --python /opt/tfapp/bin/python install --require-hashes --no-build-isolation --requirement requirements.lock \
     && if [ -n "${TENSORFLOW_EXTRAS}" ]; then \
         pip --python /opt/tfapp/bin/python install --requirement requirements.txt "tensorflow${TENSORFLOW_EXTRAS}"; \
     fi
 COPY pyproject.toml README.md LICENSE ./
 COPY serving/client serving/client
 COPY tfapp tfapp
-RUN pip --python /opt/tfapp/bin/python install --no-deps ./serving/client . \
+RUN pip --python /opt/tfapp/bin/python install --no-deps --no-build-isolation ./serving/client . \
+    && pip --python /opt/tfapp/bin/python uninstall --yes setuptools-scm \
     && pip --python /opt/tfapp/bin/python check
 
 FROM python:${PYTHON}-slim

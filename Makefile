@@ -20,8 +20,8 @@ help:
 	@echo "make bench      speed beside ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make format     mends format and simple lint"
-	@echo "make lock       requirements.lock anew: all that requirements.txt brings, with hashes"
-	@echo "make audit      known weaknesses of what requirements.lock names; asks the package index"
+	@echo "make lock       requirements.lock and requirements-build.lock anew: all that their .txt bring, with hashes"
+	@echo "make audit      known weaknesses of what is locked; asks the package index"
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml serving/client/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -100,12 +100,15 @@ $(LOCK)/stamp: Makefile
 	$(LOCK)/bin/python -m pip install --quiet uv==0.13.9 pip-audit==2.10.1
 	@touch $@
 
-# For all platforms and Pythons; no index's address gets into it.
+# For all platforms and Pythons; no index's address gets into them. What builds is of the versions that are locked beside.
+COMPILE := $(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+
 lock: $(LOCK)/stamp
-	$(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock requirements.txt
+	$(COMPILE) --output-file requirements.lock requirements.txt
+	$(COMPILE) --constraints requirements.lock --output-file requirements-build.lock requirements-build.txt
 
 audit: $(LOCK)/stamp
-	$(LOCK)/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
+	$(LOCK)/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock --requirement requirements-build.lock
 
 # Compiles the messages of client and server; the result is committed, so that users need no compiler.
 CLIENT_PROTOS := serving/client/tfapp_client/protos

@@ -19,7 +19,9 @@ from tfapp.commands.app import app
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCK, BUILD_LOCK = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("requirements.lock", "requirements-build.lock")
+)
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PAGES = (
     "README.md",
@@ -119,27 +121,48 @@ def test_the_pins_are_what_the_tests_run_with(file: str) -> None:
     assert {name: f"=={version(name)}" for name in pins} == pins
 
 
-def test_the_lock_has_every_pin_and_all_that_it_brings_by_hash() -> None:
-    locked, pins = _locked(), _pins("requirements.txt")
+@pytest.mark.parametrize(("file", "lock"), [("requirements.txt", LOCK), ("requirements-build.txt", BUILD_LOCK)])
+def test_a_lock_has_every_pin_and_all_that_it_brings_by_hash(file: str, lock: str) -> None:
+    locked, pins = _locked(lock), _pins(file)
     assert {name: locked[name] for name in pins} == {name: {pin} for name, pin in pins.items()}
     left, seen = list(pins), set[str]()
     while left:
         if (name := left.pop()) not in seen:
             seen.add(name)
-            needs = [Requirement(need) for need in requires(name) or ()]
+            needs = [Requirement(need) for need in _requires(name)]
             needed = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
             left += [canonicalize_name(need.name) for need in needed]
     assert seen <= set(locked)
 
 
-def test_the_lock_has_no_address_and_nothing_without_a_hash() -> None:
+@pytest.mark.parametrize("lock", [LOCK, BUILD_LOCK], ids=["run", "build"])
+def test_a_lock_has_no_address_and_nothing_without_a_hash(lock: str) -> None:
     entry = r"[a-z0-9-]+==[\w.]+(?: ; [^\n\\]+)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
-    assert re.fullmatch(f"(?:{entry})+", LOCK)
-    assert not re.search(r"://|index|find-links|@", LOCK)
+    assert re.fullmatch(f"(?:{entry})+", lock)
+    assert not re.search(r"://|index|find-links|@", lock)
 
 
-def test_the_image_installs_the_lock_by_its_hashes() -> None:
-    assert "install --require-hashes --requirement requirements.lock" in DOCKERFILE
+def test_what_builds_has_one_version_and_is_what_the_builds_ask_for() -> None:
+    """Our wheels' build requirements, and those of seqeval, which are in its setup.py."""
+    locked, built = _locked(LOCK), _locked(BUILD_LOCK)
+    assert {name: locked[name] for name in {*locked} & {*built}} == {name: built[name] for name in {*locked} & {*built}}
+    for folder in (".", "serving/client"):
+        system = tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+        for need in map(Requirement, system["requires"]):
+            (pin,) = built[need.name]
+            assert need.specifier.contains(pin.removeprefix("=="))
+    assert "setuptools-scm" in built
+
+
+def test_the_image_installs_and_builds_nothing_that_is_not_locked() -> None:
+    installs = re.findall(r"pip --python \S+ install (.*?)(?: \\)?$", DOCKERFILE, re.MULTILINE)
+    assert installs == [
+        "--require-hashes --requirement requirements-build.lock",
+        "--require-hashes --no-build-isolation --requirement requirements.lock",
+        # The libraries of a GPU, where they are asked for.
+        '--requirement requirements.txt "tensorflow${TENSORFLOW_EXTRAS}";',
+        "--no-deps --no-build-isolation ./serving/client .",
+    ]
 
 
 def test_the_extras_ask_for_the_same_tensorflow(project: dict[str, Any]) -> None:
@@ -189,9 +212,14 @@ def _make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
-def _locked() -> dict[str, set[str]]:
+def _requires(name: str) -> list[str]:
+    """What a distribution needs; setuptools-scm is where builds are, and not here."""
+    return ["packaging>=20", "setuptools"] if name == "setuptools-scm" else requires(name) or []
+
+
+def _locked(lock: str) -> dict[str, set[str]]:
     locked: dict[str, set[str]] = {}
-    for name, pin in re.findall(r"^([a-z0-9-]+)(==[\w.]+)", LOCK, re.MULTILINE):
+    for name, pin in re.findall(r"^([a-z0-9-]+)(==[\w.]+)", lock, re.MULTILINE):
         locked.setdefault(name, set()).add(pin)
     return locked
 
