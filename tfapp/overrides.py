@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import string
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -15,6 +16,8 @@ from tfapp.errors import SettingsError, did_you_mean
 __all__ = ["apply_override", "build_settings", "first_problem", "read_toml"]
 
 S = TypeVar("S", bound=BaseModel)
+
+_LETTERS: Final = f"{string.ascii_letters}{string.digits}_.-"
 
 
 def read_toml(file: Path, *, hint: str = "") -> dict[str, Any]:
@@ -61,16 +64,20 @@ def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel])
     """
     name, equals, raw = item.partition("=")
     if not equals:
-        raise SettingsError(
-            f"--set {' '.join(item.splitlines())}: expected section.name=value, for example training.epochs=2"
-        )
+        # What follows the name may be a secret.
+        raise SettingsError(f"--set {_name(item)}: expected section.name=value, for example training.epochs=2")
     *sections, leaf = name.strip().split(".")
     for section in sections:
         inner = values.setdefault(section, {})
         if not isinstance(inner, dict):
-            raise SettingsError(f"--set {' '.join(item.splitlines())}: {section} is a value, not a section")
+            raise SettingsError(f"--set {' '.join(name.split())}: {section} is a value, not a section")
         values = inner
     values[leaf] = _parse_value(raw.strip(), wants_text=_takes_text([*sections, leaf], settings))
+
+
+def _name(item: str) -> str:
+    """What an item begins with, as far as it may be a setting's name."""
+    return item[: len(item) - len(item.lstrip(_LETTERS))]
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +103,7 @@ def _takes_text(where: list[str], settings: type[BaseModel]) -> bool:
 
 
 def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
-    """What is wrong first with values for some settings: the field, the rule, the value received."""
+    """What is wrong first with values for some settings: the field, the rule, the value received if it is no secret."""
     problem = error.errors()[0]
     where = [str(part) for part in problem["loc"]]
     name = ".".join(where)
@@ -110,13 +117,29 @@ def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
         return f"{name}: {rule}" if name else rule
     if problem["type"] == "model_type":
         rule = f"is a section of settings ({name}.NAME = VALUE)"
-    return f"{name} {rule}, got {problem['input']!r:.200}"
+    return f"{name} {rule}" if _is_secret(where, settings) else f"{name} {rule}, got {problem['input']!r:.200}"
 
 
 def _names_of(sections: list[str], settings: type[BaseModel]) -> dict[str, FieldInfo]:
     """The settings of a section, by name."""
     for name in sections:
-        kind = settings.model_fields[name].annotation
-        kinds = [kind, *getattr(kind, "__args__", ())]
-        settings = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), BaseModel)
+        settings = _section(settings.model_fields[name])
     return settings.model_fields
+
+
+def _section(field: FieldInfo) -> type[BaseModel]:
+    """The settings that a field is a section of; of a plain value, none."""
+    kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
+    return next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), BaseModel)
+
+
+def _is_secret(where: list[str], settings: type[BaseModel]) -> bool:
+    """Whether what stands there is a secret, or a section that has one."""
+    for name in where:
+        field = settings.model_fields.get(name)
+        if field is None:
+            return False
+        if not field.repr:
+            return True
+        settings = _section(field)
+    return any(_is_secret([name], settings) for name in settings.model_fields)

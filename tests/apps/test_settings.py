@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from contextlib import suppress
 
 import pytest
@@ -56,6 +57,49 @@ def test_a_value_that_an_application_cannot_work_with_is_refused_in_one_line(
     section = item.partition(".")[0]
     beside = [sink for sink in SINKS if section in ("webhook", "smtp") and sink.startswith(section)]
     assert refusal(KINDS[kind], *beside, item).startswith(f"settings: {complains}")
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        ("listen_token=s3cret",),
+        ("listen_token.x=s3cret-s3cret",),
+        ("listen_token=s3cret-s3cret", "history=7"),
+        ("listen_token=s3cret-s3cret", "history=0"),
+        ("listen_token: s3cret",),
+        ("listen_token=s3cret", "listen_token.x=s3cret"),
+        ("database.x=s3cret",),
+        ("webhook=https://h/s3cret",),
+        ('webhook=["https://h/s3cret"]',),
+        ("webhook.url.x=https://h/s3cret",),
+        ("webhook.url=s3cret",),
+        ("webhook.token=s3cret",),
+        ("webhook.token.x=s3cret", "webhook.url=https://h/"),
+        ("webhook.tokn=s3cret", "webhook.url=https://h/"),
+        ('smtp=[{password = "s3cret"}]',),
+        ("smtp.password.x=s3cret", *SINKS[1:]),
+        ("smtp.password=s3cret", "smtp.user=u", "smtp.security=none", *SINKS[1:]),
+        ("smtp.password=s3cret", "smtp.port=0", *SINKS[1:]),
+    ],
+    ids=str,
+)
+def test_no_secret_is_in_an_error_or_in_its_trace(items: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError) as told:
+        load_settings(MonitorSettings, overrides=items)
+    assert "s3cret" not in "".join(traceback.format_exception(told.value))
+
+
+def test_the_settings_show_no_secret() -> None:
+    secrets = ("listen_token=s3cret-s3cret", "database=s3cret", "webhook.url=https://h/s3cret", "webhook.token=s3cret")
+    items = (*secrets, "smtp.password=s3cret", "smtp.user=u", *SINKS[1:])
+    settings = load_settings(MonitorSettings, overrides=items)
+    assert "s3cret" not in f"{settings!r} {settings}"
+    assert "history=48" in repr(settings)
+
+
+def test_a_value_that_is_no_secret_is_shown() -> None:
+    assert refusal(MonitorSettings, "history=0").endswith("got 0")
+    assert refusal(MonitorSettings, "smtp.port=0", *SINKS[1:]).endswith("got 0")
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=str)

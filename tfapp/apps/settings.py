@@ -23,7 +23,9 @@ class ApplicationSettings(Settings):
     """What every application is told."""
 
     database: str | None = Field(
-        None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; unset: store.sqlite in the home folder."
+        None,
+        repr=False,
+        description="sqlite:///FILE or postgresql://USER@HOST/NAME; unset: store.sqlite in the home folder.",
     )
 
     @field_validator("*")

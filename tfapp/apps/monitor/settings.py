@@ -17,8 +17,8 @@ __all__ = ["MonitorSettings", "SmtpSettings", "WebhookSettings"]
 class WebhookSettings(Settings):
     """`[webhook]`: alerts as JSON to a web address."""
 
-    url: str = Field(description="Where each alert is posted, as JSON.")
-    token: str | None = Field(None, description="Sent as `Authorization: Bearer TOKEN`.")
+    url: str = Field(repr=False, description="Where each alert is posted, as JSON.")
+    token: str | None = Field(None, repr=False, description="Sent as `Authorization: Bearer TOKEN`.")
     timeout: float = Field(
         10.0, gt=0, le=86_400, description="Longest time that one try may take, from beginning to end, in seconds."
     )
@@ -54,7 +54,7 @@ class SmtpSettings(Settings):
     sender: str = Field(min_length=3, description="From whom.")
     to: tuple[str, ...] = Field(min_length=1, description="To whom.")
     user: str | None = Field(None, description="Logs in as this user; unset: does not.")
-    password: str | None = Field(None, description="The user's password.")
+    password: str | None = Field(None, repr=False, description="The user's password.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
     timeout: float = Field(
         30.0, gt=0, le=86_400, description="Longest time that one try may take, from beginning to end, in seconds."
@@ -159,7 +159,7 @@ class MonitorSettings(ApplicationSettings):
     log: bool = Field(True, description="Alerts are written to alerts.jsonl in the home folder.")
     console: bool = Field(True, description="Alerts are printed by `tfapp monitor run`.")
     listen_token: str | None = Field(
-        None, min_length=8, description="`--listen`: callers must send `Authorization: Bearer TOKEN`."
+        None, min_length=8, repr=False, description="`--listen`: callers must send `Authorization: Bearer TOKEN`."
     )
     listen_items: int = Field(
         1000, ge=1, le=100_000, description="`--listen`: texts that a request may hold; one with more is answered 413."
