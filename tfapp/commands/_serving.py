@@ -5,14 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tfapp import terminal
+from tfapp.commands._signals import stop_signals
 
 if TYPE_CHECKING:
     from tfapp.server import ModelServer
@@ -33,7 +31,7 @@ def serve_until_stopped(make: Callable[[], ModelServer]) -> None:
     logging.getLogger("tfapp").setLevel(logging.INFO)
     from tfapp.server.loosenings import loosenings
 
-    with _stop_signals() as stopped:
+    with stop_signals(interrupt=True) as stopped:
         server = make()
         # What is here to stay need not be searched whenever a version is unloaded, which would hold up requests.
         gc.collect()
@@ -57,24 +55,6 @@ def _leave_at_once() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Turns the first SIGINT or SIGTERM into an event; a second one interrupts."""
-    stopped = threading.Event()
-
-    def note(_number: int, _frame: Any) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print_ready(server: ModelServer) -> None:

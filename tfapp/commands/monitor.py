@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -13,6 +10,7 @@ import typer
 
 from tfapp.commands import _monitor_output as output
 from tfapp.commands._applications import Json, Server, SetItem, SettingsFile, named_values, needs_applications
+from tfapp.commands._signals import stop_signals
 
 if TYPE_CHECKING:
     from tfapp.services.monitor import Monitor
@@ -71,7 +69,7 @@ def run(
     monitor = _open(home, settings=settings, overrides=overrides or (), server=server)
     columns = named_values("--column", column)
     sinks = output.console_sinks(as_json=json) if monitor.settings.console else []
-    with _ending_by_signal() as stop, progress("Monitoring", "texts", quiet=json) as advance:
+    with stop_signals() as stop, progress("Monitoring", "texts", quiet=json) as advance:
         outcome = monitor.run(
             inputs or (),
             listen=listen,
@@ -159,21 +157,6 @@ def demo(*, home: _Home = _FOLDER) -> None:
     from tfapp.commands._monitor_demo import show_monitor
 
     show_monitor(_open(home))
-
-
-@contextmanager
-def _ending_by_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, by which a run ends with what it has stored."""
-    stop = threading.Event()
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda *_: stop.set())
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _open(

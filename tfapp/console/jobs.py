@@ -27,12 +27,14 @@ class Job:
         error: Why it failed, where it is not running; empty otherwise.
         running: Whether it goes on.
         stopping: Whether it should end soon.
+        again: Whether it is done once more afterwards.
     """
 
     note: str = ""
     error: str = ""
     running: bool = True
     stopping: bool = False
+    again: bool = False
 
 
 class Jobs:
@@ -43,19 +45,21 @@ class Jobs:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
-    def start(self, name: str, work: Callable[[Job], str]) -> Job:
+    def start(self, name: str, work: Callable[[Job], str], *, again: bool = False) -> Job:
         """Starts work, unless it is running; gives the one that runs.
 
         Args:
             name: Of the work.
             work: Is given the job, to note how far it is, and says what came of it.
+            again: Where it is running, do it once more afterwards: it may have looked for work before there was this.
         """
         with self._lock:
             known = self._jobs.get(name)
             if known is not None and known.running:
+                known.again = known.again or again
                 return known
             job = self._jobs[name] = Job()
-            thread = threading.Thread(target=_run, args=(job, work), name=f"console {name}", daemon=True)
+            thread = threading.Thread(target=self._run, args=(job, work), name=f"console {name}", daemon=True)
             self._threads = [*(kept for kept in self._threads if kept.is_alive()), thread]
             thread.start()
             return job
@@ -73,13 +77,20 @@ class Jobs:
         for thread in threads:
             thread.join(seconds)
 
+    def _run(self, job: Job, work: Callable[[Job], str]) -> None:
+        try:
+            while job.running:
+                _do(job, work)
+                with self._lock:
+                    job.running, job.again = job.again and not job.stopping, False
+        finally:
+            job.running = False
 
-def _run(job: Job, work: Callable[[Job], str]) -> None:
+
+def _do(job: Job, work: Callable[[Job], str]) -> None:
     job.error = _DEFECT
     try:
         job.note = work(job)
         job.error = ""
     except (TfappError, ClientError) as error:
         job.error = explain(error)
-    finally:
-        job.running = False

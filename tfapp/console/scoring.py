@@ -47,9 +47,9 @@ class Scoring:
         return found
 
     def start(self, pool: Pool) -> None:
-        """Begins to score what the released version has not scored, unless that goes on already."""
+        """Begins to score what the released version has not scored; where that goes on, what is new comes after."""
         self._started[pool.id] = self._ticks()
-        self._workplace.jobs.start(_name(pool), lambda job: self._score(pool, job))
+        self._workplace.jobs.start(_name(pool), lambda job: self._score(pool, job), again=True)
 
     def keep_up(self, pool: Pool) -> None:
         """The same, once in a while: there may be a new version, or a scoring may have failed."""
