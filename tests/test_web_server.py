@@ -41,9 +41,9 @@ def _serving(**limits: Any) -> AbstractContextManager[int]:
 
 
 @contextmanager
-def _behind(gate: ConnectionGate) -> Iterator[int]:
+def _behind(gate: ConnectionGate, app: Any = _app) -> Iterator[int]:
     listening = open_port("127.0.0.1", 0, backlog=512, gate=gate)
-    server = uvicorn.Server(web_config(_app, gate, lifespan="off", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(web_config(app, gate, lifespan="off", timeout_graceful_shutdown=1))
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=WebLoop) as runner:
@@ -207,17 +207,51 @@ def test_silent_connections_make_room(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_connections_at_work_are_not_ended_for_others() -> None:
-    post = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
-    with _serving(connections=8, address_connections=2) as port, ExitStack() as stack:
-        working = [stack.enter_context(_connect(port, post)) for _ in range(2)]
-        assert [connection.recv(25) for connection in working] == [b"HTTP/1.1 100 Continue\r\n\r\n"] * 2
+    begun, may_end = threading.Semaphore(0), threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.release()
+        if scope["path"] == "/work":
+            await asyncio.to_thread(may_end.wait, 60)
+        await _app(scope, receive, send)
+
+    # Behind the second is one more request, whose body does not come: the first is at work nevertheless.
+    behind = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+    sent = [b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n" + more for more in (b"", behind)]
+    gate = ConnectionGate(ConnectionLimits(connections=8, address_connections=2, flags=_FLAGS), "a port")
+    with _behind(gate, app) as port, ExitStack() as stack:
+        working = [stack.enter_context(_connect(port, each)) for each in sent]
+        assert all(begun.acquire(timeout=30) for _ in working)
         refused = _exchange(port)
         assert refused.startswith(b"503 ")
         assert b"127.0.0.1 has 2 connections at work, the most that one address may have (--by_address)" in refused
+        may_end.set()
         for connection in working:
-            connection.sendall(b"abcd")
-            assert _answer(connection).endswith(b"4")
+            assert _answer(connection).endswith(b"0")
         wait_until(lambda: _exchange(port).startswith(b"200 "))
+
+
+def test_bodies_that_do_not_come_make_room() -> None:
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    with _serving(connections=8, address_connections=3) as port, ExitStack() as stack:
+        first, second, third = (stack.enter_context(_connect(port, post)) for _ in range(3))
+        for connection in (first, second, third):
+            assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        # Whose body goes on is not the next to go.
+        first.sendall(b"a")
+        wait_until(lambda: _exchange(port).startswith(b"200 ") and _is_closed(second))
+        first.sendall(b"bcd")
+        assert _answer(first).endswith(b"4")
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 def test_addresses_are_counted_by_network() -> None:

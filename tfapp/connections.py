@@ -86,7 +86,7 @@ def refusal(status: str, text: str) -> bytes:
 
 @dataclass
 class _Caller:
-    """The connections of one address: how many, and which of them wait for a request, the oldest first."""
+    """The connections of one address: how many, and which of them wait for a request or its body, the oldest first."""
 
     open: int = 0
     waiting: dict[Any, GuardedConnection] = field(default_factory=dict)
@@ -95,8 +95,9 @@ class _Caller:
 class ConnectionGate:
     """Counts the connections of a port, in total and by address.
 
-    Where there are as many as may be, the oldest that waits for a request makes room for a new one, so silent callers
-    shut nobody out; a connection whose request is at work is never ended for another.
+    Where there are as many as may be, the one that has waited longest for a request, or for more of its body, makes
+    room for a new one, so silent callers shut nobody out; a connection whose request is at work is never ended for
+    another.
 
     Args:
         limits: The limits.
@@ -136,8 +137,8 @@ class ConnectionGate:
         if connection := self._open.get(peer):
             self._callers[connection.address].waiting.pop(peer, None)
 
-    def end(self, peer: Any) -> None:
-        """Notes that a connection waits for its next request."""
+    def wait(self, peer: Any) -> None:
+        """Notes that a connection waits from now on, for its next request or for more of a body."""
         if connection := self._open.get(peer):
             waiting = self._callers[connection.address].waiting
             waiting.pop(peer, None)

@@ -125,6 +125,7 @@ class _LimitedHttp(HttpToolsProtocol):
                 self._end("431 Request Header Fields Too Large", f"the header has {step} bytes or more{flag}")
         if self._in_body and not self.cycle.response_complete:
             self._extend_body()
+            self._wait_for_body()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -135,7 +136,7 @@ class _LimitedHttp(HttpToolsProtocol):
         self._unparsed = 0
         self._in_header, self._in_body = False, True
         self._body_begun, self._body_bytes = self.loop.time(), 0
-        self._gate.begin(self._peer)
+        self._wait_for_body()
         self._set_deadline(self._body_begun + self._limits.body_seconds)
 
     def on_body(self, body: bytes) -> None:
@@ -150,6 +151,8 @@ class _LimitedHttp(HttpToolsProtocol):
         self._deadline = None
         if self.cycle.response_complete:
             self._wait_for_request()
+        else:
+            self._gate.begin(self._peer)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -160,6 +163,8 @@ class _LimitedHttp(HttpToolsProtocol):
             self._set_deadline(self.loop.time() + self._limits.header_seconds)
         elif not self._is_answering():
             self._wait_for_request()
+        elif self._in_body:
+            self._wait_for_body()
         if self.flow.write_paused:
             self._linger()
 
@@ -180,11 +185,16 @@ class _LimitedHttp(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait_for_request(self) -> None:
-        self._gate.end(self._peer)
+        self._gate.wait(self._peer)
         seconds = self._limits.header_seconds if self._in_header else self._limits.keep_alive_seconds
         self._deadline = None
         if self._in_header or self.timeout_keep_alive_task is None:
             self._set_deadline(self.loop.time() + seconds)
+
+    def _wait_for_body(self) -> None:
+        # Requests that came before this one are at work.
+        if not self.pipeline:
+            self._gate.wait(self._peer)
 
     def _extend_body(self) -> None:
         limits = self._limits

@@ -123,6 +123,30 @@ def test_the_limit_on_sizes(tmp_path: Path, echo: Echo) -> None:
         assert ask(port, "POST", _PREDICT, _row(1)).json() == {"predictions": [1.0]}
 
 
+def test_bodies_are_limited_in_sum(tmp_path: Path, echo: Echo) -> None:
+    """Large ones wait outside while others are at work, small ones always find room."""
+    large = json.dumps({"inputs": [1.0] * 40_000}).encode()
+    with (
+        serving_echo(tmp_path, echo, rest_api_port=0, rest_api_max_pending_bytes=200_000) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        port = _port(server)
+        echo.gate.clear()
+        first = pool.submit(ask, port, "POST", _PREDICT, large)
+        assert echo.entered.acquire(timeout=30)
+        for body, headers in ((large, {}), (gzip.compress(large), _GZIP)):
+            refused = ask(port, "POST", _PREDICT, body, headers)
+            assert refused.status == 503
+            assert "--rest_api_max_pending_bytes" in refused.json()["error"]
+        small = socket.create_connection(("127.0.0.1", port), timeout=60)
+        small.sendall(f"POST {_PREDICT} HTTP/1.1\r\nContent-Length: 15\r\n\r\n".encode() + b'{"inputs": [1]}')
+        echo.wait_for(lambda tasks: len(tasks) == 1)
+        small.close()
+        echo.gate.set()
+        assert first.result().status == 200
+        assert ask(port, "POST", _PREDICT, large).status == 200
+
+
 def test_a_caller_who_hangs_up_is_not_run(tmp_path: Path, echo: Echo) -> None:
     with serving_echo(tmp_path, echo, rest_api_port=0) as server, ThreadPoolExecutor(1) as pool:
         echo.gate.clear()

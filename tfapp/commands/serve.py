@@ -174,6 +174,10 @@ def serve(
     rest_api_max_connections_per_address: Annotated[
         int, typer.Option(min=0, help="Most of one address; 0: three quarters of all.", rich_help_panel=_LIMITS)
     ] = 0,
+    rest_api_max_pending_bytes: Annotated[
+        int,
+        typer.Option(min=0, help="Most bytes of all REST bodies in work, beyond 64 KiB each.", rich_help_panel=_LIMITS),
+    ] = 512 << 20,
     grpc_channel_arguments: Annotated[
         str, typer.Option(help="gRPC's own, such as grpc.max_connection_age_ms=2000.", rich_help_panel=_LIMITS)
     ] = "",
@@ -207,6 +211,7 @@ def serve(
         "rest_api_max_header_bytes": rest_api_max_header_bytes,
         "rest_api_max_connections": rest_api_max_connections,
         "rest_api_max_connections_per_address": rest_api_max_connections_per_address,
+        "rest_api_max_pending_bytes": rest_api_max_pending_bytes,
         "rest_api_timeout_in_ms": rest_api_timeout_in_ms,
         "grpc_socket_path": grpc_socket_path,
         "enable_grpc_healthcheck_service": enable_grpc_healthcheck_service,

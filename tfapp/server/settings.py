@@ -104,6 +104,9 @@ class ServerSettings(BaseModel):
     rest_api_max_connections_per_address: int = Field(
         0, ge=0, description="Most open REST connections of one address; 0: three quarters of all."
     )
+    rest_api_max_pending_bytes: int = Field(
+        512 << 20, ge=0, description="Most bytes of all REST bodies in work, beyond 64 KiB each, also uncompressed."
+    )
     rest_tls: bool = Field(
         False, description="Whether REST has the gRPC port's certificates, too; TensorFlow Serving cannot do that."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
@@ -19,6 +20,7 @@ from tfapp.server.rest import calls
 from tfapp.server.rest.bodies import TooLargeError, compress, decompress, read_body
 from tfapp.server.rest.outputs import write_error
 from tfapp.server.rest.paths import STATUS, Target, is_ours, parse_path
+from tfapp.server.rest.pending_bytes import BodyShare, PendingBytes, TooManyBytesError
 from tfapp.server.status import RequestError
 
 __all__ = ["RestApp"]
@@ -63,6 +65,7 @@ class RestApp:
         self._shared = shared
         self._settings = shared.settings
         self._pool = pool
+        self._pending = PendingBytes(shared.settings.rest_api_max_pending_bytes)
         self._refuses = False
         self._cut = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -128,8 +131,8 @@ class RestApp:
         self._tasks.add(task)
         try:
             async with asyncio.timeout((caller.seconds() or 0.0) + _GRACE):
-                body = await read_body(request, self._settings.max_message_bytes)
-                return await self._in_thread(request, self._job(request, target, body, caller))
+                body, share = await self._read(request)
+                return await self._in_thread(request, self._job(request, target, body, share, caller), share)
         except ClientDisconnect as error:
             raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
         except TimeoutError as error:
@@ -142,7 +145,20 @@ class RestApp:
             caller.leave()
             self._tasks.discard(task)
 
-    def _job(self, request: Request, target: Target, body: bytes, caller: Caller) -> Callable[[], _Answer]:
+    async def _read(self, request: Request) -> tuple[bytes, BodyShare]:
+        """Reads a body, and takes a place among the requests at work."""
+        share = BodyShare(self._pending)
+        try:
+            body = await read_body(request, self._settings.max_message_bytes, share.add)
+            self._shared.limit.take()
+        except BaseException:
+            share.release()
+            raise
+        return body, share
+
+    def _job(
+        self, request: Request, target: Target, body: bytes, share: BodyShare, caller: Caller
+    ) -> Callable[[], _Answer]:
         """Makes what a thread does."""
         encoding = request.headers.get("content-encoding", "")
         accepted = request.headers.get("accept-encoding", "")
@@ -151,19 +167,18 @@ class RestApp:
         def job() -> _Answer:
             if not caller.waits:
                 raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
-            answer = calls.answer(self._shared, target, decompress(body, encoding, most), caller)
+            answer = calls.answer(self._shared, target, decompress(body, encoding, most, share.add), caller)
             if len(answer) > most:
                 raise RequestError(_CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})")
             return compress(answer, accepted)
 
         return job
 
-    async def _in_thread(self, request: Request, job: Callable[[], _Answer]) -> _Answer:
+    async def _in_thread(self, request: Request, job: Callable[[], _Answer], share: BodyShare) -> _Answer:
         """Has a thread do it, as long as the caller is there."""
-        self._shared.limit.take()
         future = self._pool.submit(job)
         self._jobs.add(future)
-        future.add_done_callback(self._end)
+        future.add_done_callback(functools.partial(self._end, share))
         work = asyncio.wrap_future(future)
         gone = asyncio.ensure_future(_disconnection(request))
         try:
@@ -180,10 +195,12 @@ class RestApp:
         too_large = isinstance(error, TooLargeError)
         status = 413 if too_large else _STATUSES.get(error.code, 500)
         # A body that is not read to its end leaves a connection that is good for nothing else.
-        ends = {"connection": "close"} if too_large or self._refuses else {}
+        is_last = too_large or isinstance(error, TooManyBytesError) or self._refuses
+        ends = {"connection": "close"} if is_last else {}
         return Response(write_error(error.message), status, headers={"content-type": _JSON, **ends})
 
-    def _end(self, future: concurrent.futures.Future[_Answer]) -> None:
+    def _end(self, share: BodyShare, future: concurrent.futures.Future[_Answer]) -> None:
+        share.release()
         self._shared.limit.give_back()
         self._jobs.discard(future)
 

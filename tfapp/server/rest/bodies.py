@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 import grpc
@@ -30,12 +31,13 @@ class TooLargeError(RequestError):
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Received message larger than max ({size} vs. {most})")
 
 
-async def read_body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int, count: Callable[[int], None]) -> bytes:
     """Reads a body.
 
     Args:
         request: The request.
         most: The most bytes to take.
+        count: Is told of bytes as they come; may refuse them.
 
     Raises:
         TooLargeError: It is larger.
@@ -47,6 +49,7 @@ async def read_body(request: Request, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
+        count(len(chunk))
         chunks.append(chunk)
         size += len(chunk)
         if size > most:
@@ -54,13 +57,14 @@ async def read_body(request: Request, most: int) -> bytes:
     return b"".join(chunks)
 
 
-def decompress(body: bytes, encoding: str, most: int) -> bytes:
+def decompress(body: bytes, encoding: str, most: int, count: Callable[[int], None]) -> bytes:
     """Undoes a Content-Encoding.
 
     Args:
         body: The body as it came.
         encoding: The header's value; anything without gzip in it leaves the body as it is, as TensorFlow Serving does.
         most: The most bytes that it may become.
+        count: Is told of bytes as they are uncompressed; may refuse them.
 
     Raises:
         RequestError: It is not what the header says, or becomes larger.
@@ -80,6 +84,7 @@ def decompress(body: bytes, encoding: str, most: int) -> bytes:
                 unpacked.append(stream.decompress(piece, left + 1))
             except zlib.error as error:
                 raise invalid_argument(f"Failed to uncompress the gzipped body: {error}") from error
+            count(len(unpacked[-1]))
             left -= len(unpacked[-1])
             if left < 0:
                 raise TooLargeError("uncompressed", most)
