@@ -70,15 +70,19 @@ class _Runs:
             self.refused[name] = error
 
 
+def _waiting(budget: RowBudget) -> int:
+    return sum(map(len, budget._queues.values()))
+
+
 def test_what_finds_no_room_waits_first_come_first_served() -> None:
     budget = RowBudget(10)
     runs = _Runs(budget)
     runs.start("a", 6)
     runs.wait_for("a")
     runs.start("larger than all", 100)
-    _until(lambda: len(budget._waiting) == 1)
+    _until(lambda: _waiting(budget) == 1)
     runs.start("would fit", 1)
-    _until(lambda: len(budget._waiting) == 2)
+    _until(lambda: _waiting(budget) == 2)
     assert runs.entered == ["a"]
     runs.end("a")
     runs.wait_for("a", "larger than all")
@@ -95,7 +99,7 @@ def test_who_leaves_or_has_no_time_left_makes_room_for_the_next() -> None:
     runs.wait_for("a")
     gone = Caller()
     runs.start("gone", 5, gone)
-    _until(lambda: len(budget._waiting) == 1)
+    _until(lambda: _waiting(budget) == 1)
     gone.leave()
     runs.end("gone")
     runs.start("late", 5, Caller(0.01))
@@ -108,6 +112,29 @@ def test_who_leaves_or_has_no_time_left_makes_room_for_the_next() -> None:
     runs.end("a")
     runs.wait_for("a", "b")
     runs.end("b")
+
+
+@pytest.mark.parametrize(
+    ("rows", "order"),
+    [
+        # Many large runs keep a small one waiting for one of them at most ...
+        ({"large 1": 8, "large 2": 8, "large 3": 8, "small": 3}, ["small", "large 1", "large 2", "large 3"]),
+        # ... and many small ones a large one for about as many rows as it has.
+        ({"1": 5, "2": 5, "3": 5, "large": 8, "4": 5, "5": 5}, ["1", "2", "large", "3", "4", "5"]),
+    ],
+)
+def test_sizes_take_turns(rows: dict[str, int], order: list[str]) -> None:
+    budget = RowBudget(8)
+    runs = _Runs(budget)
+    runs.start("first", 8)
+    runs.wait_for("first")
+    for number, name in enumerate(rows, start=1):
+        runs.start(name, rows[name])
+        _until(lambda number=number: _waiting(budget) == number)  # type: ignore[misc]
+        runs._ends[name].set()
+    runs.end("first", *rows)
+    assert runs.entered == ["first", *order]
+    assert budget._free == 8
 
 
 def test_a_large_run_keeps_no_small_one_waiting() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -19,7 +19,10 @@ _SMALL: Final = 16
 
 
 class RowBudget:
-    """Rows that may be computed at the same time; what finds no room waits, first come first served.
+    """Rows that may be computed at the same time; what finds no room waits.
+
+    Requests of similar sizes, up to a power of two, come in turn; the sizes share the rows evenly, by start-time fair
+    queueing (Goyal, Vin and Cheng, 1996), so that many large requests keep a small one waiting for one of them only.
 
     Args:
         rows: How many; a request of more takes all.
@@ -28,7 +31,11 @@ class RowBudget:
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._free = rows
-        self._waiting: deque[object] = deque()
+        # By size; of those that nobody waits in, there is none.
+        self._queues: dict[int, deque[object]] = {}
+        # The rows that each size has had, and those of the size that was served last when it was.
+        self._served: Counter[int] = Counter()
+        self._now = 0
         self._changed = threading.Condition()
 
     @contextmanager
@@ -48,9 +55,9 @@ class RowBudget:
                 self._changed.notify_all()
 
     def _enter(self, count: int, caller: Caller) -> None:
-        ticket = object()
+        ticket, size = object(), count.bit_length()
         with self._changed:
-            self._waiting.append(ticket)
+            self._join(ticket, size)
             try:
                 if not self._is_next(ticket, count):
                     caller.on_leave(self._wake)
@@ -60,12 +67,23 @@ class RowBudget:
                 if not caller.waits:
                     raise given_up(caller, ran=False)
                 self._free -= count
+                self._now = self._served[size]
+                self._served[size] += count
             finally:
-                self._waiting.remove(ticket)
+                self._queues[size].remove(ticket)
+                if not self._queues[size]:
+                    del self._queues[size]
                 self._changed.notify_all()
 
+    def _join(self, ticket: object, size: int) -> None:
+        if size not in self._queues:
+            # Nobody saves rows up.
+            self._served[size] = max(self._served[size], self._now)
+        self._queues.setdefault(size, deque()).append(ticket)
+
     def _is_next(self, ticket: object, count: int) -> bool:
-        return self._waiting[0] is ticket and self._free >= count
+        size = min(self._queues, key=self._served.__getitem__)
+        return self._queues[size][0] is ticket and self._free >= count
 
     def _wake(self) -> None:
         with self._changed:
