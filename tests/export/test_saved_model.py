@@ -126,9 +126,13 @@ def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
     assert 'client.classify("toy", ["a text"], label="stable")' in card
 
 
-def test_longer_texts_by_setting(toy_preset: Path, tmp_path: Path) -> None:
+def test_longer_texts_by_setting_in_graphs_that_are_traced_once(toy_preset: Path, tmp_path: Path) -> None:
     model = build(toy_preset)
+    respond, traces = model.respond, []
+    model.respond = lambda *args, **kwargs: traces.append(args) or respond(*args, **kwargs)  # type: ignore[method-assign,func-returns-value]
     export(model, tmp_path / "1", max_length=32)
+    # Predict and Classify, and what both are compared with, for rows of all lengths.
+    assert len(traces) == 3
     served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
     base = "ball goal team match " * 4
     short, long = served(text=tf.constant([base, base + "bank price stock tax trade profit"]))["probabilities"]

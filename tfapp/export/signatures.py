@@ -56,7 +56,7 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
         task: Its contract.
 
     Returns:
-        tf.functions by signature name.
+        tf.functions by signature name; of the one whose outputs were checked, its trace, which is what is saved.
 
     Raises:
         ExportError: The model's outputs are not those of the contract.
@@ -67,8 +67,9 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
     def predict(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
         return module.answer(check_inputs(dict(zip(names, texts, strict=True))))
 
-    _check_outputs(predict, task)
-    return {contract.DEFAULT_SIGNATURE: predict} | _classic(module, task)
+    trace = predict.get_concrete_function()
+    _check_outputs(trace.structured_outputs, task)
+    return {contract.DEFAULT_SIGNATURE: trace} | _classic(module, task)
 
 
 def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
@@ -95,10 +96,9 @@ def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..
     return {contract.REGRESS_SIGNATURE: regress} if outputs == {"score"} else {}
 
 
-def _check_outputs(function: Any, task: contract.Task) -> None:
-    given = function.get_concrete_function().structured_outputs
+def _check_outputs(outputs: Mapping[str, tf.Tensor], task: contract.Task) -> None:
     for spec in task.outputs:
-        tensor = given.get(spec.name)
+        tensor = outputs.get(spec.name)
         if tensor is None and spec.optional:
             continue
         if tensor is None or tensor.dtype.name != spec.dtype or tensor.shape.rank != spec.rank:
@@ -106,6 +106,6 @@ def _check_outputs(function: Any, task: contract.Task) -> None:
                 f"the model's output {spec.name} is {tensor}; the contract of {task.name} asks for "
                 f"{spec.dtype} of rank {spec.rank}"
             )
-    unknown = set(given) - {spec.name for spec in task.outputs}
+    unknown = set(outputs) - {spec.name for spec in task.outputs}
     if unknown:
         raise ExportError(f"the model's outputs {sorted(unknown)} are not in the contract of {task.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,13 +68,13 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
     # The signature alone does not keep what was loaded alive.
     loaded = tf.saved_model.load(str(folder))
     served = loaded.signatures[contract.DEFAULT_SIGNATURE]
-    preprocessor = model.preprocessor.with_max_length(max_length)
+    expect = _traced(model, max_length)
     everything = [*rows, *hard_rows(len(model.inputs))]
     batch = {name: value.numpy() for name, value in served(**_tensors(everything, model)).items()}
     worst = 0.0
     for number, row in enumerate(everything):
         inputs = _tensors([row], model)
-        expected = model.respond(inputs, preprocessor=preprocessor)
+        expected = expect(inputs)
         single = served(**inputs)
         for name, value in expected.items():
             for got in (single[name].numpy()[0], batch[name][number]):
@@ -83,6 +83,15 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
                 else:
                     _check_form(name, got, value.numpy()[0], row_line(row))
     return worst if exact else None
+
+
+def _traced(model: TaskModel, max_length: int) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """The Keras model as one graph for rows of any length: op by op, each row would be dispatched from Python."""
+    preprocessor = model.preprocessor.with_max_length(max_length)
+    rows = {name: tf.TensorSpec([None], tf.string) for name in model.inputs}
+    return tf.function(
+        lambda inputs: model.respond(inputs, preprocessor=preprocessor), input_signature=[rows], autograph=False
+    )
 
 
 def _check_form(name: str, got: np.ndarray, expected: np.ndarray, text: str) -> None:
