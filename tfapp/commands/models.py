@@ -10,16 +10,13 @@ import typer
 
 from tfapp import terminal
 from tfapp.commands import _model_tables as tables
-from tfapp.commands import _variables
-from tfapp.errors import SettingsError
+from tfapp.commands._server_options import with_servers
+from tfapp.rollout import Servers
 
 if TYPE_CHECKING:
     from tfapp.registry import Change
-    from tfapp.releases import Servers
 
 __all__ = ["register"]
-
-_ROLL_OUT: Final = "Running servers"
 
 _models = typer.Typer(no_args_is_help=True)
 
@@ -31,49 +28,6 @@ _Config: TypeAlias = Annotated[
 ]
 _Label: TypeAlias = Annotated[str, typer.Option(help="The label.")]
 _Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
-_Server: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="HOST:PORT of a server that reads the file: load the version there first, then move the label, and wait "
-        "until it has both. May be given again.",
-        rich_help_panel=_ROLL_OUT,
-    ),
-]
-_Reload: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--reload",
-        help="Send the servers the file, where they do not read it again by themselves; replaces all that they serve.",
-        rich_help_panel=_ROLL_OUT,
-    ),
-]
-_Timeout: TypeAlias = Annotated[
-    float, typer.Option(min=0, help="Longest time to wait for a server, in seconds.", rich_help_panel=_ROLL_OUT)
-]
-_TlsRoot: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"Certificates that theirs are checked against (PEM); otherwise {_variables.TLS_ROOT} names them.",
-        rich_help_panel=_ROLL_OUT,
-    ),
-]
-_TlsKey: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"Own private key, for mutual TLS (PEM); otherwise {_variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
-    ),
-]
-_TlsCertificate: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"Own certificate, for mutual TLS (PEM); otherwise {_variables.TLS_CERTIFICATE}.",
-        rich_help_panel=_ROLL_OUT,
-    ),
-]
-_TokenFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(help=f"Holds the bearer token; otherwise {_variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
-]
 
 _DEFAULT_FOLDER: Final = Path("models")
 
@@ -136,6 +90,7 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
 
 
 @_models.command()
+@with_servers
 def promote(
     name: _Name,
     version: _Version,
@@ -151,18 +106,11 @@ def promote(
         ),
     ] = False,
     json: _Json = False,
-    server: _Server = None,
-    reload: _Reload = False,
-    timeout: _Timeout = 300.0,
-    tls_root: _TlsRoot = None,
-    tls_key: _TlsKey = None,
-    tls_certificate: _TlsCertificate = None,
-    token_file: _TokenFile = None,
+    servers: Servers | None,
 ) -> None:
     """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
     from tfapp import inventory, releases
 
-    servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
     served = _served(name, models, config)
     change = releases.promote(
         name,
@@ -180,6 +128,7 @@ def promote(
 
 
 @_models.command()
+@with_servers
 def rollback(
     name: _Name,
     *,
@@ -187,18 +136,11 @@ def rollback(
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
     json: _Json = False,
-    server: _Server = None,
-    reload: _Reload = False,
-    timeout: _Timeout = 300.0,
-    tls_root: _TlsRoot = None,
-    tls_key: _TlsKey = None,
-    tls_certificate: _TlsCertificate = None,
-    token_file: _TokenFile = None,
+    servers: Servers | None,
 ) -> None:
     """Lets a label point at the version where it was before."""
     from tfapp import inventory, releases
 
-    servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
     served = _served(name, models, config)
     change = releases.rollback(name, label=label, models=models, config=config, servers=servers)
     tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
@@ -207,6 +149,7 @@ def rollback(
 
 
 @_models.command()
+@with_servers
 def unlabel(
     name: _Name,
     label: Annotated[str, typer.Argument(help="The label.")],
@@ -214,18 +157,11 @@ def unlabel(
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
     json: _Json = False,
-    server: _Server = None,
-    reload: _Reload = False,
-    timeout: _Timeout = 300.0,
-    tls_root: _TlsRoot = None,
-    tls_key: _TlsKey = None,
-    tls_certificate: _TlsCertificate = None,
-    token_file: _TokenFile = None,
+    servers: Servers | None,
 ) -> None:
     """Takes a label away, such as that of a canary that is over."""
     from tfapp import inventory, releases
 
-    servers = _servers(server, reload, timeout, (tls_root, tls_key, tls_certificate), token_file)
     change = releases.unlabel(name, label, models=models, config=config, servers=servers)
     tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
 
@@ -311,35 +247,6 @@ def history(
         for change in changes
     ]
     tables.print_table(("time", "who", "model", "action", "what", "note"), rows)
-
-
-def _servers(
-    addresses: list[str] | None,
-    reload: bool,
-    timeout: float,
-    tls: tuple[Path | None, Path | None, Path | None],
-    token_file: Path | None,
-) -> Servers | None:
-    from tfapp_client import TlsFiles
-    from tfapp_client.secrets import read_secrets
-
-    from tfapp.releases import Servers
-
-    if not addresses:
-        if reload:
-            raise SettingsError("--reload needs to know whom to send the file: give --server HOST:PORT")
-        return None
-    try:
-        files = TlsFiles(*tls)
-    except ValueError as error:
-        raise SettingsError(f"--tls-key and --tls-certificate: {error}") from error
-    try:
-        secrets = read_secrets(files, token_file=token_file)
-    except (OSError, UnicodeError) as error:
-        raise SettingsError(f"--token-file {token_file}: cannot be read: {error}") from error
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
-    return Servers(tuple(addresses), reload=reload, timeout=timeout, tls=secrets.tls, token=secrets.token)
 
 
 def _remark_unserved(change: Change, served: set[int], models: Path) -> None:
