@@ -63,8 +63,10 @@ def answer(context: grpc.ServicerContext, work: Callable[[Any, Caller], Any], re
     Returns:
         The answer.
     """
+    # gRPC counts it by the time of day: none left to a call that goes on means that the clock was set. It ends the call
+    # when its time is up, by another clock.
     left = context.time_remaining()
-    caller = Caller(None if left is None or left > _LONGEST else left)
+    caller = Caller(left if left and left <= _LONGEST else None)
     if not context.add_callback(caller.leave) or not caller.waits:
         # It waited for a thread until its time was up: nobody reads an answer any more.
         context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
