@@ -140,7 +140,7 @@ def _why_unlabelled(model: ConfiguredModel, loaded: Collection[int], file: str) 
     unlabelled = sorted(set(loaded) - set(model.labels.values()))
     if model.kind != "all" or STABLE not in model.labels or not unlabelled:
         return ""
-    wanted = " ".join(f"versions: {version}" for version in sorted(set(model.labels.values())))
+    wanted = " ".join(f"versions: {version}" for version in sorted(set(loaded) - set(unlabelled)))
     return (
         f"{file} serves all versions of {model.name}: {', '.join(map(str, unlabelled))} stay loaded, though no label "
         f"names them; write specific {{ {wanted} }} there instead of all {{}} to serve what labels name alone"

@@ -10,8 +10,6 @@ from tests.cli import call, complaint
 from tests.registry.shelf import add_version, parsed, record
 from tests.served_models import write_numbers
 from tfapp import registry
-from tfapp.commands._model_tables import print_callers
-from tfapp.inventory import Callers
 from tfapp.server import running_server
 
 
@@ -83,17 +81,16 @@ def test_a_file_written_by_hand_is_told_as_it_is(models: Path) -> None:
         f'model_config_list {{ config {{ name: "numbers" base_path: "{models}/numbers" model_platform: "tensorflow"\n'
         'model_version_policy { all {} } version_labels { key: "gone" value: 9 } } }'
     )
-    assert _lines("promote", "numbers", "1", "--models", models)[-1] == (
+    result = call("models", "promote", "numbers", "1", "--models", models)
+    assert result.code == 0
+    assert result.out.splitlines()[-1] == (
         'callers get no answer with label="gone", version 1 with label="stable", version 2 without a label '
-        "(models.config names it, and it is newer than stable)"
+        "(models.config serves all versions, and it is newer than stable)"
     )
-
-
-def test_what_else_is_loaded_is_a_line_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    print_callers(Callers({"stable": 2}, 3, "", frozenset({2, 3}), remark="3 stays [loaded]"))
-    out, err = capsys.readouterr()
-    assert out == 'callers get version 2 with label="stable", version 3 without a label\n'
-    assert err == "3 stays [loaded]\n"
+    assert (
+        "models.config serves all versions of numbers: 2 stay loaded, though no label names them; write specific "
+        "{ versions: 1 } there instead of all {} to serve what labels name alone\n"
+    ) in result.err
 
 
 @pytest.mark.parametrize("command", [("promote", "numbers", "3"), ("rollback", "numbers")])
