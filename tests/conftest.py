@@ -31,6 +31,10 @@ hypothesis.settings.load_profile(os.environ.get("TFAPP_EXAMPLES", "tfapp"))
 if "PYTEST_XDIST_WORKER" in os.environ:
     tf.config.threading.set_intra_op_parallelism_threads(1)
 
+# Optimizing a graph takes longer than a toy network's few calls of it win. Whoever tests what the optimizer rewrites
+# switches it on; commands that are tested as processes of their own have it, too.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 # What is imported is never garbage; each collection would go through all of it.
 gc.collect()
 gc.freeze()
@@ -61,6 +65,14 @@ def checkpoints_by_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", float("inf"))
         yield
+
+
+@pytest.fixture
+def graph_optimizer() -> Iterator[None]:
+    """TensorFlow rewrites graphs before they run, as it does outside of the tests."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(autouse=True)

@@ -89,10 +89,10 @@ def both_ways(run: Run, models: Path, name: str) -> tuple[dict[str, np.ndarray],
 
 
 @pytest.fixture(scope="module")
-def lstm_run(toy_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def lstm_run(shallow_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run of the small baseline, from a settings file."""
     folder = tmp_path_factory.mktemp("lstm")
-    (folder / "toy.toml").write_text(tomli_w.dumps(toy_experiment(toy_preset, toy_data, model={"kind": "lstm"})))
+    (folder / "toy.toml").write_text(tomli_w.dumps(toy_experiment(shallow_preset, toy_data, model={"kind": "lstm"})))
     return tfapp.fit(folder / "toy.toml", runs=folder, quiet=True)
 
 
@@ -230,7 +230,7 @@ def test_the_lstm_goes_the_same_way(lstm_run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_multi_label_goes_the_same_way(toy_preset: Path, tmp_path: Path) -> None:
+def test_multi_label_goes_the_same_way(shallow_preset: Path, tmp_path: Path) -> None:
     topics = sorted(TOPICS)
     rows: list[dict[str, Any]] = [{"text": row["text"], "label": [row["label"]]} for row in toy_rows(150)]
     for number in range(90):
@@ -238,7 +238,7 @@ def test_multi_label_goes_the_same_way(toy_preset: Path, tmp_path: Path) -> None
         rows.append({"text": " ".join(toy_text(topic, 500 + number) for topic in pair), "label": pair})
     data = tfapp.load_data(str(write_rows(tmp_path / "toy.jsonl", rows)), multi_label=True)
     assert data.multi_label
-    sections = toy_experiment(toy_preset, tmp_path)
+    sections = toy_experiment(shallow_preset, tmp_path)
     run = tfapp.fit(
         data=data,
         name="toy",
@@ -264,10 +264,10 @@ def test_multi_label_goes_the_same_way(toy_preset: Path, tmp_path: Path) -> None
 
 
 def test_without_a_test_split_dev_is_evaluated_and_patience_ends_a_run(
-    toy_preset: Path, toy_data: Path, tmp_path: Path
+    shallow_preset: Path, toy_data: Path, tmp_path: Path
 ) -> None:
     still = {"epochs": 9, "patience": 1, "learning_rate": 1e-12}
-    values = toy_experiment(toy_preset, toy_data, training=still, model={"kind": "lstm"})
+    values = toy_experiment(shallow_preset, toy_data, training=still, model={"kind": "lstm"})
     run = tfapp.fit(parse_experiment(values, ["data.test_share=0"]), runs=tmp_path, quiet=True)
     assert run.folder.read("evaluation")["on"] == "dev split"
     facts = run.folder.read("finished")

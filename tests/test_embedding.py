@@ -52,8 +52,8 @@ def settings(preset: Path, pairs: Path, **training: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def run(toy_preset: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    experiment = parse_experiment(settings(toy_preset, pairs, batch_size=16, sub_batch=5))
+def run(shallow_preset: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    experiment = parse_experiment(settings(shallow_preset, pairs, batch_size=16, sub_batch=5))
     return tfapp.fit(experiment, runs=tmp_path_factory.mktemp("runs"), quiet=True)
 
 
@@ -139,17 +139,17 @@ def test_texts_are_compared_on_the_command_line(run: Run) -> None:
     assert "1.000" in shown
 
 
-def test_an_untouched_preset_is_evaluated_and_published(toy_preset: Path, tmp_path: Path) -> None:
+def test_an_untouched_preset_is_evaluated_and_published(shallow_preset: Path, tmp_path: Path) -> None:
     """On the example's data."""
     data = ROOT / "examples/data/faq-questions.csv"
-    overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=0"]
+    overrides = [f"data.train={data}", f"model.preset={shallow_preset}", "training.epochs=0"]
     run = tfapp.fit(load_experiment(ROOT / "examples/faq-embedding.toml", overrides), runs=tmp_path, quiet=True)
     finished = run.folder.read("finished")
     assert (finished["epochs"], finished["trained_weights"]) == (0, 0)
     assert run.folder.read("data")["report"]["findings"] == []
     assert [event["epoch"] for event in history(run)] == [0]
     options = ("--name", "plain", "--set", "model.max_length=64", "--set", "export.warmup_requests=2")
-    result = call("export", "--preset", toy_preset, *options, "--to", tmp_path / "models", "--json")
+    result = call("export", "--preset", shallow_preset, *options, "--to", tmp_path / "models", "--json")
     version = tmp_path / "models" / "plain" / "1"
     callers = {"with_label": {}, "without_label": 1}
     assert json.loads(result.out) == {"model": "plain", "version": 1, "path": str(version), "callers": callers}
@@ -161,7 +161,7 @@ def test_an_untouched_preset_is_evaluated_and_published(toy_preset: Path, tmp_pa
     assert "train =" not in card
     (model,) = inventory.describe(tmp_path / "models")
     assert (model.versions[0].task, model.versions[0].score) == ("embedding", None)
-    _check_that_an_export_says_what_callers_get(tmp_path / "models", "--preset", toy_preset, *options)
+    _check_that_an_export_says_what_callers_get(tmp_path / "models", "--preset", shallow_preset, *options)
 
 
 def _check_that_an_export_says_what_callers_get(models: Path, *arguments: str | Path) -> None:

@@ -45,8 +45,8 @@ def test_support_messages_need_no_cleaning_and_reach_every_side() -> None:
 
 
 @pytest.fixture(scope="module")
-def support_run(toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    overrides = [MESSAGES, f"model.preset={toy_preset}", "training.epochs=1"]
+def support_run(shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    overrides = [MESSAGES, f"model.preset={shallow_preset}", "training.epochs=1"]
     experiment = load_experiment(ROOT / "examples/support-topics.toml", overrides)
     return fit(experiment, runs=tmp_path_factory.mktemp("runs"), quiet=True)
 

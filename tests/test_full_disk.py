@@ -54,9 +54,9 @@ def test_an_export_publishes_nothing(toy_run: Run, toy_models: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_training_goes_on_once_there_is_room(toy_preset: Path, toy_data: Path, tmp_path: Path) -> None:
+def test_a_training_goes_on_once_there_is_room(shallow_preset: Path, toy_data: Path, tmp_path: Path) -> None:
     experiment = tmp_path / "toy.toml"
-    experiment.write_text(tomli_w.dumps(toy_experiment(toy_preset, toy_data)))
+    experiment.write_text(tomli_w.dumps(toy_experiment(shallow_preset, toy_data)))
     # In a process of its own, as a training goes on with other things than the file that has no room.
     command = ["train", str(experiment), "--runs", str(tmp_path / "runs")]
     limited = ["sh", "-c", 'ulimit -f 60; exec "$@"', "sh", sys.executable, "-m", "tfapp", *command]

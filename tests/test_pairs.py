@@ -43,8 +43,8 @@ def pair_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["ranking", pytest.param("pair-classification", marks=pytest.mark.slow)])
-def run(request: pytest.FixtureRequest, toy_preset: Path, pair_data: Path, tmp_path_factory: Any) -> Run:
-    values = toy_experiment(toy_preset, pair_data) | {"task": request.param}
+def run(request: pytest.FixtureRequest, shallow_preset: Path, pair_data: Path, tmp_path_factory: Any) -> Run:
+    values = toy_experiment(shallow_preset, pair_data) | {"task": request.param}
     return tfapp.fit(parse_experiment(values), runs=tmp_path_factory.mktemp("runs"), quiet=True)
 
 
@@ -153,9 +153,9 @@ def test_a_notebook_s_steps_go_the_same_way(run: Run, pair_data: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["faq-ranking", "faq-matching"])
-def test_the_examples_train_at_toy_size(name: str, toy_preset: Path, tmp_path: Path) -> None:
+def test_the_examples_train_at_toy_size(name: str, shallow_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/faq-answers.csv"
-    overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=1"]
+    overrides = [f"data.train={data}", f"model.preset={shallow_preset}", "training.epochs=1"]
     experiment = load_experiment(ROOT / f"examples/{name}.toml", overrides)
     splits = tfapp.load_data(str(data), task=experiment.task, **experiment.data.model_dump(exclude={"train"}))
     assert splits.report.findings == ()

@@ -54,8 +54,8 @@ def span_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(toy_preset: Path, span_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    values = toy_experiment(toy_preset, span_data, model={"max_length": 16, "decoding": "crf", "word_shapes": True})
+def run(shallow_preset: Path, span_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    values = toy_experiment(shallow_preset, span_data, model={"max_length": 16, "decoding": "crf", "word_shapes": True})
     values["task"] = "tagging"
     del values["model"]["pooling"]
     return tfapp.fit(parse_experiment(values), runs=tmp_path_factory.mktemp("runs"), quiet=True)
@@ -134,7 +134,7 @@ def exported_graph(models: Path) -> Any:
     return loaded, loaded.signatures["serving_default"]
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(st.lists(MIXED, min_size=1, max_size=3))
 def test_any_text_s_spans_are_words_of_that_very_text(exported_graph: Any, texts: list[str]) -> None:
     _, served = exported_graph
@@ -223,9 +223,9 @@ def test_settings_of_other_tasks_are_refused(span_data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_trains_at_toy_size(toy_preset: Path, tmp_path: Path) -> None:
+def test_the_example_trains_at_toy_size(shallow_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/support-entities.conll"
-    overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=1", "model.decoding=greedy"]
+    overrides = [f"data.train={data}", f"model.preset={shallow_preset}", "training.epochs=1", "model.decoding=greedy"]
     experiment = load_experiment(ROOT / "examples/support-entities.toml", overrides)
     splits = tfapp.load_data(str(data), task="tagging")
     assert splits.labels == ("order", "place", "product")

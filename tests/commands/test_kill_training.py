@@ -25,12 +25,12 @@ KINDS = [{"kind": "lstm", "epochs": 8}, {"kind": "bert", "epochs": 3}]
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda params: params["kind"])
 def settings(
-    request: pytest.FixtureRequest, toy_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, shallow_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     training = {"epochs": request.param["epochs"], "checkpoint_steps": 5, "log_steps": 1}
     model = {"kind": request.param["kind"]}
     file = tmp_path_factory.mktemp("settings") / "toy.toml"
-    file.write_text(tomli_w.dumps(toy_experiment(toy_preset, toy_data, training=training, model=model)))
+    file.write_text(tomli_w.dumps(toy_experiment(shallow_preset, toy_data, training=training, model=model)))
     return file
 
 

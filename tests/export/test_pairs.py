@@ -32,10 +32,10 @@ PAIRS = [("the ball", "a goal"), ("bank", "price"), *hard_rows(2)]
 
 @pytest.fixture(scope="module", params=["pair-classification", "ranking"])
 def exported(
-    request: pytest.FixtureRequest, toy_preset: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TaskModel, Path]:
     keras.utils.set_random_seed(5)
-    model = build_model(request.param, ModelSettings(preset=str(toy_preset), max_length=16), ["0", "1"])
+    model = build_model(request.param, ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "1"])
     # Random weights say the same of every text; wider ones tell texts apart.
     for weight in model.network.trainable_weights:
         if weight.name == "kernel":

@@ -24,14 +24,6 @@ from tfapp.precision_check import check_precision
 TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]
 
 
-@pytest.fixture(scope="module")
-def run(toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("data")
-    file = folder / "toy.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows()))
-    return tfapp.fit(parse_experiment(toy_experiment(toy_preset, file)), runs=folder / "runs", quiet=True)
-
-
 def size(version: Path) -> int:
     return sum(file.stat().st_size for file in (version / "variables").iterdir())
 
@@ -48,8 +40,20 @@ def answers(version: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def exact(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run.export(tmp_path_factory.mktemp("models"))
+def run(toy_run: Run) -> Run:
+    return toy_run
+
+
+@pytest.fixture(scope="module")
+def exact(toy_models: Path) -> Path:
+    return toy_models / "toy" / "1"
+
+
+@pytest.fixture(scope="module")
+def rounded(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A version by each precision."""
+    models = tmp_path_factory.mktemp("rounded")
+    return {name: run.export(models / name, overrides=[f"export.precision={name}"]) for name in ("bfloat16", "int8")}
 
 
 def test_packed_is_what_is_exported(exact: Path) -> None:
@@ -66,9 +70,9 @@ def test_the_plain_graph_stays_available(run: Run, exact: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(("precision", "share"), [("bfloat16", 0.6), ("int8", 0.5)])
 def test_fewer_bits_take_less_room_and_say_what_they_lose(
-    run: Run, exact: Path, tmp_path: Path, precision: str, share: float
+    run: Run, exact: Path, rounded: dict[str, Path], precision: str, share: float
 ) -> None:
-    version = run.export(tmp_path, overrides=[f"export.precision={precision}"])
+    version = rounded[precision]
     assert size(version) < share * size(exact)
     found = facts(version)
     check = found["precision_check"]
@@ -82,9 +86,9 @@ def test_fewer_bits_take_less_room_and_say_what_they_lose(
     np.testing.assert_allclose(one["probabilities"], other["probabilities"], atol=0.1)
 
 
-def test_weights_of_eight_bits_are_unpacked_by_every_loader(run: Run, tmp_path: Path) -> None:
+def test_weights_of_eight_bits_are_unpacked_by_every_loader(rounded: dict[str, Path]) -> None:
     """As TensorFlow Serving does: variables, then the init op, then a session; and twice in one process."""
-    version = run.export(tmp_path, overrides=["export.precision=int8"])
+    version = rounded["int8"]
     first, again = answers(version)["probabilities"], answers(version)["probabilities"]
     np.testing.assert_array_equal(first, again)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -109,19 +113,23 @@ def test_a_loss_is_refused_unless_it_is_forced(run: Run) -> None:
     assert found["score"] < found["exact_score"]
 
 
-def test_what_cannot_be_checked_is_refused_unless_it_is_forced(toy_preset: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_checked_is_refused_unless_it_is_forced(shallow_preset: Path, tmp_path: Path) -> None:
     half = ["export.precision=bfloat16", "model.max_length=16"]
     with pytest.raises(ExportError, match="no dev split to check it on"):
-        export_preset(str(toy_preset), tmp_path, name="toy", overrides=half, quiet=True)
-    version = export_preset(str(toy_preset), tmp_path, name="toy", overrides=half, force=True, quiet=True)
+        export_preset(str(shallow_preset), tmp_path, name="toy", overrides=half, quiet=True)
+    version = export_preset(str(shallow_preset), tmp_path, name="toy", overrides=half, force=True, quiet=True)
     assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
 
 
-def test_data_that_changed_are_no_dev_split(toy_preset: Path, tmp_path: Path) -> None:
+def test_data_that_changed_are_no_dev_split(shallow_preset: Path, tmp_path: Path) -> None:
     half = ["export.precision=bfloat16"]
     file = tmp_path / "toy.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(60)))
-    run = tfapp.fit(parse_experiment(toy_experiment(toy_preset, file)), runs=tmp_path / "runs", quiet=True)
+    run = tfapp.fit(
+        parse_experiment(toy_experiment(shallow_preset, file, training={"epochs": 1})),
+        runs=tmp_path / "runs",
+        quiet=True,
+    )
     file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(63)))
     with pytest.raises(
         ExportError, match=r"not those that the run was started with; .*export in float32, or with --force"

@@ -57,9 +57,9 @@ def export(model: TaskModel, folder: Path, max_length: int = 16) -> dict[str, An
 
 @pytest.fixture(scope="module", params=[{}, {"multi_label": True}, {"kind": "lstm"}], ids=str)
 def exported(
-    request: pytest.FixtureRequest, toy_preset: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TaskModel, Path]:
-    model = build(toy_preset, **request.param)
+    model = build(shallow_preset, **request.param)
     folder = tmp_path_factory.mktemp("models") / "1"
     export(model, folder)
     return model, folder
@@ -126,8 +126,8 @@ def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
     assert 'client.classify("toy", ["a text"], label="stable")' in card
 
 
-def test_longer_texts_by_setting_in_graphs_that_are_traced_once(toy_preset: Path, tmp_path: Path) -> None:
-    model = build(toy_preset)
+def test_longer_texts_by_setting_in_graphs_that_are_traced_once(shallow_preset: Path, tmp_path: Path) -> None:
+    model = build(shallow_preset)
     respond, traces = model.respond, []
     model.respond = lambda *args, **kwargs: traces.append(args) or respond(*args, **kwargs)  # type: ignore[method-assign,func-returns-value]
     export(model, tmp_path / "1", max_length=32)
@@ -139,8 +139,8 @@ def test_longer_texts_by_setting_in_graphs_that_are_traced_once(toy_preset: Path
     assert not np.allclose(short, long, atol=1e-6)
 
 
-def test_a_model_that_answers_otherwise_is_not_passed(toy_preset: Path, tmp_path: Path) -> None:
-    model = build(toy_preset)
+def test_a_model_that_answers_otherwise_is_not_passed(shallow_preset: Path, tmp_path: Path) -> None:
+    model = build(shallow_preset)
     export(model, tmp_path / "1")
     head = model.network.get_layer("logits")
     head.bias.assign(head.bias.numpy() + np.array([0.0, 0.0, 0.5]))
@@ -148,8 +148,8 @@ def test_a_model_that_answers_otherwise_is_not_passed(toy_preset: Path, tmp_path
         verify(tmp_path / "1", model, ["the ball"], max_length=16)
 
 
-def test_outputs_beside_the_contract_are_refused(toy_preset: Path) -> None:
-    model = build(toy_preset)
+def test_outputs_beside_the_contract_are_refused(shallow_preset: Path) -> None:
+    model = build(shallow_preset)
     plain = model.answers
     model.answers = lambda logits: plain(logits) | {"extra": logits}  # type: ignore[method-assign]
     with pytest.raises(ExportError, match=r"\['extra'\] are not in the contract"):

@@ -72,7 +72,7 @@ def test_any_request(address: tuple[str, int], plan: Plan) -> None:
         answer = exchange(address, HttpRequest(whole, is_whole=True), HANG_SECONDS)
         assert (answer.status, json.loads(answer.body)["stored"]) == (200, 1)
 
-    attack(plan, 300, strike, still_good)
+    attack(plan, 100, strike, still_good)
 
 
 def _value(source: random.Random) -> object:

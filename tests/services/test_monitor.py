@@ -46,7 +46,7 @@ def stream(surge: Sequence[int] = (8, 9), hours: int = 12, texts: int = 20) -> l
 
 
 @pytest.fixture(scope="module")
-def options(toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def options(shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     rows = [
         {"text": text(n, mood, topic), "label": mood}
         for n in range(40)
@@ -56,7 +56,13 @@ def options(toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
     data = tmp_path_factory.mktemp("moods") / "moods.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return [
-        *("topic_model=toy", f"sentiment_data={data}", f"preset={toy_preset}", "max_length=32", "drift_reference=9999"),
+        *(
+            "topic_model=toy",
+            f"sentiment_data={data}",
+            f"preset={shallow_preset}",
+            "max_length=32",
+            "drift_reference=9999",
+        ),
         *("least_history=4", "batch_size=32", "lateness_minutes=0", "batch_seconds=0"),
     ]
 

@@ -158,6 +158,7 @@ def test_compiled_parts_come_to_the_whole(still_preset: Path, task: str) -> None
     assert_same(found, sharpness_aware(plain, strategy)(*batch(plain, task)))
 
 
+@pytest.mark.usefixtures("graph_optimizer")
 def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> None:
     model = build(still_preset, "classification")
     before = model.network.get_weights()

@@ -37,6 +37,7 @@ def test_the_processor_is_read_where_linux_tells_it(tmp_path: Path) -> None:
     assert processor_flags(tmp_path / "missing") == frozenset()
 
 
+@pytest.mark.usefixtures("graph_optimizer")
 @pytest.mark.parametrize("precision", [PLAIN, REWRITE])
 def test_outside_the_block_nothing_is_rewritten(precision: StepPrecision) -> None:
     x = tf.random.stateless_normal([64, 64], seed=[1, 2])
