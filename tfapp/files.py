@@ -7,6 +7,7 @@ are made for others, as models are.
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import json
 import os
@@ -125,6 +126,17 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def pattern_problem(folder: Path) -> str:
+    """Says that TensorFlow would not find the variables of a SavedModel in a folder, and why; empty: it would.
+
+    It takes their path for a pattern, which a path with brackets or a backslash does not match itself.
+    """
+    path = str(folder)
+    if "\\" not in path and fnmatch.fnmatchcase(path, path):
+        return ""
+    return f"{path}: TensorFlow takes [ ] and \\ in a path for a pattern; rename or move the folder"
 
 
 def sweep_drafts(folder: Path) -> None:

@@ -93,6 +93,23 @@ def test_a_name_must_be_a_plain_folder_name(tmp_path: Path, name: str) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["news[1]", "news*", "news?"])
+def test_a_name_must_be_no_pattern(tmp_path: Path, name: str) -> None:
+    with (
+        pytest.raises(RegistryError, match=r"must have none of \[ \] \* \?"),
+        registry.staging_folder(tmp_path, name),
+    ):
+        pass
+
+
+def test_a_models_folder_must_be_no_pattern(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RegistryError, match=r"/a\[b\]: TensorFlow takes \[ \] and \\ in a path for a pattern"),
+        registry.staging_folder(tmp_path / "a[b]", "news"),
+    ):
+        pass
+
+
 def test_a_models_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (

@@ -276,3 +276,17 @@ def test_the_list_has_every_op_of_tensorflow_whose_inputs_or_attributes_name_fil
     assert set(FILE_INPUTS) <= set(UNSAFE_OPS) <= known
     for op, place in FILE_INPUTS.items():
         assert "filename" in op_def_registry.get(op).input_arg[place].name
+
+
+@pytest.mark.parametrize(("name", "loads"), [("a[b]", False), ("a\\b", False), ("a[b", True), ("a*?", True)])
+def test_a_folder_that_tensorflow_takes_for_a_pattern(tmp_path: Path, name: str, loads: bool) -> None:
+    folder = write_numbers(tmp_path / name, 1)
+    if loads:
+        assert Servable("numbers", 1, folder).signatures
+        return
+    with pytest.raises(FileNotFoundError, match="Failed to find any matching files"):
+        tf.saved_model.load(str(folder))
+    with pytest.raises(RequestError, match=r"/1: TensorFlow takes \[ \] and \\ in a path for a pattern"):
+        Servable("numbers", 1, folder)
+    with pytest.raises(ModelError, match="rename or move the folder"):
+        load_predictor(folder)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfapp.errors import RegistryError
+from tfapp.files import pattern_problem
 from tfapp.registry.versions import check_name, next_version
 
 __all__ = ["publish", "staging_folder"]
@@ -37,10 +38,12 @@ def staging_folder(folder: Path | str, name: str) -> Iterator[Path]:
 
     Raises:
         RegistryError: The name cannot be a folder's, the model has the highest version number that there can be, or
-            the models folder cannot be written.
+            the models folder cannot be written, or not be loaded from.
     """
     check_name(name)
     base = Path(folder)
+    if problem := pattern_problem(base):
+        raise RegistryError(problem)
     # A number that cannot be given is told before the work.
     next_version(base, name)
     try:

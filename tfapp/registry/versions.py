@@ -115,10 +115,14 @@ def check_name(name: str) -> None:
     """Refuses what cannot be a model's folder.
 
     Raises:
-        RegistryError: The name is empty, hidden, or a path.
+        RegistryError: The name is empty, hidden, a path, or one that TensorFlow takes for a pattern.
     """
     if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
         raise RegistryError(f"model name {name!r}: must be a plain folder name that does not start with a dot")
+    if any(character in name for character in "[]*?"):
+        raise RegistryError(
+            f"model name {name!r}: must have none of [ ] * ?, which TensorFlow takes for a pattern of files"
+        )
 
 
 def _numbered(model: Path) -> dict[int, Path]:

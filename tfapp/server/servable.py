@@ -6,15 +6,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+import grpc
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfapp_client import contract
 
+from tfapp.files import pattern_problem
 from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server.batching import Batcher
 from tfapp.server.limits import RequestLimits
 from tfapp.server.model_check import UnsafeOp, find_unsafe_ops, refuse_unsafe_ops
 from tfapp.server.signature import Signature
+from tfapp.server.status import RequestError
 from tfapp.server.text_ops import register_ops
 
 __all__ = ["Servable", "check_version", "read_definitions", "read_unsafe_ops"]
@@ -56,6 +59,7 @@ class Servable:
     ) -> None:
         self.name = name
         self.version = version
+        _check_path(folder)
         graphs = _read_graphs(folder)
         graph = graphs[0]
         if not allow_unsafe_ops:
@@ -95,15 +99,21 @@ def read_unsafe_ops(folder: Path) -> list[UnsafeOp]:
 
 
 def check_version(folder: Path) -> None:
-    """Checks, before a version is loaded, that it only computes.
+    """Checks, before a version is loaded, that it can be, and only computes.
 
     Raises:
-        RequestError: It does more.
+        RequestError: It does more, or TensorFlow takes its path for a pattern.
         OSError: Its `saved_model.pb` cannot be read.
         ValueError: It has no graph to serve.
         DecodeError: It is no SavedModel.
     """
+    _check_path(folder)
     refuse_unsafe_ops(_read_graphs(folder), folder)
+
+
+def _check_path(folder: Path) -> None:
+    if problem := pattern_problem(folder):
+        raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, problem)
 
 
 def _read_graphs(folder: Path) -> list[Any]:
