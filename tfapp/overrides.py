@@ -36,7 +36,8 @@ def read_toml(file: Path, *, hint: str = "") -> dict[str, Any]:
         raise SettingsError(f"{file}: no such settings file{f'; {hint}' if hint else ''}") from error
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Beside what is no TOML: numbers of thousands of digits, brackets in thousands of brackets.
         raise SettingsError(f"{file}: not valid TOML: {error}") from error
 
 
@@ -46,11 +47,18 @@ def build_settings(settings: type[S], values: Mapping[str, Any], overrides: Iter
     Raises:
         SettingsError: A setting has an unknown name or breaks its rule; begins with `source`.
     """
-    merged = _copied(values)
-    for item in overrides:
-        apply_override(merged, item, settings)
     try:
-        return settings.model_validate(merged)
+        merged = _copied(values)
+        for item in overrides:
+            apply_override(merged, item, settings)
+        return _validated(settings, merged, source)
+    except RecursionError as error:
+        raise SettingsError(f"{source}: its sections are nested too deeply") from error
+
+
+def _validated(settings: type[S], values: Mapping[str, Any], source: str) -> S:
+    try:
+        return settings.model_validate(values)
     except ValidationError as error:
         problem = " ".join(first_problem(error, settings).splitlines())
         raise SettingsError(f"{source}: {problem}") from error
@@ -88,7 +96,7 @@ def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
 def _parse_value(raw: str, *, wants_text: bool) -> Any:
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return raw
     # A column may be named 1 and a file 2024-01-01.
     return raw if wants_text and not isinstance(value, str) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -110,3 +111,17 @@ def test_no_number_is_negative_but_ratings(kind: type[ApplicationSettings]) -> N
             kind.model_validate({name: [-2] if isinstance(field.default, tuple) else -2})
             taken.append(name)
     assert set(taken) <= {"like_from", "dislike_below"}
+
+
+@pytest.mark.parametrize("written", ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = " + "{b = " * 2000])
+def test_a_file_that_is_nested_without_end_or_has_endless_numbers_is_refused_in_one_line(
+    written: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(written)
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        load_settings(MonitorSettings, file)
+
+
+def test_names_that_are_nested_without_end_are_refused_in_one_line() -> None:
+    assert "nested too deeply" in refusal(MonitorSettings, f"history{'.a' * 3000}=1")
