@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -21,7 +22,7 @@ from tfapp.predictor import load_predictor
 from tfapp.server.model_check import UnsafeOp
 from tfapp.server.servable import Servable, read_unsafe_ops
 from tfapp.server.status import RequestError
-from tfapp.server.unsafe_ops import FILE_INPUTS, UNSAFE_OPS
+from tfapp.server.unsafe_ops import FILE_INPUTS, UNSAFE_OPS, effect
 
 _TEXTS = tf.TensorSpec([None], tf.string, name="text")
 _Body = Callable[[tf.Tensor], tf.Tensor]
@@ -290,3 +291,20 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern(tmp_path: Path, name: str,
         Servable("numbers", 1, folder)
     with pytest.raises(ModelError, match="rename or move the folder"):
         load_predictor(folder)
+
+
+@pytest.mark.parametrize(
+    ("module", "is_safe"),
+    [
+        (b"ML\xefR\rStableHLO_v1.0.0\0add_v1\0return_v1\0", True),
+        (b"ML\xefR\rStableHLO_v1.0.0\0custom_call_v1\0return_v1\0", False),
+        (b"ML\xefR\rStableHLO_v1.0.0\0outfeed_v1\0return_v1\0", False),
+        # Text may hide a name by escapes.
+        (b'module @m { func.func public @main() { "stablehlo.\\63ustom_call"() : () -> () } }', False),
+        (b"", False),
+    ],
+)
+def test_a_program_of_xla_may_compute(module: bytes, is_safe: bool) -> None:
+    node = node_def_pb2.NodeDef(op="XlaCallModule", name="n")
+    node.attr["module"].s = module
+    assert effect(node) == ("" if is_safe else "runs other code in the process, or ends it")

@@ -40,8 +40,10 @@ _CONNECTS: Final = (
 _PROCESSES: Final = (
     *("PyFunc", "PyFuncStateless", "EagerPyFunc", "Abort", "WorkerHeartbeat", "XlaCustomCall", "XlaCustomCallV2"),
     # The graph or the iterator that they run is data, which nobody can look into before.
-    *("DatasetFromGraph", "DeserializeIterator"),
+    *("DatasetFromGraph", "DeserializeIterator", "XlaCallModule"),
 )
+# Operations of StableHLO that run code registered in the process, or speak to others, for whom they wait for ever.
+_HLO_EFFECTS: Final = (b"custom_call", b"infeed", b"outfeed", b"send", b"recv")
 
 UNSAFE_OPS: Final = MappingProxyType(
     {
@@ -81,7 +83,17 @@ def effect(node: Any) -> str:
         return ""
     if node.op in ("DecodeProtoV2", "EncodeProto") and _describes_itself(node.attr["descriptor_source"].s):
         return ""
+    if node.op == "XlaCallModule" and _only_computes(node.attr["module"].s):
+        return ""
     return UNSAFE_OPS.get(node.op, "")
+
+
+def _only_computes(module: bytes) -> bool:
+    """Whether a StableHLO program calls nothing of the process's own, and waits for nobody.
+
+    Only of MLIR's bytecode, where the names of operations stand in plain bytes; text has escapes for them.
+    """
+    return module.startswith(b"ML\xefR") and not any(name in module for name in _HLO_EFFECTS)
 
 
 def _describes_itself(descriptor_source: bytes) -> bool:
