@@ -12,7 +12,9 @@ import hypothesis
 import pytest
 
 from tests.conformance.options import add_options
+from tests.shared_folders import SharedFolders
 from tests.toy import toy_experiment, toy_rows, write_toy_preset
+from tests.toy_exports import ToyExports
 from tfapp import Run, api, threads
 from tfapp.config import parse_experiment
 from tfapp.quiet import import_tensorflow
@@ -89,41 +91,52 @@ def two_devices() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def toy_preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folders(tmp_path_factory: pytest.TempPathFactory) -> SharedFolders:
+    """Folders that the workers share."""
+    return SharedFolders(tmp_path_factory, worker="PYTEST_XDIST_WORKER" in os.environ)
+
+
+@pytest.fixture(scope="session")
+def toy_preset(shared_folders: SharedFolders) -> Path:
     """A folder with a KerasHub BERT of 2 layers, width 32."""
-    return write_toy_preset(tmp_path_factory.mktemp("presets") / "toy")
+    return shared_folders.get("toy-preset", write_toy_preset)
 
 
 @pytest.fixture(scope="session")
-def shallow_preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shallow_preset(shared_folders: SharedFolders) -> Path:
     """The same with one layer, traced in half the time, for tests in which the network's depth says nothing."""
-    return write_toy_preset(tmp_path_factory.mktemp("presets") / "shallow", layers=1)
+    return shared_folders.get("shallow-preset", lambda folder: write_toy_preset(folder, layers=1))
 
 
 @pytest.fixture(scope="session")
-def still_preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def still_preset(shared_folders: SharedFolders) -> Path:
     """The same without dropout."""
-    return write_toy_preset(tmp_path_factory.mktemp("presets") / "still", dropout=0)
+    return shared_folders.get("still-preset", lambda folder: write_toy_preset(folder, dropout=0))
 
 
 @pytest.fixture(scope="session")
-def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def toy_data(shared_folders: SharedFolders) -> Path:
     """A jsonl file of 240 texts with 3 labels."""
-    file = tmp_path_factory.mktemp("data") / "toy.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows()), encoding="utf-8")
-    return file
+    lines = "".join(json.dumps(row) + "\n" for row in toy_rows())
+    return shared_folders.get("toy-data", lambda folder: (folder / "toy.jsonl").write_text(lines)) / "toy.jsonl"
 
 
 @pytest.fixture(scope="session")
-def toy_run(toy_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def toy_run(toy_preset: Path, toy_data: Path, shared_folders: SharedFolders) -> Run:
     """A finished run on the toy data; tests read it only."""
     experiment = parse_experiment(toy_experiment(toy_preset, toy_data))
-    return api.fit(experiment, runs=tmp_path_factory.mktemp("runs"), quiet=True)
+    runs = shared_folders.get("toy-runs", lambda folder: api.fit(experiment, runs=folder, quiet=True))
+    (path,) = (runs / "toy").iterdir()
+    return api.open_run(path)
 
 
 @pytest.fixture(scope="session")
-def toy_models(toy_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def toy_models(toy_run: Run, shared_folders: SharedFolders) -> Path:
     """A models folder with version 1 of the toy run's model; tests read it only."""
-    models = tmp_path_factory.mktemp("models")
-    toy_run.export(models)
-    return models
+    return shared_folders.get("toy-models", toy_run.export)
+
+
+@pytest.fixture(scope="session")
+def toy_exports(shared_folders: SharedFolders) -> ToyExports:
+    """An export of each untrained toy model; tests read them only."""
+    return ToyExports(shared_folders)

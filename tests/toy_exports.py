@@ -11,6 +11,7 @@ from tfapp_client import contract
 
 from tests.networks import LENGTH, MODELS
 from tests.served_models import save
+from tests.shared_folders import SharedFolders
 from tests.toy import write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.export.encoder import PackedEncoder
@@ -19,18 +20,35 @@ from tfapp.export.signatures import METHODS, ServedModule
 from tfapp.files import write_json
 from tfapp.models import BertModel, TaskModel, build_model
 
-__all__ = ["CRASHES", "TOY_MODELS", "read_graph", "toy_model", "write_checked", "write_unchecked"]
+__all__ = ["CRASHES", "TOY_MODELS", "ToyExports", "read_graph", "toy_model", "write_checked", "write_unchecked"]
 
 TOY_MODELS: Final = {**MODELS, "lstm": ("classification", {"kind": "lstm"}, ("a", "b"))}
 # A shape of each class at which a graph without checks ends the process.
 CRASHES: Final = ((), (1, 0), (3, 0, 2))
 
 
-def toy_model(folder: Path, name: str) -> TaskModel:
-    """Builds one of `TOY_MODELS` on a BERT of one layer, which is kept in a folder."""
-    preset = folder / "preset"
-    if not preset.exists():
-        write_toy_preset(preset, layers=1)
+class ToyExports:
+    """An export of each of `TOY_MODELS`, on a BERT of one layer; tests read them only.
+
+    Args:
+        folders: Where they lie.
+    """
+
+    def __init__(self, folders: SharedFolders) -> None:
+        self._folders = folders
+
+    def model(self, name: str) -> TaskModel:
+        """Builds the model."""
+        return toy_model(self._folders.get("shallow-preset", lambda folder: write_toy_preset(folder, layers=1)), name)
+
+    def version(self, name: str) -> Path:
+        """Returns the exported version's folder, whose last part is 1."""
+        number = list(TOY_MODELS).index(name)
+        return self._folders.get(f"toy-export-{number}", lambda to: write_checked(to / "1", self.model(name))) / "1"
+
+
+def toy_model(preset: Path, name: str) -> TaskModel:
+    """Builds one of `TOY_MODELS` on a BERT."""
     task, changes, labels = TOY_MODELS[name]
     return build_model(task, ModelSettings(preset=str(preset), max_length=LENGTH, **changes), labels)
 

@@ -13,6 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfapp_client import contract
 
 from tests.served_models import save, write_numbers, write_words
+from tests.toy import write_toy_preset
 from tests.toy_exports import toy_model, write_checked
 
 __all__ = ["MISSING_OP", "Models", "gate_log", "write_warm_up"]
@@ -74,9 +75,10 @@ class Models:
     """
 
     def __init__(self, folder: Path) -> None:
+        preset = write_toy_preset(folder / "preset", layers=1)
         self._templates = {
             "words": write_words(folder),
-            "exported": write_checked(folder / "exported" / "1", toy_model(folder, "lstm")),
+            "exported": write_checked(folder / "exported" / "1", toy_model(preset, "lstm")),
             "gate": _write(Gate(), folder, "gate", "wait"),
             "attempts": _write(Attempts(), folder, "attempts", "note"),
             "faults": _write(Faults(), folder, "faults", "out_of_range"),

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tfapp_client import contract
 
-from tests.toy_exports import CRASHES, TOY_MODELS, read_graph, toy_model, write_checked, write_unchecked
+from tests.toy_exports import CRASHES, TOY_MODELS, ToyExports, read_graph, write_unchecked
 from tfapp.errors import ExportError
 from tfapp.export.input_checks import unchecked_inputs
 from tfapp.export.saved_model import complete_signatures
@@ -69,17 +69,10 @@ class Exported(NamedTuple):
         return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
-@pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("toys")
-
-
 @pytest.fixture(scope="module", params=_MODELS, ids=str)
-def exported(request: pytest.FixtureRequest, toys: Path) -> Exported:
-    model = toy_model(toys, request.param)
-    # By number: TensorFlow takes the brackets of a name for a pattern of file names.
-    folder = write_checked(toys / str(request.param_index) / "1", model)
-    return Exported(folder, model.task, tf.saved_model.load(str(folder)))
+def exported(request: pytest.FixtureRequest, toy_exports: ToyExports) -> Exported:
+    folder, task = toy_exports.version(request.param), contract.TASKS[TOY_MODELS[request.param][0]]
+    return Exported(folder, task, tf.saved_model.load(str(folder)))
 
 
 def test_any_shape_of_one_input_is_answered_or_refused(exported: Exported) -> None:
@@ -121,12 +114,12 @@ def test_its_signatures_still_say_their_shapes_and_requests_are_merged(exported:
 
 
 @pytest.fixture(scope="module")
-def unchecked(toys: Path) -> Path:
-    return write_unchecked(toys / "unchecked" / "1", toy_model(toys, "lstm"))
+def unchecked(toy_exports: ToyExports, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_unchecked(tmp_path_factory.mktemp("unchecked") / "1", toy_exports.model("lstm"))
 
 
-def test_a_session_as_tensorflow_serving_has_it_refuses_them_too(toys: Path) -> None:
-    folder = write_checked(toys / "session" / "1", toy_model(toys, "lstm"))
+def test_a_session_as_tensorflow_serving_has_it_refuses_them_too(toy_exports: ToyExports) -> None:
+    folder = toy_exports.version("lstm")
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         definitions = tf.compat.v1.saved_model.load(session, ["serve"], str(folder)).signature_def
         for key, (alias, output) in {"serving_default": ("text", "score"), "classify": ("inputs", "scores")}.items():

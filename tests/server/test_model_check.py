@@ -15,7 +15,7 @@ from tensorflow.python.framework import op_def_registry
 
 from tests.cli import call
 from tests.served_models import save, write_classifier, write_numbers, write_words
-from tests.toy_exports import TOY_MODELS, toy_model, write_checked
+from tests.toy_exports import TOY_MODELS, ToyExports
 from tfapp import inventory, releases
 from tfapp.errors import ModelError, RegistryError
 from tfapp.predictor import load_predictor
@@ -242,9 +242,8 @@ def test_the_command_says_what_a_foreign_model_would_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TOY_MODELS)
-def test_our_exports_only_compute(tmp_path: Path, name: str) -> None:
-    folder = write_checked(tmp_path / "1", toy_model(tmp_path, name))
-    assert read_unsafe_ops(folder) == []
+def test_our_exports_only_compute(toy_exports: ToyExports, name: str) -> None:
+    assert read_unsafe_ops(toy_exports.version(name)) == []
 
 
 def test_the_models_of_other_tests_only_compute(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tfapp_client import codec, contract
 from tests.conformance.calls import Calls, refused
 from tests.conformance.rest import ask
 from tests.served_models import write_words
-from tests.toy_exports import CRASHES, toy_model, write_unchecked
+from tests.toy_exports import CRASHES, ToyExports, write_unchecked
 from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server import ModelServer, ServerSettings, running_server
 from tfapp.server.servable import Servable
@@ -28,9 +28,9 @@ _OTHERS = [shape for rank in (0, 2, 3, 4) for shape in product(range(4), repeat=
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
-    models, toys = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("toys")
-    write_unchecked(models / "old" / "1", toy_model(toys, "lstm"))
+def server(toy_exports: ToyExports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    models = tmp_path_factory.mktemp("models")
+    write_unchecked(models / "old" / "1", toy_exports.model("lstm"))
     write_words(models)
     with running_server(models, settings=ServerSettings(port=0, rest_api_port=0)) as running:
         yield running
