@@ -16,15 +16,22 @@ from tests.hostile.target import Target, own_process, same_process
 # Seconds that all attacks share; without it, each is a short one, always the same.
 _SECONDS = "TFAPP_HOSTILE_SECONDS"
 _SEED = "TFAPP_HOSTILE_SEED"
+# Of ten minutes, the ports that strangers reach have three and a half each, every other attack about ten seconds.
+_WEIGHTS = {"test_grpc": 20, "test_rest": 20}
 
 
 @pytest.fixture
 def plan(request: pytest.FixtureRequest) -> Plan:
     """How long the test's attack lasts: its share of the time."""
-    attacks = sum("plan" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    seconds = float(os.environ[_SECONDS]) / attacks if _SECONDS in os.environ else None
+    attacks = [item for item in request.session.items if "plan" in getattr(item, "fixturenames", ())]
+    share = _weight(request.node) / sum(map(_weight, attacks))
+    seconds = float(os.environ[_SECONDS]) * share if _SECONDS in os.environ else None
     first = int(os.environ.get(_SEED, time.time_ns() % 1_000_000_000))
     return Plan(seconds, first, request.config.rootpath / "build" / "hostile" / f"{request.node.name}.seed")
+
+
+def _weight(item: pytest.Item) -> int:
+    return _WEIGHTS.get(item.path.stem, 1)
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from tfapp.files import private_folder, replacing
 
 __all__ = ["Hit", "VectorIndex"]
+
+_DIGEST_SIZE: Final = 32
 
 Hit = tuple[int, float]
 """What was found, by its id, and how well it fits: a cosine, or a BM25 score."""
@@ -19,7 +22,8 @@ Hit = tuple[int, float]
 class VectorIndex:
     """Nearest vectors by cosine, in a graph that takes new ones in (HNSW, Malkov and Yashunin 2020; USearch).
 
-    The file holds nothing that the database lacks: a damaged or a missing one is made again from there.
+    The file holds nothing that the database lacks: a damaged or a missing one is made again from there. It begins with
+    the SHA-256 of the rest, as USearch ends the process at some damaged files.
     """
 
     def __init__(self, index: Any = None) -> None:
@@ -31,9 +35,13 @@ class VectorIndex:
         from usearch.index import Index
 
         try:
-            return cls(Index.restore(file, view=False) if file.is_file() else None)
-        except (RuntimeError, ValueError):
+            written = file.read_bytes()
+        except OSError:
             return cls()
+        digest, index = written[:_DIGEST_SIZE], written[_DIGEST_SIZE:]
+        if hashlib.sha256(index).digest() != digest:
+            return cls()
+        return cls(Index.restore(index, view=False))
 
     def __len__(self) -> int:
         return 0 if self._index is None else len(self._index)
@@ -75,7 +83,8 @@ class VectorIndex:
         if self._index is not None:
             private_folder(file.parent, passable=True)
             with replacing(file) as draft:
-                self._index.save(str(draft))
+                index = bytes(self._index.save())
+                draft.write_bytes(hashlib.sha256(index).digest() + index)
 
     def _add(self, ids: Sequence[int], vectors: np.ndarray) -> None:
         from usearch.index import Index

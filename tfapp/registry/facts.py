@@ -58,7 +58,8 @@ class VersionFacts:
     @property
     def labels(self) -> list[str]:
         """The labels that it answers."""
-        return [str(label) for label in self.metadata.get("labels", ())]
+        labels = self.metadata.get("labels")
+        return [str(label) for label in labels] if isinstance(labels, list) else []
 
     @property
     def checks_inputs(self) -> bool | None:
@@ -70,7 +71,7 @@ class VersionFacts:
         """The settings it was trained with, by dotted name."""
         try:
             return _flat(tomllib.loads(str(self.metadata.get("settings", ""))))
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             return {}
 
     @property
@@ -132,7 +133,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     """Reads what the export wrote beside a version's graph; empty for a model that tfapp did not export."""
     try:
         found = json.loads((folder / contract.METADATA_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

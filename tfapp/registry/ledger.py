@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -41,8 +42,9 @@ class Ledger:
             models: The models folder.
             config: The model config file; None: `models.config` in the folder.
         """
-        # A link stays a link: what it points at is what changes.
-        return cls(Path(models).absolute(), Path(config or Path(models) / CONFIG_FILE).resolve())
+        # A link stays a link: what it points at is what changes. Of a link to itself, reading says what is wrong.
+        file = os.path.realpath(config or Path(models) / CONFIG_FILE)
+        return cls(Path(models).absolute(), Path(file))
 
     def model(self, name: str) -> ConfiguredModel:
         """What the file says of a model now.

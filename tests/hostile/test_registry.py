@@ -1,0 +1,98 @@
+"""Models folders and the vector index's file under attack: read, or refused as something that the user can mend."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from tests.hostile.attack import Plan, attack
+from tests.hostile.draws import chosen, mutated, name, nested, number, several, text
+from tfapp.apps.vector_index import VectorIndex
+from tfapp.errors import TfappError
+from tfapp.inventory import callers, describe, history
+
+_METADATA = ("task", "preset", "labels", "metrics", "data", "exported", "checks_inputs", "settings")
+_FILES = ("saved_model.pb", "assets.extra/tfapp.json", "assets.extra", "variables", "labels.txt")
+
+
+def _put(path: Path, source: random.Random) -> None:
+    """Makes something of a name: a file, a folder, or a link, perhaps to nothing or to itself."""
+    with suppress(OSError, ValueError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        match source.randrange(5):
+            case 0:
+                path.mkdir()
+            case 1:
+                path.symlink_to(source.choice((path.name, "..", "nothing", "1")))
+            case 2:
+                values = {source.choice(_METADATA): nested(source, _leaf) for _ in range(source.randrange(4))}
+                path.write_text(json.dumps(values if source.random() < 0.8 else nested(source, _leaf)))
+            case 3:
+                path.write_bytes(mutated(b'{"labels": ["a"], "metrics": {"f1": 0.5}}', source))
+            case _:
+                path.write_text("[" * 100_000)
+
+
+def _leaf(source: random.Random) -> object:
+    """Draws a value of any kind."""
+    return chosen(source, text, number, lambda _: None, lambda _: 0.5)
+
+
+def _build(models: Path, source: random.Random) -> None:
+    for model in several(source, lambda s: name(s, ("news", "words", "models.config")), 3):
+        for version in several(source, lambda s: name(s, ("1", "2", "007", "9223372036854775808", "1 ", "²", "-1")), 4):
+            _put(models / model / version, source)
+            for file in several(source, lambda s: s.choice(_FILES), 3):
+                _put(models / model / version / file, source)
+    if source.random() < 0.3:
+        _put(models / "models.config", source)
+
+
+def test_any_models_folder(tmp_path: Path, plan: Plan) -> None:
+    models, good = tmp_path / "models", tmp_path / "good"
+    (good / "news" / "1" / "assets.extra").mkdir(parents=True)
+    (good / "news" / "1" / "assets.extra" / "tfapp.json").write_text('{"labels": ["a"]}')
+
+    def strike(source: random.Random) -> None:
+        _build(models, source)
+        with suppress(TfappError):
+            for facts in describe(models=models):
+                for version in facts.versions:
+                    _ = version.labels, version.settings, version.score, version.checks_inputs
+        for model in ("news", "words"):
+            for read in (callers, history):
+                with suppress(TfappError):
+                    read(model, models=models)
+        shutil.rmtree(models, ignore_errors=True)
+
+    def still_good() -> None:
+        assert [facts.versions[0].labels for facts in describe(models=good)] == [["a"]]
+
+    attack(plan, 40, strike, still_good)
+
+
+def test_any_vector_index(tmp_path: Path, plan: Plan) -> None:
+    vectors = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    file = tmp_path / "index"
+    index = VectorIndex()
+    index.sync(range(20), lambda ids: vectors[list(ids)])
+    index.save(file)
+    good = file.read_bytes()
+
+    def strike(source: random.Random) -> None:
+        file.write_bytes(mutated(good, source) if source.random() < 0.7 else good[: source.randrange(len(good))])
+        read = VectorIndex.load(file)
+        # Whatever is damaged is made again from the database.
+        read.sync(range(20), lambda ids: vectors[list(ids)])
+        assert read.search(vectors[0], 1)[0][0] == 0
+
+    def still_good() -> None:
+        file.write_bytes(good)
+        assert len(VectorIndex.load(file)) == 20
+
+    attack(plan, 100, strike, still_good)
