@@ -20,10 +20,10 @@ from tfapp.models import load_model
 pytestmark = pytest.mark.slow
 
 # The lstm starts fastest; its steps are quick, so it takes more of them to be surely killed before the end.
-KINDS = [{"kind": "lstm", "epochs": 8}, {"kind": "bert", "epochs": 3}]
+LSTM, BERT = {"kind": "lstm", "epochs": 8}, {"kind": "bert", "epochs": 3}
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda params: params["kind"])
+@pytest.fixture(scope="module", params=[LSTM, BERT], ids=lambda params: params["kind"])
 def settings(
     request: pytest.FixtureRequest, shallow_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
@@ -85,6 +85,7 @@ def test_a_killed_training_resumes_from_its_checkpoint(settings: Path, uninterru
     assert steps == list(range(1, len(steps) + 1))
 
 
+@pytest.mark.parametrize("settings", [BERT], indirect=True, ids=["bert"])
 def test_a_training_killed_before_its_first_checkpoint_starts_over(
     settings: Path, uninterrupted: Run, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_training_killed_before_its_first_checkpoint_starts_over(
     assert_same(Run(folder), uninterrupted)
 
 
+@pytest.mark.parametrize("settings", [BERT], indirect=True, ids=["bert"])
 @pytest.mark.parametrize(
     "pattern", ["environment.json", "data.json", "checkpoint.npz", "model/model.json", "evaluation.json"]
 )
