@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,12 +123,14 @@ def toy_data(shared_folders: SharedFolders) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_run(toy_preset: Path, toy_data: Path, shared_folders: SharedFolders) -> Run:
-    """A finished run on the toy data; tests read it only."""
+def toy_run(
+    toy_preset: Path, toy_data: Path, shared_folders: SharedFolders, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A finished run on the toy data; tests read it only, and have it evaluated again."""
     experiment = parse_experiment(toy_experiment(toy_preset, toy_data))
     runs = shared_folders.get("toy-runs", lambda folder: api.fit(experiment, runs=folder, quiet=True))
-    (path,) = (runs / "toy").iterdir()
-    return api.open_run(path)
+    # An evaluation writes into the run's folder, which another worker may be reading.
+    return api.open_run(shutil.copytree(runs, tmp_path_factory.mktemp("runs"), dirs_exist_ok=True) / "toy")
 
 
 @pytest.fixture(scope="session")
