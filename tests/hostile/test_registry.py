@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,14 +22,14 @@ _FILES = ("saved_model.pb", "assets.extra/tfapp.json", "assets.extra", "variable
 
 
 def _put(path: Path, source: random.Random) -> None:
-    """Makes something of a name: a file, a folder, or a link, perhaps to nothing or to itself."""
+    """Makes something of a name: a file, a folder, or a link, never out of the folder."""
     with suppress(OSError, ValueError):
         path.parent.mkdir(parents=True, exist_ok=True)
         match source.randrange(5):
             case 0:
                 path.mkdir()
             case 1:
-                path.symlink_to(source.choice((path.name, "..", "nothing", "1")))
+                path.symlink_to(source.choice((path.name, ".", "nothing", "1")))
             case 2:
                 values = {source.choice(_METADATA): nested(source, _leaf) for _ in range(source.randrange(4))}
                 path.write_text(json.dumps(values if source.random() < 0.8 else nested(source, _leaf)))
@@ -43,9 +44,17 @@ def _leaf(source: random.Random) -> object:
     return chosen(source, text, number, lambda _: None, lambda _: 0.5)
 
 
+def _entry(source: random.Random, known: Sequence[str]) -> str:
+    """Draws the name of an entry of a folder: what is written to it stays in the folder."""
+    entry = name(source, known)
+    return known[0] if "/" in entry or entry in {".", ".."} else entry
+
+
 def _build(models: Path, source: random.Random) -> None:
-    for model in several(source, lambda s: name(s, ("news", "words", "models.config")), 3):
-        for version in several(source, lambda s: name(s, ("1", "2", "007", "9223372036854775808", "1 ", "²", "-1")), 4):
+    for model in several(source, lambda s: _entry(s, ("news", "words", "models.config")), 3):
+        for version in several(
+            source, lambda s: _entry(s, ("1", "2", "007", "9223372036854775808", "1 ", "²", "-1")), 4
+        ):
             _put(models / model / version, source)
             for file in several(source, lambda s: s.choice(_FILES), 3):
                 _put(models / model / version / file, source)

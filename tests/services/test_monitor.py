@@ -151,6 +151,7 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
         ),
         (("show", "--by", "word"), "by word: must be one of topic, source, entity"),
         (("alerts", "7"), "no alert 7; `tfapp monitor alerts` lists them"),
+        (("alerts", str(2**63)), f"no alert {2**63}; `tfapp monitor alerts` lists them"),
         (("alerts", "--kind", "fire"), "kind fire: must be one of rise, vocabulary, length, confidence"),
         (("resend", "7"), "no alert 7; `tfapp monitor alerts` lists them"),
         (("show", "--plot", "x.gif"), "x.gif: must end in .png, .svg, .pdf"),

@@ -156,7 +156,9 @@ class Reading:
         Raises:
             SettingsError: There is none of this number.
         """
-        row = self._store.read(lambda session: session.get(AlertRow, number))
+        # Databases count in 63 bits, and refuse to be asked for more.
+        known = number.bit_length() < 64
+        row = self._store.read(lambda session: session.get(AlertRow, number)) if known else None
         if row is None:
             raise SettingsError(f"no alert {number}; `tfapp monitor alerts` lists them")
         return Alert.of(row)
