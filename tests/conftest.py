@@ -20,6 +20,9 @@ from tfapp import Run, api, threads
 from tfapp.config import parse_experiment
 from tfapp.quiet import import_tensorflow
 
+# What XLA compiles in tests runs once: it need not be fast. XLA reads this when TensorFlow is imported.
+os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 " + os.environ.get("XLA_FLAGS", "")
+
 import_tensorflow()
 
 import tensorflow as tf  # noqa: E402
@@ -111,8 +114,8 @@ def shallow_preset(shared_folders: SharedFolders) -> Path:
 
 @pytest.fixture(scope="session")
 def still_preset(shared_folders: SharedFolders) -> Path:
-    """The same without dropout."""
-    return shared_folders.get("still-preset", lambda folder: write_toy_preset(folder, dropout=0))
+    """The shallow one without dropout."""
+    return shared_folders.get("still-preset", lambda folder: write_toy_preset(folder, dropout=0, layers=1))
 
 
 @pytest.fixture(scope="session")

@@ -42,8 +42,8 @@ VARIANTS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=str)
-def model(request: pytest.FixtureRequest, toy_preset: Path) -> TaskModel:
-    return build(toy_preset, **request.param)
+def model(request: pytest.FixtureRequest, shallow_preset: Path) -> TaskModel:
+    return build(shallow_preset, **request.param)
 
 
 def test_padding_changes_nothing(model: TaskModel) -> None:
@@ -78,17 +78,22 @@ def test_no_texts_give_no_answers(model: TaskModel) -> None:
     assert logits_of(model, []).shape == (0, 3)
 
 
-def test_single_label_loss_is_keras_cross_entropy(toy_preset: Path) -> None:
-    model = build(toy_preset)
+@pytest.fixture(scope="module")
+def plain(shallow_preset: Path) -> TaskModel:
+    """One that tests read only."""
+    return build(shallow_preset)
+
+
+def test_single_label_loss_is_keras_cross_entropy(plain: TaskModel) -> None:
     logits = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
-    targets = model.encode_targets(["tech", "money", "sport", "tech"])
+    targets = plain.encode_targets(["tech", "money", "sport", "tech"])
     assert targets.tolist() == [2, 0, 1, 2]
     expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")(targets, logits)
-    np.testing.assert_allclose(model.loss(targets, logits), expected, rtol=1e-5)
+    np.testing.assert_allclose(plain.loss(targets, logits), expected, rtol=1e-5)
 
 
-def test_multi_label_loss_and_choice(toy_preset: Path) -> None:
-    model = build(toy_preset, multi_label=True)
+def test_multi_label_loss_and_choice(shallow_preset: Path) -> None:
+    model = build(shallow_preset, multi_label=True)
     targets = model.encode_targets([["tech", "money"], []])
     assert targets.tolist() == [[1, 0, 1], [0, 0, 0]]
     logits = np.array([[2.0, -1.0, 0.5], [-3.0, 0.1, 0.0]], np.float32)
@@ -100,24 +105,23 @@ def test_multi_label_loss_and_choice(toy_preset: Path) -> None:
 
 
 @pytest.mark.parametrize(("multi_label", "labels"), [(False, ["tech", "sprot"]), (True, [["tech"], ["sprot"]])])
-def test_a_label_of_others_is_named(toy_preset: Path, multi_label: bool, labels: list[Any]) -> None:
+def test_a_label_of_others_is_named(shallow_preset: Path, multi_label: bool, labels: list[Any]) -> None:
     with pytest.raises(ModelError, match="'sprot' is none of the model's 3"):
-        build(toy_preset, multi_label=multi_label).encode_targets(labels)
+        build(shallow_preset, multi_label=multi_label).encode_targets(labels)
 
 
-def test_the_head_is_keras_hubs(toy_preset: Path) -> None:
+def test_the_head_is_keras_hubs(plain: TaskModel) -> None:
     """With the same weights, KerasHub's own BertTextClassifier gives the same logits."""
-    model = build(toy_preset)
-    assert isinstance(model, TextClassifier)
-    theirs = keras_hub.models.BertTextClassifier(backbone=model.backbone, num_classes=3)
-    head = model.network.get_layer("logits")
+    assert isinstance(plain, TextClassifier)
+    theirs = keras_hub.models.BertTextClassifier(backbone=plain.backbone, num_classes=3)
+    head = plain.network.get_layer("logits")
     theirs.get_layer("logits").set_weights(head.get_weights())
-    inputs = model.preprocessor.pad(model.preprocessor(tf.constant(TEXTS)))
-    np.testing.assert_allclose(theirs(inputs), model.network(inputs), atol=1e-5)
+    inputs = plain.preprocessor.pad(plain.preprocessor(tf.constant(TEXTS)))
+    np.testing.assert_allclose(theirs(inputs), plain.network(inputs), atol=1e-5)
 
 
-def test_unused_weights_are_not_trained(toy_preset: Path) -> None:
-    assert build(toy_preset, pooling="mean").trainable_weights() < build(toy_preset).trainable_weights()
+def test_unused_weights_are_not_trained(plain: TaskModel, shallow_preset: Path) -> None:
+    assert build(shallow_preset, pooling="mean").trainable_weights() < plain.trainable_weights()
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
@@ -126,10 +130,10 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
-def test_half_precision_inside_gives_full_precision_logits(toy_preset: Path, tmp_path: Path, pooling: str) -> None:
+def test_half_precision_inside_gives_full_precision_logits(shallow_preset: Path, tmp_path: Path, pooling: str) -> None:
     """What a GPU trains in mixed_bfloat16 is exported and served in float32, from the same weights."""
     keras.utils.set_random_seed(3)
-    settings = ModelSettings(preset=str(toy_preset), max_length=16, pooling=pooling)  # type: ignore[arg-type]
+    settings = ModelSettings(preset=str(shallow_preset), max_length=16, pooling=pooling)  # type: ignore[arg-type]
     mixed = build_model("classification", settings, LABELS, dtype="mixed_bfloat16")
     logits = logits_of(mixed, TEXTS)
     assert logits.dtype == np.float32
@@ -146,16 +150,16 @@ def unknowing(preset: Path, **unknown: Any) -> TextClassifier:
 
 
 @pytest.mark.parametrize(("by", "taught"), [("distance", False), ("energy", True)])
-def test_only_energy_is_taught_by_texts_of_no_label(toy_preset: Path, by: str, taught: bool) -> None:
+def test_only_energy_is_taught_by_texts_of_no_label(shallow_preset: Path, by: str, taught: bool) -> None:
     logits = np.array([[1.0, 2.0, 0.5]] * 2, np.float32)
-    losses = unknowing(toy_preset, by=by).loss(tf.constant([0, -1]), tf.constant(logits)).numpy()
+    losses = unknowing(shallow_preset, by=by).loss(tf.constant([0, -1]), tf.constant(logits)).numpy()
     assert losses[0] == pytest.approx(np.log(np.exp(logits[0]).sum()) - 1.0)
     assert bool(losses[1] > 0) is taught
 
 
-def test_saving_keeps_what_distances_are_measured_to(toy_preset: Path, tmp_path: Path) -> None:
+def test_saving_keeps_what_distances_are_measured_to(shallow_preset: Path, tmp_path: Path) -> None:
     references = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    model = unknowing(toy_preset, by="distance", limit=2.0, scale=0.5, references=references)
+    model = unknowing(shallow_preset, by="distance", limit=2.0, scale=0.5, references=references)
     model.save(tmp_path)
     again = load_model(tmp_path)
     assert again.unknown == model.unknown

@@ -19,7 +19,8 @@ from tfapp.models.compiled import rounded
 from tfapp.training import make_strategy
 from tfapp.training.gradients import BatchGradients
 
-ROWS = [[], [LENGTH], [3] * 33 + [LENGTH] * 2]
+# Padded to 32 rows of 32, and of 33 and more to 48 of 48.
+ROWS = [[], [9], [3] * 33 + [LENGTH] * 2]
 # One of each form of the outputs; the others read their BERT in another way alone.
 FORMS = ("pooler", "tagging", "embedding")
 PARAMS = [pytest.param(name, marks=() if name in FORMS else pytest.mark.slow) for name in MODELS]
@@ -40,9 +41,24 @@ def both(model: BertModel, function: Any, *arguments: Any) -> tuple[Any, Any]:
     return found[0], found[1]
 
 
+@pytest.fixture(scope="module")
+def functions(model: BertModel) -> list[Any]:
+    """The logits of any rows, op by op and compiled, each traced once."""
+    made = []
+    for model.xla in (False, True):
+
+        def logits(ids: tf.RaggedTensor) -> tf.Tensor:
+            return model.logits(ids)
+
+        rows = tf.RaggedTensorSpec([None, None], tf.int32)
+        made.append(tf.function(logits, autograph=False).get_concrete_function(rows))
+    model.xla = False
+    return made
+
+
 @pytest.mark.parametrize("lengths", ROWS, ids=lambda lengths: f"{len(lengths)} rows")
-def test_it_answers_as_the_network(model: BertModel, lengths: list[int]) -> None:
-    plain, compiled = both(model, model.logits, rows_of(model, lengths, 1))
+def test_it_answers_as_the_network(model: BertModel, functions: list[Any], lengths: list[int]) -> None:
+    plain, compiled = (function(rows_of(model, lengths, 1)) for function in functions)
     assert plain.shape == compiled.shape
     np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-4)
 
@@ -65,7 +81,7 @@ def test_it_learns_as_the_network(model: BertModel) -> None:
 
 
 def test_no_row_is_wider_than_there_are_positions(tmp_path: Path) -> None:
-    model = build(write_toy_preset(tmp_path / "short", max_sequence_length=LENGTH + 1), "tagging")
+    model = build(write_toy_preset(tmp_path / "short", max_sequence_length=LENGTH + 1, layers=1), "tagging")
     plain, compiled = both(model, model.logits, rows_of(model, [LENGTH + 1, 4], 1))
     np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-4)
 
@@ -78,8 +94,8 @@ def test_a_text_in_windows(still_preset: Path) -> None:
     np.testing.assert_allclose(compiled, plain, atol=1e-5)
 
 
-def test_vectors_of_layers(still_preset: Path) -> None:
-    model = build(still_preset, "tagging")
+def test_vectors_of_layers(toy_preset: Path) -> None:
+    model = build(toy_preset, "tagging")
     plain, compiled = both(model, model.trace, rows_of(model, [9, 4, 17], 2))
     for one, other in zip(tf.nest.flatten(compiled), tf.nest.flatten(plain), strict=True):
         assert one.shape == other.shape
@@ -92,8 +108,11 @@ def test_guesses_of_hidden_tokens(still_preset: Path) -> None:
     assert isinstance(model, BertModel)
     ids, splits, targets, _ = model.encode({"text": [toy_text("sport", number) * 2 for number in range(5)]})
     rows = tf.RaggedTensor.from_row_splits(ids, splits)
-    for function, arguments in ((model.measure, (rows, tf.constant(targets))), (model.logits, (rows,))):
-        plain, compiled = both(model, function, *arguments)
+
+    def guesses() -> Any:
+        return model.measure(rows, tf.constant(targets)), model.logits(rows)
+
+    for plain, compiled in zip(*both(model, guesses), strict=True):
         assert plain.shape == compiled.shape
         np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-4)
     compute = BatchGradients(

@@ -25,8 +25,8 @@ def build(preset: Path, **changes: Any) -> Embedder:
 
 
 @pytest.fixture(scope="module")
-def model(toy_preset: Path) -> Embedder:
-    return build(toy_preset)
+def model(shallow_preset: Path) -> Embedder:
+    return build(shallow_preset)
 
 
 def vectors(model: Embedder, texts: list[str]) -> np.ndarray:
@@ -44,8 +44,8 @@ def test_a_text_has_one_vector_in_any_company(model: Embedder) -> None:
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
-def test_it_pools_the_last_layer(toy_preset: Path, pooling: str) -> None:
-    model = build(toy_preset, pooling=pooling)
+def test_it_pools_the_last_layer(shallow_preset: Path, pooling: str) -> None:
+    model = build(shallow_preset, pooling=pooling)
     inputs = model.preprocessor.pad(model.preprocessor(tf.constant(TEXTS[:3])))
     tokens = model.backbone(inputs)["sequence_output"].numpy()
     real = inputs["padding_mask"].numpy().astype(bool)
@@ -76,14 +76,14 @@ def test_a_row_s_vectors_are_those_of_its_texts(model: Embedder, negatives: list
     assert model.rows(columns) == [text for texts in columns.values() for text in texts]
 
 
-def test_texts_of_the_same_tokens_are_the_same_to_it(toy_preset: Path) -> None:
-    model = build(toy_preset, max_length=4)
+def test_texts_of_the_same_tokens_are_the_same_to_it(shallow_preset: Path) -> None:
+    model = build(shallow_preset, max_length=4)
     codes = model.encode({"query": ["The BALL", "the ball, cut"], "candidate": ["the  ball", "the tax"]})[2]
     assert codes[0, 0] == codes[0, 1] == codes[1, 0] != codes[1, 1]
 
 
-def test_it_is_saved_with_its_settings(toy_preset: Path, tmp_path: Path) -> None:
-    model = build(toy_preset, pooling="max", temperature=0.1, symmetric=True)
+def test_it_is_saved_with_its_settings(shallow_preset: Path, tmp_path: Path) -> None:
+    model = build(shallow_preset, pooling="max", temperature=0.1, symmetric=True)
     assert not model.is_saved(tmp_path)
     model.save(tmp_path)
     assert model.is_saved(tmp_path)
@@ -93,16 +93,18 @@ def test_it_is_saved_with_its_settings(toy_preset: Path, tmp_path: Path) -> None
     np.testing.assert_allclose(vectors(loaded, TEXTS), vectors(model, TEXTS), atol=1e-6)
 
 
-def test_more_tokens_than_positions_are_refused(toy_preset: Path, model: Embedder) -> None:
+def test_more_tokens_than_positions_are_refused(shallow_preset: Path, model: Embedder) -> None:
     with pytest.raises(ModelError, match=r"model\.max_length is 65, but this BERT reads at most 64"):
-        build(toy_preset, max_length=65)
+        build(shallow_preset, max_length=65)
     with pytest.raises(ModelError, match=r"at most 64 tokens at once; take fewer$"):
         model.check_length(65)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_a_classifier_s_embedder_shares_its_weights_and_reads_as_its_head_does(toy_preset: Path, pooling: str) -> None:
-    settings = ModelSettings(preset=str(toy_preset), max_length=40, window=8, pooling=pooling, temperature=0.2)
+def test_a_classifier_s_embedder_shares_its_weights_and_reads_as_its_head_does(
+    shallow_preset: Path, pooling: str
+) -> None:
+    settings = ModelSettings(preset=str(shallow_preset), max_length=40, window=8, pooling=pooling, temperature=0.2)
     classifier = build_model("classification", settings, ["a", "b"])
     assert isinstance(classifier, TextClassifier)
     embedder = classifier.embedder()

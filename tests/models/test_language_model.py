@@ -26,8 +26,8 @@ def build(preset: Path, **masking: object) -> LanguageModel:
 
 
 @pytest.fixture(scope="module")
-def model(toy_preset: Path) -> LanguageModel:
-    return build(toy_preset)
+def model(shallow_preset: Path) -> LanguageModel:
+    return build(shallow_preset)
 
 
 def original(ids: np.ndarray, splits: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -46,8 +46,8 @@ def test_each_epoch_hides_other_tokens_of_the_same_texts(model: LanguageModel) -
         np.testing.assert_array_equal(original(shown, splits, hidden), original(ids, splits, targets))
 
 
-def test_long_texts_are_cut_into_blocks_and_none_is_lost(toy_preset: Path) -> None:
-    model = build(toy_preset, pack=False)
+def test_long_texts_are_cut_into_blocks_and_none_is_lost(shallow_preset: Path) -> None:
+    model = build(shallow_preset, pack=False)
     ids, splits, targets, _ = model.encode({"text": ["ball " * 50, "\u200b", "tax"]})
     assert np.diff(splits).tolist() == [15, 15, 14, 14, 3]
     assert (original(ids, splits, targets) == VOCABULARY.index("ball")).sum() == 50
@@ -73,7 +73,7 @@ def test_padding_and_neighbours_change_nothing(model: LanguageModel) -> None:
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
-def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(toy_preset: Path, tmp_path: Path) -> None:
+def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(shallow_preset: Path, tmp_path: Path) -> None:
     model = build(write_toy_preset(tmp_path / "still", dropout=0.0))
     ids, splits, targets, _ = model.encode({"text": TEXTS})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
@@ -145,15 +145,17 @@ def test_a_vocabulary_that_the_texts_do_not_make_is_named() -> None:
         train_vocabulary(TEXTS, size=10, lowercase=True)
 
 
-def test_blocks_longer_than_the_bert_reads_are_refused(toy_preset: Path) -> None:
+def test_blocks_longer_than_the_bert_reads_are_refused(shallow_preset: Path) -> None:
     with pytest.raises(ModelError, match="reads at most 64 tokens"):
-        build_model("pretraining", ModelSettings(preset=str(toy_preset), max_length=65), ())
+        build_model("pretraining", ModelSettings(preset=str(shallow_preset), max_length=65), ())
 
 
-def test_in_half_precision_logits_and_weights_stay_whole(toy_preset: Path) -> None:
-    mixed = build_model("pretraining", ModelSettings(preset=str(toy_preset), max_length=16), (), dtype="mixed_bfloat16")
+def test_in_half_precision_logits_and_weights_stay_whole(shallow_preset: Path) -> None:
+    mixed = build_model(
+        "pretraining", ModelSettings(preset=str(shallow_preset), max_length=16), (), dtype="mixed_bfloat16"
+    )
     ids, splits, targets, _ = mixed.encode({"text": TEXTS[:4]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     assert mixed.logits(ragged).dtype == tf.float32
-    whole = build(toy_preset).measure(ragged, tf.constant(targets))
+    whole = build(shallow_preset).measure(ragged, tf.constant(targets))
     np.testing.assert_allclose(mixed.measure(ragged, tf.constant(targets))[:, 0], whole[:, 0], rtol=0.1)

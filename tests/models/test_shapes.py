@@ -75,15 +75,15 @@ LOWER = ["the ball, and a goal today says more", ""]
 UPPER = ["The BALL, and a Goal today says mOre", ""]
 
 
-def test_shapes_change_nothing_before_they_are_learnt(toy_preset: Path) -> None:
-    without, told = (build(toy_preset, word_shapes=shapes) for shapes in (False, True))
+def test_shapes_change_nothing_before_they_are_learnt(shallow_preset: Path) -> None:
+    without, told = (build(shallow_preset, word_shapes=shapes) for shapes in (False, True))
     assert told.backbone.num_segments == SHAPES
     told.network.get_layer("logits").set_weights(without.network.get_layer("logits").get_weights())
     np.testing.assert_allclose(logits(told, UPPER), logits(without, LOWER), atol=1e-6)
 
 
-def test_a_tagger_may_tell_words_by_their_capitals(toy_preset: Path, tmp_path: Path) -> None:
-    model = build(toy_preset, word_shapes=True)
+def test_a_tagger_may_tell_words_by_their_capitals(shallow_preset: Path, tmp_path: Path) -> None:
+    model = build(shallow_preset, word_shapes=True)
     model.backbone.get_layer("segment_embedding").set_weights([np.eye(SHAPES, 32)])
     assert np.abs(logits(model, UPPER) - logits(model, LOWER)).max() > 1e-3
     model.save(tmp_path)

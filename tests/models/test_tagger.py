@@ -48,8 +48,8 @@ def ids_of(model: TextTagger, texts: list[str]) -> tf.RaggedTensor:
 
 
 @pytest.fixture(scope="module", params=["constrained", "crf", "greedy"])
-def model(request: pytest.FixtureRequest, toy_preset: Path) -> TextTagger:
-    return build(toy_preset, decoding=request.param)
+def model(request: pytest.FixtureRequest, shallow_preset: Path) -> TextTagger:
+    return build(shallow_preset, decoding=request.param)
 
 
 def respond(model: TextTagger, texts: list[str]) -> list[list[dict[str, Any]]]:
@@ -57,7 +57,8 @@ def respond(model: TextTagger, texts: list[str]) -> list[list[dict[str, Any]]]:
     return to_entities({name: value.numpy() for name, value in outputs.items()}, texts)
 
 
-def test_first_pieces_have_the_tags_of_the_spans_they_overlap(model: TextTagger) -> None:
+def test_first_pieces_have_the_tags_of_the_spans_they_overlap(shallow_preset: Path) -> None:
+    model = build(shallow_preset)
     texts = ["the café's ball", "goal"]
     spans = [[span(4, 8, "money"), span(9, 15, "sport")], []]
     ids, splits, targets, _ = model.encode({"text": texts, "label": spans})
@@ -131,8 +132,8 @@ def decoded(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]
     return [(one["start"], one["end"], one["tag"]) for one in found]
 
 
-def test_no_illegal_sequence_comes_out(toy_preset: Path) -> None:
-    greedy, constrained = (build(toy_preset, decoding=decoding) for decoding in ("greedy", "constrained"))
+def test_no_illegal_sequence_comes_out(shallow_preset: Path) -> None:
+    greedy, constrained = (build(shallow_preset, decoding=decoding) for decoding in ("greedy", "constrained"))
     # O, then inside of a type that did not begin, which is a little better than its beginning; a jump between types.
     scores = np.log(
         [[0.8, 0.1, 0.04, 0.03, 0.03], [0.1, 0.3, 0.4, 0.1, 0.1], [0.05, 0.05, 0.5, 0.05, 0.35]], dtype=np.float32
@@ -190,8 +191,8 @@ def test_windows_overlap_and_give_each_token_once(lengths: list[int], window: in
             assert len(inner) - (begin - 1 + kept) >= shared // 2
 
 
-def test_a_long_text_is_read_to_its_end(toy_preset: Path) -> None:
-    short = build(toy_preset, max_length=12)
+def test_a_long_text_is_read_to_its_end(shallow_preset: Path) -> None:
+    short = build(shallow_preset, max_length=12)
     text = " ".join(["ball", "goal", "tax", "bank", "more"] * 40)
     ids = ids_of(short, [text])
     assert ids.row_lengths().numpy().tolist() == [202]
@@ -199,12 +200,12 @@ def test_a_long_text_is_read_to_its_end(toy_preset: Path) -> None:
     assert logits.shape == (1, 202, 5)
     assert np.all(np.any(logits[0, 1:-1] != 0, axis=1))
     # A text that fits into one window is read as one.
-    whole = build(toy_preset, max_length=64)
-    np.testing.assert_array_equal(whole.logits(ids[:, :50]), build(toy_preset, max_length=50).logits(ids[:, :50]))
+    whole = build(shallow_preset, max_length=64)
+    np.testing.assert_array_equal(whole.logits(ids[:, :50]), build(shallow_preset, max_length=50).logits(ids[:, :50]))
 
 
-def test_a_loss_counts_each_word_alike(toy_preset: Path) -> None:
-    model = build(toy_preset)
+def test_a_loss_counts_each_word_alike(shallow_preset: Path) -> None:
+    model = build(shallow_preset)
     texts = ["the ball", "goal tax bank more"]
     ids, splits, targets, _ = model.encode({"text": texts, "label": [[span(4, 8, "sport")], []]})
     logits = model.logits(tf.RaggedTensor.from_row_splits(ids, splits))
@@ -219,8 +220,8 @@ def test_a_loss_counts_each_word_alike(toy_preset: Path) -> None:
     assert (total, words) == (pytest.approx(sum(single), rel=1e-5), 6)
 
 
-def test_balanced_weights_are_scikit_learn_s(toy_preset: Path) -> None:
-    model = build(toy_preset, class_weights="balanced")
+def test_balanced_weights_are_scikit_learn_s(shallow_preset: Path) -> None:
+    model = build(shallow_preset, class_weights="balanced")
     targets = np.array([[-1, 0, 0, -1, 0, 3, -1]], np.int32)
     logits = tf.zeros([1, 7, 5])
     model.prepare(targets)
@@ -229,8 +230,8 @@ def test_balanced_weights_are_scikit_learn_s(toy_preset: Path) -> None:
     np.testing.assert_allclose(model.loss(targets, logits), [np.log(5)], rtol=1e-5)
 
 
-def test_a_crf_learns_what_follows_what(toy_preset: Path) -> None:
-    model = build(toy_preset, decoding="crf")
+def test_a_crf_learns_what_follows_what(shallow_preset: Path) -> None:
+    model = build(shallow_preset, decoding="crf")
     ids, splits, targets, _ = model.encode({"text": ["the ball goal"], "label": [[span(4, 13, "sport")]]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     with tf.GradientTape() as tape:
@@ -246,6 +247,6 @@ def test_a_crf_learns_what_follows_what(toy_preset: Path) -> None:
     ("changes", "message"),
     [({"kind": "lstm"}, "there is no lstm model for tagging"), ({"max_length": 99}, r"model\.max_length is 99")],
 )
-def test_what_taggers_do_not_have_is_named(toy_preset: Path, changes: Mapping[str, Any], message: str) -> None:
+def test_what_taggers_do_not_have_is_named(shallow_preset: Path, changes: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        build(toy_preset, **changes)
+        build(shallow_preset, **changes)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.config import ModelSettings
@@ -25,6 +25,7 @@ def rows_of(ids: tf.RaggedTensor) -> list[list[int]]:
     return [row.tolist() for row in ids.numpy()] if ids.nrows() else []
 
 
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 40), max_size=6), st.integers(4, 20))
 def test_every_token_is_in_one_window(lengths: list[int], window: int) -> None:
     texts = [[CLS, *range(1000 * text, 1000 * text + length), SEP] for text, length in enumerate(lengths)]
@@ -57,8 +58,8 @@ def logits_of(model: TaskModel, texts: list[str]) -> np.ndarray:
 LONG = "bank price stock tax trade profit bank price the ball goal team bank price"
 
 
-def test_a_long_text_is_its_windows_and_a_short_one_itself(toy_preset: Path) -> None:
-    model, plain = build(toy_preset, max_length=200, window=9), build(toy_preset, max_length=9)
+def test_a_long_text_is_its_windows_and_a_short_one_itself(shallow_preset: Path) -> None:
+    model, plain = build(shallow_preset, max_length=200, window=9), build(shallow_preset, max_length=9)
     halves = logits_of(plain, [" ".join(LONG.split()[:7]), " ".join(LONG.split()[7:])])
     got = logits_of(model, [LONG, "the ball"])
     np.testing.assert_allclose(got[0], halves.mean(axis=0), atol=1e-5)
@@ -66,13 +67,13 @@ def test_a_long_text_is_its_windows_and_a_short_one_itself(toy_preset: Path) -> 
     assert not logits_of(model, []).size
 
 
-def test_a_window_lets_texts_be_longer_than_the_positions(toy_preset: Path, tmp_path: Path) -> None:
-    model = build(toy_preset, max_length=500, window=64)
+def test_a_window_lets_texts_be_longer_than_the_positions(shallow_preset: Path, tmp_path: Path) -> None:
+    model = build(shallow_preset, max_length=500, window=64)
     model.save(tmp_path)
     texts = [LONG * 20, "the ball"]
     np.testing.assert_array_equal(logits_of(load_model(tmp_path), texts), logits_of(model, texts))
     with pytest.raises(ModelError, match=r"model\.window is 65, .* at most 64"):
-        build(toy_preset, max_length=100, window=65)
+        build(shallow_preset, max_length=100, window=65)
     with pytest.raises(ModelError, match=r"max_length is 65, .* model\.window"):
-        build(toy_preset, max_length=64).check_length(65)
-    build(toy_preset, max_length=64, window=32).check_length(1000)
+        build(shallow_preset, max_length=64).check_length(65)
+    build(shallow_preset, max_length=64, window=32).check_length(1000)

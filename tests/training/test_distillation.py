@@ -87,8 +87,8 @@ def lesson(student: TaskModel, teacher: TaskModel, **changes: Any) -> Distillati
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
-def test_what_is_kept_of_a_teacher_is_what_it_says_beside(still: Path, multi_label: bool) -> None:
-    student, teacher = (build(still, multi_label=multi_label) for _ in range(2))
+def test_what_is_kept_of_a_teacher_is_what_it_says_beside(still_preset: Path, multi_label: bool) -> None:
+    student, teacher = (build(still_preset, multi_label=multi_label) for _ in range(2))
     rows = table(0, 20)
     if multi_label:
         rows = rows.set_column(1, "label", [[[label] for label in rows["label"].to_pylist()]])

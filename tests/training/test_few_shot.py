@@ -51,7 +51,7 @@ def test_other_seeds_give_other_partners() -> None:
 
 
 @pytest.fixture(scope="module")
-def experiment(toy_preset: Path) -> Experiment:
+def experiment(shallow_preset: Path) -> Experiment:
     training = {
         "method": "few-shot",
         "epochs": 3,
@@ -60,7 +60,7 @@ def experiment(toy_preset: Path) -> Experiment:
         "checkpoint_steps": 2,
         "log_steps": 3,
     }
-    model = {"preset": str(toy_preset), "max_length": 16}
+    model = {"preset": str(shallow_preset), "max_length": 16}
     data = {"train": "x", "dev_share": 0}
     return parse_experiment({"name": "toy", "data": data, "model": model, "training": training})
 
@@ -127,8 +127,8 @@ def test_with_dev_the_penalty_is_chosen_by_it(experiment: Experiment, tmp_path: 
     assert len({event["penalty"] for event in fits}) == state.epoch
 
 
-def test_a_run_learns_from_a_few_texts_a_label(toy_preset: Path, toy_data: Path, tmp_path: Path) -> None:
-    values = toy_experiment(toy_preset, toy_data, training={"method": "few-shot", "epochs": 4, "adapt": "lora"})
+def test_a_run_learns_from_a_few_texts_a_label(shallow_preset: Path, toy_data: Path, tmp_path: Path) -> None:
+    values = toy_experiment(shallow_preset, toy_data, training={"method": "few-shot", "epochs": 4, "adapt": "lora"})
     values["data"] |= {"per_class": 8, "dev_share": 0}
     run: Run = tfapp.fit(parse_experiment(values), runs=tmp_path, quiet=True)
     assert run.folder.read("data")["report"]["rows"]["train"] == 24
@@ -162,9 +162,9 @@ def test_the_head_reads_the_mean_unless_it_is_said_otherwise(experiment: Experim
 
 
 @pytest.mark.slow
-def test_the_example_trains_at_toy_size(toy_preset: Path, tmp_path: Path) -> None:
+def test_the_example_trains_at_toy_size(shallow_preset: Path, tmp_path: Path) -> None:
     data = ROOT / "examples/data/support-messages.csv"
-    overrides = [f"data.train={data}", f"model.preset={toy_preset}", "training.epochs=1"]
+    overrides = [f"data.train={data}", f"model.preset={shallow_preset}", "training.epochs=1"]
     run = tfapp.fit(load_experiment(ROOT / "examples/few-shot.toml", overrides), runs=tmp_path, quiet=True)
     assert run.folder.read("data")["report"]["rows"]["train"] == 40
     assert run.evaluation.count == 18

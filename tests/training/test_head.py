@@ -44,8 +44,8 @@ def in_sklearn(features: np.ndarray, targets: np.ndarray, penalty: float) -> tup
 
 
 @pytest.mark.parametrize("penalty", [1.0, 0.1])
-def test_one_label_is_a_logistic_regression(toy_preset: Path, penalty: float) -> None:
-    model = build(toy_preset)
+def test_one_label_is_a_logistic_regression(shallow_preset: Path, penalty: float) -> None:
+    model = build(shallow_preset)
     features, scores = made_features(3)
     targets = scores.argmax(axis=1).astype(np.int32)
     HeadFit(model, features, targets).fit(penalty)
@@ -54,8 +54,8 @@ def test_one_label_is_a_logistic_regression(toy_preset: Path, penalty: float) ->
     np.testing.assert_allclose(model.head.bias.numpy(), bias, atol=2e-2)
 
 
-def test_several_labels_are_one_logistic_regression_each(toy_preset: Path) -> None:
-    model = build(toy_preset, multi_label=True)
+def test_several_labels_are_one_logistic_regression_each(shallow_preset: Path) -> None:
+    model = build(shallow_preset, multi_label=True)
     features, scores = made_features(3)
     targets = (scores > scores.mean(axis=0)).astype(np.float32)
     # The loss is the mean over the labels, so a third of the penalty is as strong.
@@ -66,10 +66,10 @@ def test_several_labels_are_one_logistic_regression_each(toy_preset: Path) -> No
         np.testing.assert_allclose(model.head.bias.numpy()[column], bias[0], atol=2e-2)
 
 
-def test_a_fit_does_not_depend_on_where_it_starts(toy_preset: Path) -> None:
+def test_a_fit_does_not_depend_on_where_it_starts(shallow_preset: Path) -> None:
     features, scores = made_features(3)
     targets = scores.argmax(axis=1).astype(np.int32)
-    once, twice = build(toy_preset), build(toy_preset)
+    once, twice = build(shallow_preset), build(shallow_preset)
     HeadFit(once, features, targets).fit(0.1)
     fit = HeadFit(twice, features, targets)
     for penalty in (10.0, 0.001, 0.1):
@@ -77,16 +77,16 @@ def test_a_fit_does_not_depend_on_where_it_starts(toy_preset: Path) -> None:
     np.testing.assert_allclose(once.head.kernel.numpy(), twice.head.kernel.numpy(), atol=2e-3)
 
 
-def test_features_that_are_no_numbers_are_named(toy_preset: Path) -> None:
+def test_features_that_are_no_numbers_are_named(shallow_preset: Path) -> None:
     with pytest.raises(TrainingError, match=r"use training\.precision float32"):
-        HeadFit(build(toy_preset), np.full((3, 32), np.nan, np.float32), np.zeros(3, np.int32))
+        HeadFit(build(shallow_preset), np.full((3, 32), np.nan, np.float32), np.zeros(3, np.int32))
 
 
 @pytest.mark.parametrize(
     "changes", [{}, {"pooling": "cls"}, {"pooling": "max"}, {"max_length": 60, "window": 6}, {"window": 16}], ids=str
 )
-def test_the_head_of_the_features_is_the_logits(toy_preset: Path, changes: dict[str, Any]) -> None:
-    model = build(toy_preset, **changes)
+def test_the_head_of_the_features_is_the_logits(shallow_preset: Path, changes: dict[str, Any]) -> None:
+    model = build(shallow_preset, **changes)
     texts = tf.constant(["the ball", "", "bank price stock tax trade profit bank price the ball goal team bank price"])
     ids = model.preprocessor(texts)
     np.testing.assert_allclose(model.head(model.features(ids)), model.logits(ids), atol=1e-5)
@@ -94,16 +94,21 @@ def test_the_head_of_the_features_is_the_logits(toy_preset: Path, changes: dict[
     assert model.features(ids[:0]).shape == (0, 32)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-@pytest.mark.parametrize("count", [0, 3, 8, 21])
-def test_every_text_s_features_are_in_its_row(
-    toy_preset: Path, two_devices: list[str], replicas: int, count: int
-) -> None:
-    strategy = make_strategy("mirrored", devices=two_devices) if replicas == 2 else make_strategy("none")
+@pytest.fixture(scope="module", params=[1, 2], ids=lambda replicas: f"{replicas} replicas")
+def reading(
+    request: pytest.FixtureRequest, shallow_preset: Path, two_devices: list[str]
+) -> tuple[TaskModel, FeatureReader]:
+    """A model and its reader, compiled once."""
+    strategy = make_strategy("mirrored", devices=two_devices) if request.param == 2 else make_strategy("none")
     with strategy.scope():
-        model = build(toy_preset)
+        model = build(shallow_preset)
+    return model, FeatureReader(model, strategy, 8)
+
+
+@pytest.mark.parametrize("count", [0, 3, 8, 21])
+def test_every_text_s_features_are_in_its_row(reading: tuple[TaskModel, FeatureReader], count: int) -> None:
+    model, reader = reading
     side = make_side(model, table(0, count))
-    reader = FeatureReader(model, strategy, 8)
     steps: list[int] = []
     got = reader.read(side, done=[], around=StepPrecision().applied, on_step=lambda read: steps.append(len(read)))
     assert steps == list(range(1, reader.steps(side) + 1))
@@ -113,10 +118,9 @@ def test_every_text_s_features_are_in_its_row(
         np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
-def test_what_was_read_before_is_not_read_again(toy_preset: Path) -> None:
-    model = build(toy_preset)
+def test_what_was_read_before_is_not_read_again(reading: tuple[TaskModel, FeatureReader]) -> None:
+    model, reader = reading
     side = make_side(model, table(0, 21))
-    reader = FeatureReader(model, make_strategy("none"), 8)
     parts: list[np.ndarray] = []
 
     def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
@@ -159,11 +163,13 @@ class Watcher:
 
 
 @pytest.mark.parametrize(("patience", "fits"), [(None, 6), (1, 3), (9, 9)])
-def test_the_dev_loss_chooses_the_penalty(toy_preset: Path, tmp_path: Path, patience: int | None, fits: int) -> None:
+def test_the_dev_loss_chooses_the_penalty(
+    shallow_preset: Path, tmp_path: Path, patience: int | None, fits: int
+) -> None:
     """The scores, which would choose the first fit, have no part in it."""
     losses = [3.0, 2.0, 2.5, 1.0, 1.5, 1.25, 1.75, 2.0, 0.5][:fits]
     evaluations = iter([cast("Any", SimpleNamespace(loss=loss, main_score=0.1 * loss)) for loss in losses])
-    model, watcher = build(toy_preset), Watcher()
+    model, watcher = build(shallow_preset), Watcher()
     folder = RunFolder(tmp_path)
     folder.model.mkdir()
     kernels: list[np.ndarray] = []

@@ -27,8 +27,8 @@ def side_of(model: TaskModel, labels: list[Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def single(toy_preset: Path) -> TaskModel:
-    return build(toy_preset)
+def single(shallow_preset: Path) -> TaskModel:
+    return build(shallow_preset)
 
 
 def test_classes_are_judged_by_the_highest_logit(single: TaskModel) -> None:
@@ -42,8 +42,8 @@ def test_classes_are_judged_by_the_highest_logit(single: TaskModel) -> None:
     assert judge_dev(single, logits, side) == found
 
 
-def test_thresholds_are_fitted_on_dev_and_used_after(toy_preset: Path) -> None:
-    model = build(toy_preset, multi_label=True)
+def test_thresholds_are_fitted_on_dev_and_used_after(shallow_preset: Path) -> None:
+    model = build(shallow_preset, multi_label=True)
     side = side_of(model, [["sport"], ["sport", "tech"], [], ["money"]])
     # Logits all under 0: at 0.5 nothing would be chosen, yet each label has a place where it is told apart.
     logits = np.array([[-9, -2, -9], [-9, -2, -3], [-9, -6, -9], [-4, -6, -9]], np.float32)
@@ -58,8 +58,8 @@ def test_thresholds_are_fitted_on_dev_and_used_after(toy_preset: Path) -> None:
     assert model.thresholds == before
 
 
-def test_pairs_are_judged_query_by_query(toy_preset: Path) -> None:
-    model = build_model("ranking", ModelSettings(preset=str(toy_preset), max_length=16), ["0", "2"])
+def test_pairs_are_judged_query_by_query(shallow_preset: Path) -> None:
+    model = build_model("ranking", ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "2"])
     columns = {
         "query": ["a", "a ", "b"],
         "candidate": ["x", "y", "z"],

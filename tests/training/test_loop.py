@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.toy import toy_rows, write_toy_preset
+from tests.toy import toy_rows
 from tfapp.config import Experiment, parse_experiment
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel, build_model, load_model
@@ -26,21 +27,38 @@ class KilledError(Exception):
     """Stands for kill -9 at a chosen step."""
 
 
-class KillAt:
+class Silent:
+    """An observer that nothing is told."""
+
+    def on_start(self, step: int, total_steps: int) -> None: ...
+
+    def on_progress(self, step: int) -> None: ...
+
+    def on_step(self, event: Any) -> None: ...
+
+    def on_epoch(self, event: Any) -> None: ...
+
+
+class KillAt(Silent):
     """An observer that ends the process, as it were, when a step is done."""
 
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_start(self, step: int, total_steps: int) -> None: ...
-
     def on_progress(self, step: int) -> None:
         if step == self.step:
             raise KilledError
 
-    def on_step(self, event: Any) -> None: ...
 
-    def on_epoch(self, event: Any) -> None: ...
+class CopyAt(Silent):
+    """An observer that copies the run's folder when a step is done: what a process leaves that is killed there."""
+
+    def __init__(self, folder: RunFolder, copies: Path, *steps: int) -> None:
+        self.folder, self.copies, self.steps = folder, copies, steps
+
+    def on_progress(self, step: int) -> None:
+        if step in self.steps:
+            shutil.copytree(self.folder.path, self.copies / str(step))
 
 
 @pytest.fixture(scope="module")
@@ -98,74 +116,96 @@ def new_folder(experiment: Experiment, path: Path) -> RunFolder:
     return create_run(experiment, path)
 
 
-def test_it_learns_and_keeps_the_best_weights(experiment: Experiment, tmp_path: Path) -> None:
-    folder = new_folder(experiment, tmp_path)
-    _, state = run(experiment, folder)
-    assert state.epoch == 2
-    assert state.best_score > 0.9
-    kept = load_model(folder.model)
+class Whole(NamedTuple):
+    """A training that nothing interrupted; tests read it only."""
+
+    model: TaskModel
+    state: TrainState
+    folder: RunFolder
+    copies: Path
+
+    def copy_at(self, step: int, path: Path) -> RunFolder:
+        """The folder as it was when the step was done, to go on in."""
+        return RunFolder(shutil.copytree(self.copies / str(step), path / "killed"))
+
+
+def run_whole(experiment: Experiment, path: Path, *steps: int) -> Whole:
+    """Trains, and keeps the folder as it was after these steps."""
+    folder = new_folder(experiment, path / "whole")
+    observers = (HistoryObserver(folder.history), CopyAt(folder, path, *steps))
+    return Whole(*run(experiment, folder, observers=observers), folder, path)
+
+
+@pytest.fixture(scope="module")
+def whole(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return run_whole(experiment, tmp_path_factory.mktemp("whole"), 2, 7, 13, 18)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(whole: Whole) -> TaskModel:
+    return whole.model
+
+
+def changed(experiment: Experiment, **training: Any) -> Experiment:
+    return experiment.model_copy(update={"training": experiment.training.model_copy(update=training)})
+
+
+def test_it_learns_and_keeps_the_best_weights(whole: Whole) -> None:
+    assert whole.state.epoch == 2
+    assert whole.state.best_score > 0.9
+    kept = load_model(whole.folder.model)
     side = make_side(kept, table(93, 120))
     logits = kept.logits(kept.preprocessor(list(side.raw))).numpy()
-    assert judge_dev(kept, logits, side).main_score == pytest.approx(state.best_score)
+    assert judge_dev(kept, logits, side).main_score == pytest.approx(whole.state.best_score)
 
 
-@pytest.mark.parametrize(
-    "killed_at", [pytest.param(2, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow), 13]
-)
+@pytest.mark.parametrize("killed_at", [*(pytest.param(step, marks=pytest.mark.slow) for step in (2, 7, 13)), 18])
 def test_a_killed_run_ends_as_if_it_had_not_been(
-    experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel, killed_at: int
+    experiment: Experiment, tmp_path: Path, whole: Whole, killed_at: int
 ) -> None:
-    folder = new_folder(experiment, tmp_path)
-    with pytest.raises(KilledError):
-        run(experiment, folder, observers=(HistoryObserver(folder.history), KillAt(killed_at)))
+    folder = whole.copy_at(killed_at, tmp_path)
     model, state = run(experiment, folder, observers=(HistoryObserver(folder.history),))
     assert state.epoch == 2
-    assert same(model, uninterrupted)
+    assert same(model, whole.model)
     steps = [json.loads(line)["step"] for line in folder.history.read_text().splitlines()]
     assert steps == sorted(steps)
     assert steps[-1] == 24
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> TaskModel:
-    return run(experiment, new_folder(experiment, tmp_path_factory.mktemp("whole")))[0]
-
-
-def test_the_average_of_the_weights_is_what_is_kept(experiment: Experiment, tmp_path: Path) -> None:
-    training = experiment.training.model_copy(update={"ema_decay": 0.9})
-    averaged = experiment.model_copy(update={"training": training})
-    whole, killed = (new_folder(averaged, tmp_path / name) for name in ("whole", "killed"))
-    model, state = run(averaged, whole)
-    assert state.best_score > 0.9
-    assert not same(load_model(whole.model), model)
-    with pytest.raises(KilledError):
-        run(averaged, killed, observers=(KillAt(13),))
-    again, _ = run(averaged, killed)
-    assert same(again, model)
-    assert same(load_model(killed.model), load_model(whole.model))
-
-
-@pytest.mark.parametrize("changes", [{}, {"adapt": "lora", "learning_rate": 2e-2}])
-def test_sharpness_aware_steps_learn_and_go_on_after_a_kill(
-    experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel, changes: dict[str, Any]
+def test_averaged_sharpness_aware_steps_go_on_after_a_kill(
+    experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel
 ) -> None:
-    training = experiment.training.model_copy(update={"sam_rho": 0.05, **changes})
-    sharp = experiment.model_copy(update={"training": training})
-    model, state = run(sharp, new_folder(sharp, tmp_path / "whole"))
+    sharp = changed(experiment, ema_decay=0.9, sam_rho=0.05)
+    model, state, folder, _ = whole = run_whole(sharp, tmp_path, 18)
     assert state.best_score > 0.9
+    # The average is what is kept; without it, the last weights are those of sharpness-aware steps.
+    assert not same(load_model(folder.model), model)
     assert not same(model, uninterrupted)
-    killed = new_folder(sharp, tmp_path / "killed")
-    with pytest.raises(KilledError):
-        run(sharp, killed, observers=(KillAt(13),))
+    killed = whole.copy_at(18, tmp_path)
     assert same(run(sharp, killed)[0], model)
+    assert same(load_model(killed.model), load_model(folder.model))
+
+
+def test_low_rank_steps_with_dropped_words_go_on_after_a_kill(experiment: Experiment, tmp_path: Path) -> None:
+    low = changed(experiment, sam_rho=0.05, adapt="lora", learning_rate=2e-2, word_dropout=0.3)
+    model, state, *_ = whole = run_whole(low, tmp_path, 18)
+    assert state.best_score > 0.9
+    assert same(run(low, whole.copy_at(18, tmp_path))[0], model)
+
+
+def test_dropped_words_are_others_in_each_epoch(uninterrupted: TaskModel) -> None:
+    side = make_side(uninterrupted, table(0, 93))
+    first, again, second = (
+        epoch_side(uninterrupted, side, seed=0, epoch=epoch, word_dropout=0.3).texts for epoch in (0, 0, 1)
+    )
+    assert 0 < np.mean(first.ids != second.ids) < 1
+    np.testing.assert_array_equal(first.ids, again.ids)
+    np.testing.assert_array_equal(first.splits, side.texts.splits)
 
 
 @pytest.mark.slow
-def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(experiment: Experiment, tmp_path: Path) -> None:
-    preset = write_toy_preset(tmp_path / "still", layers=1, dropout=0.0)
-    model_settings = experiment.model.model_copy(update={"preset": str(preset), "dropout": 0.0})
-    short = experiment.training.model_copy(update={"epochs": 1})
-    still = experiment.model_copy(update={"model": model_settings, "training": short})
+def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(still: Experiment, tmp_path: Path) -> None:
+    still = changed(still, epochs=1)
 
     def compile_it(model: TaskModel) -> None:
         model.xla = True
@@ -180,12 +220,12 @@ def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(experiment: 
     assert same(run(still, killed, change=compile_it)[0], compiled)
 
 
-def test_checkpoints_take_a_fiftieth_of_the_time(
-    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def timed(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> tuple[TaskModel, list[int]]:
+    """The model of a training whose steps take ten seconds each, and after which its checkpoints, of one, were made."""
     seconds, saved = 0.0, []
 
-    class Steps(HistoryObserver):
+    class Steps(Silent):
         def on_progress(self, step: int) -> None:
             nonlocal seconds
             seconds += 10
@@ -196,43 +236,22 @@ def test_checkpoints_take_a_fiftieth_of_the_time(
         seconds += 1
         saved.append(steps.step)
 
-    monkeypatch.setattr("tfapp.training.loop.save_checkpoint", save)
-    # As it was when this file was imported, before the tests' own fixture took it away.
-    monkeypatch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", _CHECKPOINT_SHARE)
-    steps = Steps(tmp_path / "history.jsonl")
-    run(experiment, new_folder(experiment, tmp_path), observers=(steps,), clock=lambda: seconds)
+    steps, folder = Steps(), new_folder(experiment, tmp_path_factory.mktemp("timed"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tfapp.training.loop.save_checkpoint", save)
+        # As it was when this file was imported, before the tests' own fixture took it away.
+        patch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", _CHECKPOINT_SHARE)
+        model, _ = run(experiment, folder, observers=(steps,), clock=lambda: seconds)
+    return model, saved
+
+
+def test_checkpoints_take_a_fiftieth_of_the_time(timed: tuple[TaskModel, list[int]]) -> None:
     # Four steps after the start, then fifty seconds after the last was written.
-    assert saved == [4, 9, 14, 19, 24]
+    assert timed[1] == [4, 9, 14, 19, 24]
 
 
-def test_an_average_over_few_steps_is_one_of_trained_weights(experiment: Experiment, tmp_path: Path) -> None:
-    changes = {"ema_decay": 0.99, "batch_size": 31, "epochs": 1, "learning_rate": 1e-2, "warmup_share": 0.0}
-    few = experiment.model_copy(update={"training": experiment.training.model_copy(update=changes)})
-    folder = new_folder(few, tmp_path)
-    model, _ = run(few, folder)
-    # After three steps there is one point: the weights of the last of them.
-    for kept, last in zip(weights(load_model(folder.model)), weights(model), strict=True):
-        np.testing.assert_allclose(kept, last, atol=1e-6)
-
-
-def test_dropped_words_are_others_in_each_epoch_and_the_same_when_a_run_goes_on(
-    experiment: Experiment, tmp_path: Path
-) -> None:
-    training = experiment.training.model_copy(update={"word_dropout": 0.3})
-    dropping = experiment.model_copy(update={"training": training})
-    model, _ = run(dropping, new_folder(dropping, tmp_path / "whole"))
-    killed = new_folder(dropping, tmp_path / "killed")
-    with pytest.raises(KilledError):
-        run(dropping, killed, observers=(KillAt(13),))
-    assert same(run(dropping, killed)[0], model)
-    side = make_side(model, table(0, 93))
-    first, second = (epoch_side(model, side, seed=0, epoch=epoch, word_dropout=0.3).texts for epoch in (0, 1))
-    assert 0 < np.mean(first.ids != second.ids) < 1
-    np.testing.assert_array_equal(first.splits, side.texts.splits)
-
-
-def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel) -> None:
-    assert same(run(experiment, new_folder(experiment, tmp_path))[0], uninterrupted)
+def test_the_same_seed_gives_the_same_weights(timed: tuple[TaskModel, list[int]], uninterrupted: TaskModel) -> None:
+    assert same(timed[0], uninterrupted)
 
 
 def test_a_checkpoint_of_another_model_is_named(experiment: Experiment, tmp_path: Path) -> None:
@@ -243,44 +262,68 @@ def test_a_checkpoint_of_another_model_is_named(experiment: Experiment, tmp_path
 
 
 def test_a_loss_that_is_no_number_stops_the_run(experiment: Experiment, tmp_path: Path) -> None:
-    wild = experiment.training.model_copy(update={"learning_rate": 1e30, "clip_norm": 1e30})
+    wild = changed(experiment, learning_rate=1e30, clip_norm=1e30)
     with pytest.raises(TrainingError, match=r"lower training\.learning_rate"):
-        run(experiment.model_copy(update={"training": wild}), new_folder(experiment, tmp_path))
+        run(wild, new_folder(wild, tmp_path))
 
 
-def test_patience_stops_before_the_last_epoch(experiment: Experiment, tmp_path: Path) -> None:
-    idle = experiment.training.model_copy(update={"learning_rate": 1e-12, "epochs": 6, "patience": 2})
-    _, state = run(experiment.model_copy(update={"training": idle}), new_folder(experiment, tmp_path))
-    assert state.epoch < 6
+@pytest.fixture(scope="module")
+def idle(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A training of batches with room for all texts, in which nothing is learnt."""
+    slow = changed(experiment, batch_size=100, learning_rate=1e-12, epochs=6, patience=2)
+    return run_whole(slow, tmp_path_factory.mktemp("idle"))
 
 
-def test_a_last_batch_that_is_not_full_counts_each_text_once(experiment: Experiment, tmp_path: Path) -> None:
-    """93 texts in batches of 8: the weights of the topped-up rows are 0, so a batch of 93 gives the plain mean."""
-    whole = experiment.training.model_copy(update={"batch_size": 100, "epochs": 1, "learning_rate": 1e-12})
-    folder = new_folder(experiment, tmp_path)
-    observer = HistoryObserver(folder.history)
-    model, _ = run(experiment.model_copy(update={"training": whole}), folder, observers=(observer,))
-    side: Side = make_side(model, table(0, 93))
-    first = json.loads(folder.history.read_text().splitlines()[0])
-    logits = model.logits(model.preprocessor(list(side.raw)))
+def test_patience_stops_before_the_last_epoch(idle: Whole) -> None:
+    assert idle.state.epoch == 1 + 2
+
+
+def test_a_last_batch_that_is_not_full_counts_each_text_once(idle: Whole) -> None:
+    """93 texts in a batch of 100: the weights of the topped-up rows are 0, so it gives the plain mean."""
+    side: Side = make_side(idle.model, table(0, 93))
+    first = json.loads(idle.folder.history.read_text().splitlines()[0])
+    logits = idle.model.logits(idle.model.preprocessor(list(side.raw)))
     # Dropout is on in training, so the two agree roughly only; counting a text twice would not matter here, but a
     # mean over 100 rows would be 7 % off.
-    assert first["loss"] == pytest.approx(float(np.mean(model.loss(side.targets, logits))), rel=0.05)
+    assert first["loss"] == pytest.approx(float(np.mean(idle.model.loss(side.targets, logits))), rel=0.05)
 
 
-def test_two_replicas_learn_what_one_learns(experiment: Experiment, tmp_path: Path, two_devices: list[str]) -> None:
-    preset = write_toy_preset(tmp_path / "still", layers=1, dropout=0.0)
-    still = experiment.model_copy(
-        update={"model": experiment.model.model_copy(update={"preset": str(preset), "dropout": 0.0})}
-    )
-    one, _ = run(still, new_folder(still, tmp_path / "one"))
+@pytest.fixture(scope="module")
+def still(experiment: Experiment, still_preset: Path) -> Experiment:
+    """Without dropout, of which replicas and compiled networks draw other numbers."""
+    without = {"preset": str(still_preset), "dropout": 0.0}
+    return experiment.model_copy(update={"model": experiment.model.model_copy(update=without)})
+
+
+@pytest.fixture(scope="module")
+def few(still: Experiment) -> Experiment:
+    """Three steps, averaged."""
+    return changed(still, ema_decay=0.99, batch_size=32, epochs=1, learning_rate=1e-2, warmup_share=0.0)
+
+
+@pytest.fixture(scope="module")
+def few_steps(few: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return run_whole(few, tmp_path_factory.mktemp("few"))
+
+
+def test_an_average_over_few_steps_is_one_of_trained_weights(few_steps: Whole) -> None:
+    # After three steps there is one point: the weights of the last of them.
+    for kept, last in zip(weights(load_model(few_steps.folder.model)), weights(few_steps.model), strict=True):
+        np.testing.assert_allclose(kept, last, atol=1e-6)
+
+
+def test_two_replicas_learn_what_one_learns(
+    few: Experiment, few_steps: Whole, tmp_path: Path, two_devices: list[str]
+) -> None:
     mirrored = make_strategy("mirrored", devices=two_devices)
-    two, _ = run(still, new_folder(still, tmp_path / "two"), strategy=mirrored)
-    for a, b in zip(weights(one), weights(two), strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-4)
+    folder = new_folder(few, tmp_path)
+    two, _ = run(few, folder, strategy=mirrored)
+    for one, other in ((few_steps.model, two), (load_model(few_steps.folder.model), load_model(folder.model))):
+        for a, b in zip(weights(one), weights(other), strict=True):
+            np.testing.assert_allclose(a, b, atol=2e-4)
 
 
 def test_a_batch_that_does_not_divide_is_named(experiment: Experiment, tmp_path: Path, two_devices: list[str]) -> None:
-    odd = experiment.model_copy(update={"training": experiment.training.model_copy(update={"batch_size": 7})})
+    odd = changed(experiment, batch_size=7)
     with pytest.raises(TrainingError, match="multiple of the 2 devices"):
         run(odd, new_folder(odd, tmp_path), strategy=make_strategy("mirrored", devices=two_devices))

@@ -168,7 +168,7 @@ def test_a_score_that_is_no_number_is_refused() -> None:
         judge([1, 0], [0.5, np.nan])
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 12).flatmap(lists), st.data())
 def test_an_evaluation_survives_json(drawn: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
     groups = "".join(data.draw(st.sampled_from("ab")) for _ in drawn[0])

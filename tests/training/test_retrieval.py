@@ -78,7 +78,7 @@ def test_the_loss_is_that_of_telling_apart_what_does_not_fit() -> None:
     assert found.loss == pytest.approx((of_q + of_p) / 2, abs=1e-5)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 25)), min_size=1, max_size=40), st.integers(0, 99))
 def test_ndcg_is_sklearns(pairs: list[tuple[int, int]], seed: int) -> None:
     random = np.random.default_rng(seed)

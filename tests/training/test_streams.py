@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.training.streams import parts_of, side_by_side
@@ -17,6 +17,7 @@ def rows(lengths: list[int]) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_lengths(tf.range(sum(lengths)), np.array(lengths, np.int64))
 
 
+@settings(max_examples=40)
 @given(lengths=LENGTHS, count=st.integers(1, 4))
 def test_each_row_is_in_one_part(lengths: list[int], count: int) -> None:
     ids, numbers = rows(lengths), tf.range(len(lengths))
@@ -30,6 +31,7 @@ def test_each_row_is_in_one_part(lengths: list[int], count: int) -> None:
         assert [one.shape[0] for one in part[1]] == [size, size]
 
 
+@settings(max_examples=40)
 @given(lengths=LENGTHS, count=st.integers(1, 4))
 def test_the_whole_comes_back(lengths: list[int], count: int) -> None:
     ids = rows(lengths)
