@@ -268,6 +268,16 @@ def test_who_has_left_is_not_worked_for(model: Model) -> None:
     assert model.batches == [[100], [2]]
 
 
+def test_who_has_left_holds_up_no_large_request(model: Model) -> None:
+    queue = _queue(model, max_batch_size=4)
+    callers = _busy(queue, model, *range(9))
+    gone = callers.call(100)
+    callers.queued(9 - len(model.batches[0]) + 1)
+    gone.leave()
+    model.gate.set()
+    assert callers.join()[0] == list(range(0, 18, 2))
+
+
 def test_whose_time_is_up_in_the_queue_is_told_and_not_run(model: Model) -> None:
     queue = _queue(model)
     callers = _busy(queue, model)

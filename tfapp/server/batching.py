@@ -184,8 +184,9 @@ class Batcher:
 
     def _take(self, queue: Queue) -> list[Piece]:
         now = self._clock()
-        if self._due(queue) <= 0:
-            return queue.tasks.take(now)
+        # Callers of all that is due may have gone.
+        if self._due(queue) <= 0 and (pieces := queue.tasks.take(now)):
+            return pieces
         # While others call, a thread is kept for them where there are several.
         calm = not self._others and now - self._last > _CALM_SECONDS
         if calm or self._slices < max(1, self._settings.num_batch_threads - 1):
