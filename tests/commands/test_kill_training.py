@@ -97,6 +97,7 @@ def test_a_training_killed_before_its_first_checkpoint_starts_over(
     assert_same(Run(folder), uninterrupted)
 
 
+@pytest.mark.usefixtures("graph_optimizer")
 @pytest.mark.parametrize("settings", [BERT], indirect=True, ids=["bert"])
 @pytest.mark.parametrize(
     "pattern", ["environment.json", "data.json", "checkpoint.npz", "model/model.json", "evaluation.json"]

@@ -177,7 +177,7 @@ def _example(source: random.Random) -> Any:
 
 def _metadata(request: Any, source: random.Random, models: Sequence[str]) -> None:
     _spec(request.model_spec, source, source.choice(list(models)), "")
-    request.metadata_field.extend(name(source, ("signature_def",)) for _ in range(source.choice((0, 1, 1, 2, 100))))
+    request.metadata_field.extend(name(source, ("signature_def",)) for _ in range(source.choice((0, 1, 1, 2, 50_000))))
 
 
 def _status(request: Any, source: random.Random, models: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
@@ -197,6 +198,16 @@ def test_callers_who_send_no_message_hold_up_nobody(tmp_path: Path, echo: Echo) 
         end.set()
         for call in calls + watches:
             call.cancel()
+
+
+def test_what_is_asked_a_million_times_is_answered_once(tmp_path: Path, echo: Echo) -> None:
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = "echo"
+    with serving_echo(tmp_path, echo) as server, grpc.insecure_channel(server.address) as channel:
+        ask = prediction_service_pb2_grpc.PredictionServiceStub(channel).GetModelMetadata
+        once = ask(request, timeout=60)
+        request.metadata_field.extend(["signature_def"] * 1_000_000)
+        assert ask(request, timeout=10) == once
 
 
 def test_a_call_without_a_message_is_answered(tmp_path: Path, echo: Echo) -> None:

@@ -36,7 +36,7 @@ _HEALTH_NAMES: Final = ("", "PredictionService", "ModelService")
 _SPARE_THREADS: Final = 8
 # Where so many calls have begun and wait for their message, those that have waited so long are cancelled.
 _MANY_PENDING: Final = 256
-_PENDING_SECONDS: Final = 2.0
+_PENDING_SECONDS: Final = 1.0
 # From a connection to the first frames of HTTP/2; gRPC's own default is two minutes.
 _HANDSHAKE_MS: Final = 30_000
 # Without a call. gRPC's clients close by themselves what they have not used for half an hour, and connect anew at the

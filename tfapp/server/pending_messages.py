@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,12 +12,15 @@ import grpc
 __all__ = ["PendingMessages"]
 
 _NONE: Final = object()
+# A connection with less than this part of many calls is spared.
+_SHARES: Final = 16
 
 
 class PendingMessages:
     """Waits for messages; where many calls wait for theirs, those that have waited for long are cancelled.
 
-    So callers who begin calls and send nothing take no threads from those who do.
+    So callers who begin calls and send nothing take no threads from those who do. A connection with few calls is
+    spared, as its messages may be long, while others have many.
 
     Args:
         many: From how many calls on.
@@ -43,10 +47,10 @@ class PendingMessages:
             yield message
 
     def _next(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
-        with self._lock:
-            self._waiting.add(context)
-            self._watch()
         try:
+            with self._lock:
+                self._waiting.add(context)
+                self._watch()
             return next(messages, _NONE)
         finally:
             with self._lock:
@@ -54,16 +58,23 @@ class PendingMessages:
 
     def _watch(self) -> None:
         if self._timer is None and len(self._waiting) >= self._many:
-            self._timer = threading.Timer(self._seconds, self._cancel, [set(self._waiting)])
-            self._timer.daemon = True
-            self._timer.start()
+            timer = threading.Timer(self._seconds, self._cancel, [set(self._waiting)])
+            timer.daemon = True
+            timer.start()
+            self._timer = timer
 
     def _cancel(self, calls: set[grpc.ServicerContext]) -> None:
         """Cancels those of some calls that still wait."""
         with self._lock:
-            calls &= self._waiting
+            calls = self._to_cancel(calls & self._waiting)
             self._waiting -= calls
             self._timer = None
             self._watch()
         for call in calls:
             call.cancel()
+
+    def _to_cancel(self, calls: set[grpc.ServicerContext]) -> set[grpc.ServicerContext]:
+        """Chooses those of connections with many calls; all, where that leaves as many waiting."""
+        counts = Counter(call.peer() for call in self._waiting)
+        greedy = {call for call in calls if counts[call.peer()] > self._many // _SHARES}
+        return greedy if len(self._waiting) - len(greedy) < self._many else calls

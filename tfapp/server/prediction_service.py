@@ -80,7 +80,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             raise invalid_argument("Missing ModelSpec")
         if not request.metadata_field:
             raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
-        for name in request.metadata_field:
+        for name in set(request.metadata_field):
             if name != _SIGNATURES:
                 raise invalid_argument(f"Metadata field {name} is not supported")
         return self._run(_signatures, request.model_spec, request, caller)
@@ -90,7 +90,8 @@ def _signatures(servable: Servable, request: Any, _caller: Caller) -> Any:
     found = signature_map(servable)
     metadata = get_model_metadata_pb2.GetModelMetadataResponse()
     write_spec(metadata.model_spec, servable)
-    for name in request.metadata_field:
+    # Named a million times, it is answered once, too.
+    for name in set(request.metadata_field):
         metadata.metadata[name].Pack(found)
     return metadata
 

@@ -226,7 +226,7 @@ def _field_numbers(tensor: Any, form: _Format, count: int) -> NDArray[Any]:
 
 def _decode_strings(tensor: Any, count: int) -> NDArray[Any]:
     content = tensor.tensor_content
-    items = _content_strings(content, count) if content else tensor.string_val[:]
+    items = _content_strings(content, count) if content else tensor.string_val[:count]
     strings = np.empty(len(items), dtype=object)
     strings[:] = items
     return _filled(strings, count, b"")
