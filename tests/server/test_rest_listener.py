@@ -123,6 +123,17 @@ def test_the_limit_on_sizes(tmp_path: Path, echo: Echo) -> None:
         assert ask(port, "POST", _PREDICT, _row(1)).json() == {"predictions": [1.0]}
 
 
+def test_lists_are_limited_by_the_rows(tmp_path: Path, echo: Echo) -> None:
+    with serving_echo(tmp_path, echo, rest_api_port=0, max_request_rows=2) as server:
+        refused = ask(_port(server), "POST", _PREDICT, b'{"instances": [' + b"[]," * 126 + b"[]]}")
+        assert refused.status == 400
+        assert refused.json()["error"] == (
+            "the request has 129 lists and objects; this server takes at most 128, 64 for each of 2 rows "
+            "(--max_request_rows)"
+        )
+        assert ask(_port(server), "POST", _PREDICT, b'{"instances": [' + b"1," * 500 + b"1]}").status == 200
+
+
 def test_bodies_are_limited_in_sum(tmp_path: Path, echo: Echo) -> None:
     """Large ones wait outside while others are at work, small ones always find room."""
     large = json.dumps({"inputs": [1.0] * 40_000}).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import socket
 import subprocess
@@ -11,8 +12,14 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
-from tfapp_client import Client
+from tensorflow.core.framework import tensor_pb2
+from tensorflow_serving.apis import (
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+from tfapp_client import Client, codec
 
 from tests.cli import wait_until
 from tests.conformance.rest import ask
@@ -122,6 +129,19 @@ def test_a_reload_is_refused(gateway: tuple[int, int]) -> None:
             stub.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=30)
     assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
     assert "403" in refused.value.details()
+
+
+def test_compressed_requests_are_refused(gateway: tuple[int, int]) -> None:
+    body = gzip.compress(b'{"instances": [1.0]}')
+    assert ask(gateway[1], "POST", _PREDICT, body, {"Content-Encoding": "gzip"}).status == 415
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "echo"
+    request.inputs["x"].CopyFrom(codec.encode(np.ones(1000, np.float32), tensor_class=tensor_pb2.TensorProto))
+    with grpc.insecure_channel(f"127.0.0.1:{gateway[0]}") as channel:
+        predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        assert predict(request, timeout=60).HasField("model_spec")
+        with pytest.raises(grpc.RpcError, match="415"):
+            predict(request, timeout=60, compression=grpc.Compression.Gzip)
 
 
 def test_more_than_the_rate_is_refused(gateway: tuple[int, int]) -> None:

@@ -15,7 +15,7 @@ from tfapp.server.caller import Caller
 from tfapp.server.listener import Shared
 from tfapp.server.predict import signature_map, write_spec
 from tfapp.server.rest import outputs
-from tfapp.server.rest.documents import describe, parse
+from tfapp.server.rest.documents import check_lists, describe, parse
 from tfapp.server.rest.example_inputs import read_examples
 from tfapp.server.rest.inputs import INPUTS, INSTANCES, read_columns, read_rows
 from tfapp.server.rest.paths import METADATA, Target
@@ -43,6 +43,7 @@ def answer(shared: Shared, target: Target, body: bytes, caller: Caller) -> bytes
         RequestError: It cannot be answered.
     """
     try:
+        check_lists(body, shared.settings.max_request_rows)
         document = {} if target.verb == METADATA else parse(body)
         key = _signature_key(document)
         with shared.manager.use(target.model, target.version, target.label) as servable:

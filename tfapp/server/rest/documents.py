@@ -14,7 +14,7 @@ import orjson
 
 from tfapp.server.status import invalid_argument
 
-__all__ = ["describe", "parse", "type_name"]
+__all__ = ["check_lists", "describe", "parse", "type_name"]
 
 _MESSAGES: Final = {
     "Expecting property name": "Missing a name for object member.",
@@ -37,8 +37,28 @@ _NAMES: Final = {
 }
 _LEAST: Final = -(2**63)
 _TOO_LARGE: Final = 2**64
+# Lists and objects that a request may have, of its most rows in the mean: each takes some fifty bytes.
+_LISTS_A_ROW: Final = 64
 # A message is cut after fewer characters anyway.
 _LONGEST: Final = 1100
+
+
+def check_lists(body: bytes, most_rows: int) -> None:
+    """Checks, before it is parsed, that a body has not so many lists that they take many times its bytes.
+
+    Args:
+        body: JSON.
+        most_rows: How many rows a request may have.
+
+    Raises:
+        RequestError: It has too many lists and objects; brackets in its strings count, too.
+    """
+    lists = body.count(b"[") + body.count(b"{")
+    if lists > _LISTS_A_ROW * most_rows:
+        raise invalid_argument(
+            f"the request has {lists} lists and objects; this server takes at most {_LISTS_A_ROW * most_rows}, "
+            f"{_LISTS_A_ROW} for each of {most_rows} rows (--max_request_rows)"
+        )
 
 
 def parse(body: bytes) -> dict[str, Any]:
