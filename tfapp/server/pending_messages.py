@@ -12,7 +12,7 @@ import grpc
 __all__ = ["PendingMessages"]
 
 _NONE: Final = object()
-# A connection with less than this part of many calls is spared.
+# A connection with no more than this part of many calls is spared.
 _SHARES: Final = 16
 
 

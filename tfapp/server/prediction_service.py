@@ -80,19 +80,18 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             raise invalid_argument("Missing ModelSpec")
         if not request.metadata_field:
             raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
-        for name in set(request.metadata_field):
+        for name in request.metadata_field:
             if name != _SIGNATURES:
                 raise invalid_argument(f"Metadata field {name} is not supported")
         return self._run(_signatures, request.model_spec, request, caller)
 
 
-def _signatures(servable: Servable, request: Any, _caller: Caller) -> Any:
+def _signatures(servable: Servable, _request: Any, _caller: Caller) -> Any:
     found = signature_map(servable)
     metadata = get_model_metadata_pb2.GetModelMetadataResponse()
     write_spec(metadata.model_spec, servable)
-    # Named a million times, it is answered once, too.
-    for name in set(request.metadata_field):
-        metadata.metadata[name].Pack(found)
+    # Once, however often it was asked for: a message keeps what was packed into it before.
+    metadata.metadata[_SIGNATURES].Pack(found)
     return metadata
 
 
