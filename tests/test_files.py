@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,20 @@ def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_two_threads_that_write_one_file_have_a_draft_each(tmp_path: Path) -> None:
+    file, both_in = tmp_path / "state.json", threading.Barrier(2, timeout=60)
+
+    def write(text: str) -> None:
+        with replacing(file) as draft:
+            draft.write_text(text)
+            both_in.wait()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, ["1" * 9, "2" * 9]))
+    assert file.read_text() in ("1" * 9, "2" * 9)
     assert list(tmp_path.iterdir()) == [file]
 
 

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -94,7 +95,7 @@ def replacing(file: Path, *, shared: bool = False) -> Iterator[Path]:
         file: What appears.
         shared: Others may read it, as the umask says; else it is private, and the draft is there, empty.
     """
-    draft = file.with_name(f".{os.getpid()}.{file.name}")
+    draft = _draft(file)
     try:
         if not shared:
             draft.unlink(missing_ok=True)
@@ -116,7 +117,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
     An earlier folder is put aside first: for a moment there may be none, but never half of one.
     """
-    draft, old = (folder.with_name(f".{os.getpid()}.{folder.name}{end}") for end in ("", ".old"))
+    draft = _draft(folder)
+    old = draft.with_name(f"{draft.name}.old")
     draft.mkdir(parents=True)
     try:
         yield draft
@@ -126,6 +128,11 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _draft(path: Path) -> Path:
+    """The draft of a file or folder: of this thread alone, as others may write the same at the same time."""
+    return path.with_name(f".{threading.get_native_id()}.{path.name}")
 
 
 def pattern_problem(folder: Path) -> str:
