@@ -1,74 +1,65 @@
-"""Calls without a message are ended where they are many, those of greedy connections first."""
+"""Messages that do not come, and answers that nobody takes, end their calls."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import grpc
+import pytest
+
+from tests.server.echo import Echo, serving_echo
 from tfapp.server.pending_messages import PendingMessages
-
-_MANY = 32
 
 
 class _Call:
-    """A call of a connection, whose message comes when it is sent or never."""
+    """A call that is over when its caller has taken the answer, or it is cancelled."""
 
-    def __init__(self, connection: str) -> None:
-        self._connection = connection
-        self._over = threading.Event()
-        self._cancelled = False
+    def __init__(self, *, over: bool = False) -> None:
+        self.cancelled = threading.Event()
+        self._over = over
+        self._callbacks: list[Callable[[], None]] = []
 
     def peer(self) -> str:
-        return self._connection
+        return "peer"
 
     def cancel(self) -> None:
-        self._cancelled = True
-        self._over.set()
+        self.cancelled.set()
 
-    def send(self) -> None:
-        self._over.set()
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        self._callbacks.append(callback)
+        return not self._over
 
-    def messages(self) -> Iterator[str]:
-        assert self._over.wait(60)
-        if not self._cancelled:
-            yield "message"
-
-
-def _wait_all(pending: PendingMessages, calls: list[_Call]) -> tuple[list[Any], list[threading.Thread]]:
-    """Has threads wait for a message each; each notes what came."""
-    results: list[Any] = [None] * len(calls)
-
-    def wait(number: int, call: _Call) -> None:
-        results[number] = list(pending.each(call.messages(), call))  # type: ignore[arg-type]
-
-    threads = [threading.Thread(target=wait, args=entry) for entry in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    return results, threads
+    def take(self) -> None:
+        for callback in self._callbacks:
+            callback()
 
 
-def _join(threads: list[threading.Thread]) -> None:
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
+def test_an_answer_that_nobody_takes_ends_its_call() -> None:
+    pending = PendingMessages(timeout=0.05)
+    taken, gone, kept = _Call(), _Call(over=True), _Call()
+    for call in (taken, gone, kept):
+        pending.answered(call)  # type: ignore[arg-type]
+    taken.take()
+    assert kept.cancelled.wait(60)
+    assert not taken.cancelled.is_set()
+    assert not gone.cancelled.is_set()
 
 
-def test_a_connection_with_few_calls_is_spared_while_others_have_many() -> None:
-    slow = _Call("slow")
-    silent = [_Call("silent") for _ in range(_MANY)]
-    results, threads = _wait_all(PendingMessages(_MANY, 0.01), [slow, *silent])
-    # The first of the silent calls were there when it became too many.
-    _join(threads[1 : _MANY // 2])
-    for call in (slow, *silent):
-        call.send()
-    _join(threads)
-    assert results[: _MANY // 2] == [["message"], *[[]] * (_MANY // 2 - 1)]
+def test_a_message_that_does_not_come_ends_its_call(tmp_path: Path) -> None:
+    never = threading.Event()
 
+    def messages() -> Iterator[bytes]:
+        never.wait()
+        yield b""
 
-def test_many_connections_with_few_calls_are_not() -> None:
-    results, threads = _wait_all(
-        PendingMessages(_MANY, 0.01), [_Call(f"connection {number}") for number in range(_MANY)]
-    )
-    _join(threads)
-    assert results == [[]] * _MANY
+    with (
+        serving_echo(tmp_path, Echo(), grpc_message_timeout_seconds=0.05) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        call = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(messages(), timeout=60)
+        never.set()
+    assert caught.value.code() is grpc.StatusCode.CANCELLED

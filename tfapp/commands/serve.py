@@ -147,6 +147,10 @@ def serve(
     max_request_rows: Annotated[
         int, typer.Option(min=1, help="Most rows of a request; more are refused.", rich_help_panel=_LIMITS)
     ] = 65_536,
+    grpc_message_timeout_seconds: Annotated[
+        float,
+        typer.Option(help="How long a message may take to arrive, or its answer to be taken.", rich_help_panel=_LIMITS),
+    ] = 300.0,
     rest_api_num_threads: Annotated[
         int, typer.Option(min=1, help="Most REST requests at work; more wait.", rich_help_panel=_LIMITS)
     ] = 256,
@@ -216,6 +220,7 @@ def serve(
         "grpc_socket_path": grpc_socket_path,
         "enable_grpc_healthcheck_service": enable_grpc_healthcheck_service,
         "grpc_max_threads": grpc_max_threads,
+        "grpc_message_timeout_seconds": grpc_message_timeout_seconds,
         "max_request_rows": max_request_rows,
         "grpc_channel_arguments": _channel_arguments(grpc_channel_arguments),
         "model_config_file_poll_wait_seconds": model_config_file_poll_wait_seconds,

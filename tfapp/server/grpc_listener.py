@@ -21,7 +21,7 @@ from tfapp.errors import ServerError
 from tfapp.ports import join_address
 from tfapp.server.listener import Shared, check_free, check_socket
 from tfapp.server.model_service import ModelService
-from tfapp.server.pending_messages import PendingMessages
+from tfapp.server.pending_messages import MANY_SILENT, PendingMessages
 from tfapp.server.prediction_service import PredictionService
 from tfapp.server.reload_rules import ReloadRules
 from tfapp.server.settings import ServerSettings
@@ -34,9 +34,6 @@ __all__ = ["GrpcListener"]
 _HEALTH_NAMES: Final = ("", "PredictionService", "ModelService")
 # Threads beside those of the requests: they refuse what is too much, and answer for health and status meanwhile.
 _SPARE_THREADS: Final = 8
-# Where so many calls have begun and wait for their message, those that have waited so long are cancelled.
-_MANY_PENDING: Final = 256
-_PENDING_SECONDS: Final = 1.0
 # From a connection to the first frames of HTTP/2; gRPC's own default is two minutes.
 _HANDSHAKE_MS: Final = 30_000
 # Without a call. gRPC's clients close by themselves what they have not used for half an hour, and connect anew at the
@@ -63,6 +60,7 @@ class GrpcListener:
         self._settings = shared.settings
         self.port = 0
         self._health = health.HealthServicer()
+        self._pending = PendingMessages(shared.settings.grpc_message_timeout_seconds)
         self._server: Any = None
         self._stopped: threading.Event | None = None
 
@@ -76,11 +74,10 @@ class GrpcListener:
 
     def start(self) -> None:
         """See `Listener.start`."""
+        threads = self._settings.grpc_max_threads + MANY_SILENT + _SPARE_THREADS
         self._server = grpc.server(
-            ThreadPoolExecutor(
-                self._settings.grpc_max_threads + _MANY_PENDING + _SPARE_THREADS, thread_name_prefix="call"
-            ),
-            interceptors=[UnreadableRequests(PendingMessages(_MANY_PENDING, _PENDING_SECONDS))],
+            ThreadPoolExecutor(threads, thread_name_prefix="call"),
+            interceptors=[UnreadableRequests(self._pending)],
             options=_options(self._settings),
         )
         self._add_services()
@@ -96,6 +93,7 @@ class GrpcListener:
         self._health.enter_graceful_shutdown()
         if self._server is not None:
             self._stopped = self._server.stop(seconds)
+        self._pending.close()
 
     def wait(self, seconds: float) -> bool:
         """See `Listener.wait`."""

@@ -120,6 +120,9 @@ class ServerSettings(BaseModel):
     grpc_max_threads: int = Field(
         256, ge=1, description="Requests that are worked on or wait at the same time; more are refused."
     )
+    grpc_message_timeout_seconds: float = Field(
+        300.0, gt=0, description="How long a request may take to arrive over gRPC, or its answer to be taken."
+    )
     max_request_rows: int = Field(
         65_536,
         ge=1,

@@ -51,7 +51,9 @@ def _tolerant(handler: Any, pending: PendingMessages) -> Any:
         return grpc.stream_stream_rpc_method_handler(_checking_each(handler.stream_stream, pending), **functions)
     if handler.response_streaming:
         return grpc.stream_stream_rpc_method_handler(_checking(handler.unary_stream, pending), **functions)
-    return grpc.stream_unary_rpc_method_handler(_checking(handler.unary_unary, pending), **functions)
+    return grpc.stream_unary_rpc_method_handler(
+        _answering(_checking(handler.unary_unary, pending), pending), **functions
+    )
 
 
 def _reader(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -73,6 +75,15 @@ def _checking(answer: Callable[..., Any], pending: PendingMessages) -> Callable[
     # So gRPC knows a method that answers by a callback: the health service's Watch, which holds no thread.
     checked.experimental_non_blocking = getattr(answer, "experimental_non_blocking", False)  # type: ignore[attr-defined]
     return checked
+
+
+def _answering(answer: Callable[..., Any], pending: PendingMessages) -> Callable[..., Any]:
+    def answered(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        response = answer(requests, context)
+        pending.answered(context)
+        return response
+
+    return answered
 
 
 def _checking_each(answer: Callable[..., Any], pending: PendingMessages) -> Callable[..., Any]:
