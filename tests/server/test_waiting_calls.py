@@ -79,6 +79,14 @@ def test_a_connection_with_few_calls_is_spared_while_others_have_many(timers: _T
     assert not slow.cancelled
 
 
+def test_it_is_spared_also_where_more_have_come_than_are_cancelled(timers: _Timers) -> None:
+    calls = _calls(timers, many=_MANY)
+    slow, *_ = _add(calls, ["slow", *["silent"] * (_MANY - 1)])
+    _add(calls, ["silent"] * _MANY)
+    timers.fire()
+    assert not slow.cancelled
+
+
 def test_many_connections_with_few_calls_are_not(timers: _Timers) -> None:
     added = _add(_calls(timers, many=_MANY), [f"connection {number}" for number in range(_MANY)])
     timers.fire()

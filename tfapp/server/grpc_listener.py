@@ -41,6 +41,9 @@ _HANDSHAKE_MS: Final = 30_000
 _IDLE_MS: Final = 35 * 60_000
 # A caller that has gone without a word, in the midst of a call; gRPC's own default is two hours.
 _KEEPALIVE_MS: Final = 5 * 60_000
+# Calls that have come and that no thread has begun yet. Beyond, gRPC ends some at random, also those of callers who are
+# no part of the crowd; its own default is a thousand.
+_MOST_UNBEGUN: Final = 1 << 14
 # Calls that one connection has open, beside those that all may have in work; further ones wait in the client.
 _LEAST_STREAMS: Final = 1024
 
@@ -140,6 +143,8 @@ def _options(settings: ServerSettings) -> list[tuple[str, int | str]]:
         "grpc.max_connection_idle_ms": _IDLE_MS,
         "grpc.keepalive_time_ms": _KEEPALIVE_MS,
         "grpc.max_concurrent_streams": max(_LEAST_STREAMS, 4 * settings.grpc_max_threads),
+        "grpc.server.max_pending_requests": _MOST_UNBEGUN,
+        "grpc.server.max_pending_requests_hard_limit": 2 * _MOST_UNBEGUN,
         "grpc.max_receive_message_length": settings.max_message_bytes,
         "grpc.max_send_message_length": settings.max_message_bytes,
     }

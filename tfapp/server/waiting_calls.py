@@ -109,7 +109,7 @@ class WaitingCalls:
             call.cancel()
 
     def _to_cancel(self, calls: set[grpc.ServicerContext]) -> set[grpc.ServicerContext]:
-        """Chooses those of connections with many calls; all, where that leaves as many waiting."""
+        """Chooses those of connections with many calls; all, where those with few are too many together."""
         counts = Counter(call.peer() for call in self._waiting)
-        greedy = {call for call in calls if counts[call.peer()] > self._many // _SHARES}
-        return greedy if len(self._waiting) - len(greedy) < self._many else calls
+        spared = {call for call in self._waiting if counts[call.peer()] <= self._many // _SHARES}
+        return calls - spared if len(spared) < self._many else calls
