@@ -23,7 +23,7 @@ _INTRA_OP = 1
 
 def main() -> None:
     streams, threads, kind = sys.argv[1:]
-    from tfapp.quiet import import_tensorflow
+    from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     import tensorflow as tf

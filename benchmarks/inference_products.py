@@ -22,7 +22,7 @@ _TURNS = 24
 
 def main() -> None:
     streams, threads = Path(sys.argv[1]), int(sys.argv[2])
-    from tfapp.quiet import import_tensorflow
+    from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     import tensorflow as tf

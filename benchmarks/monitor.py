@@ -33,7 +33,7 @@ from tfapp.apps.monitor.plot import draw_trends
 from tfapp.apps.monitor.reading import Reading
 from tfapp.apps.monitor.watch import Watch
 from tfapp.apps.store import Store
-from tfapp.files import write_json, write_json_lines
+from tfapp.core.files import write_json, write_json_lines
 from tfapp.services.monitor import Monitor
 from tfapp.services.monitor_replay import Pool, Surge, news_pool, rated_pool, replay
 

@@ -20,8 +20,8 @@ from sides import serve_lines
 
 def main() -> None:
     streams, folder = map(Path, sys.argv[1:])
-    from tfapp.quiet import import_tensorflow
-    from tfapp.threads import set_compute_threads
+    from tfapp.core.tensorflow_import import import_tensorflow
+    from tfapp.core.threads import set_compute_threads
 
     import_tensorflow()
     set_compute_threads()

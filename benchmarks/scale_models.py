@@ -15,7 +15,7 @@ from inference_models import export
 
 def main() -> None:
     folder, length, counts = Path(sys.argv[1]), int(sys.argv[2]), [int(count) for count in sys.argv[3:]]
-    from tfapp.quiet import import_tensorflow
+    from tfapp.core.tensorflow_import import import_tensorflow
 
     # Before Keras, which would let it make its noise.
     import_tensorflow()

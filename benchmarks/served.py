@@ -30,8 +30,8 @@ def start_client(server: Worker, name: str, streams: Path | None = None) -> Work
 
 
 def server_side(folder: str, batching_file: str = "") -> None:
+    from tfapp.core.threads import set_compute_threads
     from tfapp.server.lean import import_lean_tensorflow
-    from tfapp.threads import set_compute_threads
 
     # As the command does, and below.
     import_lean_tensorflow()

@@ -214,7 +214,7 @@ def untrained_model() -> Iterator[Path]:
 
 
 def direct_side(folder: str) -> None:
-    from tfapp.quiet import import_tensorflow
+    from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     import tensorflow as tf

@@ -24,7 +24,7 @@ from sides import home_folder
 from tfapp import assets
 from tfapp.apps.support.answering import Assistant
 from tfapp.apps.support.retrieval import Passage, Retriever, Way
-from tfapp.files import write_json
+from tfapp.core.files import write_json
 from tfapp.services.support import Support
 
 WAYS: dict[str, tuple[tuple[Way, ...], bool]] = {

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from training_watch import Watch, watch_of
 
-from tfapp.quiet import import_tensorflow
+from tfapp.core.tensorflow_import import import_tensorflow
 
 _LENGTH = 128
 _EPOCHS = 200

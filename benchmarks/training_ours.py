@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from training_watch import Watch, watch_of
 
-from tfapp.threads import set_training_threads
+from tfapp.core.threads import set_training_threads
 
 _EPOCHS = 1000
 

@@ -16,9 +16,10 @@ from tests.conformance.options import add_options
 from tests.shared_folders import SharedFolders
 from tests.toy import toy_experiment, toy_rows, write_toy_preset
 from tests.toy_exports import ToyExports
-from tfapp import Run, api, threads
+from tfapp import Run, api
 from tfapp.config import parse_experiment
-from tfapp.quiet import import_tensorflow
+from tfapp.core import threads
+from tfapp.core.tensorflow_import import import_tensorflow
 
 # What XLA compiles in tests runs once: it need not be fast. XLA reads this when TensorFlow is imported.
 os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 " + os.environ.get("XLA_FLAGS", "")

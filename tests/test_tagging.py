@@ -22,8 +22,8 @@ from tfapp import Run
 from tfapp.api import ServedModels
 from tfapp.commands.predict import answer_rows, entity_table
 from tfapp.config import load_experiment, parse_experiment
+from tfapp.core.spans import to_entities
 from tfapp.data import score_file
-from tfapp.entities import to_entities
 from tfapp.errors import DataError, ExportError, SettingsError
 from tfapp.export.verify import HARD_TEXTS, TOLERANCE, verify
 from tfapp.models import load_model

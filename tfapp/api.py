@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment, load_experiment, parse_experiment
+from tfapp.core.rows import Row, check_rows
+from tfapp.core.terminal import progress
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.predictor import Predictor, load_predictor
-from tfapp.rows import Row, check_rows
 from tfapp.run import Run
 from tfapp.tasks import TaskName
-from tfapp.terminal import progress
 
 if TYPE_CHECKING:
     import numpy as np

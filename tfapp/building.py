@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from tfapp.config import Experiment
+from tfapp.core.terminal import progress
 from tfapp.data import Splits
 from tfapp.models import BertModel, Preset, TaskModel, build_model, fresh_preset, load_preset
-from tfapp.terminal import progress
 from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher, uses_xla
 
 __all__ = ["build"]

@@ -220,7 +220,7 @@ def unsafe_ops(folder: Path) -> list[UnsafeOp]:
     """
     if not (folder / "saved_model.pb").exists() and registry.versions(folder.parent, folder.name):
         folder = registry.version_folder(folder.parent, folder.name, registry.latest(folder.parent, folder.name))
-    from tfapp.quiet import import_tensorflow
+    from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     from google.protobuf.message import DecodeError
@@ -235,7 +235,7 @@ def unsafe_ops(folder: Path) -> list[UnsafeOp]:
 
 def _signatures(folder: Path) -> dict[str, str]:
     """Inputs and outputs of a version as lines: "serving_default in text" to "string [?]"."""
-    from tfapp.quiet import import_tensorflow
+    from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     from google.protobuf.message import DecodeError

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from tfapp.ports import is_loopback
+from tfapp.core.ports import is_loopback
 
 __all__ = ["OwnHosts", "comes_from"]
 

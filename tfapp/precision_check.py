@@ -6,11 +6,11 @@ from typing import Any, Final, cast
 
 import pyarrow as pa
 
+from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, TfappError
 from tfapp.export import PackedEncoder
 from tfapp.models import BertModel, TaskModel
 from tfapp.run_data import load_run_splits
-from tfapp.terminal import progress
 from tfapp.training import Evaluation, RunFolder, Side, judge, make_predictor, make_side, predict_logits
 
 __all__ = ["ALLOWED_LOSS", "check_precision"]

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from tfapp.core.rows import Row, to_columns
+from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.errors import ModelError
-from tfapp.quiet import import_tensorflow
 from tfapp.registry import version_folder, versions
-from tfapp.rows import Row, to_columns
 
 __all__ = ["Predictor", "load_predictor"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tfapp.core.files import replacing_folder
 from tfapp.errors import ModelError, SettingsError
-from tfapp.files import replacing_folder
 
 __all__ = ["check_target", "copy_preset"]
 

@@ -59,7 +59,7 @@ def check_candidate(name: str, version: int, folder: Path, *, allow_unsafe_ops: 
     Raises:
         RegistryError: It does not load, a request fails, or it has nothing to call.
     """
-    from tfapp.quiet import import_tensorflow
+    from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     from tfapp.server.servable import Servable

@@ -129,7 +129,7 @@ class Servers:
     def _send(self, address: str, config: Path) -> None:
         import grpc
 
-        from tfapp.quiet import import_tensorflow
+        from tfapp.core.tensorflow_import import import_tensorflow
         from tfapp.registry import read_model_config
 
         import_tensorflow()

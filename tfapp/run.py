@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfapp.config import Experiment
+from tfapp.core.rows import Row, check_rows
 from tfapp.predictor import Predictor, load_predictor
-from tfapp.rows import Row, check_rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tfapp.terminal import progress
+from tfapp.core.terminal import progress
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,9 @@ import tomli_w
 
 from tests.cli import call, complaint, kill_when, run
 from tests.toy import toy_experiment
-from tfapp import Run, api, threads
+from tfapp import Run, api
 from tfapp.config import load_experiment
+from tfapp.core import threads
 from tfapp.models import load_model
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.entities import to_entities
+from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
 from tfapp.models import TextTagger, build_model, load_model
 from tfapp.models.tags import tag_words, to_outputs

@@ -293,7 +293,7 @@ def test_a_damaged_note_is_one_line_and_gone_when_it_is_removed(ledger: Ledger, 
 _DIES = """
 import os, signal, sys
 from pathlib import Path
-from tfapp.files import replacing
+from tfapp.core.files import replacing
 from tfapp.registry.journal import Journal
 config = Path(sys.argv[1])
 with Journal(config).locked(), replacing(config) as draft:

@@ -26,8 +26,8 @@ from sqlalchemy.types import TypeDecorator
 
 from tfapp.apps import migrations
 from tfapp.apps.database_url import parse_url, shown_url
+from tfapp.core.files import narrow, private_folder, private_opener
 from tfapp.errors import StoreError
-from tfapp.files import narrow, private_folder, private_opener
 
 __all__ = ["Base", "Store", "UtcTime", "make_private_folder"]
 
@@ -192,7 +192,7 @@ def _said(error: DBAPIError) -> str:
 
 
 def make_private_folder(folder: Path, *, passable: bool = False) -> None:
-    """Makes a folder, as `tfapp.files.private_folder`.
+    """Makes a folder, as `tfapp.core.files.private_folder`.
 
     Raises:
         StoreError: It cannot be made.

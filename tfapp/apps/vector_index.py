@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from tfapp.files import private_folder, replacing
+from tfapp.core.files import private_folder, replacing
 
 __all__ = ["Hit", "VectorIndex"]
 

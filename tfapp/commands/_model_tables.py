@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from tfapp import terminal
+from tfapp.core import terminal
 
 if TYPE_CHECKING:
     from tfapp.inventory import Callers, Difference, ModelFacts

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from tfapp.terminal import console, print_json
+from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
     from tfapp.apps.monitor.alert import Alert, ShownText

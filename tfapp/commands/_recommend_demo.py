@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tfapp.commands import _recommend_output as output
-from tfapp.files import write_json_lines
-from tfapp.terminal import console, progress
+from tfapp.core.files import write_json_lines
+from tfapp.core.terminal import console, progress
 
 if TYPE_CHECKING:
     from tfapp.services.recommend import Recommend

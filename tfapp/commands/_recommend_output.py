@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tfapp.terminal import console, print_json
+from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
     from tfapp.apps.intake import Addition

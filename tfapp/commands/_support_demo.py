@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from tfapp.commands import _support_output as output
-from tfapp.terminal import console
+from tfapp.core.terminal import console
 
 if TYPE_CHECKING:
     from tfapp.services.support import Support

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import typer
 
+from tfapp.core.files import FULL_DISK
+from tfapp.core.terminal import clean_warnings, complain
 from tfapp.errors import TfappError
-from tfapp.files import FULL_DISK
-from tfapp.terminal import clean_warnings, complain
 
 __all__ = ["app", "main"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tfapp import terminal
+from tfapp.core import terminal
 
 if TYPE_CHECKING:
     from tfapp.assets import Asset

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tfapp.commands._applications import SECRETS_HELP, needs_applications
+from tfapp.core.terminal import console as screen
+from tfapp.core.terminal import log_to_stderr
 from tfapp.errors import SettingsError
-from tfapp.terminal import console as screen
-from tfapp.terminal import log_to_stderr
 
 if TYPE_CHECKING:
     from tfapp.console.access import Access

@@ -55,8 +55,8 @@ def describe(
     from functools import partial
 
     from tfapp import assets
+    from tfapp.core.terminal import console, print_json, progress
     from tfapp.data import describe as describe_data
-    from tfapp.terminal import console, print_json, progress
 
     columns = {"text": text, "query": query, "candidate": candidate, "label": label}
     columns |= {"question": question, "context": context, "answer": answer}

@@ -40,8 +40,8 @@ def demo(
     """Shows everything once: trains on BBC News, exports, serves, asks, and says what to do next."""
     from tfapp import api
     from tfapp.config import load_experiment, parse_experiment
-    from tfapp.terminal import console
-    from tfapp.threads import set_training_threads
+    from tfapp.core.terminal import console
+    from tfapp.core.threads import set_training_threads
 
     set_training_threads()
     screen = console()

@@ -24,7 +24,7 @@ def evaluate(
 ) -> None:
     """Evaluates a run: the table of scores, and a report page."""
     from tfapp import api
-    from tfapp.terminal import console, print_json
+    from tfapp.core.terminal import console, print_json
 
     opened = api.open_run(run)
     evaluation = opened.evaluate(data)

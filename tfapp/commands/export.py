@@ -46,8 +46,8 @@ def export(
     """Publishes a run's model, or a preset's embeddings, as the next served version."""
     from tfapp import api
     from tfapp.commands._model_tables import print_callers
+    from tfapp.core.terminal import console, print_json
     from tfapp.errors import SettingsError
-    from tfapp.terminal import console, print_json
 
     if (run is None) == (preset is None):
         raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")
@@ -79,8 +79,8 @@ def export(
 def _callers(name: str, models: Path) -> Callers | None:
     """Which version callers get; None, and a line that says why, where the model config file cannot be read."""
     from tfapp import inventory
+    from tfapp.core.terminal import error_console
     from tfapp.errors import SettingsError
-    from tfapp.terminal import error_console
 
     try:
         return inventory.callers(name, models=models)

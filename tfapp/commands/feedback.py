@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from tfapp.commands._applications import Json, needs_applications
-from tfapp.terminal import console, print_json
+from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
     from tfapp.services.feedback import Feedback

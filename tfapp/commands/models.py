@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from tfapp import terminal
 from tfapp.commands import _model_tables as tables
 from tfapp.commands._server_options import with_servers
+from tfapp.core import terminal
 from tfapp.rollout import Servers
 
 if TYPE_CHECKING:

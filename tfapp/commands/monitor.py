@@ -64,7 +64,7 @@ def run(
 
     It may be stopped or killed at any moment: the same command goes on where it was.
     """
-    from tfapp.terminal import progress
+    from tfapp.core.terminal import progress
 
     monitor = _open(home, settings=settings, overrides=overrides or (), server=server)
     columns = named_values("--column", column)

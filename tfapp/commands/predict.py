@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
+from tfapp.core.rows import Row, to_columns
 from tfapp.errors import DataError, SettingsError
-from tfapp.rows import Row, to_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -89,8 +89,8 @@ def predict(
     """Labels texts, or tags them, or a file of any size with the results beside its columns."""
     from functools import partial
 
+    from tfapp.core.terminal import console, print_json, progress
     from tfapp.data import score_file
-    from tfapp.terminal import console, print_json, progress
 
     file = file_to_score(inputs)
     predictor = _load(model)
@@ -219,14 +219,14 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
 
 
 def _tagged(answers: Mapping[str, Any], texts: Sequence[str]) -> list[dict[str, Any]]:
-    from tfapp.entities import to_entities
+    from tfapp.core.spans import to_entities
 
     found = to_entities(answers, texts)
     return [{"text": text, "entities": entities} for text, entities in zip(texts, found, strict=True)]
 
 
 def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
-    from tfapp.terminal import console, print_json
+    from tfapp.core.terminal import console, print_json
 
     rows = answer_rows(predictor, texts, probabilities=probabilities)
     if json:

@@ -44,8 +44,8 @@ def pretrain(
 ) -> None:
     """Teaches a BERT the language of your texts, without labels; any task starts from it then."""
     from tfapp.commands.train import run_and_show
+    from tfapp.core.terminal import console
     from tfapp.pretrained import check_target, copy_preset
-    from tfapp.terminal import console
 
     if to:
         check_target(to)

@@ -236,9 +236,9 @@ def serve(
         **files,
     }
     chosen = _Models(models, tuple(model or ()), model_config_file, model_base_path, model_name)
+    from tfapp.core.threads import set_compute_threads
     from tfapp.server import ServerSettings
     from tfapp.server.lean import import_lean_tensorflow
-    from tfapp.threads import set_compute_threads
 
     checked = ServerSettings.model_validate(settings)
     import_lean_tensorflow()

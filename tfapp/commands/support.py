@@ -96,7 +96,7 @@ def correct(
     json: Json = False,
 ) -> None:
     """Keeps what a person says of an answer; `learn` makes knowledge of it."""
-    from tfapp.terminal import console, print_json
+    from tfapp.core.terminal import console, print_json
 
     service = _open(home)
     said = {"better": answer, "intent": intent, "replaces": replaces}

@@ -50,8 +50,9 @@ def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: b
         The run; None to a worker that is not the first.
     """
     from tfapp.api import fit
-    from tfapp.terminal import TrainingLines, console, print_json
-    from tfapp.threads import set_training_threads
+    from tfapp.core.terminal import console, print_json
+    from tfapp.core.threads import set_training_threads
+    from tfapp.workflows.training_output import TrainingLines
 
     set_training_threads()
     as_json = as_json or not sys.stdout.isatty()
@@ -88,7 +89,7 @@ def _next_step(run: Run) -> str:
 
 def _say_where(as_json: bool) -> None:
     """Of several workers, the first one alone writes the run."""
-    from tfapp.terminal import console, print_json
+    from tfapp.core.terminal import console, print_json
 
     if as_json:
         print_json({"event": "end", "run": None})

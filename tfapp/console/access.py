@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from tfapp.core.ports import is_loopback
 from tfapp.errors import SettingsError
 from tfapp.own_hosts import OwnHosts
-from tfapp.ports import is_loopback
 
 __all__ = ["Access"]
 

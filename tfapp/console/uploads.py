@@ -12,8 +12,8 @@ from typing import Final
 from starlette.datastructures import UploadFile
 
 from tfapp.apps.texts import tidy
+from tfapp.core.files import private_opener
 from tfapp.errors import DataError
-from tfapp.files import private_opener
 
 __all__ = ["SUFFIXES", "uploaded"]
 

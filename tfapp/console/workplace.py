@@ -15,9 +15,9 @@ from tfapp.console.jobs import Jobs
 from tfapp.console.places import Connect, Place
 from tfapp.console.recommend_room import RecommendRoom
 from tfapp.console.support_room import SupportRoom
+from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.errors import RegistryError
 from tfapp.inventory import ModelFacts
-from tfapp.quiet import import_tensorflow
 from tfapp.remote_server import RemoteServer
 from tfapp.services.feedback import Feedback
 from tfapp.services.monitor import Monitor

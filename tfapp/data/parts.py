@@ -11,8 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tfapp.core.files import private_folder, replacing, write_text
 from tfapp.errors import DataError
-from tfapp.files import private_folder, replacing, write_text
 
 __all__ = ["PartStore", "file_identity"]
 

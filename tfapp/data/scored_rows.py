@@ -13,11 +13,11 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from tfapp.core.rows import Row, row_line
+from tfapp.core.spans import to_entities
 from tfapp.data.blocks import SUFFIXES, FileFormat
 from tfapp.data.json_lines import as_json_text
-from tfapp.entities import to_entities
 from tfapp.errors import DataError
-from tfapp.rows import Row, row_line
 
 __all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format", "write_part"]
 

@@ -20,9 +20,9 @@ from tfapp.config import (
     RatingSettings,
     TrainingSettings,
 )
+from tfapp.core.files import write_text
 from tfapp.data.sniff import Proposal
 from tfapp.errors import DataError
-from tfapp.files import write_text
 
 __all__ = ["starter_text", "write_starter"]
 

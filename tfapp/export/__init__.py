@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfapp.quiet import import_tensorflow
+from tfapp.core.tensorflow_import import import_tensorflow
 
 import_tensorflow()
 

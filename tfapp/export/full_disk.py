@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfapp.files import FULL_DISK
+from tfapp.core.files import FULL_DISK
 
 __all__ = ["full_disk_errors"]
 

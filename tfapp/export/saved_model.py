@@ -10,6 +10,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfapp_client import contract
 
+from tfapp.core.files import replacing, write_json, write_text
+from tfapp.core.rows import Row
+from tfapp.core.tensorflow_import import without_noise
 from tfapp.errors import ExportError
 from tfapp.export.encoder import PackedEncoder
 from tfapp.export.input_checks import name_input_shapes, unchecked_inputs
@@ -17,10 +20,7 @@ from tfapp.export.model_card import model_card
 from tfapp.export.signatures import METHODS, ServedModule, signatures
 from tfapp.export.verify import verify
 from tfapp.export.warmup import warmup_columns, write_warmup
-from tfapp.files import replacing, write_json, write_text
 from tfapp.models import TaskModel
-from tfapp.quiet import without_noise
-from tfapp.rows import Row
 
 __all__ = ["complete_signatures", "export_model", "write_graph"]
 

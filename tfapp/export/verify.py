@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tfapp_client import contract
 
+from tfapp.core.rows import Row, row_line, to_columns
 from tfapp.errors import ExportError
 from tfapp.models import TaskModel
-from tfapp.rows import Row, row_line, to_columns
 
 __all__ = ["HARD_TEXTS", "TOLERANCE", "hard_rows", "verify"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from tfapp.quiet import import_tensorflow
+from tfapp.core.tensorflow_import import import_tensorflow
 
 import_tensorflow()
 with warnings.catch_warnings():

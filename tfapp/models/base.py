@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.core.rows import Row, to_rows
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.saved import SavedModel
 from tfapp.models.unknown import Unknown
-from tfapp.rows import Row, to_rows
 
 __all__ = ["Encoded", "TaskModel"]
 

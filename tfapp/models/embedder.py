@@ -11,12 +11,12 @@ import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
+from tfapp.core.rows import Row
 from tfapp.models.base import Encoded
 from tfapp.models.bert import BertModel
 from tfapp.models.contrast import pair_losses
 from tfapp.models.heads import Reads, bert_network
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.rows import Row
 
 __all__ = ["PLACES", "Embedder"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from tfapp.files import replacing_folder, write_json, write_text
+from tfapp.core.files import replacing_folder, write_json, write_text
 from tfapp.models.backbones import layer_parts
 
 __all__ = ["load_prediction_head", "write_preset"]

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from tfapp.core.files import write_text
 from tfapp.errors import ModelError
-from tfapp.files import write_text
 from tfapp.models.token_rows import frame_rows, pad_rows, pair_segments
 
 __all__ = ["PlacedPieces", "Preprocessor"]

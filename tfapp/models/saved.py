@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from tfapp_client import contract
 
+from tfapp.core.files import replacing, write_json
 from tfapp.errors import ModelError
-from tfapp.files import replacing, write_json
 from tfapp.models.preprocessor import Preprocessor
 
 __all__ = ["SavedModel"]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.entities import to_entities
+from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
 from tfapp.models import crf
 from tfapp.models.backbones import with_segments
@@ -231,7 +231,7 @@ class TextTagger(BertModel):
             logits: float32[N, T, K], as `logits` gives them.
 
         Returns:
-            For each text its spans, as `tfapp.entities.to_entities` gives them.
+            For each text its spans, as `tfapp.core.spans.to_entities` gives them.
         """
         found = []
         for number, words in enumerate(self._split(texts)):

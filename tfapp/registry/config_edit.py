@@ -10,9 +10,9 @@ from typing import Any, Final
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from tfapp.core.text_protos import parse_text_proto
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.registry.text_fields import Field, find_fields, insert_after, line_indent, remove
-from tfapp.text_protos import parse_text_proto
 
 __all__ = ["NEW_FILE", "edit_model"]
 

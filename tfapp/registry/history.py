@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from tfapp.core.files import write_text
 from tfapp.errors import RegistryError
-from tfapp.files import write_text
 
 __all__ = ["EDIT", "Change", "append", "earlier", "labels_after", "read"]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tfapp.core.files import replacing, sweep_drafts_of, write_json
+from tfapp.core.locks import process_lock
 from tfapp.errors import RegistryError, SettingsError
-from tfapp.files import replacing, sweep_drafts_of, write_json
-from tfapp.locks import process_lock
 from tfapp.registry import history
 from tfapp.registry.config_edit import NEW_FILE
 from tfapp.registry.history import EDIT, Change

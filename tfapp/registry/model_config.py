@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 from tensorflow_serving.config import model_server_config_pb2
 
+from tfapp.core.text_protos import parse_text_proto, read_text_proto
 from tfapp.errors import SettingsError
 from tfapp.registry.policy import policy_of
-from tfapp.text_protos import parse_text_proto, read_text_proto
 
 __all__ = ["STABLE", "ConfiguredModel", "configured_model", "configured_names", "read_model_config"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tfapp.core.files import pattern_problem
 from tfapp.errors import RegistryError
-from tfapp.files import pattern_problem
 from tfapp.registry.versions import check_name, next_version
 
 __all__ = ["publish", "staging_folder"]

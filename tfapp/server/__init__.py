@@ -31,7 +31,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from tfapp.quiet import import_tensorflow
+        from tfapp.core.tensorflow_import import import_tensorflow
 
         import_tensorflow(text=False)
         return getattr(importlib.import_module("tfapp.server.server"), name)

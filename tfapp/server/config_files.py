@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 from tfapp_client.message_pool import MessagePool
 
+from tfapp.core.text_protos import read_text_proto
 from tfapp.errors import SettingsError
 from tfapp.server.settings import BatchingSettings, MonitoringSettings, TlsSettings
-from tfapp.text_protos import read_text_proto
 
 __all__ = ["MESSAGES", "read_batching", "read_channel_arguments", "read_monitoring", "read_tls"]
 

@@ -16,9 +16,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfapp.connections import connection_budget
+from tfapp.core.connections import connection_budget
+from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
-from tfapp.ports import join_address
 from tfapp.server.listener import Shared, check_free, check_socket
 from tfapp.server.model_service import ModelService
 from tfapp.server.pending_messages import MANY_SILENT, PendingMessages

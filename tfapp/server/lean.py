@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
-from tfapp.quiet import import_tensorflow
+from tfapp.core.tensorflow_import import import_tensorflow
 
 __all__ = ["import_lean_tensorflow"]
 

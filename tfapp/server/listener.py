@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
-from tfapp.ports import join_address
 
 if TYPE_CHECKING:
     from tfapp.server.answering import Limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfapp.ports import is_loopback
+from tfapp.core.ports import is_loopback
 from tfapp.server.settings import ServerSettings
 
 __all__ = ["loosenings"]

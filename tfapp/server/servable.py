@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfapp_client import contract
 
-from tfapp.files import pattern_problem
+from tfapp.core.files import pattern_problem
 from tfapp.registry.facts import checks_inputs, read_metadata
 from tfapp.server.batching import Batcher
 from tfapp.server.limits import RequestLimits

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tfapp_client import contract
 
 from tfapp import registry
+from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
-from tfapp.ports import join_address
 from tfapp.server.answering import Limit
 from tfapp.server.batching import Batcher
 from tfapp.server.config_follower import ConfigFollower

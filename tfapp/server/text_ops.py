@@ -11,7 +11,7 @@ from typing import Final
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
-from tfapp.quiet import import_tensorflow, without_noise
+from tfapp.core.tensorflow_import import import_tensorflow, without_noise
 
 __all__ = ["register_ops"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import grpc
 
+from tfapp.core.files import write_text
 from tfapp.errors import ServerError
-from tfapp.files import write_text
 from tfapp.server.settings import TlsSettings
 
 __all__ = ["check_pem", "server_context", "server_credentials"]

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.settings import ApplicationSettings, load_settings
 from tfapp.apps.store import Store, make_private_folder
-from tfapp.files import narrow, write_text
+from tfapp.core.files import narrow, write_text
 from tfapp.remote_server import RemoteServer
 
 __all__ = ["Application"]

@@ -11,9 +11,9 @@ from tfapp.apps.asking import asking
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.indexing import embed_new
 from tfapp.apps.vector_store import VectorStore
+from tfapp.core.terminal import progress
 from tfapp.registry import versions
 from tfapp.services.model_server import ModelServer
-from tfapp.terminal import progress
 
 __all__ = ["EmbedderModel"]
 

@@ -21,8 +21,8 @@ from tfapp.apps.feedback.pools import Pool, Pools
 from tfapp.apps.feedback.reading import TextFile
 from tfapp.apps.feedback.scoring import score_pool
 from tfapp.apps.store import Store
+from tfapp.core.files import write_json_lines
 from tfapp.errors import DataError, did_you_mean
-from tfapp.files import write_json_lines
 from tfapp.registry import check_name
 
 __all__ = ["Feedback"]

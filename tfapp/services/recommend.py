@@ -36,12 +36,12 @@ from tfapp.apps.recommend.shelf import Shelf
 from tfapp.apps.recommend.training import learn_ranking, pair_rows
 from tfapp.apps.records import read_records
 from tfapp.apps.vector_index import VectorIndex
+from tfapp.core.files import write_json_lines
+from tfapp.core.terminal import counted, progress
 from tfapp.errors import DataError
-from tfapp.files import write_json_lines
 from tfapp.services.application import Application
 from tfapp.services.embedder_model import EmbedderModel
 from tfapp.services.model_server import ModelServer
-from tfapp.terminal import counted, progress
 
 __all__ = ["ItemsAdded", "Recommend"]
 

@@ -31,12 +31,12 @@ from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import check_template
 from tfapp.config import DataSettings
+from tfapp.core.files import write_json_lines
+from tfapp.core.terminal import counted, progress
 from tfapp.data import resolve
 from tfapp.errors import DataError, TrainingError
-from tfapp.files import write_json_lines
 from tfapp.services.application import Application
 from tfapp.services.support_models import SupportModels
-from tfapp.terminal import counted, progress
 
 __all__ = ["Built", "Learnt", "Support"]
 

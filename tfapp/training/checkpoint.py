@@ -10,8 +10,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
-from tfapp.files import replacing
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
-from tfapp.files import replacing
 from tfapp.models import TaskModel
 from tfapp.training.sides import Side
 from tfapp.training.steps import distribute

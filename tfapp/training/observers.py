@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from tfapp.files import write_text
+from tfapp.core.files import write_text
 from tfapp.training.tensorboard import TensorBoardLog
 
 if TYPE_CHECKING:

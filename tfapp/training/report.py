@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfapp.files import write_text
+from tfapp.core.files import write_text
 from tfapp.training import plots
 from tfapp.version import __version__
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from tfapp import threads
 from tfapp.config import Experiment, dump_toml, load_experiment
+from tfapp.core import threads
+from tfapp.core.files import narrow, private_folder, write_json, write_text
+from tfapp.core.locks import process_lock
 from tfapp.errors import TrainingError
-from tfapp.files import narrow, private_folder, write_json, write_text
-from tfapp.locks import process_lock
 
 __all__ = ["RunFolder", "create_run", "find_resumable", "latest_run"]
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tfapp.core.rows import row_line, to_rows
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
 from tfapp.models.base import Encoded
 from tfapp.models.masking import drop_words
-from tfapp.rows import row_line, to_rows
 
 __all__ = ["Side", "epoch_side", "make_side"]
 

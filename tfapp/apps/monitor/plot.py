@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.reading import Trend
+from tfapp.core.files import replacing
 from tfapp.errors import SettingsError
-from tfapp.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

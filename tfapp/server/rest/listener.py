@@ -13,14 +13,14 @@ from typing import Any, Final
 import uvicorn
 from starlette.middleware.cors import CORSMiddleware
 
-from tfapp.connections import ConnectionGate, ConnectionLimits
+from tfapp.core.connections import ConnectionGate, ConnectionLimits
+from tfapp.core.ports import open_port
+from tfapp.core.web_server import WebLoop, web_config
 from tfapp.errors import ServerError
-from tfapp.ports import open_port
 from tfapp.server.listener import Shared, check_free
 from tfapp.server.rest.app import RestApp
 from tfapp.server.settings import ServerSettings
 from tfapp.server.tls import server_context
-from tfapp.web_server import WebLoop, web_config
 
 __all__ = ["RestListener"]
 

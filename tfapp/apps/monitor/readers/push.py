@@ -27,11 +27,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tfapp.apps.monitor.intake import Batch, Outcome, Place
 from tfapp.apps.monitor.readers.lines import line_row
 from tfapp.apps.records import Record, SetAside
-from tfapp.connections import ConnectionGate
+from tfapp.core.connections import ConnectionGate
+from tfapp.core.ports import open_port
+from tfapp.core.web_server import WebLoop, web_config
 from tfapp.errors import SettingsError
 from tfapp.own_hosts import OwnHosts, comes_from
-from tfapp.ports import open_port
-from tfapp.web_server import WebLoop, web_config
 
 __all__ = ["PushReader"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfapp.apps.monitor.sinks.redaction import delivering
 from tfapp.apps.monitor.sinks.sink import Payload
-from tfapp.files import private_folder, private_opener
+from tfapp.core.files import private_folder, private_opener
 
 __all__ = ["LogSink"]
 

@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.cli import wait_until
-from tfapp.connections import ConnectionGate, ConnectionLimits, GuardedConnection, connection_budget
-from tfapp.ports import open_port
-from tfapp.web_server import WebLoop, web_config
+from tfapp.core.connections import ConnectionGate, ConnectionLimits, GuardedConnection, connection_budget
+from tfapp.core.ports import open_port
+from tfapp.core.web_server import WebLoop, web_config
 
 _GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 _FLAGS = {"header_bytes": "--most_header", "header_seconds": "--header_time", "address_connections": "--by_address"}

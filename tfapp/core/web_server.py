@@ -12,7 +12,7 @@ import uvicorn
 from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tfapp.connections import ConnectionGate, refusal
+from tfapp.core.connections import ConnectionGate, refusal
 
 __all__ = ["WebLoop", "web_config"]
 
@@ -38,7 +38,7 @@ def web_config(app: Any, gate: ConnectionGate, **arguments: Any) -> uvicorn.Conf
     return uvicorn.Config(
         _without_leavers(app),
         http=functools.partial(_LimitedHttp, gate=gate),  # type: ignore[arg-type]
-        loop="tfapp.web_server:WebLoop",
+        loop="tfapp.core.web_server:WebLoop",
         timeout_keep_alive=gate.limits.keep_alive_seconds,  # type: ignore[arg-type]
         **_QUIET,
         **arguments,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfapp.core.rows import check_rows, row_line, to_columns, to_rows
 from tfapp.errors import SettingsError
-from tfapp.rows import check_rows, row_line, to_columns, to_rows
 
 PAIR = ("query", "candidate")
 

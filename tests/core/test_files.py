@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.files import replacing, replacing_folder, sweep_drafts, write_json, write_text
+from tfapp.core.files import replacing, replacing_folder, sweep_drafts, write_json, write_text
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:

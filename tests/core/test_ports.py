@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tfapp.core.ports import open_port
 from tfapp.errors import ServerError
-from tfapp.ports import open_port
 
 
 @pytest.mark.parametrize("port", [65536, 1 << 40, -1])

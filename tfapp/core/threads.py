@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from tfapp.quiet import import_tensorflow
+from tfapp.core.tensorflow_import import import_tensorflow
 
 __all__ = ["INTRA_OP_THREADS", "set_compute_threads", "set_training_threads", "stream_count"]
 

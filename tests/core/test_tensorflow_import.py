@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tfapp.quiet import import_tensorflow, without_noise
+from tfapp.core.tensorflow_import import import_tensorflow, without_noise
 
 NOISE = [
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",

@@ -16,7 +16,7 @@ import tomli_w
 from tests.cli import Result, call, complaint
 from tests.toy import toy_experiment
 from tfapp import Run
-from tfapp.files import write_json
+from tfapp.core.files import write_json
 
 _ROOM = 60_000
 

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from typing import Final
 
-from tfapp.connections import ConnectionGate, ConnectionLimits, GuardedSocket
+from tfapp.core.connections import ConnectionGate, ConnectionLimits, GuardedSocket
 from tfapp.errors import ServerError
 
 __all__ = ["is_loopback", "join_address", "open_port"]

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tfapp.locks import process_lock
+from tfapp.core.locks import process_lock
 
 _HOLDER = """
 import sys
 from pathlib import Path
-from tfapp.locks import process_lock
+from tfapp.core.locks import process_lock
 with process_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -16,9 +16,9 @@ from tfapp.apps.monitor.sinks import LogSink
 from tfapp.apps.store import Store
 from tfapp.apps.vector_index import VectorIndex
 from tfapp.config import Experiment
+from tfapp.core.files import narrow, private_folder, private_opener, replacing, write_json, write_json_lines, write_text
 from tfapp.data.parts import PartStore
 from tfapp.data.scored_rows import merge_parts, write_part
-from tfapp.files import narrow, private_folder, private_opener, replacing, write_json, write_json_lines, write_text
 from tfapp.services.feedback import Feedback
 from tfapp.services.monitor import Monitor
 from tfapp.training.checkpoint import save_checkpoint

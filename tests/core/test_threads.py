@@ -9,13 +9,13 @@ import sys
 import pytest
 import tensorflow as tf
 
-from tfapp import threads
+from tfapp.core import threads
 
 # Before the tests' own fixture makes it one.
-from tfapp.threads import set_compute_threads, stream_count
+from tfapp.core.threads import set_compute_threads, stream_count
 
 _PROGRAM = """
-from tfapp.threads import set_compute_threads
+from tfapp.core.threads import set_compute_threads
 set_compute_threads(3, 2)
 import tensorflow as tf
 tf.constant(1) + 1

@@ -1,0 +1,1 @@
+"""What any program needs, whatever it is about: files, sockets, threads, the terminal, TensorFlow's import."""
