@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 from pydantic import Field, field_validator
 
-from tfapp.overrides import build_settings, read_toml
-from tfapp.settings import Settings
+from tfapp.config.overrides import build_settings, read_toml
+from tfapp.config.settings import Settings
 
 __all__ = ["ApplicationSettings", "load_settings"]
 

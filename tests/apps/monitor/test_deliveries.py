@@ -23,8 +23,8 @@ from tfapp.apps.monitor.sinks import LogSink, SinkError, WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.watch import Watch
 from tfapp.apps.store import Store
+from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError, StoreError
-from tfapp.overrides import build_settings
 
 
 class Flaky:

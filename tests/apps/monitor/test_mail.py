@@ -19,8 +19,8 @@ from tests.apps.monitor.receivers import PAYLOAD, dribbling
 from tfapp.apps.monitor.settings import SmtpSettings
 from tfapp.apps.monitor.sinks import MailSink, SinkError
 from tfapp.apps.monitor.sinks.deadline import Deadline
+from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError
-from tfapp.overrides import build_settings
 
 
 class MailServer(socketserver.ThreadingTCPServer):

@@ -1,9 +1,4 @@
-"""One experiment as frozen settings: TOML in, `--set` overrides, validated with the field's name.
-
-    settings = load_experiment("examples/bbc-news.toml", ["training.epochs=2"])
-
-The descriptions of the fields are the reference of the settings file: `tfapp init` writes them as comments.
-"""
+"""An experiment: its settings files, `--set` overrides, and what its settings must be to each other."""
 
 from __future__ import annotations
 
@@ -13,37 +8,19 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from tfapp.overrides import build_settings, read_toml
-from tfapp.rules import broken_rule
-from tfapp.settings import (
+from tfapp.config.overrides import build_settings, read_toml
+from tfapp.config.rules import broken_rule
+from tfapp.config.settings import (
     DataSettings,
     DistillationSettings,
     ExportSettings,
-    FreshSettings,
-    MaskingSettings,
     ModelSettings,
-    OnProblem,
-    RatingSettings,
     Settings,
     TrainingSettings,
 )
 from tfapp.tasks import TaskName, foreign_setting
 
-__all__ = [
-    "DataSettings",
-    "DistillationSettings",
-    "Experiment",
-    "ExportSettings",
-    "FreshSettings",
-    "MaskingSettings",
-    "ModelSettings",
-    "OnProblem",
-    "RatingSettings",
-    "TrainingSettings",
-    "dump_toml",
-    "load_experiment",
-    "parse_experiment",
-]
+__all__ = ["Experiment", "dump_toml", "load_experiment", "parse_experiment"]
 
 
 class Experiment(Settings):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tfapp.settings.base import Settings
+from tfapp.config.settings.base import Settings
 
 __all__ = ["DistillationSettings", "TrainingSettings"]
 

@@ -5,11 +5,11 @@ A setting is one field: its default, its rule and its description, which `tfapp 
 
 from __future__ import annotations
 
-from tfapp.settings.base import Settings
-from tfapp.settings.data import DataSettings, OnProblem, RatingSettings
-from tfapp.settings.export import ExportSettings
-from tfapp.settings.model import FreshSettings, MaskingSettings, ModelSettings
-from tfapp.settings.training import DistillationSettings, TrainingSettings
+from tfapp.config.settings.base import Settings
+from tfapp.config.settings.data import DataSettings, OnProblem, RatingSettings
+from tfapp.config.settings.export import ExportSettings
+from tfapp.config.settings.model import FreshSettings, MaskingSettings, ModelSettings
+from tfapp.config.settings.training import DistillationSettings, TrainingSettings
 
 __all__ = [
     "DataSettings",

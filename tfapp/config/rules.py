@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfapp.config import Experiment
+    from tfapp.config.experiment import Experiment
 
 __all__ = ["broken_rule"]
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from tfapp.settings.base import Settings
+from tfapp.config.settings.base import Settings
 
 __all__ = ["FreshSettings", "MaskingSettings", "ModelSettings"]
 
