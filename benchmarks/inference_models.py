@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def export(model: Any, folder: Path, settings: Any) -> str:
-    from tfapp.export import export_model, make_encoder
+    from tfapp.savedmodel import export_model, make_encoder
 
     folder.mkdir(parents=True)
     export_model(

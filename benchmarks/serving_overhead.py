@@ -197,8 +197,8 @@ def missed(found: dict[str, Any], target: Any) -> str:
 @contextmanager
 def untrained_model() -> Iterator[Path]:
     from tfapp.config import ModelSettings
-    from tfapp.export import export_model
     from tfapp.models import build_model
+    from tfapp.savedmodel import export_model
 
     model = build_model("classification", ModelSettings(), ["business", "entertainment", "politics", "sport", "tech"])
     with tempfile.TemporaryDirectory() as models:

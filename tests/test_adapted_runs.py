@@ -11,7 +11,7 @@ import pytest
 import tomli_w
 
 import tfapp
-from tests.cli import call, complaint
+from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
 from tfapp import Run
 from tfapp.config import parse_experiment

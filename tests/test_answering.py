@@ -16,13 +16,13 @@ from tfapp_client import Answer, AsyncClient
 
 import tfapp
 from tests.answers import toy_questions, write_squad
-from tests.cli import call, complaint
 from tests.models.test_answerer import TEXTS
+from tests.processes import call, complaint
 from tests.toy import toy_experiment
 from tfapp import Run, inventory
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
-from tfapp.export.verify import hard_rows
+from tfapp.savedmodel.verify import hard_rows
 from tfapp.training import AnswerEvaluation
 
 ROOT = Path(__file__).parents[1]

@@ -14,14 +14,14 @@ import pytest
 from tfapp_client import AsyncClient
 
 import tfapp
-from tests.cli import call, complaint
+from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_text
 from tfapp import Run, inventory
 from tfapp.api import export_preset
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
-from tfapp.export.verify import HARD_TEXTS
 from tfapp.registry import STABLE, Ledger
+from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.training import RetrievalEvaluation
 
 ROOT = Path(__file__).parents[1]

@@ -13,12 +13,12 @@ import pytest
 from tfapp_client import AsyncClient
 
 import tfapp
-from tests.cli import call, complaint
+from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_text
 from tfapp import Run, inventory
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
-from tfapp.export.verify import hard_rows
+from tfapp.savedmodel.verify import hard_rows
 from tfapp.training import ClassEvaluation, RankingEvaluation
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tfapp
-from tests.cli import call, complaint
+from tests.processes import call, complaint
 from tests.toy import toy_experiment, toy_rows
 from tests.training.test_loop import KillAt, KilledError
 from tfapp import Run

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import tfapp
-from tfapp.commands.app import app
+from tfapp.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -85,7 +85,7 @@ def test_ci_runs_existing_targets_and_can_be_run() -> None:
 
 
 def test_help_lists_every_command_file_and_loads_no_tensorflow() -> None:
-    ask = "import sys; sys.argv[1:] = ['--help']; from tfapp.commands.app import main"
+    ask = "import sys; sys.argv[1:] = ['--help']; from tfapp.cli.app import main"
     told = "print(*sorted({'tensorflow', 'keras', 'tfapp_client', 'grpc'} & set(sys.modules)))"
     out = _python(f"{ask}\ntry:\n  main()\nexcept SystemExit as end:\n  assert not end.code, end.code\n{told}")
     *text, loaded = out.splitlines()

@@ -20,13 +20,13 @@ from tests.models.test_words import MIXED, words_of
 from tests.toy import FILLERS, TOPICS, toy_experiment
 from tfapp import Run
 from tfapp.api import ServedModels
-from tfapp.commands.predict import answer_rows, entity_table
+from tfapp.cli.predict import answer_rows, entity_table
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.core.spans import to_entities
 from tfapp.data import score_file
 from tfapp.errors import DataError, ExportError, SettingsError
-from tfapp.export.verify import HARD_TEXTS, TOLERANCE, verify
 from tfapp.models import load_model
+from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
 from tfapp.training import EntityEvaluation
 
 ROOT = Path(__file__).parents[1]

@@ -1,6 +1,6 @@
 """`python -m tfapp`."""
 
-from tfapp.commands.app import main
+from tfapp.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tfapp.assets.cache import MARKER, folder_of
 from tfapp.assets.entries import catalogue
-from tfapp.commands.assets import register
+from tfapp.cli.assets import register
 from tfapp.errors import AssetError
 
 
@@ -69,5 +69,5 @@ def test_all_names_are_checked_before_anything_is_brought(tfapp, tmp_path):
 
 def test_the_library_is_light():
     heavy = "{'tensorflow', 'unearth', 'rich.table'}"
-    code = f"import sys, tfapp.assets, tfapp.commands.assets; print({heavy} & set(sys.modules))"
+    code = f"import sys, tfapp.assets, tfapp.cli.assets; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

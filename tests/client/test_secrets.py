@@ -6,7 +6,7 @@ import pytest
 from tfapp_client import TlsFiles, variables
 from tfapp_client.secrets import Secrets, read_secrets
 
-from tfapp.commands import _variables
+from tfapp.cli import _variables
 
 FILES = {"TFAPP_CLIENT_TLS_ROOT": "ca.pem", "TFAPP_CLIENT_TLS_KEY": "me.key", "TFAPP_CLIENT_TLS_CERTIFICATE": "me.pem"}
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests import cli
 from tests.conformance.command import ServerCommand
 
 __all__ = ["ServerProcess"]
@@ -80,7 +79,7 @@ class ServerProcess:
         """Waits for something that the server brings about."""
         assert self._process is not None
         try:
-            cli.wait_for(event, self._process, pause=0.02, seconds=_LONGEST_SECONDS)
+            processes.wait_for(event, self._process, pause=0.02, seconds=_LONGEST_SECONDS)
         except AssertionError as error:
             text = (self._folder / "output.txt").read_text(errors="replace")
             raise AssertionError(f"{error}; the server's last words:\n{text[-3000:]}") from None

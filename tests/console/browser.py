@@ -10,8 +10,8 @@ from pathlib import Path
 
 import uvicorn
 
-from tests.cli import wait_until
 from tests.console.site import Site
+from tests.processes import wait_until
 from tfapp.console.running import listen
 
 __all__ = ["SCREENSHOTS", "find_browser", "running_console"]

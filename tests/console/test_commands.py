@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from tests.cli import call, complaint, start, wait_until
 from tests.console.site import Site
+from tests.processes import call, complaint, start, wait_until
 from tests.toy import toy_text
 from tfapp.apps.feedback.labels import Label
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.cli import wait_until
+from tests.processes import wait_until
 from tfapp.console.jobs import Job, Jobs
 from tfapp.errors import DataError
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import wait_until
 from tests.console.site import Site
 from tests.console.test_pages import ATTACK, text_of
+from tests.processes import wait_until
 from tfapp.console.scoring import Scoring
 
 TEXTS = ["money money money", "money match", "match match match money", "match match match match"]

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from tests.cli import wait_until
 from tests.console.site import Site
 from tests.console.test_pages import text_of
+from tests.processes import wait_until
 from tfapp.apps.monitor.tables import DeliveryRow, ProgressRow, SetAsideMessageRow
 
 

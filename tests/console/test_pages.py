@@ -10,8 +10,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.cli import wait_until
 from tests.console.site import Site, build_support, write_model
+from tests.processes import wait_until
 from tfapp.registry import STABLE, Ledger
 
 ATTACK = "<script>alert('x')</script>"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import wait_until
 from tests.console.site import Site
 from tests.console.test_pages import text_of
+from tests.processes import wait_until
 from tests.toy import toy_text
 from tfapp import api
 from tfapp.console.workplace import Workplace

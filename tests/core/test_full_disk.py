@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from tests.cli import Result, call, complaint
+from tests.processes import Result, call, complaint
 from tests.toy import toy_experiment
 from tfapp import Run
 from tfapp.core.files import write_json

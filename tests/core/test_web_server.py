@@ -17,7 +17,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tests.cli import wait_until
+from tests.processes import wait_until
 from tfapp.core.connections import ConnectionGate, ConnectionLimits, GuardedConnection, connection_budget
 from tfapp.core.ports import open_port
 from tfapp.core.web_server import WebLoop, web_config

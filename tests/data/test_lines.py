@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.commands.predict import default_output
+from tfapp.cli.predict import default_output
 from tfapp.config import DataSettings
 from tfapp.data import load, read_batches
 from tfapp.data.blocks import iter_blocks

@@ -17,11 +17,11 @@ from tfapp_client import contract
 from tests.toy import VOCABULARY
 from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import ModelError
-from tfapp.export.verify import HARD_TEXTS
 from tfapp.models import Answerer, Preprocessor, build_model, load_model
 from tfapp.models.answer_spans import NEVER
 from tfapp.models.answer_windows import join_windows, split_contexts
 from tfapp.models.windows import logits_in_chunks, slide_windows
+from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.training import count_trained
 
 PIECES = [*VOCABULARY, "日", "本", "ж", "##ж"]

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.models.test_preprocessor import PIECES
-from tfapp.export.verify import HARD_TEXTS
 from tfapp.models import Preprocessor
 from tfapp.models.words import split_words
+from tfapp.savedmodel.verify import HARD_TEXTS
 
 UNCASED = Preprocessor(PIECES, lowercase=True, max_length=8)
 WHOLE = UNCASED.with_max_length(100_000)

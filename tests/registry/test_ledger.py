@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import wait_for
+from tests.processes import wait_for
 from tests.registry.shelf import add_versions, parsed
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.registry import Ledger

@@ -13,7 +13,7 @@ from tensorflow.core.framework import node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from tests.cli import call
+from tests.processes import call
 from tests.served_models import save, write_classifier, write_numbers, write_words
 from tests.toy_exports import TOY_MODELS, ToyExports
 from tfapp import inventory, releases

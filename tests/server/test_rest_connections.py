@@ -16,8 +16,8 @@ import trustme
 from pydantic import ValidationError
 from tfapp_client import Client
 
-from tests.cli import start
 from tests.conformance.rest import ask
+from tests.processes import start
 from tests.served_models import write_numbers
 from tests.server.echo import Echo, serving_echo
 from tfapp.server import ServerSettings, TlsSettings

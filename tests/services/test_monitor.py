@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.cli import call, complaint, finish, kill_when, start, wait_for
+from tests.processes import call, complaint, finish, kill_when, start, wait_for
 from tests.toy import toy_text
 from tfapp import api
 from tfapp.errors import DataError, ServerError, SettingsError

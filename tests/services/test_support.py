@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import call, complaint, kill_when
+from tests.processes import call, complaint, kill_when
 from tests.toy import TOPICS, toy_text, write_toy_preset
 from tfapp import api
 from tfapp.apps.store import Store

@@ -14,7 +14,7 @@ from tests.conformance.command import EMBEDDED, parse_command
 from tests.conformance.process import ServerProcess
 from tests.served_models import write_numbers
 from tests.serving.deployment import CONFIG, compose, dockerfile, health_check, manifest
-from tfapp.commands.app import app
+from tfapp.cli.app import app
 
 # What tensorflow_model_server takes (tensorflow_serving/model_servers/main.cc), as far as we may come to use it.
 _KNOWN = (

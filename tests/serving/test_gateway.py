@@ -21,8 +21,8 @@ from tensorflow_serving.apis import (
 )
 from tfapp_client import Client, codec
 
-from tests.cli import wait_until
 from tests.conformance.rest import ask
+from tests.processes import wait_until
 from tests.server.echo import Echo, serving_echo
 from tests.serving.deployment import ROOT
 

@@ -7,7 +7,7 @@ import typer
 from tfapp_client.arguments import make_parser
 
 from tests.serving.deployment import CONFIG, DOCKER, ROOT, compose, manifest
-from tfapp.commands.app import app
+from tfapp.cli.app import app
 
 _PAGE = (ROOT / "serving" / "README.md").read_text(encoding="utf-8")
 _COMMANDS = [

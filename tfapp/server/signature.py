@@ -116,7 +116,7 @@ class Signature:
         return {alias: as_array(results[alias]) for alias in outputs}
 
     def _refuse_other_shapes(self, inputs: Arrays) -> None:
-        """Answers as a graph that checks its inputs does (`tfapp.export.input_checks`)."""
+        """Answers as a graph that checks its inputs does (`tfapp.savedmodel.input_checks`)."""
         for alias, array in inputs.items():
             expected = self._shapes[alias]
             if expected is not None and len(expected) != array.ndim:

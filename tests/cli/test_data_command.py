@@ -1,0 +1,82 @@
+"""`tfapp data describe`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tfapp.cli import data
+from tfapp.cli.app import main
+from tfapp.errors import TfappError
+
+TEXTS = ["good film", "bad film", "good plot", "bad plot", "good [b]plot", "bad film"]
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    file = tmp_path / "reviews.csv"
+    rows = [f"{text} number {index // 2},{'[pos]' if index % 2 else 'neg'}\n" for index, text in enumerate(TEXTS * 4)]
+    file.write_text("review,mood\n" + "".join(rows))
+    return file
+
+
+def _run(*arguments: str) -> Any:
+    app = typer.Typer()
+    data.register(app)
+    return CliRunner().invoke(app, ["data", "describe", "--preset", "none", *arguments])
+
+
+def test_columns_are_found_and_tables_printed(reviews: Path) -> None:
+    result = _run(str(reviews))
+    assert result.exit_code == 0
+    assert f"{reviews}: 24 rows" in result.stdout.replace("\n", " ")
+    for part in ("[pos]", "neg", "50.0%", "characters", "median"):
+        assert part in result.stdout
+
+
+def test_json_is_one_object(reviews: Path) -> None:
+    found = json.loads(_run(str(reviews), "--json", "--text", "review", "--label", "mood").stdout)
+    assert (found["rows"], found["labels"]["neg"]["rows"], found["tokens"]) == (24, 12, None)
+
+
+def test_a_wrong_column_is_one_line(reviews: Path) -> None:
+    result = _run(str(reviews), "--text", "revue", "--label", "mood")
+    assert isinstance(result.exception, TfappError)
+    assert 'did you mean "review"' in str(result.exception)
+
+
+def test_given_values_win_over_what_is_found_out(reviews: Path) -> None:
+    _, settings = data.choose_settings(str(reviews), "auto", {"text": None, "label": "other", "encoding": "latin-1"})
+    assert (settings.text, settings.label, settings.encoding) == ("review", "other", "latin-1")
+
+
+def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:
+    file = tmp_path / "faq.csv"
+    file.write_text("question,candidate,label\nhow,so,1\nhow,not so,0\n")
+    found = json.loads(_run(str(file), "--task", "ranking", "--query", "question", "--json").stdout)
+    assert (found["rows"], found["labels"]["1"]["rows"]) == (2, 1)
+    assert 'no column "query"' in str(_run(str(file), "--task", "ranking").exception)
+    assert "task should be 'classification', " in str(_run(str(file), "--task", "rank").exception)
+
+
+class FullDisk(io.StringIO):
+    """A file on a disk that has no more room."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.redirect_stdout(FullDisk()), pytest.raises(SystemExit) as ended:
+        main(["assets", "list", "--json"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "tfapp: the disk: No space left on device; free some space and try again\n"

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from tfapp_client import Client
+from typer.testing import CliRunner
+
+from tests.conformance.rest import ask
+from tests.served_models import write_classifier, write_numbers
+from tfapp.cli import serve
+from tfapp.errors import RegistryError, ServerError, SettingsError
+from tfapp.registry import STABLE, Ledger
+
+_PROGRAM = "import typer; from tfapp.cli import serve; app = typer.Typer(); serve.register(app); app()"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    write_classifier(folder, "news", 4)
+    write_numbers(folder, 1)
+    return folder
+
+
+@pytest.fixture
+def started(models: Path) -> Iterator[subprocess.Popen[str]]:
+    """`tfapp serve MODELS` as its users start it."""
+    with _running(str(models)) as process:
+        yield process
+
+
+@contextmanager
+def _running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", _PROGRAM, *arguments, "--port", "0"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path.cwd()
+    )
+    watchdog = threading.Timer(120, process.kill)
+    watchdog.start()
+    yield process
+    watchdog.cancel()
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def _read_until_hint(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if "print(Client(" in line:
+            return text
+    raise AssertionError(f"the server ended: {text}{process.stderr.read() if process.stderr else ''}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_until_it_is_told_to_stop(started: subprocess.Popen[str], number: signal.Signals) -> None:
+    text = _read_until_hint(started)
+    assert "model news, version 4\n" in text
+    assert "model numbers, version 1\n" in text
+    found = re.search(r"serving on (127\.0\.0\.1:\d+) ", text)
+    assert found is not None
+    with Client(found[1]) as client:
+        assert client.classify("news", ["a"])[0].label == "bé"
+    # The hint is code that works.
+    hint = "\n".join(line.strip() for line in text.splitlines()[-2:])
+    values: dict[str, Any] = {}
+    exec(hint.replace("print(", "answers = (", 1), values)
+    assert values["answers"][0].label
+    started.send_signal(number)
+    _, complaints = started.communicate(timeout=60)
+    assert started.returncode == 0
+    assert "Traceback" not in complaints
+    # What TensorFlow says of its own build is no news for who serves a model.
+    assert "oneDNN" not in complaints
+    assert "cuda" not in complaints
+
+
+def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
+    for version in (1, 2):
+        write_numbers(tmp_path, version)
+    Ledger.open(tmp_path).point("numbers", STABLE, 1, "promote", expected=None)
+    with _running(str(tmp_path)) as process:
+        text = _read_until_hint(process)
+    assert "model numbers, version 1\n" in text
+    assert text.endswith('.metadata("numbers", label="stable"))\n')
+
+
+def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> None:
+    config, batching, monitoring = (tmp_path / name for name in ("models", "batching", "monitoring"))
+    one = f'name: "numbers" base_path: "{models / "numbers"}" model_platform: "tensorflow"'
+    config.write_text(f'model_config_list {{ config {{ {one} version_labels {{ key: "stable" value: 1 }} }} }}')
+    batching.write_text("max_batch_size { value: 8 } num_batch_threads { value: 1 }")
+    monitoring.write_text("prometheus_config { enable: true }")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        rest = free.getsockname()[1]
+    arguments = (
+        f"--model_config_file={config}",
+        "--model-config-file-poll-wait-seconds=0.05",
+        "--allow_version_labels_for_unavailable_models=true",
+        "--enable_batching=true",
+        f"--batching_parameters_file={batching}",
+        f"--monitoring_config_file={monitoring}",
+        "--grpc_channel_arguments=grpc.max_connection_age_ms=60000",
+        "--grpc_max_threads=16",
+        "--max_request_rows=100",
+        f"--grpc_socket_path={tmp_path / 's'}",
+        f"--rest_api_port={rest}",
+        "--rest_api_num_threads=4",
+        "--rest_api_timeout_in_ms=60000",
+        "--rest_api_enable_cors_support=true",
+    )
+    with _running(*arguments) as process:
+        text = _read_until_hint(process)
+        assert f" and http://127.0.0.1:{rest} (REST); stop" in text
+        assert f"Prometheus page: http://127.0.0.1:{rest}/monitoring/prometheus/metrics\n" in text
+        answer = ask(rest, "POST", "/v1/models/numbers/labels/stable:predict", {"inputs": [0.0]}, {"Origin": "x"})
+        assert answer.json() == {"outputs": {"x2": [0.0], "y": [1.0]}}
+        assert answer.headers["access-control-allow-origin"] == "*"
+        answer = ask(rest, "POST", "/v1/models/numbers:predict", {"inputs": [0.0] * 101})
+        assert "at most 100 a request (--max_request_rows)" in answer.text
+        assert 'status="OK"' in ask(rest, "GET", "/monitoring/prometheus/metrics").text
+        with Client(f"unix:{tmp_path / 's'}") as client:
+            assert client.predict("numbers", {"x": [0.0]}, label="stable")["y"].tolist() == [1.0]
+            two = f'name: "news" base_path: "{models / "news"}" model_platform: "tensorflow"'
+            aside = tmp_path / "aside"
+            aside.write_text(f"model_config_list {{ config {{ {two} }} }}")
+            aside.rename(config)
+            client.wait_until_ready("news", 60)
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "--rest_api_enable_cors_support: pages of any site may call REST" in complaints
+
+
+def test_a_prometheus_page_needs_the_rest_port(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "monitoring").write_text("prometheus_config { enable: true }")
+    with _running(str(models), f"--monitoring_config_file={tmp_path / 'monitoring'}") as process:
+        text = _read_until_hint(process)
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=60)
+    assert "(REST)" not in text
+    assert "the Prometheus page is on the REST port; give --rest_api_port" in complaints
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    made = typer.Typer()
+    serve.register(made)
+    return made
+
+
+def test_mistakes_are_errors_with_a_way_out(app: typer.Typer, models: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    missing = run(app, [str(tmp_path / "nowhere"), "--port", "0"]).exception
+    assert isinstance(missing, RegistryError)
+    assert "no such models folder" in str(missing)
+    unknown = run(app, [str(models), "--model", "newz", "--port", "0"]).exception
+    assert isinstance(unknown, RegistryError)
+    assert 'did you mean "news"?' in str(unknown)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = run(app, [str(models), "--port", str(other.getsockname()[1])]).exception
+    assert isinstance(taken, ServerError)
+    assert "choose another with --port" in str(taken)
+    assert run(app, [str(models), "--port", "70000"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ([], "give one of these to serve"),
+        (["MODELS", "--model_config_file", "x"], "give one of these to serve"),
+        (["--model_config_file", "nowhere.config"], "nowhere.config: cannot be read"),
+        (["--model_base_path", "MODELS", "--model", "news"], "--model chooses from a models folder"),
+        (["MODELS", "--batching_parameters_file", "nowhere.config"], "nowhere.config: cannot be read"),
+        (["MODELS", "--ssl-config-file", "nowhere.config"], "nowhere.config: cannot be read"),
+        (["MODELS", "--enable_batching=false", "--batching_parameters_file", "x"], "--no-enable_batching"),
+        (["MODELS", "--grpc_channel_arguments", "x"], "expected NAME=VALUE"),
+    ],
+)
+def test_mistakes_in_flags_and_files(app: typer.Typer, models: Path, arguments: list[str], rule: str) -> None:
+    given = [str(models) if argument == "MODELS" else argument for argument in arguments]
+    error = CliRunner().invoke(app, given).exception
+    assert isinstance(error, SettingsError)
+    assert rule in str(error)
+    assert "\n" not in str(error)

@@ -1,0 +1,149 @@
+"""The packed encoder computes what the Keras network computes, for every task, whatever the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.networks import LENGTH, MODELS, build, rows_of
+from tests.toy import VOCABULARY, write_toy_preset
+from tfapp.config import ModelSettings
+from tfapp.models import BertModel, build_model
+from tfapp.savedmodel.encoder import PackedEncoder
+from tfapp.savedmodel.weights import PRECISIONS
+
+
+def compiled(function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Callable[[tf.RaggedTensor], tf.Tensor]:
+    return tf.function(function, input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=str)
+def pair(request: pytest.FixtureRequest, toy_preset: Path) -> tuple[BertModel, Any, Any]:
+    """A model, its logits, and those of its encoder, in small sub-batches."""
+    model = build(toy_preset, request.param)
+    packed = model.with_inference(PackedEncoder(model, tokens=70))
+    return model, compiled(model.logits), compiled(packed.logits)
+
+
+def real_part(logits: np.ndarray, length: int) -> np.ndarray:
+    """A row's logits, those of its tokens alone where each has some."""
+    return logits[:length] if logits.ndim == 2 else logits
+
+
+LENGTHS = st.lists(st.one_of(st.integers(2, 6), st.integers(2, LENGTH)), max_size=24)
+
+
+@settings(max_examples=10)
+@given(lengths=LENGTHS, seed=st.integers(0, 99))
+def test_it_computes_what_the_network_computes(pair: tuple[BertModel, Any, Any], lengths: list[int], seed: int) -> None:
+    model, plain, packed = pair
+    ids = rows_of(model, lengths, seed)
+    expected, got = plain(ids).numpy(), packed(ids).numpy()
+    if expected.ndim == 3:
+        # Behind a row there is nothing to compare.
+        real = np.arange(expected.shape[1]) < np.array(lengths, int)[:, None]
+        expected, got = expected[real], got[real[:, : got.shape[1]]]
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("lengths", [[], [2], [LENGTH], [2] * 300, [LENGTH, 2], [3] * 40 + [LENGTH] * 20])
+def test_no_row_one_row_and_many(pair: tuple[BertModel, Any, Any], lengths: list[int]) -> None:
+    model, plain, packed = pair
+    ids = rows_of(model, lengths, 1)
+    expected, got = plain(ids).numpy(), packed(ids).numpy()
+    assert len(got) == len(expected) == len(lengths)
+    for one, other, length in zip(got, expected, lengths, strict=True):
+        np.testing.assert_allclose(real_part(one, length), real_part(other, length), atol=1e-4)
+
+
+def test_rows_tell_each_other_nothing(pair: tuple[BertModel, Any, Any]) -> None:
+    model, _, packed = pair
+    ids = rows_of(model, [9, 4, LENGTH, 2, 17], 3)
+    together = packed(ids).numpy()
+    for row in range(5):
+        alone = packed(ids[row : row + 1]).numpy()[0]
+        np.testing.assert_allclose(real_part(together[row], len(ids[row])), alone, atol=1e-5)
+
+
+def chosen_among(name: str, logits: np.ndarray) -> np.ndarray:
+    """Rows of numbers, of each of which a model chooses the greatest."""
+    if name == "answering":
+        # Start and end are chosen among the tokens.
+        logits = np.swapaxes(np.where(logits < -1e8, -100, logits), 1, 2)
+    return logits.reshape(-1, logits.shape[-1])
+
+
+def check_fewer_bits(pair: tuple[BertModel, Any, Any], name: str, precision: str) -> None:
+    """Checks that what float32 is sure of is chosen by fewer bits, too."""
+    model, plain, _ = pair
+    half = compiled(model.with_inference(PackedEncoder(model, precision=PRECISIONS[precision])).logits)
+    ids = rows_of(model, [5, 2, 30, 11] * 5, 5)
+    expected, got = (function(ids).numpy() for function in (plain, half))
+    assert got.dtype == np.float32
+    if name == "ranking" or name.startswith("embedding"):
+        np.testing.assert_allclose(got, expected, atol=0.1 * np.abs(expected).max())
+        return
+    # The one may be padded further.
+    width = expected.shape[1] if expected.ndim == 3 else None
+    expected, got = chosen_among(name, expected), chosen_among(name, got[:, :width] if width else got)
+    # Behind a text all are 0.
+    real = np.abs(expected).sum(axis=-1) > 0
+    expected, got = expected[real], got[real]
+    ordered = np.sort(expected, axis=-1)
+    sure = ordered[:, -1] - ordered[:, -2] > 0.1 * np.abs(expected[expected > -100]).max()
+    assert sure.mean() > 0.2
+    assert (expected.argmax(-1) == got.argmax(-1))[sure].all()
+
+
+def test_fewer_bits_choose_as_float32_where_that_is_sure(
+    pair: tuple[BertModel, Any, Any], request: pytest.FixtureRequest
+) -> None:
+    name = request.node.callspec.params["pair"]
+    check_fewer_bits(pair, name, "bfloat16")
+    if name in {"pooler", "tagging"}:
+        check_fewer_bits(pair, name, "int8")
+
+
+def test_a_head_count_that_does_not_divide_is_computed_whole(tmp_path: Path) -> None:
+    import keras_hub
+
+    keras.utils.set_random_seed(3)
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(VOCABULARY), num_layers=1, num_heads=3, hidden_dim=24, intermediate_dim=36
+    )
+    backbone.save_to_preset(str(tmp_path))
+    keras_hub.models.BertTokenizer(VOCABULARY, lowercase=True).save_to_preset(str(tmp_path))
+    model = build(tmp_path, "mean")
+    ids = rows_of(model, [5, 2, 30], 5)
+    np.testing.assert_allclose(PackedEncoder(model)(ids), model.logits(ids), atol=1e-4)
+
+
+def test_a_bert_of_few_positions_reads_batches_of_any_size(tmp_path: Path) -> None:
+    """What fills a batch up to a multiple of tokens may be longer than its position table."""
+    preset = write_toy_preset(tmp_path / "short", max_sequence_length=9)
+    keras.utils.set_random_seed(7)
+    model = build_model("classification", ModelSettings(preset=str(preset), max_length=9, pooling="mean"), ["a", "b"])
+    assert isinstance(model, BertModel)
+    packed = model.with_inference(PackedEncoder(model))
+    for lengths in ([9, 8], [9, 9, 3], [2, 2], [5, 4, 9, 9]):
+        ids = rows_of(model, lengths, 0)
+        np.testing.assert_allclose(packed.logits(ids), model.logits(ids), atol=1e-4)
+
+
+def test_what_answers_instead_of_a_network_answers_logits_only(toy_preset: Path) -> None:
+    model = build(toy_preset, "mean")
+    twin = model.with_inference(PackedEncoder(model))
+    ids = rows_of(model, [7, 3], 0)
+    np.testing.assert_allclose(twin.features(ids), model.features(ids), atol=1e-5)
+    logits, states = twin.trace(ids)
+    assert len(states) == len(model.backbone.transformer_layers)
+    np.testing.assert_allclose(logits, model.logits(ids), atol=1e-5)

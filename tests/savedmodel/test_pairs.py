@@ -1,0 +1,130 @@
+"""Exported models of pairs: the contract's inputs, TensorFlow Serving's classic calls, equal to Keras."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+from tfapp_client import contract
+
+from tfapp.config import ModelSettings
+from tfapp.errors import ExportError
+from tfapp.models import TaskModel, build_model
+from tfapp.savedmodel import export_model
+from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, hard_rows, verify
+
+METADATA: dict[str, Any] = {
+    "preset": "toy",
+    "tfapp_version": "0.1.0",
+    "data": {"source": "toy.jsonl"},
+    "metrics": {"AUC": 0.97},
+    "settings": 'name = "toy"\n',
+}
+PAIRS = [("the ball", "a goal"), ("bank", "price"), *hard_rows(2)]
+
+
+@pytest.fixture(scope="module", params=["pair-classification", "ranking"])
+def exported(
+    request: pytest.FixtureRequest, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TaskModel, Path]:
+    keras.utils.set_random_seed(5)
+    model = build_model(request.param, ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "1"])
+    # Random weights say the same of every text; wider ones tell texts apart.
+    for weight in model.network.trainable_weights:
+        if weight.name == "kernel":
+            weight.assign(weight * 8)
+    folder = tmp_path_factory.mktemp("models")
+    export_model(model, folder, name="toy", metadata=METADATA, texts=PAIRS[:2], max_length=16, warmup_requests=3)
+    return model, folder
+
+
+def inputs_of(pairs: list[Any]) -> dict[str, tf.Tensor]:
+    names = ("query", "candidate")
+    return {name: tf.constant([pair[place] for pair in pairs], tf.string) for place, name in enumerate(names)}
+
+
+def numbers(answers: dict[str, Any]) -> np.ndarray:
+    return np.asarray(answers["probabilities" if "probabilities" in answers else "score"])
+
+
+def test_hard_texts_stand_on_both_sides() -> None:
+    assert all(set(side) == set(HARD_TEXTS) for side in zip(*hard_rows(2), strict=True))
+    assert ("", "") in hard_rows(2)
+    assert hard_rows(1) == list(HARD_TEXTS)
+
+
+def test_it_answers_as_keras_does(exported: tuple[TaskModel, Path]) -> None:
+    model, folder = exported
+    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    answers, expected = served(**inputs_of(PAIRS)), model.respond(inputs_of(PAIRS))
+    assert np.ptp(numbers(expected), axis=0).max() > 0.01
+    np.testing.assert_allclose(numbers(answers), numbers(expected), atol=TOLERANCE)
+    assert set(answers) == set(expected)
+    assert numbers(served(**inputs_of([]))).shape[0] == 0
+
+
+def test_tf_examples_have_a_feature_an_input(exported: tuple[TaskModel, Path]) -> None:
+    model, folder = exported
+    loaded = tf.saved_model.load(str(folder))
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
+        for name, text in (("query", b"the ball"), ("candidate", b"a goal"))
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    plain = loaded.signatures["serving_default"](**inputs_of(PAIRS[:1]))
+    definitions = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    methods = {name: found.method_name for name, found in definitions.meta_graphs[0].signature_def.items()}
+    if model.task is contract.RANKING:
+        got = loaded.signatures["regress"](inputs=tf.constant([example]))
+        np.testing.assert_array_equal(got["outputs"], plain["score"])
+        assert methods["regress"] == contract.REGRESS_METHOD
+        assert "classify" not in methods
+    else:
+        got = loaded.signatures["classify"](inputs=tf.constant([example]))
+        np.testing.assert_array_equal(got["scores"], plain["probabilities"])
+        assert methods["classify"] == contract.CLASSIFY_METHOD
+        assert "regress" not in methods
+
+
+def test_warm_up_requests_have_every_input(exported: tuple[TaskModel, Path]) -> None:
+    _, folder = exported
+    records = [record.numpy() for record in tf.data.TFRecordDataset(str(folder / contract.WARMUP_FILE))]
+    requests = [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
+    sizes = [{name: tensor.tensor_shape.dim[0].size for name, tensor in r.inputs.items()} for r in requests]
+    assert sizes == [{"query": count, "candidate": count} for count in (3, 1, 1, 1)]
+    words = [len(tf.make_ndarray(request.inputs["query"])[0].split()) for request in requests[1:]]
+    assert words == [1, 3, 16]
+
+
+def test_the_card_says_how_to_call_it(exported: tuple[TaskModel, Path]) -> None:
+    model, folder = exported
+    card = (folder / "README.md").read_text()
+    facts = json.loads((folder / contract.METADATA_FILE).read_text())
+    assert facts["task"] == model.task.name
+    if model.task is contract.RANKING:
+        assert facts["labels"] == []
+        assert all(part in card for part in ("client.rank(", "a score from 0 to 1", "how well they fit"))
+    else:
+        assert facts["labels"] == ["0", "1"]
+        assert all(part in card for part in ("client.classify_pairs(", "one of 2 labels: `0`, `1`"))
+
+
+def test_a_model_that_answers_otherwise_is_not_passed(exported: tuple[TaskModel, Path]) -> None:
+    model, folder = exported
+    head = model.network.get_layer("logits")
+    kept = head.bias.numpy()
+    shift = np.zeros_like(kept)
+    shift[0] = 0.5
+    head.bias.assign(kept + shift)
+    try:
+        with pytest.raises(ExportError, match="on the text 'the ball → a goal'; nothing was published"):
+            verify(folder, model, PAIRS[:1], max_length=16)
+    finally:
+        head.bias.assign(kept)

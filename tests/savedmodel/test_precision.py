@@ -1,0 +1,149 @@
+"""Fewer bits: smaller files, one check on dev, and a refusal that says what is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfapp_client import contract
+
+import tfapp
+from tests.toy import toy_experiment, toy_rows
+from tfapp import Run
+from tfapp.api import export_preset
+from tfapp.config import parse_experiment
+from tfapp.errors import ExportError, SettingsError
+from tfapp.models import BertModel, load_model
+from tfapp.precision_check import check_precision
+from tfapp.savedmodel import PackedEncoder
+from tfapp.savedmodel.weights import PRECISIONS
+
+TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]
+
+
+def size(version: Path) -> int:
+    return sum(file.stat().st_size for file in (version / "variables").iterdir())
+
+
+def facts(version: Path) -> dict[str, object]:
+    return dict(json.loads((version / contract.METADATA_FILE).read_text()))
+
+
+def answers(version: Path) -> dict[str, np.ndarray]:
+    loaded = tf.saved_model.load(str(version))
+    return {
+        name: value.numpy() for name, value in loaded.signatures["serving_default"](text=tf.constant(TEXTS)).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def run(toy_run: Run) -> Run:
+    return toy_run
+
+
+@pytest.fixture(scope="module")
+def exact(toy_models: Path) -> Path:
+    return toy_models / "toy" / "1"
+
+
+@pytest.fixture(scope="module")
+def rounded(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A version by each precision."""
+    models = tmp_path_factory.mktemp("rounded")
+    return {name: run.export(models / name, overrides=[f"export.precision={name}"]) for name in ("bfloat16", "int8")}
+
+
+def test_packed_is_what_is_exported(exact: Path) -> None:
+    assert facts(exact)["encoder"] == "packed"
+    assert facts(exact)["precision"] == "float32"
+    assert "differed from the Keras model's" in (exact / "README.md").read_text()
+
+
+def test_the_plain_graph_stays_available(run: Run, exact: Path, tmp_path: Path) -> None:
+    plain = run.export(tmp_path, overrides=["export.encoder=plain"])
+    assert facts(plain)["encoder"] == "plain"
+    np.testing.assert_allclose(answers(plain)["probabilities"], answers(exact)["probabilities"], atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "share"), [("bfloat16", 0.6), ("int8", 0.5)])
+def test_fewer_bits_take_less_room_and_say_what_they_lose(
+    run: Run, exact: Path, rounded: dict[str, Path], precision: str, share: float
+) -> None:
+    version = rounded[precision]
+    assert size(version) < share * size(exact)
+    found = facts(version)
+    check = found["precision_check"]
+    assert isinstance(check, dict)
+    assert check["exact_score"] == pytest.approx(run.folder.read("finished")["dev_score"])
+    assert check["score"] == pytest.approx(check["exact_score"], abs=0.1)
+    assert (found["precision"], found["verified_difference"]) == (precision, None)
+    assert f"({precision}): accuracy on dev" in (version / "README.md").read_text()
+    one, other = answers(version), answers(exact)
+    assert one["label"].tolist() == other["label"].tolist()
+    np.testing.assert_allclose(one["probabilities"], other["probabilities"], atol=0.1)
+
+
+def test_weights_of_eight_bits_are_unpacked_by_every_loader(rounded: dict[str, Path]) -> None:
+    """As TensorFlow Serving does: variables, then the init op, then a session; and twice in one process."""
+    version = rounded["int8"]
+    first, again = answers(version)["probabilities"], answers(version)["probabilities"]
+    np.testing.assert_array_equal(first, again)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signature = tf.compat.v1.saved_model.load(session, ["serve"], str(version)).signature_def["serving_default"]
+        names = signature.outputs["probabilities"].name, signature.inputs["text"].name
+        found = session.run(names[0], {names[1]: TEXTS})
+    np.testing.assert_allclose(found, first, atol=1e-5)
+
+
+def test_a_loss_is_refused_unless_it_is_forced(run: Run) -> None:
+    model = load_model(run.folder.model)
+    broken = load_model(run.folder.model)
+    assert isinstance(broken, BertModel)
+    for weight in broken.network.weights:
+        weight.assign(tf.zeros_like(weight))
+    encoder = PackedEncoder(broken, precision=PRECISIONS["bfloat16"])
+    lost = r"precision bfloat16: accuracy on dev is 0\.[0-6]\d*, [01]\.\d+ in float32, and more than 0.002 is lost"
+    with pytest.raises(ExportError, match=lost):
+        check_precision(run.folder, model, encoder, force=False, quiet=True)
+    found = check_precision(run.folder, model, encoder, force=True, quiet=True)
+    assert found is not None
+    assert found["score"] < found["exact_score"]
+
+
+def test_what_cannot_be_checked_is_refused_unless_it_is_forced(shallow_preset: Path, tmp_path: Path) -> None:
+    half = ["export.precision=bfloat16", "model.max_length=16"]
+    with pytest.raises(ExportError, match="no dev split to check it on"):
+        export_preset(str(shallow_preset), tmp_path, name="toy", overrides=half, quiet=True)
+    version = export_preset(str(shallow_preset), tmp_path, name="toy", overrides=half, force=True, quiet=True)
+    assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
+
+
+def test_data_that_changed_are_no_dev_split(shallow_preset: Path, tmp_path: Path) -> None:
+    half = ["export.precision=bfloat16"]
+    file = tmp_path / "toy.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(60)))
+    run = tfapp.fit(
+        parse_experiment(toy_experiment(shallow_preset, file, training={"epochs": 1})),
+        runs=tmp_path / "runs",
+        quiet=True,
+    )
+    file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(63)))
+    with pytest.raises(
+        ExportError, match=r"not those that the run was started with; .*export in float32, or with --force"
+    ):
+        run.export(tmp_path / "models", overrides=half)
+    file.unlink()
+    with pytest.raises(ExportError, match=r"cannot be checked on dev: .*; export in float32, or with --force"):
+        run.export(tmp_path / "models", overrides=half)
+    version = run.export(tmp_path / "models", overrides=half, force=True)
+    assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
+
+
+def test_other_settings_are_the_run_s(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="only those of export"):
+        run.export(tmp_path, overrides=["model.max_length=8"])
+    with pytest.raises(ExportError, match=r"export\.encoder is plain, which computes in float32 only"):
+        run.export(tmp_path, overrides=["export.encoder=plain", "export.precision=int8"])

@@ -1,0 +1,93 @@
+"""Rows of tokens in sub-batches: all of them, each where it was, and none padded to a much longer one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tfapp.savedmodel.sub_batches import in_sub_batches
+
+SIZE = 64
+LENGTHS = st.lists(st.integers(1, 40) | st.integers(1, 600), max_size=24)
+
+
+class Met(list[list[int]]):
+    """The lengths of each sub-batch's real rows, and of all its rows, in the order of the sub-batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_rows: list[list[int]] = []
+
+    def add(self, rows: list[list[int]]) -> None:
+        # What fills a sub-batch up is 0.
+        self.append([len(row) for row in rows if row and row[0]])
+        self.all_rows.append([len(row) for row in rows])
+
+
+def run(lengths: list[int], *, by_token: bool) -> tuple[np.ndarray, np.ndarray, Met]:
+    """What was given back, what was to come, and the sub-batches."""
+    tokens = np.arange(sum(lengths), dtype=np.int32) + 1
+    met = Met()
+
+    def answer(rows: tf.RaggedTensor) -> tf.Tensor:
+        met.add(rows.to_list())
+        return tf.cast(rows.values if by_token else tf.reduce_sum(rows, axis=1), tf.float32)[:, None]
+
+    found: Any = in_sub_batches(
+        lambda tokens: answer(tf.RaggedTensor.from_row_lengths(tokens, tf.size(tokens)[None])),
+        lambda sizes, tokens: answer(tf.RaggedTensor.from_row_lengths(tokens, sizes)),
+        tf.constant(lengths, tf.int32),
+        [tf.constant(tokens)],
+        size=SIZE,
+        by_token=by_token,
+    )
+    rows = np.split(tokens, np.cumsum(lengths)[:-1]) if lengths else []
+    wanted = tokens if by_token else np.array([row.sum() for row in rows])
+    return found.numpy(), wanted.reshape(-1, 1), met
+
+
+@settings(max_examples=40)
+@given(LENGTHS, st.booleans())
+@example([], True)
+@example([], False)
+@example([3], True)
+@example([2] * 30 + [600], False)
+def test_each_row_is_answered_in_its_place(lengths: list[int], by_token: bool) -> None:
+    found, wanted, met = run(lengths, by_token=by_token)
+    np.testing.assert_array_equal(found, wanted)
+    assert [size for sizes in met for size in sizes] == sorted(lengths)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(1, 600), min_size=2, max_size=24))
+def test_a_sub_batch_is_bounded_and_even_in_length(lengths: list[int]) -> None:
+    _, _, met = run(lengths, by_token=True)
+    for sizes, filled in zip(met, met.all_rows, strict=True):
+        assert sum(sizes) <= SIZE + max(lengths)
+        assert sum(filled) < sum(sizes) + 16
+        assert (len(filled) % 4, sum(filled) % 16) == (0, 0)
+        assert max(sizes) <= 96 or min(sizes) > 96
+        assert max(sizes) <= 384 or min(sizes) > 384
+
+
+def test_short_texts_are_not_padded_to_a_long_one() -> None:
+    _, _, met = run([4] * 30 + [200], by_token=True)
+    padded = sum(len(sizes) * max(sizes) ** 2 for sizes in met.all_rows)
+    assert padded < 5 * 200**2
+
+
+@pytest.mark.parametrize("count", [2, 3, 16])
+def test_what_fits_stays_together(count: int) -> None:
+    assert len(run([4] * count, by_token=True)[2]) == 1
+
+
+def test_two_threads_end_at_about_the_same_time() -> None:
+    sizes = [sum(sizes) for sizes in run([10] * 50, by_token=True)[2].all_rows]
+    assert len(sizes) % 2 == 0
+    assert all(abs(one - other) <= 32 for one, other in pairwise(sizes))

@@ -1,0 +1,115 @@
+"""The options of commands that move labels on running servers."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
+
+import typer
+
+from tfapp.cli import _variables
+from tfapp.errors import SettingsError
+from tfapp.rollout import Servers
+
+__all__ = ["with_servers"]
+
+_ROLL_OUT: Final = "Running servers"
+
+_Server: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="HOST:PORT of a server that reads the file: load the version there first, then move the label, and wait "
+        "until it has both. May be given again.",
+        rich_help_panel=_ROLL_OUT,
+    ),
+]
+_Reload: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--reload",
+        help="Send the servers the file, where they do not read it again by themselves; replaces all that they serve.",
+        rich_help_panel=_ROLL_OUT,
+    ),
+]
+_Timeout: TypeAlias = Annotated[
+    float, typer.Option(min=0, help="Longest time to wait for a server, in seconds.", rich_help_panel=_ROLL_OUT)
+]
+_TlsRoot: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"Certificates that theirs are checked against (PEM); otherwise {_variables.TLS_ROOT} names them.",
+        rich_help_panel=_ROLL_OUT,
+    ),
+]
+_TlsKey: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"Own private key, for mutual TLS (PEM); otherwise {_variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
+    ),
+]
+_TlsCertificate: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help=f"Own certificate, for mutual TLS (PEM); otherwise {_variables.TLS_CERTIFICATE}.",
+        rich_help_panel=_ROLL_OUT,
+    ),
+]
+_TokenFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help=f"Holds the bearer token; otherwise {_variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
+]
+
+
+def with_servers(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of running servers, after its own.
+
+    Args:
+        command: Takes what these options say as one argument, `servers`; None: no server was named.
+
+    Returns:
+        The command as Typer reads it.
+    """
+    own, shared = (inspect.signature(function, eval_str=True) for function in (command, _read_servers))
+    parameters = [*(item for name, item in own.parameters.items() if name != "servers"), *shared.parameters.values()]
+
+    @functools.wraps(command)
+    def call(**values: Any) -> None:
+        servers = _read_servers(**{name: values.pop(name) for name in shared.parameters})
+        command(**values, servers=servers)
+
+    call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {item.name: item.annotation for item in parameters}
+    return call
+
+
+def _read_servers(
+    *,
+    server: _Server = None,
+    reload: _Reload = False,
+    timeout: _Timeout = 300.0,
+    tls_root: _TlsRoot = None,
+    tls_key: _TlsKey = None,
+    tls_certificate: _TlsCertificate = None,
+    token_file: _TokenFile = None,
+) -> Servers | None:
+    from tfapp_client import TlsFiles
+    from tfapp_client.secrets import read_secrets
+
+    if not server:
+        if reload:
+            raise SettingsError("--reload needs to know whom to send the file: give --server HOST:PORT")
+        return None
+    try:
+        files = TlsFiles(tls_root, tls_key, tls_certificate)
+    except ValueError as error:
+        raise SettingsError(f"--tls-key and --tls-certificate: {error}") from error
+    try:
+        secrets = read_secrets(files, token_file=token_file)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"--token-file {token_file}: cannot be read: {error}") from error
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return Servers(tuple(server), reload=reload, timeout=timeout, tls=secrets.tls, token=secrets.token)

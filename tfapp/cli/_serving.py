@@ -1,0 +1,115 @@
+"""A server in the foreground: its start, what it says, its signals."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tfapp.cli._signals import stop_signals
+from tfapp.core import terminal
+
+if TYPE_CHECKING:
+    from tfapp.server import ModelServer
+
+__all__ = ["serve_until_stopped"]
+
+
+def serve_until_stopped(make: Callable[[], ModelServer]) -> None:
+    """Starts a server, says where it is, and stops it at SIGINT or SIGTERM.
+
+    Args:
+        make: Makes the server, not started.
+
+    Raises:
+        TfappError: The server cannot be made or started.
+    """
+    terminal.log_to_stderr()
+    logging.getLogger("tfapp").setLevel(logging.INFO)
+    from tfapp.server.loosenings import loosenings
+
+    with stop_signals(interrupt=True) as stopped:
+        server = make()
+        # What is here to stay need not be searched whenever a version is unloaded, which would hold up requests.
+        gc.collect()
+        gc.freeze()
+        try:
+            server.start()
+            for line in loosenings(server.settings):
+                logging.getLogger(__name__).warning(line)
+            _print_ready(server)
+            stopped.wait()
+            terminal.error_console().print("stopping: finishing the calls that were taken; again to stop at once")
+        finally:
+            ended = server.stop()
+    if not ended:
+        _leave_at_once()
+
+
+def _leave_at_once() -> None:
+    """Ends the process although a thread still runs a model; nothing else could stop it."""
+    terminal.error_console().print("stopped; a call that went on too long was cut off")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _print_ready(server: ModelServer) -> None:
+    out = terminal.console()
+    for name, versions in server.manager.available().items():
+        out.print(f"model {name}, version {', '.join(str(version) for version in versions)}")
+    for name, version, reason in server.manager.failures():
+        terminal.error_console().print(
+            f"model {name}, version {version}: does not load: {reason}", markup=False, soft_wrap=True
+        )
+    first = next(iter(server.manager.available()))
+    _print_pages(server)
+    secured = ", TLS" if server.settings.tls else ""
+    scheme = "https" if server.settings.rest_tls else "http"
+    rest = f" and {scheme}://{server.rest_address} (REST)" if server.rest_address else ""
+    out.print(f"serving on {server.address} (gRPC{secured}){rest}; stop with Ctrl-C.", end="", soft_wrap=True)
+    out.print(" To call it from Python:", soft_wrap=True)
+    out.print(_hint(server, first), markup=False, soft_wrap=True)
+    out.file.flush()
+
+
+def _print_pages(server: ModelServer) -> None:
+    monitoring = server.settings.monitoring
+    if not monitoring.enable:
+        return
+    if server.rest_address is None:
+        text = "--monitoring_config_file: the Prometheus page is on the REST port; give --rest_api_port"
+        terminal.error_console().print(text, soft_wrap=True)
+    else:
+        text = f"Prometheus page: {'https' if server.settings.rest_tls else 'http'}://{server.rest_address}{monitoring.path}"
+        terminal.console().print(text, markup=False, soft_wrap=True)
+
+
+def _hint(server: ModelServer, model: str) -> str:
+    from tfapp.registry import STABLE
+
+    manager = server.manager
+    stable = manager.labels(model).get(STABLE) in manager.available()[model]
+    with manager.use(model, label=STABLE if stable else None) as servable:
+        classifies = _is_classifier(servable)
+    label = f', label="{STABLE}"' if stable else ""
+    call = f'classify("{model}", ["a text"]{label})' if classifies else f'metadata("{model}"{label})'
+    tls = ', tls=TlsFiles(root="CA.pem")' if server.settings.tls else ""
+    names = "Client, TlsFiles" if tls else "Client"
+    return f'  from tfapp_client import {names}\n  print(Client("{server.address}"{tls}).{call})'
+
+
+def _is_classifier(servable: Any) -> bool:
+    from tfapp_client import contract
+
+    definition = servable.definitions.get(contract.DEFAULT_SIGNATURE)
+    task = contract.CLASSIFICATION
+    needed = {spec.name for spec in task.outputs if not spec.optional}
+    return (
+        definition is not None
+        and set(definition.inputs) == {spec.name for spec in task.inputs}
+        and needed <= set(definition.outputs)
+    )

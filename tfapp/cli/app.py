@@ -1,0 +1,57 @@
+"""Joins the commands into one program and turns a user's mistake into one line and exit status 2."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from tfapp.core.files import FULL_DISK
+from tfapp.core.terminal import clean_warnings, complain
+from tfapp.errors import TfappError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tfapp",
+    help="From labelled text to a BERT model served by TensorFlow Serving.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+# In the order in which a user meets them. A module's `register(app)` adds its command; none of them imports
+# TensorFlow before its command runs.
+_COMMANDS = (
+    *("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve"),
+    *("support", "monitor", "recommend", "feedback", "console"),
+)
+
+for _name in _COMMANDS:
+    importlib.import_module(f"tfapp.cli.{_name}").register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and ends the process.
+
+    Args:
+        arguments: What follows the program's name; None: what the process was given.
+    """
+    clean_warnings()
+    try:
+        app(None if arguments is None else list(arguments))
+    except TfappError as error:
+        complain(str(error))
+        sys.exit(2)
+    except OSError as error:
+        # Wherever it was that the disk had no more room, it is no defect of ours.
+        if error.errno not in FULL_DISK:
+            raise
+        complain(f"{error.filename or 'the disk'}: {error.strerror}; free some space and try again")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        sys.exit(130)

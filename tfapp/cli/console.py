@@ -1,0 +1,111 @@
+"""`tfapp console`: the web application."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tfapp.cli._applications import SECRETS_HELP, needs_applications
+from tfapp.core.terminal import console as screen
+from tfapp.core.terminal import log_to_stderr
+from tfapp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfapp.console.access import Access
+
+__all__ = ["register"]
+
+_PASSWORD: Final = "TFAPP_CONSOLE_PASSWORD"
+_ACCESS: Final = "Who may open it"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("console")(console)
+
+
+def console(
+    *,
+    home: Annotated[Path, typer.Option(help="The folder with support, monitor, recommend and feedback.")] = Path(),
+    models: Annotated[Path | None, typer.Option(help="A models folder; by default models in the folder.")] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help=f"HOST:PORT of a model server; by default one is started for each models folder. {SECRETS_HELP}"
+        ),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="The labels' database; by default a SQLite file in HOME/feedback.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0: all.", rich_help_panel=_ACCESS)
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0: any free one.", rich_help_panel=_ACCESS)
+    ] = 8600,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help=f"Holds the password; otherwise {_PASSWORD} does.", rich_help_panel=_ACCESS),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="A host name by which it is called, beside this machine's own.", rich_help_panel=_ACCESS),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Serve HTTPS with this certificate (PEM).", rich_help_panel=_ACCESS)
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).", rich_help_panel=_ACCESS)] = None,
+) -> None:
+    """Shows models, customer service, monitor, recommendations and labelling in a browser, until it is stopped."""
+    with needs_applications():
+        from tfapp.console.access import Access
+        from tfapp.console.app import make_app
+        from tfapp.console.running import listen, run
+        from tfapp.console.workplace import Workplace
+    if not home.is_dir():
+        raise SettingsError(f"--home {home}: no such folder")
+    log_to_stderr()
+    tls = _both(tls_certificate, tls_key)
+    access = Access(host, port, _password(password_file), tuple(name or ()), tls)
+    listening = listen(access)
+    for line in access.loosenings:
+        logging.getLogger(__name__).warning(line)
+    taken = Access(host, listening.getsockname()[1], access.password, access.names, tls)
+    app = make_app(Workplace(home, models=models, server=server, database=database), taken)
+    run(app, taken, listening, ready=lambda: _say_ready(taken))
+
+
+def _say_ready(access: Access) -> None:
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(access.host, access.host)
+    shown = f"[{shown}]" if ":" in shown else shown
+    out = screen()
+    scheme = "https" if access.tls else "http"
+    out.print(f"console on {scheme}://{shown}:{access.port}; stop with Ctrl-C", markup=False, soft_wrap=True)
+    if access.password is not None and not access.tls:
+        out.print("the password travels in plain text; --tls-certificate and --tls-key encrypt it", soft_wrap=True)
+    out.file.flush()
+
+
+def _password(file: Path | None) -> str | None:
+    """The password of the file or the environment: the command line would show it to all on this machine."""
+    if file is None:
+        return os.environ.get(_PASSWORD) or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"--password-file {file}: cannot be read: {error}") from error
+
+
+def _both(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise SettingsError("--tls-certificate and --tls-key go together; give both")
+    for file in (certificate, key):
+        if not file.is_file():
+            raise SettingsError(f"{file}: no such file; --tls-certificate and --tls-key are PEM files")
+    return certificate, key

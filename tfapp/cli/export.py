@@ -1,0 +1,89 @@
+"""`tfapp export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tfapp.inventory import Callers
+
+__all__ = ["export", "register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(export)
+
+
+def export(
+    run: Annotated[Path | None, typer.Argument(help="runs/NAME/TIME, or runs/NAME for the newest run.")] = None,
+    *,
+    preset: Annotated[
+        str | None, typer.Option(help="Instead of a run: a preset, whose embeddings are served as they are.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="With --preset: the served model's name.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="SECTION.NAME=VALUE",
+            help="A setting of the export, as export.max_length=64; with --preset any, as model.pooling=cls.",
+        ),
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="packed or plain; as --set export.encoder=...")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or int8; as --set export.precision=...")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish in fewer bits, whatever that loses on the dev split.")
+    ] = False,
+    to: Annotated[Path, typer.Option(help="The models folder that a server reads.")] = Path("models"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Publishes a run's model, or a preset's embeddings, as the next served version."""
+    from tfapp import api
+    from tfapp.cli._model_tables import print_callers
+    from tfapp.core.terminal import console, print_json
+    from tfapp.errors import SettingsError
+
+    if (run is None) == (preset is None):
+        raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")
+    if run is not None and name:
+        raise SettingsError("--name goes with --preset; a run has its name")
+    chosen = {"encoder": encoder, "precision": precision}
+    settings = [*(overrides or ()), *(f"export.{key}={value}" for key, value in chosen.items() if value)]
+    if preset is not None:
+        version = api.export_preset(preset, to, name=name, overrides=settings, force=force)
+    elif run is not None:
+        version = api.export(run, to, overrides=settings, force=force)
+    published = int(version.name)
+    callers = _callers(version.parent.name, to)
+    if as_json:
+        told = callers.to_dict() if callers else None
+        print_json({"model": version.parent.name, "version": published, "path": str(version), "callers": told})
+        return
+    if callers is None or published in callers.loaded:
+        next_step = f"Next: tfapp serve {to}"
+    else:
+        folder = "" if to == Path("models") else f" --models {to}"
+        next_step = "No label names it, so servers do not load it. "
+        next_step += f"Next: tfapp models promote {version.parent.name} {published}{folder}"
+    console().print(f"Published {version}; its README.md says what it is. {next_step}", markup=False, soft_wrap=True)
+    if callers:
+        print_callers(callers)
+
+
+def _callers(name: str, models: Path) -> Callers | None:
+    """Which version callers get; None, and a line that says why, where the model config file cannot be read."""
+    from tfapp import inventory
+    from tfapp.core.terminal import error_console
+    from tfapp.errors import SettingsError
+
+    try:
+        return inventory.callers(name, models=models)
+    except SettingsError as error:
+        error_console().print(f"published, but {error}", markup=False, soft_wrap=True)
+        return None

@@ -1,0 +1,266 @@
+"""`tfapp models`: versions, labels, roll-outs."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from tfapp.cli import _model_tables as tables
+from tfapp.cli._server_options import with_servers
+from tfapp.core import terminal
+from tfapp.rollout import Servers
+
+if TYPE_CHECKING:
+    from tfapp.registry import Change
+
+__all__ = ["register"]
+
+_models = typer.Typer(no_args_is_help=True)
+
+_Name: TypeAlias = Annotated[str, typer.Argument(help="The model's name.")]
+_Version: TypeAlias = Annotated[int, typer.Argument(min=0, help="The version.")]
+_Folder: TypeAlias = Annotated[Path, typer.Option("--models", help="The models folder.")]
+_Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", help="The model config file; by default models.config in the folder.")
+]
+_Label: TypeAlias = Annotated[str, typer.Option(help="The label.")]
+_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+
+_DEFAULT_FOLDER: Final = Path("models")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_models, name="models", help="Versions and labels: list, promote, roll back, prune, compare.")
+
+
+@_models.command("list")
+def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
+    """Lists the models in a folder, each with its stable version, or else the newest that is served, and its metric."""
+    from tfapp import inventory
+
+    found = inventory.describe(models, config=config)
+    if json:
+        terminal.print_json([tables.model_json(model) for model in found])
+        return
+    rows = [
+        [
+            model.name,
+            tables.number(model.released),
+            tables.number(model.versions[-1]),
+            tables.labels(model),
+            model.released.task,
+            tables.score(model.released),
+        ]
+        for model in found
+    ]
+    tables.print_table(("model", "version", "newest", "labels", "task", "metric"), rows)
+    tables.print_unchecked(found)
+
+
+@_models.command()
+def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
+    """Shows a model's versions, newest first."""
+    from rich.filesize import decimal
+
+    from tfapp import inventory
+
+    (model,) = inventory.describe(models, (name,), config)
+    if json:
+        terminal.print_json(tables.model_json(model))
+        return
+    rows = [
+        [
+            tables.number(version),
+            " ".join(model.labels_of(version.version)),
+            "yes" if version.version in model.served else "no",
+            tables.score(version),
+            decimal(version.size),
+            tables.minute(version.exported),
+        ]
+        for version in reversed(model.versions)
+    ]
+    task = model.released.task
+    terminal.console().print(f"{name}{', ' if task else ''}{task}, in {models}", markup=False, soft_wrap=True)
+    tables.print_table(("version", "labels", "served", "metric", "size", "exported"), rows)
+    tables.print_unchecked([model])
+
+
+@_models.command()
+@with_servers
+def promote(
+    name: _Name,
+    version: _Version,
+    *,
+    label: _Label = "stable",
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    force: Annotated[bool, typer.Option("--force", help="Although its metrics on record are worse.")] = False,
+    allow_unsafe_ops: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsafe-ops", help="Although it touches files, processes or the network; see `tfapp models check`."
+        ),
+    ] = False,
+    json: _Json = False,
+    servers: Servers | None,
+) -> None:
+    """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
+    from tfapp import inventory, releases
+
+    served = _served(name, models, config)
+    change = releases.promote(
+        name,
+        version,
+        label=label,
+        models=models,
+        config=config,
+        servers=servers,
+        force=force,
+        check=partial(releases.check_candidate, allow_unsafe_ops=allow_unsafe_ops),
+    )
+    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+    if servers is None:
+        _remark_unserved(change, served, models)
+
+
+@_models.command()
+@with_servers
+def rollback(
+    name: _Name,
+    *,
+    label: _Label = "stable",
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+    servers: Servers | None,
+) -> None:
+    """Lets a label point at the version where it was before."""
+    from tfapp import inventory, releases
+
+    served = _served(name, models, config)
+    change = releases.rollback(name, label=label, models=models, config=config, servers=servers)
+    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+    if servers is None:
+        _remark_unserved(change, served, models)
+
+
+@_models.command()
+@with_servers
+def unlabel(
+    name: _Name,
+    label: Annotated[str, typer.Argument(help="The label.")],
+    *,
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+    servers: Servers | None,
+) -> None:
+    """Takes a label away, such as that of a canary that is over."""
+    from tfapp import inventory, releases
+
+    change = releases.unlabel(name, label, models=models, config=config, servers=servers)
+    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+
+
+@_models.command()
+def prune(
+    name: _Name,
+    *,
+    keep: Annotated[int, typer.Option(help="How many of the newest versions stay.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Removes old versions, but none that is labelled, next in a rollback, or the newest that is served."""
+    from rich.filesize import decimal
+
+    from tfapp import releases
+
+    pruned = releases.prune(name, keep=keep, models=models, config=config, dry_run=dry_run)
+    if json:
+        terminal.print_json({"model": name, "versions": list(pruned.versions), "size": pruned.size, "dry_run": dry_run})
+        return
+    numbers = ", ".join(str(version) for version in pruned.versions) or "none"
+    said = "would remove" if dry_run else "removed"
+    terminal.console().print(f"{name}: {said} versions {numbers} ({decimal(pruned.size)})")
+
+
+@_models.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="An exported model: NAME/VERSION, or NAME for its newest.")],
+    json: _Json = False,
+) -> None:
+    """Says whether an exported model touches files, processes or the network; exit status 2 if it does."""
+    from tfapp import inventory
+
+    found = inventory.unsafe_ops(folder)
+    if json:
+        terminal.print_json([op.to_dict() for op in found])
+    elif found:
+        rows = [[op.by, op.op, op.effect, op.node] for op in found]
+        tables.print_table(("run by", "op", "what it does", "node"), rows)
+    else:
+        terminal.console().print(f"{folder}: only computes", markup=False, soft_wrap=True)
+    if found:
+        raise typer.Exit(2)
+
+
+@_models.command()
+def diff(
+    name: _Name,
+    first: Annotated[int, typer.Argument(min=0, metavar="V1", help="The old version.")],
+    second: Annotated[int, typer.Argument(min=0, metavar="V2", help="The new version.")],
+    models: _Folder = _DEFAULT_FOLDER,
+    json: _Json = False,
+) -> None:
+    """Shows how two versions differ: metrics, data, settings, labels, signatures, size."""
+    from tfapp import inventory
+
+    difference = inventory.compare(name, first, second, models=models)
+    if json:
+        terminal.print_json({"model": name, "from": first, "to": second, **difference.to_dict()})
+        return
+    tables.print_difference(difference, first, second)
+
+
+@_models.command()
+def history(
+    name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None,
+    models: _Folder = _DEFAULT_FOLDER,
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Shows what was done to labels and versions, by whom and when."""
+    from tfapp import inventory
+
+    changes = inventory.history(name, models=models, config=config)
+    if json:
+        terminal.print_json([change.to_dict() for change in changes])
+        return
+    rows = [
+        [tables.minute(change.time), change.who, change.model, change.action, tables.what(change), change.note]
+        for change in changes
+    ]
+    tables.print_table(("time", "who", "model", "action", "what", "note"), rows)
+
+
+def _remark_unserved(change: Change, served: set[int], models: Path) -> None:
+    """A server that was given loads what is not served yet before the label moves; others may refuse the file."""
+    if change.before not in (None, change.after) and change.after is not None and change.after not in served:
+        terminal.error_console().print(
+            f"version {change.after} was not served so far. `tfapp serve {models}` moves the label when it has loaded "
+            "it; a server with --model_config_file refuses the file until then: give --server to do it in steps",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _served(name: str, models: Path, config: Path | None) -> set[int]:
+    from tfapp.registry import Ledger
+
+    return Ledger.open(models, config).served(name)

@@ -1,0 +1,153 @@
+"""How attention sees packed tokens: heads apart, each text for itself."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+import tensorflow as tf
+
+from tfapp.savedmodel.layers import Dense
+
+__all__ = ["ManyTexts", "OneText", "View"]
+
+
+# Shapes that come again need no new code, see `tfapp.savedmodel.sub_batches`.
+_ALIGNED: Final = 8
+
+
+class View(abc.ABC):
+    """The way of packed tokens into attention and back.
+
+    Shapes: P tokens, N texts of at most T tokens, A heads of D numbers each.
+
+    Attributes:
+        few: Whether there are few tokens.
+    """
+
+    few: ClassVar[bool]
+
+    @abc.abstractmethod
+    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
+        """The sum of some products and `rest`."""
+
+    @abc.abstractmethod
+    def split(self, product: tf.Tensor) -> list[tf.Tensor]:
+        """Queries, keys and values, [..., A, T, D] each, from [P, 3 x A x D]."""
+
+    @abc.abstractmethod
+    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
+        """The share of each token in each, [..., A, T, T], from scores of that shape, which are scaled first."""
+
+    @abc.abstractmethod
+    def join(self, heads: tf.Tensor) -> tf.Tensor:
+        """[P, A x D] from [..., A, T, D]."""
+
+    @abc.abstractmethod
+    def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
+        """[N, A x D] from [..., A, 1, D]."""
+
+    @abc.abstractmethod
+    def firsts(self, x: tf.Tensor) -> tf.Tensor:
+        """The first token of each text, [N, H] from [P, H]."""
+
+
+class OneText(View):
+    """One text: its tokens are all there are, so nothing is looked up and nothing padded.
+
+    Args:
+        heads: A.
+    """
+
+    few = True
+
+    def __init__(self, heads: int) -> None:
+        self._heads = heads
+
+    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
+        """Side by side: no product waits for another."""
+        (dense, x), *others = parts
+        return tf.add_n([dense(x) + rest, *(dense(x) for dense, x in others)])
+
+    def split(self, product: tf.Tensor) -> list[tf.Tensor]:
+        """[A, T, D] each."""
+        width = product.shape[-1] // (3 * self._heads)
+        parts = tf.reshape(product, [-1, 3 * self._heads, width])
+        return list(tf.split(tf.transpose(parts, [1, 0, 2]), 3))
+
+    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
+        """A softmax."""
+        return tf.nn.softmax(scores * tf.cast(scale, scores.dtype))
+
+    def join(self, heads: tf.Tensor) -> tf.Tensor:
+        """A transposition."""
+        return tf.reshape(tf.transpose(heads, [1, 0, 2]), [-1, self._heads * heads.shape[-1]])
+
+    def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
+        """The heads of one token are beside each other as they are."""
+        return tf.reshape(heads, [1, self._heads * heads.shape[-1]])
+
+    def firsts(self, x: tf.Tensor) -> tf.Tensor:
+        """The first row."""
+        return x[:1]
+
+
+class ManyTexts(View):
+    """Several texts, padded to the longest; only attention sees the padding.
+
+    One look-up takes each head's part of each token where it belongs, padding, order of axes and all.
+
+    Args:
+        heads: A.
+        lengths: int32[N]; N at least 1. The last ones may be 0, but not all.
+        rows: int32[P], the number of each token's text.
+        places: int32[P], each token's place in its text.
+        dtype: Of the scores.
+    """
+
+    few = False
+
+    def __init__(self, heads: int, lengths: tf.Tensor, rows: tf.Tensor, places: tf.Tensor, dtype: tf.DType) -> None:
+        self._heads = heads
+        self._count = tf.size(lengths)
+        # A row without tokens at the end starts nowhere.
+        self._starts = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.size(places) - 1)
+        longest = -(-tf.reduce_max(lengths) // _ALIGNED) * _ALIGNED
+        inside = tf.range(longest)[tf.newaxis, :]
+        real = inside < lengths[:, tf.newaxis]
+        # What stands for padding is no matter, as nobody looks at it.
+        tokens = tf.where(real, inside + self._starts[:, tf.newaxis], 0)
+        self._mask = tf.where(real, tf.zeros([], dtype), tf.constant(-1e9, dtype))[:, tf.newaxis, tf.newaxis, :]
+        parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
+        self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
+        self._back = (rows * heads * longest + places)[:, tf.newaxis] + tf.range(heads) * longest
+
+    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
+        """One upon the other: each sum is part of a product's own op."""
+        for dense, x in parts:
+            # Without the op between them TensorFlow's optimizer would make one sum of all.
+            rest = tf.ensure_shape(dense(x) + rest, [None, rest.shape[-1]])
+        return rest
+
+    def split(self, product: tf.Tensor) -> list[tf.Tensor]:
+        """[N, A, T, D] each."""
+        width = product.shape[-1] // (3 * self._heads)
+        return tf.unstack(tf.gather(tf.reshape(product, [-1, width]), self._into), num=3)
+
+    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
+        """A softmax over the real tokens; scale and mask become part of the product's own op."""
+        return tf.nn.softmax(scores * tf.cast(scale, scores.dtype) + self._mask)
+
+    def join(self, heads: tf.Tensor) -> tf.Tensor:
+        """The real tokens of the padded view."""
+        width = heads.shape[-1]
+        return tf.reshape(tf.gather(tf.reshape(heads, [-1, width]), self._back), [-1, self._heads * width])
+
+    def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
+        """The heads of one token are beside each other as they are."""
+        return tf.reshape(heads, [self._count, self._heads * heads.shape[-1]])
+
+    def firsts(self, x: tf.Tensor) -> tf.Tensor:
+        """By where each text starts."""
+        return tf.gather(x, self._starts)

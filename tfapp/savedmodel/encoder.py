@@ -1,0 +1,203 @@
+"""The network of a BERT model as a graph for inference: only real tokens, few ops, bounded memory."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+
+from tfapp.config import ExportSettings
+from tfapp.errors import ExportError
+from tfapp.models import BertModel, TaskModel
+from tfapp.models.backbones import LayerParts, layer_parts
+from tfapp.savedmodel.attention import ManyTexts, OneText, View
+from tfapp.savedmodel.layers import Dense, Norm
+from tfapp.savedmodel.sub_batches import in_sub_batches
+from tfapp.savedmodel.weights import PRECISIONS, Precision, Table, keep
+
+__all__ = ["PackedEncoder", "make_encoder"]
+
+_FIRST: Final = ("pooler", "first")
+# Into so many parts a layer is divided, by heads and by inner width (Shoeybi et al. 2019), of which two threads compute
+# a single text in less time than one.
+_SHARDS: Final = 2
+
+
+class PackedEncoder(tf.Module):
+    """What a model's Keras network computes of ids, with each real token computed once and no padding in dense layers.
+
+    Queries, keys and values are one product; position and first segment are one table; the last layer is computed for
+    the first token alone where only that is read. Texts are sorted by length and read in sub-batches of about equal
+    numbers of tokens: these run side by side, one a thread, each pads little in attention, and none is large whatever
+    the request.
+
+    Args:
+        model: A trained model in float32.
+        precision: What the layers compute in and keep their weights in; what stands on the BERT computes in float32.
+        tokens: Tokens of a sub-batch, about.
+    """
+
+    def __init__(self, model: BertModel, *, precision: Precision = PRECISIONS["float32"], tokens: int = 400) -> None:
+        super().__init__(name="encoder")
+        backbone = model.backbone
+        self.precision = precision
+        self._segmented = model.segmented
+        self._reads = model.reads
+        self._tokens = tokens
+        heads = int(backbone.num_heads)
+        shards = _SHARDS if heads % _SHARDS == 0 else 1
+        self._heads = heads // shards
+        self.embedding = _Embedding(backbone, precision)
+        self.layers = [_Layer(layer, shards, precision) for layer in backbone.transformer_layers]
+        self.pooler = _dense(backbone.pooled_dense, PRECISIONS["float32"]) if self._reads == "pooler" else None
+        output = {layer.name: layer for layer in model.network.layers}.get("logits")
+        self.head = _dense(output, PRECISIONS["float32"]) if output else None
+
+    def __call__(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """Computes what the network does.
+
+        Args:
+            ids: Ragged int32[N, (T)], as the model reads them; N may be 0.
+
+        Returns:
+            float32[N, K]; for networks that say something of each token [N, T, K], T the longest row, 0 behind a row.
+        """
+        ids, segments = self._segmented(ids)
+        columns = [ids.values] if segments is None else [ids.values, segments.values]
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        if self._reads == "tokens":
+            found = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=True)
+            padded = ids.with_values(found).to_tensor()
+            # As wide as `pad_rows` makes no rows.
+            return tf.pad(padded, [[0, 0], [0, tf.maximum(2 - tf.shape(padded)[1], 0)], [0, 0]])
+        return in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
+
+    def _one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
+        """Of the tokens int32[P] of one text, [1, K] or [P, K]."""
+        rows, places = tf.zeros_like(tokens), tf.range(tf.size(tokens))
+        x = self._run(self.embedding(tokens, places, *segments, few=True), OneText(self._heads))
+        return self._top(x, rows, tf.size(tokens)[tf.newaxis])
+
+    def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
+        """Of the tokens int32[P] of N texts after another, [N, K] or [P, K]; the last texts may be empty."""
+        rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
+        places = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
+        # What fills up a batch may be longer than any text.
+        x = self.embedding(tokens, tf.minimum(places, self.embedding.last), *segments, few=False)
+        return self._top(
+            self._run(x, ManyTexts(self._heads, lengths, rows, places, self.precision.dtype)), rows, lengths
+        )
+
+    def _run(self, x: tf.Tensor, view: View) -> tf.Tensor:
+        for number, layer in enumerate(self.layers, start=1):
+            x = layer(x, view, only_firsts=number == len(self.layers) and self._reads in _FIRST)
+        return tf.cast(x, tf.float32)
+
+    def _top(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """What stands on the BERT, as `bert_network` puts it there."""
+        count = tf.size(lengths)
+        if self._reads == "mean":
+            sizes = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, tf.newaxis]
+            x = tf.math.unsorted_segment_sum(x, rows, count) / sizes
+        elif self._reads == "max":
+            x = tf.math.unsorted_segment_max(x, rows, count)
+        elif self.pooler is not None:
+            x = tf.tanh(self.pooler(x))
+        return self.head(x) if self.head is not None else tf.math.l2_normalize(x, axis=-1, epsilon=1e-24)
+
+
+def make_encoder(model: TaskModel, settings: ExportSettings) -> PackedEncoder | None:
+    """The encoder that an export asks for; None for the Keras network itself, which a model without a BERT always gets.
+
+    Raises:
+        ExportError: The network itself has no other precision than float32.
+    """
+    if settings.encoder == "packed" and isinstance(model, BertModel):
+        return PackedEncoder(model, precision=PRECISIONS[settings.precision], tokens=settings.sub_batch_tokens)
+    if settings.precision != "float32":
+        which = "export.encoder is plain" if settings.encoder == "plain" else f"a {model.kind} has no packed encoder"
+        raise ExportError(f"export.precision is {settings.precision}, but {which}, which computes in float32 only")
+    return None
+
+
+class _Embedding(tf.Module):
+    """What BERT makes of a token, its place and its segment before the first layer."""
+
+    def __init__(self, backbone: Any, precision: Precision) -> None:
+        super().__init__()
+        first, *others = np.asarray(backbone.segment_embedding.embeddings)
+        self.tokens = Table(np.asarray(backbone.token_embedding.embeddings), precision)
+        self.places = keep(np.asarray(backbone.position_embedding.position_embeddings) + first, tf.float32)
+        self.last = int(self.places.shape[0]) - 1
+        # Of each segment, what parts it from the first.
+        parts = np.stack([np.zeros_like(first), *(other - first for other in others)])
+        self.segments = keep(parts, tf.float32)
+        self.norm = Norm(backbone.embeddings_layer_norm, precision.dtype)
+        self._dtype = precision.dtype
+
+    def __call__(self, tokens: tf.Tensor, places: tf.Tensor, *segments: tf.Tensor, few: bool) -> tf.Tensor:
+        x = self.tokens.look_up(tokens) + tf.gather(self.places, places)
+        for part in segments:
+            x += tf.gather(self.segments, part)
+        return self.norm(tf.cast(x, self._dtype), few=few)
+
+
+class _Shard(tf.Module):
+    """A part of a transformer layer's heads and inner width, which is computed beside the others."""
+
+    def __init__(self, parts: LayerParts, place: slice, inner: slice, precision: Precision) -> None:
+        """Takes the columns `place` of the heads and `inner` of the inner width; the first shard adds the biases."""
+        super().__init__()
+        width, first = int(parts.output.bias.shape[0]), place.start == 0
+        sources = parts.query, parts.key, parts.value
+        kernels = [np.reshape(one.kernel, (width, width))[:, place] for one in sources]
+        biases = [np.reshape(one.bias, width)[place] for one in sources]
+        attended, output = parts.attention_output, parts.output
+        nothing = np.zeros(width, np.float32)
+        self.product = Dense(np.concatenate(kernels, axis=1), np.concatenate(biases), precision)
+        rows = np.reshape(attended.kernel, (width, width))[place]
+        self.attended = Dense(rows, attended.bias if first else nothing, precision)
+        columns_in = np.asarray(parts.intermediate.kernel)[:, inner], np.asarray(parts.intermediate.bias)[inner]
+        self.intermediate = Dense(*columns_in, precision)
+        self.output = Dense(np.asarray(output.kernel)[inner], output.bias if first else nothing, precision)
+
+    def attend(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
+        """What the shard's heads find."""
+        query, key, value = view.split(self.product(x))
+        if only_firsts:
+            query = query[..., :1, :]
+        scores = tf.matmul(query, key, transpose_b=True)
+        heads = tf.matmul(view.weigh(scores, key.shape[-1] ** -0.5), value)
+        return view.join_firsts(heads) if only_firsts else view.join(heads)
+
+    def think(self, x: tf.Tensor) -> tf.Tensor:
+        """The shard's part of the inner width, by GELU's tanh form, as KerasHub's BERT has it."""
+        return tf.nn.gelu(self.intermediate(x), approximate=True)
+
+
+class _Layer(tf.Module):
+    """A transformer layer of BERT (Devlin et al. 2019), norms behind the sums."""
+
+    def __init__(self, layer: Any, shards: int, precision: Precision) -> None:
+        super().__init__()
+        parts = layer_parts(layer)
+        width, inner = (int(one.bias.shape[0]) for one in (parts.output, parts.intermediate))
+        cuts = zip(_slices(width, shards), _slices(inner, shards), strict=True)
+        self.shards = [_Shard(parts, place, within, precision) for place, within in cuts]
+        self.attention_norm = Norm(parts.attention_norm, precision.dtype)
+        self.output_norm = Norm(parts.output_norm, precision.dtype)
+
+    def __call__(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
+        attended = [(one.attended, one.attend(x, view, only_firsts=only_firsts)) for one in self.shards]
+        rest = view.firsts(x) if only_firsts else x
+        x = self.attention_norm(view.add(attended, rest), few=view.few)
+        return self.output_norm(view.add([(one.output, one.think(x)) for one in self.shards], x), few=view.few)
+
+
+def _slices(width: int, shards: int) -> list[slice]:
+    return [slice(number * width // shards, (number + 1) * width // shards) for number in range(shards)]
+
+
+def _dense(layer: Any, precision: Precision) -> Dense:
+    return Dense(layer.kernel, layer.bias, precision)

@@ -1,0 +1,117 @@
+"""Writes a trained model as a SavedModel that takes raw strings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tfapp_client import contract
+
+from tfapp.core.files import replacing, write_json, write_text
+from tfapp.core.rows import Row
+from tfapp.core.tensorflow_import import without_noise
+from tfapp.errors import ExportError
+from tfapp.models import TaskModel
+from tfapp.savedmodel.encoder import PackedEncoder
+from tfapp.savedmodel.input_checks import name_input_shapes, unchecked_inputs
+from tfapp.savedmodel.model_card import model_card
+from tfapp.savedmodel.signatures import METHODS, ServedModule, signatures
+from tfapp.savedmodel.verify import verify
+from tfapp.savedmodel.warmup import warmup_columns, write_warmup
+
+__all__ = ["complete_signatures", "export_model", "write_graph"]
+
+
+def export_model(
+    model: TaskModel,
+    folder: Path,
+    *,
+    name: str,
+    metadata: Mapping[str, Any],
+    texts: Sequence[Row],
+    max_length: int,
+    warmup_requests: int,
+    encoder: PackedEncoder | None = None,
+) -> dict[str, Any]:
+    """Writes a version's folder and checks it. Publishing it, by rename, is up to the caller.
+
+    Args:
+        model: A trained model in float32.
+        folder: An empty folder that no server looks into.
+        name: The served model's name.
+        metadata: Preset, data, metrics, settings and tfapp's version, for `assets.extra/tfapp.json` and the README.
+        texts: Rows of the user's data, for the check.
+        max_length: The served model's longest input in tokens.
+        warmup_requests: How many rows a server warms up with.
+        encoder: What computes in the place of the model's network; None: the network itself.
+
+    Returns:
+        The whole metadata as written.
+
+    Raises:
+        ModelError: The model cannot read texts of `max_length` tokens.
+        ExportError: The check failed, or the folder cannot be written.
+    """
+    model.check_length(max_length)
+    module = ServedModule(model, max_length=max_length, encoder=encoder)
+    exact = encoder is None or encoder.precision.exact
+    try:
+        write_graph(folder, module, model.task)
+        write_warmup(folder, warmup_columns(model.inputs, warmup_requests, max_length))
+        facts = dict(metadata) | {
+            "task": model.task.name,
+            "labels": list(model.labels),
+            "multi_label": bool(getattr(model, "multi_label", False)),
+            "unknown_label": model.unknown.label if model.unknown else None,
+            "max_length": max_length,
+            "encoder": "plain" if encoder is None else "packed",
+            "precision": "float32" if encoder is None else encoder.precision.name,
+            contract.CHECKS_INPUTS: True,
+            "verified_difference": verify(folder, model, texts, max_length=max_length, exact=exact),
+        }
+        write_json(folder / contract.METADATA_FILE, facts, shared=True)
+        write_text(folder / "README.md", model_card(name, facts), shared=True)
+    except OSError as error:
+        raise ExportError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return facts
+
+
+def write_graph(folder: Path, module: ServedModule, task: contract.Task) -> None:
+    """Writes a version's SavedModel, without what lies beside it.
+
+    Args:
+        folder: The version's folder.
+        module: The model that answers.
+        task: Its contract.
+
+    Raises:
+        ExportError: The model's outputs are not those of the contract, or an input is not checked.
+    """
+    with without_noise():
+        tf.saved_model.save(module, str(folder), signatures=signatures(module, task))
+    complete_signatures(folder)
+
+
+def complete_signatures(folder: Path) -> None:
+    """Writes what TensorFlow does not know of signatures: their inputs' shapes, and methods other than Predict.
+
+    Args:
+        folder: A version's folder, as TensorFlow saved it.
+
+    Raises:
+        ExportError: An input is not checked.
+    """
+    file = folder / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for graph in saved.meta_graphs:
+        if unchecked := unchecked_inputs(graph):
+            raise ExportError(f"the graph does not check the shape of {', '.join(unchecked)}; nothing was published")
+        name_input_shapes(graph)
+        for signature, method in METHODS.items():
+            if signature in graph.signature_def:
+                graph.signature_def[signature].method_name = method
+    with replacing(file, shared=True) as draft:
+        draft.write_bytes(saved.SerializeToString())
