@@ -24,7 +24,7 @@ from sides import quiet
 from tfapp_client import Client
 from tfapp_client.errors import NotFoundError
 
-from tfapp.rollout import Servers
+from tfapp.workflows.deploy import Servers
 
 __all__ = ["MODEL", "Changes", "Watch", "callers_command"]
 

@@ -100,9 +100,9 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
     import tensorflow as tf
 
     from tfapp import training
-    from tfapp.building import build
     from tfapp.config import parse_experiment
     from tfapp.data import load
+    from tfapp.workflows.build import build
 
     experiment = parse_experiment(task["experiment"])
     keras.utils.set_random_seed(experiment.training.seed)

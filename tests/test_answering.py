@@ -19,11 +19,12 @@ from tests.answers import toy_questions, write_squad
 from tests.models.test_answerer import TEXTS
 from tests.processes import call, complaint
 from tests.toy import toy_experiment
-from tfapp import Run, inventory
+from tfapp import Run
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.savedmodel.verify import hard_rows
 from tfapp.training import AnswerEvaluation
+from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]
 # None of them is among the questions that were learnt; the second has no answer.
@@ -105,7 +106,7 @@ def test_the_served_answer_stands_in_the_very_context(served: Any, rows: list[tu
 
 
 def test_what_is_on_record_names_the_main_measure_first(run: Run, models: Path) -> None:
-    (model,) = inventory.describe(models)
+    (model,) = version_catalogue.describe(models)
     assert model.versions[0].task == "answering"
     assert model.versions[0].score == ("F1", run.evaluation.main_score)
     card = (models / "toy" / "1" / "README.md").read_text(encoding="utf-8")

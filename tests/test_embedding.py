@@ -16,13 +16,14 @@ from tfapp_client import AsyncClient
 import tfapp
 from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_text
-from tfapp import Run, inventory
+from tfapp import Run
 from tfapp.api import export_preset
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE, Ledger
 from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.training import RetrievalEvaluation
+from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]
 TEXTS = [toy_text("sport", 901), toy_text("money", 902), *HARD_TEXTS]
@@ -103,7 +104,7 @@ def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> No
 
 
 def test_what_is_on_record_of_the_version(run: Run, models: Path) -> None:
-    (model,) = inventory.describe(models)
+    (model,) = version_catalogue.describe(models)
     assert model.versions[0].score == ("nDCG@10", run.evaluation.main_score)
     card = (models / "toy" / "1" / "README.md").read_text()
     for expected in ("fine-tuned from", "client.embed(", "a vector of length 1", "No cosine is a border"):
@@ -159,7 +160,7 @@ def test_an_untouched_preset_is_evaluated_and_published(shallow_preset: Path, tm
     assert "exported from the untouched" in card
     assert "Not evaluated before export" in card
     assert "train =" not in card
-    (model,) = inventory.describe(tmp_path / "models")
+    (model,) = version_catalogue.describe(tmp_path / "models")
     assert (model.versions[0].task, model.versions[0].score) == ("embedding", None)
     _check_that_an_export_says_what_callers_get(tmp_path / "models", "--preset", shallow_preset, *options)
 

@@ -15,11 +15,12 @@ from tfapp_client import AsyncClient
 import tfapp
 from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_text
-from tfapp import Run, inventory
+from tfapp import Run
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.savedmodel.verify import hard_rows
 from tfapp.training import ClassEvaluation, RankingEvaluation
+from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]
 PAIRS = [("which ball", toy_text("sport", 901)), ("which tax", toy_text("money", 902)), *hard_rows(2)]
@@ -140,7 +141,7 @@ def test_a_query_and_its_candidates_are_answered_on_the_command_line(run: Run) -
 
 
 def test_what_is_on_record_names_the_main_measure_first(run: Run, models: Path) -> None:
-    (model,) = inventory.describe(models)
+    (model,) = version_catalogue.describe(models)
     assert model.versions[0].task == run.experiment.task
     assert model.versions[0].score == (run.evaluation.main_name, run.evaluation.main_score)
 

@@ -89,7 +89,7 @@ def test_help_lists_every_command_file_and_loads_no_tensorflow() -> None:
     told = "print(*sorted({'tensorflow', 'keras', 'tfapp_client', 'grpc'} & set(sys.modules)))"
     out = _python(f"{ask}\ntry:\n  main()\nexcept SystemExit as end:\n  assert not end.code, end.code\n{told}")
     *text, loaded = out.splitlines()
-    files = {path.stem for path in (ROOT / "tfapp" / "commands").glob("[a-z]*.py")} - {"app"}
+    files = {path.stem for path in (ROOT / "tfapp" / "cli").glob("[a-z]*.py")} - {"app"}
     assert files == _commands()
     assert files <= {word for line in text for word in line.split()}
     assert loaded == ""

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from tfapp.version import __version__
 
 if TYPE_CHECKING:
-    from tfapp.api import Run, evaluate, fit, load_data, open_run, predict, serve
-    from tfapp.releases import promote, prune, rollback
+    from tfapp.api import Run, evaluate, export, fit, load_data, open_run, predict, serve
+    from tfapp.workflows.release import promote, prune, rollback
 
 __all__ = [
     "Run",
     "__version__",
     "evaluate",
+    "export",
     "fit",
     "load_data",
     "open_run",
@@ -39,7 +40,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        home = "tfapp.releases" if name in _RELEASES else "tfapp.api"
+        home = "tfapp.workflows.release" if name in _RELEASES else "tfapp.api"
         return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module 'tfapp' has no attribute {name!r}")
 

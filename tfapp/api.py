@@ -21,9 +21,9 @@ from tfapp.config import Experiment, load_experiment, parse_experiment
 from tfapp.core.rows import Row, check_rows
 from tfapp.core.terminal import progress
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
-from tfapp.predictor import Predictor, load_predictor
-from tfapp.run import Run
 from tfapp.tasks import TaskName
+from tfapp.workflows.predict import Predictor, load_predictor
+from tfapp.workflows.run import Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +114,7 @@ def fit(
         TfappError: Settings, data, preset or training cannot be used; says which and what to do.
     """
     settings = _settings(experiment, data, name, model or {}, training or {})
-    from tfapp.session import run_experiment
+    from tfapp.workflows.train import run_experiment
 
     splits = data or (lambda: _load(settings, quiet=quiet))
     folder = run_experiment(settings, splits, Path(runs), resume=resume, quiet=quiet, observers=observers)
@@ -156,10 +156,8 @@ def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bo
     Raises:
         TfappError: The run or the data cannot be used.
     """
-    from tfapp.session import evaluate_run
-
     opened = run if isinstance(run, Run) else open_run(run)
-    return evaluate_run(opened.folder, None if data is None else str(data), quiet=quiet)
+    return opened.evaluate(data, quiet=quiet)
 
 
 def export(
@@ -186,10 +184,8 @@ def export(
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
-    from tfapp.publishing import export_run
-
     opened = run if isinstance(run, Run) else open_run(run)
-    return export_run(opened.folder, Path(to), overrides=overrides, force=force, quiet=quiet)
+    return opened.export(to, overrides=overrides, force=force, quiet=quiet)
 
 
 def export_preset(
@@ -219,7 +215,7 @@ def export_preset(
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    from tfapp.publishing import export_untrained
+    from tfapp.workflows.publish import export_untrained
 
     served = name or re.sub(r"[^A-Za-z0-9._-]+", "-", Path(preset).name).strip("-._") or "embedding"
     # There are no data, but an experiment names some.
@@ -291,7 +287,7 @@ def _settings(
 
 
 def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
-    from tfapp.run_data import load_splits
+    from tfapp.workflows.run_data import load_splits
 
     with progress("Reading", "rows", quiet=quiet) as advance:
         return load_splits(experiment, on_progress=advance)

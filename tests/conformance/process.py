@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tests import processes
 from tests.conformance.command import ServerCommand
 
 __all__ = ["ServerProcess"]

@@ -12,9 +12,8 @@ from tests.conformance.calls import config_text, model_config, refused
 from tests.conformance.suite import Suite, TestedServer
 from tests.load import Load
 from tests.registry.shelf import record
-from tfapp import releases
 from tfapp.errors import RegistryError
-from tfapp.releases import Servers
+from tfapp.workflows.release import Servers, unlabel
 
 pytestmark = pytest.mark.needs("reload")
 
@@ -45,7 +44,7 @@ class Release:
         tfapp.rollback("numbers", **self._where)
 
     def unlabel(self, label: str) -> None:
-        releases.unlabel("numbers", label, **self._where)
+        unlabel("numbers", label, **self._where)
 
     def available(self) -> set[int]:
         return self.server.calls.available("numbers")

@@ -17,9 +17,9 @@ from tfapp.api import export_preset
 from tfapp.config import parse_experiment
 from tfapp.errors import ExportError, SettingsError
 from tfapp.models import BertModel, load_model
-from tfapp.precision_check import check_precision
 from tfapp.savedmodel import PackedEncoder
 from tfapp.savedmodel.weights import PRECISIONS
+from tfapp.workflows.precision import check_precision
 
 TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]
 

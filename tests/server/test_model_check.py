@@ -16,13 +16,13 @@ from tensorflow.python.framework import op_def_registry
 from tests.processes import call
 from tests.served_models import save, write_classifier, write_numbers, write_words
 from tests.toy_exports import TOY_MODELS, ToyExports
-from tfapp import inventory, releases
 from tfapp.errors import ModelError, RegistryError
-from tfapp.predictor import load_predictor
 from tfapp.server.model_check import UnsafeOp
 from tfapp.server.servable import Servable, read_unsafe_ops
 from tfapp.server.status import RequestError
 from tfapp.server.unsafe_ops import FILE_INPUTS, UNSAFE_OPS, effect
+from tfapp.workflows import release, version_catalogue
+from tfapp.workflows.predict import load_predictor
 
 _TEXTS = tf.TensorSpec([None], tf.string, name="text")
 _Body = Callable[[tf.Tensor], tf.Tensor]
@@ -218,15 +218,15 @@ def test_every_graph_that_a_loader_may_choose_and_every_function_that_may_stand_
 def test_all_ways_to_load_a_version_refuse_it(tmp_path: Path) -> None:
     folder = _saved(tmp_path, _by_control)
     with pytest.raises(RegistryError, match="does not load and warm up: signature serving_default runs WriteFile"):
-        releases.check_candidate("m", 1, folder)
-    assert releases.check_candidate("m", 1, folder, allow_unsafe_ops=True) == 0
+        release.check_candidate("m", 1, folder)
+    assert release.check_candidate("m", 1, folder, allow_unsafe_ops=True) == 0
     with pytest.raises(ModelError, match="signature serving_default runs WriteFile, which writes files"):
         load_predictor(folder)
 
 
 def test_the_command_says_what_a_foreign_model_would_do(tmp_path: Path) -> None:
     folder = _saved(tmp_path, _by_control)
-    assert inventory.unsafe_ops(folder.parent) == [
+    assert version_catalogue.unsafe_ops(folder.parent) == [
         UnsafeOp("signature serving_default", "WriteFile", "WriteFile", "writes files")
     ]
     result = call("models", "check", folder)

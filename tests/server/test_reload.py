@@ -11,7 +11,6 @@ from google.protobuf import text_format
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
 from tfapp.errors import RegistryError, ServerError, SettingsError
-from tfapp.rollout import Servers
 from tfapp.server import ModelServer, ServerSettings, configured_server
 from tfapp.server.config_follower import ConfigFollower
 from tfapp.server.manager import ModelManager
@@ -21,6 +20,7 @@ from tfapp.server.settings import TlsSettings
 from tfapp.server.source import ServedModel
 from tfapp.server.states import State
 from tfapp.server.status import RequestError
+from tfapp.workflows.deploy import Servers
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.store import Store
 from tfapp.config import parse_experiment
 from tfapp.errors import DataError, ServerError
-from tfapp.remote_server import RemoteServer
 from tfapp.services.recommend import Recommend
 from tfapp.services.simulated_readers import publish, simulate
+from tfapp.workflows.remote_server import RemoteServer
 
 COUNT = 45
 

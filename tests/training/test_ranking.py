@@ -16,8 +16,8 @@ from rich.console import Console
 from sklearn.metrics import log_loss, ndcg_score, roc_auc_score
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
+from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
-from tfapp.gains import ndcg
 from tfapp.training.evaluate_ranking import evaluate_ranking
 from tfapp.training.evaluation import Evaluation
 from tfapp.training.ranking_evaluation import RankingEvaluation

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tfapp.core import terminal
 
 if TYPE_CHECKING:
-    from tfapp.inventory import Callers, Difference, ModelFacts
     from tfapp.registry import Change, VersionFacts
+    from tfapp.workflows.version_catalogue import Callers, Difference, ModelFacts
 
 __all__ = [
     "labels",

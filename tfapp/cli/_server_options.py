@@ -12,7 +12,7 @@ import typer
 
 from tfapp.cli import _variables
 from tfapp.errors import SettingsError
-from tfapp.rollout import Servers
+from tfapp.workflows.deploy import Servers
 
 __all__ = ["with_servers"]
 

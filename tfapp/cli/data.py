@@ -137,6 +137,6 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _token_counter(preset: str) -> Any:
-    from tfapp.token_counts import token_counter
+    from tfapp.workflows.token_counts import token_counter
 
     return token_counter(preset)

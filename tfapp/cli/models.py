@@ -11,7 +11,7 @@ import typer
 from tfapp.cli import _model_tables as tables
 from tfapp.cli._server_options import with_servers
 from tfapp.core import terminal
-from tfapp.rollout import Servers
+from tfapp.workflows.deploy import Servers
 
 if TYPE_CHECKING:
     from tfapp.registry import Change
@@ -40,9 +40,9 @@ def register(app: typer.Typer) -> None:
 @_models.command("list")
 def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
     """Lists the models in a folder, each with its stable version, or else the newest that is served, and its metric."""
-    from tfapp import inventory
+    from tfapp.workflows import version_catalogue
 
-    found = inventory.describe(models, config=config)
+    found = version_catalogue.describe(models, config=config)
     if json:
         terminal.print_json([tables.model_json(model) for model in found])
         return
@@ -66,9 +66,9 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
     """Shows a model's versions, newest first."""
     from rich.filesize import decimal
 
-    from tfapp import inventory
+    from tfapp.workflows import version_catalogue
 
-    (model,) = inventory.describe(models, (name,), config)
+    (model,) = version_catalogue.describe(models, (name,), config)
     if json:
         terminal.print_json(tables.model_json(model))
         return
@@ -109,10 +109,10 @@ def promote(
     servers: Servers | None,
 ) -> None:
     """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
-    from tfapp import inventory, releases
+    from tfapp.workflows import release, version_catalogue
 
     served = _served(name, models, config)
-    change = releases.promote(
+    change = release.promote(
         name,
         version,
         label=label,
@@ -120,9 +120,9 @@ def promote(
         config=config,
         servers=servers,
         force=force,
-        check=partial(releases.check_candidate, allow_unsafe_ops=allow_unsafe_ops),
+        check=partial(release.check_candidate, allow_unsafe_ops=allow_unsafe_ops),
     )
-    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+    tables.print_change(change, version_catalogue.callers(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)
 
@@ -139,11 +139,11 @@ def rollback(
     servers: Servers | None,
 ) -> None:
     """Lets a label point at the version where it was before."""
-    from tfapp import inventory, releases
+    from tfapp.workflows import release, version_catalogue
 
     served = _served(name, models, config)
-    change = releases.rollback(name, label=label, models=models, config=config, servers=servers)
-    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+    change = release.rollback(name, label=label, models=models, config=config, servers=servers)
+    tables.print_change(change, version_catalogue.callers(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)
 
@@ -160,10 +160,10 @@ def unlabel(
     servers: Servers | None,
 ) -> None:
     """Takes a label away, such as that of a canary that is over."""
-    from tfapp import inventory, releases
+    from tfapp.workflows import release, version_catalogue
 
-    change = releases.unlabel(name, label, models=models, config=config, servers=servers)
-    tables.print_change(change, inventory.callers(name, models=models, config=config), json=json)
+    change = release.unlabel(name, label, models=models, config=config, servers=servers)
+    tables.print_change(change, version_catalogue.callers(name, models=models, config=config), json=json)
 
 
 @_models.command()
@@ -179,9 +179,9 @@ def prune(
     """Removes old versions, but none that is labelled, next in a rollback, or the newest that is served."""
     from rich.filesize import decimal
 
-    from tfapp import releases
+    from tfapp.workflows import release
 
-    pruned = releases.prune(name, keep=keep, models=models, config=config, dry_run=dry_run)
+    pruned = release.prune(name, keep=keep, models=models, config=config, dry_run=dry_run)
     if json:
         terminal.print_json({"model": name, "versions": list(pruned.versions), "size": pruned.size, "dry_run": dry_run})
         return
@@ -196,9 +196,9 @@ def check(
     json: _Json = False,
 ) -> None:
     """Says whether an exported model touches files, processes or the network; exit status 2 if it does."""
-    from tfapp import inventory
+    from tfapp.workflows import version_catalogue
 
-    found = inventory.unsafe_ops(folder)
+    found = version_catalogue.unsafe_ops(folder)
     if json:
         terminal.print_json([op.to_dict() for op in found])
     elif found:
@@ -219,9 +219,9 @@ def diff(
     json: _Json = False,
 ) -> None:
     """Shows how two versions differ: metrics, data, settings, labels, signatures, size."""
-    from tfapp import inventory
+    from tfapp.workflows import version_catalogue
 
-    difference = inventory.compare(name, first, second, models=models)
+    difference = version_catalogue.compare(name, first, second, models=models)
     if json:
         terminal.print_json({"model": name, "from": first, "to": second, **difference.to_dict()})
         return
@@ -236,9 +236,9 @@ def history(
     json: _Json = False,
 ) -> None:
     """Shows what was done to labels and versions, by whom and when."""
-    from tfapp import inventory
+    from tfapp.workflows import version_catalogue
 
-    changes = inventory.history(name, models=models, config=config)
+    changes = version_catalogue.history(name, models=models, config=config)
     if json:
         terminal.print_json([change.to_dict() for change in changes])
         return

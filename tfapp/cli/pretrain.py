@@ -45,7 +45,7 @@ def pretrain(
     """Teaches a BERT the language of your texts, without labels; any task starts from it then."""
     from tfapp.cli.train import run_and_show
     from tfapp.core.terminal import console
-    from tfapp.pretrained import check_target, copy_preset
+    from tfapp.workflows.preset_export import check_target, copy_preset
 
     if to:
         check_target(to)

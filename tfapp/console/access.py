@@ -11,7 +11,7 @@ from typing import Final
 
 from tfapp.core.ports import is_loopback
 from tfapp.errors import SettingsError
-from tfapp.own_hosts import OwnHosts
+from tfapp.web.own_hosts import OwnHosts
 
 __all__ = ["Access"]
 

@@ -12,7 +12,7 @@ from tfapp_client.errors import ClientError
 from tfapp.console.forms import Form
 from tfapp.console.spans import Span, pieces
 from tfapp.errors import SettingsError
-from tfapp.inventory import ModelFacts
+from tfapp.workflows.version_catalogue import ModelFacts
 
 __all__ = ["TASKS", "Question", "ask", "task_of"]
 

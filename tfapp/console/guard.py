@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tfapp.console.access import Access
-from tfapp.own_hosts import comes_from
+from tfapp.web.own_hosts import comes_from
 
 __all__ = ["LONGEST_BODY", "LONGEST_LOGIN", "Guard"]
 

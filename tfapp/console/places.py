@@ -13,11 +13,12 @@ from typing import Final, TypeAlias
 from tfapp_client import Client, VersionStatus
 from tfapp_client.errors import ClientError, NotFoundError
 
-from tfapp import inventory, registry
+from tfapp import registry
 from tfapp.api import ServedModels
 from tfapp.console.explaining import explain
 from tfapp.errors import RegistryError, ServerError, TfappError
-from tfapp.inventory import ModelFacts
+from tfapp.workflows import version_catalogue
+from tfapp.workflows.version_catalogue import ModelFacts
 
 __all__ = ["NO_ANSWER", "Connect", "Place"]
 
@@ -51,7 +52,7 @@ class Place:
     def models(self) -> list[ModelFacts]:
         """What is on record of the models; none where the folder is not there or empty."""
         try:
-            return inventory.describe(self.folder)
+            return version_catalogue.describe(self.folder)
         except RegistryError:
             if self.has_models():
                 raise

@@ -15,8 +15,8 @@ from tfapp.apps.support.learning import Corrections
 from tfapp.console.kept import Kept
 from tfapp.console.places import Place
 from tfapp.errors import DataError
-from tfapp.remote_server import RemoteServer
 from tfapp.services.support import Support
+from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["SupportRoom"]
 

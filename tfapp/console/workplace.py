@@ -17,10 +17,10 @@ from tfapp.console.recommend_room import RecommendRoom
 from tfapp.console.support_room import SupportRoom
 from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.errors import RegistryError
-from tfapp.inventory import ModelFacts
-from tfapp.remote_server import RemoteServer
 from tfapp.services.feedback import Feedback
 from tfapp.services.monitor import Monitor
+from tfapp.workflows.remote_server import RemoteServer
+from tfapp.workflows.version_catalogue import ModelFacts
 
 __all__ = ["Workplace"]
 

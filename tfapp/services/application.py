@@ -11,7 +11,7 @@ from tfapp.apps.clock import Clock, utc_now
 from tfapp.apps.settings import ApplicationSettings, load_settings
 from tfapp.apps.store import Store, make_private_folder
 from tfapp.core.files import narrow, write_text
-from tfapp.remote_server import RemoteServer
+from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["Application"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tfapp import api, inventory
+from tfapp import api
 from tfapp.apps.asking import asking
 from tfapp.apps.embedder import Embedder
 from tfapp.apps.indexing import embed_new
@@ -14,6 +14,7 @@ from tfapp.apps.vector_store import VectorStore
 from tfapp.core.terminal import progress
 from tfapp.registry import versions
 from tfapp.services.model_server import ModelServer
+from tfapp.workflows import version_catalogue
 
 __all__ = ["EmbedderModel"]
 
@@ -74,5 +75,5 @@ class EmbedderModel:
             return None
         if not versions(self.models.folder, self.name):
             return None
-        (model,) = inventory.describe(self.models.folder, (self.name,))
+        (model,) = version_catalogue.describe(self.models.folder, (self.name,))
         return f"{self.name}/{model.released.version}"

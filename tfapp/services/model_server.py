@@ -14,7 +14,7 @@ from tfapp_client.errors import ClientError
 from tfapp import api
 from tfapp.config import parse_experiment
 from tfapp.registry import Ledger, versions
-from tfapp.remote_server import RemoteServer
+from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["ModelServer"]
 

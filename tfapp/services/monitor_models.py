@@ -12,8 +12,8 @@ from tfapp_client import Client
 from tfapp.apps.asking import asking
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.registry import versions
-from tfapp.remote_server import RemoteServer
 from tfapp.services.model_server import ModelServer
+from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["MonitorModels", "classifier_experiment"]
 

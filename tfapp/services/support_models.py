@@ -13,9 +13,9 @@ from tfapp_client import Client
 from tfapp.apps.support.intent_sides import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.core.files import write_json_lines
-from tfapp.remote_server import RemoteServer
 from tfapp.services.embedder_model import EmbedderModel
 from tfapp.services.model_server import ModelServer
+from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["SupportModels", "intent_experiment"]
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
-from tfapp.gains import ndcg
 from tfapp.training.markdown import shorten
 from tfapp.training.metrics import binary_cross_entropy
 from tfapp.training.ranking_evaluation import Measure, MissedQuery, RankingEvaluation

@@ -1,4 +1,4 @@
-"""What a ranker's scores are worth: AUC over all pairs; MRR and recall query by query (nDCG: `tfapp.gains`).
+"""What a ranker's scores are worth: AUC over all pairs; MRR and recall query by query (nDCG: `tfapp.core.ndcg`).
 
 Arrays go in, numbers come out. A pair is relevant where its grade is over 0. Of candidates with the same score those
 that do not fit stand first, so that a model which gives everything the same score does not look good.

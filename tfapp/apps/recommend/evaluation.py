@@ -17,8 +17,8 @@ from tfapp.apps.recommend.profile import Profile
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.shelf import Shelf
 from tfapp.apps.recommend.training import learn_ranking
+from tfapp.core.ndcg import ndcg
 from tfapp.errors import DataError
-from tfapp.gains import ndcg
 
 __all__ = ["Evaluation", "Score", "evaluate"]
 

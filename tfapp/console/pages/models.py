@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from tfapp_client import VersionStatus
 
-from tfapp import inventory
 from tfapp.console.places import NO_ANSWER, Place
 from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 from tfapp.errors import RegistryError
-from tfapp.inventory import ModelFacts
 from tfapp.registry import VersionFacts
+from tfapp.workflows import version_catalogue
+from tfapp.workflows.version_catalogue import ModelFacts
 
 __all__ = ["ModelPages"]
 
@@ -63,7 +63,7 @@ class ModelPages:
         place, facts = self._workplace.model(request.path_params["place"], request.path_params["name"])
         (shown,) = _with_states([(place, facts)])
         version = _chosen(facts, request.query_params.get("version"))
-        changes = inventory.history(facts.name, models=place.folder)[::-1][:_CHANGES]
+        changes = version_catalogue.history(facts.name, models=place.folder)[::-1][:_CHANGES]
         card = _card(version.path)
         return self._views.page(request, "model.html", model=shown, version=version, card=card, history=changes)
 

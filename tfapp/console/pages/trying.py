@@ -15,8 +15,8 @@ from tfapp.console.places import Place
 from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 from tfapp.errors import SettingsError
-from tfapp.inventory import ModelFacts
 from tfapp.registry import STABLE
+from tfapp.workflows.version_catalogue import ModelFacts
 
 __all__ = ["TryPages"]
 

@@ -31,7 +31,7 @@ from tfapp.core.connections import ConnectionGate
 from tfapp.core.ports import open_port
 from tfapp.core.web_server import WebLoop, web_config
 from tfapp.errors import SettingsError
-from tfapp.own_hosts import OwnHosts, comes_from
+from tfapp.web.own_hosts import OwnHosts, comes_from
 
 __all__ = ["PushReader"]
 

@@ -16,13 +16,14 @@ import tfapp
 from tests.load import Load
 from tests.registry.shelf import add_version, add_versions, parsed, record
 from tests.served_models import write_classifier, write_numbers
-from tfapp import inventory, registry, releases
+from tfapp import registry
 from tfapp.apps.embedder import released_version
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.registry import Ledger
-from tfapp.releases import Servers
 from tfapp.server import ModelServer, ServerSettings, configured_server, running_server
 from tfapp.server.states import State
+from tfapp.workflows import release, version_catalogue
+from tfapp.workflows.release import Servers
 
 _CALLERS = 8
 
@@ -51,16 +52,16 @@ def test_forward_and_back(shelf: Path) -> None:
     assert tfapp.rollback("news", models=shelf).after == 1
     with pytest.raises(RegistryError, match="label stable has no earlier version on disk to go back to"):
         tfapp.rollback("news", models=shelf)
-    releases.unlabel("news", "canary", models=shelf)
+    release.unlabel("news", "canary", models=shelf)
     assert _labels(shelf) == {"stable": 1}
-    assert [(c.action, c.label, c.after) for c in inventory.history("news", models=shelf)] == [
+    assert [(c.action, c.label, c.after) for c in version_catalogue.history("news", models=shelf)] == [
         ("promote", "stable", 1),
         ("promote", "stable", 2),
         ("promote", "canary", 2),
         ("rollback", "stable", 1),
         ("unlabel", "canary", None),
     ]
-    assert inventory.history("mail", models=shelf) == []
+    assert version_catalogue.history("mail", models=shelf) == []
 
 
 def test_a_worse_version_needs_force_and_the_history_says_so(shelf: Path) -> None:
@@ -73,7 +74,7 @@ def test_a_worse_version_needs_force_and_the_history_says_so(shelf: Path) -> Non
     tfapp.promote("news", 3, label="canary", models=shelf, check=_accept)
     tfapp.promote("news", 3, models=shelf, check=_accept, force=True)
     assert _labels(shelf) == {"stable": 3, "canary": 3}
-    assert inventory.history(models=shelf)[-1].note.startswith("forced: its accuracy is 0.8000")
+    assert version_catalogue.history(models=shelf)[-1].note.startswith("forced: its accuracy is 0.8000")
 
 
 def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
@@ -85,16 +86,16 @@ def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
 
 def test_a_check_loads_and_warms_up(tmp_path: Path) -> None:
     folder = write_numbers(tmp_path, 1)
-    assert releases.check_candidate("numbers", 1, folder) == 0
+    assert release.check_candidate("numbers", 1, folder) == 0
     (folder / "assets.extra").mkdir(exist_ok=True)
     log = prediction_log_pb2.PredictionLog()
     log.predict_log.request.inputs["x"].ParseFromString(codec.encode([1.0]).SerializeToString())
     _write_warmup(folder, log)
-    assert releases.check_candidate("numbers", 1, folder) == 1
+    assert release.check_candidate("numbers", 1, folder) == 1
     log.predict_log.request.inputs["y"].CopyFrom(log.predict_log.request.inputs["x"])
     _write_warmup(folder, log)
     with pytest.raises(RegistryError, match="1 does not load and warm up: input size does not match signature"):
-        releases.check_candidate("numbers", 1, folder)
+        release.check_candidate("numbers", 1, folder)
 
 
 def _write_warmup(folder: Path, log: Any) -> None:
@@ -117,7 +118,7 @@ def test_mistakes_are_told(shelf: Path) -> None:
         tfapp.rollback("news", models=shelf)
     tfapp.promote("news", 1, models=shelf, check=_accept)
     with pytest.raises(RegistryError, match='no label stabel; did you mean "stable"'):
-        releases.unlabel("news", "stabel", models=shelf)
+        release.unlabel("news", "stabel", models=shelf)
 
 
 def test_prune_tells_what_it_would_remove(shelf: Path) -> None:
@@ -132,7 +133,7 @@ def test_prune_tells_what_it_would_remove(shelf: Path) -> None:
 def test_models_are_described(shelf: Path) -> None:
     add_versions(shelf, "mail", 5)
     tfapp.promote("news", 2, models=shelf, check=_accept)
-    mail, news = inventory.describe(shelf)
+    mail, news = version_catalogue.describe(shelf)
     assert (mail.name, dict(mail.labels), mail.served) == ("mail", {}, (5,))
     assert (news.name, dict(news.labels), news.served, news.labels_of(2)) == ("news", {"stable": 2}, (2,), ["stable"])
     assert [version.version for version in news.versions] == [1, 2, 3]
@@ -140,15 +141,15 @@ def test_models_are_described(shelf: Path) -> None:
 
 def test_the_released_version_is_stable_or_the_newest_that_is_served(shelf: Path) -> None:
     def released() -> tuple[int, bool]:
-        (news,) = inventory.describe(shelf)
+        (news,) = version_catalogue.describe(shelf)
         return news.released.version, news.stable is not None
 
     assert released() == (3, False)
     tfapp.promote("news", 2, models=shelf, check=_accept)
     tfapp.promote("news", 3, label="canary", models=shelf, check=_accept)
     assert released() == (2, True)
-    releases.unlabel("news", "canary", models=shelf)
-    releases.unlabel("news", "stable", models=shelf)
+    release.unlabel("news", "canary", models=shelf)
+    release.unlabel("news", "stable", models=shelf)
     assert released() == (2, False)
     Ledger.open(shelf).drop("news", [2], "unload")
     assert released() == (3, False)
@@ -165,7 +166,7 @@ def test_versions_are_compared(tmp_path: Path) -> None:
             "data": {"fingerprint": f"f{version}", "train_rows": 7},
         }
         record(tmp_path / "news" / str(version), **metadata)
-    found = inventory.compare("news", 1, 2, models=tmp_path)
+    found = version_catalogue.compare("news", 1, 2, models=tmp_path)
     assert found.settings == {"training.epochs": [1, 2]}
     assert found.metrics == {"accuracy": [0.1, 0.2]}
     assert found.data == {"fingerprint": ["f1", "f2"]}
@@ -174,7 +175,7 @@ def test_versions_are_compared(tmp_path: Path) -> None:
     assert found.size[0] > 1000
     (tmp_path / "news" / "2" / "saved_model.pb").write_bytes(b"\xff")
     with pytest.raises(RegistryError, match=r"saved_model\.pb cannot be read"):
-        inventory.compare("news", 1, 2, models=tmp_path)
+        version_catalogue.compare("news", 1, 2, models=tmp_path)
 
 
 @pytest.fixture
@@ -226,7 +227,7 @@ def test_what_was_not_promoted_or_was_rolled_back_reaches_nobody(models: Path) -
         # The applications' vectors are of the release.
         with Client(server.address) as client:
             assert released_version(client, "numbers") == 1
-        releases.unlabel("numbers", "canary", models=models, servers=servers)
+        release.unlabel("numbers", "canary", models=models, servers=servers)
         assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
 
 
@@ -239,7 +240,7 @@ def test_a_canary_that_was_rolled_back_reaches_nobody_without_a_stable_either(mo
         assert _answering(server) == 2
         tfapp.rollback("numbers", label="canary", models=models, servers=servers)
         assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
-        assert inventory.callers("numbers", models=models).without_label == 1
+        assert version_catalogue.callers("numbers", models=models).without_label == 1
 
 
 def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
@@ -248,9 +249,9 @@ def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
         f'model_config_list {{ config {{ name: "news" base_path: "{shelf}/news" model_platform: "tensorflow" '
         "model_version_policy { all {} } } }"
     )
-    assert inventory.callers("news", models=shelf).remark == ""
+    assert version_catalogue.callers("news", models=shelf).remark == ""
     tfapp.promote("news", 2, models=shelf, check=_accept)
-    callers = inventory.callers("news", models=shelf)
+    callers = version_catalogue.callers("news", models=shelf)
     assert (callers.without_label, callers.why) == (3, "models.config serves all versions, and it is newer than stable")
     assert callers.remark == (
         "models.config serves all versions of news: 1, 3 stay loaded, though no label names them; write specific "
@@ -258,7 +259,7 @@ def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
     )
     # What it says to write does what it says.
     ledger.config.write_text(ledger.config.read_text().replace("all {}", "specific { versions: 2 }"))
-    callers = inventory.callers("news", models=shelf)
+    callers = version_catalogue.callers("news", models=shelf)
     assert (callers.without_label, callers.loaded, callers.remark) == (2, {2}, "")
 
 
@@ -323,9 +324,9 @@ def test_a_file_that_a_server_refuses_is_mended_by_a_promote_with_the_server(mod
         tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), timeout=60))
         assert _answering(server, "stable") == 2
         # Once more: there is nothing to load, and the label goes back nowhere.
-        before = inventory.history(models=models)
+        before = version_catalogue.history(models=models)
         tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), reload=True, timeout=60))
-        assert inventory.history(models=models) == before
+        assert version_catalogue.history(models=models) == before
 
 
 def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Path) -> None:
@@ -336,18 +337,18 @@ def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Pat
         with pytest.raises(RegistryError, match=r"has no numbers version 2 that takes requests after 0.3 s.*--reload"):
             tfapp.promote("numbers", 2, models=models, servers=servers)
     assert parsed((models / registry.CONFIG_FILE).read_text()) == before
-    assert [change.action for change in inventory.history(models=models)][-2:] == ["load", "unload"]
+    assert [change.action for change in version_catalogue.history(models=models)][-2:] == ["load", "unload"]
 
 
 def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
     with pytest.raises(RegistryError, match=r"localhost:1 has no numbers version 2"):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), timeout=0.2))
-    before = inventory.history(models=models)
+    before = version_catalogue.history(models=models)
     for reload in (False, True):
         uncallable = Servers(("localhost:1",), token="secret", reload=reload)
         with pytest.raises(SettingsError, match="a token would travel in plain text"):
             tfapp.promote("numbers", 2, models=models, servers=uncallable)
-    assert inventory.history(models=models) == before
+    assert version_catalogue.history(models=models) == before
     with pytest.raises(RegistryError, match="localhost:1 does not take "):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
     # Version 2 was served before, being the newest, and so it stays.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
-from tfapp.predictor import Predictor, load_predictor
+from tfapp.workflows.predict import Predictor, load_predictor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,20 +54,22 @@ class Run:
 
         return Evaluation.from_dict(self.folder.read("evaluation"))
 
-    def evaluate(self, data: str | Path | None = None) -> Evaluation:
-        """As `tfapp.evaluate`."""
-        from tfapp.api import evaluate
+    def evaluate(self, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
+        """Evaluates the best weights, as `tfapp.evaluate`."""
+        from tfapp.workflows.train import evaluate_run
 
-        return evaluate(self, data)
+        return evaluate_run(self.folder, None if data is None else str(data), quiet=quiet)
 
-    def export(self, to: str | Path = "models", *, overrides: Sequence[str] = (), force: bool = False) -> Path:
-        """As `tfapp.api.export`."""
-        from tfapp.api import export
+    def export(
+        self, to: str | Path = "models", *, overrides: Sequence[str] = (), force: bool = False, quiet: bool = False
+    ) -> Path:
+        """Publishes the best weights, as `tfapp.export`."""
+        from tfapp.workflows.publish import export_run
 
-        return export(self, to, overrides=overrides, force=force)
+        return export_run(self.folder, Path(to), overrides=overrides, force=force, quiet=quiet)
 
     def predict(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
-        """As `tfapp.predict`."""
+        """Answers texts in this process, as `tfapp.predict`."""
         return self.predictor(check_rows(texts, self.predictor.inputs))
 
     def _repr_html_(self) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 from tfapp import registry
 from tfapp.errors import RegistryError, did_you_mean
 from tfapp.registry import Change, Ledger
-from tfapp.rollout import Servers
+from tfapp.workflows.deploy import Servers
 
 __all__ = ["Pruned", "Servers", "check_candidate", "promote", "prune", "rollback", "unlabel"]
 

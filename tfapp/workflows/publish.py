@@ -11,11 +11,11 @@ from tfapp.core.rows import Row
 from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, SettingsError, TrainingError
 from tfapp.models import TaskModel, build_model, load_model, load_preset
-from tfapp.precision_check import check_precision
 from tfapp.registry import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
 from tfapp.training import Evaluation, RunFolder
 from tfapp.version import __version__
+from tfapp.workflows.precision import check_precision
 
 __all__ = ["export_run", "export_untrained"]
 

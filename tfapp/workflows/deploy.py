@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tfapp.errors import RegistryError
-from tfapp.remote_server import RemoteServer
+from tfapp.workflows.remote_server import RemoteServer
 
 if TYPE_CHECKING:
     from tfapp_client import Client, TlsFiles

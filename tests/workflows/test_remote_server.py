@@ -10,9 +10,9 @@ import trustme
 
 from tests.client.bare_server import BareServer
 from tfapp.errors import SettingsError
-from tfapp.remote_server import RemoteServer
 from tfapp.services.model_server import ModelServer
 from tfapp.services.support import Support
+from tfapp.workflows.remote_server import RemoteServer
 
 
 @pytest.fixture

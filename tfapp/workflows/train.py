@@ -9,13 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tfapp.building import build
 from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
 from tfapp.data import Splits, load_table
 from tfapp.models import TaskModel, load_model
-from tfapp.run_data import check_same_data, load_run_splits
 from tfapp.training import (
     Evaluation,
     HistoryObserver,
@@ -39,6 +37,8 @@ from tfapp.training import (
     train,
     write_report,
 )
+from tfapp.workflows.build import build
+from tfapp.workflows.run_data import check_same_data, load_run_splits
 from tfapp.workflows.training_output import TrainingProgress
 
 __all__ = ["evaluate_run", "run_experiment"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tfapp import Run
 from tfapp.errors import ModelError
-from tfapp.predictor import Predictor, load_predictor
+from tfapp.workflows.predict import Predictor, load_predictor
 
 
 class Lengths:
