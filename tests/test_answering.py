@@ -22,8 +22,8 @@ from tests.toy import toy_experiment
 from tfapp import Run
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
+from tfapp.evaluation import AnswerEvaluation
 from tfapp.savedmodel.verify import hard_rows
-from tfapp.training import AnswerEvaluation
 from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]

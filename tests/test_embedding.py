@@ -20,9 +20,9 @@ from tfapp import Run
 from tfapp.api import export_preset
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
+from tfapp.evaluation import RetrievalEvaluation
 from tfapp.registry import STABLE, Ledger
 from tfapp.savedmodel.verify import HARD_TEXTS
-from tfapp.training import RetrievalEvaluation
 from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]

@@ -18,8 +18,8 @@ from tests.toy import TOPICS, toy_experiment, toy_text
 from tfapp import Run
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
+from tfapp.evaluation import ClassEvaluation, RankingEvaluation
 from tfapp.savedmodel.verify import hard_rows
-from tfapp.training import ClassEvaluation, RankingEvaluation
 from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]

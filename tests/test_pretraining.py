@@ -16,8 +16,8 @@ from tests.training.test_loop import KillAt, KilledError
 from tfapp import Run
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import ExportError, ModelError
+from tfapp.evaluation import LanguageEvaluation
 from tfapp.models import fresh_preset, load_model, load_preset
-from tfapp.training import LanguageEvaluation
 
 ROOT = Path(__file__).parents[1]
 WORDS = "the coach says a new team will win"

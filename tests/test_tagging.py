@@ -25,9 +25,9 @@ from tfapp.config import load_experiment, parse_experiment
 from tfapp.core.spans import to_entities
 from tfapp.data import score_file
 from tfapp.errors import DataError, ExportError, SettingsError
+from tfapp.evaluation import EntityEvaluation
 from tfapp.models import load_model
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
-from tfapp.training import EntityEvaluation
 
 ROOT = Path(__file__).parents[1]
 TEXTS = ["the new ball", "", f"{'hello ' * 60}goal, tax", "e\u0301 日本 goal 👨\u200d👩\u200d👧 stock!"]

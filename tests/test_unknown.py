@@ -14,7 +14,7 @@ from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
 from tfapp import Run
 from tfapp.config import parse_experiment
 from tfapp.errors import SettingsError
-from tfapp.training import ClassEvaluation
+from tfapp.evaluation import ClassEvaluation
 
 # Texts about money belong to none of the classes.
 KNOWN = sorted(TOPICS.keys() - {"money"})

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from tfapp_client import Client
 
     from tfapp.data import Splits
+    from tfapp.evaluation import Evaluation
     from tfapp.server import ServerSettings
-    from tfapp.training import Evaluation, Observer
+    from tfapp.training import Observer
 
 __all__ = [
     "Predictor",

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from tfapp.config import ModelSettings
+from tfapp.evaluation import RankingEvaluation
 from tfapp.models import TaskModel, build_model
-from tfapp.training import RankingEvaluation, judge, judge_dev, make_side
+from tfapp.training import judge, judge_dev, make_side
 
 LABELS = ["money", "sport", "tech"]
 

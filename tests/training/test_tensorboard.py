@@ -17,8 +17,8 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.plugins.pr_curve import metadata as pr_metadata
 from tensorboard.util import tensor_util
 
-from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
-from tfapp.training.evaluation import Evaluation
+from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.evaluate_classes import evaluate_classes, evaluate_multi_label
 from tfapp.training.tensorboard import TensorBoardLog
 
 

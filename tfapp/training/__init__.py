@@ -1,4 +1,4 @@
-"""Training: strategy, steps, loop, evaluation and what watches them."""
+"""Training: strategy, steps, loop and what watches them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from tfapp.core.tensorflow_import import import_tensorflow
 import_tensorflow()
 
 from tfapp.training.adaptation import count_trained  # noqa: E402
-from tfapp.training.answer_evaluation import AnswerEvaluation  # noqa: E402
-from tfapp.training.class_evaluation import ClassEvaluation  # noqa: E402
 from tfapp.training.distillation import Distillation, cut_teacher, load_teacher  # noqa: E402
-from tfapp.training.entity_evaluation import EntityEvaluation  # noqa: E402
-from tfapp.training.evaluation import Evaluation  # noqa: E402
 from tfapp.training.judge import judge, judge_dev  # noqa: E402
-from tfapp.training.language_evaluation import LanguageEvaluation  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E402
-from tfapp.training.ranking_evaluation import RankingEvaluation  # noqa: E402
-from tfapp.training.report import write_report  # noqa: E402
-from tfapp.training.retrieval_evaluation import RetrievalEvaluation  # noqa: E402
 from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
 from tfapp.training.sides import Side, make_side  # noqa: E402
 from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
@@ -28,17 +20,10 @@ from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 from tfapp.training.unknown import settle_unknown  # noqa: E402
 
 __all__ = [
-    "AnswerEvaluation",
-    "ClassEvaluation",
     "Distillation",
-    "EntityEvaluation",
     "EpochEvent",
-    "Evaluation",
     "HistoryObserver",
-    "LanguageEvaluation",
     "Observer",
-    "RankingEvaluation",
-    "RetrievalEvaluation",
     "RunFolder",
     "Side",
     "StepEvent",
@@ -64,5 +49,4 @@ __all__ = [
     "total_over_workers",
     "train",
     "uses_xla",
-    "write_report",
 ]

@@ -9,20 +9,20 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.data import normalize_text
+from tfapp.evaluation.answer_metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
+from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.entity_metrics import Span
+from tfapp.evaluation.evaluate_answers import evaluate_answers
+from tfapp.evaluation.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
+from tfapp.evaluation.evaluate_entities import evaluate_entities
+from tfapp.evaluation.evaluate_ranking import evaluate_ranking
+from tfapp.evaluation.evaluate_retrieval import PairTexts, evaluate_retrieval
+from tfapp.evaluation.language_evaluation import evaluate_language
+from tfapp.evaluation.metrics import fit_thresholds
 from tfapp.models import Answerer, Embedder, PairRanker, TaskModel, TextTagger
 from tfapp.models.answer_spans import mask_logits
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.embedder import PLACES
-from tfapp.training.answer_metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
-from tfapp.training.entity_metrics import Span
-from tfapp.training.evaluate_answers import evaluate_answers
-from tfapp.training.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
-from tfapp.training.evaluate_entities import evaluate_entities
-from tfapp.training.evaluate_ranking import evaluate_ranking
-from tfapp.training.evaluate_retrieval import PairTexts, evaluate_retrieval
-from tfapp.training.evaluation import Evaluation
-from tfapp.training.language_evaluation import evaluate_language
-from tfapp.training.metrics import fit_thresholds
 from tfapp.training.sides import Side
 from tfapp.training.unknown import fit_unknown
 

@@ -16,11 +16,11 @@ import tensorflow as tf
 from tfapp.config import TrainingSettings
 from tfapp.data.batches import epoch_batches
 from tfapp.errors import TrainingError
+from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.averaging import WeightAverage
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
-from tfapp.training.evaluation import Evaluation
 from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer
 from tfapp.training.observers import Observer, StepEvent

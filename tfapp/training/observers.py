@@ -13,7 +13,7 @@ from tfapp.core.files import write_text
 from tfapp.training.tensorboard import TensorBoardLog
 
 if TYPE_CHECKING:
-    from tfapp.training.evaluation import Evaluation
+    from tfapp.evaluation.base import Evaluation
 
 __all__ = ["EpochEvent", "HistoryObserver", "Observer", "StepEvent", "TensorBoardObserver"]
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
-from tfapp.training.evaluation import Evaluation
+from tfapp.evaluation.base import Evaluation
 
 __all__ = ["TrainState"]
 

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tfapp.training import plots
+from tfapp.evaluation import plots
 
 if TYPE_CHECKING:
-    from tfapp.training.evaluation import Evaluation
-    from tfapp.training.metrics import PrecisionRecall
+    from tfapp.evaluation.base import Evaluation
+    from tfapp.evaluation.metrics import PrecisionRecall
 
 __all__ = ["TensorBoardLog"]
 

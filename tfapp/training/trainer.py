@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.config import TrainingSettings
+from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
-from tfapp.training.evaluation import Evaluation
 from tfapp.training.observers import EpochEvent, Observer
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder

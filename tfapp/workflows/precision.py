@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, TfappError
+from tfapp.evaluation import Evaluation
 from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel import PackedEncoder
-from tfapp.training import Evaluation, RunFolder, Side, judge, make_predictor, make_side, predict_logits
+from tfapp.training import RunFolder, Side, judge, make_predictor, make_side, predict_logits
 from tfapp.workflows.run_data import load_run_splits
 
 __all__ = ["ALLOWED_LOSS", "check_precision"]

@@ -10,10 +10,11 @@ from tfapp.config import Experiment, dump_toml, parse_experiment
 from tfapp.core.rows import Row
 from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, SettingsError, TrainingError
+from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel, build_model, load_model, load_preset
 from tfapp.registry import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
-from tfapp.training import Evaluation, RunFolder
+from tfapp.training import RunFolder
 from tfapp.version import __version__
 from tfapp.workflows.precision import check_precision
 

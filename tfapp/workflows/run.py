@@ -15,7 +15,8 @@ from tfapp.workflows.predict import Predictor, load_predictor
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfapp.training import Evaluation, RunFolder
+    from tfapp.evaluation import Evaluation
+    from tfapp.training import RunFolder
 
 __all__ = ["Run"]
 
@@ -50,7 +51,7 @@ class Run:
     @property
     def evaluation(self) -> Evaluation:
         """The evaluation on the test split at the end of the training."""
-        from tfapp.training import Evaluation
+        from tfapp.evaluation import Evaluation
 
         return Evaluation.from_dict(self.folder.read("evaluation"))
 

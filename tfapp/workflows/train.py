@@ -13,9 +13,9 @@ from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
 from tfapp.data import Splits, load_table
+from tfapp.evaluation import Evaluation, write_report
 from tfapp.models import TaskModel, load_model
 from tfapp.training import (
-    Evaluation,
     HistoryObserver,
     Observer,
     RunFolder,
@@ -35,7 +35,6 @@ from tfapp.training import (
     settle_unknown,
     total_over_workers,
     train,
-    write_report,
 )
 from tfapp.workflows.build import build
 from tfapp.workflows.run_data import check_same_data, load_run_splits

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.training.metrics import percentiles
+from tfapp.evaluation.metrics import percentiles
 
 __all__ = ["auc", "auc_interval", "by_query", "mean_interval", "relevant_places"]
 

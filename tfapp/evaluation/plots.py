@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.training.metrics import Calibration, PrecisionRecall
+from tfapp.evaluation.metrics import Calibration, PrecisionRecall
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

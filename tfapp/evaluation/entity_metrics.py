@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.training.metrics import Scores, class_scores
+from tfapp.evaluation.metrics import Scores, class_scores
 
 __all__ = ["Span", "mean_of_types", "span_scores", "text_counts", "word_scores"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tfapp.errors import TrainingError
-from tfapp.training import Evaluation, LanguageEvaluation, write_report
-from tfapp.training.language_evaluation import evaluate_language
+from tfapp.evaluation import Evaluation, LanguageEvaluation, write_report
+from tfapp.evaluation.language_evaluation import evaluate_language
 
 # Of each block: the summed loss, right guesses, guesses. The last hid nothing.
 SUMS = np.array([[2.0, 3, 4], [12.0, 0, 6], [0.0, 0, 0]], np.float32)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tfapp.training import plots
-from tfapp.training.evaluation import Board, Evaluation
-from tfapp.training.markdown import markdown_table
-from tfapp.training.metrics import Scores
-from tfapp.training.tables import score_table
+from tfapp.evaluation import plots
+from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.markdown import markdown_table
+from tfapp.evaluation.metrics import Scores
+from tfapp.evaluation.tables import score_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
-from tfapp.training import metrics
-from tfapp.training.class_evaluation import ClassEvaluation, Mistake
-from tfapp.training.markdown import shorten
+from tfapp.evaluation import metrics
+from tfapp.evaluation.class_evaluation import ClassEvaluation, Mistake
+from tfapp.evaluation.markdown import shorten
 
 __all__ = ["UnknownScores", "evaluate_classes", "evaluate_multi_label"]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfapp.training import plots
-from tfapp.training.evaluation import Board, Evaluation
-from tfapp.training.markdown import markdown_table
-from tfapp.training.metrics import Calibration, PrecisionRecall, Scores
-from tfapp.training.tables import score_table
+from tfapp.evaluation import plots
+from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.markdown import markdown_table
+from tfapp.evaluation.metrics import Calibration, PrecisionRecall, Scores
+from tfapp.evaluation.tables import score_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from tfapp.errors import TrainingError
-from tfapp.training.markdown import shorten
-from tfapp.training.ranking_evaluation import Measure, MissedQuery
-from tfapp.training.ranking_metrics import mean_interval, relevant_places
-from tfapp.training.retrieval_evaluation import RetrievalEvaluation
+from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.ranking_evaluation import Measure, MissedQuery
+from tfapp.evaluation.ranking_metrics import mean_interval, relevant_places
+from tfapp.evaluation.retrieval_evaluation import RetrievalEvaluation
 
 __all__ = ["PairTexts", "evaluate_retrieval"]
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.errors import TrainingError
-from tfapp.training import AnswerEvaluation, Evaluation
-from tfapp.training.answer_metrics import exact_match, f1_score, fit_answer_threshold, normalize_answer
-from tfapp.training.evaluate_answers import evaluate_answers
-from tfapp.training.report import render_report, render_summary
+from tfapp.evaluation import AnswerEvaluation, Evaluation
+from tfapp.evaluation.answer_metrics import exact_match, f1_score, fit_answer_threshold, normalize_answer
+from tfapp.evaluation.evaluate_answers import evaluate_answers
+from tfapp.evaluation.report import render_report, render_summary
 
 CONTEXTS = ["Ada met Charles in London.", "The bridge is <b>red</b> & long.", "Nobody knows.", "It opened in May 1987."]
 QUESTIONS = ["Who met Charles?", "What colour is the bridge?", "Why?", "When did it open?"]

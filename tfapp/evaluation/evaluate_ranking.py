@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
-from tfapp.training.markdown import shorten
-from tfapp.training.metrics import binary_cross_entropy
-from tfapp.training.ranking_evaluation import Measure, MissedQuery, RankingEvaluation
-from tfapp.training.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
+from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.metrics import binary_cross_entropy
+from tfapp.evaluation.ranking_evaluation import Measure, MissedQuery, RankingEvaluation
+from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
 
 __all__ = ["evaluate_ranking"]
 

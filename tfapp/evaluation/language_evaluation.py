@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
-from tfapp.training import plots
-from tfapp.training.evaluation import Board, Evaluation
+from tfapp.evaluation import plots
+from tfapp.evaluation.base import Board, Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
-from tfapp.training.answer_evaluation import AnswerEvaluation, AnswerGroup, WrongAnswer
-from tfapp.training.answer_metrics import cut_texts, exact_match, f1_score, gold_texts
-from tfapp.training.markdown import shorten
-from tfapp.training.ranking_evaluation import Measure
-from tfapp.training.ranking_metrics import mean_interval
+from tfapp.evaluation.answer_evaluation import AnswerEvaluation, AnswerGroup, WrongAnswer
+from tfapp.evaluation.answer_metrics import cut_texts, exact_match, f1_score, gold_texts
+from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.ranking_evaluation import Measure
+from tfapp.evaluation.ranking_metrics import mean_interval
 
 __all__ = ["evaluate_answers"]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
-from tfapp.training.evaluation import Evaluation
-from tfapp.training.report import render_report, write_report
+from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.evaluation.report import render_report, write_report
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 

@@ -18,11 +18,11 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 
 from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
-from tfapp.training.evaluate_ranking import evaluate_ranking
-from tfapp.training.evaluation import Evaluation
-from tfapp.training.ranking_evaluation import RankingEvaluation
-from tfapp.training.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
-from tfapp.training.report import render_report
+from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.evaluate_ranking import evaluate_ranking
+from tfapp.evaluation.ranking_evaluation import RankingEvaluation
+from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
+from tfapp.evaluation.report import render_report
 from tfapp.training.tensorboard import TensorBoardLog
 
 ATTACK = "<script>alert(1)</script>"

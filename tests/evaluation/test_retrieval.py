@@ -15,10 +15,11 @@ from sklearn.metrics import ndcg_score
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
 from tfapp.errors import TrainingError
-from tfapp.training import RetrievalEvaluation, TensorBoardLog
-from tfapp.training.evaluate_retrieval import PairTexts, evaluate_retrieval
-from tfapp.training.evaluation import Evaluation
-from tfapp.training.report import render_report
+from tfapp.evaluation import RetrievalEvaluation
+from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.evaluate_retrieval import PairTexts, evaluate_retrieval
+from tfapp.evaluation.report import render_report
+from tfapp.training import TensorBoardLog
 
 
 def judge(pairs: list[tuple[str, ...]], places: dict[str, tuple[float, ...]], **changes: Any) -> RetrievalEvaluation:

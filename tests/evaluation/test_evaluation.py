@@ -15,8 +15,8 @@ from rich.console import Console
 from sklearn.metrics import accuracy_score, classification_report
 
 from tfapp.errors import ModelError, TrainingError
-from tfapp.training.evaluate_classes import evaluate_classes, evaluate_multi_label
-from tfapp.training.evaluation import Evaluation
+from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.evaluate_classes import evaluate_classes, evaluate_multi_label
 
 LABELS = ("sport", "tech", "politics", "never")
 

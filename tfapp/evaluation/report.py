@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfapp.core.files import write_text
-from tfapp.training import plots
+from tfapp.evaluation import plots
 from tfapp.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from tfapp.training.evaluation import Evaluation
+    from tfapp.evaluation.base import Evaluation
 
 __all__ = ["render_report", "render_summary", "write_report"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tfapp.training import plots
-from tfapp.training.evaluation import Board, Evaluation
-from tfapp.training.markdown import markdown_table
-from tfapp.training.tables import measure_table
+from tfapp.evaluation import plots
+from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.markdown import markdown_table
+from tfapp.evaluation.tables import measure_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

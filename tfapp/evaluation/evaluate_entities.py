@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
-from tfapp.training.entity_evaluation import MISTAKE_KINDS, NO_SPAN, EntityEvaluation, EntityMistake
-from tfapp.training.entity_metrics import Span, mean_of_types, span_scores, text_counts, word_scores
-from tfapp.training.metrics import f1_interval
+from tfapp.evaluation.entity_evaluation import MISTAKE_KINDS, NO_SPAN, EntityEvaluation, EntityMistake
+from tfapp.evaluation.entity_metrics import Span, mean_of_types, span_scores, text_counts, word_scores
+from tfapp.evaluation.metrics import f1_interval
 
 __all__ = ["evaluate_entities"]
 

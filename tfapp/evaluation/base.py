@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from tfapp.training.metrics import PrecisionRecall
+    from tfapp.evaluation.metrics import PrecisionRecall
 
 __all__ = ["Board", "Evaluation"]
 
@@ -132,7 +132,7 @@ class Evaluation(abc.ABC):
 
     def _repr_html_(self) -> str:
         """The scores and the drawings, for Jupyter."""
-        from tfapp.training.report import render_summary
+        from tfapp.evaluation.report import render_summary
 
         return render_summary(self)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as oracle
 
-from tfapp.training import metrics
+from tfapp.evaluation import metrics
 
 
 def test_accuracy_interval_matches_the_normal_approximation_for_many_rows():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfapp.training.ranking_evaluation import RankingEvaluation
+from tfapp.evaluation.ranking_evaluation import RankingEvaluation
 
 __all__ = ["RetrievalEvaluation"]
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.errors import TrainingError
-from tfapp.training import EntityEvaluation, Evaluation, TensorBoardLog, write_report
-from tfapp.training.entity_metrics import Span, mean_of_types, span_scores, text_counts, word_scores
-from tfapp.training.evaluate_entities import evaluate_entities
+from tfapp.evaluation import EntityEvaluation, Evaluation, write_report
+from tfapp.evaluation.entity_metrics import Span, mean_of_types, span_scores, text_counts, word_scores
+from tfapp.evaluation.evaluate_entities import evaluate_entities
+from tfapp.training import TensorBoardLog
 
 LABELS = ("a", "b-c", "unused")
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tfapp.training import metrics, plots
+from tfapp.evaluation import metrics, plots
 
 LONG = [f"card_payment_wrong_exchange_rate_{k}" for k in range(77)]
 CJK = ["体育新闻", "経済ニュース", "기술과학", "政治和国际关系以及其他的一些非常长的标签名称以及更多"]
