@@ -24,18 +24,18 @@ from typing import Any
 
 from sides import home_folder
 
-from tfapp.apps.clock import utc_now
 from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.archive import Archive
 from tfapp.apps.monitor.intake import Outcome
 from tfapp.apps.monitor.message import Judged, Message
 from tfapp.apps.monitor.plot import draw_trends
 from tfapp.apps.monitor.reading import Reading
+from tfapp.apps.monitor.replay import Pool, Surge, news_pool, rated_pool, replay
+from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.store import Store
+from tfapp.apps.shared.clock import utc_now
+from tfapp.apps.shared.store import Store
 from tfapp.core.files import write_json, write_json_lines
-from tfapp.services.monitor import Monitor
-from tfapp.services.monitor_replay import Pool, Surge, news_pool, rated_pool, replay
 
 DATA = ("tweets", "product-reviews", "bbc-news")
 QUIET = 0.2

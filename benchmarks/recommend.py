@@ -23,8 +23,8 @@ from sides import environment, home_folder, write_report
 
 from tfapp.apps.recommend.evaluation import Evaluation, evaluate
 from tfapp.apps.recommend.log import Log
+from tfapp.apps.recommend.service import Recommend
 from tfapp.apps.recommend.shelf import Shelf
-from tfapp.services.recommend import Recommend
 
 PACKAGES = ("tfapp", "scikit-learn", "scipy", "numpy", "usearch", "tensorflow")
 SHARES = (0.1, 0.2)

@@ -22,10 +22,10 @@ import numpy as np
 from sides import home_folder
 
 from tfapp import assets
-from tfapp.apps.support.answering import Assistant
+from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.retrieval import Passage, Retriever, Way
+from tfapp.apps.support.service import Support
 from tfapp.core.files import write_json
-from tfapp.services.support import Support
 
 WAYS: dict[str, tuple[tuple[Way, ...], bool]] = {
     "BM25 alone": (("words",), False),

@@ -90,6 +90,7 @@ def test_help_lists_every_command_file_and_loads_no_tensorflow() -> None:
     out = _python(f"{ask}\ntry:\n  main()\nexcept SystemExit as end:\n  assert not end.code, end.code\n{told}")
     *text, loaded = out.splitlines()
     files = {path.stem for path in (ROOT / "tfapp" / "cli").glob("[a-z]*.py")} - {"app"}
+    files |= {path.parent.name for path in (ROOT / "tfapp" / "apps").glob("*/cli.py")}
     assert files == _commands()
     assert files <= {word for line in text for word in line.split()}
     assert loaded == ""
@@ -245,7 +246,7 @@ def test_times_of_day_are_asked_where_they_are_kept_or_shown_and_nowhere_else() 
     asked = re.compile(r"\btime\.time(_ns)?\b|\b(datetime|date)\.(now|utcnow|today)\b|\bDate\.now\b|\bnew Date\(\)")
     found = {str(path.relative_to(ROOT)) for path in files if asked.search(path.read_text(encoding="utf-8"))}
     assert found == {
-        "tfapp/apps/clock.py",
+        "tfapp/apps/shared/clock.py",
         "tfapp/registry/history.py",
         # Both name files that must come after all earlier ones.
         "tfapp/training/run_folder.py",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.postgres import PostgresServer, find_programs, running_server
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from tfapp_client import TlsFiles, variables
 from tfapp_client.secrets import Secrets, read_secrets
 
-from tfapp.cli import _variables
+from tfapp.core import client_variables
 
 FILES = {"TFAPP_CLIENT_TLS_ROOT": "ca.pem", "TFAPP_CLIENT_TLS_KEY": "me.key", "TFAPP_CLIENT_TLS_CERTIFICATE": "me.pem"}
 
@@ -65,6 +65,6 @@ def test_what_does_not_go_together_names_the_variables(variable: str, message: s
 
 
 def test_the_help_of_tfapp_names_the_same_variables() -> None:
-    assert {name: getattr(variables, name) for name in _variables.__all__} == {
-        name: getattr(_variables, name) for name in _variables.__all__
+    assert {name: getattr(variables, name) for name in client_variables.__all__} == {
+        name: getattr(client_variables, name) for name in client_variables.__all__
     }

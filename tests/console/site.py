@@ -18,18 +18,18 @@ from tfapp_client.testing import FakeTransport
 from tests.apps.monitor.stream import HOUR, START, Stream, judged
 from tests.apps.support.service import ROWS, fake_server
 from tfapp.api import ServedModels
-from tfapp.apps.embedder import Embedder
-from tfapp.apps.indexing import embed_new
 from tfapp.apps.monitor.message import Judged
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Store
-from tfapp.console.access import Access
+from tfapp.apps.recommend.service import Recommend
+from tfapp.apps.shared.embedder import Embedder
+from tfapp.apps.shared.indexing import embed_new
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Store
+from tfapp.apps.support.service import Support
 from tfapp.console.app import make_app
 from tfapp.console.workplace import Workplace
 from tfapp.errors import ServerError
-from tfapp.services.recommend import Recommend
-from tfapp.services.support import Support
+from tfapp.web.access import Access
 
 __all__ = ["Site", "build_monitor", "build_recommend", "build_support", "model_server", "write_model", "write_models"]
 

@@ -8,9 +8,9 @@ import pytest
 from starlette.types import ASGIApp, Message, Scope
 
 from tests.console.site import Site, write_models
-from tfapp.console.access import Access
-from tfapp.console.guard import LONGEST_BODY, LONGEST_LOGIN
 from tfapp.errors import SettingsError
+from tfapp.web.access import Access
+from tfapp.web.guard import LONGEST_BODY, LONGEST_LOGIN
 
 PASSWORD = "correct horse"
 

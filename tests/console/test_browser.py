@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from tests.apps.monitor.stream import Stream
 from tests.console.browser import SCREENSHOTS, find_browser, running_console
 from tests.console.site import Site
-from tfapp.apps.store import Store
-from tfapp.console.access import Access
+from tfapp.apps.shared.store import Store
+from tfapp.web.access import Access
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from tests.console.site import Site, write_models
-from tfapp.console.access import Access
-from tfapp.console.login_throttle import LoginThrottle
 from tfapp.console.pages.entrance import own_path
-from tfapp.console.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
+from tfapp.web.access import Access
+from tfapp.web.login_throttle import LoginThrottle
+from tfapp.web.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
 
 PASSWORD = "correct horse"
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from tests.console.site import Site
-from tfapp.console.access import Access
+from tfapp.web.access import Access
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pytest
 
 from tfapp.api import Run
+from tfapp.apps.feedback.service import Feedback
+from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.sinks import LogSink
-from tfapp.apps.store import Store
-from tfapp.apps.vector_index import VectorIndex
+from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.config import Experiment
 from tfapp.core.files import narrow, private_folder, private_opener, replacing, write_json, write_json_lines, write_text
 from tfapp.data.parts import PartStore
 from tfapp.data.scored_rows import merge_parts, write_part
-from tfapp.services.feedback import Feedback
-from tfapp.services.monitor import Monitor
 from tfapp.training.checkpoint import save_checkpoint
 from tfapp.training.run_folder import RunFolder, create_run
 

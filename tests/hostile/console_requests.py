@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.routing import BaseRoute, Mount, Route
 
-import tfapp.console
+import tfapp
 from tests.hostile.draws import maybe, name, number, several, text
 
 __all__ = ["any_page", "routes_of"]
@@ -31,7 +31,7 @@ _TYPES: Final = (
 
 
 def _field_names() -> tuple[str, ...]:
-    templates = (Path(tfapp.console.__file__).parent / "templates").glob("*.html")
+    templates = Path(tfapp.__path__[0]).rglob("*/templates/*.html")
     return tuple(sorted({found for file in templates for found in re.findall(r'name="(\w+)"', file.read_text())}))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import tomli_w
 
 from tests.hostile.draws import maybe, mutated, name, nested, number, several, text
-from tfapp.apps.settings import ApplicationSettings
+from tfapp.apps.shared.settings import ApplicationSettings
 
 __all__ = ["SECRET", "any_application_settings", "any_stream", "any_watch_settings"]
 

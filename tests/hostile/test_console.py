@@ -12,7 +12,7 @@ import pytest
 from tests.console.site import Site, build_monitor, build_recommend, build_support, model_server, write_models
 from tests.hostile.attack import Plan, attack
 from tests.hostile.console_requests import any_page, routes_of
-from tfapp.console.access import Access
+from tfapp.web.access import Access
 
 _PASSWORD = "correct horse"
 

@@ -24,8 +24,8 @@ from tfapp.apps.monitor.readers import FileFollower, TableReader
 from tfapp.apps.monitor.reading import By
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.recommend.settings import RecommendSettings
-from tfapp.apps.settings import ApplicationSettings, load_settings
-from tfapp.apps.store import Base, Store
+from tfapp.apps.shared.settings import ApplicationSettings, load_settings
+from tfapp.apps.shared.store import Base, Store
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.errors import DataError, SettingsError
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.hostile.attack import Plan, attack
 from tests.hostile.draws import chosen, mutated, name, nested, number, several, text
-from tfapp.apps.vector_index import VectorIndex
+from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.errors import TfappError
 from tfapp.workflows.version_catalogue import callers, describe, history
 

@@ -17,7 +17,7 @@ from tests.load import Load
 from tests.registry.shelf import add_version, add_versions, parsed, record
 from tests.served_models import write_classifier, write_numbers
 from tfapp import registry
-from tfapp.apps.embedder import released_version
+from tfapp.apps.shared.embedder import released_version
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.registry import Ledger
 from tfapp.server import ModelServer, ServerSettings, configured_server, running_server

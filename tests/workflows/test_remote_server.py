@@ -9,9 +9,9 @@ import pytest
 import trustme
 
 from tests.client.bare_server import BareServer
+from tfapp.apps.shared.model_server import ModelServer
+from tfapp.apps.support.service import Support
 from tfapp.errors import SettingsError
-from tfapp.services.model_server import ModelServer
-from tfapp.services.support import Support
 from tfapp.workflows.remote_server import RemoteServer
 
 

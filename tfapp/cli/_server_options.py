@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
-from tfapp.cli import _variables
+from tfapp.core import client_variables
 from tfapp.errors import SettingsError
 from tfapp.workflows.deploy import Servers
 
@@ -40,26 +40,26 @@ _Timeout: TypeAlias = Annotated[
 _TlsRoot: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Certificates that theirs are checked against (PEM); otherwise {_variables.TLS_ROOT} names them.",
+        help=f"Certificates that theirs are checked against (PEM); otherwise {client_variables.TLS_ROOT} names them.",
         rich_help_panel=_ROLL_OUT,
     ),
 ]
 _TlsKey: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Own private key, for mutual TLS (PEM); otherwise {_variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
+        help=f"Own private key, for mutual TLS (PEM); otherwise {client_variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
     ),
 ]
 _TlsCertificate: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help=f"Own certificate, for mutual TLS (PEM); otherwise {_variables.TLS_CERTIFICATE}.",
+        help=f"Own certificate, for mutual TLS (PEM); otherwise {client_variables.TLS_CERTIFICATE}.",
         rich_help_panel=_ROLL_OUT,
     ),
 ]
 _TokenFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help=f"Holds the bearer token; otherwise {_variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
+    typer.Option(help=f"Holds the bearer token; otherwise {client_variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
 ]
 
 

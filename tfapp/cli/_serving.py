@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tfapp.cli._signals import stop_signals
 from tfapp.core import terminal
+from tfapp.core.signals import stop_signals
 
 if TYPE_CHECKING:
     from tfapp.server import ModelServer

@@ -25,13 +25,15 @@ app = typer.Typer(
 
 # In the order in which a user meets them. A module's `register(app)` adds its command; none of them imports
 # TensorFlow before its command runs.
-_COMMANDS = (
-    *("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve"),
-    *("support", "monitor", "recommend", "feedback", "console"),
-)
+_COMMANDS = ("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve")
+_APPLICATIONS = ("support", "monitor", "recommend", "feedback")
 
-for _name in _COMMANDS:
-    importlib.import_module(f"tfapp.cli.{_name}").register(app)
+for _module in (
+    *(f"tfapp.cli.{name}" for name in _COMMANDS),
+    *(f"tfapp.apps.{name}.cli" for name in _APPLICATIONS),
+    "tfapp.cli.console",
+):
+    importlib.import_module(_module).register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tfapp.cli._applications import SECRETS_HELP, needs_applications
+from tfapp.apps.shared.cli_options import SECRETS_HELP, needs_applications
 from tfapp.core.terminal import console as screen
 from tfapp.core.terminal import log_to_stderr
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
-    from tfapp.console.access import Access
+    from tfapp.web.access import Access
 
 __all__ = ["register"]
 
@@ -62,10 +62,10 @@ def console(
 ) -> None:
     """Shows models, customer service, monitor, recommendations and labelling in a browser, until it is stopped."""
     with needs_applications():
-        from tfapp.console.access import Access
         from tfapp.console.app import make_app
         from tfapp.console.running import listen, run
         from tfapp.console.workplace import Workplace
+        from tfapp.web.access import Access
     if not home.is_dir():
         raise SettingsError(f"--home {home}: no such folder")
     log_to_stderr()

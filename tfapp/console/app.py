@@ -15,9 +15,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from tfapp.console.access import Access
-from tfapp.console.guard import Guard
-from tfapp.console.login_throttle import LoginThrottle
+import tfapp.apps.monitor
+import tfapp.apps.recommend
+import tfapp.apps.support
+import tfapp.console
+import tfapp.web
 from tfapp.console.pages.entrance import EntrancePages
 from tfapp.console.pages.labelling import LabellingPages
 from tfapp.console.pages.models import ModelPages
@@ -26,13 +28,20 @@ from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.recommend import RecommendPages
 from tfapp.console.pages.support import SupportPages
 from tfapp.console.pages.trying import TryPages
-from tfapp.console.sessions import SessionCookies, Sessions
-from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
+from tfapp.web.access import Access
+from tfapp.web.guard import Guard
+from tfapp.web.login_throttle import LoginThrottle
+from tfapp.web.sessions import SessionCookies, Sessions
+from tfapp.web.views import Views
 
 __all__ = ["make_app"]
 
-_STATIC: Final = Path(__file__).parent / "static"
+_STATIC: Final = Path(tfapp.web.__file__).parent / "static"
+_TEMPLATES: Final = [
+    Path(package.__path__[0]) / "templates"
+    for package in (tfapp.console, tfapp.apps.support, tfapp.apps.monitor, tfapp.apps.recommend)
+]
 # Pages that are made at the same time; most of them wait for a model or the database.
 _THREADS: Final = 100
 
@@ -48,7 +57,7 @@ def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float]
     Returns:
         An ASGI application. Its pages run in threads, so that one that waits for a model holds up no other.
     """
-    views, sessions = Views(access, workplace.clock), Sessions(access, ticks)
+    views, sessions = Views(access, workplace.clock, templates=_TEMPLATES), Sessions(access, ticks)
     pages = (
         OverviewPage(views, workplace),
         ModelPages(views, workplace),

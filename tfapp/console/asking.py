@@ -9,9 +9,9 @@ from typing import Any, Final
 from tfapp_client import Classification, Client, contract
 from tfapp_client.errors import ClientError
 
-from tfapp.console.forms import Form
 from tfapp.console.spans import Span, pieces
 from tfapp.errors import SettingsError
+from tfapp.web.forms import Form
 from tfapp.workflows.version_catalogue import ModelFacts
 
 __all__ = ["TASKS", "Question", "ask", "task_of"]

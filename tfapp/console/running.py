@@ -9,10 +9,10 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from tfapp.console.access import Access
 from tfapp.core.connections import ConnectionGate, ConnectionLimits, GuardedSocket
 from tfapp.core.ports import open_port
 from tfapp.core.web_server import web_config
+from tfapp.web.access import Access
 
 __all__ = ["listen", "run"]
 

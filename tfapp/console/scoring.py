@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from tfapp.apps.feedback.pools import Pool
-from tfapp.console.jobs import Job
-from tfapp.console.places import Place
 from tfapp.console.workplace import Workplace
 from tfapp.errors import RegistryError
+from tfapp.web.jobs import Job
+from tfapp.web.models_endpoint import Place
 
 __all__ = ["Scoring"]
 

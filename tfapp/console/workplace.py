@@ -10,15 +10,15 @@ from typing import Any, Final, TypeVar
 
 from tfapp import api
 from tfapp.api import ServedModels
-from tfapp.apps.clock import Clock, utc_now
-from tfapp.console.jobs import Jobs
-from tfapp.console.places import Connect, Place
-from tfapp.console.recommend_room import RecommendRoom
-from tfapp.console.support_room import SupportRoom
+from tfapp.apps.feedback.service import Feedback
+from tfapp.apps.monitor.service import Monitor
+from tfapp.apps.recommend.session import RecommendRoom
+from tfapp.apps.shared.clock import Clock, utc_now
+from tfapp.apps.support.session import SupportRoom
 from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.errors import RegistryError
-from tfapp.services.feedback import Feedback
-from tfapp.services.monitor import Monitor
+from tfapp.web.jobs import Jobs
+from tfapp.web.models_endpoint import Connect, Place
 from tfapp.workflows.remote_server import RemoteServer
 from tfapp.workflows.version_catalogue import ModelFacts
 

@@ -14,9 +14,9 @@ from tfapp_client.testing import FakeTransport
 from tfapp import api
 from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pools import Pool
-from tfapp.apps.store import Store
+from tfapp.apps.feedback.service import Feedback
+from tfapp.apps.shared.store import Store
 from tfapp.errors import DataError, ServerError, SettingsError
-from tfapp.services.feedback import Feedback
 
 TEXTS = {"Shares rose": 0.95, "A match about money": 0.55, "England win": 0.1, "Stars and shares": 0.6}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 
 
 @pytest.fixture

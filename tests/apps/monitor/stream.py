@@ -13,7 +13,6 @@ from tfapp_client import Client
 from tfapp_client.results import Entity
 from tfapp_client.testing import FakeTransport
 
-from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.archive import Archive
 from tfapp.apps.monitor.intake import Batch, Place
 from tfapp.apps.monitor.judging import Judge
@@ -22,8 +21,9 @@ from tfapp.apps.monitor.pipeline import Pipeline
 from tfapp.apps.monitor.reading import Reading
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.records import Record
-from tfapp.apps.store import Store
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.records import Record
+from tfapp.apps.shared.store import Store
 
 __all__ = ["HOUR", "START", "Stream", "fake_server", "judged", "rows"]
 

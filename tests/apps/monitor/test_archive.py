@@ -13,8 +13,8 @@ from tfapp.apps.monitor.intake import Checkpoint
 from tfapp.apps.monitor.message import Judged
 from tfapp.apps.monitor.tables import MessageRow, WindowRow
 from tfapp.apps.monitor.windows import window_start
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Store
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Store
 from tfapp.errors import StoreError
 
 

@@ -22,7 +22,7 @@ from tfapp.apps.monitor.settings import MonitorSettings, WebhookSettings
 from tfapp.apps.monitor.sinks import LogSink, SinkError, WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError, StoreError
 

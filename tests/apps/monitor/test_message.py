@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.apps.monitor.stream import START
 from tfapp.apps.monitor.message import Columns, Message
-from tfapp.apps.records import Record, SetAside
-from tfapp.apps.times import parse_time, shift
+from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.times import parse_time, shift
 from tfapp.errors import SettingsError
 
 NOW = START + timedelta(days=1)

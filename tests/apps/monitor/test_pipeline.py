@@ -21,8 +21,8 @@ from tests.apps.monitor.test_watch import deliveries
 from tests.apps.postgres import PostgresServer
 from tfapp.apps.monitor.archive import Archive, Kept
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Place
-from tfapp.apps.records import Record, SetAside
-from tfapp.apps.store import Store
+from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.store import Store
 from tfapp.errors import DataError, ServerError, StoreError
 
 BROKEN = Place("line 9", SetAside(9, "not valid JSON", "{"))

@@ -12,7 +12,7 @@ import pytest
 
 from tfapp.apps.monitor.intake import Batch, Outcome
 from tfapp.apps.monitor.readers import PushReader
-from tfapp.apps.records import Record
+from tfapp.apps.shared.records import Record
 from tfapp.errors import ServerError, SettingsError
 
 

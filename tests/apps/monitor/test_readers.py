@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tfapp.apps.monitor.intake import Batch
 from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, TableReader
 from tfapp.apps.monitor.readers.lines import LONGEST_LINE, line_row
-from tfapp.apps.records import Record, SetAside
+from tfapp.apps.shared.records import Record, SetAside
 from tfapp.errors import DataError
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from tests.apps.monitor.stream import HOUR, START, Stream, judged
 from tfapp.apps.monitor.tables import DeliveryRow, JudgementRow
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 
 
 def deliveries(store: Store) -> list[tuple[str, int]]:

@@ -11,8 +11,6 @@ from tfapp_client import Client
 from tfapp_client.testing import FakeTransport
 
 from tests.apps.support.service import ticking, vector
-from tfapp.apps.embedder import Embedder
-from tfapp.apps.indexing import embed_new, open_index
 from tfapp.apps.recommend.catalogue import Catalogue, Trained
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
 from tfapp.apps.recommend.item import Item
@@ -22,7 +20,9 @@ from tfapp.apps.recommend.recommender import Recommender
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.shelf import Shelf
 from tfapp.apps.recommend.training import learn_ranking
-from tfapp.apps.store import Store
+from tfapp.apps.shared.embedder import Embedder
+from tfapp.apps.shared.indexing import embed_new, open_index
+from tfapp.apps.shared.store import Store
 
 __all__ = ["TOPICS", "Library", "item_entries", "made_events", "made_log", "made_shelf"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from tests.apps.postgres import PostgresServer
 from tests.apps.recommend.made import START, Library, item_entries, made_events, made_log
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Store
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Store
 
 EVENT = EventEntry(2, "ada", "i1", "rate", 5.0, START)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry, read_events, read_items
-from tfapp.apps.records import Record, SetAside, read_records
+from tfapp.apps.shared.records import Record, SetAside, read_records
 from tfapp.errors import DataError, SettingsError
 
 

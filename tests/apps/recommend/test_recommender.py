@@ -12,7 +12,7 @@ import pytest
 from tests.apps.recommend.made import START, TOPICS, Library, item_entries, made_events, made_log
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
 from tfapp.apps.recommend.suggestion import Suggestions
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 from tfapp.errors import DataError, ServerError, SettingsError
 
 NEW = [ItemEntry(90 + n, f"new{n}", f"{TOPICS[n]} just out", published=START) for n in range(3)]

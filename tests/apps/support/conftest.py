@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.support.service import Service
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 
 
 @pytest.fixture

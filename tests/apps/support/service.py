@@ -13,11 +13,11 @@ import numpy as np
 from tfapp_client import Client, Entity
 from tfapp_client.testing import FakeTransport
 
-from tfapp.apps.clock import Clock
-from tfapp.apps.embedder import Embedder
-from tfapp.apps.indexing import embed_new, open_index
-from tfapp.apps.store import Store
-from tfapp.apps.support.answering import Assistant
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.embedder import Embedder
+from tfapp.apps.shared.indexing import embed_new, open_index
+from tfapp.apps.shared.store import Store
+from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
 from tfapp.apps.support.exchanges import Exchange

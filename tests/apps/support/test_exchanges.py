@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.apps.records import Record, SetAside
+from tfapp.apps.shared.records import Record, SetAside
 from tfapp.apps.support.exchanges import Columns, Exchange, read_exchanges
 from tfapp.errors import DataError, SettingsError
 

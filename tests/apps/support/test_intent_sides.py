@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.apps.support.intent_sides import split_questions
-from tfapp.apps.texts import text_key
+from tfapp.data.stored_texts import text_key
 
 QUESTIONS = st.lists(st.tuples(st.text("abcdef", min_size=1), st.sampled_from("xyz")), max_size=60)
 

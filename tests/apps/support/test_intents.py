@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.apps.support.service import ticking
-from tfapp.apps.settings import load_settings
-from tfapp.apps.store import Store
+from tfapp.apps.shared.settings import load_settings
+from tfapp.apps.shared.store import Store
 from tfapp.apps.support.intents import IntentModel, Training
 from tfapp.apps.support.settings import SupportSettings
 

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking, vector
-from tfapp.apps.indexing import embed_new, index_file, open_index
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Store
+from tfapp.apps.shared.indexing import embed_new, index_file, open_index
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.tables import PairRow
-from tfapp.apps.vector_index import VectorIndex
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.support.service import RETURNS, ROWS, Service
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 from tfapp.apps.support.learning import Corrections, Lesson
 from tfapp.errors import ConflictError, SettingsError
 

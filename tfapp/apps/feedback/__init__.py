@@ -1,4 +1,4 @@
 """Feedback: texts wait in pools, the least certain answers are shown to people first, and their labels are kept.
 
-`tfapp.services.feedback` opens it; the console shows it, and `tfapp train` reads what it exports.
+`tfapp.apps.feedback.service` opens it; the console shows it, and `tfapp train` reads what it exports.
 """

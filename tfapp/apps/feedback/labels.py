@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
 from tfapp.apps.feedback.tables import LabelRow
-from tfapp.apps.store import Store
-from tfapp.apps.texts import checked_name, text_key, tidy
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.store import Store
+from tfapp.data.stored_texts import checked_name, text_key, tidy
 from tfapp.errors import SettingsError
 
 __all__ = ["Label", "Labels"]

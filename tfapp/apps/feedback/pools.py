@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
 from tfapp.apps.feedback.tables import LabelRow, PoolRow, PoolTextRow
-from tfapp.apps.store import Store
-from tfapp.apps.texts import checked_name, digest, text_key
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.store import Store
+from tfapp.data.stored_texts import checked_name, digest, text_key
 from tfapp.errors import DataError
 
 __all__ = ["Measure", "Pool", "PoolText", "Pools", "Progress", "Scored"]

@@ -7,10 +7,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.apps.records import Record, SetAside, read_records
-from tfapp.apps.texts import storable
+from tfapp.apps.shared.records import Record, SetAside, read_records
 from tfapp.data.cleaning import is_visible
 from tfapp.data.columns import guess_text
+from tfapp.data.stored_texts import storable
 from tfapp.errors import DataError
 
 __all__ = ["TextFile"]

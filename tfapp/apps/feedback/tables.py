@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tfapp.apps.store import Base, UtcTime
-from tfapp.apps.texts import LONGEST_NAME
+from tfapp.apps.shared.store import Base, UtcTime
+from tfapp.data.stored_texts import LONGEST_NAME
 
 __all__ = ["LabelRow", "PoolRow", "PoolTextRow"]
 

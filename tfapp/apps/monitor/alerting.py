@@ -13,7 +13,7 @@ from tfapp.apps.monitor.episode import Ending, Episode
 from tfapp.apps.monitor.evidence import evidence
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import AlertRow, DeliveryRow
-from tfapp.apps.texts import digest
+from tfapp.data.stored_texts import digest
 
 __all__ = ["Alerting"]
 

@@ -11,7 +11,6 @@ from sqlalchemy import Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.intake import Checkpoint, Outcome
 from tfapp.apps.monitor.message import Judged, Message
 from tfapp.apps.monitor.settings import MonitorSettings
@@ -24,9 +23,10 @@ from tfapp.apps.monitor.tables import (
     WindowRow,
 )
 from tfapp.apps.monitor.windows import count
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Base, Store
-from tfapp.apps.texts import digest, storable
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Base, Store
+from tfapp.data.stored_texts import digest, storable
 
 __all__ = ["Archive", "Kept", "Refused", "add_refused"]
 

@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy import ColumnElement, case, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.sinks import Sink, SinkError
 from tfapp.apps.monitor.tables import DeliveryRow
-from tfapp.apps.store import Store, UtcTime
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.store import Store, UtcTime
 from tfapp.errors import StoreError
 
 __all__ = ["Deliveries"]

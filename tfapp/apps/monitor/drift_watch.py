@@ -17,7 +17,7 @@ from tfapp.apps.monitor.profile import MEASURES, Profile, Sample
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
 from tfapp.apps.monitor.windows import WIDTHS, window_start
-from tfapp.apps.times import shift
+from tfapp.apps.shared.times import shift
 
 __all__ = ["DriftWatch"]
 

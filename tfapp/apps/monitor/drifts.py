@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from tfapp.apps.monitor.episode import Ending, Episode, Verdict
-from tfapp.apps.times import shift
+from tfapp.apps.shared.times import shift
 
 __all__ = ["DriftDetector", "DriftRules"]
 

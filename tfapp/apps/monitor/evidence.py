@@ -13,7 +13,7 @@ from tfapp.apps.monitor.profile import MEASURES, Measure, Profile, Sample
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
 from tfapp.apps.monitor.windows import WIDTHS
-from tfapp.apps.times import shift
+from tfapp.apps.shared.times import shift
 from tfapp.data.cleaning import normalize_text
 
 __all__ = ["evidence", "reference_of", "sample_of"]

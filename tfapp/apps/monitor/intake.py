@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from tfapp.apps.records import Record, SetAside
+from tfapp.apps.shared.records import Record, SetAside
 
 __all__ = ["Batch", "Checkpoint", "Outcome", "Place", "Reader"]
 

@@ -13,7 +13,7 @@ from tfapp.apps.monitor.episode import Detector, Episode, fold
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import JudgementRow
 from tfapp.apps.monitor.windows import WIDTHS
-from tfapp.apps.times import shift
+from tfapp.apps.shared.times import shift
 
 __all__ = ["REACH", "Judgements"]
 

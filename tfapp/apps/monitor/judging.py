@@ -26,8 +26,8 @@ from tfapp_client.results import Classification, Entity
 
 from tfapp.apps.monitor.message import Judged, Mention, Message
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.records import SetAside
-from tfapp.apps.texts import LONGEST_NAME
+from tfapp.apps.shared.records import SetAside
+from tfapp.data.stored_texts import LONGEST_NAME
 from tfapp.errors import ServerError
 
 __all__ = ["Judge", "Stopped"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from tfapp.apps.records import Record, SetAside
-from tfapp.apps.texts import LONGEST_NAME, digest, storable
-from tfapp.apps.times import check_time, parse_time
+from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.times import check_time, parse_time
 from tfapp.data.cleaning import is_visible
+from tfapp.data.stored_texts import LONGEST_NAME, digest, storable
 from tfapp.errors import SettingsError
 
 __all__ = ["Columns", "Judged", "Mention", "Message"]

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.archive import Archive, Kept, Refused
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Reader
 from tfapp.apps.monitor.judging import Judge, Stopped
 from tfapp.apps.monitor.message import Columns, Judged, Message
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.records import SetAside
-from tfapp.apps.times import shift
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.times import shift
 from tfapp.errors import StoreError
 
 __all__ = ["Pipeline"]

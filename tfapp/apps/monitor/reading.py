@@ -25,8 +25,8 @@ from tfapp.apps.monitor.tables import (
     WindowRow,
 )
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName, window_start
-from tfapp.apps.store import Store
-from tfapp.apps.times import shift
+from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.times import shift
 from tfapp.errors import SettingsError
 
 __all__ = ["By", "Reading", "Trend", "TrendPoint"]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from tfapp.apps.monitor.windows import WidthName
-from tfapp.apps.settings import ApplicationSettings
+from tfapp.apps.shared.settings import ApplicationSettings
 from tfapp.config.settings import Settings
 
 __all__ = ["MonitorSettings", "SmtpSettings", "WebhookSettings"]

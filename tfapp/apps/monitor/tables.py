@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tfapp.apps.store import Base, UtcTime
-from tfapp.apps.texts import LONGEST_NAME
+from tfapp.apps.shared.store import Base, UtcTime
+from tfapp.data.stored_texts import LONGEST_NAME
 
 __all__ = [
     "AlertRow",

@@ -12,7 +12,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
 from tfapp.apps.monitor.alerting import Alerting
 from tfapp.apps.monitor.archive import Refused, add_refused
 from tfapp.apps.monitor.drift_watch import DriftWatch
@@ -21,9 +20,10 @@ from tfapp.apps.monitor.rises import Point, RiseDetector, RiseRules
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import ProgressRow, WindowRow
 from tfapp.apps.monitor.windows import WIDTHS, window_start
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Store
-from tfapp.apps.times import shift
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.times import shift
 
 __all__ = ["Watch"]
 

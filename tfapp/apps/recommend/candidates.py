@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tfapp.apps.recommend.moment import Moment
 from tfapp.apps.recommend.profile import Profile
 from tfapp.apps.recommend.settings import RecommendSettings
-from tfapp.apps.vector_index import Hit
+from tfapp.apps.shared.vector_index import Hit
 
 __all__ = ["Candidates", "Search", "Way", "exact_search", "find_candidates"]
 

@@ -12,8 +12,6 @@ import numpy as np
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock, after
-from tfapp.apps.intake import Addition, Intake, Taken
 from tfapp.apps.recommend.entries import EventEntry, ItemEntry
 from tfapp.apps.recommend.features import feature_names
 from tfapp.apps.recommend.item import Item
@@ -22,10 +20,12 @@ from tfapp.apps.recommend.ranking import Ranking
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.shelf import Shelf
 from tfapp.apps.recommend.tables import EventRow, ItemRow, ItemVectorRow, ReadingRow, SetAsideEntryRow, TrainedRow
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Store
-from tfapp.apps.texts import digest
-from tfapp.apps.vector_store import VectorStore
+from tfapp.apps.shared.clock import Clock, after
+from tfapp.apps.shared.ingest import Addition, Intake, Taken
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.vector_store import VectorStore
+from tfapp.data.stored_texts import digest
 
 __all__ = ["Catalogue", "Trained"]
 
@@ -77,7 +77,7 @@ class Catalogue:
         return self._intake(_keep_events).add(source, rows)
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were set aside last; as `tfapp.apps.intake.Intake.set_aside`."""
+        """The rows that were set aside last; as `tfapp.apps.shared.ingest.Intake.set_aside`."""
         return self._intake(_keep_items).set_aside(most)
 
     def shelf(self, embedder: str | None) -> Shelf:

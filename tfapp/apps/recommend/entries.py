@@ -9,10 +9,10 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any, Final, Literal, TypeVar, get_args
 
-from tfapp.apps.columns import check_named, find_columns
-from tfapp.apps.records import Record, SetAside
-from tfapp.apps.texts import LONGEST_NAME, storable, tidy
-from tfapp.apps.times import parse_time
+from tfapp.apps.shared.columns import check_named, find_columns
+from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.times import parse_time
+from tfapp.data.stored_texts import LONGEST_NAME, storable, tidy
 from tfapp.errors import DataError
 
 __all__ = ["EventEntry", "EventKind", "ItemEntry", "read_events", "read_items"]

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.apps.fusion import fuse
 from tfapp.apps.recommend.candidates import Candidates, Search, Way, find_candidates
 from tfapp.apps.recommend.diversity import diversify
 from tfapp.apps.recommend.features import features
@@ -18,6 +17,7 @@ from tfapp.apps.recommend.moment import Moment
 from tfapp.apps.recommend.profile import Profile
 from tfapp.apps.recommend.ranking import Ranking
 from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.shared.fusion import fuse
 
 __all__ = ["Listed", "Lister", "Pairs"]
 

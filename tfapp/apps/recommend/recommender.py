@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from tfapp_client import Client
 from tfapp_client.errors import ClientError
 
-from tfapp.apps.asking import asking
-from tfapp.apps.embedder import Embedder
 from tfapp.apps.recommend.catalogue import Catalogue
 from tfapp.apps.recommend.history import History
 from tfapp.apps.recommend.lister import Listed, Lister
@@ -24,8 +22,10 @@ from tfapp.apps.recommend.ranking import Ranking
 from tfapp.apps.recommend.reasons import reasons_for
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.suggestion import Reason, Suggestion, Suggestions
-from tfapp.apps.texts import tidy
-from tfapp.apps.vector_index import Hit, VectorIndex
+from tfapp.apps.shared.embedder import Embedder
+from tfapp.apps.shared.model_errors import asking
+from tfapp.apps.shared.vector_index import Hit, VectorIndex
+from tfapp.data.stored_texts import tidy
 from tfapp.errors import DataError, SettingsError, did_you_mean
 
 __all__ = ["Recommender"]

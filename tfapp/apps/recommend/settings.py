@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from tfapp.apps.settings import ApplicationSettings
+from tfapp.apps.shared.settings import ApplicationSettings
 
 __all__ = ["RecommendSettings"]
 

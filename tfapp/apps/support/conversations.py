@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tfapp.apps.records import Record, SetAside
+from tfapp.apps.shared.records import Record, SetAside
 
 __all__ = ["pair_turns"]
 

@@ -10,7 +10,7 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 from tfapp.apps.support.tables import IntentRow, PairRow, TextRow
 
 __all__ = ["Corpus", "Link", "Target"]

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.store import Store
+from tfapp.apps.shared.store import Store
 from tfapp.apps.support.reply import Source
 from tfapp.apps.support.tables import CorrectionRow, TurnRow
 

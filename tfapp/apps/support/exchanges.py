@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Final
 
-from tfapp.apps.columns import check_named, find_columns
-from tfapp.apps.records import Record, SetAside
+from tfapp.apps.shared.columns import check_named, find_columns
+from tfapp.apps.shared.records import Record, SetAside
 from tfapp.apps.support.conversations import pair_turns
-from tfapp.apps.texts import LONGEST_NAME, tidy
+from tfapp.data.stored_texts import LONGEST_NAME, tidy
 from tfapp.errors import DataError
 
 __all__ = ["Columns", "Exchange", "read_exchanges"]

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from tfapp.apps.vector_index import Hit
+from tfapp.apps.shared.vector_index import Hit
 
 __all__ = ["WordIndex", "words_of"]
 

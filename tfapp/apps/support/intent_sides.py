@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from tfapp.apps.texts import text_key
+from tfapp.data.stored_texts import text_key
 
 __all__ = ["Question", "split_questions"]
 

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
-from tfapp.apps.clock import Clock
-from tfapp.apps.store import Store
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.store import Store
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.tables import TrainingRow
 

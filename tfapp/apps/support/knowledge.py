@@ -10,14 +10,14 @@ from typing import Final, TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.clock import Clock
-from tfapp.apps.intake import Addition, Intake, Taken
-from tfapp.apps.records import SetAside
-from tfapp.apps.store import Store
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.ingest import Addition, Intake, Taken
+from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.vector_store import VectorStore
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, SetAsideRow, TextRow, VectorRow
-from tfapp.apps.texts import digest, text_key
-from tfapp.apps.vector_store import VectorStore
+from tfapp.data.stored_texts import digest, text_key
 
 __all__ = ["Knowledge", "add_pairs"]
 
@@ -83,7 +83,7 @@ class Knowledge:
         )
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were set aside last; as `tfapp.apps.intake.Intake.set_aside`."""
+        """The rows that were set aside last; as `tfapp.apps.shared.ingest.Intake.set_aside`."""
         return self._intake.set_aside(most)
 
 

@@ -8,14 +8,14 @@ from typing import Final, Literal
 
 import numpy as np
 
-from tfapp.apps.embedder import Embedder
-from tfapp.apps.fusion import fuse
+from tfapp.apps.shared.embedder import Embedder
+from tfapp.apps.shared.fusion import fuse
+from tfapp.apps.shared.vector_index import Hit, VectorIndex
 from tfapp.apps.support.corpus import Corpus, Link, Target
 from tfapp.apps.support.evidence import weigh
 from tfapp.apps.support.index import WordIndex
 from tfapp.apps.support.settings import SupportSettings
-from tfapp.apps.texts import text_key
-from tfapp.apps.vector_index import Hit, VectorIndex
+from tfapp.data.stored_texts import text_key
 
 __all__ = ["Passage", "Retriever", "Way"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tfapp.apps.settings import ApplicationSettings
+from tfapp.apps.shared.settings import ApplicationSettings
 
 __all__ = ["SupportSettings"]
 

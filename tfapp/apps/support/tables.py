@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tfapp.apps.intake import ReadingColumns, SetAsideColumns
-from tfapp.apps.store import Base, UtcTime
-from tfapp.apps.texts import LONGEST_NAME
+from tfapp.apps.shared.ingest import ReadingColumns, SetAsideColumns
+from tfapp.apps.shared.store import Base, UtcTime
+from tfapp.data.stored_texts import LONGEST_NAME
 
 __all__ = [
     "BuildRow",

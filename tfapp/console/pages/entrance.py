@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
-from tfapp.console.access import Access
-from tfapp.console.forms import Form
-from tfapp.console.login_throttle import LoginThrottle
-from tfapp.console.sessions import Sessions
-from tfapp.console.views import Views
+from tfapp.web.access import Access
+from tfapp.web.forms import Form
+from tfapp.web.login_throttle import LoginThrottle
+from tfapp.web.sessions import Sessions
+from tfapp.web.views import Views
 
 __all__ = ["EntrancePages", "own_path"]
 

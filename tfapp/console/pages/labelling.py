@@ -16,14 +16,14 @@ from tfapp_client.errors import ClientError
 from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pools import Measure, Pool, PoolText
 from tfapp.apps.feedback.uncertainty import MEASURES
-from tfapp.apps.texts import tidy
-from tfapp.console.forms import LARGEST_KEY, Form
 from tfapp.console.leases import Leases
 from tfapp.console.scoring import Scoring
-from tfapp.console.uploads import SUFFIXES, uploaded
-from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
+from tfapp.data.stored_texts import tidy
 from tfapp.errors import DataError, RegistryError, ServerError
+from tfapp.web.forms import LARGEST_KEY, Form
+from tfapp.web.uploads import SUFFIXES, uploaded
+from tfapp.web.views import Views
 
 __all__ = ["LabellingPages"]
 

@@ -12,11 +12,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from tfapp_client import VersionStatus
 
-from tfapp.console.places import NO_ANSWER, Place
-from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 from tfapp.errors import RegistryError
 from tfapp.registry import VersionFacts
+from tfapp.web.models_endpoint import NO_ANSWER, Place
+from tfapp.web.views import Views
 from tfapp.workflows import version_catalogue
 from tfapp.workflows.version_catalogue import ModelFacts
 

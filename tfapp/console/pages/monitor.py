@@ -14,14 +14,14 @@ from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.reading import By, Reading, Trend
+from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
-from tfapp.apps.times import shift
-from tfapp.console.charts import Chart, Series, Window, column_chart, line_chart, spark
-from tfapp.console.forms import LARGEST_KEY, whole_number
-from tfapp.console.views import Views
+from tfapp.apps.shared.times import shift
 from tfapp.console.workplace import Workplace
 from tfapp.errors import DataError, SettingsError
-from tfapp.services.monitor import Monitor
+from tfapp.web.charts import Chart, Series, Window, column_chart, line_chart, spark
+from tfapp.web.forms import LARGEST_KEY, whole_number
+from tfapp.web.views import Views
 
 __all__ = ["MonitorPages"]
 

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
+from tfapp.web.views import Views
 
 __all__ = ["OverviewPage"]
 

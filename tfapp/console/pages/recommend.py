@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.apps.texts import checked_name, tidy
-from tfapp.console.recommend_room import RecommendRoom
-from tfapp.console.views import Views
+from tfapp.apps.recommend.session import RecommendRoom
 from tfapp.console.workplace import Workplace
+from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import DataError, SettingsError
+from tfapp.web.views import Views
 
 __all__ = ["RecommendPages"]
 

@@ -12,12 +12,12 @@ from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.support.desk import KeptTurn
 from tfapp.apps.support.learning import Verdict
-from tfapp.apps.texts import checked_name
-from tfapp.console.forms import Form
-from tfapp.console.support_room import SupportRoom
-from tfapp.console.views import Views
+from tfapp.apps.support.session import SupportRoom
 from tfapp.console.workplace import Workplace
+from tfapp.data.stored_texts import checked_name
 from tfapp.errors import ConflictError, DataError
+from tfapp.web.forms import Form
+from tfapp.web.views import Views
 
 __all__ = ["SupportPages"]
 

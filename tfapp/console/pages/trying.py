@@ -10,12 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.feedback.labels import Label
 from tfapp.console.asking import Question, ask, task_of
-from tfapp.console.forms import Form
-from tfapp.console.places import Place
-from tfapp.console.views import Views
 from tfapp.console.workplace import Workplace
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE
+from tfapp.web.forms import Form
+from tfapp.web.models_endpoint import Place
+from tfapp.web.views import Views
 from tfapp.workflows.version_catalogue import ModelFacts
 
 __all__ = ["TryPages"]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
 from tfapp.apps.monitor.readers.follower import FileFollower
 from tfapp.apps.monitor.readers.table import TableReader
-from tfapp.apps.records import Record, SetAside
+from tfapp.apps.shared.records import Record, SetAside
 from tfapp.errors import DataError
 
 __all__ = ["FolderReader"]

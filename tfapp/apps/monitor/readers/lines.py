@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tfapp.apps.monitor.intake import Place
-from tfapp.apps.records import SetAside, parse_json
+from tfapp.apps.shared.records import SetAside, parse_json
 
 __all__ = ["LONGEST_LINE", "line_row"]
 

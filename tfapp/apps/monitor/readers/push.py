@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tfapp.apps.monitor.intake import Batch, Outcome, Place
 from tfapp.apps.monitor.readers.lines import line_row
-from tfapp.apps.records import Record, SetAside
+from tfapp.apps.shared.records import Record, SetAside
 from tfapp.core.connections import ConnectionGate
 from tfapp.core.ports import open_port
 from tfapp.core.web_server import WebLoop, web_config

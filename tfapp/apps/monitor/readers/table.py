@@ -10,7 +10,7 @@ from typing import Any
 
 from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
 from tfapp.apps.monitor.readers.follower import FileFollower
-from tfapp.apps.records import read_records
+from tfapp.apps.shared.records import read_records
 
 __all__ = ["TableReader"]
 

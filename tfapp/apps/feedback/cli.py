@@ -1,0 +1,94 @@
+"""`tfapp feedback`: texts that wait for labels, and the labels that people gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from tfapp.apps.shared.cli_options import Json, needs_applications
+from tfapp.core.terminal import console, print_json
+
+if TYPE_CHECKING:
+    from tfapp.apps.feedback.service import Feedback
+
+__all__ = ["register"]
+
+_feedback = typer.Typer(no_args_is_help=True)
+
+_Home: TypeAlias = Annotated[Path, typer.Option(help="The feedback's folder.")]
+_Database: TypeAlias = Annotated[
+    str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/NAME; by default a file in the folder.")
+]
+_FOLDER = Path("feedback")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_feedback, name="feedback", help="Labels from people: texts to label in the console, and the export.")
+
+
+@_feedback.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="A csv, tsv or jsonl file with a row a text.")],
+    *,
+    model: Annotated[str, typer.Option(help="The served classifier that is asked about them.")],
+    column: Annotated[str | None, typer.Option(help="The column of the texts; found by itself.")] = None,
+    home: _Home = _FOLDER,
+    database: _Database = None,
+    json: Json = False,
+) -> None:
+    """Takes texts in, of which the console's labelling page shows the least certain first."""
+    feedback = _open(home, database)
+    pool = feedback.add(file, model=model, column=column)
+    progress = feedback.pools.progress(pool)
+    if json:
+        print_json({"pool": pool.id, "texts": progress.texts, "set_aside": pool.set_aside})
+        return
+    aside = f"; {pool.set_aside} rows held no text" if pool.set_aside else ""
+    console().print(f"{pool.name}: {progress.texts} texts{aside}", markup=False, soft_wrap=True)
+    console().print("Next: tfapp console, page Labelling")
+
+
+@_feedback.command()
+def show(*, home: _Home = _FOLDER, database: _Database = None, json: Json = False) -> None:
+    """Tells how far the pools are, and how many texts were labelled for each model."""
+    feedback = _open(home, database)
+    pools = [(pool, feedback.pools.progress(pool)) for pool in feedback.pools.all()]
+    counts = feedback.labels.counts()
+    if json:
+        print_json({"pools": [{"name": p.name, "model": p.model, **vars(done)} for p, done in pools], "labels": counts})
+        return
+    out = console()
+    for pool, done in pools:
+        line = f"{pool.name}, {pool.model}: {done.texts} texts, {done.labelled} labelled, {done.skipped} skipped"
+        out.print(f"Pool      {line}", markup=False, soft_wrap=True)
+    for model, count in counts.items():
+        out.print(f"Labels    {model}: {count} texts", markup=False, soft_wrap=True)
+    if not pools and not counts:
+        out.print("Nothing yet. Next: tfapp feedback add FILE --model NAME")
+
+
+@_feedback.command()
+def export(
+    model: Annotated[str, typer.Argument(help="The model whose labels are written.")],
+    file: Annotated[Path, typer.Argument(help="The jsonl file to write.")],
+    *,
+    home: _Home = _FOLDER,
+    database: _Database = None,
+    json: Json = False,
+) -> None:
+    """Writes a model's labels as jsonl, which `tfapp train` reads."""
+    count = _open(home, database).export(model, file)
+    if json:
+        print_json({"file": str(file), "texts": count})
+        return
+    console().print(f"{file}: {count} labelled texts", markup=False, soft_wrap=True)
+    console().print(f"Next: tfapp init {file}", markup=False, soft_wrap=True)
+
+
+def _open(home: Path, database: str | None) -> Feedback:
+    with needs_applications():
+        from tfapp.apps.feedback.service import Feedback
+    return Feedback.open(home, database=database)

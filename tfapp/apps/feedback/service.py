@@ -1,0 +1,98 @@
+"""Feedback in a folder: pools of texts, the labels that people gave, and the file that a training reads.
+
+feedback = Feedback.open("feedback")
+feedback.add(Path("messages.csv"), model="bbc-news")
+feedback.export("bbc-news", Path("labels.jsonl"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tfapp_client import Client
+
+from tfapp.apps.feedback.labels import Labels
+from tfapp.apps.feedback.pools import Pool, Pools
+from tfapp.apps.feedback.reading import TextFile
+from tfapp.apps.feedback.scoring import score_pool
+from tfapp.apps.shared.clock import Clock, utc_now
+from tfapp.apps.shared.embedder import released_version
+from tfapp.apps.shared.store import Store
+from tfapp.core.files import write_json_lines
+from tfapp.errors import DataError, did_you_mean
+from tfapp.registry import check_name
+
+__all__ = ["Feedback"]
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What people said of models' answers.
+
+    Attributes:
+        store: The database.
+        clock: Tells the time.
+    """
+
+    store: Store
+    clock: Clock = utc_now
+
+    @classmethod
+    def open(cls, home: str | Path = "feedback", *, database: str | None = None, clock: Clock = utc_now) -> Self:
+        """Opens the feedback of a folder, or begins it.
+
+        Args:
+            home: The folder.
+            database: A database URL; None: `store.sqlite` in the folder.
+            clock: Tells the time.
+
+        Raises:
+            StoreError: The database cannot be used.
+        """
+        return cls(Store.open(database or Path(home) / "store.sqlite"), clock)
+
+    @property
+    def pools(self) -> Pools:
+        """The texts that wait for labels."""
+        return Pools(self.store, self.clock)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels that were given."""
+        return Labels(self.store, self.clock)
+
+    def add(self, file: Path, *, model: str, name: str | None = None, column: str | None = None) -> Pool:
+        """Takes the texts of a file in; the same file twice adds nothing.
+
+        Args:
+            file: A csv, tsv or jsonl file.
+            model: The served classifier that is asked about them.
+            name: What the pool is called; None: as the file.
+            column: The column of the texts; None: found.
+
+        Raises:
+            DataError: The file cannot be read or holds no text.
+        """
+        check_name(model)
+        texts = TextFile(file, column, name=name)
+        return self.pools.add(name or file.name, model, texts, set_aside=lambda: texts.set_aside)
+
+    def score(self, pool: Pool, client: Client, *, go_on: Callable[[int], bool] = lambda _: True) -> int:
+        """Asks the released version about a pool's texts; as `tfapp.apps.feedback.scoring.score_pool`."""
+        return score_pool(self.pools, pool, client, released_version(client, pool.model), go_on=go_on)
+
+    def export(self, model: str, file: Path) -> int:
+        """Writes a model's labels as jsonl, which `tfapp train` reads; gives how many.
+
+        Raises:
+            DataError: Nobody has labelled a text for this model yet.
+        """
+        rows = list(self.labels.rows(model))
+        if not rows:
+            known = did_you_mean(model, self.labels.counts())
+            raise DataError(f"{model}: no text was labelled for this model{known or '; label some in `tfapp console`'}")
+        write_json_lines(file, rows)
+        return len(rows)

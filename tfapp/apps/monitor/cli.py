@@ -1,0 +1,167 @@
+"""`tfapp monitor`: trends of opinions in a stream of texts, and alerts when they turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from tfapp.apps.monitor import output
+from tfapp.apps.shared.cli_options import Json, Server, SetItem, SettingsFile, named_values, needs_applications
+from tfapp.core.signals import stop_signals
+
+if TYPE_CHECKING:
+    from tfapp.apps.monitor.service import Monitor
+
+__all__ = ["register"]
+
+_monitor = typer.Typer(no_args_is_help=True)
+
+_Home: TypeAlias = Annotated[Path, typer.Option(help="The monitor's folder.")]
+_FOLDER = Path("monitor")
+# Messages that no sink took, and are shown.
+_FAILED = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_monitor, name="monitor", help="Opinion monitoring: topics and sentiment of a stream, and alerts.")
+
+
+@_monitor.command()
+def run(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE|FOLDER|-",
+            help="Files of json lines, which may grow; csv and tsv files; folders of such; - for standard input.",
+        ),
+    ] = None,
+    *,
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Takes texts by POST /messages.")] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="A host that --listen without a token may be called by, and whose pages may send texts, beside this "
+            "machine; may be repeated.",
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End with the files, instead of waiting for more.")] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COLUMN", help="Where text, time, id or source stand; found by name."),
+    ] = None,
+    home: _Home = _FOLDER,
+    settings: SettingsFile = None,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
+) -> None:
+    """Takes texts in, judges and stores each once, and raises alerts; what is missing of the models is trained first.
+
+    It may be stopped or killed at any moment: the same command goes on where it was.
+    """
+    from tfapp.core.terminal import progress
+
+    monitor = _open(home, settings=settings, overrides=overrides or (), server=server)
+    columns = named_values("--column", column)
+    sinks = output.console_sinks(as_json=json) if monitor.settings.console else []
+    with stop_signals() as stop, progress("Monitoring", "texts", quiet=json) as advance:
+        outcome = monitor.run(
+            inputs or (),
+            listen=listen,
+            allow_hosts=allow_host or (),
+            columns=columns,
+            follow=not once,
+            sinks=sinks,
+            stop=stop,
+            told=lambda total: advance(total.stored + total.repeated + total.set_aside),
+            trained=lambda line: output.show_model(line, as_json=json),
+            quiet=json,
+        )
+    output.show_outcome(outcome, monitor.reading.counts(), as_json=json)
+
+
+@_monitor.command()
+def show(
+    *,
+    by: Annotated[str, typer.Option(help="topic, source or entity.")] = "topic",
+    window: Annotated[str | None, typer.Option(help="minute, hour or day; by default that of the alerts.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Texts of this topic alone.")] = None,
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="So many windows.")] = 48,
+    plot: Annotated[Path | None, typer.Option(help="Draws the trends and alerts into this file (png, svg).")] = None,
+    home: _Home = _FOLDER,
+    json: Json = False,
+) -> None:
+    """Shows how topics, sources or entities went on, and what could not be told to the sinks."""
+    reading = _open(home).reading
+    trends = reading.trends(by, window=window, topic=topic, last=last)  # type: ignore[arg-type]  # it checks the words
+    if plot is not None:
+        from tfapp.apps.monitor.plot import draw_trends
+
+        draw_trends(trends, reading.alerts(), plot)
+    failed = reading.undeliverable(_FAILED)
+    output.show_trends(trends, reading.counts(), by, undeliverable=failed, as_json=json)
+
+
+@_monitor.command()
+def alerts(
+    alert: Annotated[int | None, typer.Argument(help="An alert's number: shows its texts.")] = None,
+    *,
+    kind: Annotated[str | None, typer.Option(help="rise, vocabulary, length or confidence.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Of this topic alone.")] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Those that go on.")] = False,
+    most: Annotated[int, typer.Option(min=1, help="So many alerts, or texts of one, at most.")] = 20,
+    home: _Home = _FOLDER,
+    json: Json = False,
+) -> None:
+    """Lists the alerts, newest first; or shows one with its texts."""
+    reading = _open(home).reading
+    if alert is not None:
+        found = reading.alert(alert)
+        output.show_alert(found, reading.texts_of(found, most), as_json=json)
+        return
+    listed = reading.alerts(kind=kind, topic=topic, open_only=open_only, most=most)  # type: ignore[arg-type]
+    output.show_alerts(listed, as_json=json)
+
+
+@_monitor.command()
+def resend(
+    alert: Annotated[int | None, typer.Argument(help="An alert's number: what tells of it alone.")] = None,
+    *,
+    home: _Home = _FOLDER,
+    json: Json = False,
+) -> None:
+    """Queues what no sink took anew, as `show` lists it; `run` sends it, one that runs already at once."""
+    output.show_resent(_open(home).resend(alert), as_json=json)
+
+
+@_monitor.command("set-aside")
+def set_aside(
+    *,
+    most: Annotated[int, typer.Option(min=1, help="So many at most.")] = 20,
+    home: _Home = _FOLDER,
+    json: Json = False,
+) -> None:
+    """Lists the rows that could not be used, and why; the newest are kept, all are counted."""
+    reading = _open(home).reading
+    output.show_set_aside(reading.set_aside(most), reading.counts(), as_json=json)
+
+
+@_monitor.command()
+def demo(*, home: _Home = _FOLDER) -> None:
+    """Shows everything once: trains the models, replays real texts with a surge of complaints, and finds it."""
+    from tfapp.apps.monitor.demo import show_monitor
+
+    show_monitor(_open(home))
+
+
+def _open(
+    home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
+) -> Monitor:
+    with needs_applications():
+        from tfapp.apps.monitor.service import Monitor
+    return Monitor.open(home, settings=settings, overrides=overrides, server=server)

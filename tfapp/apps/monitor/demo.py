@@ -1,0 +1,61 @@
+"""What `tfapp monitor demo` shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tfapp.apps.monitor import output
+from tfapp.core.files import write_json_lines
+from tfapp.core.terminal import console, progress
+
+if TYPE_CHECKING:
+    from tfapp.apps.monitor.service import Monitor
+
+__all__ = ["show_monitor"]
+
+_WINDOWS: Final = 48
+
+
+def show_monitor(monitor: Monitor) -> None:
+    """Trains the models, replays two days of news and product reviews with six hours of complaints, and finds them.
+
+    Args:
+        monitor: In a folder of its own.
+    """
+    screen = console()
+    screen.rule("1. Two classifiers: topics learnt from BBC News, sentiment from tweets")
+    for line in monitor.prepare():
+        output.show_model(line, as_json=False)
+    screen.rule("2. Two days of real texts: on the second, from noon, customers complain for six hours")
+    stream = monitor.home / "stream.jsonl"
+    _write_stream(stream)
+    with progress("Monitoring", "texts") as advance:
+        outcome = monitor.run([stream], follow=False, told=lambda total: advance(total.stored))
+    reading = monitor.reading
+    output.show_outcome(outcome, reading.counts(), as_json=False)
+    output.show_trends(reading.trends(last=_WINDOWS), reading.counts(), "topic", as_json=False)
+    screen.rule("3. What was not as usual, and the texts that show it")
+    for alert in reversed(reading.alerts()):
+        output.show_alert(alert, reading.texts_of(alert), as_json=False)
+    plot = monitor.home / "trends.png"
+    _draw(monitor, plot)
+    screen.rule("What next")
+    screen.print(f"Look       {plot}", soft_wrap=True)
+    screen.print(f"Read more  tfapp monitor alerts NUMBER --home {monitor.home}", soft_wrap=True)
+    screen.print("Your own   tfapp monitor run FILE.jsonl, with text, time, source and id", soft_wrap=True)
+
+
+def _write_stream(file: Path) -> None:
+    """News, and reviews of which one in five is negative; in six hours of the second day, four in five."""
+    from tfapp.apps.monitor.replay import Surge, news_pool, rated_pool, replay
+
+    reviews = rated_pool("product-reviews", share=0.2, per_window=24)
+    surge = Surge(reviews.source, start=36, windows=6, share=0.8)
+    write_json_lines(file, replay([news_pool(per_window=8), reviews], _WINDOWS, [surge], seed=1))
+
+
+def _draw(monitor: Monitor, file: Path) -> None:
+    from tfapp.apps.monitor.plot import draw_trends
+
+    draw_trends(monitor.reading.trends(last=_WINDOWS), monitor.reading.alerts(), file)

@@ -1,0 +1,174 @@
+"""Opinion monitoring in a folder: joins the stream with the models that it trains, exports and asks.
+
+monitor = Monitor.open("monitor")
+monitor.run(["reviews.jsonl"], follow=False)
+for alert in monitor.reading.alerts():
+    print(alert.headline, monitor.reading.texts_of(alert))
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfapp_client import Client
+
+from tfapp.apps.monitor.archive import Archive
+from tfapp.apps.monitor.deliveries import Deliveries
+from tfapp.apps.monitor.intake import Outcome, Reader
+from tfapp.apps.monitor.judging import Judge
+from tfapp.apps.monitor.message import Columns
+from tfapp.apps.monitor.models import MonitorModels
+from tfapp.apps.monitor.pipeline import Pipeline
+from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, PushReader, TableReader
+from tfapp.apps.monitor.reading import Reading
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.sinks import LogSink, MailSink, Sink, WebhookSink
+from tfapp.apps.monitor.watch import Watch
+from tfapp.apps.shared.application import Application
+from tfapp.errors import DataError, SettingsError
+
+__all__ = ["Monitor"]
+
+_TABLES = (".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class Monitor(Application[MonitorSettings]):
+    """A monitor of opinions."""
+
+    kind = MonitorSettings
+    folder = "monitor"
+
+    @property
+    def reading(self) -> Reading:
+        """Trends, alerts and their texts, of what was stored so far."""
+        return Reading(self.store, self.settings)
+
+    @property
+    def models(self) -> MonitorModels:
+        """Its models."""
+        return MonitorModels(self.home, self.settings, self.server)
+
+    def prepare(self, *, quiet: bool = False) -> list[str]:
+        """Keeps the settings, and trains and exports the models that are missing; says of each how good it is.
+
+        Raises:
+            TfappError: Data, training or export.
+        """
+        self.keep_settings()
+        return self.models.prepare(quiet=quiet)
+
+    def run(
+        self,
+        inputs: Sequence[str | Path] = (),
+        *,
+        listen: str | None = None,
+        allow_hosts: Sequence[str] = (),
+        columns: Mapping[str, str] | None = None,
+        follow: bool = True,
+        sinks: Sequence[Sink] = (),
+        stop: threading.Event | None = None,
+        told: Callable[[Outcome], None] = lambda _: None,
+        trained: Callable[[str], None] = lambda _: None,
+        quiet: bool = False,
+    ) -> Outcome:
+        """Takes texts in, judges and stores them, and tells the sinks of alerts.
+
+        Args:
+            inputs: Files of json lines, which may grow; csv and tsv files; folders of such; `-`: standard input.
+            listen: HOST:PORT, where texts may be posted.
+            allow_hosts: Hosts by which `listen` may be called, beside those of the settings and of this machine.
+            columns: Columns by what they hold: text, time, id, source; those that are missing are found by name.
+            follow: Wait for more; else end with the inputs.
+            sinks: Who is told, beside those of the settings.
+            stop: Ends it, when it is set.
+            told: Is told what was taken so far.
+            trained: Is told of each model that had to be trained, and how good it is.
+            quiet: Show no progress while models are trained.
+
+        Returns:
+            What came of it.
+
+        Raises:
+            TfappError: Settings, inputs, models or database; says which, and what to do. A run that ended in any way is
+                gone on with by the same call.
+        """
+        ending = stop or threading.Event()
+        mapping = Columns(columns or {}, self.settings.longest_text)
+        readers = [*self._readers(inputs, follow=follow), *self._listeners(listen, allow_hosts)]
+        if not readers:
+            raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
+        for line in self.prepare(quiet=quiet):
+            trained(line)
+        everyone = [*self._sinks(), *sinks]
+        deliveries = Deliveries(self.store, everyone, self.clock, self.settings.delivery_tries)
+        with self.models.client() as client:
+            self.models.wait_until_ready(client, self.wait)
+            with deliveries.running():
+                return self._pipeline(client, mapping, ending, everyone).run(readers, told)
+
+    def resend(self, alert: int | None = None) -> int:
+        """Queues what no sink took anew: `run` sends it, one that runs already at once. Says how much that is.
+
+        Args:
+            alert: What tells of the alert of this number; None: all.
+
+        Raises:
+            SettingsError: There is no such alert.
+        """
+        number = None if alert is None else self.reading.alert(alert).id
+        return Deliveries(self.store, (), self.clock).resend(number)
+
+    def _pipeline(self, client: Client, columns: Columns, stop: threading.Event, sinks: Sequence[Sink]) -> Pipeline:
+        judge = Judge(client, self.settings, stop)
+        judge.check()
+        return Pipeline(
+            Archive(self.store, self.settings, self.clock),
+            judge,
+            Watch(self.store, self.settings, self.clock, [sink.name for sink in sinks]),
+            settings=self.settings,
+            columns=columns,
+            clock=self.clock,
+            stop=stop,
+        )
+
+    def _readers(self, inputs: Iterable[str | Path], *, follow: bool) -> list[Reader]:
+        return [self._reader(str(item), follow=follow) for item in inputs]
+
+    def _reader(self, item: str, *, follow: bool) -> Reader:
+        size = self.settings.batch_size
+        if item == "-":
+            return PipeReader(sys.stdin.buffer, size=size)
+        archive, path = Archive(self.store, self.settings, self.clock), Path(item)
+        if path.is_dir():
+            kept = archive.checkpoints(FileFollower.name(path))
+            return FolderReader(path, kept, follow=follow, size=size)
+        if not path.exists() and not (follow and path.parent.is_dir()):
+            raise DataError(f"{path}: no such file or folder")
+        position = archive.checkpoint(FileFollower.name(path))
+        if path.suffix.lower() in _TABLES:
+            return TableReader(path, position, size=size)
+        return FileFollower(path, position, follow=follow, size=size)
+
+    def _listeners(self, listen: str | None, allow_hosts: Sequence[str]) -> list[Reader]:
+        if listen is None:
+            return []
+        host, _, port = listen.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise SettingsError(f"--listen {listen}: expected HOST:PORT, as 127.0.0.1:8700")
+        settings = self.settings
+        allowed = (*settings.allow_hosts, *allow_hosts)
+        bounds = {"most_items": settings.listen_items, "size": settings.batch_size}
+        return [PushReader(host.strip("[]"), int(port), settings.listen_token, allow_hosts=allowed, **bounds)]
+
+    def _sinks(self) -> list[Sink]:
+        """Those of the settings."""
+        settings = self.settings
+        log: list[Sink] = [LogSink(self.home / "alerts.jsonl")] if settings.log else []
+        webhook: list[Sink] = [WebhookSink(settings.webhook)] if settings.webhook else []
+        mail: list[Sink] = [MailSink(settings.smtp)] if settings.smtp else []
+        return [*log, *webhook, *mail]

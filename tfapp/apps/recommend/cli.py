@@ -1,0 +1,156 @@
+"""`tfapp recommend`: lists of items for users, which explain themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from tfapp.apps.recommend import output
+from tfapp.apps.shared.cli_options import (
+    Encoding,
+    Json,
+    Server,
+    SetItem,
+    SettingsFile,
+    named_values,
+    needs_applications,
+)
+
+if TYPE_CHECKING:
+    from tfapp.apps.recommend.service import Recommend
+
+__all__ = ["register"]
+
+_recommend = typer.Typer(no_args_is_help=True)
+
+_Home: TypeAlias = Annotated[Path, typer.Option(help="The recommender's folder.")]
+_Count: TypeAlias = Annotated[int, typer.Option("-k", "--count", help="How many items.")]
+_FOLDER = Path("recommend")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_recommend, name="recommend", help="Recommendation: add items and events, train, recommend.")
+
+
+@_recommend.command()
+def items(
+    file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
+    *,
+    home: _Home = _FOLDER,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COLUMN", help="Where item, title, description, tags or time stand; found by name."),
+    ] = None,
+    encoding: Encoding = "utf-8",
+    settings: SettingsFile = None,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
+) -> None:
+    """Takes items in, and embeds those that are new."""
+    service = _open(home, settings=settings, overrides=overrides or (), server=server)
+    added = service.add_items(file, columns=named_values("--column", column), encoding=encoding, quiet=json)
+    output.show_items(added, as_json=json)
+
+
+@_recommend.command()
+def events(
+    file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
+    *,
+    home: _Home = _FOLDER,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COLUMN", help="Where user, item, kind, value or time stand; found by name."),
+    ] = None,
+    encoding: Encoding = "utf-8",
+    settings: SettingsFile = None,
+    overrides: SetItem = None,
+    json: Json = False,
+) -> None:
+    """Takes in what users viewed, clicked and rated."""
+    service = _open(home, settings=settings, overrides=overrides or ())
+    addition = service.add_events(file, columns=named_values("--column", column), encoding=encoding, quiet=json)
+    output.show_events(addition, as_json=json)
+
+
+@_recommend.command()
+def train(*, home: _Home = _FOLDER, overrides: SetItem = None, server: Server = None, json: Json = False) -> None:
+    """Learns the final ranking from what users liked after what they had done before."""
+    service = _open(home, overrides=overrides or (), server=server)
+    output.show_trained(service.train(quiet=json), as_json=json)
+
+
+@_recommend.command("for")
+def for_user(
+    user: Annotated[str, typer.Argument(help="The user; nothing needs to be known of them.")],
+    *,
+    home: _Home = _FOLDER,
+    count: _Count = 10,
+    about: Annotated[str | None, typer.Option(help="What the user says to look for.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Only items that nobody has met yet.")] = False,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
+) -> None:
+    """Recommends items to a user, and says why."""
+    service = _open(home, overrides=overrides or (), server=server)
+    with service.recommender() as recommender:
+        output.show_list(recommender.recommend(user, count, about=about, new_only=new), as_json=json)
+
+
+@_recommend.command()
+def like(
+    item: Annotated[str, typer.Argument(help="The item's id.")],
+    *,
+    home: _Home = _FOLDER,
+    count: _Count = 10,
+    overrides: SetItem = None,
+    json: Json = False,
+) -> None:
+    """Shows items like an item."""
+    with _open(home, overrides=overrides or ()).recommender() as recommender:
+        output.show_list(recommender.similar(item, count), as_json=json)
+
+
+@_recommend.command()
+def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
+    """Tells what is known, who came last, and which rows were set aside and why."""
+    catalogue = _open(home).catalogue
+    output.show_known(catalogue.counts(), catalogue.users(10), catalogue.trained(), catalogue.set_aside(), as_json=json)
+
+
+@_recommend.command()
+def evaluate(
+    *,
+    home: _Home = _FOLDER,
+    share: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="Of the events, those after the time; all learning is from before.")
+    ] = 0.2,
+    after: Annotated[int, typer.Option(min=1, help="Events of a user, at least, that a list is made of.")] = 10,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
+) -> None:
+    """Measures the lists on what users liked later, beside what is popular and item-kNN."""
+    service = _open(home, overrides=overrides or (), server=server)
+    output.show_evaluation(service.evaluate(share=share, after=after, quiet=json), as_json=json)
+
+
+@_recommend.command()
+def demo(*, home: _Home = _FOLDER) -> None:
+    """Shows everything once, on BBC News with simulated readers."""
+    from tfapp.apps.recommend.demo import show_recommend
+
+    show_recommend(_open(home))
+
+
+def _open(
+    home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
+) -> Recommend:
+    with needs_applications():
+        from tfapp.apps.recommend.service import Recommend
+    return Recommend.open(home, settings=settings, overrides=overrides, server=server)

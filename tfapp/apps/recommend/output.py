@@ -1,0 +1,146 @@
+"""What `tfapp recommend` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tfapp.core.terminal import console, print_json
+
+if TYPE_CHECKING:
+    from tfapp.apps.recommend.catalogue import Trained
+    from tfapp.apps.recommend.evaluation import Evaluation, Score
+    from tfapp.apps.recommend.service import ItemsAdded
+    from tfapp.apps.recommend.suggestion import Reason, Suggestion, Suggestions
+    from tfapp.apps.shared.ingest import Addition
+
+__all__ = ["show_evaluation", "show_events", "show_items", "show_known", "show_list", "show_trained"]
+
+_TABLES = (
+    ("all_items", "All items"),
+    ("new_items", "Items that nobody had met, for users who liked one of them"),
+)
+
+
+def show_items(added: ItemsAdded, *, as_json: bool) -> None:
+    """What came of adding items."""
+    if as_json:
+        print_json(asdict(added))
+        return
+    _show_addition(added.addition)
+    _line("Embedded", f"{added.embedded} of {added.items} items; the others were before")
+    _line("Next", "tfapp recommend events FILE")
+
+
+def show_events(addition: Addition, *, as_json: bool) -> None:
+    """What came of adding events."""
+    if as_json:
+        print_json(asdict(addition))
+        return
+    _show_addition(addition)
+    _line("Next", "tfapp recommend train")
+
+
+def show_trained(trained: Trained, *, as_json: bool) -> None:
+    """What was learnt."""
+    weights = dict(zip(trained.ranking.known.names, trained.ranking.known.weights, strict=True))
+    if as_json:
+        print_json({"at": trained.at.isoformat(), "events": trained.events, "lists": trained.lists, "weights": weights})
+        return
+    _line("Learnt", f"from {trained.lists} lists of the past, of {trained.events} events")
+    strongest = sorted(weights.items(), key=lambda pair: -abs(pair[1]))[:5]
+    _line("Most by", ", ".join(f"{name} {weight:+.2f}" for name, weight in strongest))
+    _line("Next", "tfapp recommend for USER")
+
+
+def show_list(found: Suggestions, *, as_json: bool) -> None:
+    """A list, with what led to each item."""
+    if as_json:
+        print_json(found.to_dict())
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for name in ("", "item", "title", "because"):
+        table.add_column(name, justify="right" if not name else "left")
+    for place, one in enumerate(found.suggestions, start=1):
+        table.add_row(str(place), *(Text(cell) for cell in (one.item.key, one.item.title, _because(one))))
+    console().print(table)
+    if not found.trained:
+        _line("Untrained", "what was found is put together by its places; tfapp recommend train")
+    if found.degraded:
+        _line("Without", found.degraded)
+
+
+def show_known(
+    counts: Mapping[str, int],
+    users: Sequence[Mapping[str, Any]],
+    trained: Trained | None,
+    set_aside: Sequence[Mapping[str, object]],
+    *,
+    as_json: bool,
+) -> None:
+    """What is known, and the rows that were set aside."""
+    when = trained.at.isoformat() if trained else None
+    if as_json:
+        rows = [dict(row) for row in set_aside]
+        print_json({**counts, "trained": when, "last_users": [dict(user) for user in users], "rows_set_aside": rows})
+        return
+    for name in ("items", "new_items", "users", "events", "set_aside"):
+        _line(name.replace("_", " ").capitalize(), str(counts[name]))
+    _line("Trained", when or "no; tfapp recommend train")
+    for user in users:
+        _line("User", f"{user['user']}, {user['events']} events, the last at {user['last']}")
+    for row in set_aside:
+        _line("", f"{row['source']}, line {row['line']}: {row['reason']}: {str(row['content'])[:80]}")
+
+
+def show_evaluation(found: Evaluation, *, as_json: bool) -> None:
+    """The tables of an evaluation."""
+    if as_json:
+        print_json(asdict(found))
+        return
+    _line("Learnt", f"from {found.events} events and {found.lists} lists; judged by the {found.later} events after")
+    for name, title in _TABLES:
+        scores: Mapping[str, Score] = getattr(found, name)
+        users = next(iter(scores.values())).users
+        if users:
+            _show_scores(f"{title} ({users} users)", scores)
+
+
+def _show_scores(title: str, scores: Mapping[str, Score]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in ("", "nDCG@10", "recall@10", "coverage"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, score in scores.items():
+        table.add_row(name, *(f"{value:.3f}" for value in (score.ndcg, score.recall, score.coverage)))
+    console().print(table)
+
+
+def _because(one: Suggestion) -> str:
+    if one.reasons:
+        return "\n".join(_reason(reason) for reason in one.reasons)
+    if "popular" in one.ways:
+        return "popular now"
+    return "new" if "new" in one.ways else "like what you liked"
+
+
+def _reason(reason: Reason) -> str:
+    if reason.item is None:
+        return f'you look for "{reason.title}" (text {reason.similarity:.2f})'
+    how = "text" if reason.kind == "text" else "liked together"
+    return f"{reason.title} ({how} {reason.similarity:.2f})"
+
+
+def _show_addition(found: Addition) -> None:
+    _line("Read", f"{found.rows} rows: {found.added} new, {found.repeated} known, {found.set_aside} set aside")
+    for reason, count in found.reasons.items():
+        _line("", f"{count} x {reason}")
+
+
+def _line(name: str, text: str) -> None:
+    console().print(f"{name:10}{text}", markup=False, soft_wrap=True)

@@ -1,0 +1,70 @@
+"""The recommender as the console keeps it open."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tfapp.apps.recommend.catalogue import Catalogue
+from tfapp.apps.recommend.recommender import Recommender
+from tfapp.apps.recommend.service import Recommend
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.store import Store
+from tfapp.web.cached_resource import Kept
+from tfapp.web.models_endpoint import Place
+
+__all__ = ["RecommendRoom"]
+
+# What is new and what is popular is looked at anew after so many seconds.
+_OLD: Final = 600
+
+
+class RecommendRoom:
+    """A recommender that stays in memory, and is made anew when items, events or the ranking have changed.
+
+    Args:
+        home: Its folder.
+        place: Its models.
+        clock: Tells the time.
+
+    Attributes:
+        service: The recommender's service.
+    """
+
+    def __init__(self, home: Path, place: Place, clock: Clock) -> None:
+        self.service = replace(Recommend.open(home), clock=clock)
+        self._place = place
+        self._recommender = Kept(self._make, self._state, time.monotonic)
+
+    @property
+    def store(self) -> Store:
+        """Its database."""
+        return self.service.store
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Items, events and users."""
+        return self.service.catalogue
+
+    def recommender(self) -> Recommender:
+        """The recommender.
+
+        Raises:
+            DataError: No item is known yet.
+        """
+        return self._recommender.get()
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._recommender.close()
+        self.store.close()
+
+    def _make(self) -> AbstractContextManager[Recommender]:
+        return self.service.recommender(self._place.client)
+
+    def _state(self) -> object:
+        trained = self.catalogue.trained()
+        return self.catalogue.counts(), trained.at if trained else None, int(time.monotonic() / _OLD)

@@ -1,0 +1,65 @@
+"""What the applications' commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from tfapp.core import client_variables
+from tfapp.errors import SettingsError
+
+__all__ = [
+    "SECRETS_HELP",
+    "Encoding",
+    "Json",
+    "Server",
+    "SetItem",
+    "SettingsFile",
+    "named_values",
+    "needs_applications",
+]
+
+SECRETS_HELP = f"{client_variables.TLS_ROOT} and {client_variables.TOKEN} are for servers that want them."
+
+Encoding: TypeAlias = Annotated[str, typer.Option(help="The files' text encoding.")]
+SettingsFile: TypeAlias = Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")]
+Server: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help=f"HOST:PORT of a model server; by default one is started on the folder's models. {SECRETS_HELP}"),
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+SetItem: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Overrides a setting.")
+]
+
+
+@contextmanager
+def needs_applications() -> Iterator[None]:
+    """Around the import of an application.
+
+    Raises:
+        SettingsError: What the applications need is not installed; says how to.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"{error.name} is missing, which the applications need; pip install 'tfapp[apps]'"
+        ) from error
+
+
+def named_values(option: str, items: Iterable[str] | None) -> Mapping[str, str]:
+    """Reads items NAME=VALUE of an option that may be given several times.
+
+    Raises:
+        SettingsError: An item has another form.
+    """
+    found = [item.partition("=") for item in items or ()]
+    wrong = next((item for item in found if not item[0] or not item[1]), None)
+    if wrong is not None:
+        raise SettingsError(f"{option} {''.join(wrong)}: expected NAME=VALUE")
+    return {name: value for name, _, value in found}

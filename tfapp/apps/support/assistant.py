@@ -1,0 +1,262 @@
+"""The assistant: answers a question within its conversation, or hands it over to a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, TypeVar
+from uuid import uuid4
+
+import numpy as np
+from tfapp_client import Client
+from tfapp_client.errors import ClientError
+
+from tfapp.apps.support.composing import choose, compose
+from tfapp.apps.support.conversation_log import ConversationLog
+from tfapp.apps.support.dialogue import Turn, readings
+from tfapp.apps.support.guess import Guess, nearest_intent
+from tfapp.apps.support.handover import summarise
+from tfapp.apps.support.reply import Kind, Reply, Source
+from tfapp.apps.support.retrieval import Passage, Retriever
+from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.support.slots import fill, missing_slots
+from tfapp.data.stored_texts import checked_name, tidy
+from tfapp.errors import SettingsError
+
+__all__ = ["Assistant"]
+
+T = TypeVar("T")
+_HANDED_OVER: Final = "I am not sure about that. A colleague will answer you."
+# The cosine from which on two questions are one.
+_SAME: Final = 0.9
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Case:
+    """A question on its way to an answer."""
+
+    question: str
+    turns: Sequence[Turn]
+    slots: dict[str, str]
+    readings: list[str]
+    intent: Guess | None = None
+    vectors: np.ndarray | None = None
+    found: list[list[Passage]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+class Assistant:
+    """Answers questions from what is known.
+
+    It goes on while its model server is away: questions that are known word for word are answered, others handed over.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        client: Client,
+        log: ConversationLog,
+        settings: SupportSettings,
+        *,
+        answers: Mapping[str, str],
+        classifies: bool,
+    ) -> None:
+        """Joins what it needs.
+
+        Args:
+            retriever: Finds answers.
+            client: Asks the intent model and the tagger.
+            log: Keeps conversations.
+            settings: Names of models, and thresholds.
+            answers: Intents' answers.
+            classifies: Whether there is an intent model.
+        """
+        self._retriever = retriever
+        self._client = client
+        self._log = log
+        self._settings = settings
+        self._answers = answers
+        self._classifies = classifies
+
+    def ask(self, question: str, conversation: str | None = None) -> Reply:
+        """Answers a question, and keeps the turn.
+
+        Args:
+            question: What is asked.
+            conversation: The conversation that it goes on with, or begins; None: one of its own.
+
+        Returns:
+            The answer; `handover` where none is sure enough.
+
+        Raises:
+            SettingsError: The question is empty, or the conversation's name too long.
+            StoreError: The database cannot be used.
+        """
+        asked = tidy(question)
+        if asked is None:
+            raise SettingsError("the question is empty; ask with a word or more")
+        name = uuid4().hex if conversation is None else checked_name("the conversation's name", conversation)
+        reply = self.answer(asked, self._log.turns(name) if conversation else [])
+        self._log.keep(name, reply)
+        return reply
+
+    def answer(self, question: str, turns: Sequence[Turn] = ()) -> Reply:
+        """Answers a question after some turns, and keeps nothing."""
+        slots = dict(turns[-1].slots) if turns else {}
+        case = _Case(question, turns, slots, readings(question, turns))
+        case.vectors = self._embed(case, case.readings)
+        case.slots |= self._entities(case)
+        case.found = [self._search(case, reading, place) for place, reading in enumerate(case.readings)]
+        reply = self._by_slot(case) or self._by_intent(case) or self._by_passages(case)
+        return replace(reply, degraded="; ".join(case.failures))
+
+    def _by_slot(self, case: _Case) -> Reply | None:
+        """The answer that waited for what the customer tells now."""
+        waiting = case.turns[-1] if case.turns and case.turns[-1].kind == "slot" else None
+        if waiting is None or waiting.intent is None or case.slots == waiting.slots:
+            return None
+        case.intent = Guess(waiting.intent, 1.0)
+        return self._say(case, case.intent)
+
+    def _by_intent(self, case: _Case) -> Reply | None:
+        """The intent's answer, if the model is sure of it, and known questions do not speak for another."""
+        if self._classifies:
+            case.intent = self._asked(case, "intent model", lambda: self._classify(case))
+        if case.intent is None or case.intent.chance < self._settings.intent_threshold:
+            return None
+        near = nearest_intent(case.found[case.intent.reading])
+        agreed = near is None or near.name == case.intent.name
+        alone = case.intent.chance >= self._settings.intent_alone and near is not None and near.chance < _SAME
+        return self._say(case, case.intent) if agreed or alone else None
+
+    def _by_passages(self, case: _Case) -> Reply:
+        """The best passages, of the reading that finds one sure enough; or the hand-over."""
+        # A question that is known by itself is meant as it stands, whatever came before.
+        for place in sorted(range(len(case.found)), key=lambda place: _best(case.found[place]) < _SAME):
+            chosen = self._choose(case.found[place])
+            if chosen and chosen[0].target.answer_id is None:
+                return self._say_nearest(case, chosen[0], place)
+            if chosen:
+                meant = case.readings[place]
+                text = compose(chosen, partial(self._embed, case), question=meant, most=self._settings.sentences)
+                return self._reply(case, "passages", text, _best(chosen[:1]), understood=meant, passages=chosen)
+        return self._hand_over(case, case.found[0], self._reason(case, case.found[0]))
+
+    def _say(self, case: _Case, intent: Guess) -> Reply | None:
+        """The intent's answer with its slots filled, or the question for those that are missing."""
+        template = self._answers.get(intent.name)
+        if template is None:
+            return None
+        missing = missing_slots(template, case.slots)
+        if missing and self._settings.tagger is None:
+            return self._hand_over(case, [], f"the answer needs {', '.join(missing)}, and no tagger finds them")
+        text = f"Please tell me your {_listed(missing)}." if missing else fill(template, case.slots)
+        kind: Kind = "slot" if missing else "intent"
+        return self._reply(case, kind, text, intent.chance, intent=intent)
+
+    def _say_nearest(self, case: _Case, passage: Passage, place: int) -> Reply:
+        """The answer of the nearest question's intent, unless the intent model has another."""
+        near = Guess(passage.target.intent or "", _best([passage]), place)
+        if case.intent and case.intent.name != near.name and near.chance < _SAME:
+            return self._hand_over(case, case.found[place], _disagreement(case.intent, near))
+        no_answer = f"the intent {near.name} has no answer on file"
+        return self._say(case, near) or self._hand_over(case, case.found[place], no_answer)
+
+    def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
+        limits = self._settings
+        return choose(passages, threshold=limits.answer_threshold, margin=limits.passage_margin, most=limits.passages)
+
+    def _search(self, case: _Case, reading: str, place: int) -> list[Passage]:
+        vector = None if case.vectors is None else case.vectors[place]
+        # What was said before is no answer to a question that goes on from it.
+        said = {key for turn in case.turns for key in turn.answer_ids} if reading != case.question else set()
+        try:
+            return self._retriever.search(reading, vector, without=said)
+        except ClientError as error:
+            self._note(case, "ranker", error)
+            return self._retriever.search(reading, vector, without=said, rerank=False)
+
+    def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
+        if case.failures:
+            return f"{'; '.join(case.failures)} could not be asked"
+        if case.intent and case.intent.chance >= self._settings.intent_threshold:
+            near = nearest_intent(passages)
+            if case.intent.name not in self._answers:
+                return f"the intent {case.intent.name} has no answer on file"
+            if near and near.name != case.intent.name:
+                return _disagreement(case.intent, near)
+        least = self._settings.answer_threshold
+        return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {least:.2f})"
+
+    def _hand_over(self, case: _Case, passages: Sequence[Passage], reason: str) -> Reply:
+        summary = summarise(
+            case.question, reason, turns=case.turns, passages=passages, intent=case.intent, slots=case.slots
+        )
+        return replace(self._reply(case, "handover", _HANDED_OVER, _best(passages)), summary=summary)
+
+    def _reply(
+        self,
+        case: _Case,
+        kind: Kind,
+        text: str,
+        confidence: float,
+        *,
+        understood: str | None = None,
+        intent: Guess | None = None,
+        passages: Sequence[Passage] = (),
+    ) -> Reply:
+        sources = tuple(Source(p.target.answer_id, p.matched, p.source, p.line, p.cosine) for p in passages)
+        named = intent or case.intent
+        meant = understood or case.readings[named.reading if named else 0]
+        name = named.name if named else None
+        return Reply(uuid4().hex[:12], case.question, meant, kind, text, confidence, name, case.slots, sources)
+
+    def _classify(self, case: _Case) -> Guess | None:
+        """The likeliest intent of the first reading; of a later one, where the first says what was answered before."""
+        found = self._client.classify(self._settings.intent_model, case.readings)
+        # "None of these" is an answer, but no intent.
+        guesses = [
+            Guess(one.label, one.score, place) for place, one in enumerate(found) if one.label in one.probabilities
+        ]
+        said = case.turns[-1].intent if case.turns and case.turns[-1].kind == "intent" else None
+        new = (guess for guess in guesses if guess.name != said and guess.chance >= self._settings.intent_threshold)
+        return next(new, guesses[0] if guesses else None)
+
+    def _entities(self, case: _Case) -> dict[str, str]:
+        tagger = self._settings.tagger
+        if tagger is None:
+            return {}
+        (found,) = self._asked(case, "tagger", lambda: self._client.tag(tagger, [case.question])) or [[]]
+        return {entity.tag: entity.text for entity in sorted(found, key=lambda entity: entity.score)}
+
+    def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
+        return self._asked(case, "embedder", lambda: self._retriever.embed(texts))
+
+    def _asked(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
+        """Asks a model; None, and a note, where it cannot be asked."""
+        try:
+            return ask()
+        except ClientError as error:
+            self._note(case, what, error)
+            return None
+
+    def _note(self, case: _Case, what: str, error: ClientError) -> None:
+        _log.warning("%s: %s", what, error)
+        case.failures.append(what)
+
+
+def _disagreement(guess: Guess, near: Guess) -> str:
+    return f"the intent model says {guess.name}, the nearest known questions {near.name}"
+
+
+def _best(passages: Sequence[Passage]) -> float:
+    """The highest cosine, as a confidence."""
+    return min(1.0, max((passage.cosine or 0.0 for passage in passages), default=0.0))
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = (name.replace("_", " ") for name in names)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,144 @@
+"""`tfapp support`: a customer service that answers from past conversations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from tfapp.apps.shared.cli_options import (
+    Encoding,
+    Json,
+    Server,
+    SetItem,
+    SettingsFile,
+    named_values,
+    needs_applications,
+)
+from tfapp.apps.support import output
+
+if TYPE_CHECKING:
+    from tfapp.apps.support.service import Support
+
+__all__ = ["register"]
+
+_support = typer.Typer(no_args_is_help=True)
+
+_Home: TypeAlias = Annotated[Path, typer.Option(help="The customer service's folder.")]
+_FOLDER = Path("support")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_support, name="support", help="Customer service: build it from past conversations, ask, correct.")
+
+
+@_support.command()
+def build(
+    file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file, or a data set's name (chatterbot).")],
+    *,
+    home: _Home = _FOLDER,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=COLUMN", help="Where question, answer, intent, conversation or speaker stand; found by name."
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Read these rows alone, as language=english.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="Answers of intents: a csv file with intent and answer, which may have {slots}.")
+    ] = None,
+    encoding: Encoding = "utf-8",
+    settings: SettingsFile = None,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
+) -> None:
+    """Takes questions, answers and intents in, trains and exports what is missing, and indexes what is new."""
+    service = _open(home, settings=settings, overrides=overrides or (), server=server)
+    columns, values = named_values("--column", column), named_values("--where", where)
+    built = service.build(file, columns=columns, where=values, answers=answers, encoding=encoding, quiet=json)
+    output.show_built(built, as_json=json)
+
+
+@_support.command()
+def ask(
+    questions: Annotated[
+        list[str] | None, typer.Argument(help="One after another, in one conversation; none: lines of standard input.")
+    ] = None,
+    *,
+    home: _Home = _FOLDER,
+    conversation: Annotated[str | None, typer.Option(help="Goes on with this conversation, or begins it.")] = None,
+    overrides: SetItem = None,
+    server: Server = None,
+    json: Json = False,
+) -> None:
+    """Answers questions, with sources, or hands them over to a person with a summary."""
+    from uuid import uuid4
+
+    service = _open(home, overrides=overrides or (), server=server)
+    name = conversation or uuid4().hex
+    asked: Iterable[str] = questions or (line for line in sys.stdin if line.strip())
+    with service.assistant() as assistant:
+        for question in asked:
+            output.show_reply(assistant.ask(question, name), as_json=json)
+
+
+@_support.command()
+def correct(
+    turn: Annotated[str, typer.Argument(help="The turn, as `ask` printed it.")],
+    verdict: Annotated[str, typer.Argument(help="right, wrong, or better.")],
+    answer: Annotated[str | None, typer.Argument(help="With better: what should have been said.")] = None,
+    *,
+    intent: Annotated[str | None, typer.Option(help="The question's intent, where the model was wrong.")] = None,
+    replaces: Annotated[
+        str | None,
+        typer.Option(help="The correction of which this one takes the place, where somebody answered a hand-over."),
+    ] = None,
+    home: _Home = _FOLDER,
+    json: Json = False,
+) -> None:
+    """Keeps what a person says of an answer; `learn` makes knowledge of it."""
+    from tfapp.core.terminal import console, print_json
+
+    service = _open(home)
+    said = {"better": answer, "intent": intent, "replaces": replaces}
+    name = service.correct(turn, verdict, **said)  # type: ignore[arg-type]  # it checks the word
+    if json:
+        print_json({"correction": name})
+    else:
+        console().print("Kept. Next: tfapp support learn")
+
+
+@_support.command()
+def learn(*, home: _Home = _FOLDER, server: Server = None, json: Json = False) -> None:
+    """Makes knowledge and training data of the corrections since the last time."""
+    output.show_learnt(_open(home, server=server).learn(quiet=json), as_json=json)
+
+
+@_support.command()
+def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
+    """Tells what is known, and which rows were set aside and why."""
+    service = _open(home)
+    output.show_known(service.knowledge.counts(), service.knowledge.set_aside(), as_json=json)
+
+
+@_support.command()
+def demo(*, home: _Home = _FOLDER) -> None:
+    """Shows everything once, on the chatterbot data: builds, asks, goes on, hands over, corrects, learns."""
+    from tfapp.apps.support.demo import show_support
+
+    show_support(_open(home))
+
+
+def _open(
+    home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
+) -> Support:
+    with needs_applications():
+        from tfapp.apps.support.service import Support
+    return Support.open(home, settings=settings, overrides=overrides, server=server)

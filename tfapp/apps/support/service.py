@@ -1,0 +1,232 @@
+"""A customer service in a folder: joins what it knows with the models that it trains, exports and asks.
+
+service = Support.open("support")
+service.build("chatterbot", where={"language": "english"})
+with service.assistant() as assistant:
+    assistant.ask("What is AI?").text
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfapp_client import Client
+
+from tfapp.apps.shared.application import Application
+from tfapp.apps.shared.embedder import Embedder
+from tfapp.apps.shared.indexing import open_index
+from tfapp.apps.shared.ingest import Addition
+from tfapp.apps.shared.records import Record, read_records
+from tfapp.apps.support.assistant import Assistant
+from tfapp.apps.support.conversation_log import ConversationLog
+from tfapp.apps.support.corpus import Corpus
+from tfapp.apps.support.exchanges import Columns, read_exchanges
+from tfapp.apps.support.index import WordIndex
+from tfapp.apps.support.intents import IntentModel, Training
+from tfapp.apps.support.knowledge import Knowledge
+from tfapp.apps.support.learning import Corrections, Lesson, Verdict
+from tfapp.apps.support.models import SupportModels
+from tfapp.apps.support.retrieval import Retriever
+from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.support.slots import check_template
+from tfapp.config import DataSettings
+from tfapp.core.files import write_json_lines
+from tfapp.core.terminal import counted, progress
+from tfapp.data import resolve
+from tfapp.errors import DataError, TrainingError
+
+__all__ = ["Built", "Learnt", "Support"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of a build.
+
+    Attributes:
+        addition: What the file brought.
+        embedded: Texts that were embedded; the others were before.
+        indexed: Vectors that the index took in.
+        texts: All texts that are known.
+        intent_model: What became of it, in words.
+    """
+
+    addition: Addition
+    embedded: int
+    indexed: int
+    texts: int
+    intent_model: str
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What came of learning from corrections."""
+
+    lesson: Lesson
+    embedded: int
+    intent_model: str
+
+
+@dataclass(frozen=True)
+class Support(Application[SupportSettings]):
+    """A customer service."""
+
+    kind = SupportSettings
+    folder = "support"
+
+    @property
+    def models(self) -> SupportModels:
+        """Its models."""
+        return SupportModels(self.home, self.settings, self.server, self.wait)
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known."""
+        return Knowledge(self.store, self.clock)
+
+    def build(
+        self,
+        source: str,
+        *,
+        columns: Mapping[str, str] | None = None,
+        where: Mapping[str, str] | None = None,
+        answers: Path | None = None,
+        encoding: str = "utf-8",
+        quiet: bool = False,
+    ) -> Built:
+        """Takes a file in, and brings models and index up to date with it; what is there already stays.
+
+        Args:
+            source: A csv, tsv or jsonl file, or a data set's name.
+            columns: Its columns by what they hold: question, answer, intent; conversation and speaker.
+            where: Rows without these values are left out, and not counted.
+            answers: A csv or jsonl file with the columns intent and answer.
+            encoding: The files' encoding.
+            quiet: Show no progress.
+
+        Returns:
+            What came of it.
+
+        Raises:
+            TfappError: File, settings, database, training or model server; says which, and what to do. A build that
+                failed or was killed is gone on with by the same call.
+        """
+        chosen = Columns(columns or {}, where or {}, self.settings.agents)
+        path = resolve(source, DataSettings(train=source)).path
+        templates = _templates(answers, encoding) if answers else {}
+        self.keep_settings()
+        with progress(f"Reading {source}", "rows", quiet=quiet) as advance:
+            rows = read_exchanges(read_records(path, encoding=encoding), chosen, source=source)
+            addition = self.knowledge.add(source, counted(rows, advance))
+        self.knowledge.set_answers(templates)
+        intent_model = self._train_intents(quiet=quiet)
+        embedded, indexed = self._embed(quiet=quiet)
+        return Built(addition, embedded, indexed, self.knowledge.counts()["texts"], intent_model)
+
+    def correct(
+        self,
+        turn: str,
+        verdict: Verdict,
+        *,
+        better: str | None = None,
+        intent: str | None = None,
+        replaces: str | None = None,
+    ) -> str:
+        """Keeps what a person says of an answer; as `tfapp.apps.support.learning.Corrections.give`."""
+        given = Corrections(self.store, self.clock)
+        return given.give(turn, verdict, better=better, intent=intent, replaces=replaces)
+
+    def learn(self, *, quiet: bool = False) -> Learnt:
+        """Makes knowledge of the corrections that were given since the last time, and training data.
+
+        `training/ranking.jsonl` in the folder is what `tfapp train` reads for `task = "ranking"`.
+
+        Raises:
+            TfappError: As of `build`.
+        """
+        corrections = Corrections(self.store, self.clock)
+        lesson = corrections.learn()
+        self._write_grades(corrections.graded())
+        intent_model = self._train_intents(quiet=quiet)
+        embedded, _ = self._embed(quiet=quiet)
+        return Learnt(lesson, embedded, intent_model)
+
+    @contextmanager
+    def assistant(self) -> Iterator[Assistant]:
+        """The assistant, while the block runs.
+
+        Raises:
+            DataError: Nothing was built yet.
+            ServerError: The model server cannot be started.
+        """
+        identity = self.knowledge.vectors.embedder()
+        if identity is None:
+            raise DataError(f"{self.home}: nothing is known yet; `tfapp support build FILE --home {self.home}` first")
+        with self.models.client() as client:
+            yield self.connected(client, identity)
+
+    def connected(self, client: Client, identity: str) -> Assistant:
+        """The assistant on a client.
+
+        Args:
+            client: Asks the models.
+            identity: The embedder whose vectors are compared, as NAME/VERSION.
+        """
+        log = ConversationLog(self.store, self.clock)
+        intents = IntentModel(self.store, self.clock, self.settings)
+        return Assistant(
+            self.retriever(client, identity),
+            client,
+            log,
+            self.settings,
+            answers=self.knowledge.answers(),
+            classifies=intents.exists(),
+        )
+
+    def retriever(self, client: Client, identity: str) -> Retriever:
+        """Retrieval over all that is known."""
+        corpus = Corpus.read(self.store)
+        index, _ = open_index(self.home, self.knowledge.vectors, identity)
+        words = WordIndex(list(corpus.texts.items()))
+        embedder = Embedder.named(client, identity)
+        return Retriever(corpus, vectors=index, words=words, embedder=embedder, settings=self.settings)
+
+    def _write_grades(self, graded: Sequence[tuple[str, str, int]]) -> None:
+        rows = ({"query": question, "candidate": answer, "label": grade} for question, answer, grade in graded)
+        write_json_lines(self.home / "training" / "ranking.jsonl", rows)
+
+    def _embed(self, *, quiet: bool) -> tuple[int, int]:
+        """Embeds what is new; gives how many texts, and how many vectors the index took in."""
+        identity, embedded = self.models.embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
+        _, indexed = open_index(self.home, self.knowledge.vectors, identity)
+        return embedded, indexed
+
+    def _train_intents(self, *, quiet: bool) -> str:
+        """Trains and exports the intent model, if questions with intents have come; says what became of it."""
+        model = IntentModel(self.store, self.clock, self.settings)
+        questions = self.knowledge.labelled()
+        reason = model.reason_to_train(questions)
+        if not reason.train:
+            return reason.why
+        try:
+            version, score = self.models.train_intents(questions, quiet=quiet)
+        except (DataError, TrainingError) as error:
+            return f"not trained: {error}"
+        model.keep(Training(version, len(questions), len({name for _, name in questions})))
+        return f"version {version}, {score}"
+
+
+def _templates(file: Path, encoding: str) -> dict[str, str]:
+    """Intents' answers of a file, of which every row must be good: it is short, and written for this."""
+    found: dict[str, str] = {}
+    for row in read_records(file, encoding=encoding):
+        values = row.values if isinstance(row, Record) else {}
+        intent, answer = values.get("intent"), values.get("answer")
+        if not (isinstance(intent, str) and intent and isinstance(answer, str) and answer):
+            reason = "needs an intent and an answer" if isinstance(row, Record) else row.reason
+            raise DataError(f"{file}, line {row.line}: {reason}; mend the row")
+        check_template(intent, answer)
+        found[intent] = answer
+    return found

@@ -1,0 +1,93 @@
+"""The customer service as the console keeps it open."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from tfapp.apps.shared.clock import Clock
+from tfapp.apps.shared.store import Store
+from tfapp.apps.support.assistant import Assistant
+from tfapp.apps.support.desk import Desk
+from tfapp.apps.support.learning import Corrections
+from tfapp.apps.support.service import Support
+from tfapp.errors import DataError
+from tfapp.web.cached_resource import Kept
+from tfapp.web.models_endpoint import Place
+from tfapp.workflows.remote_server import RemoteServer
+
+__all__ = ["SupportRoom"]
+
+
+class SupportRoom:
+    """A customer service whose assistant stays in memory, and is made anew when more is known.
+
+    Args:
+        home: Its folder.
+        place: Its models.
+        clock: Tells the time.
+        server: Where the models are served; None: `place` started a server.
+
+    Attributes:
+        service: The customer service.
+    """
+
+    def __init__(self, home: Path, place: Place, clock: Clock, server: RemoteServer | None = None) -> None:
+        self.service = replace(Support.open(home), clock=clock, server=server)
+        self._place = place
+        self._assistant = Kept(self._make, self._state, time.monotonic)
+
+    @property
+    def store(self) -> Store:
+        """Its database."""
+        return self.service.store
+
+    @property
+    def desk(self) -> Desk:
+        """Conversations and hand-overs."""
+        return Desk(self.store)
+
+    @property
+    def corrections(self) -> Corrections:
+        """What people say of answers."""
+        return Corrections(self.store, self.service.clock)
+
+    @property
+    def embedder(self) -> str | None:
+        """What made most of the vectors, as NAME/VERSION."""
+        return self.service.knowledge.vectors.embedder()
+
+    def assistant(self) -> Assistant:
+        """The assistant.
+
+        Raises:
+            DataError: Nothing was built yet.
+            ServerError: The models are still being loaded, or cannot be.
+        """
+        self._place.served()
+        return self._assistant.get()
+
+    def learn(self) -> str:
+        """Makes knowledge of the corrections that wait; says what came of it."""
+        address = self._place.served().address
+        started = RemoteServer(address) if address else None
+        learnt = replace(self.service, server=self.service.server or started).learn(quiet=True)
+        self._assistant.look()
+        lesson = learnt.lesson
+        return f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused"
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._assistant.close()
+        self.store.close()
+
+    def _make(self) -> AbstractContextManager[Assistant]:
+        identity, home = self.embedder, self.service.home
+        if identity is None:
+            raise DataError(f"{home}: nothing is known yet; `tfapp support build FILE --home {home}` first")
+        return nullcontext(self.service.connected(self._place.client(), identity))
+
+    def _state(self) -> object:
+        return self.embedder, self.service.knowledge.counts()

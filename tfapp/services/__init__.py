@@ -1,1 +1,0 @@
-"""The applications, each joined with the models that it trains, exports and asks."""

@@ -1,0 +1,193 @@
+"""What a form sent, checked where it comes in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import parse_qsl
+
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from tfapp.data.stored_texts import storable
+from tfapp.errors import SettingsError
+
+__all__ = ["LARGEST_KEY", "Form", "read_form", "whole_number"]
+
+LARGEST_KEY: Final = 2**31 - 1
+"""The largest number of a row: PostgreSQL's integers have 31 bits."""
+_LARGEST: Final = 2**63 - 1
+_LONGEST: Final = 20_000
+_MOST_LINES: Final = 100
+_MOST_FIELDS: Final = 1000
+# Bytes of a form without a file; one with a file may be as long as any request.
+_LONGEST_BODY: Final = 4 << 20
+# RFC 2046, section 5.1.1.
+_BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{1,70}")
+
+
+class Form:
+    """The fields of a form.
+
+    Args:
+        data: As Starlette read them.
+    """
+
+    def __init__(self, data: FormData | Mapping[str, str]) -> None:
+        self._data = data if isinstance(data, FormData) else FormData(data)
+
+    def text(self, name: str, *, longest: int = _LONGEST) -> str:
+        """A field's text, line ends as line feeds; empty where it is missing.
+
+        Raises:
+            SettingsError: It is too long.
+        """
+        value = self._data.get(name, "")
+        text = storable(value.replace("\r\n", "\n")) if isinstance(value, str) else ""
+        if len(text) > longest:
+            raise SettingsError(f"{name}: at most {longest} characters, got {len(text)}")
+        return text
+
+    def needed(self, name: str, *, longest: int = _LONGEST) -> str:
+        """The same of a field that must not be empty.
+
+        Raises:
+            SettingsError: It is, or it is too long.
+        """
+        text = self.text(name, longest=longest)
+        if not text.strip():
+            raise SettingsError(f"{name}: write something first")
+        return text
+
+    def lines(self, name: str, *, fewest: int = 1) -> list[str]:
+        """The lines of a field that are not blank.
+
+        Raises:
+            SettingsError: There are too few or too many.
+        """
+        found = [line.strip() for line in self.text(name).split("\n") if line.strip()]
+        if not fewest <= len(found) <= _MOST_LINES:
+            raise SettingsError(f"{name}: give from {fewest} to {_MOST_LINES} lines, got {len(found)}")
+        return found
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """A field that is one of some words.
+
+        Raises:
+            SettingsError: It is none of them.
+        """
+        value = self.text(name)
+        if value not in choices:
+            raise SettingsError(f"{name}: must be one of {', '.join(choices)}, got {value[:40]!r}")
+        return value
+
+    def number(self, name: str, *, most: int = _LARGEST) -> int:
+        """A whole number.
+
+        Raises:
+            SettingsError: It is none, or too large.
+        """
+        return whole_number(name, self.text(name), most=most)
+
+    def several(self, name: str) -> list[str]:
+        """All values of a field that may come more than once."""
+        return [storable(value) for value in self._data.getlist(name) if isinstance(value, str) and value.strip()]
+
+    def upload(self, name: str) -> UploadFile | None:
+        """A file, if one was sent."""
+        value = self._data.get(name)
+        return value if isinstance(value, UploadFile) and value.filename else None
+
+
+def whole_number(name: str, text: str, *, most: int = _LARGEST) -> int:
+    """Reads a whole number of a form or an address.
+
+    Args:
+        name: Of the field.
+        text: What was sent.
+        most: The largest that there can be.
+
+    Raises:
+        SettingsError: It is none, or too large.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise SettingsError(f"{name}: must be a whole number, got {text[:20]!r}")
+    # Python itself reads no number of thousands of digits.
+    if len(text.lstrip("0")) > len(str(most)) or int(text) > most:
+        raise SettingsError(f"{name}: must be {most} at most, got {text[:20]}{'...' if len(text) > 20 else ''}")
+    return int(text)
+
+
+@asynccontextmanager
+async def read_form(request: Request) -> AsyncIterator[Form]:
+    """Reads the form of a request, whose file is there while the block runs.
+
+    It is UTF-8, whatever encoding its sender names: the names of Python's codecs reach ones that are no encodings.
+
+    Raises:
+        HTTPException: It is no form, no UTF-8 or too large.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind == b"multipart/form-data":
+        data = await _read_multipart(request, options.get(b"boundary", b""))
+    elif kind == b"application/x-www-form-urlencoded":
+        data = await _read_urlencoded(request)
+    else:
+        data = FormData()
+    try:
+        yield Form(data)
+    finally:
+        await data.close()
+
+
+async def _read_urlencoded(request: Request) -> FormData:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST_BODY:
+            raise HTTPException(413, f"more than {_LONGEST_BODY >> 20} MB in a form; send less at once")
+    pairs: list[tuple[str, str | UploadFile]] = []
+    try:
+        pairs += parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except UnicodeDecodeError as error:
+        raise _no_utf8() from error
+    except ValueError as error:
+        raise HTTPException(400, f"more than {_MOST_FIELDS} fields in a form; send fewer at once") from error
+    return FormData(pairs)
+
+
+async def _read_multipart(request: Request, boundary: bytes) -> FormData:
+    if not _BOUNDARY.fullmatch(boundary):
+        raise HTTPException(400, "a form of several parts needs a boundary of 1 to 70 letters and digits")
+    # Latin-1 keeps the bytes, which are read as UTF-8 below.
+    kind = b'multipart/form-data; charset=latin-1; boundary="' + boundary + b'"'
+    headers = Headers(raw=[(b"content-type", kind)])
+    try:
+        parts = await MultiPartParser(headers, request.stream(), max_files=1, max_fields=_MOST_FIELDS).parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from error
+    try:
+        return FormData([(_as_utf8(name), _part(value)) for name, value in parts.multi_items()])
+    except UnicodeDecodeError as error:
+        await parts.close()
+        raise _no_utf8() from error
+
+
+def _part(value: str | UploadFile) -> str | UploadFile:
+    if isinstance(value, str):
+        return _as_utf8(value)
+    value.filename = _as_utf8(value.filename or "")
+    return value
+
+
+def _as_utf8(text: str) -> str:
+    return text.encode("latin-1").decode()
+
+
+def _no_utf8() -> HTTPException:
+    return HTTPException(400, "the form is no UTF-8; send it as UTF-8")

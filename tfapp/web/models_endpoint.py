@@ -1,0 +1,133 @@
+"""Where models are, and the servers that are asked about them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as WaitedTooLong
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from tfapp_client import Client, VersionStatus
+from tfapp_client.errors import ClientError, NotFoundError
+
+from tfapp import registry
+from tfapp.api import ServedModels
+from tfapp.errors import RegistryError, ServerError, TfappError
+from tfapp.web.error_messages import explain
+from tfapp.workflows import version_catalogue
+from tfapp.workflows.version_catalogue import ModelFacts
+
+__all__ = ["NO_ANSWER", "Connect", "Place"]
+
+Connect: TypeAlias = "Callable[[Path], AbstractContextManager[ServedModels]]"
+NO_ANSWER: Final = "no answer"
+"""What is said of a server that cannot be reached."""
+_STATUS_SECONDS: Final = 2.0
+
+
+class Place:
+    """A models folder and its server, which is started in the background.
+
+    Args:
+        name: In addresses: `models`, or an application's name.
+        title: What people read: the folder as seen from the console's.
+        folder: The models folder; it need not be there yet.
+        connect: Reaches the folder's server, which may be started for it.
+        wait: Longest time that a call waits for the server to start, in seconds.
+    """
+
+    def __init__(self, name: str, title: str, folder: Path, connect: Connect, *, wait: float = 60.0) -> None:
+        self.name = name
+        self.title = title
+        self.folder = folder
+        self._connect = connect
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._starting: Future[ServedModels] | None = None
+        self._entered: AbstractContextManager[ServedModels] | None = None
+
+    def models(self) -> list[ModelFacts]:
+        """What is on record of the models; none where the folder is not there or empty."""
+        try:
+            return version_catalogue.describe(self.folder)
+        except RegistryError:
+            if self.has_models():
+                raise
+            return []
+
+    def has_models(self) -> bool:
+        """Whether there is a model in the folder."""
+        return self.folder.is_dir() and bool(registry.models(self.folder))
+
+    def start(self) -> None:
+        """Begins to start the server, unless it runs or starts already, or there is nothing to serve."""
+        with self._lock:
+            failed = self._starting is not None and self._starting.done() and self._starting.exception() is not None
+            if (self._starting is None or failed) and self.has_models():
+                self._starting = Future()
+                threading.Thread(target=self._run, args=(self._starting,), name=self.name, daemon=True).start()
+
+    def client(self, *, wait: bool = True) -> Client:
+        """A client of the server; arguments and errors as of `served`."""
+        return self.served(wait=wait).client
+
+    def served(self, *, wait: bool = True) -> ServedModels:
+        """The server.
+
+        Args:
+            wait: For a server that is starting.
+
+        Raises:
+            ServerError: It is still starting, or cannot start; or there is no model.
+        """
+        self.start()
+        if self._starting is None:
+            raise ServerError(f"{self.folder}: no model in it yet, so nothing can be asked")
+        try:
+            return self._starting.result(self._wait if wait else 0)
+        except WaitedTooLong as error:
+            raise ServerError(f"{self.folder}: its models are still being loaded; try again in a moment") from error
+
+    @property
+    def state(self) -> str:
+        """`ready`, `starting`, `stopped`, or why it failed."""
+        if self._starting is None:
+            return "stopped"
+        if not self._starting.done():
+            return "starting"
+        error = self._starting.exception()
+        return "ready" if error is None else explain(error) if isinstance(error, Exception) else str(error)
+
+    def status(self, model: str) -> tuple[list[VersionStatus], str]:
+        """The states of a model's versions, and why they are not known; does not wait for a server that starts."""
+        if self.state != "ready":
+            return [], self.state
+        try:
+            return self.client().status(model, timeout=_STATUS_SECONDS), ""
+        except NotFoundError:
+            return [], "not served"
+        except ClientError:
+            return [], NO_ANSWER
+
+    def close(self) -> None:
+        """Ends the server, if it was started."""
+        with self._lock:
+            starting, self._starting = self._starting, None
+        with suppress(WaitedTooLong):
+            if starting is not None and starting.exception(self._wait) is None and self._entered is not None:
+                self._entered.__exit__(None, None, None)
+
+    def _run(self, starting: Future[ServedModels]) -> None:
+        try:
+            served = self._connect(self.folder)
+            reached = served.__enter__()
+            self._entered = served
+            starting.set_result(reached)
+        except (TfappError, ClientError, OSError) as error:
+            starting.set_exception(error)
+        except BaseException as error:
+            starting.set_exception(error)
+            raise

@@ -1,0 +1,145 @@
+"""Makes pages of templates, and says what went wrong on one."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from tfapp_client.errors import ClientError
+
+from tfapp.errors import TfappError
+from tfapp.version import __version__
+from tfapp.web.access import Access
+from tfapp.web.error_messages import explain, http_status
+from tfapp.web.forms import Form, read_form
+from tfapp.web.markdown import render
+
+__all__ = ["Action", "Views"]
+
+Action = Callable[[Request, Form], Response]
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_TINTS: Final = 8
+_log = logging.getLogger(__name__)
+
+
+class Views:
+    """What all pages have in common.
+
+    Args:
+        access: Signs the forms.
+        clock: Tells the time, for "3 minutes ago".
+        templates: Folders of pages, beside those that all share.
+    """
+
+    def __init__(self, access: Access, clock: Callable[[], datetime], *, templates: Sequence[Path] = ()) -> None:
+        self._access = access
+        self._clock = clock
+        self._env = jinja2.Environment(
+            loader=jinja2.FileSystemLoader([_TEMPLATES, *templates]),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._env.filters |= {
+            "share": _share,
+            "ago": self._ago,
+            "markdown": render,
+            "size": _size,
+            "when": _when,
+            "tint": _tint,
+        }
+        self._env.globals |= {"tfapp_version": __version__, "protected": access.password is not None}
+
+    def page(self, request: Request, template: str, **context: Any) -> Response:
+        """Makes a page of a template and what it shows."""
+        session = request.session
+        notice = session.pop("notice", "")
+        token = self._access.form_token(session.get("id", ""))
+        path = request.url.path
+        text = self._env.get_template(template).render(token=token, notice=notice, path=path, **context)
+        return HTMLResponse(text)
+
+    def error(self, request: Request, status: int, message: str) -> Response:
+        """Makes a page with one line that says what went wrong."""
+        page = self.page(request, "error.html", message=message, status=status)
+        page.status_code = status
+        return page
+
+    def go(self, request: Request, where: str, notice: str = "") -> Response:
+        """Leads on to a page, which shows the notice."""
+        if notice:
+            request.session["notice"] = notice
+        return RedirectResponse(where, 303)
+
+    def post(self, path: str, action: Action) -> Route:
+        """A route for a form: it is read and its token checked, and the action runs in a thread."""
+
+        async def endpoint(request: Request) -> Response:
+            async with read_form(request) as form:
+                if not self._access.is_form_token(form.text("token"), request.session.get("id", "")):
+                    raise HTTPException(403, "this page is older than the session; load it again")
+                return await run_in_threadpool(action, request, form)
+
+        return Route(path, endpoint, methods=["POST"])
+
+    @property
+    def handlers(self) -> dict[Any, Any]:
+        """What makes pages of exceptions."""
+        return {
+            HTTPException: self._refused,
+            TfappError: self._explained,
+            ClientError: self._explained,
+            # Somebody who leaves within a form is no defect; nobody is there to be answered.
+            ClientDisconnect: lambda _request, _error: Response(status_code=400),
+            Exception: self._defect,
+        }
+
+    def _refused(self, request: Request, error: HTTPException) -> Response:
+        lost = error.status_code == 404
+        said = "nothing is at this address; the menu leads to all that there is" if lost else str(error.detail)
+        return self.error(request, error.status_code, said)
+
+    def _explained(self, request: Request, error: Exception) -> Response:
+        return self.error(request, http_status(error), explain(error))
+
+    def _defect(self, request: Request, error: Exception) -> Response:
+        _log.error("%s %s", request.method, request.url.path, exc_info=error)
+        return self.error(request, 500, "this is a defect of tfapp, not yours; the console's own output says more")
+
+    def _ago(self, moment: datetime | str) -> str:
+        then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        seconds = max(0.0, (self._clock() - then.astimezone(UTC)).total_seconds())
+        for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+            if seconds >= size:
+                count = int(seconds // size)
+                return f"{count} {name}{'s' if count > 1 else ''} ago"
+        return "just now"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _when(moment: datetime | str) -> str:
+    then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return then.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _tint(name: str) -> int:
+    """One of the stylesheet's tints, always the same one for a name."""
+    return zlib.crc32(name.casefold().encode()) % _TINTS
+
+
+def _size(value: int) -> str:
+    return f"{value / 1e6:.1f} MB" if value >= 1e5 else f"{value / 1e3:.1f} kB"
