@@ -47,6 +47,7 @@ def export(
     from tfapp import api
     from tfapp.commands._model_tables import print_callers
     from tfapp.errors import SettingsError
+    from tfapp.registry import promote_command
     from tfapp.terminal import console, print_json
 
     if (run is None) == (preset is None):
@@ -68,9 +69,8 @@ def export(
     if callers is None or published in callers.loaded:
         next_step = f"Next: tfapp serve {to}"
     else:
-        folder = "" if to == Path("models") else f" --models {to}"
         next_step = "No label names it, so servers do not load it. "
-        next_step += f"Next: tfapp models promote {version.parent.name} {published}{folder}"
+        next_step += f"Next: {promote_command(version.parent.name, published, to)}"
     console().print(f"Published {version}; its README.md says what it is. {next_step}", markup=False, soft_wrap=True)
     if callers:
         print_callers(callers)
