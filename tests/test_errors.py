@@ -13,7 +13,7 @@ from tfapp.errors import TfappError, did_you_mean
 
 def test_every_error_is_one_that_a_command_reports() -> None:
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
-    assert len(kinds) == 11
+    assert len(kinds) == 12
     assert all(issubclass(kind, TfappError) for kind in kinds)
     # The tree in the docstring is what there is.
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)

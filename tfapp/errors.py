@@ -8,6 +8,7 @@
     ├── TrainingError    a run that cannot start, go on or be resumed
     ├── ExportError      a model that was not published: it failed its checks or could not be written
     ├── RegistryError    a models folder, a name or a version in it
+    │   └── PromotionRefusedError   a version that is worse, or does not load
     ├── ServerError      a server that cannot start
     ├── StoreError       an application's database that cannot be reached or used
     └── ConflictError    what somebody else did first
@@ -27,6 +28,7 @@ __all__ = [
     "DataError",
     "ExportError",
     "ModelError",
+    "PromotionRefusedError",
     "RegistryError",
     "ServerError",
     "SettingsError",
@@ -70,6 +72,18 @@ class ExportError(TfappError):
 
 class RegistryError(TfappError):
     """A models folder, a model's name or a version is missing or malformed."""
+
+
+class PromotionRefusedError(RegistryError):
+    """A version was not promoted, as it is worse or does not load.
+
+    Attributes:
+        settled: Whether servers load what labels name since, as the model config file had no policy for the model.
+    """
+
+    def __init__(self, message: str, *, settled: bool = False) -> None:
+        super().__init__(message)
+        self.settled = settled
 
 
 class ServerError(TfappError):

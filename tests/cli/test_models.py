@@ -93,6 +93,33 @@ def test_a_file_written_by_hand_is_told_as_it_is(models: Path) -> None:
     ) in result.err
 
 
+def test_a_stable_without_a_policy_is_told_and_settled_by_a_refused_promote(models: Path) -> None:
+    there = ("--models", models)
+    for version in (1, 2):
+        record(models / "numbers" / str(version), task="t", checks_inputs=True, metrics={"accuracy": 1 / version})
+        record(models / "news" / str(version), checks_inputs=True)
+    (models / registry.CONFIG_FILE).write_text(
+        f'model_config_list {{ config {{ name: "numbers" base_path: "{models}/numbers" model_platform: "tensorflow"\n'
+        'version_labels { key: "stable" value: 1 } } }'
+    )
+    warning = (
+        "numbers: callers without a label get version 2 (the newest), though stable names version 1; models.config has "
+        f"no model_version_policy for numbers; `tfapp models promote numbers 1 --models {models}` has servers load "
+        "what labels name alone\n"
+    )
+    assert call("models", "list", *there).err == warning
+    assert call("models", "show", "numbers", *there).err == warning
+    listed = json.loads(call("models", "list", *there, "--json").out)
+    assert listed[1]["callers"] == {"with_label": {"stable": None}, "without_label": 2}
+    result = call("models", "promote", "numbers", "2", *there)
+    assert "is not promoted to stable" in complaint(result)
+    assert result.out == (
+        "numbers: servers now load what labels name, and no other version\n"
+        'callers get version 1 with label="stable", version 1 without a label\n'
+    )
+    assert call("models", "list", *there).err == ""
+
+
 @pytest.mark.parametrize("command", [("promote", "numbers", "3"), ("rollback", "numbers")])
 def test_a_label_on_a_version_that_was_not_served_is_remarked(models: Path, command: tuple[str, ...]) -> None:
     there = ("--models", models)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,10 +20,13 @@ from tfapp_client import Client
 from typer.testing import CliRunner
 
 from tests.conformance.rest import ask
+from tests.registry.shelf import add_versions
 from tests.served_models import write_classifier, write_numbers
 from tfapp.cli import serve
+from tfapp.cli._served_choice import ServedChoice
 from tfapp.errors import RegistryError, ServerError, SettingsError
-from tfapp.registry import STABLE, Ledger
+from tfapp.registry import CONFIG_FILE, STABLE, Ledger
+from tfapp.server import ServerSettings
 
 _PROGRAM = "import typer; from tfapp.cli import serve; app = typer.Typer(); serve.register(app); app()"
 
@@ -93,11 +98,39 @@ def test_serves_until_it_is_told_to_stop(started: subprocess.Popen[str], number:
 def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
     for version in (1, 2):
         write_numbers(tmp_path, version)
+    shutil.copytree(tmp_path / "numbers", tmp_path / "unsettled")
     Ledger.open(tmp_path).point("numbers", STABLE, 1, "promote", expected=None)
+    file, entry = tmp_path / CONFIG_FILE, _unsettled(tmp_path / "unsettled")
+    file.write_text(file.read_text().replace("model_config_list {", f"model_config_list {{ {entry}"))
     with _running(str(tmp_path)) as process:
         text = _read_until_hint(process)
-    assert "model numbers, version 1\n" in text
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=60)
+    assert "model numbers, version 1\nmodel unsettled, version 2\n" in text
     assert text.endswith('.metadata("numbers", label="stable"))\n')
+    told = "unsettled: callers without a label get version 2 (the newest), though stable names version 1; "
+    assert [line.startswith(told) for line in complaints.splitlines() if "without a label" in line] == [True]
+
+
+def _unsettled(base: Path) -> str:
+    return (
+        f'config {{ name: "unsettled" base_path: "{base}" model_platform: "tensorflow" '
+        'version_labels { key: "stable" value: 1 } }'
+    )
+
+
+def test_a_server_of_a_config_file_tells_whose_stable_is_not_what_callers_get(tmp_path: Path) -> None:
+    add_versions(tmp_path, "unsettled", 1, 2)
+    config = tmp_path / "served.config"
+    config.write_text(f"model_config_list {{ {_unsettled(tmp_path / 'unsettled')} }}")
+    choice = ServedChoice(None, (), config, None, "")
+    for poll, end in ((1.0, "alone"), (0.0, "alone (this server reads the file at its start alone)")):
+        settings = ServerSettings(model_config_file_poll_wait_seconds=poll)
+        server: Any = SimpleNamespace(manager=SimpleNamespace(available=lambda: {"unsettled": [2]}), settings=settings)
+        (line,) = choice.warnings(server)
+        assert f"promote unsettled 1 --models {tmp_path} --config {config}` has servers load what" in line
+        assert line.endswith(end)
+    assert ServedChoice(None, (), None, tmp_path / "unsettled", "x").warnings(server) == []
 
 
 def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> None:

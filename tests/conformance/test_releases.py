@@ -27,15 +27,19 @@ class Release:
     """
 
     def __init__(self, server: TestedServer, config: Path) -> None:
-        others = [model for model in server.base if model["name"] != "numbers"]
-        base = [*others, model_config("numbers", server.models / "numbers")]
-        config.write_text(config_text(*base))
-        server.calls.reload(*base)
-        self.server = server
+        self.server, self._config = server, config
+        server.calls.reload(*self.write())
         servers = Servers((server.address,), reload=True, timeout=60)
         self._where: dict[str, Any] = {"models": server.models, "config": config, "servers": servers}
         self.newest = max(int(folder.name) for folder in (server.models / "numbers").iterdir())
         server.wait_for(lambda: self.available() == {self.newest})
+
+    def write(self, **labels: int) -> list[Any]:
+        """Writes the file as somebody does by hand: without a policy; gives what is in it."""
+        others = [model for model in self.server.base if model["name"] != "numbers"]
+        models = [*others, model_config("numbers", self.server.models / "numbers", **labels)]
+        self._config.write_text(config_text(*models))
+        return models
 
     def promote(self, version: int, **choice: Any) -> None:
         tfapp.promote("numbers", version, check=lambda *_: 0, **choice, **self._where)
@@ -83,6 +87,15 @@ def test_a_version_that_was_refused_or_rolled_back_is_not_loaded(release: Releas
     with refused("NOT_FOUND") as text:
         release.answering(version=3)
     assert text() == "Servable not found for request: Specific(numbers, 3)"
+
+
+def test_a_refused_promote_settles_a_stable_that_was_written_without_a_policy(release: Release) -> None:
+    for version, accuracy in ((2, 0.9), (release.newest, 0.8)):
+        record(release.server.models / "numbers" / str(version), metrics={"accuracy": accuracy})
+    release.write(stable=2)
+    with pytest.raises(RegistryError, match=r"not promoted to stable.*, or give --force$"):
+        release.promote(release.newest)
+    assert (release.available(), release.answering(), release.answering(label="stable")) == ({2}, 2, 2)
 
 
 def test_callers_without_a_label_get_stable_unless_a_canary_is_newer(release: Release) -> None:

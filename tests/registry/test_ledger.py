@@ -139,6 +139,39 @@ def test_a_policy_that_serves_all_stays(ledger: Ledger) -> None:
     assert ledger.served("news") == {1, 2, 3, 4}
 
 
+def test_a_stable_without_a_policy_is_unsettled_and_settling_keeps_the_rest_of_the_file(ledger: Ledger) -> None:
+    before = (
+        'model_config_list { config { name: "news" base_path: "/elsewhere" model_platform: "tensorflow"\n'
+        '  version_labels { key: "stable" value: 2 } # ours\n  logging_config { } } }'
+    )
+    ledger.config.write_text(before)
+    assert (ledger.unsettled("news"), ledger.served("news")) == (2, {4})
+    ledger.point("news", "stable", 2, "settle", expected=2, note="why")
+    assert (ledger.unsettled("news"), ledger.served("news")) == (None, {2})
+    text = ledger.config.read_text()
+    assert re.sub(r"\s*model_version_policy \{ specific \{ versions: 2 \} \}", "", text) == before
+    assert [(c.action, c.before, c.after) for c in ledger.changes()][-1] == ("settle", 2, 2)
+    assert ledger.previous("news", "stable") is None
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "",
+        'version_labels { key: "canary" value: 2 }',
+        'version_labels { key: "stable" value: 9 }',
+        'version_labels { key: "stable" value: 2 } model_version_policy { all {} }',
+        'version_labels { key: "stable" value: 2 } model_version_policy { latest {} }',
+        'version_labels { key: "stable" value: 2 } model_version_policy { specific { versions: 2 versions: 3 } }',
+    ],
+)
+def test_a_policy_of_somebodys_choice_is_not_unsettled_nor_is_a_stable_that_is_not_there(
+    ledger: Ledger, entry: str
+) -> None:
+    ledger.config.write_text(f'model_config_list {{ config {{ name: "news" {entry} }} }}')
+    assert ledger.unsettled("news") is None
+
+
 def test_staging_serves_a_version_and_moves_no_label(ledger: Ledger) -> None:
     _promote(ledger, 1)
     assert ledger.stage("news", "stable", 3, expected=1) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.registry.shelf import add_version, add_versions, parsed, record
 from tests.served_models import write_classifier, write_numbers
 from tfapp import registry
 from tfapp.apps.shared.embedder import released_version
-from tfapp.errors import RegistryError, SettingsError
+from tfapp.errors import PromotionRefusedError, RegistryError, SettingsError
 from tfapp.registry import Ledger
 from tfapp.server import ModelServer, ServerSettings, configured_server, running_server
 from tfapp.server.states import State
@@ -75,6 +76,84 @@ def test_a_worse_version_needs_force_and_the_history_says_so(shelf: Path) -> Non
     tfapp.promote("news", 3, models=shelf, check=_accept, force=True)
     assert _labels(shelf) == {"stable": 3, "canary": 3}
     assert version_catalogue.history(models=shelf)[-1].note.startswith("forced: its accuracy is 0.8000")
+
+
+def _write_unsettled(models: Path, name: str, stable: int, entry: str = "") -> None:
+    """A file by hand or of an earlier tfapp: a `stable`, and no policy."""
+    (models / registry.CONFIG_FILE).write_text(
+        f'model_config_list {{ config {{ name: "{name}" base_path: "{models}/{name}" model_platform: "tensorflow" '
+        f'{entry} version_labels {{ key: "stable" value: {stable} }} }} }}  # ours'
+    )
+
+
+def test_a_refused_promote_has_servers_load_what_labels_name(shelf: Path) -> None:
+    _write_unsettled(shelf, "news", 2)
+    before = version_catalogue.callers("news", models=shelf)
+    assert (before.with_label, before.without_label) == ({"stable": None}, 3)
+    assert before.why == "models.config has no model_version_policy for news, and it is newer than stable"
+    with pytest.raises(PromotionRefusedError, match=r"not promoted to stable.* or give --force$") as caught:
+        tfapp.promote("news", 3, models=shelf, check=_accept)
+    after = version_catalogue.callers("news", models=shelf)
+    assert (caught.value.settled, _labels(shelf)) == (True, {"stable": 2})
+    assert (after.with_label, after.without_label, after.warning) == ({"stable": 2}, 2, "")
+    assert (shelf / registry.CONFIG_FILE).read_text().endswith("  # ours")
+    change = version_catalogue.history(models=shelf)[-1]
+    assert (change.action, change.note) == ("settle", "version 3 was not promoted")
+    # Once is enough.
+    with pytest.raises(PromotionRefusedError) as caught:
+        tfapp.promote("news", 3, models=shelf, check=_accept)
+    assert (caught.value.settled, version_catalogue.history(models=shelf)[-1]) == (False, change)
+
+
+def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shelf: Path) -> None:
+    def check(_name: str, version: int, _folder: Path) -> int:
+        if version == 3:
+            raise RegistryError("version 3 does not load")
+        return 0
+
+    _write_unsettled(shelf, "news", 2)
+    with pytest.raises(PromotionRefusedError, match=r"^version 3 does not load$") as caught:
+        tfapp.promote("news", 3, label="canary", models=shelf, check=check)
+    assert (caught.value.settled, Ledger.open(shelf).served("news")) == (True, {2})
+
+
+@pytest.mark.parametrize(
+    "policy", ["all {}", "latest { num_versions: 2 }", "specific { versions: 2 versions: 3 }", "specific {}"]
+)
+def test_a_refused_promote_leaves_a_policy_of_somebodys_choice(shelf: Path, policy: str) -> None:
+    _write_unsettled(shelf, "news", 2, f"model_version_policy {{ {policy} }}")
+    before = (shelf / registry.CONFIG_FILE).read_bytes()
+    with pytest.raises(PromotionRefusedError) as caught:
+        tfapp.promote("news", 3, models=shelf, check=_accept)
+    assert (caught.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, before)
+
+
+def test_a_refused_promote_settles_nothing_on_a_stable_that_does_not_load(shelf: Path) -> None:
+    _write_unsettled(shelf, "news", 2)
+    before = (shelf / registry.CONFIG_FILE).read_bytes()
+    with pytest.raises(PromotionRefusedError) as caught:
+        tfapp.promote("news", 3, models=shelf)
+    assert re.search(r"give --force; what servers load is not settled, either: news version 2 does", str(caught.value))
+    assert "\n" not in str(caught.value)
+    assert (caught.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, before)
+    # Nor does a mistake in the command.
+    with pytest.raises(RegistryError, match="has no version 9"):
+        tfapp.promote("news", 9, models=shelf, check=_accept)
+    assert (shelf / registry.CONFIG_FILE).read_bytes() == before
+
+
+def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path) -> None:
+    _write_unsettled(shelf, "news", 2)
+    servers = Servers(("localhost:1",), timeout=0.2)
+    with pytest.raises(
+        PromotionRefusedError, match=r"not promoted to stable.*not settled, either: localhost:1"
+    ) as caught:
+        tfapp.promote("news", 3, models=shelf, check=_accept, servers=servers)
+    assert caught.value.settled is False
+    # No label is lost to a server that is away.
+    assert (_labels(shelf), Ledger.open(shelf).served("news")) == ({"stable": 2}, {2})
+    with pytest.raises(PromotionRefusedError, match="not promoted to stable"):
+        tfapp.promote("news", 3, models=shelf, check=_accept, servers=Servers(("localhost:1",), token="secret"))
 
 
 def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
@@ -229,6 +308,26 @@ def test_what_was_not_promoted_or_was_rolled_back_reaches_nobody(models: Path) -
             assert released_version(client, "numbers") == 1
         release.unlabel("numbers", "canary", models=models, servers=servers)
         assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
+
+
+@pytest.mark.parametrize("way", ["file", "poll", "reload"])
+def test_a_refused_promote_settles_running_servers_without_losing_a_request(models: Path, way: str) -> None:
+    for version, accuracy in ((1, 0.9), (2, 0.8)):
+        record(models / "numbers" / str(version), metrics={"accuracy": accuracy})
+    _write_unsettled(models, "numbers", 1)
+    with _configured(models, poll=0 if way == "reload" else 0.05) as server:
+        assert server.manager.available() == {"numbers": [2]}
+        servers = Servers((server.address,), reload=way == "reload", timeout=60)
+        with (
+            Load(server.address, callers=_CALLERS, label="") as load,
+            pytest.raises(PromotionRefusedError, match=r"give --force$"),
+        ):
+            tfapp.promote("numbers", 2, models=models, check=_accept, servers=None if way == "file" else servers)
+        if way == "file":
+            servers.wait_for_unload("numbers", [2], models)
+        assert (_answering(server), _answering(server, "stable")) == (1, 1)
+        assert server.manager.available() == {"numbers": [1]}
+    assert load.lost == []
 
 
 def test_a_canary_that_was_rolled_back_reaches_nobody_without_a_stable_either(models: Path) -> None:

@@ -19,8 +19,10 @@ __all__ = [
     "print_callers",
     "print_change",
     "print_difference",
+    "print_settled",
     "print_table",
     "print_unchecked",
+    "print_warnings",
     "score",
     "what",
 ]
@@ -46,8 +48,8 @@ def model_json(model: ModelFacts) -> dict[str, Any]:
         }
         for version in model.versions
     ]
-    released = model.released.version
-    return {"name": model.name, "version": released, "labels": dict(model.labels), "versions": versions}
+    released = {"version": model.released.version, "labels": dict(model.labels), "callers": model.callers.to_dict()}
+    return {"name": model.name, **released, "versions": versions}
 
 
 def labels(model: ModelFacts) -> str:
@@ -92,6 +94,22 @@ def print_change(change: Change, callers: Callers, *, json: bool) -> None:
         text = f"{change.model}: {change.label} is at version {change.after}{before}"
     terminal.console().print(text, markup=False, soft_wrap=True)
     print_callers(callers)
+
+
+def print_settled(name: str, callers: Callers, *, json: bool) -> None:
+    """Prints that servers load what labels name since, and which version callers get."""
+    if json:
+        terminal.print_json({"model": name, "settled": True, "callers": callers.to_dict()})
+        return
+    text = f"{name}: servers now load what labels name, and no other version"
+    terminal.console().print(text, markup=False, soft_wrap=True)
+    print_callers(callers)
+
+
+def print_warnings(models: Iterable[ModelFacts]) -> None:
+    """Prints which callers get a version that no label names, although there is a `stable`."""
+    for warning in filter(None, (model.callers.warning for model in models)):
+        terminal.error_console().print(warning, markup=False, soft_wrap=True)
 
 
 def print_callers(callers: Callers) -> None:

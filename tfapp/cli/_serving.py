@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tfapp.core import terminal
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["serve_until_stopped"]
 
 
-def serve_until_stopped(make: Callable[[], ModelServer]) -> None:
+def serve_until_stopped(
+    make: Callable[[], ModelServer], warnings: Callable[[ModelServer], Iterable[str]] = lambda _: ()
+) -> None:
     """Starts a server, says where it is, and stops it at SIGINT or SIGTERM.
 
     Args:
         make: Makes the server, not started.
+        warnings: Returns what is to be said of the started server beside its models, in lines.
 
     Raises:
         TfappError: The server cannot be made or started.
@@ -40,6 +43,8 @@ def serve_until_stopped(make: Callable[[], ModelServer]) -> None:
             server.start()
             for line in loosenings(server.settings):
                 logging.getLogger(__name__).warning(line)
+            for line in warnings(server):
+                terminal.error_console().print(line, markup=False, soft_wrap=True)
             _print_ready(server)
             stopped.wait()
             terminal.error_console().print("stopping: finishing the calls that were taken; again to stop at once")

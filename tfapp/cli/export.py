@@ -48,6 +48,7 @@ def export(
     from tfapp.cli._model_tables import print_callers
     from tfapp.core.terminal import console, print_json
     from tfapp.errors import SettingsError
+    from tfapp.registry import promote_command
 
     if (run is None) == (preset is None):
         raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")
@@ -68,9 +69,8 @@ def export(
     if callers is None or published in callers.loaded:
         next_step = f"Next: tfapp serve {to}"
     else:
-        folder = "" if to == Path("models") else f" --models {to}"
         next_step = "No label names it, so servers do not load it. "
-        next_step += f"Next: tfapp models promote {version.parent.name} {published}{folder}"
+        next_step += f"Next: {promote_command(version.parent.name, published, to)}"
     console().print(f"Published {version}; its README.md says what it is. {next_step}", markup=False, soft_wrap=True)
     if callers:
         print_callers(callers)

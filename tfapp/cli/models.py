@@ -11,6 +11,7 @@ import typer
 from tfapp.cli import _model_tables as tables
 from tfapp.cli._server_options import with_servers
 from tfapp.core import terminal
+from tfapp.errors import PromotionRefusedError
 from tfapp.workflows.deploy import Servers
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
     ]
     tables.print_table(("model", "version", "newest", "labels", "task", "metric"), rows)
     tables.print_unchecked(found)
+    tables.print_warnings(found)
 
 
 @_models.command()
@@ -87,6 +89,7 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
     terminal.console().print(f"{name}{', ' if task else ''}{task}, in {models}", markup=False, soft_wrap=True)
     tables.print_table(("version", "labels", "served", "metric", "size", "exported"), rows)
     tables.print_unchecked([model])
+    tables.print_warnings([model])
 
 
 @_models.command()
@@ -112,16 +115,21 @@ def promote(
     from tfapp.workflows import release, version_catalogue
 
     served = _served(name, models, config)
-    change = release.promote(
-        name,
-        version,
-        label=label,
-        models=models,
-        config=config,
-        servers=servers,
-        force=force,
-        check=partial(release.check_candidate, allow_unsafe_ops=allow_unsafe_ops),
-    )
+    try:
+        change = release.promote(
+            name,
+            version,
+            label=label,
+            models=models,
+            config=config,
+            servers=servers,
+            force=force,
+            check=partial(release.check_candidate, allow_unsafe_ops=allow_unsafe_ops),
+        )
+    except PromotionRefusedError as refusal:
+        if refusal.settled:
+            tables.print_settled(name, version_catalogue.callers(name, models=models, config=config), json=json)
+        raise
     tables.print_change(change, version_catalogue.callers(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from tfapp.cli._served_choice import ServedChoice
 from tfapp.cli._serving import serve_until_stopped
 from tfapp.errors import SettingsError
-
-if TYPE_CHECKING:
-    from tfapp.server import ModelServer, ServerSettings
 
 __all__ = ["register"]
 
@@ -235,7 +232,7 @@ def serve(
         **({} if enable_batching else {"batching": None}),
         **files,
     }
-    chosen = _Models(models, tuple(model or ()), model_config_file, model_base_path, model_name)
+    chosen = ServedChoice(models, tuple(model or ()), model_config_file, model_base_path, model_name)
     from tfapp.core.threads import set_compute_threads
     from tfapp.server import ServerSettings
     from tfapp.server.lean import import_lean_tensorflow
@@ -243,38 +240,7 @@ def serve(
     checked = ServerSettings.model_validate(settings)
     import_lean_tensorflow()
     set_compute_threads(tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism)
-    serve_until_stopped(lambda: chosen.server(checked))
-
-
-@dataclass(frozen=True)
-class _Models:
-    """What to serve: one of three ways to say it."""
-
-    folder: Path | None
-    names: tuple[str, ...]
-    config: Path | None
-    base_path: Path | None
-    name: str
-
-    def __post_init__(self) -> None:
-        given = [self.folder, self.config, self.base_path]
-        if sum(way is not None for way in given) != 1:
-            raise SettingsError(
-                "give one of these to serve: a models folder, --model_config_file FILE, or --model_base_path FOLDER"
-            )
-        if self.names and self.folder is None:
-            raise SettingsError("--model chooses from a models folder; the model config file names its own models")
-
-    def server(self, settings: ServerSettings) -> ModelServer:
-        """Makes the server, not started."""
-        from tfapp.server import configured_server, folder_server, single_server
-
-        if self.config is not None:
-            return configured_server(self.config, settings)
-        if self.base_path is not None:
-            return single_server(self.name, self.base_path, settings)
-        assert self.folder is not None
-        return folder_server(self.folder, self.names, settings)
+    serve_until_stopped(lambda: chosen.server(checked), chosen.warnings)
 
 
 def _files(batching: Path | None, tls: Path | None, monitoring: Path | None) -> dict[str, Any]:

@@ -8,6 +8,13 @@ from tfapp.registry.ledger import CONFIG_FILE, Ledger
 from tfapp.registry.model_config import STABLE, ConfiguredModel, read_model_config
 from tfapp.registry.prune import prunable, prune
 from tfapp.registry.publish import publish, staging_folder
+from tfapp.registry.unlabelled import (
+    promote_command,
+    unlabelled_remark,
+    unlabelled_warning,
+    unlabelled_warnings,
+    why_newest,
+)
 from tfapp.registry.versions import (
     check_name,
     latest,
@@ -30,6 +37,7 @@ __all__ = [
     "latest",
     "models",
     "next_version",
+    "promote_command",
     "prunable",
     "prune",
     "publish",
@@ -37,7 +45,11 @@ __all__ = [
     "read_model_config",
     "require_models",
     "staging_folder",
+    "unlabelled_remark",
+    "unlabelled_warning",
+    "unlabelled_warnings",
     "version_folder",
     "versions",
+    "why_newest",
     "why_worse",
 ]

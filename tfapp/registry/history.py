@@ -38,7 +38,8 @@ class Change:
 
     Attributes:
         model: The model's name.
-        action: "promote", "rollback", "unlabel", "load", "unload", "prune", or "edit": found in the file, made by hand.
+        action: "promote", "rollback", "unlabel", "load", "unload", "prune", "settle" (servers load what labels name
+            since), or "edit": found in the file, made by hand.
         label: The label that moved; empty where none did.
         before: The version that it pointed at; None: it was not there.
         after: The version that it points at since; None: it is gone.

@@ -58,6 +58,16 @@ class Ledger:
         """The versions on disk that a server loads by the file."""
         return self.model(name).served(versions(self.models, name))
 
+    def unsettled(self, name: str) -> int | None:
+        """The version that is `stable`, where no policy is chosen, so that servers load the newest one instead.
+
+        Returns:
+            None: there is a policy, no `stable`, or nothing on disk of that version.
+        """
+        model = self.model(name)
+        stable = None if model.has_policy else model.labels.get(STABLE)
+        return stable if stable in versions(self.models, name) else None
+
     def changes(self) -> list[Change]:
         """All changes that are known, oldest first.
 

@@ -13,7 +13,14 @@ from tfapp.core.text_protos import parse_text_proto, read_text_proto
 from tfapp.errors import SettingsError
 from tfapp.registry.policy import policy_of
 
-__all__ = ["STABLE", "ConfiguredModel", "configured_model", "configured_names", "read_model_config"]
+__all__ = [
+    "STABLE",
+    "ConfiguredModel",
+    "configured_model",
+    "configured_models",
+    "configured_names",
+    "read_model_config",
+]
 
 STABLE: Final = "stable"
 """The label of the release: once a model has it, servers load the versions that labels name, and no others."""
@@ -37,6 +44,11 @@ class ConfiguredModel:
     def kind(self) -> Literal["latest", "all", "specific"]:
         """The kind of its policy."""
         return self.policy.WhichOneof("policy_choice") or "latest"
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether somebody chose a policy; without one, servers load the newest version."""
+        return self.policy.WhichOneof("policy_choice") is not None
 
     def served(self, versions: Sequence[int]) -> set[int]:
         """Those of the versions on disk that a server loads."""
@@ -83,8 +95,22 @@ def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
     """
     for item in _models(text, path):
         if item.name == name:
-            return ConfiguredModel(name, item.model_version_policy, dict(item.version_labels))
+            return _configured(item)
     return ConfiguredModel(name)
+
+
+def configured_models(path: Path | str) -> list[tuple[ConfiguredModel, str]]:
+    """Lists the models in a model config file, each with its base path.
+
+    Raises:
+        SettingsError: The file cannot be read, is malformed, or holds no list of models.
+    """
+    items = read_model_config(path).model_config_list.config
+    return [(_configured(item), item.base_path) for item in items]
+
+
+def _configured(item: Any) -> ConfiguredModel:
+    return ConfiguredModel(item.name, item.model_version_policy, dict(item.version_labels))
 
 
 def _models(text: str, path: Path | str) -> Any:

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from tfapp import registry
-from tfapp.errors import RegistryError, did_you_mean
+from tfapp.errors import PromotionRefusedError, RegistryError, did_you_mean
 from tfapp.registry import Change, Ledger
 from tfapp.workflows.deploy import Servers
+from tfapp.workflows.label_moves import let_go, move_label, settle_unsettled
 
 __all__ = ["Pruned", "Servers", "check_candidate", "promote", "prune", "rollback", "unlabel"]
 
@@ -104,21 +104,24 @@ def promote(
         The change.
 
     Raises:
-        RegistryError: There is no such version, it does not load or warm up, it is worse, or a server does not take it.
+        PromotionRefusedError: It is worse, or does not load or warm up. Where the model has a `stable` and no version
+            policy, servers load what labels name nevertheless.
+        RegistryError: There is no such version, or a server does not take it.
     """
     ledger = _ledger(name, models, config)
     _check_label(label)
     folder = registry.version_folder(ledger.models, name, version)
     before = ledger.model(name).labels.get(label)
     worse = _why_worse(ledger, name, version, before)
-    if worse and not force:
-        raise RegistryError(
-            f"{name} version {version} is not promoted to {label}: {worse}; see `tfapp models diff {name} {before} "
-            f"{version}`, or give --force"
-        )
-    check(name, version, folder)
+    try:
+        if worse and not force:
+            _refuse(name, version, label, before, worse)
+        check(name, version, folder)
+    except RegistryError as refusal:
+        settled, hindrance = settle_unsettled(ledger, name, version, check, servers)
+        raise PromotionRefusedError(f"{refusal}{hindrance}", settled=settled) from refusal
     note = f"forced: {worse}" if worse else ""
-    return _point(ledger, name, label, version, "promote", before=before, note=note, servers=servers)
+    return move_label(ledger, name, label, version, "promote", before=before, note=note, servers=servers)
 
 
 def rollback(
@@ -152,7 +155,7 @@ def rollback(
             f"{name}: label {label} has no earlier version on disk to go back to; `tfapp models history {name}` shows "
             "where it was, `tfapp models promote` moves it anywhere"
         )
-    return _point(ledger, name, label, version, "rollback", before=before, servers=servers)
+    return move_label(ledger, name, label, version, "rollback", before=before, servers=servers)
 
 
 def unlabel(
@@ -184,7 +187,7 @@ def unlabel(
         return ledger.point(name, label, None, "unlabel", expected=before)
     servers.check()
     change = ledger.point(name, label, None, "unlabel", expected=before, settle=False)
-    _settle(ledger, change, servers)
+    let_go(ledger, change, servers)
     return change
 
 
@@ -222,56 +225,11 @@ def _ledger(name: str, models: str | Path, config: str | Path | None) -> Ledger:
     return Ledger.open(models, config)
 
 
-def _point(
-    ledger: Ledger,
-    name: str,
-    label: str,
-    version: int,
-    action: str,
-    *,
-    before: int | None,
-    note: str = "",
-    servers: Servers | None,
-) -> Change:
-    """Moves a label. Servers load the version first: they refuse a label on one that they have not.
-
-    What no label names is let go last, when they answer by the label.
-    """
-    if servers is None:
-        return ledger.point(name, label, version, action, expected=before, note=note)
-    servers.check()
-    # Where the file has the label there already, some servers may have refused it.
-    behind = servers if before != version else servers.without_label(name, label, version)
-    if behind.addresses:
-        before = _stage(ledger, name, label, version, before=before, servers=behind)
-    change = ledger.point(name, label, version, action, expected=before, note=note, settle=False)
-    servers.send(ledger.config)
-    servers.wait_for_label(name, label, version, ledger.config)
-    _settle(ledger, change, servers)
-    return change
-
-
-def _stage(ledger: Ledger, name: str, label: str, version: int, *, before: int | None, servers: Servers) -> int | None:
-    """Has servers load a version beside all others; gives where the label points meanwhile."""
-    served = ledger.served(name)
-    staged = ledger.stage(name, label, version, expected=before)
-    try:
-        servers.send(ledger.config)
-        servers.wait_for_version(name, version, ledger.config)
-    except RegistryError:
-        if version not in served or staged != before:
-            ledger.drop(name, [version], "unload", "the servers did not come to have it")
-            with suppress(RegistryError):
-                servers.send(ledger.config)
-        raise
-    return staged
-
-
-def _settle(ledger: Ledger, moved: Change, servers: Servers) -> None:
-    """Has servers let go what no label names after a change, and waits until they have."""
-    gone = ledger.settle(moved.model, moved)
-    servers.send(ledger.config)
-    servers.wait_for_unload(moved.model, gone, ledger.config)
+def _refuse(name: str, version: int, label: str, current: int | None, worse: str) -> NoReturn:
+    raise RegistryError(
+        f"{name} version {version} is not promoted to {label}: {worse}; see `tfapp models diff {name} {current} "
+        f"{version}`, or give --force"
+    )
 
 
 def _why_worse(ledger: Ledger, name: str, version: int, current: int | None) -> str:

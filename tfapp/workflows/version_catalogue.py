@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,14 @@ class ModelFacts:
         versions: Lowest first.
         labels: The version that each label points at.
         served: The versions that a server loads by the model config file.
+        callers: Which of them callers get.
     """
 
     name: str
     versions: tuple[VersionFacts, ...]
     labels: Mapping[str, int]
     served: tuple[int, ...]
+    callers: Callers
 
     def labels_of(self, version: int) -> list[str]:
         """The labels that point at a version."""
@@ -59,6 +61,7 @@ class Callers:
         why: Why these get that version, where it is not `stable`.
         loaded: The versions that servers load.
         remark: What keeps versions loaded that no label names, although there is a `stable`; empty: nothing does.
+        warning: That callers without a label get such a version, and the remark, as one line; empty: they do not.
     """
 
     with_label: Mapping[str, int | None]
@@ -66,6 +69,7 @@ class Callers:
     why: str
     loaded: frozenset[int]
     remark: str = ""
+    warning: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -113,7 +117,8 @@ def describe(
         RegistryError: There is no such folder or model.
     """
     ledger = Ledger.open(models, config)
-    return [_facts(ledger, name) for name in registry.require_models(models, names)]
+    found = registry.require_models(models, names)
+    return [_facts(ledger.model(name), ledger.models, models, config) for name in found]
 
 
 def callers(name: str, *, models: str | Path = "models", config: str | Path | None = None) -> Callers:
@@ -128,35 +133,24 @@ def callers(name: str, *, models: str | Path = "models", config: str | Path | No
         SettingsError: The file is malformed.
     """
     ledger = Ledger.open(models, config)
-    model, loaded = ledger.model(name), ledger.served(name)
-    newest = max(loaded, default=None)
-    named = {label: version if version in loaded else None for label, version in sorted(model.labels.items())}
-    why = _why_newest(model, newest, registry.versions(ledger.models, name), ledger.config.name)
-    remark = _why_unlabelled(model, loaded, ledger.config.name)
-    return Callers(named, newest, why, frozenset(loaded), remark)
+    return _callers(ledger.model(name), registry.versions(ledger.models, name), models, config)
 
 
-def _why_unlabelled(model: ConfiguredModel, loaded: Collection[int], file: str) -> str:
-    unlabelled = sorted(set(loaded) - set(model.labels.values()))
-    if model.kind != "all" or STABLE not in model.labels or not unlabelled:
-        return ""
-    wanted = " ".join(f"versions: {version}" for version in sorted(set(loaded) - set(unlabelled)))
-    return (
-        f"{file} serves all versions of {model.name}: {', '.join(map(str, unlabelled))} stay loaded, though no label "
-        f"names them; write specific {{ {wanted} }} there instead of all {{}} to serve what labels name alone"
+def _callers(model: ConfiguredModel, on_disk: Sequence[int], models: str | Path, config: str | Path | None) -> Callers:
+    loaded, file = model.served(on_disk), Path(config or registry.CONFIG_FILE).name
+    where = (model, loaded, on_disk, file)
+
+    def command(version: int) -> str:
+        return registry.promote_command(model.name, version, models, config)
+
+    return Callers(
+        with_label={label: version if version in loaded else None for label, version in sorted(model.labels.items())},
+        without_label=max(loaded, default=None),
+        why=registry.why_newest(*where),
+        loaded=frozenset(loaded),
+        remark=registry.unlabelled_remark(*where, command),
+        warning=registry.unlabelled_warning(*where, command),
     )
-
-
-def _why_newest(model: ConfiguredModel, newest: int | None, on_disk: Sequence[int], file: str) -> str:
-    """Why callers without a label get the newest version that is loaded, and not `stable`."""
-    labels = model.labels
-    if newest is None or newest == labels.get(STABLE):
-        return ""
-    names = sorted(label for label, version in labels.items() if version == newest)
-    if STABLE in labels:
-        said = f"{file} serves all versions" if model.kind == "all" else f"{file} names it"
-        return f"{names[0]} is newer than stable" if names else f"{said}, and it is newer than stable"
-    return "the newest" if newest == on_disk[-1] else f"the newest that {file} names"
 
 
 def history(
@@ -200,10 +194,11 @@ def compare(name: str, first: int, second: int, *, models: str | Path = "models"
     )
 
 
-def _facts(ledger: Ledger, name: str) -> ModelFacts:
-    numbers = registry.versions(ledger.models, name)
-    found = tuple(registry.read_facts(ledger.models, name, version) for version in numbers)
-    return ModelFacts(name, found, ledger.model(name).labels, tuple(sorted(ledger.served(name))))
+def _facts(model: ConfiguredModel, folder: Path, models: str | Path, config: str | Path | None) -> ModelFacts:
+    numbers = registry.versions(folder, model.name)
+    found = tuple(registry.read_facts(folder, model.name, version) for version in numbers)
+    callers = _callers(model, numbers, models, config)
+    return ModelFacts(model.name, found, model.labels, tuple(sorted(callers.loaded)), callers)
 
 
 def unsafe_ops(folder: Path) -> list[UnsafeOp]:

@@ -1,0 +1,72 @@
+"""Which models `tfapp serve` serves: a folder, a model config file, or one model's own folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfapp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfapp.server import ModelServer, ServerSettings
+
+__all__ = ["ServedChoice"]
+
+
+@dataclass(frozen=True)
+class ServedChoice:
+    """What to serve: one of three ways to say it.
+
+    Attributes:
+        folder: A models folder.
+        names: With a folder: the models to serve; none: all.
+        config: A model config file.
+        base_path: One model's own folder.
+        name: That model's name.
+    """
+
+    folder: Path | None
+    names: tuple[str, ...]
+    config: Path | None
+    base_path: Path | None
+    name: str
+
+    def __post_init__(self) -> None:
+        given = [self.folder, self.config, self.base_path]
+        if sum(way is not None for way in given) != 1:
+            raise SettingsError(
+                "give one of these to serve: a models folder, --model_config_file FILE, or --model_base_path FOLDER"
+            )
+        if self.names and self.folder is None:
+            raise SettingsError("--model chooses from a models folder; the model config file names its own models")
+
+    def server(self, settings: ServerSettings) -> ModelServer:
+        """Makes the server, not started."""
+        from tfapp.server import configured_server, folder_server, single_server
+
+        if self.config is not None:
+            return configured_server(self.config, settings)
+        if self.base_path is not None:
+            return single_server(self.name, self.base_path, settings)
+        assert self.folder is not None
+        return folder_server(self.folder, self.names, settings)
+
+    def warnings(self, server: ModelServer) -> list[str]:
+        """Returns a line for each model whose callers without a label get another version than labels name."""
+        from tfapp.registry import CONFIG_FILE, unlabelled_warnings
+
+        file = self.folder / CONFIG_FILE if self.folder is not None else self.config
+        if file is None or not file.exists():
+            return []
+        try:
+            lines = unlabelled_warnings(file, server.manager.available(), self.folder)
+        except SettingsError:
+            # It was good a moment ago: whoever follows the file tells what it has become.
+            return []
+        settings = server.settings
+        if self.folder is not None:
+            again = settings.file_system_poll_wait_seconds
+        else:
+            again = settings.model_config_file_poll_wait_seconds
+        return lines if again > 0 else [f"{line} (this server reads the file at its start alone)" for line in lines]
