@@ -33,8 +33,8 @@ from tfapp.apps.monitor.reading import Reading
 from tfapp.apps.monitor.replay import Pool, Surge, news_pool, rated_pool, replay
 from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.shared.clock import utc_now
 from tfapp.apps.shared.store import Store
+from tfapp.core.clock import utc_now
 from tfapp.core.files import write_json, write_json_lines
 
 DATA = ("tweets", "product-reviews", "bbc-news")

@@ -246,7 +246,7 @@ def test_times_of_day_are_asked_where_they_are_kept_or_shown_and_nowhere_else() 
     asked = re.compile(r"\btime\.time(_ns)?\b|\b(datetime|date)\.(now|utcnow|today)\b|\bDate\.now\b|\bnew Date\(\)")
     found = {str(path.relative_to(ROOT)) for path in files if asked.search(path.read_text(encoding="utf-8"))}
     assert found == {
-        "tfapp/apps/shared/clock.py",
+        "tfapp/core/clock.py",
         "tfapp/registry/history.py",
         # Both name files that must come after all earlier ones.
         "tfapp/training/run_folder.py",

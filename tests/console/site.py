@@ -27,7 +27,7 @@ from tfapp.apps.shared.records import SetAside
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.service import Support
 from tfapp.console.app import make_app
-from tfapp.console.workplace import Workplace
+from tfapp.console.console_state import ConsoleState
 from tfapp.errors import ServerError
 from tfapp.web.access import Access
 
@@ -181,7 +181,7 @@ class Site:
         *,
         access: Access | None = None,
         server: FakeTransport | None = None,
-        workplace: Workplace | None = None,
+        state: ConsoleState | None = None,
         fails: int = 0,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -191,7 +191,7 @@ class Site:
             home: Its folder.
             access: Who may open it.
             server: Answers for the models.
-            workplace: What it shows; None: that folder, with this server.
+            state: What it shows; None: that folder, with this server.
             fails: How often that server does not start.
             ticks: Tells the time, in seconds.
         """
@@ -206,8 +206,8 @@ class Site:
             yield ServedModels("", Client(transport=self.server))
 
         self.access = access or Access()
-        self.workplace = workplace or Workplace(home, connect=connect)
-        self.app = make_app(self.workplace, self.access, ticks=ticks)
+        self.state = state or ConsoleState(home, connect=connect)
+        self.app = make_app(self.state, self.access, ticks=ticks)
         self.browser = self.browser_at("testclient")
 
     def browser_at(self, address: str) -> TestClient:

@@ -149,15 +149,15 @@ def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, brows
 
 
 def test_two_people_answer_one_hand_over(page: Page, site: Site) -> None:
-    room = site.workplace.support
-    assert room is not None
+    session = site.state.support
+    assert session is not None
     asked = f"Do owls read on {page.size}s?"  # type: ignore[attr-defined]
-    reply = room.assistant().ask(asked, f"owls-{page.size}")  # type: ignore[attr-defined]
+    reply = session.assistant().ask(asked, f"owls-{page.size}")  # type: ignore[attr-defined]
     page.goto("/support/handovers")
     card = page.locator(".handover").filter(has_text=asked).first
     card.get_by_label("Your answer").fill("They prefer a desk.")
     # The next time that the page renews itself leaves alone what is being written.
-    room.service.correct(reply.turn, "better", better="They do, at night.")
+    session.service.correct(reply.turn, "better", better="They do, at night.")
     with page.expect_response("**/support/handovers"):
         pass
     answer = card.get_by_role("button", name="Answer", exact=True)

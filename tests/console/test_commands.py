@@ -90,7 +90,7 @@ def test_texts_and_labels_from_the_command_line(site: Site, tmp_path: Path) -> N
     assert "Nothing yet." in call("feedback", "show", *home).out
     assert "messages.csv: 1 texts; 1 rows held no text" in call("feedback", "add", file, "--model", "news", *home).out
     assert "no text was labelled for this model" in complaint(call("feedback", "export", "news", tmp_path / "x", *home))
-    feedback = Site(tmp_path).workplace.feedback
+    feedback = Site(tmp_path).state.feedback
     (pool,) = feedback.pools.all()
     feedback.labels.give(Label("news", feedback.pools.least_certain(pool)[0].text, ("sport",)))
     shown = json.loads(call("feedback", "show", *home, "--json").out)

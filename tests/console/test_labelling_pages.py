@@ -19,7 +19,7 @@ def pool_of(site: Site, name: str, texts: list[str], model: str = "news") -> str
     rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     answer = site.post("/labelling", {"model": model, "name": "Ann"}, files={"file": (name, rows.encode())})
     path = str(answer.url.path)
-    pools = site.workplace.feedback.pools
+    pools = site.state.feedback.pools
     pool = pools.get(path.rpartition("/")[2])
     wait_until(lambda: pools.progress(pool).scored == len(texts))
     return path
@@ -72,7 +72,7 @@ def test_two_people_are_not_shown_the_same_text(site: Site) -> None:
 def test_of_several_labels_none_is_an_answer(site: Site) -> None:
     path = pool_of(site, "topics.jsonl", ["My parcel is late"], model="topics")
     page = site.get(path).text
-    assert site.workplace.feedback.pools.get(path.rpartition("/")[2]).multi_label
+    assert site.state.feedback.pools.get(path.rpartition("/")[2]).multi_label
     assert page.count('type="checkbox"') == 3
     site.post(f"{path}/label", {"text": number(page), "label": ["billing", "returns"], "by": "margin"})
     (row,) = (json.loads(line) for line in site.get("/labelling/export/topics").text.splitlines())
@@ -113,9 +113,9 @@ def test_while_its_model_cannot_be_asked_a_pool_can_be_labelled_all_the_same(sit
 
 
 def test_a_new_version_is_asked_about_what_waits(site: Site) -> None:
-    path, pools = pool_of(site, "versions.jsonl", ["money or match, new"]), site.workplace.feedback.pools
+    path, pools = pool_of(site, "versions.jsonl", ["money or match, new"]), site.state.feedback.pools
     pool = pools.get(path.rpartition("/")[2])
     site.server.classifier("news", lambda _text: {"money": 0.01, "sport": 0.99}, version=3)
-    Scoring(site.workplace).keep_up(pool)
+    Scoring(site.state).keep_up(pool)
     wait_until(lambda: pools.least_certain(pool)[0].version == 3)
     assert pools.least_certain(pool)[0].predicted == "sport"

@@ -59,15 +59,15 @@ def test_a_wrong_address_is_one_line(site: Site) -> None:
 
 def test_its_texts_become_a_pool(site: Site) -> None:
     answer = site.post("/labelling/monitor", {"model": "monitor-topics"})
-    pools = site.workplace.feedback.pools
+    pools = site.state.feedback.pools
     pool = pools.get(str(answer.url.path).rpartition("/")[2])
     wait_until(lambda: pools.progress(pool).scored > 60)
     assert (pool.name, pool.model) == ("texts of the monitor", "monitor-topics")
 
 
 def test_what_no_sink_took_and_what_is_no_longer_kept_is_shown(site: Site) -> None:
-    assert site.workplace.monitor is not None
-    store = site.workplace.monitor.store
+    assert site.state.monitor is not None
+    store = site.state.monitor.store
     values = {"sink": "webhook", "event": "ended", "payload": {}, "tries": 84, "error": "https://h: answered 500"}
     now = datetime(2026, 3, 2, tzinfo=UTC)
     row = DeliveryRow(key="k", alert_id=1, due_at=now, failed_at=now, **values)

@@ -63,7 +63,7 @@ def test_a_page_is_sound(site: Site, path: str) -> None:
 
 
 def test_models_are_shown_with_their_cards_and_what_the_server_says(site: Site) -> None:
-    site.workplace.places["models"].client()
+    site.state.endpoints["models"].client()
     listed = text_of(site.get("/models").text)
     assert "news classification 2, newest 2 accuracy 0.973 – serving Try news" in listed
     page = site.get("/models/models/news?version=1").text
@@ -80,7 +80,7 @@ def test_a_stable_version_is_what_is_shown_and_tried(tmp_path: Path) -> None:
     site.server.classifier("mail", lambda _: {"old": 1.0}, version=1, label=STABLE)
     site.server.classifier("mail", lambda _: {"new": 1.0}, version=2)
     with site.browser:
-        site.workplace.places["models"].client()
+        site.state.endpoints["models"].client()
         assert "mail classification 2, newest 2, stable 1 accuracy 0.910 stable 1" in text_of(site.get("/models").text)
         assert (
             '<tr class="chosen">\n      <th scope="row"><a href="?version=1">' in site.get("/models/models/mail").text
@@ -91,7 +91,7 @@ def test_a_stable_version_is_what_is_shown_and_tried(tmp_path: Path) -> None:
         assert "old 100" in text_of(site.post("/try/models/mail", {"text": "x"}).text)
         assert "new 100" in text_of(site.post("/try/models/mail", {"text": "x", "version": "2"}).text)
         site.post("/try/models/mail/label", {"text": "x", "label": "old"})
-        (label,) = site.workplace.feedback.labels.latest("mail")
+        (label,) = site.state.feedback.labels.latest("mail")
         assert label.predicted == "old"
 
 
@@ -99,7 +99,7 @@ def test_an_outage_is_a_state_and_not_a_page_that_breaks(tmp_path: Path) -> None
     write_model(tmp_path / "models", "news", "classification")
     site = Site(tmp_path)
     with site.browser:
-        site.workplace.places["models"].client()
+        site.state.endpoints["models"].client()
         for _ in range(20):
             site.server.fail(grpc.StatusCode.UNAVAILABLE, "gone")
         page = site.get("/models")
@@ -136,7 +136,7 @@ def test_a_server_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) 
     write_model(tmp_path / "models", "news", "classification")
     site = Site(tmp_path, fails=1)
     with site.browser:
-        wait_until(lambda: site.workplace.places["models"].state != "starting")
+        wait_until(lambda: site.state.endpoints["models"].state != "starting")
         assert "port 1 is taken" in text_of(site.get("/models").text)
         assert "money" in text_of(site.post("/try/models/news", {"text": "money"}).text)
 

@@ -12,7 +12,7 @@ from tests.console.test_pages import text_of
 from tests.processes import wait_until
 from tests.toy import toy_text
 from tfapp import api
-from tfapp.console.workplace import Workplace
+from tfapp.console.console_state import ConsoleState
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +21,8 @@ def test_it_goes_on_when_its_model_server_is_back(toy_models: Path, tmp_path: Pa
     shutil.copytree(toy_models, tmp_path / "models")
     asked = {"text": toy_text("sport", 3)}
     with api.serve(toy_models) as served:
-        site = Site(tmp_path, workplace=Workplace(tmp_path, server=served.address))
-        site.workplace.start()
+        site = Site(tmp_path, state=ConsoleState(tmp_path, server=served.address))
+        site.state.start()
         assert "serving" in text_of(site.get("/models").text)
         assert "sport" in text_of(site.post("/try/models/toy", asked).text)
     gone = site.get("/models")
@@ -32,4 +32,4 @@ def test_it_goes_on_when_its_model_server_is_back(toy_models: Path, tmp_path: Pa
         # The client tries to connect again every two seconds at most.
         wait_until(lambda: "serving" in text_of(site.get("/models").text))
         assert site.post("/try/models/toy", asked).status_code == 200
-    site.workplace.close()
+    site.state.close()

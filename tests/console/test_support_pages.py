@@ -21,30 +21,30 @@ def test_an_answer_comes_with_its_sources(site: Site) -> None:
 
 
 def test_a_conversation_may_be_called_anything(site: Site) -> None:
-    room = site.workplace.support
-    assert room is not None
-    reply = room.assistant().ask("Zebra stripes?", "a/b c?<d>")
+    session = site.state.support
+    assert session is not None
+    reply = session.assistant().ask("Zebra stripes?", "a/b c?<d>")
     queue = site.get("/support/handovers").text
     (link,) = re.findall(r'href="(/support/chat/a/b[^"]*)"', queue)
     assert f'id="turn-{reply.turn}"' in site.get(html.unescape(link)).text
 
 
 def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:
-    room = site.workplace.support
-    assert room is not None
-    before = room.corrections.waiting()
+    session = site.state.support
+    assert session is not None
+    before = session.corrections.waiting()
     page = site.post("/support/chat/b", {"question": "Which cards do you take?"}).text
     said = site.post(f"/support/turn/{turn_of(page)}", {"verdict": "wrong", "conversation": "b"})
     assert str(said.url).endswith("/support/chat/b")
     assert "Marked wrong" in text_of(said.text)
     assert "It becomes knowledge when the service learns." in text_of(said.text)
     assert "It becomes knowledge" not in text_of(site.get("/support/chat/b").text)
-    assert room.corrections.waiting() == before + 1
+    assert session.corrections.waiting() == before + 1
 
 
 def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
-    room = site.workplace.support
-    assert room is not None
+    session = site.state.support
+    assert session is not None
     page = site.post("/support/chat/d", {"question": "Do zebras sleep at night?"}).text
     assert "handed over to a person" in text_of(page)
     turn = turn_of(page)
@@ -54,7 +54,7 @@ def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
     site.post(f"/support/turn/{turn}", {"verdict": "better", "better": "They do, standing."})
     assert "Do zebras sleep" not in text_of(site.get("/support/handovers").text)
     assert "A colleague: They do, standing." in text_of(site.get("/support/chat/d").text)
-    (grade,) = [row for row in room.corrections.graded() if row[0].startswith("Do zebras")]
+    (grade,) = [row for row in session.corrections.graded() if row[0].startswith("Do zebras")]
     assert grade[1:] == ("They do, standing.", 1)
 
 
@@ -71,7 +71,7 @@ def test_the_second_to_answer_a_hand_over_sees_the_first_answer_and_keeps_theirs
     assert "A colleague: They <i>do</i>." in text_of(site.get("/support/chat/e").text)
     (known,) = re.findall(r'name="replaces" value="(\w+)"', late.text)
     again = site.post(f"/support/turn/{turn}", {**mine, "replaces": known})
-    assert (again.status_code, "Kept." in text_of(again.text)) == (200, True)
+    assert (again.status_code, "CachedResource." in text_of(again.text)) == (200, True)
     assert "A colleague: Owls </textarea> sleep." in text_of(site.get("/support/chat/e").text)
 
 

@@ -63,8 +63,8 @@ def console(
     """Shows models, customer service, monitor, recommendations and labelling in a browser, until it is stopped."""
     with needs_applications():
         from tfapp.console.app import make_app
+        from tfapp.console.console_state import ConsoleState
         from tfapp.console.running import listen, run
-        from tfapp.console.workplace import Workplace
         from tfapp.web.access import Access
     if not home.is_dir():
         raise SettingsError(f"--home {home}: no such folder")
@@ -75,7 +75,7 @@ def console(
     for line in access.loosenings:
         logging.getLogger(__name__).warning(line)
     taken = Access(host, listening.getsockname()[1], access.password, access.names, tls)
-    app = make_app(Workplace(home, models=models, server=server, database=database), taken)
+    app = make_app(ConsoleState(home, models=models, server=server, database=database), taken)
     run(app, taken, listening, ready=lambda: _say_ready(taken))
 
 

@@ -15,21 +15,15 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-import tfapp.apps.monitor
-import tfapp.apps.recommend
-import tfapp.apps.support
-import tfapp.console
 import tfapp.web
-from tfapp.console.pages.entrance import EntrancePages
+from tfapp.console.console_state import ConsoleState
 from tfapp.console.pages.labelling import LabellingPages
+from tfapp.console.pages.login import LoginPages
 from tfapp.console.pages.models import ModelPages
-from tfapp.console.pages.monitor import MonitorPages
 from tfapp.console.pages.overview import OverviewPage
-from tfapp.console.pages.recommend import RecommendPages
-from tfapp.console.pages.support import SupportPages
-from tfapp.console.pages.trying import TryPages
-from tfapp.console.workplace import Workplace
+from tfapp.console.pages.playground import PlaygroundPages
 from tfapp.web.access import Access
+from tfapp.web.app_state import Pages
 from tfapp.web.guard import Guard
 from tfapp.web.login_throttle import LoginThrottle
 from tfapp.web.sessions import SessionCookies, Sessions
@@ -37,36 +31,32 @@ from tfapp.web.views import Views
 
 __all__ = ["make_app"]
 
-_STATIC: Final = Path(tfapp.web.__file__).parent / "static"
-_TEMPLATES: Final = [
-    Path(package.__path__[0]) / "templates"
-    for package in (tfapp.console, tfapp.apps.support, tfapp.apps.monitor, tfapp.apps.recommend)
-]
+_STATIC: Final = Path(tfapp.web.__path__[0]) / "static"
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 # Pages that are made at the same time; most of them wait for a model or the database.
 _THREADS: Final = 100
 
 
-def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float] = time.monotonic) -> Starlette:
+def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] = time.monotonic) -> Starlette:
     """Makes the application.
 
     Args:
-        workplace: What it shows; closed when the application ends.
+        state: What it shows; closed when the application ends.
         access: Who may open it.
         ticks: Tells the time, in seconds, for what lasts a while.
 
     Returns:
         An ASGI application. Its pages run in threads, so that one that waits for a model holds up no other.
     """
-    views, sessions = Views(access, workplace.clock, templates=_TEMPLATES), Sessions(access, ticks)
-    pages = (
-        OverviewPage(views, workplace),
-        ModelPages(views, workplace),
-        TryPages(views, workplace),
-        SupportPages(views, workplace),
-        MonitorPages(views, workplace),
-        RecommendPages(views, workplace),
-        LabellingPages(views, workplace, ticks),
-        EntrancePages(views, access, sessions, LoginThrottle(ticks)),
+    templates = [_TEMPLATES, *(application.templates for application in state.applications)]
+    views, sessions = Views(access, state.clock, templates=templates), Sessions(access, ticks)
+    pages: tuple[Pages, ...] = (
+        OverviewPage(views, state),
+        ModelPages(views, state),
+        PlaygroundPages(views, state),
+        *(application.make_pages(views, state) for application in state.applications),
+        LabellingPages(views, state, ticks),
+        LoginPages(views, access, sessions, LoginThrottle(ticks)),
     )
     routes = [route for page in pages for route in page.routes()]
     return Starlette(
@@ -76,18 +66,18 @@ def make_app(workplace: Workplace, access: Access, *, ticks: Callable[[], float]
             Middleware(Guard, access=access),
         ],
         exception_handlers=views.handlers,
-        lifespan=_lifespan(workplace),
+        lifespan=_lifespan(state),
     )
 
 
-def _lifespan(workplace: Workplace) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(state: ConsoleState) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        workplace.start()
+        state.start()
         try:
             yield
         finally:
-            await run_in_threadpool(workplace.close)
+            await run_in_threadpool(state.close)
 
     return lifespan

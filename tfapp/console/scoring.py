@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from tfapp.apps.feedback.pools import Pool
-from tfapp.console.workplace import Workplace
+from tfapp.console.console_state import ConsoleState
 from tfapp.errors import RegistryError
 from tfapp.web.jobs import Job
-from tfapp.web.models_endpoint import Place
+from tfapp.web.models_endpoint import ModelsEndpoint
 
 __all__ = ["Scoring"]
 
@@ -21,27 +21,27 @@ class Scoring:
     """Asks classifiers about pools.
 
     Args:
-        workplace: Has the models and the pools.
+        state: Has the models and the pools.
         ticks: Tells the time, in seconds.
     """
 
-    def __init__(self, workplace: Workplace, ticks: Callable[[], float] = time.monotonic) -> None:
-        self._workplace = workplace
+    def __init__(self, state: ConsoleState, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._state = state
         self._ticks = ticks
         self._started: dict[str, float] = {}
 
     def classifiers(self) -> list[str]:
         """The models that can be asked."""
-        found = (model.name for _, model in self._workplace.models() if model.released.task == "classification")
+        found = (model.name for _, model in self._state.models() if model.released.task == "classification")
         return list(dict.fromkeys(found))
 
-    def place(self, model: str) -> Place:
+    def endpoint(self, model: str) -> ModelsEndpoint:
         """Where a model is.
 
         Raises:
             RegistryError: It is not here.
         """
-        found = next((place for place, known in self._workplace.models() if known.name == model), None)
+        found = next((endpoint for endpoint, known in self._state.models() if known.name == model), None)
         if found is None:
             raise RegistryError(f"{model}: this model is not here any more, so its pool cannot be scored")
         return found
@@ -49,7 +49,7 @@ class Scoring:
     def start(self, pool: Pool) -> None:
         """Begins to score what the released version has not scored; where that goes on, what is new comes after."""
         self._started[pool.id] = self._ticks()
-        self._workplace.jobs.start(_name(pool), lambda job: self._score(pool, job), again=True)
+        self._state.jobs.start(_name(pool), lambda job: self._score(pool, job), again=True)
 
     def keep_up(self, pool: Pool) -> None:
         """The same, once in a while: there may be a new version, or a scoring may have failed."""
@@ -58,14 +58,14 @@ class Scoring:
 
     def job(self, pool: Pool) -> Job | None:
         """The scoring that was started last."""
-        return self._workplace.jobs.get(_name(pool))
+        return self._state.jobs.get(_name(pool))
 
     def _score(self, pool: Pool, job: Job) -> str:
         def go_on(done: int) -> bool:
             job.note = f"{done} texts"
             return not job.stopping
 
-        done = self._workplace.feedback.score(pool, self.place(pool.model).client(), go_on=go_on)
+        done = self._state.feedback.score(pool, self.endpoint(pool.model).client(), go_on=go_on)
         return f"{done} texts scored"
 
 

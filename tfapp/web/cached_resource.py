@@ -7,14 +7,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, Generic, TypeVar
 
-__all__ = ["Kept"]
+__all__ = ["CachedResource"]
 
 T = TypeVar("T")
 # Seconds between two looks for changes, which others may have made.
 _LOOK_SECONDS: Final = 5.0
 
 
-class Kept(Generic[T]):
+class CachedResource(Generic[T]):
     """Keeps a thing; safe to share between threads.
 
     Args:

@@ -20,7 +20,7 @@ from tfapp.web.error_messages import explain
 from tfapp.workflows import version_catalogue
 from tfapp.workflows.version_catalogue import ModelFacts
 
-__all__ = ["NO_ANSWER", "Connect", "Place"]
+__all__ = ["NO_ANSWER", "Connect", "ModelsEndpoint"]
 
 Connect: TypeAlias = "Callable[[Path], AbstractContextManager[ServedModels]]"
 NO_ANSWER: Final = "no answer"
@@ -28,7 +28,7 @@ NO_ANSWER: Final = "no answer"
 _STATUS_SECONDS: Final = 2.0
 
 
-class Place:
+class ModelsEndpoint:
     """A models folder and its server, which is started in the background.
 
     Args:

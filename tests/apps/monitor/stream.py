@@ -21,9 +21,9 @@ from tfapp.apps.monitor.pipeline import Pipeline
 from tfapp.apps.monitor.reading import Reading
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.records import Record
 from tfapp.apps.shared.store import Store
+from tfapp.core.clock import Clock
 
 __all__ = ["HOUR", "START", "Stream", "fake_server", "judged", "rows"]
 

@@ -13,7 +13,6 @@ import numpy as np
 from tfapp_client import Client, Entity
 from tfapp_client.testing import FakeTransport
 
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.embedder import Embedder
 from tfapp.apps.shared.indexing import embed_new, open_index
 from tfapp.apps.shared.store import Store
@@ -26,6 +25,7 @@ from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.learning import Corrections
 from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings
+from tfapp.core.clock import Clock
 
 __all__ = ["ROWS", "Service", "fake_server", "ticking", "vector"]
 

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tfapp.apps.feedback.tables import LabelRow
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.store import Store
+from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import checked_name, text_key, tidy
 from tfapp.errors import SettingsError
 

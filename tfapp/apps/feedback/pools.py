@@ -11,8 +11,8 @@ from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tfapp.apps.feedback.tables import LabelRow, PoolRow, PoolTextRow
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.store import Store
+from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import checked_name, digest, text_key
 from tfapp.errors import DataError
 

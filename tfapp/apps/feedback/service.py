@@ -18,9 +18,9 @@ from tfapp.apps.feedback.labels import Labels
 from tfapp.apps.feedback.pools import Pool, Pools
 from tfapp.apps.feedback.reading import TextFile
 from tfapp.apps.feedback.scoring import score_pool
-from tfapp.apps.shared.clock import Clock, utc_now
 from tfapp.apps.shared.embedder import released_version
 from tfapp.apps.shared.store import Store
+from tfapp.core.clock import Clock, utc_now
 from tfapp.core.files import write_json_lines
 from tfapp.errors import DataError, did_you_mean
 from tfapp.registry import check_name

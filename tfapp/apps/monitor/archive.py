@@ -23,9 +23,9 @@ from tfapp.apps.monitor.tables import (
     WindowRow,
 )
 from tfapp.apps.monitor.windows import count
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.records import SetAside
 from tfapp.apps.shared.store import Base, Store
+from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import digest, storable
 
 __all__ = ["Archive", "Kept", "Refused", "add_refused"]

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from tfapp.apps.monitor.sinks import Sink, SinkError
 from tfapp.apps.monitor.tables import DeliveryRow
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.store import Store, UtcTime
+from tfapp.core.clock import Clock
 from tfapp.errors import StoreError
 
 __all__ = ["Deliveries"]

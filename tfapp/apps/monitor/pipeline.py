@@ -16,9 +16,9 @@ from tfapp.apps.monitor.judging import Judge, Stopped
 from tfapp.apps.monitor.message import Columns, Judged, Message
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.records import SetAside
 from tfapp.apps.shared.times import shift
+from tfapp.core.clock import Clock
 from tfapp.errors import StoreError
 
 __all__ = ["Pipeline"]

@@ -20,10 +20,10 @@ from tfapp.apps.monitor.rises import Point, RiseDetector, RiseRules
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import ProgressRow, WindowRow
 from tfapp.apps.monitor.windows import WIDTHS, window_start
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.records import SetAside
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.times import shift
+from tfapp.core.clock import Clock
 
 __all__ = ["Watch"]
 

@@ -20,11 +20,11 @@ from tfapp.apps.recommend.ranking import Ranking
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.shelf import Shelf
 from tfapp.apps.recommend.tables import EventRow, ItemRow, ItemVectorRow, ReadingRow, SetAsideEntryRow, TrainedRow
-from tfapp.apps.shared.clock import Clock, after
 from tfapp.apps.shared.ingest import Addition, Intake, Taken
 from tfapp.apps.shared.records import SetAside
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_store import VectorStore
+from tfapp.core.clock import Clock, after
 from tfapp.data.stored_texts import digest
 
 __all__ = ["Catalogue", "Trained"]

@@ -11,33 +11,33 @@ from typing import Final
 from tfapp.apps.recommend.catalogue import Catalogue
 from tfapp.apps.recommend.recommender import Recommender
 from tfapp.apps.recommend.service import Recommend
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.store import Store
-from tfapp.web.cached_resource import Kept
-from tfapp.web.models_endpoint import Place
+from tfapp.core.clock import Clock
+from tfapp.web.cached_resource import CachedResource
+from tfapp.web.models_endpoint import ModelsEndpoint
 
-__all__ = ["RecommendRoom"]
+__all__ = ["RecommendSession"]
 
 # What is new and what is popular is looked at anew after so many seconds.
 _OLD: Final = 600
 
 
-class RecommendRoom:
+class RecommendSession:
     """A recommender that stays in memory, and is made anew when items, events or the ranking have changed.
 
     Args:
         home: Its folder.
-        place: Its models.
+        endpoint: Its models.
         clock: Tells the time.
 
     Attributes:
         service: The recommender's service.
     """
 
-    def __init__(self, home: Path, place: Place, clock: Clock) -> None:
+    def __init__(self, home: Path, endpoint: ModelsEndpoint, clock: Clock) -> None:
         self.service = replace(Recommend.open(home), clock=clock)
-        self._place = place
-        self._recommender = Kept(self._make, self._state, time.monotonic)
+        self._endpoint = endpoint
+        self._recommender = CachedResource(self._make, self._state, time.monotonic)
 
     @property
     def store(self) -> Store:
@@ -63,7 +63,7 @@ class RecommendRoom:
         self.store.close()
 
     def _make(self) -> AbstractContextManager[Recommender]:
-        return self.service.recommender(self._place.client)
+        return self.service.recommender(self._endpoint.client)
 
     def _state(self) -> object:
         trained = self.catalogue.trained()

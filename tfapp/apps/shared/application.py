@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
-from tfapp.apps.shared.clock import Clock, utc_now
 from tfapp.apps.shared.settings import ApplicationSettings, load_settings
 from tfapp.apps.shared.store import Store, make_private_folder
+from tfapp.core.clock import Clock, utc_now
 from tfapp.core.files import narrow, write_text
 from tfapp.workflows.remote_server import RemoteServer
 

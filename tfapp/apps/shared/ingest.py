@@ -13,9 +13,9 @@ from uuid import uuid4
 from sqlalchemy import String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.records import SetAside
 from tfapp.apps.shared.store import Store, UtcTime
+from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import storable
 
 __all__ = ["Addition", "Intake", "ReadingColumns", "SetAsideColumns", "Taken"]

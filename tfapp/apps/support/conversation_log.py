@@ -7,11 +7,11 @@ from dataclasses import asdict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.dialogue import Turn
 from tfapp.apps.support.reply import Reply
 from tfapp.apps.support.tables import ConversationRow, TurnRow
+from tfapp.core.clock import Clock
 
 __all__ = ["ConversationLog"]
 

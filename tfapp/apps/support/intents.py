@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.tables import TrainingRow
+from tfapp.core.clock import Clock
 
 __all__ = ["IntentModel", "Reason", "Training"]
 

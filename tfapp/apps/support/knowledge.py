@@ -10,13 +10,13 @@ from typing import Final, TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.ingest import Addition, Intake, Taken
 from tfapp.apps.shared.records import SetAside
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_store import VectorStore
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, SetAsideRow, TextRow, VectorRow
+from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import digest, text_key
 
 __all__ = ["Knowledge", "add_pairs"]

@@ -11,11 +11,11 @@ from uuid import uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.shared.clock import Clock, after
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.exchanges import Exchange
 from tfapp.apps.support.knowledge import add_pairs
 from tfapp.apps.support.tables import CorrectionRow, TextRow, TurnRow
+from tfapp.core.clock import Clock, after
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import ConflictError, SettingsError
 

@@ -7,37 +7,37 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from tfapp.apps.shared.clock import Clock
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.desk import Desk
 from tfapp.apps.support.learning import Corrections
 from tfapp.apps.support.service import Support
+from tfapp.core.clock import Clock
 from tfapp.errors import DataError
-from tfapp.web.cached_resource import Kept
-from tfapp.web.models_endpoint import Place
+from tfapp.web.cached_resource import CachedResource
+from tfapp.web.models_endpoint import ModelsEndpoint
 from tfapp.workflows.remote_server import RemoteServer
 
-__all__ = ["SupportRoom"]
+__all__ = ["SupportSession"]
 
 
-class SupportRoom:
+class SupportSession:
     """A customer service whose assistant stays in memory, and is made anew when more is known.
 
     Args:
         home: Its folder.
-        place: Its models.
+        endpoint: Its models.
         clock: Tells the time.
-        server: Where the models are served; None: `place` started a server.
+        server: Where the models are served; None: `endpoint` started a server.
 
     Attributes:
         service: The customer service.
     """
 
-    def __init__(self, home: Path, place: Place, clock: Clock, server: RemoteServer | None = None) -> None:
+    def __init__(self, home: Path, endpoint: ModelsEndpoint, clock: Clock, server: RemoteServer | None = None) -> None:
         self.service = replace(Support.open(home), clock=clock, server=server)
-        self._place = place
-        self._assistant = Kept(self._make, self._state, time.monotonic)
+        self._endpoint = endpoint
+        self._assistant = CachedResource(self._make, self._state, time.monotonic)
 
     @property
     def store(self) -> Store:
@@ -66,12 +66,12 @@ class SupportRoom:
             DataError: Nothing was built yet.
             ServerError: The models are still being loaded, or cannot be.
         """
-        self._place.served()
+        self._endpoint.served()
         return self._assistant.get()
 
     def learn(self) -> str:
         """Makes knowledge of the corrections that wait; says what came of it."""
-        address = self._place.served().address
+        address = self._endpoint.served().address
         started = RemoteServer(address) if address else None
         learnt = replace(self.service, server=self.service.server or started).learn(quiet=True)
         self._assistant.look()
@@ -87,7 +87,7 @@ class SupportRoom:
         identity, home = self.embedder, self.service.home
         if identity is None:
             raise DataError(f"{home}: nothing is known yet; `tfapp support build FILE --home {home}` first")
-        return nullcontext(self.service.connected(self._place.client(), identity))
+        return nullcontext(self.service.connected(self._endpoint.client(), identity))
 
     def _state(self) -> object:
         return self.embedder, self.service.knowledge.counts()

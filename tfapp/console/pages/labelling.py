@@ -16,9 +16,9 @@ from tfapp_client.errors import ClientError
 from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pools import Measure, Pool, PoolText
 from tfapp.apps.feedback.uncertainty import MEASURES
+from tfapp.console.console_state import ConsoleState
 from tfapp.console.leases import Leases
 from tfapp.console.scoring import Scoring
-from tfapp.console.workplace import Workplace
 from tfapp.data.stored_texts import tidy
 from tfapp.errors import DataError, RegistryError, ServerError
 from tfapp.web.forms import LARGEST_KEY, Form
@@ -55,10 +55,10 @@ class _Shown:
 class LabellingPages:
     """The labelling's pages."""
 
-    def __init__(self, views: Views, workplace: Workplace, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, views: Views, state: ConsoleState, ticks: Callable[[], float] = time.monotonic) -> None:
         self._views = views
-        self._workplace = workplace
-        self._scoring = Scoring(workplace, ticks)
+        self._state = state
+        self._scoring = Scoring(state, ticks)
         self._leases = Leases(ticks)
 
     def routes(self) -> list[BaseRoute]:
@@ -76,7 +76,7 @@ class LabellingPages:
         ]
 
     def _list(self, request: Request) -> Response:
-        feedback = self._workplace.begun_feedback
+        feedback = self._state.begun_feedback
         known = feedback.pools.all() if feedback else []
         pools = [(pool, feedback.pools.progress(pool), self._scoring.job(pool)) for pool in known if feedback]
         return self._views.page(
@@ -97,23 +97,23 @@ class LabellingPages:
             raise DataError(f"choose a file with a row a text: {', '.join(SUFFIXES)}")
         column = form.text("column", longest=200).strip() or None
         with uploaded(upload) as (name, file):
-            pool = self._workplace.feedback.add(file, model=model, name=name, column=column)
+            pool = self._state.feedback.add(file, model=model, name=name, column=column)
         self._scoring.start(pool)
         return self._views.go(request, f"/labelling/pool/{pool.id}")
 
     def _from_monitor(self, request: Request, form: Form) -> Response:
         """The monitor's newest texts become a pool."""
-        monitor = self._workplace.monitor
+        monitor = self._state.monitor
         if monitor is None:
             raise DataError("no monitor was begun here yet; `tfapp monitor run FILE.jsonl`")
         model = form.choice("model", (monitor.settings.topic_model, monitor.settings.sentiment_model))
         texts = [text.text for text in monitor.reading.texts(most=_NEWEST)]
-        pool = self._workplace.feedback.pools.add("texts of the monitor", model, texts)
+        pool = self._state.feedback.pools.add("texts of the monitor", model, texts)
         self._scoring.start(pool)
         return self._views.go(request, f"/labelling/pool/{pool.id}")
 
     def _next(self, request: Request) -> Response:
-        pools = self._workplace.feedback.pools
+        pools = self._state.feedback.pools
         pool, measure, who = self._pool(request), _measure(request), request.session["id"]
         self._scoring.keep_up(pool)
         found = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
@@ -128,11 +128,11 @@ class LabellingPages:
             measure=measure,
             progress=pools.progress(pool),
             job=self._scoring.job(pool),
-            latest=self._workplace.feedback.labels.latest(pool.model, _LATEST),
+            latest=self._state.feedback.labels.latest(pool.model, _LATEST),
         )
 
     def _label(self, request: Request, form: Form) -> Response:
-        feedback, pool = self._workplace.feedback, self._pool(request)
+        feedback, pool = self._state.feedback, self._pool(request)
         text = feedback.pools.text(pool, form.number("text", most=LARGEST_KEY))
         other, given = tidy(form.text("other", longest=300)), form.several("label")
         chosen = [*(given if pool.multi_label or not other else ()), *([other] if other else ())]
@@ -142,12 +142,12 @@ class LabellingPages:
 
     def _skip(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
-        self._workplace.feedback.pools.skip(pool, form.number("text", most=LARGEST_KEY))
+        self._state.feedback.pools.skip(pool, form.number("text", most=LARGEST_KEY))
         return self._on(request, pool, form)
 
     def _undo(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
-        self._workplace.feedback.labels.take_back(pool.model, form.needed("text", longest=200_000))
+        self._state.feedback.labels.take_back(pool.model, form.needed("text", longest=200_000))
         return self._on(request, pool, form, "The label is gone; the text comes again.")
 
     def _on(self, request: Request, pool: Pool, form: Form, notice: str = "") -> Response:
@@ -155,7 +155,7 @@ class LabellingPages:
 
     def _export(self, request: Request) -> Response:
         model = request.path_params["model"]
-        rows = [json.dumps(row, ensure_ascii=False) for row in self._workplace.feedback.labels.rows(model)]
+        rows = [json.dumps(row, ensure_ascii=False) for row in self._state.feedback.labels.rows(model)]
         if not rows:
             raise DataError(f"{model[:80]}: no text was labelled for this model yet")
         # The name is ours: what a model is called must not become part of a header.
@@ -163,12 +163,12 @@ class LabellingPages:
         return Response("\n".join(rows) + "\n", media_type="application/jsonl", headers=headers)
 
     def _pool(self, request: Request) -> Pool:
-        return self._workplace.feedback.pools.get(request.path_params["pool"])
+        return self._state.feedback.pools.get(request.path_params["pool"])
 
     def _shown(self, pool: Pool, text: PoolText) -> _Shown:
         """The text with its labels' probabilities, or the labels alone where the model cannot be asked now."""
         try:
-            client = self._scoring.place(pool.model).client(wait=False)
+            client = self._scoring.endpoint(pool.model).client(wait=False)
             (answer,) = client.classify(pool.model, [text.text], timeout=_ASK_SECONDS)
         except (ClientError, ServerError, RegistryError):
             return _Shown(text, [(label, None) for label in pool.labels], ())

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from tfapp_client import VersionStatus
 
-from tfapp.console.workplace import Workplace
+from tfapp.console.console_state import ConsoleState
 from tfapp.errors import RegistryError
 from tfapp.registry import VersionFacts
-from tfapp.web.models_endpoint import NO_ANSWER, Place
+from tfapp.web.models_endpoint import NO_ANSWER, ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows import version_catalogue
 from tfapp.workflows.version_catalogue import ModelFacts
@@ -29,7 +29,7 @@ _CHANGES: Final = 20
 class _Shown:
     """A model with what its server says: the versions' states, or in `trouble` why they are not known."""
 
-    place: Place
+    endpoint: ModelsEndpoint
     facts: ModelFacts
     states: Mapping[int, VersionStatus]
     trouble: str
@@ -46,37 +46,37 @@ class _Shown:
 class ModelPages:
     """The models' pages."""
 
-    def __init__(self, views: Views, workplace: Workplace) -> None:
+    def __init__(self, views: Views, state: ConsoleState) -> None:
         self._views = views
-        self._workplace = workplace
+        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
-        return [Route("/models", self._list), Route("/models/{place}/{name}", self._one)]
+        return [Route("/models", self._list), Route("/models/{endpoint}/{name}", self._one)]
 
     def _list(self, request: Request) -> Response:
-        shown = _with_states(self._workplace.models())
-        folder = self._workplace.places["models"].folder
-        return self._views.page(request, "models.html", models=shown, folder=folder, server=self._workplace.server)
+        shown = _with_states(self._state.models())
+        folder = self._state.endpoints["models"].folder
+        return self._views.page(request, "models.html", models=shown, folder=folder, server=self._state.server)
 
     def _one(self, request: Request) -> Response:
-        place, facts = self._workplace.model(request.path_params["place"], request.path_params["name"])
-        (shown,) = _with_states([(place, facts)])
+        endpoint, facts = self._state.model(request.path_params["endpoint"], request.path_params["name"])
+        (shown,) = _with_states([(endpoint, facts)])
         version = _chosen(facts, request.query_params.get("version"))
-        changes = version_catalogue.history(facts.name, models=place.folder)[::-1][:_CHANGES]
+        changes = version_catalogue.history(facts.name, models=endpoint.folder)[::-1][:_CHANGES]
         card = _card(version.path)
         return self._views.page(request, "model.html", model=shown, version=version, card=card, history=changes)
 
 
-def _with_states(models: Sequence[tuple[Place, ModelFacts]]) -> list[_Shown]:
+def _with_states(models: Sequence[tuple[ModelsEndpoint, ModelFacts]]) -> list[_Shown]:
     """Asks for the states; a server that gave no answer about one model is not asked about the next."""
     silent: set[str] = set()
     found: list[_Shown] = []
-    for place, facts in models:
-        states, trouble = ([], NO_ANSWER) if place.name in silent else place.status(facts.name)
+    for endpoint, facts in models:
+        states, trouble = ([], NO_ANSWER) if endpoint.name in silent else endpoint.status(facts.name)
         if trouble == NO_ANSWER:
-            silent.add(place.name)
-        found.append(_Shown(place, facts, {state.version: state for state in states}, trouble))
+            silent.add(endpoint.name)
+        found.append(_Shown(endpoint, facts, {state.version: state for state in states}, trouble))
     return found
 
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.console.workplace import Workplace
+from tfapp.console.console_state import ConsoleState
 from tfapp.web.views import Views
 
 __all__ = ["OverviewPage"]
@@ -15,34 +15,34 @@ __all__ = ["OverviewPage"]
 class OverviewPage:
     """The first page."""
 
-    def __init__(self, views: Views, workplace: Workplace) -> None:
+    def __init__(self, views: Views, state: ConsoleState) -> None:
         self._views = views
-        self._workplace = workplace
+        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Where it is."""
         return [Route("/", self._show)]
 
     def _monitored(self) -> dict[str, int]:
-        monitor = self._workplace.monitor
+        monitor = self._state.monitor
         if monitor is None:
             return {}
         return {"going_on": len(monitor.reading.alerts(open_only=True)), **monitor.reading.counts()}
 
     def _show(self, request: Request) -> Response:
-        workplace, room = self._workplace, self._workplace.support
-        models, feedback = workplace.models(), workplace.begun_feedback
-        known = {} if room is None else {"waiting": room.desk.waiting(), **room.service.knowledge.counts()}
+        state, session = self._state, self._state.support
+        models, feedback = state.models(), state.begun_feedback
+        known = {} if session is None else {"waiting": session.desk.waiting(), **session.service.knowledge.counts()}
         return self._views.page(
             request,
             "overview.html",
-            home=workplace.home.absolute(),
-            server=workplace.server,
+            home=state.home.absolute(),
+            server=state.server,
             models=models,
-            places=list(dict.fromkeys(place for place, _ in models)),
+            endpoints=list(dict.fromkeys(endpoint for endpoint, _ in models)),
             support=known,
             monitor=self._monitored(),
-            recommend={} if workplace.recommend is None else workplace.recommend.catalogue.counts(),
+            recommend={} if state.recommend is None else state.recommend.catalogue.counts(),
             labelled=sum(feedback.labels.counts().values()) if feedback else 0,
             pools=len(feedback.pools.all()) if feedback else 0,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, cast
 from uuid import uuid4
 
@@ -12,14 +13,14 @@ from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.support.desk import KeptTurn
 from tfapp.apps.support.learning import Verdict
-from tfapp.apps.support.session import SupportRoom
-from tfapp.console.workplace import Workplace
+from tfapp.apps.support.session import SupportSession
 from tfapp.data.stored_texts import checked_name
 from tfapp.errors import ConflictError, DataError
+from tfapp.web.app_state import AppState, WebApplication
 from tfapp.web.forms import Form
 from tfapp.web.views import Views
 
-__all__ = ["SupportPages"]
+__all__ = ["SUPPORT", "SupportPages"]
 
 _VERDICTS: Final = ("right", "wrong", "better")
 _LEARNING: Final = "learn from corrections"
@@ -30,9 +31,9 @@ _SET_ASIDE: Final = 50
 class SupportPages:
     """The customer service's pages."""
 
-    def __init__(self, views: Views, workplace: Workplace) -> None:
+    def __init__(self, views: Views, state: AppState) -> None:
         self._views = views
-        self._workplace = workplace
+        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
@@ -48,18 +49,18 @@ class SupportPages:
         ]
 
     def _begin(self, request: Request) -> Response:
-        if self._workplace.support is None:
+        if self._state.session(SUPPORT) is None:
             return self._views.page(request, "missing.html", **_MISSING)
         return self._views.go(request, f"/support/chat/{uuid4().hex[:12]}")
 
     def _chat(self, request: Request) -> Response:
         name = _conversation(request)
-        turns = self._room().desk.conversation(name)
+        turns = self._session().desk.conversation(name)
         return self._page(request, "support_chat.html", conversation=name, turns=turns)
 
     def _ask(self, request: Request, form: Form) -> Response:
         name = _conversation(request)
-        reply = self._room().assistant().ask(form.needed("question", longest=_LONGEST_QUESTION), name)
+        reply = self._session().assistant().ask(form.needed("question", longest=_LONGEST_QUESTION), name)
         notice = f"Could not be asked: {reply.degraded}" if reply.degraded else ""
         return self._views.go(request, f"/support/chat/{name}", notice)
 
@@ -68,19 +69,19 @@ class SupportPages:
         turn = request.path_params["turn"]
         said = {name: form.text(name).strip() or None for name in ("better", "intent", "replaces")}
         try:
-            self._room().service.correct(turn, verdict, **said)
+            self._session().service.correct(turn, verdict, **said)
         except ConflictError:
             return self._conflict(request, turn, said)
         back = form.text("conversation")
         where = f"/support/chat/{checked_name('the conversation', back)}" if back else "/support/handovers"
-        return self._views.go(request, where, "Kept. It becomes knowledge when the service learns.")
+        return self._views.go(request, where, "CachedResource. It becomes knowledge when the service learns.")
 
     def _handovers(self, request: Request) -> Response:
-        return self._queue(request, self._room().desk.open_handovers())
+        return self._queue(request, self._session().desk.open_handovers())
 
     def _conflict(self, request: Request, turn: str, said: Mapping[str, str | None]) -> Response:
         """The queue with a hand-over that somebody else answered first: their answer, and the form as it was sent."""
-        desk = self._room().desk
+        desk = self._session().desk
         page = self._queue(
             request, [answered for answered in (desk.turn(turn),) if answered] + desk.open_handovers(), said
         )
@@ -93,32 +94,32 @@ class SupportPages:
         return self._page(request, "support_handovers.html", handovers=handovers, said=said or {})
 
     def _knowledge(self, request: Request) -> Response:
-        room = self._room()
-        knowledge = room.service.knowledge
+        session = self._session()
+        knowledge = session.service.knowledge
         return self._page(
             request,
             "support_knowledge.html",
             counts=knowledge.counts(),
-            embedder=room.embedder,
+            embedder=session.embedder,
             aside=knowledge.set_aside(_SET_ASIDE),
             answers=knowledge.answers(),
-            corrections=room.corrections.waiting(),
-            learning=self._workplace.jobs.get(_LEARNING),
+            corrections=session.corrections.waiting(),
+            learning=self._state.jobs.get(_LEARNING),
         )
 
     def _learn(self, request: Request, _form: Form) -> Response:
-        room = self._room()
-        self._workplace.jobs.start(_LEARNING, lambda _job: room.learn())
+        session = self._session()
+        self._state.jobs.start(_LEARNING, lambda _job: session.learn())
         return self._views.go(request, "/support/knowledge")
 
     def _page(self, request: Request, template: str, **context: object) -> Response:
-        return self._views.page(request, template, waiting=self._room().desk.waiting(), **context)
+        return self._views.page(request, template, waiting=self._session().desk.waiting(), **context)
 
-    def _room(self) -> SupportRoom:
-        room = self._workplace.support
-        if room is None:
+    def _session(self) -> SupportSession:
+        session = self._state.session(SUPPORT)
+        if session is None:
             raise DataError(f"no customer service was built here yet; `{_MISSING['command']}`")
-        return room
+        return session
 
 
 def _conversation(request: Request) -> str:
@@ -132,3 +133,12 @@ _MISSING: Final = {
     "command": "tfapp support build FILE",
     "example": "tfapp support build chatterbot --where language=english",
 }
+
+SUPPORT: Final = WebApplication(
+    "support",
+    open_session=lambda home, state: SupportSession(home, state.endpoints["support"], state.clock, state.remote),
+    close_session=SupportSession.close,
+    make_pages=SupportPages,
+    templates=Path(__file__).parent / "templates",
+)
+"""How the console mounts it."""

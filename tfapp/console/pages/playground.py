@@ -9,74 +9,74 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.feedback.labels import Label
-from tfapp.console.asking import Question, ask, task_of
-from tfapp.console.workplace import Workplace
+from tfapp.console.console_state import ConsoleState
+from tfapp.console.predict_form import Question, ask, task_of
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE
 from tfapp.web.forms import Form
-from tfapp.web.models_endpoint import Place
+from tfapp.web.models_endpoint import ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows.version_catalogue import ModelFacts
 
-__all__ = ["TryPages"]
+__all__ = ["PlaygroundPages"]
 
 _FIELDS: Final = ("text", "texts", "query", "candidate", "candidates", "question", "context", "version")
 
 
-class TryPages:
+class PlaygroundPages:
     """The pages on which a model is tried."""
 
-    def __init__(self, views: Views, workplace: Workplace) -> None:
+    def __init__(self, views: Views, state: ConsoleState) -> None:
         self._views = views
-        self._workplace = workplace
+        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
         post = self._views.post
         return [
             Route("/try", self._choose),
-            Route("/try/{place}/{name}", self._form),
-            post("/try/{place}/{name}", self._ask),
-            post("/try/{place}/{name}/label", self._label),
+            Route("/try/{endpoint}/{name}", self._form),
+            post("/try/{endpoint}/{name}", self._ask),
+            post("/try/{endpoint}/{name}/label", self._label),
         ]
 
     def _choose(self, request: Request) -> Response:
-        models, folder = self._workplace.models(), self._workplace.places["models"].folder
+        models, folder = self._state.models(), self._state.endpoints["models"].folder
         return self._views.page(request, "try_choose.html", models=models, folder=folder)
 
     def _form(self, request: Request) -> Response:
-        place, model = self._model(request)
-        found = {"task": task_of(model, place.client), "asked": dict.fromkeys(_FIELDS, ""), "answer": None}
-        return self._show(request, place, model, found)
+        endpoint, model = self._model(request)
+        found = {"task": task_of(model, endpoint.client), "asked": dict.fromkeys(_FIELDS, ""), "answer": None}
+        return self._show(request, endpoint, model, found)
 
     def _ask(self, request: Request, form: Form) -> Response:
-        place, model = self._model(request)
-        task = task_of(model, place.client)
+        endpoint, model = self._model(request)
+        task = task_of(model, endpoint.client)
         asked = {name: form.text(name) for name in _FIELDS}
         version = form.number("version") if asked["version"] else None
         label = _stable_label(model) if version is None else None
-        answer = ask(task, Question(place.client(), model.name, version, label), form)
-        return self._show(request, place, model, {"task": task, "asked": asked, "answer": answer})
+        answer = ask(task, Question(endpoint.client(), model.name, version, label), form)
+        return self._show(request, endpoint, model, {"task": task, "asked": asked, "answer": answer})
 
     def _label(self, request: Request, form: Form) -> Response:
         """Keeps what a person says that the text is, in the table that the labelling page writes, too."""
-        place, model = self._model(request)
-        if task_of(model, place.client) != "classification":
+        endpoint, model = self._model(request)
+        if task_of(model, endpoint.client) != "classification":
             raise SettingsError(f"{model.name}: labels can be given to the texts of a classification alone")
         text = form.needed("text")
-        (answer,) = place.client().classify(model.name, [text], label=_stable_label(model))
+        (answer,) = endpoint.client().classify(model.name, [text], label=_stable_label(model))
         given, who = tuple(form.several("label")), str(request.session.get("name", ""))
         label = Label(model.name, text, given, answer.chosen is not None, None, answer.label, answer.score, who)
-        self._workplace.feedback.labels.give(label)
+        self._state.feedback.labels.give(label)
         back = request.url.path.removesuffix("/label")
-        return self._views.go(request, back, "Kept. The labelling page exports it.")
+        return self._views.go(request, back, "CachedResource. The labelling page exports it.")
 
-    def _model(self, request: Request) -> tuple[Place, ModelFacts]:
-        return self._workplace.model(request.path_params["place"], request.path_params["name"])
+    def _model(self, request: Request) -> tuple[ModelsEndpoint, ModelFacts]:
+        return self._state.model(request.path_params["endpoint"], request.path_params["name"])
 
-    def _show(self, request: Request, place: Place, model: ModelFacts, found: dict[str, Any]) -> Response:
-        others = self._workplace.models()
-        return self._views.page(request, "try.html", place=place, model=model, others=others, **found)
+    def _show(self, request: Request, endpoint: ModelsEndpoint, model: ModelFacts, found: dict[str, Any]) -> Response:
+        others = self._state.models()
+        return self._views.page(request, "try.html", endpoint=endpoint, model=model, others=others, **found)
 
 
 def _stable_label(model: ModelFacts) -> str | None:

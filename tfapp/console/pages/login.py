@@ -16,13 +16,13 @@ from tfapp.web.login_throttle import LoginThrottle
 from tfapp.web.sessions import Sessions
 from tfapp.web.views import Views
 
-__all__ = ["EntrancePages", "own_path"]
+__all__ = ["LoginPages", "own_path"]
 
 _LONGEST_PATH: Final = 2000
 _LOGIN: Final = "/login"
 
 
-class EntrancePages:
+class LoginPages:
     """The page that asks for the password."""
 
     def __init__(self, views: Views, access: Access, sessions: Sessions, throttle: LoginThrottle) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
@@ -17,13 +18,13 @@ from tfapp.apps.monitor.reading import By, Reading, Trend
 from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.apps.shared.times import shift
-from tfapp.console.workplace import Workplace
 from tfapp.errors import DataError, SettingsError
+from tfapp.web.app_state import AppState, WebApplication
 from tfapp.web.charts import Chart, Series, Window, column_chart, line_chart, spark
 from tfapp.web.forms import LARGEST_KEY, whole_number
 from tfapp.web.views import Views
 
-__all__ = ["MonitorPages"]
+__all__ = ["MONITOR", "MonitorPages"]
 
 _BY: Final = ("topic", "source", "entity")
 # Lines that can be told apart, in as many colours as the stylesheet has.
@@ -41,9 +42,9 @@ _FILTERS: Final = ("topic", "source", "sentiment", "entity")
 class MonitorPages:
     """The monitor's pages."""
 
-    def __init__(self, views: Views, workplace: Workplace) -> None:
+    def __init__(self, views: Views, state: AppState) -> None:
         self._views = views
-        self._workplace = workplace
+        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
@@ -55,7 +56,7 @@ class MonitorPages:
         ]
 
     def _dashboard(self, request: Request) -> Response:
-        if self._workplace.monitor is None:
+        if self._state.session(MONITOR) is None:
             return self._views.page(request, "missing.html", **_MISSING)
         reading = self._reading()
         by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._width())
@@ -121,7 +122,7 @@ class MonitorPages:
         return self._monitor().reading
 
     def _monitor(self) -> Monitor:
-        monitor = self._workplace.monitor
+        monitor = self._state.session(MONITOR)
         if monitor is None:
             raise DataError(f"no monitor was begun here yet; `{_MISSING['command']}`")
         return monitor
@@ -190,3 +191,12 @@ _MISSING: Final = {
     "command": "tfapp monitor run FILE.jsonl",
     "example": "tfapp monitor demo",
 }
+
+MONITOR: Final = WebApplication(
+    "monitor",
+    open_session=lambda home, _state: Monitor.open(home),
+    close_session=lambda monitor: monitor.store.close(),
+    make_pages=MonitorPages,
+    templates=Path(__file__).parent / "templates",
+)
+"""How the console mounts it."""

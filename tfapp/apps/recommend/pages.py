@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.apps.recommend.session import RecommendRoom
-from tfapp.console.workplace import Workplace
+from tfapp.apps.recommend.session import RecommendSession
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import DataError, SettingsError
+from tfapp.web.app_state import AppState, WebApplication
 from tfapp.web.views import Views
 
-__all__ = ["RecommendPages"]
+__all__ = ["RECOMMEND", "RecommendPages"]
 
 _COUNTS: Final = (5, 10, 20, 50)
 _USERS: Final = 50
@@ -26,9 +27,9 @@ _LONGEST: Final = 1000
 class RecommendPages:
     """The recommender's pages."""
 
-    def __init__(self, views: Views, workplace: Workplace) -> None:
+    def __init__(self, views: Views, state: AppState) -> None:
         self._views = views
-        self._workplace = workplace
+        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Where they are."""
@@ -39,14 +40,14 @@ class RecommendPages:
         ]
 
     def _list(self, request: Request) -> Response:
-        if self._workplace.recommend is None:
+        if self._state.session(RECOMMEND) is None:
             return self._views.page(request, "missing.html", **_MISSING)
-        catalogue, given = self._room().catalogue, request.query_params
+        catalogue, given = self._session().catalogue, request.query_params
         user, about = tidy(given.get("user", "")) or "", (tidy(given.get("about", "")) or "")[:_LONGEST]
         asked: dict[str, Any] = {"user": user, "about": about, "new": "new" in given, "k": _count(given.get("k", "10"))}
         found, past = None, []
         if user or about:
-            recommender = self._room().recommender()
+            recommender = self._session().recommender()
             name = checked_name("the user", user or "somebody new")
             found = recommender.recommend(name, asked["k"], about=about or None, new_only=asked["new"])
             past = recommender.past(name, _PAST) if user else []
@@ -64,17 +65,19 @@ class RecommendPages:
 
     def _like(self, request: Request) -> Response:
         item = request.query_params.get("item", "")
-        found = self._room().recommender().similar(item, 10)
+        found = self._session().recommender().similar(item, 10)
         return self._views.page(request, "recommend_like.html", item=item, found=found)
 
     def _set_aside(self, request: Request) -> Response:
-        return self._views.page(request, "recommend_set_aside.html", rows=self._room().catalogue.set_aside(_SET_ASIDE))
+        return self._views.page(
+            request, "recommend_set_aside.html", rows=self._session().catalogue.set_aside(_SET_ASIDE)
+        )
 
-    def _room(self) -> RecommendRoom:
-        room = self._workplace.recommend
-        if room is None:
+    def _session(self) -> RecommendSession:
+        session = self._state.session(RECOMMEND)
+        if session is None:
             raise DataError(f"no recommender was begun here yet; `{_MISSING['command']}`")
-        return room
+        return session
 
 
 def _count(given: str) -> int:
@@ -89,3 +92,12 @@ _MISSING: Final = {
     "command": "tfapp recommend items FILE",
     "example": "tfapp recommend demo",
 }
+
+RECOMMEND: Final = WebApplication(
+    "recommend",
+    open_session=lambda home, state: RecommendSession(home, state.endpoints["recommend"], state.clock),
+    close_session=RecommendSession.close,
+    make_pages=RecommendPages,
+    templates=Path(__file__).parent / "templates",
+)
+"""How the console mounts it."""

@@ -1,0 +1,59 @@
+"""What the console shows: all applications, and the feedback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfapp.apps.feedback.service import Feedback
+from tfapp.apps.monitor.pages import MONITOR
+from tfapp.apps.monitor.service import Monitor
+from tfapp.apps.recommend.pages import RECOMMEND
+from tfapp.apps.recommend.session import RecommendSession
+from tfapp.apps.support.pages import SUPPORT
+from tfapp.apps.support.session import SupportSession
+from tfapp.web.app_state import AppState, was_begun
+
+__all__ = ["ConsoleState"]
+
+
+class ConsoleState(AppState):
+    """The state of the console's pages.
+
+    Args:
+        home: The folder with the applications' folders, by their names.
+        database: URL of the feedback's database; None: a file in `feedback` in the folder.
+        settings: As of `AppState`.
+    """
+
+    def __init__(self, home: Path, *, database: str | None = None, **settings: Any) -> None:
+        super().__init__(home, (SUPPORT, MONITOR, RECOMMEND), **settings)
+        self._database = database
+
+    @property
+    def feedback(self) -> Feedback:
+        """The feedback, which is begun where there is none."""
+        return self.opened("feedback", self._open_feedback, lambda feedback: feedback.store.close())
+
+    @property
+    def begun_feedback(self) -> Feedback | None:
+        """The feedback, if anything was kept: looking at the console makes no folder."""
+        return self.feedback if self._database is not None or was_begun(self.home / "feedback") else None
+
+    @property
+    def support(self) -> SupportSession | None:
+        """The customer service, if one was built."""
+        return self.session(SUPPORT)
+
+    @property
+    def monitor(self) -> Monitor | None:
+        """The monitor, if one was begun."""
+        return self.session(MONITOR)
+
+    @property
+    def recommend(self) -> RecommendSession | None:
+        """The recommender, if one was begun."""
+        return self.session(RECOMMEND)
+
+    def _open_feedback(self) -> Feedback:
+        return Feedback.open(self.home / "feedback", database=self._database, clock=self.clock)

@@ -1,0 +1,168 @@
+"""What the pages of a web application are about: models folders with their servers, and applications in a folder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from starlette.routing import BaseRoute
+
+from tfapp import api
+from tfapp.api import ServedModels
+from tfapp.core.clock import Clock, utc_now
+from tfapp.core.tensorflow_import import import_tensorflow
+from tfapp.errors import RegistryError
+from tfapp.web.jobs import Jobs
+from tfapp.web.models_endpoint import Connect, ModelsEndpoint
+from tfapp.web.views import Views
+from tfapp.workflows.remote_server import RemoteServer
+from tfapp.workflows.version_catalogue import ModelFacts
+
+__all__ = ["AppState", "Pages", "WebApplication", "was_begun"]
+
+T = TypeVar("T")
+# One server after another: modules that several threads import at once are seen half made.
+_STARTING: Final = threading.Lock()
+
+
+class Pages(Protocol):
+    """Pages that belong together."""
+
+    def routes(self) -> list[BaseRoute]:
+        """Returns their routes."""
+
+
+@dataclass(frozen=True)
+class WebApplication(Generic[T]):
+    """An application as pages show it.
+
+    Attributes:
+        name: Its folder's name.
+        open_session: Opens what its pages are about, in its folder.
+        close_session: Closes that.
+        make_pages: Makes its pages.
+        templates: The folder of their templates.
+    """
+
+    name: str
+    open_session: Callable[[Path, AppState], T]
+    close_session: Callable[[T], None]
+    make_pages: Callable[[Views, AppState], Pages]
+    templates: Path
+
+
+class AppState:
+    """Opens what there is when it is first looked at.
+
+    Args:
+        home: The folder with the applications' folders, by their names.
+        applications: Those that may be there.
+        models: A models folder; None: `models` in the home folder.
+        server: HOST:PORT of the server that is asked about all models; None: one is started for each folder.
+        connect: Reaches a folder's server; None: as `server` says.
+        clock: Tells the time.
+
+    Attributes:
+        endpoints: The models folders: `models`, and one of each application by its name.
+        jobs: Work that takes longer than a page may.
+        remote: The server that was named.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        applications: Sequence[WebApplication[Any]] = (),
+        *,
+        models: Path | None = None,
+        server: str | None = None,
+        connect: Connect | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.home = home
+        self.applications = tuple(applications)
+        self.clock = clock
+        self.jobs = Jobs()
+        self.remote = None if server is None else RemoteServer.named(server)
+        reach = connect or (lambda folder: _reach(folder, self.remote))
+        folders = {"models": models or home / "models"}
+        folders |= {application.name: home / application.name / "models" for application in applications}
+        self.endpoints = {
+            name: ModelsEndpoint(name, _title(folder, home), folder, reach) for name, folder in folders.items()
+        }
+        self._lock = threading.RLock()
+        self._sessions: dict[str, Any] = {}
+        self._closing = ExitStack()
+
+    @property
+    def server(self) -> str | None:
+        """HOST:PORT of the server that is asked about all models, if one was named."""
+        return self.remote.address if self.remote else None
+
+    def session(self, application: WebApplication[T]) -> T | None:
+        """Returns an application's session, which is opened once; None where the application was not begun."""
+        name, home = application.name, self.home / application.name
+        if not was_begun(home):
+            return self._sessions.get(name)
+        return self.opened(name, lambda: application.open_session(home, self), application.close_session)
+
+    def opened(self, name: str, make: Callable[[], T], close: Callable[[T], None]) -> T:
+        """Returns what is open under a name; it is made where it is not, and closed with all."""
+        with self._lock:
+            if name not in self._sessions:
+                self._sessions[name] = made = make()
+                self._closing.callback(close, made)
+            return self._sessions[name]
+
+    def start(self) -> None:
+        """Begins to start the servers of what there is."""
+        for endpoint in self.endpoints.values():
+            endpoint.start()
+
+    def models(self) -> list[tuple[ModelsEndpoint, ModelFacts]]:
+        """Returns all models, folder by folder."""
+        return [(endpoint, model) for endpoint in self.endpoints.values() for model in endpoint.models()]
+
+    def model(self, endpoint: str, name: str) -> tuple[ModelsEndpoint, ModelFacts]:
+        """Returns a model and where it is.
+
+        Raises:
+            RegistryError: There is none.
+        """
+        known = self.endpoints.get(endpoint)
+        facts = next((model for model in known.models() if model.name == name), None) if known else None
+        if known is None or facts is None:
+            raise RegistryError(f"no model {name[:80]} in {endpoint[:40]}; the models page lists what there is")
+        return known, facts
+
+    def close(self) -> None:
+        """Ends work and servers, and closes databases."""
+        self.jobs.stop()
+        self._closing.close()
+        for endpoint in self.endpoints.values():
+            endpoint.close()
+
+
+def was_begun(home: Path) -> bool:
+    """Returns whether an application has a database or settings in a folder."""
+    return (home / "store.sqlite").is_file() or (home / "settings.toml").is_file()
+
+
+@contextmanager
+def _reach(folder: Path, remote: RemoteServer | None) -> Iterator[ServedModels]:
+    if remote is None:
+        with ExitStack() as running:
+            with _STARTING:
+                import_tensorflow()
+                served = running.enter_context(api.serve(folder))
+            yield served
+    else:
+        with remote.client() as client:
+            yield ServedModels(remote.address, client)
+
+
+def _title(folder: Path, home: Path) -> str:
+    return str(folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
