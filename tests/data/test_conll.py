@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tfapp.config import DataSettings
 from tfapp.data import load, load_table, sniff, write_starter
 from tfapp.data.blocks import iter_blocks
-from tfapp.data.conll import WordColumns
-from tfapp.data.conll import iter_blocks as iter_conll
+from tfapp.data.readers.conll import WordColumns
+from tfapp.data.readers.conll import iter_blocks as iter_conll
 from tfapp.errors import DataError
 
 Row = tuple[str, list[tuple[int, int, str]]]

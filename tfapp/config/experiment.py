@@ -6,38 +6,19 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from tfapp.config.overrides import build_settings, read_toml
 from tfapp.config.rules import broken_rule
-from tfapp.config.settings import (
-    DataSettings,
-    DistillationSettings,
-    ExportSettings,
-    ModelSettings,
-    Settings,
-    TrainingSettings,
-)
-from tfapp.tasks import TaskName, foreign_setting
+from tfapp.config.sections import Sections
+from tfapp.config.settings import ModelSettings
+from tfapp.tasks import foreign_setting
 
 __all__ = ["Experiment", "dump_toml", "load_experiment", "parse_experiment"]
 
 
-class Experiment(Settings):
+class Experiment(Sections):
     """One experiment: its data, its model, its training and its export."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
-    task: TaskName = Field(
-        "classification",
-        description="What the model does: classification of texts, pair-classification, ranking of candidates for "
-        "a query, tagging of spans in texts, answering of questions from contexts, embedding of texts as vectors; or "
-        "pretraining of a BERT on texts without labels.",
-    )
-    data: DataSettings
-    model: ModelSettings = ModelSettings()
-    training: TrainingSettings = TrainingSettings()
-    distillation: DistillationSettings | None = None
-    export: ExportSettings = ExportSettings()
 
     @property
     def origin(self) -> str:

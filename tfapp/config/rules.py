@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tfapp.config.experiment import Experiment
+from tfapp.config.sections import Sections
 
 __all__ = ["broken_rule"]
 
 
-def broken_rule(experiment: Experiment) -> str | None:
+def broken_rule(experiment: Sections) -> str | None:
     """Finds settings that do not go together.
 
     Returns:
@@ -32,7 +29,7 @@ def broken_rule(experiment: Experiment) -> str | None:
     return next((problem for rule in rules if (problem := rule(experiment))), None)
 
 
-def _multi_label(experiment: Experiment) -> str | None:
+def _multi_label(experiment: Sections) -> str | None:
     model, data = experiment.model, experiment.data
     if model.multi_label and data.rating:
         return "model.multi_label and data.rating exclude each other: a rating gives one label"
@@ -41,13 +38,13 @@ def _multi_label(experiment: Experiment) -> str | None:
     return None
 
 
-def _crf(experiment: Experiment) -> str | None:
+def _crf(experiment: Sections) -> str | None:
     if experiment.model.decoding == "crf" and experiment.model.class_weights != "none":
         return "model.class_weights weighs single words, but a crf learns whole texts; set none"
     return None
 
 
-def _adapt(experiment: Experiment) -> str | None:
+def _adapt(experiment: Sections) -> str | None:
     kind, adapt, decay = experiment.model.kind, experiment.training.adapt, experiment.training.layer_decay
     asked = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
     if kind != "bert" and (adapt != "all" or decay < 1):
@@ -57,14 +54,14 @@ def _adapt(experiment: Experiment) -> str | None:
     return None
 
 
-def _xla(experiment: Experiment) -> str | None:
+def _xla(experiment: Sections) -> str | None:
     kind = experiment.model.kind
     if experiment.training.xla and kind != "bert":
         return f"training.xla is true, but model.kind {kind} cannot be compiled; use kind bert"
     return None
 
 
-def _steps_only(experiment: Experiment) -> str | None:
+def _steps_only(experiment: Sections) -> str | None:
     """What is for trainings by steps down the gradient."""
     training = experiment.training
     asked = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay, "sam_rho": training.sam_rho}
@@ -80,7 +77,7 @@ def _steps_only(experiment: Experiment) -> str | None:
     return None
 
 
-def _pretraining(experiment: Experiment) -> str | None:
+def _pretraining(experiment: Sections) -> str | None:
     model, adapt = experiment.model, experiment.training.adapt
     if experiment.task != "pretraining":
         return None
@@ -94,7 +91,7 @@ def _pretraining(experiment: Experiment) -> str | None:
     return None
 
 
-def _distillation(experiment: Experiment) -> str | None:
+def _distillation(experiment: Sections) -> str | None:
     model, training = experiment.model, experiment.training
     if experiment.distillation is None:
         return None
@@ -110,7 +107,7 @@ def _distillation(experiment: Experiment) -> str | None:
     return None
 
 
-def _few_shot(experiment: Experiment) -> str | None:
+def _few_shot(experiment: Sections) -> str | None:
     model, training, data = experiment.model, experiment.training, experiment.data
     if training.method != "few-shot":
         return None
@@ -130,7 +127,7 @@ def _few_shot(experiment: Experiment) -> str | None:
     return next((f"training.method few-shot {rule}" for rule, broken in rules.items() if broken), None)
 
 
-def _without_dev(experiment: Experiment) -> str | None:
+def _without_dev(experiment: Sections) -> str | None:
     data = experiment.data
     if data.dev or data.dev_share or experiment.training.method == "few-shot":
         return None
@@ -140,7 +137,7 @@ def _without_dev(experiment: Experiment) -> str | None:
     )
 
 
-def _without_epochs(experiment: Experiment) -> str | None:
+def _without_epochs(experiment: Sections) -> str | None:
     training = experiment.training
     if training.epochs or experiment.task == "embedding" or training.method == "few-shot":
         return None
@@ -149,7 +146,7 @@ def _without_epochs(experiment: Experiment) -> str | None:
     )
 
 
-def _embedding(experiment: Experiment) -> str | None:
+def _embedding(experiment: Sections) -> str | None:
     if experiment.task == "embedding" and experiment.training.adapt == "head":
         return "training.adapt is head, but an embedding model has no head; use all or lora, or epochs 0 for the preset"
     return None

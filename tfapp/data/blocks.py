@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
+from tfapp.data.readers.block import Block
 from tfapp.errors import DataError
 
-__all__ = ["INPUT_SUFFIXES", "SUFFIXES", "Block", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
+__all__ = ["INPUT_SUFFIXES", "SUFFIXES", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"]
 
@@ -32,23 +32,6 @@ INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {
     ".iob": "conll",
     ".bio": "conll",
 }
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some consecutive rows of a file, by column.
-
-    Attributes:
-        first_row: Number of the first row, counted from 1 over the file's data rows.
-        columns: Values by column name; all lists have the same length. csv and tsv give strings, jsonl and parquet
-            whatever the file holds; None stands for a missing value.
-    """
-
-    first_row: int
-    columns: dict[str, list[Any]]
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
 
 
 def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002 - the setting's name
@@ -101,7 +84,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data import conll, delimited, json_lines, lines, parquet, squad
+    from tfapp.data.readers import conll, delimited, json_lines, lines, parquet, squad
 
     match format:
         case "csv" | "tsv":
@@ -126,7 +109,7 @@ def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 -
     if format in ("folder", "conll"):
         return None
     if format == "parquet":
-        from tfapp.data import parquet
+        from tfapp.data.readers import parquet
 
         return parquet.count_rows(path)
     if format == "squad":

@@ -9,9 +9,11 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from tfapp.data import folders, json_lines, parquet
-from tfapp.data.blocks import Block, detect_format, iter_blocks
+from tfapp.data import folders
+from tfapp.data.blocks import detect_format, iter_blocks
 from tfapp.data.labels import as_label
+from tfapp.data.readers import json_lines, parquet
+from tfapp.data.readers.block import Block
 from tfapp.data.schemas import SCHEMAS, Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean

@@ -16,7 +16,7 @@ import pyarrow as pa
 from tfapp.core.rows import Row, row_line
 from tfapp.core.spans import to_entities
 from tfapp.data.blocks import SUFFIXES, FileFormat
-from tfapp.data.json_lines import as_json_text
+from tfapp.data.readers.json_lines import as_json_text
 from tfapp.errors import DataError
 
 __all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format", "write_part"]

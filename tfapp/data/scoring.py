@@ -11,9 +11,9 @@ import numpy as np
 
 from tfapp.core.rows import Row, to_rows
 from tfapp.data.blocks import FileFormat, detect_format, estimate_rows
-from tfapp.data.json_lines import iter_objects, replace_surrogates
 from tfapp.data.parts import PartStore, file_identity
 from tfapp.data.reader import OnProgress, as_text, check_column, read_batches
+from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
 from tfapp.data.scored_rows import InputRows, answer_columns, merge_parts, output_format, write_part
 from tfapp.data.sources import existing_path
 from tfapp.errors import DataError

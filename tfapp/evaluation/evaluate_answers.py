@@ -13,7 +13,7 @@ from tfapp.errors import TrainingError
 from tfapp.evaluation.answer_evaluation import AnswerEvaluation, AnswerGroup, WrongAnswer
 from tfapp.evaluation.answer_metrics import cut_texts, exact_match, f1_score, gold_texts
 from tfapp.evaluation.markdown import shorten
-from tfapp.evaluation.ranking_evaluation import Measure
+from tfapp.evaluation.measure import Measure
 from tfapp.evaluation.ranking_metrics import mean_interval
 
 __all__ = ["evaluate_answers"]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
 from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.measure import Measure
 from tfapp.evaluation.metrics import binary_cross_entropy
-from tfapp.evaluation.ranking_evaluation import Measure, MissedQuery, RankingEvaluation
+from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
 from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
 
 __all__ = ["evaluate_ranking"]

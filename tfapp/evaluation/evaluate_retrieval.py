@@ -12,7 +12,8 @@ from scipy.special import logsumexp
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation.markdown import shorten
-from tfapp.evaluation.ranking_evaluation import Measure, MissedQuery
+from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.ranking_evaluation import MissedQuery
 from tfapp.evaluation.ranking_metrics import mean_interval, relevant_places
 from tfapp.evaluation.retrieval_evaluation import RetrievalEvaluation
 

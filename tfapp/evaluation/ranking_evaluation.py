@@ -8,28 +8,14 @@ from typing import TYPE_CHECKING
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
 from tfapp.evaluation.markdown import markdown_table
+from tfapp.evaluation.measure import Measure
 from tfapp.evaluation.tables import measure_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-__all__ = ["Measure", "MissedQuery", "RankingEvaluation"]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One measure.
-
-    Attributes:
-        name: Its name, such as "nDCG@10".
-        value: 0..1, higher is better.
-        interval: Its 95 % interval, by a bootstrap over queries.
-    """
-
-    name: str
-    value: float
-    interval: tuple[float, float]
+__all__ = ["MissedQuery", "RankingEvaluation"]
 
 
 @dataclass(frozen=True)

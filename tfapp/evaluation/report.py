@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tfapp.core.files import write_text
 from tfapp.evaluation import plots
@@ -13,15 +13,21 @@ from tfapp.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-    from tfapp.evaluation.base import Evaluation
+    from matplotlib.figure import Figure
 
 __all__ = ["render_report", "render_summary", "write_report"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(evaluation: Evaluation, path: Path | str, *, title: str, facts: Mapping[str, str]) -> Path:
+class Reported(Protocol):
+    """An evaluation; the templates of its kind know the rest of it."""
+
+    def figures(self) -> dict[str, tuple[Figure, str]]:
+        """Returns the drawings of the page by name, each with its description."""
+
+
+def write_report(evaluation: Reported, path: Path | str, *, title: str, facts: Mapping[str, str]) -> Path:
     """Writes report.html: headline, facts, and the sections of the evaluation's kind.
 
     The page needs no script and no other file. It appears at once and whole, by a rename.
@@ -40,7 +46,7 @@ def write_report(evaluation: Evaluation, path: Path | str, *, title: str, facts:
     return target
 
 
-def render_report(evaluation: Evaluation, *, title: str, facts: Mapping[str, str]) -> str:
+def render_report(evaluation: Reported, *, title: str, facts: Mapping[str, str]) -> str:
     """The page that `write_report` writes."""
     page = _environment().get_template("report.html.jinja")
     return page.render(
@@ -48,13 +54,13 @@ def render_report(evaluation: Evaluation, *, title: str, facts: Mapping[str, str
     )
 
 
-def render_summary(evaluation: Evaluation) -> str:
+def render_summary(evaluation: Reported) -> str:
     """The headline, the scores and the drawings, as a piece of HTML for a notebook."""
     template = _environment().get_template("summary.html.jinja")
     return template.render(evaluation=evaluation, drawings=_drawings(evaluation))
 
 
-def _drawings(evaluation: Evaluation) -> dict[str, str]:
+def _drawings(evaluation: Reported) -> dict[str, str]:
     """SVG by name."""
     from markupsafe import Markup
 

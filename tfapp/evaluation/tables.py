@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tfapp.evaluation.measure import Measure
     from tfapp.evaluation.metrics import Scores
-    from tfapp.evaluation.ranking_evaluation import Measure
 
 __all__ = ["measure_table", "score_table"]
 

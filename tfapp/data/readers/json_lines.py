@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tfapp.data.blocks import Block
+from tfapp.data.readers.block import Block
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.data.blocks import Block
+from tfapp.data.readers.block import Block
 from tfapp.data.tag_schemes import Tag, TagError, detect_scheme, parse_tag, to_entities
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from tfapp.data.blocks import Block
+from tfapp.data.readers.block import Block
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.data.blocks import Block
+from tfapp.data.readers.block import Block
 from tfapp.data.textfile import read_text
 from tfapp.errors import DataError
 

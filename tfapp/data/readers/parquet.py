@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tfapp.data.blocks import Block
+from tfapp.data.readers.block import Block
 from tfapp.errors import DataError
 
 __all__ = ["count_rows", "iter_batches", "iter_blocks"]

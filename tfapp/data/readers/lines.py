@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from tfapp.data.blocks import Block
+from tfapp.data.readers.block import Block
 from tfapp.data.textfile import open_text
 
 __all__ = ["COLUMN", "iter_blocks"]

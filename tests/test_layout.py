@@ -1,0 +1,33 @@
+"""The layout of the sources: what may import what is import-linter's; these are the rules beside it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import grimp
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    graph = grimp.build_graph("tfapp", "tfapp_client", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert imports["tfapp.api"]
+    # Raises a CycleError that names the modules of the cycle.
+    TopologicalSorter(imports).prepare()
+
+
+def test_the_top_of_the_library_is_seen_at_a_glance() -> None:
+    listing = subprocess.run(["git", "ls-files", "tfapp"], cwd=ROOT, check=True, capture_output=True, text=True)
+    entries = {line.split("/")[1] for line in listing.stdout.splitlines()}
+    assert 10 < len(entries) <= 24
+
+
+def test_every_package_says_what_may_live_in_it() -> None:
+    packages = sorted((ROOT / "tfapp").rglob("__init__.py"))
+    assert packages
+    for package in packages:
+        assert ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))), f"{package} has no docstring"

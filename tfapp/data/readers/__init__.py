@@ -1,0 +1,1 @@
+"""Reads data files as blocks of rows: a file for each format."""
