@@ -24,6 +24,7 @@ CAPABILITIES: Final = {
     "unix-socket": "listening on a UNIX socket",
     "exclusive-port": "keeping others off its port (TensorFlow Serving shares it)",
     "resource-tensors": "refusing a resource handle in a request (TensorFlow Serving ends at it)",
+    "pending-calls": "answering while hundreds of calls wait for their message",
     "memory": "a process started here whose memory can be read in /proc",
 }
 

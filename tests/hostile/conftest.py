@@ -7,17 +7,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from tests.conformance.command import EMBEDDED, parse_command
 from tests.hostile.attack import Plan
+from tests.hostile.grpc_port import GrpcPort
 from tests.hostile.target import Target, own_process, same_process
 
 # Seconds that all attacks share; without it, each is a short one, always the same.
 _SECONDS = "TFAPP_HOSTILE_SECONDS"
 _SEED = "TFAPP_HOSTILE_SEED"
-# Of ten minutes, the ports that strangers reach have three and a half each, every other attack about ten seconds.
-_WEIGHTS = {"test_grpc": 20, "test_rest": 20}
+# Of ten minutes, the ports that strangers reach have seven, every other attack about ten seconds.
+_WEIGHTS = {"test_grpc": 15, "test_http2": 10, "test_rest": 15}
 
 
 @pytest.fixture
@@ -49,3 +51,11 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     toy: Path | None = request.getfixturevalue("toy_models") / "toy" if is_long else None
     with own_process(command, without, folder, toy) as made:
         yield made
+
+
+@pytest.fixture
+def port(target: Target) -> Iterator[GrpcPort]:
+    """The target's gRPC port, by a channel without bounds."""
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(target.address, options) as channel:
+        yield GrpcPort(channel, target.without)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -12,15 +13,43 @@ from tfapp_client import codec
 from tests.hostile.attack import HANG_SECONDS
 from tests.hostile.grpc_calls import PREDICT, Call
 
-__all__ = ["GrpcPort"]
+__all__ = ["GOOD", "GrpcPort", "Question"]
 
 _RELOAD: Final = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
 # What a server says that has too much to do.
 _BUSY: Final = "The batch scheduling queue to which this task was submitted is full"
-# What it is asked in between: model, input, its values, output, the right values.
-_GOOD: Final = (
-    ("numbers", "x", [1.0, 2.0], "x2", [2.0, 4.0]),
-    ("words", "text", ["a", "é"], "upper", [b"A", "é".encode()]),
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a server is asked in between, and the right answer."""
+
+    model: str
+    alias: str
+    given: list[float] | list[str]
+    output: str
+    right: list[float] | list[bytes]
+
+    def request(self) -> bytes:
+        """The message of a Predict call."""
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self.model
+        request.inputs[self.alias].ParseFromString(codec.encode(self.given).SerializeToString())
+        return request.SerializeToString()
+
+    def check(self, answer: bytes) -> None:
+        """Looks whether an answer is right.
+
+        Raises:
+            AssertionError: It is not.
+        """
+        outputs = predict_pb2.PredictResponse.FromString(answer).outputs
+        assert codec.decode(outputs[self.output]).tolist() == self.right
+
+
+GOOD: Final = (
+    Question("numbers", "x", [1.0, 2.0], "x2", [2.0, 4.0]),
+    Question("words", "text", ["a", "é"], "upper", [b"A", "é".encode()]),
 )
 
 
@@ -39,13 +68,18 @@ class GrpcPort:
         probe = Call(_RELOAD, b"", model_management_pb2.ReloadConfigRequest)
         self._takes_reloads = self._answer(probe)[0] is grpc.StatusCode.INVALID_ARGUMENT
 
+    def takes(self, call: Call) -> bool:
+        """Whether a call may be sent; others may rightly do the server harm."""
+        reloads = call.reloads and self._takes_reloads
+        return not reloads and not (call.holds_resource and "resource-tensors" in self._without)
+
     def send(self, call: Call) -> grpc.StatusCode | None:
-        """Sends a call and returns its status; None: it was not sent, as the server may rightly come to harm by it.
+        """Sends a call and returns its status; None: it was not sent, see `takes`.
 
         Raises:
             AssertionError: The answer is a failure of the server's own, or none came.
         """
-        if (call.reloads and self._takes_reloads) or (call.holds_resource and "resource-tensors" in self._without):
+        if not self.takes(call):
             return None
         code, text = self._answer(call)
         assert _may_answer(call, code, text), f"{call.path} {call.data[:300]!r}: {code.name}: {text}"
@@ -58,13 +92,8 @@ class GrpcPort:
             AssertionError: An answer is wrong.
             grpc.RpcError: There is none.
         """
-        for model, alias, given, output, right in _GOOD:
-            request = predict_pb2.PredictRequest()
-            request.model_spec.name = model
-            request.inputs[alias].ParseFromString(codec.encode(given).SerializeToString())
-            answer = self._channel.unary_unary(PREDICT)(request.SerializeToString(), timeout=HANG_SECONDS)
-            outputs = predict_pb2.PredictResponse.FromString(answer).outputs
-            assert codec.decode(outputs[output]).tolist() == right
+        for question in GOOD:
+            question.check(self._channel.unary_unary(PREDICT)(question.request(), timeout=HANG_SECONDS))
 
     def _answer(self, call: Call) -> tuple[grpc.StatusCode, str]:
         try:

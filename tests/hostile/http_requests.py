@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import json
 import random
+import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from tests.hostile.compressed import any_gzip
 from tests.hostile.draws import chosen, maybe, mutated, nested, number, text
 
 __all__ = ["Answer", "HttpRequest", "any_http", "any_json", "exchange"]
@@ -47,8 +48,16 @@ _TYPES: Final = (
         ";;;",
     ),
 )
+_ODD_CHUNKS: Final = (
+    *(b"ffffffffffffffffff\r\n", b"-1\r\n", b"g\r\n", b"\r\n", b"10\r\nx\r\n"),
+    b"5;" + b"x" * 9000 + b"\r\n",
+)
+# How an answer begins; its body never says that, whatever it repeats of a request.
+_STATUS: Final = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 # A server may wait for the rest of what is cut off; nobody waits for its answer.
 _CUT_OFF_SECONDS: Final = 0.02
+
+_Framing: TypeAlias = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -58,15 +67,17 @@ class HttpRequest:
     Attributes:
         data: Its bytes.
         is_whole: Whether it ends by its own account, so that an answer must come.
+        count: How many requests it is: more than one where they are sent without waiting for answers.
     """
 
     data: bytes
     is_whole: bool
+    count: int = 1
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, 0 where the connection was closed without one, and the body."""
+    """What came back: the status, 0 where the connection was closed without one, and the body; the worst of several."""
 
     status: int
     body: bytes = b""
@@ -83,6 +94,8 @@ def any_http(
         draw: Draws a body.
         headers: Those that a request needs to be let in.
     """
+    if maybe(source, 0.03):
+        return _pipelined(source, paths, draw, headers)
     verb, path = source.choice(_VERBS), _path(source, paths)
     body = draw(source) if maybe(source, 0.85) else source.randbytes(source.randrange(100))
     lines = {"Host": "127.0.0.1", "Connection": "close", "Content-Type": source.choice(_TYPES), **headers}
@@ -90,10 +103,10 @@ def any_http(
         lines["Accept-Encoding"] = source.choice(("gzip", "br", "*;q=0", text(source)))
     if maybe(source, 0.1):
         lines["Content-Encoding"] = source.choice(("gzip", "gzip", "deflate", "br", "identity", "gzip, gzip"))
-        body = gzip.compress(body) if maybe(source, 0.7) else body
+        body = any_gzip(source, body) if maybe(source, 0.7) else body
     is_odd = maybe(source, 0.15)
     framing, framed = _odd_framing(source, body) if is_odd else _framing(source, body)
-    head = "".join(f"{name}: {value}\r\n" for name, value in {**lines, **framing}.items())
+    head = "".join(f"{name}: {value}\r\n" for name, value in (*lines.items(), *framing))
     head += "".join(_odd_header(source) for _ in range(source.choice((0,) * 8 + (1, 2, 200))))
     data = f"{verb} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + framed
     if maybe(source, 0.1):
@@ -131,6 +144,8 @@ def exchange(address: tuple[str, int], request: HttpRequest, seconds: float) -> 
         try:
             connection.sendall(request.data)
             connection.settimeout(seconds if request.is_whole else _CUT_OFF_SECONDS)
+            if request.count > 1:
+                return _worst(connection, request.count)
             answer = http.client.HTTPResponse(connection, method=request.data.partition(b" ")[0].decode("latin-1"))
             answer.begin()
             return Answer(answer.status, answer.read(1 << 20))
@@ -140,6 +155,13 @@ def exchange(address: tuple[str, int], request: HttpRequest, seconds: float) -> 
         except (OSError, http.client.HTTPException):
             pass
     return Answer(0)
+
+
+def _worst(connection: socket.socket, count: int) -> Answer:
+    """Reads answers until the server closes."""
+    data = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    statuses = [int(status) for status in _STATUS.findall(data)]
+    return Answer(max(statuses), data) if len(statuses) == count else Answer(0, data)
 
 
 def _path(source: random.Random, paths: Sequence[str]) -> str:
@@ -159,37 +181,60 @@ def _path(source: random.Random, paths: Sequence[str]) -> str:
             return path
 
 
-def _framing(source: random.Random, body: bytes) -> tuple[dict[str, str], bytes]:
+def _framing(source: random.Random, body: bytes) -> tuple[_Framing, bytes]:
     """The body with its length, or in chunks."""
     if maybe(source, 0.8):
-        return {"Content-Length": str(len(body))}, body
-    cut = source.randrange(len(body) + 1)
-    chunks = [part for part in (body[:cut], body[cut:]) if part]
-    return {"Transfer-Encoding": "chunked"}, b"".join(
-        b"%x\r\n%s\r\n" % (len(part), part) for part in chunks
-    ) + b"0\r\n\r\n"
+        return [("Content-Length", str(len(body)))], body
+    return [("Transfer-Encoding", "chunked")], _chunks(source, body)
 
 
-def _odd_framing(source: random.Random, body: bytes) -> tuple[dict[str, str], bytes]:
+def _chunks(source: random.Random, body: bytes) -> bytes:
+    size = source.choice((1, 7)) if len(body) < 1000 and maybe(source, 0.2) else source.randint(1, len(body) + 1)
+    parts = (body[start : start + size] for start in range(0, len(body), size))
+    extension = b";a=b" if maybe(source, 0.1) else b""
+    trailer = b"X-A: b\r\n" if maybe(source, 0.1) else b""
+    return b"".join(b"%x%s\r\n%s\r\n" % (len(part), extension, part) for part in parts) + b"0\r\n%s\r\n" % trailer
+
+
+def _odd_framing(source: random.Random, body: bytes) -> tuple[_Framing, bytes]:
     """A body that is not as long as its headers say, or two accounts of its length."""
     length = source.choice(
         (len(body) + 1, max(len(body) - 1, 0), -1, 1 << 40, 1 << 70, "", "a", "0x10", "+5", "1,2", "1 2")
     )
-    match source.randrange(4):
-        case 0:
-            chunk = source.choice(
-                (b"ffffffffffffffffff\r\n", b"-1\r\n", b"g\r\n", b"5;" + b"x" * 9000 + b"\r\n", b"\r\n", b"10\r\nx\r\n")
-            )
-            return {"Transfer-Encoding": "chunked"}, chunk + body
-        case 1:
-            return {
-                "Transfer-Encoding": source.choice(("chunked", "gzip, chunked", "x")),
-                "Content-Length": str(length),
-            }, body
-        case 2:
-            return {"Expect": source.choice(("100-continue", "200-maybe")), "Content-Length": str(len(body))}, body
-        case _:
-            return {"Content-Length": str(length)}, body
+    said, right = ("Content-Length", str(length)), ("Content-Length", str(len(body)))
+    chunked, chunks = ("Transfer-Encoding", "chunked"), _chunks(source, body)
+    return chosen(
+        source,
+        lambda s: ([chunked], s.choice(_ODD_CHUNKS) + body),
+        lambda s: ([chunked], chunks[: s.randrange(len(chunks))]),
+        lambda s: (
+            s.sample([("Transfer-Encoding", s.choice(("chunked", "gzip", "identity", "x"))), chunked], 2),
+            chunks,
+        ),
+        lambda s: ([("Transfer-Encoding", s.choice(("chunked", "gzip, chunked", "x"))), said], body),
+        lambda s: (s.sample([said, right], 2), body),
+        lambda s: ([("Expect", s.choice(("100-continue", "200-maybe"))), right], body),
+        lambda _: ([said], body),
+    )
+
+
+def _pipelined(
+    source: random.Random,
+    paths: Sequence[str],
+    draw: Callable[[random.Random], bytes],
+    headers: Mapping[str, str],
+) -> HttpRequest:
+    """Requests that are sent at once; of each, only the body is odd."""
+    count, data = source.choice((2, 3, 20)), b""
+    for left in range(count, 0, -1):
+        framing, framed = _framing(source, draw(source))
+        lines = {"Host": "127.0.0.1", "Content-Type": "application/json", **headers}
+        ending = [("Connection", "close")] if left == 1 else []
+        head = "".join(f"{name}: {value}\r\n" for name, value in (*lines.items(), *framing, *ending))
+        data += (
+            f"{source.choice(('GET', 'POST'))} {source.choice(list(paths))} HTTP/1.1\r\n{head}\r\n".encode() + framed
+        )
+    return HttpRequest(data, is_whole=True, count=count)
 
 
 def _odd_header(source: random.Random) -> str:

@@ -38,6 +38,9 @@ _PLACES: Final = {
     types_pb2.DT_UINT32: ("uint32_val", 4),
     types_pb2.DT_UINT64: ("uint64_val", 8),
 }
+_FIELDS: Final = sorted({field for field, _ in _PLACES.values()})
+# How many kinds of values a tensor has beside those of its dtype.
+_FURTHER_KINDS: Final = (0,) * 16 + (1, 1, 2, len(_FIELDS))
 _SMALL: Final = (0, 1, 1, 1, 2, 2, 3)
 _SIZES: Final = (-2, -1, 0, 4, 1 << 10, 1 << 17, 1 << 20, 1 << 31, 1 << 32, 1 << 40, 1 << 62, (1 << 63) - 1, -(1 << 63))
 
@@ -64,12 +67,14 @@ def fill(tensor: Any, source: random.Random, dtype: int | None = None) -> None:
         tensor.version_number = max(-(1 << 31), min(number(source), (1 << 31) - 1))
     place, size = _PLACES.get(tensor.dtype, ("float_val", 4))
     if maybe(source, 0.15):
-        place = source.choice([name for name, _ in _PLACES.values()])
+        place = source.choice(_FIELDS)
     rows = _elements(tensor)
     if maybe(source, 0.3):
         tensor.tensor_content = source.randbytes(source.choice((0, 1, size, rows * size, rows * size, rows * size + 1)))
-    if not tensor.tensor_content or maybe(source, 0.1):
-        _add_values(tensor, place, source.choice((rows, rows, rows, 0, 1, rows + 1)), source)
+    if not tensor.tensor_content or maybe(source, 0.2):
+        _add_values(tensor, place, source.choice((rows, rows, rows, 0, 1, rows + 1, _surplus(source, rows))), source)
+    for _ in range(source.choice(_FURTHER_KINDS)):
+        _add_values(tensor, source.choice(_FIELDS), source.choice((1, rows, rows + 1)), source)
 
 
 def has_resource(message: Any) -> bool:
@@ -95,6 +100,11 @@ def _shape(source: random.Random) -> list[int]:
 def _elements(tensor: Any) -> int:
     """How many values the shape asks for, as far as anybody would send them."""
     return max(0, min(math.prod(dim.size for dim in tensor.tensor_shape.dim), 64))
+
+
+def _surplus(source: random.Random, rows: int) -> int:
+    """More values than the shape asks for, seldom very many."""
+    return 50_000 if maybe(source, 0.01) else 2 * rows + source.randrange(100)
 
 
 def _add_values(tensor: Any, place: str, rows: int, source: random.Random) -> None:
