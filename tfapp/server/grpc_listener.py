@@ -19,6 +19,7 @@ from tensorflow_serving.apis import (
 from tfapp.core.connections import connection_budget
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
+from tfapp.server.health_service import HealthService
 from tfapp.server.listener import Shared, check_free, check_socket
 from tfapp.server.model_service import ModelService
 from tfapp.server.pending_messages import MANY_SILENT, PendingMessages
@@ -62,7 +63,7 @@ class GrpcListener:
         self._shared = shared
         self._settings = shared.settings
         self.port = 0
-        self._health = health.HealthServicer()
+        self._health = HealthService()
         self._pending = PendingMessages(shared.settings.grpc_message_timeout_seconds)
         self._server: Any = None
         self._stopped: threading.Event | None = None
