@@ -31,13 +31,13 @@ def start_client(server: Worker, name: str, streams: Path | None = None) -> Work
 
 def server_side(folder: str, batching_file: str = "") -> None:
     from tfapp.core.threads import set_compute_threads
-    from tfapp.server.lean import import_lean_tensorflow
+    from tfapp.server.low_memory_import import import_tensorflow_low_memory
 
     # As the command does, and below.
-    import_lean_tensorflow()
+    import_tensorflow_low_memory()
     set_compute_threads()
     from tfapp.server import ServerSettings, configured_server
-    from tfapp.server.config_files import read_batching
+    from tfapp.server.settings_files import read_batching
 
     settings = ServerSettings(port=0, **({"batching": read_batching(batching_file)} if batching_file else {}))
     with tempfile.TemporaryDirectory() as configs:

@@ -21,7 +21,7 @@ from tfapp.api import export_preset
 from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.evaluation import RetrievalEvaluation
-from tfapp.registry import STABLE, Ledger
+from tfapp.registry import STABLE, LabelStore
 from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.workflows import version_catalogue
 
@@ -172,7 +172,7 @@ def _check_that_an_export_says_what_callers_get(models: Path, *arguments: str | 
         f"2; its README.md says what it is. Next: tfapp serve {models}\n"
         "callers get version 2 without a label (the newest)\n"
     )
-    Ledger.open(models).point("plain", STABLE, 1, "promote", expected=None)
+    LabelStore.open(models).set_label("plain", STABLE, 1, "promote", expected=None)
     behind = call("export", *arguments, "--to", models).out
     assert behind.endswith(
         "3; its README.md says what it is. No label names it, so servers do not load it. "

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import call, complaint
-from tests.registry.shelf import add_version, parsed, record
+from tests.registry.fake_versions import add_version, parsed, record
 from tests.served_models import write_numbers
 from tfapp import registry
 from tfapp.server import running_server

@@ -20,12 +20,12 @@ from tfapp_client import Client
 from typer.testing import CliRunner
 
 from tests.conformance.rest import ask
-from tests.registry.shelf import add_versions
+from tests.registry.fake_versions import add_versions
 from tests.served_models import write_classifier, write_numbers
 from tfapp.cli import serve
 from tfapp.cli._served_choice import ServedChoice
 from tfapp.errors import RegistryError, ServerError, SettingsError
-from tfapp.registry import CONFIG_FILE, STABLE, Ledger
+from tfapp.registry import CONFIG_FILE, STABLE, LabelStore
 from tfapp.server import ServerSettings
 
 _PROGRAM = "import typer; from tfapp.cli import serve; app = typer.Typer(); serve.register(app); app()"
@@ -99,7 +99,7 @@ def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
     for version in (1, 2):
         write_numbers(tmp_path, version)
     shutil.copytree(tmp_path / "numbers", tmp_path / "unsettled")
-    Ledger.open(tmp_path).point("numbers", STABLE, 1, "promote", expected=None)
+    LabelStore.open(tmp_path).set_label("numbers", STABLE, 1, "promote", expected=None)
     file, entry = tmp_path / CONFIG_FILE, _unsettled(tmp_path / "unsettled")
     file.write_text(file.read_text().replace("model_config_list {", f"model_config_list {{ {entry}"))
     with _running(str(tmp_path)) as process:

@@ -11,7 +11,7 @@ import tfapp
 from tests.conformance.calls import config_text, model_config, refused
 from tests.conformance.suite import Suite, TestedServer
 from tests.load import Load
-from tests.registry.shelf import record
+from tests.registry.fake_versions import record
 from tfapp.errors import RegistryError
 from tfapp.workflows.release import Servers, unlabel
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.console.site import Site, build_support, write_model
 from tests.processes import wait_until
-from tfapp.registry import STABLE, Ledger
+from tfapp.registry import STABLE, LabelStore
 
 ATTACK = "<script>alert('x')</script>"
 
@@ -75,7 +75,7 @@ def test_models_are_shown_with_their_cards_and_what_the_server_says(site: Site) 
 def test_a_stable_version_is_what_is_shown_and_tried(tmp_path: Path) -> None:
     for version, accuracy in ((1, 0.91), (2, 0.97)):
         write_model(tmp_path / "models", "mail", "classification", version, metrics={"accuracy": accuracy})
-    Ledger.open(tmp_path / "models").point("mail", STABLE, 1, "promote", expected=None)
+    LabelStore.open(tmp_path / "models").set_label("mail", STABLE, 1, "promote", expected=None)
     site = Site(tmp_path)
     site.server.classifier("mail", lambda _: {"old": 1.0}, version=1, label=STABLE)
     site.server.classifier("mail", lambda _: {"new": 1.0}, version=2)

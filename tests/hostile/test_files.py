@@ -20,7 +20,7 @@ from tfapp.data import load, sniff
 from tfapp.data.schemas import SCHEMAS
 from tfapp.errors import TfappError
 from tfapp.registry.model_config import configured_model, configured_names, read_model_config
-from tfapp.server.config_files import read_batching, read_channel_arguments, read_monitoring, read_tls
+from tfapp.server.settings_files import read_batching, read_channel_arguments, read_monitoring, read_tls
 
 
 def read_or_refused(read: Callable[[], object]) -> None:

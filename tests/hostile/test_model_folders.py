@@ -15,7 +15,7 @@ from tests.hostile.attack import Plan, attack
 from tests.hostile.draws import maybe, mutated, nested, text
 from tests.served_models import write_numbers
 from tfapp.errors import TfappError
-from tfapp.server.servable import Servable
+from tfapp.server.servables.servable import Servable
 from tfapp.workflows.version_catalogue import describe
 
 _METADATA = ("task", "preset", "labels", "metrics", "data", "exported", "checks_inputs")

@@ -17,8 +17,8 @@ from tests.toy_exports import CRASHES, TOY_MODELS, ToyExports, read_graph, write
 from tfapp.errors import ExportError
 from tfapp.savedmodel.input_checks import unchecked_inputs
 from tfapp.savedmodel.saved_model import complete_signatures
-from tfapp.server.batching import Batcher
-from tfapp.server.servable import Servable
+from tfapp.server.batching.batch_scheduler import BatchScheduler
+from tfapp.server.servables.servable import Servable
 from tfapp.server.settings import BatchingSettings
 
 # One model of each task, and one without a BERT; the others are further ways through the same tasks.
@@ -108,7 +108,7 @@ def test_its_signatures_still_say_their_shapes_and_requests_are_merged(exported:
         for info in definition.inputs.values():
             assert [dim.size for dim in info.tensor_shape.dim] == [-1]
             assert not info.tensor_shape.unknown_rank
-    servable = Servable("toy", 1, exported.folder, Batcher(BatchingSettings()))
+    servable = Servable("toy", 1, exported.folder, BatchScheduler(BatchingSettings()))
     merged = {key: signature.merges for key, signature in servable.signatures.items()}
     assert merged == dict.fromkeys(exported.loaded.signatures, True)
 

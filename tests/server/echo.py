@@ -14,10 +14,10 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfapp.server import ModelServer, ServerSettings
-from tfapp.server.batching import Batcher
+from tfapp.server.batching.batch_request import BatchRequest
+from tfapp.server.batching.batch_scheduler import BatchScheduler
+from tfapp.server.loading.model_source import ServedModel
 from tfapp.server.settings import BatchingSettings
-from tfapp.server.source import ServedModel
-from tfapp.server.task import Task
 
 __all__ = ["Echo", "Stuck", "serving_echo"]
 
@@ -32,18 +32,18 @@ class Echo:
         self.gate = threading.Event()
         self.gate.set()
         self.seen: list[float] = []
-        self._queue = Batcher(BatchingSettings(num_batch_threads=1)).queue(self._run)
+        self._queue = BatchScheduler(BatchingSettings(num_batch_threads=1)).queue(self._run)
 
     def check_size(self, alias: str, shape: Any) -> None:
         """Any will do."""
 
-    def run(self, inputs: Any, outputs: Any, caller: Any) -> Any:
-        return self._queue.answer(inputs, outputs, caller)
+    def run(self, inputs: Any, outputs: Any, context: Any) -> Any:
+        return self._queue.answer(inputs, outputs, context)
 
-    def wait_for(self, what: Callable[[list[Task]], bool]) -> None:
-        """Waits until something is true of the tasks in the queue."""
+    def wait_for(self, what: Callable[[list[BatchRequest]], bool]) -> None:
+        """Waits until something is true of the requests in the queue."""
         pause, end = threading.Event(), time.monotonic() + 60
-        while not what(list(self._queue.tasks)):
+        while not what(list(self._queue.requests)):
             assert time.monotonic() < end
             pause.wait(0.005)
 

@@ -11,9 +11,9 @@ from tfapp_client import Client
 from tests.conformance.rest import ask
 from tests.served_models import write_numbers
 from tfapp.server import MonitoringSettings, ServerSettings, running_server
-from tfapp.server.caller import Caller
 from tfapp.server.metrics import Counter, Histogram, Metrics
-from tfapp.server.status import RequestError, invalid_argument
+from tfapp.server.request_context import RequestContext
+from tfapp.server.request_errors import RequestError, invalid_argument
 
 _SAMPLE = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\{([a-zA-Z_]+=\"(\\.|[^\"\\\n])*\",?)*\} [0-9.e+-]+")
 
@@ -56,7 +56,7 @@ def test_names_that_callers_make_up_do_not_fill_the_memory() -> None:
     for number in range(3000):
         metrics.request_count.add((f"made-up-{number}", "NOT_FOUND"))
     metrics.request_count.add(("real", "OK"))
-    with metrics.request("x" * 1000, "Predict", "GRPC", Caller()):
+    with metrics.request("x" * 1000, "Predict", "GRPC", RequestContext()):
         pass
     page = metrics.page()
     assert page.count("request_count{") < 1010
@@ -68,13 +68,13 @@ def test_names_that_callers_make_up_do_not_fill_the_memory() -> None:
 def test_a_request_is_counted_by_its_end() -> None:
     ticks = iter(range(100))
     metrics = Metrics(clock=lambda: next(ticks))
-    caller = Caller()
-    caller.model_seconds = 0.25
-    with metrics.request("m", "Predict", "GRPC", caller):
+    context = RequestContext()
+    context.model_seconds = 0.25
+    with metrics.request("m", "Predict", "GRPC", context):
         pass
-    with pytest.raises(RequestError), metrics.request("m", "Predict", "GRPC", Caller()):
+    with pytest.raises(RequestError), metrics.request("m", "Predict", "GRPC", RequestContext()):
         raise invalid_argument("x")
-    with pytest.raises(ZeroDivisionError), metrics.request("m", "predict", "REST", Caller()):
+    with pytest.raises(ZeroDivisionError), metrics.request("m", "predict", "REST", RequestContext()):
         raise ZeroDivisionError
     lines = metrics.page().splitlines()
     assert ':tensorflow:serving:request_count{model_name="m",status="OK"} 1' in lines
@@ -94,7 +94,7 @@ def test_counts_of_many_threads_add_up() -> None:
     def count() -> None:
         start.wait()
         for _ in range(500):
-            with metrics.request("m", "Predict", "GRPC", Caller()):
+            with metrics.request("m", "Predict", "GRPC", RequestContext()):
                 metrics.examples("m", 3)
 
     threads = [threading.Thread(target=count) for _ in range(8)]

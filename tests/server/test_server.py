@@ -19,7 +19,7 @@ from tfapp_client.errors import CancelledError, InvalidArgumentError, Unavailabl
 from tests.served_models import write_numbers, write_words
 from tfapp.errors import RegistryError, ServerError
 from tfapp.server import ModelServer, ServerSettings, running_server
-from tfapp.server.source import FolderSource
+from tfapp.server.loading.model_source import FolderSource
 
 
 class SlowSignature:

@@ -9,8 +9,8 @@ import promql_parser
 import pytest
 
 from tests.serving.deployment import CONFIG, DOCKER, compose, manifest, read_yaml
-from tfapp.server.config_files import read_monitoring
 from tfapp.server.metrics import Metrics
+from tfapp.server.settings_files import read_monitoring
 
 _PATH = read_monitoring(CONFIG / "monitoring.config").path
 _PROVISIONING = DOCKER / "grafana" / "provisioning"

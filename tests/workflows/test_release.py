@@ -15,15 +15,15 @@ from tfapp_client import Client, codec, contract
 
 import tfapp
 from tests.load import Load
-from tests.registry.shelf import add_version, add_versions, parsed, record
+from tests.registry.fake_versions import add_version, add_versions, parsed, record
 from tests.served_models import write_classifier, write_numbers
 from tfapp import registry
 from tfapp.apps.shared.embedder import released_version
 from tfapp.errors import PromotionRefusedError, RegistryError, SettingsError
-from tfapp.registry import Ledger
+from tfapp.registry import LabelStore
 from tfapp.server import ModelServer, ServerSettings, configured_server, running_server
-from tfapp.server.states import State
-from tfapp.workflows import release, version_catalogue
+from tfapp.server.loading.version_state import State
+from tfapp.workflows import promotion_checks, release, version_catalogue
 from tfapp.workflows.release import Servers
 
 _CALLERS = 8
@@ -41,7 +41,7 @@ def shelf(tmp_path: Path) -> Path:
 
 
 def _labels(models: Path, name: str = "news") -> dict[str, int]:
-    return dict(Ledger.open(models).model(name).labels)
+    return dict(LabelStore.open(models).model(name).labels)
 
 
 def test_forward_and_back(shelf: Path) -> None:
@@ -88,12 +88,12 @@ def _write_unsettled(models: Path, name: str, stable: int, entry: str = "") -> N
 
 def test_a_refused_promote_has_servers_load_what_labels_name(shelf: Path) -> None:
     _write_unsettled(shelf, "news", 2)
-    before = version_catalogue.callers("news", models=shelf)
+    before = version_catalogue.caller_versions("news", models=shelf)
     assert (before.with_label, before.without_label) == ({"stable": None}, 3)
     assert before.why == "models.config has no model_version_policy for news, and it is newer than stable"
     with pytest.raises(PromotionRefusedError, match=r"not promoted to stable.* or give --force$") as caught:
         tfapp.promote("news", 3, models=shelf, check=_accept)
-    after = version_catalogue.callers("news", models=shelf)
+    after = version_catalogue.caller_versions("news", models=shelf)
     assert (caught.value.settled, _labels(shelf)) == (True, {"stable": 2})
     assert (after.with_label, after.without_label, after.warning) == ({"stable": 2}, 2, "")
     assert (shelf / registry.CONFIG_FILE).read_text().endswith("  # ours")
@@ -114,7 +114,7 @@ def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shel
     _write_unsettled(shelf, "news", 2)
     with pytest.raises(PromotionRefusedError, match=r"^version 3 does not load$") as caught:
         tfapp.promote("news", 3, label="canary", models=shelf, check=check)
-    assert (caught.value.settled, Ledger.open(shelf).served("news")) == (True, {2})
+    assert (caught.value.settled, LabelStore.open(shelf).served("news")) == (True, {2})
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path)
         tfapp.promote("news", 3, models=shelf, check=_accept, servers=servers)
     assert caught.value.settled is False
     # No label is lost to a server that is away.
-    assert (_labels(shelf), Ledger.open(shelf).served("news")) == ({"stable": 2}, {2})
+    assert (_labels(shelf), LabelStore.open(shelf).served("news")) == ({"stable": 2}, {2})
     with pytest.raises(PromotionRefusedError, match="not promoted to stable"):
         tfapp.promote("news", 3, models=shelf, check=_accept, servers=Servers(("localhost:1",), token="secret"))
 
@@ -165,16 +165,16 @@ def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
 
 def test_a_check_loads_and_warms_up(tmp_path: Path) -> None:
     folder = write_numbers(tmp_path, 1)
-    assert release.check_candidate("numbers", 1, folder) == 0
+    assert promotion_checks.check_loads("numbers", 1, folder) == 0
     (folder / "assets.extra").mkdir(exist_ok=True)
     log = prediction_log_pb2.PredictionLog()
     log.predict_log.request.inputs["x"].ParseFromString(codec.encode([1.0]).SerializeToString())
     _write_warmup(folder, log)
-    assert release.check_candidate("numbers", 1, folder) == 1
+    assert promotion_checks.check_loads("numbers", 1, folder) == 1
     log.predict_log.request.inputs["y"].CopyFrom(log.predict_log.request.inputs["x"])
     _write_warmup(folder, log)
     with pytest.raises(RegistryError, match="1 does not load and warm up: input size does not match signature"):
-        release.check_candidate("numbers", 1, folder)
+        promotion_checks.check_loads("numbers", 1, folder)
 
 
 def _write_warmup(folder: Path, log: Any) -> None:
@@ -230,7 +230,7 @@ def test_the_released_version_is_stable_or_the_newest_that_is_served(shelf: Path
     release.unlabel("news", "canary", models=shelf)
     release.unlabel("news", "stable", models=shelf)
     assert released() == (2, False)
-    Ledger.open(shelf).drop("news", [2], "unload")
+    LabelStore.open(shelf).drop_versions("news", [2], "unload")
     assert released() == (3, False)
 
 
@@ -339,26 +339,26 @@ def test_a_canary_that_was_rolled_back_reaches_nobody_without_a_stable_either(mo
         assert _answering(server) == 2
         tfapp.rollback("numbers", label="canary", models=models, servers=servers)
         assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
-        assert version_catalogue.callers("numbers", models=models).without_label == 1
+        assert version_catalogue.caller_versions("numbers", models=models).without_label == 1
 
 
 def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
-    ledger = Ledger.open(shelf)
-    ledger.config.write_text(
+    store = LabelStore.open(shelf)
+    store.config.write_text(
         f'model_config_list {{ config {{ name: "news" base_path: "{shelf}/news" model_platform: "tensorflow" '
         "model_version_policy { all {} } } }"
     )
-    assert version_catalogue.callers("news", models=shelf).remark == ""
+    assert version_catalogue.caller_versions("news", models=shelf).remark == ""
     tfapp.promote("news", 2, models=shelf, check=_accept)
-    callers = version_catalogue.callers("news", models=shelf)
+    callers = version_catalogue.caller_versions("news", models=shelf)
     assert (callers.without_label, callers.why) == (3, "models.config serves all versions, and it is newer than stable")
     assert callers.remark == (
         "models.config serves all versions of news: 1, 3 stay loaded, though no label names them; write specific "
         "{ versions: 2 } there instead of all {} to serve what labels name alone"
     )
     # What it says to write does what it says.
-    ledger.config.write_text(ledger.config.read_text().replace("all {}", "specific { versions: 2 }"))
-    callers = version_catalogue.callers("news", models=shelf)
+    store.config.write_text(store.config.read_text().replace("all {}", "specific { versions: 2 }"))
+    callers = version_catalogue.caller_versions("news", models=shelf)
     assert (callers.without_label, callers.loaded, callers.remark) == (2, {2}, "")
 
 
@@ -451,4 +451,4 @@ def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
     with pytest.raises(RegistryError, match="localhost:1 does not take "):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
     # Version 2 was served before, being the newest, and so it stays.
-    assert Ledger.open(models).served("numbers") == {2}
+    assert LabelStore.open(models).served("numbers") == {2}

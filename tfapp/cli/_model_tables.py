@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tfapp.core import terminal
 
 if TYPE_CHECKING:
-    from tfapp.registry import Change, VersionFacts
-    from tfapp.workflows.version_catalogue import Callers, Difference, ModelFacts
+    from tfapp.registry import Change, VersionMetadata
+    from tfapp.workflows.version_catalogue import CallerVersions, CatalogueEntry, Difference
 
 __all__ = [
     "labels",
@@ -31,7 +31,7 @@ __all__ = [
 _UNCHECKED: Final = "*"
 
 
-def model_json(model: ModelFacts) -> dict[str, Any]:
+def model_json(model: CatalogueEntry) -> dict[str, Any]:
     """A model as JSON has it."""
     versions = [
         {
@@ -52,17 +52,17 @@ def model_json(model: ModelFacts) -> dict[str, Any]:
     return {"name": model.name, **released, "versions": versions}
 
 
-def labels(model: ModelFacts) -> str:
+def labels(model: CatalogueEntry) -> str:
     """A model's labels: "canary 3, stable 2"."""
     return ", ".join(f"{label} {version}" for label, version in sorted(model.labels.items()))
 
 
-def score(version: VersionFacts) -> str:
+def score(version: VersionMetadata) -> str:
     """A version's main metric."""
     return f"{version.score[0]} {version.score[1]:.4f}" if version.score else ""
 
 
-def number(version: VersionFacts) -> str:
+def number(version: VersionMetadata) -> str:
     """A version's number, with a mark where `print_unchecked` says more."""
     return f"{version.version}{'' if _is_safe(version) else _UNCHECKED}"
 
@@ -80,7 +80,7 @@ def what(change: Change) -> str:
     return f"{change.label} {before} → {after}"
 
 
-def print_change(change: Change, callers: Callers, *, json: bool) -> None:
+def print_change(change: Change, callers: CallerVersions, *, json: bool) -> None:
     """Prints what was done to a label, and which version callers get since."""
     if json:
         terminal.print_json({**change.to_dict(), "callers": callers.to_dict()})
@@ -96,7 +96,7 @@ def print_change(change: Change, callers: Callers, *, json: bool) -> None:
     print_callers(callers)
 
 
-def print_settled(name: str, callers: Callers, *, json: bool) -> None:
+def print_settled(name: str, callers: CallerVersions, *, json: bool) -> None:
     """Prints that servers load what labels name since, and which version callers get."""
     if json:
         terminal.print_json({"model": name, "settled": True, "callers": callers.to_dict()})
@@ -106,13 +106,13 @@ def print_settled(name: str, callers: Callers, *, json: bool) -> None:
     print_callers(callers)
 
 
-def print_warnings(models: Iterable[ModelFacts]) -> None:
+def print_warnings(models: Iterable[CatalogueEntry]) -> None:
     """Prints which callers get a version that no label names, although there is a `stable`."""
     for warning in filter(None, (model.callers.warning for model in models)):
         terminal.error_console().print(warning, markup=False, soft_wrap=True)
 
 
-def print_callers(callers: Callers) -> None:
+def print_callers(callers: CallerVersions) -> None:
     """Prints which version callers get, with each label and without one, in one line; what else is loaded, in one."""
     named = [f'{_version(version)} with label="{label}"' for label, version in callers.with_label.items()]
     why = f" ({callers.why})" if callers.why else ""
@@ -159,7 +159,7 @@ def print_table(headings: tuple[str, ...], rows: list[list[str]]) -> None:
     terminal.console().print(table)
 
 
-def print_unchecked(models: Iterable[ModelFacts]) -> None:
+def print_unchecked(models: Iterable[CatalogueEntry]) -> None:
     """Prints which versions end TensorFlow Serving at some requests, and what to do."""
     unsafe = {
         model.name: [str(version.version) for version in model.versions if not _is_safe(version)] for model in models
@@ -174,6 +174,6 @@ def print_unchecked(models: Iterable[ModelFacts]) -> None:
         )
 
 
-def _is_safe(version: VersionFacts) -> bool:
+def _is_safe(version: VersionMetadata) -> bool:
     # Nothing is known of what tfapp did not export.
     return version.checks_inputs is not False

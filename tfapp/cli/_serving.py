@@ -32,7 +32,7 @@ def serve_until_stopped(
     """
     terminal.log_to_stderr()
     logging.getLogger("tfapp").setLevel(logging.INFO)
-    from tfapp.server.loosenings import loosenings
+    from tfapp.server.security_warnings import security_warnings
 
     with stop_signals(interrupt=True) as stopped:
         server = make()
@@ -41,7 +41,7 @@ def serve_until_stopped(
         gc.freeze()
         try:
             server.start()
-            for line in loosenings(server.settings):
+            for line in security_warnings(server.settings):
                 logging.getLogger(__name__).warning(line)
             for line in warnings(server):
                 terminal.error_console().print(line, markup=False, soft_wrap=True)

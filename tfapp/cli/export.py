@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tfapp.workflows.version_catalogue import Callers
+    from tfapp.workflows.version_catalogue import CallerVersions
 
 __all__ = ["export", "register"]
 
@@ -76,14 +76,14 @@ def export(
         print_callers(callers)
 
 
-def _callers(name: str, models: Path) -> Callers | None:
+def _callers(name: str, models: Path) -> CallerVersions | None:
     """Which version callers get; None, and a line that says why, where the model config file cannot be read."""
     from tfapp.core.terminal import error_console
     from tfapp.errors import SettingsError
     from tfapp.workflows import version_catalogue
 
     try:
-        return version_catalogue.callers(name, models=models)
+        return version_catalogue.caller_versions(name, models=models)
     except SettingsError as error:
         error_console().print(f"published, but {error}", markup=False, soft_wrap=True)
         return None

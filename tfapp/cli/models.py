@@ -112,7 +112,7 @@ def promote(
     servers: Servers | None,
 ) -> None:
     """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
-    from tfapp.workflows import release, version_catalogue
+    from tfapp.workflows import promotion_checks, release, version_catalogue
 
     served = _served(name, models, config)
     try:
@@ -124,13 +124,13 @@ def promote(
             config=config,
             servers=servers,
             force=force,
-            check=partial(release.check_candidate, allow_unsafe_ops=allow_unsafe_ops),
+            check=partial(promotion_checks.check_loads, allow_unsafe_ops=allow_unsafe_ops),
         )
     except PromotionRefusedError as refusal:
         if refusal.settled:
-            tables.print_settled(name, version_catalogue.callers(name, models=models, config=config), json=json)
+            tables.print_settled(name, version_catalogue.caller_versions(name, models=models, config=config), json=json)
         raise
-    tables.print_change(change, version_catalogue.callers(name, models=models, config=config), json=json)
+    tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)
 
@@ -151,7 +151,7 @@ def rollback(
 
     served = _served(name, models, config)
     change = release.rollback(name, label=label, models=models, config=config, servers=servers)
-    tables.print_change(change, version_catalogue.callers(name, models=models, config=config), json=json)
+    tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)
 
@@ -171,7 +171,7 @@ def unlabel(
     from tfapp.workflows import release, version_catalogue
 
     change = release.unlabel(name, label, models=models, config=config, servers=servers)
-    tables.print_change(change, version_catalogue.callers(name, models=models, config=config), json=json)
+    tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
 
 
 @_models.command()
@@ -269,6 +269,6 @@ def _remark_unserved(change: Change, served: set[int], models: Path) -> None:
 
 
 def _served(name: str, models: Path, config: Path | None) -> set[int]:
-    from tfapp.registry import Ledger
+    from tfapp.registry import LabelStore
 
-    return Ledger.open(models, config).served(name)
+    return LabelStore.open(models, config).served(name)

@@ -235,16 +235,16 @@ def serve(
     chosen = ServedChoice(models, tuple(model or ()), model_config_file, model_base_path, model_name)
     from tfapp.core.threads import set_compute_threads
     from tfapp.server import ServerSettings
-    from tfapp.server.lean import import_lean_tensorflow
+    from tfapp.server.low_memory_import import import_tensorflow_low_memory
 
     checked = ServerSettings.model_validate(settings)
-    import_lean_tensorflow()
+    import_tensorflow_low_memory()
     set_compute_threads(tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism)
     serve_until_stopped(lambda: chosen.server(checked), chosen.warnings)
 
 
 def _files(batching: Path | None, tls: Path | None, monitoring: Path | None) -> dict[str, Any]:
-    from tfapp.server.config_files import read_batching, read_monitoring, read_tls
+    from tfapp.server.settings_files import read_batching, read_monitoring, read_tls
 
     readers = (
         ("batching", batching, read_batching),
@@ -255,6 +255,6 @@ def _files(batching: Path | None, tls: Path | None, monitoring: Path | None) -> 
 
 
 def _channel_arguments(text: str) -> dict[str, int | str]:
-    from tfapp.server.config_files import read_channel_arguments
+    from tfapp.server.settings_files import read_channel_arguments
 
     return read_channel_arguments(text)

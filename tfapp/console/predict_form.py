@@ -12,7 +12,7 @@ from tfapp_client.errors import ClientError
 from tfapp.console.spans import Span, pieces
 from tfapp.errors import SettingsError
 from tfapp.web.forms import Form
-from tfapp.workflows.version_catalogue import ModelFacts
+from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["TASKS", "Question", "ask", "task_of"]
 
@@ -53,7 +53,7 @@ def ask(task: str, question: Question, form: Form) -> dict[str, Any]:
     return TASKS[task](question, form)
 
 
-def task_of(model: ModelFacts, client: Callable[[], Client]) -> str:
+def task_of(model: CatalogueEntry, client: Callable[[], Client]) -> str:
     """A model's task: on record, or by what it takes and answers; empty where neither tells.
 
     Raises:

@@ -1,20 +1,20 @@
-"""Versions of models on disk: found, numbered, published, labelled, pruned."""
+"""Versions of models on disk and the model config file: numbers, labels, history, publishing and pruning."""
 
 from __future__ import annotations
 
-from tfapp.registry.facts import VersionFacts, changed, read_facts, why_worse
+from tfapp.registry.atomic_publish import publish, staging_folder
 from tfapp.registry.history import Change
-from tfapp.registry.ledger import CONFIG_FILE, Ledger
+from tfapp.registry.label_store import CONFIG_FILE, LabelStore
 from tfapp.registry.model_config import STABLE, ConfiguredModel, read_model_config
 from tfapp.registry.prune import prunable, prune
-from tfapp.registry.publish import publish, staging_folder
-from tfapp.registry.unlabelled import (
+from tfapp.registry.unlabelled_versions import (
     promote_command,
     unlabelled_remark,
     unlabelled_warning,
     unlabelled_warnings,
     why_newest,
 )
+from tfapp.registry.version_metadata import VersionMetadata, read_version_metadata
 from tfapp.registry.versions import (
     check_name,
     latest,
@@ -30,9 +30,8 @@ __all__ = [
     "STABLE",
     "Change",
     "ConfiguredModel",
-    "Ledger",
-    "VersionFacts",
-    "changed",
+    "LabelStore",
+    "VersionMetadata",
     "check_name",
     "latest",
     "models",
@@ -41,8 +40,8 @@ __all__ = [
     "prunable",
     "prune",
     "publish",
-    "read_facts",
     "read_model_config",
+    "read_version_metadata",
     "require_models",
     "staging_folder",
     "unlabelled_remark",
@@ -51,5 +50,4 @@ __all__ = [
     "version_folder",
     "versions",
     "why_newest",
-    "why_worse",
 ]

@@ -1,4 +1,4 @@
-"""What was done to models' labels and versions, when and by whom: a file beside the model config, a line a change."""
+"""The history of labels and versions: who changed what and when, a line a change in a file beside the model config."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _who() -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """One change.
+    """A change to a label or to the versions that are served.
 
     Attributes:
         model: The model's name.
@@ -60,7 +60,7 @@ class Change:
     who: str = field(default_factory=_who)
 
     def to_dict(self) -> dict[str, Any]:
-        """As the file has it."""
+        """Returns the change as the file has it."""
         first = {"time": self.time, "who": self.who, "action": self.action, "model": self.model}
         moved = {"label": self.label, "from": self.before, "to": self.after} if self.label else {}
         rest = {"versions": list(self.versions), "note": self.note}
@@ -71,8 +71,8 @@ class Change:
         """Reads what `to_dict` gave."""
         plain = {name: values[name] for name in ("model", "action", "time", "who")}
         versions = tuple(values.get("versions", ()))
-        given = {"label": values.get("label", ""), "note": values.get("note", "")}
-        return cls(**plain, **given, before=values.get("from"), after=values.get("to"), versions=versions)
+        texts = {"label": values.get("label", ""), "note": values.get("note", "")}
+        return cls(**plain, **texts, before=values.get("from"), after=values.get("to"), versions=versions)
 
 
 def read(file: Path) -> list[Change]:
@@ -102,20 +102,20 @@ def read(file: Path) -> list[Change]:
 
 def append(file: Path, changes: Sequence[Change]) -> None:
     """Adds changes, by rename: a reader never sees half a line."""
-    known = file.read_text(encoding="utf-8") if file.exists() else ""
-    whole = known if known.endswith("\n") or not known else f"{known}\n"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    whole = text if text.endswith("\n") or not text else f"{text}\n"
     lines = (json.dumps(change.to_dict(), ensure_ascii=False) + "\n" for change in changes)
     write_text(file, whole + "".join(lines), shared=True)
 
 
 def labels_after(changes: Iterable[Change], model: str) -> dict[str, int]:
-    """Tells where a model's labels point after all changes."""
+    """Returns where a model's labels point after all changes."""
     last = {change.label: change.after for change in changes if change.model == model and change.label}
     return {label: version for label, version in last.items() if version is not None}
 
 
 def earlier(changes: Iterable[Change], model: str, label: str) -> list[int]:
-    """Lists the versions that a label can go back to, the nearest first.
+    """Returns the versions that a label can go back to, the nearest first.
 
     A rollback takes what it leaves off this list, so that a second one goes further back, and not forward again.
     """
@@ -130,5 +130,5 @@ def earlier(changes: Iterable[Change], model: str, label: str) -> list[int]:
                 trail.pop()
         elif change.after != trail[-1]:
             trail.append(change.after)
-    found = [version for version in reversed(trail[:-1]) if version is not None and version != trail[-1]]
-    return list(dict.fromkeys(found))
+    versions = [version for version in reversed(trail[:-1]) if version is not None and version != trail[-1]]
+    return list(dict.fromkeys(versions))

@@ -1,4 +1,4 @@
-"""The model config file, a ModelServerConfig in text format: which models, versions and labels a server has."""
+"""Reads the model config file, a ModelServerConfig in text format: which models, versions and labels a server has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfapp.core.text_protos import parse_text_proto, read_text_proto
 from tfapp.errors import SettingsError
-from tfapp.registry.policy import policy_of
+from tfapp.registry.version_policy import read_policy
 
 __all__ = [
     "STABLE",
@@ -51,8 +51,8 @@ class ConfiguredModel:
         return self.policy.WhichOneof("policy_choice") is not None
 
     def served(self, versions: Sequence[int]) -> set[int]:
-        """Those of the versions on disk that a server loads."""
-        return policy_of(self.policy)(versions)
+        """Returns those of the versions on disk that a server loads."""
+        return read_policy(self.policy)(versions)
 
 
 def read_model_config(path: Path | str) -> Any:
@@ -74,7 +74,7 @@ def read_model_config(path: Path | str) -> Any:
 
 
 def configured_names(text: str, path: Path | str) -> list[str]:
-    """Lists the models in a model config's text, in its order.
+    """Returns the models in a model config's text, in its order.
 
     Raises:
         SettingsError: The text is malformed.
@@ -83,7 +83,7 @@ def configured_names(text: str, path: Path | str) -> list[str]:
 
 
 def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
-    """Finds a model in a model config's text.
+    """Returns what a model config's text says of a model.
 
     Args:
         text: The text.
@@ -100,7 +100,7 @@ def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
 
 
 def configured_models(path: Path | str) -> list[tuple[ConfiguredModel, str]]:
-    """Lists the models in a model config file, each with its base path.
+    """Returns the models in a model config file, each with its base path.
 
     Raises:
         SettingsError: The file cannot be read, is malformed, or holds no list of models.

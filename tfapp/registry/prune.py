@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tfapp.errors import RegistryError
-from tfapp.registry.ledger import Ledger
+from tfapp.registry.label_store import LabelStore
 from tfapp.registry.versions import latest, version_folder, versions
 
 __all__ = ["prunable", "prune"]
@@ -18,11 +18,11 @@ __all__ = ["prunable", "prune"]
 _PREFIX: Final = ".pruned-"
 
 
-def prunable(ledger: Ledger, name: str, keep: int) -> list[int]:
-    """Lists the versions that `prune` would remove, lowest first.
+def prunable(store: LabelStore, name: str, keep: int) -> list[int]:
+    """Returns the versions that `prune` would remove, lowest first.
 
     Args:
-        ledger: Knows the labels.
+        store: Knows the labels.
         name: The model's name.
         keep: How many of the newest stay.
 
@@ -31,18 +31,18 @@ def prunable(ledger: Ledger, name: str, keep: int) -> list[int]:
     """
     if keep < 1:
         raise RegistryError(f"keep must be 1 or more, got {keep}; the newest version always stays")
-    latest(ledger.models, name)
-    old = versions(ledger.models, name)[:-keep]
-    return sorted(set(old) - ledger.protected(name))
+    latest(store.models, name)
+    old = versions(store.models, name)[:-keep]
+    return sorted(set(old) - store.protected_versions(name))
 
 
-def prune(ledger: Ledger, name: str, keep: int) -> list[int]:
+def prune(store: LabelStore, name: str, keep: int) -> list[int]:
     """Removes old versions, but none that is labelled, next in a rollback, or the newest that is served.
 
     A version leaves the model's folder by one rename, so that a server sees all of it or nothing, and is deleted after.
 
     Args:
-        ledger: Knows the labels.
+        store: Knows the labels.
         name: The model's name.
         keep: How many of the newest stay.
 
@@ -52,13 +52,13 @@ def prune(ledger: Ledger, name: str, keep: int) -> list[int]:
     Raises:
         RegistryError: There is no such model, or a folder cannot be removed.
     """
-    found = prunable(ledger, name, keep)
+    removable = prunable(store, name, keep)
     try:
-        if found:
-            with ledger.pruning(name, found) as found:
-                for version in found:
-                    _take_out(ledger.models, name, version)
-        for left in ledger.models.glob(f"{_PREFIX}*"):
+        if removable:
+            with store.pruning(name, removable) as removable:
+                for version in removable:
+                    _take_out(store.models, name, version)
+        for left in store.models.glob(f"{_PREFIX}*"):
             # What a link points at is somebody else's.
             left.unlink() if left.is_symlink() else shutil.rmtree(left)
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def prune(ledger: Ledger, name: str, keep: int) -> list[int]:
         pass
     except OSError as error:
         raise RegistryError(f"{error.filename}: cannot be removed: {error.strerror}") from error
-    return found
+    return removable
 
 
 def _take_out(models: Path, name: str, version: int) -> None:

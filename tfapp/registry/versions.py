@@ -14,7 +14,7 @@ _HIGHEST: Final = (1 << 63) - 1
 
 
 def models(folder: Path | str) -> list[str]:
-    """Lists the models in a folder: the sub-folders that hold at least one version.
+    """Returns the models in a folder: the sub-folders that hold at least one version.
 
     Args:
         folder: The models folder.
@@ -28,11 +28,15 @@ def models(folder: Path | str) -> list[str]:
     base = Path(folder)
     if not base.is_dir():
         raise RegistryError(f"{base}: no such models folder; `tfapp export RUN --to {base}` makes it")
-    return sorted(child.name for child in base.iterdir() if _may_be_model(child) and _numbered(child))
+    return sorted(
+        child.name
+        for child in base.iterdir()
+        if not child.name.startswith(".") and child.is_dir() and _version_folders(child)
+    )
 
 
 def require_models(folder: Path | str, names: tuple[str, ...] = ()) -> list[str]:
-    """Lists the models in a folder, or those named, and takes none for an answer only from an error.
+    """Returns the models in a folder, or those named, of which there must be at least one.
 
     Args:
         folder: The models folder.
@@ -44,17 +48,17 @@ def require_models(folder: Path | str, names: tuple[str, ...] = ()) -> list[str]
     Raises:
         RegistryError: There is no such folder, no model in it, or none of a given name.
     """
-    found = models(folder)
-    if not found:
+    names_on_disk = models(folder)
+    if not names_on_disk:
         raise RegistryError(f"{folder}: no model in it, expected folders NAME/VERSION{_where_else(Path(folder))}")
     for name in names:
-        if name not in found:
-            raise RegistryError(f"{folder}: no model {name} in it{did_you_mean(name, found)}")
-    return sorted(set(names)) if names else found
+        if name not in names_on_disk:
+            raise RegistryError(f"{folder}: no model {name} in it{did_you_mean(name, names_on_disk)}")
+    return sorted(set(names)) if names else names_on_disk
 
 
 def versions(folder: Path | str, name: str) -> list[int]:
-    """Lists a model's versions.
+    """Returns a model's versions.
 
     Args:
         folder: The models folder.
@@ -63,11 +67,11 @@ def versions(folder: Path | str, name: str) -> list[int]:
     Returns:
         The version numbers in rising order; none where there is no such model.
     """
-    return sorted(_numbered(Path(folder) / name))
+    return sorted(_version_folders(Path(folder) / name))
 
 
 def latest(folder: Path | str, name: str) -> int:
-    """Tells a model's highest version.
+    """Returns a model's highest version.
 
     Raises:
         RegistryError: There is no such model.
@@ -79,7 +83,7 @@ def latest(folder: Path | str, name: str) -> int:
 
 
 def next_version(folder: Path | str, name: str, *, above: int = 0) -> int:
-    """Tells the number that the model's next version takes: one more than the highest, or 1.
+    """Returns the number of the model's next version: one more than the highest, or 1.
 
     Args:
         folder: The models folder.
@@ -99,16 +103,16 @@ def next_version(folder: Path | str, name: str, *, above: int = 0) -> int:
 
 
 def version_folder(folder: Path | str, name: str, version: int) -> Path:
-    """Finds a version's folder, whose name may have leading zeros.
+    """Returns a version's folder, whose name may have leading zeros.
 
     Raises:
         RegistryError: There is no such version.
     """
-    found = _numbered(Path(folder) / name)
-    if version not in found:
-        known = ", ".join(str(number) for number in sorted(found)) or "none"
-        raise RegistryError(f"{folder}: model {name} has no version {version}; it has: {known}")
-    return found[version]
+    folders = _version_folders(Path(folder) / name)
+    if version not in folders:
+        numbers = ", ".join(str(number) for number in sorted(folders)) or "none"
+        raise RegistryError(f"{folder}: model {name} has no version {version}; it has: {numbers}")
+    return folders[version]
 
 
 def check_name(name: str) -> None:
@@ -125,22 +129,18 @@ def check_name(name: str) -> None:
         )
 
 
-def _numbered(model: Path) -> dict[int, Path]:
-    """The version folders of a model; of two that mean the same number, the plainly written one."""
+def _version_folders(model: Path) -> dict[int, Path]:
+    """Returns the version folders of a model; of two that mean the same number, the plainly written one."""
     try:
         children = sorted(model.iterdir(), key=lambda child: -len(child.name))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    found = {int(c.name): c for c in children if c.name.isascii() and c.name.isdigit() and c.is_dir()}
-    return {number: child for number, child in found.items() if number <= _HIGHEST}
-
-
-def _may_be_model(child: Path) -> bool:
-    return not child.name.startswith(".") and child.is_dir()
+    folders = {int(c.name): c for c in children if c.name.isascii() and c.name.isdigit() and c.is_dir()}
+    return {number: child for number, child in folders.items() if number <= _HIGHEST}
 
 
 def _where_else(folder: Path) -> str:
-    if _numbered(folder):
+    if _version_folders(folder):
         return f"; it is a model's own folder: serve {folder.parent}"
     if (folder / "saved_model.pb").exists():
         return f"; it is one version of a model: serve {folder.parent.parent}"

@@ -1,4 +1,4 @@
-"""What a server listens with: gRPC, and whatever else speaks to its models."""
+"""What the listeners of all ports have in common, and checks that a port is free."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
 
 if TYPE_CHECKING:
-    from tfapp.server.answering import Limit
-    from tfapp.server.manager import ModelManager
+    from tfapp.server.concurrency_limiter import ConcurrencyLimiter
+    from tfapp.server.loading.model_manager import ModelManager
     from tfapp.server.metrics import Metrics
     from tfapp.server.settings import ServerSettings
 
-__all__ = ["Listener", "Shared", "check_free", "check_socket"]
+__all__ = ["Listener", "ListenerContext", "check_free", "check_socket"]
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What all ways in have in common.
+class ListenerContext:
+    """The parts of a server that all of its listeners share.
 
     Attributes:
         manager: What is loaded.
         settings: Where and how to listen.
-        limit: How many requests are worked on or wait at the same time, whichever way they came.
+        limiter: How many requests are worked on or wait at the same time, whichever way they came.
         metrics: What is counted.
     """
 
     manager: ModelManager
     settings: ServerSettings
-    limit: Limit
+    limiter: ConcurrencyLimiter
     metrics: Metrics
 
 
 class Listener(Protocol):
-    """One way in. A server checks all of its listeners, loads its models, then starts them in order."""
+    """A port of a server, which checks all of its listeners, loads its models, then starts the listeners in order."""
 
     def check(self) -> None:
-        """Says before the models are loaded, which takes its time, that it could not start.
+        """Checks, before the models are loaded, which takes its time, that it can start.
 
         Raises:
             ServerError: Its port is taken.
@@ -54,7 +54,7 @@ class Listener(Protocol):
         """
 
     def refuse(self, seconds: float) -> None:
-        """Refuses new calls from now on, and cuts off after that time those that it still works on; returns at once."""
+        """Refuses new calls from now on, and cuts off those that still run after that time; returns at once."""
 
     def wait(self, seconds: float) -> bool:
         """Waits until its last call has ended; False: one goes on after that time."""

@@ -1,4 +1,4 @@
-"""What a server counts, under TensorFlow Serving's names, and the page that Prometheus reads.
+"""The metrics of a server, under TensorFlow Serving's names, and the page of them that Prometheus reads.
 
 The names begin with a colon and counters have no `_total`, which the usual client library would add; so the text
 format (https://prometheus.io/docs/instrumenting/exposition_formats/) is written here.
@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tfapp.server.caller import Caller
-from tfapp.server.status import RequestError
+from tfapp.server.request_context import RequestContext
+from tfapp.server.request_errors import RequestError
 
 __all__ = ["Counter", "Histogram", "Metrics"]
 
@@ -31,7 +31,7 @@ _Labels = tuple[str, ...]
 
 
 class Counter:
-    """Counts, for each combination of label values.
+    """A counter for each combination of label values.
 
     Args:
         name: The metric's name.
@@ -51,7 +51,7 @@ class Counter:
             self._cells[values] = self._cells.get(values, 0) + amount
 
     def lines(self) -> Iterator[str]:
-        """Writes it in the text format."""
+        """Yields the lines of Prometheus's text format."""
         yield f"# TYPE {self._name} counter"
         with self._lock:
             cells = sorted(self._cells.items())
@@ -60,7 +60,7 @@ class Counter:
 
 
 class Histogram:
-    """Counts amounts by their size, for each combination of label values.
+    """A histogram of amounts for each combination of label values.
 
     Args:
         name: The metric's name.
@@ -76,7 +76,7 @@ class Histogram:
         self._cells: dict[_Labels, tuple[list[int], list[float]]] = {}
 
     def observe(self, values: _Labels, amount: float) -> None:
-        """Counts one amount."""
+        """Adds one amount."""
         bucket = bisect_left(self._bounds, amount)
         with self._lock:
             values = _told_apart(self._cells, values)
@@ -87,7 +87,7 @@ class Histogram:
             cell[1][0] += amount
 
     def lines(self) -> Iterator[str]:
-        """Writes it in the text format."""
+        """Yields the lines of Prometheus's text format."""
         yield f"# TYPE {self._name} histogram"
         with self._lock:
             cells = sorted((values, list(counts), total[0]) for values, (counts, total) in self._cells.items())
@@ -103,7 +103,7 @@ class Histogram:
 
 
 class Metrics:
-    """All that one server counts.
+    """All metrics of one server.
 
     Args:
         clock: Tells the time, in seconds.
@@ -124,13 +124,13 @@ class Metrics:
 
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        latencies, waits = _powers(10, 1.8, 33), _powers(100, 1.2, 52)
+        latencies, is_active = _powers(10, 1.8, 33), _powers(100, 1.2, 52)
         self.request_count = Counter(_PREFIX + "request_count", "model_name", "status")
         self.request_latency = Histogram(_PREFIX + "request_latency", latencies, "model_name", "API", "entrypoint")
         self.runtime_latency = Histogram(_PREFIX + "runtime_latency", latencies, "model_name", "API", "runtime")
         self.example_counts = Histogram(_PREFIX + "request_example_counts", _powers(1, 2, 15), "model")
         self.example_total = Counter(_PREFIX + "request_example_count_total", "model")
-        self.queuing_latency = Histogram(_PREFIX + "batching_session:queuing_latency", waits, "thread_pool_name")
+        self.queuing_latency = Histogram(_PREFIX + "batching_session:queuing_latency", is_active, "thread_pool_name")
         self.run_count = Counter(_PREFIX + "batching_session:wrapped_run_count")
         self.warmup_latency = Histogram(_PREFIX + "model_warmup_latency", latencies, "model_path", "status")
         self.warmup_records = Counter(_PREFIX + "model_warmup_records_read", "model_path")
@@ -138,14 +138,14 @@ class Metrics:
         self.load_latency = Counter(_LOADING + "load_latency", "model_path")
 
     @contextmanager
-    def request(self, model: str, api: str, entrypoint: str, caller: Caller) -> Iterator[None]:
-        """Counts the request that the block answers; how long it took only where it was answered.
+    def request(self, model: str, api: str, entrypoint: str, context: RequestContext) -> Iterator[None]:
+        """Counts the request that the block answers, and how long it took where it was answered.
 
         Args:
             model: The model that it names.
             api: "Predict" and the like; over REST the path's verb.
             entrypoint: "GRPC" or "REST".
-            caller: Who waits; knows how long the model ran.
+            context: Who waits; knows how long the model ran.
         """
         name = model if len(model) <= _LONGEST_NAME else ""
         began = self._clock()
@@ -156,8 +156,8 @@ class Metrics:
             raise
         self.request_count.add((name, "OK"))
         self.request_latency.observe((name, api, entrypoint), 1e6 * (self._clock() - began))
-        if caller.model_seconds is not None:
-            self.runtime_latency.observe((name, api[:1].upper() + api[1:], "TF1"), 1e6 * caller.model_seconds)
+        if context.model_seconds is not None:
+            self.runtime_latency.observe((name, api[:1].upper() + api[1:], "TF1"), 1e6 * context.model_seconds)
 
     def examples(self, model: str, count: int) -> None:
         """Counts the examples of an answered request."""
@@ -190,7 +190,7 @@ class Metrics:
             self.warmup_latency.observe((path, status), 1e6 * (self._clock() - began))
 
     def page(self) -> str:
-        """Writes the page."""
+        """Returns the page."""
         families: list[Any] = [family for name, family in vars(self).items() if not name.startswith("_")]
         return "".join(f"{line}\n" for family in families for line in family.lines())
 

@@ -13,20 +13,20 @@ from tfapp_client import contract
 from tfapp import registry
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
-from tfapp.server.answering import Limit
-from tfapp.server.batching import Batcher
-from tfapp.server.config_follower import ConfigFollower
-from tfapp.server.folder_config import FolderConfig
-from tfapp.server.grpc_listener import GrpcListener
-from tfapp.server.limits import RequestLimits
-from tfapp.server.listener import Listener, Shared
-from tfapp.server.manager import Loader, ModelManager
+from tfapp.server.batching.batch_scheduler import BatchScheduler
+from tfapp.server.concurrency_limiter import ConcurrencyLimiter
+from tfapp.server.grpc.listener import GrpcListener
+from tfapp.server.listener import Listener, ListenerContext
+from tfapp.server.loading.config_file_watcher import ConfigFileWatcher
+from tfapp.server.loading.folder_config import FolderConfig
+from tfapp.server.loading.model_config import read_model_config
+from tfapp.server.loading.model_manager import Loader, ModelManager
+from tfapp.server.loading.model_source import FolderSource, ModelSource, ServedModel
 from tfapp.server.metrics import Metrics
-from tfapp.server.model_config import read_model_config
-from tfapp.server.servable import Servable
+from tfapp.server.servables.row_limits import RowLimits
+from tfapp.server.servables.servable import Servable
+from tfapp.server.servables.warmup import warm_up
 from tfapp.server.settings import ServerSettings
-from tfapp.server.source import FolderSource, ServedModel, Source
-from tfapp.server.warmup import warm_up
 
 if TYPE_CHECKING:
     from tfapp.server.rest import RestListener
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["ModelServer", "configured_server", "folder_server", "running_server", "single_server"]
 
 # Makes a listener, with what all of them have in common.
-ListenerMaker: TypeAlias = Callable[[Shared], Listener]
+ListenerMaker: TypeAlias = Callable[[ListenerContext], Listener]
 
 # What gRPC takes beyond the drain to end the calls that it has cut off.
 _CUT_SECONDS: Final = 5.0
 
 
 class ModelServer:
-    """Serves models.
+    """A model server, with its ports and its models.
 
     Args:
         source: Tells the models to serve.
@@ -58,7 +58,7 @@ class ModelServer:
 
     def __init__(
         self,
-        source: Source,
+        source: ModelSource,
         settings: ServerSettings | None = None,
         *,
         load: Loader | None = None,
@@ -68,17 +68,19 @@ class ModelServer:
         self.settings = settings or ServerSettings()
         self.metrics = Metrics()
         batching = self.settings.batching
-        self._batcher = Batcher(batching, metrics=self.metrics) if batching else None
+        self._scheduler = BatchScheduler(batching, metrics=self.metrics) if batching else None
         self.manager = ModelManager(
             source,
-            load or _loader(self.settings, self._batcher, self.metrics),
+            load or _loader(self.settings, self._scheduler, self.metrics),
             max_load_retries=self.settings.max_num_load_retries,
             retry_seconds=self.settings.load_retry_interval_micros / 1e6,
             drain_seconds=self.settings.drain_seconds,
         )
         allowed = self.settings.allow_version_labels_for_unavailable_models
-        self._follower = ConfigFollower(follow, self.manager, allow_unavailable=allowed) if follow else None
-        shared = Shared(self.manager, self.settings, Limit(self.settings.grpc_max_threads), self.metrics)
+        self._config_watcher = ConfigFileWatcher(follow, self.manager, allow_unavailable=allowed) if follow else None
+        shared = ListenerContext(
+            self.manager, self.settings, ConcurrencyLimiter(self.settings.grpc_max_threads), self.metrics
+        )
         self._grpc = GrpcListener(shared)
         self._rest = _rest_listener(shared)
         rest = [self._rest] if self._rest is not None else []
@@ -122,8 +124,8 @@ class ModelServer:
         for listener in self._listeners:
             listener.start()
         self.manager.start(self.settings.file_system_poll_wait_seconds)
-        if self._follower is not None:
-            self._follower.start(self.settings.model_config_file_poll_wait_seconds)
+        if self._config_watcher is not None:
+            self._config_watcher.start(self.settings.model_config_file_poll_wait_seconds)
 
     def stop(self) -> bool:
         """Refuses new calls, finishes what it has taken within the drain time, and unloads the models.
@@ -132,13 +134,13 @@ class ModelServer:
             Whether every call ended; False: one was cut off and still runs.
         """
         end = time.monotonic() + self.settings.drain_seconds + _CUT_SECONDS
-        if self._follower is not None:
-            self._follower.stop()
+        if self._config_watcher is not None:
+            self._config_watcher.stop()
         for listener in self._listeners:
             listener.refuse(self.settings.drain_seconds)
         ended = [listener.wait(max(0.0, end - time.monotonic())) for listener in self._listeners]
-        if self._batcher is not None:
-            self._batcher.stop()
+        if self._scheduler is not None:
+            self._scheduler.stop()
         return self.manager.stop() and all(ended)
 
 
@@ -161,10 +163,10 @@ def running_server(
         RegistryError: There is no such folder, or no model in it.
         ServerError: The port is taken, or no model loads.
     """
-    chosen = settings or ServerSettings()
+    settings = settings or ServerSettings()
     if port is not None:
-        chosen = chosen.model_copy(update={"port": port})
-    server = folder_server(models, names, chosen)
+        settings = settings.model_copy(update={"port": port})
+    server = folder_server(models, names, settings)
     try:
         server.start()
         yield server
@@ -175,7 +177,7 @@ def running_server(
 def folder_server(
     models: Path | str, names: Collection[str] = (), settings: ServerSettings | None = None
 ) -> ModelServer:
-    """Makes a server of a models folder, with the labels and policies of the `models.config` in it, if there is one.
+    """Returns a server of a models folder, with the labels and policies of the `models.config` in it, if there is one.
 
     Args:
         models: The models folder.
@@ -189,12 +191,12 @@ def folder_server(
         RegistryError: There is no such folder, no model in it, or none of a given name.
         SettingsError: The `models.config` in it is malformed or breaks a rule.
     """
-    configured = FolderConfig(Path(models).absolute() / registry.CONFIG_FILE)
-    return ModelServer(FolderSource(models, names, configured), settings)
+    config = FolderConfig(Path(models).absolute() / registry.CONFIG_FILE)
+    return ModelServer(FolderSource(models, names, config), settings)
 
 
 def single_server(name: str, base_path: Path | str, settings: ServerSettings | None = None) -> ModelServer:
-    """Makes a server of one model.
+    """Returns a server of one model.
 
     Args:
         name: What callers name it.
@@ -209,7 +211,7 @@ def single_server(name: str, base_path: Path | str, settings: ServerSettings | N
 
 
 def configured_server(config: Path | str, settings: ServerSettings | None = None) -> ModelServer:
-    """Makes a server of what a model config file names.
+    """Returns a server of what a model config file names.
 
     Args:
         config: The file, read again every `model_config_file_poll_wait_seconds`.
@@ -222,20 +224,20 @@ def configured_server(config: Path | str, settings: ServerSettings | None = None
         SettingsError: The file cannot be read, is malformed, or breaks a rule.
         ServerError: It has labels, which a server may only take at its start where that is allowed.
     """
-    chosen = settings or ServerSettings()
+    settings = settings or ServerSettings()
     models = read_model_config(config)
-    labelled = next((model for model in models if model.labels), None)
-    if labelled is not None and not chosen.allow_version_labels_for_unavailable_models:
-        version = next(iter(labelled.labels.values()))
+    model = next((model for model in models if model.labels), None)
+    if model is not None and not settings.allow_version_labels_for_unavailable_models:
+        version = next(iter(model.labels.values()))
         raise ServerError(
-            f"{config}: Request to assign label to version {version} of model {labelled.name}, which is not currently "
+            f"{config}: Request to assign label to version {version} of model {model.name}, which is not currently "
             "available for inference: no version is when a server starts; allow it with "
             "--allow_version_labels_for_unavailable_models"
         )
-    return ModelServer(lambda: models, chosen, follow=Path(config))
+    return ModelServer(lambda: models, settings, follow=Path(config))
 
 
-def _rest_listener(shared: Shared) -> RestListener | None:
+def _rest_listener(shared: ListenerContext) -> RestListener | None:
     if shared.settings.rest_api_port is None:
         return None
     # Who serves gRPC alone need not load an HTTP server.
@@ -244,13 +246,13 @@ def _rest_listener(shared: Shared) -> RestListener | None:
     return RestListener(shared)
 
 
-def _loader(settings: ServerSettings, batcher: Batcher | None, metrics: Metrics) -> Loader:
-    limits, unsafe = RequestLimits(settings.max_request_rows), settings.allow_unsafe_ops
+def _loader(settings: ServerSettings, scheduler: BatchScheduler | None, metrics: Metrics) -> Loader:
+    limits, unsafe = RowLimits(settings.max_request_rows), settings.allow_unsafe_ops
 
     def load(name: str, version: int, folder: Path) -> Servable:
         path = str(folder)
         with metrics.load(path):
-            servable = Servable(name, version, folder, batcher, limits, allow_unsafe_ops=unsafe)
+            servable = Servable(name, version, folder, scheduler, limits, allow_unsafe_ops=unsafe)
         if (folder / contract.WARMUP_FILE).exists():
             with metrics.warm_up(path):
                 metrics.warmup_records.add((path,), warm_up(servable, folder))

@@ -1,4 +1,4 @@
-"""How a server runs; the names are those of TensorFlow Serving's flags and files where it has them."""
+"""Settings of a server, named as TensorFlow Serving's flags and files where it has them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["BatchingSettings", "MonitoringSettings", "ServerSettings", "TlsSetti
 
 
 class BatchingSettings(BaseModel):
-    """How requests that wait at the same time are merged into one run of the model."""
+    """Settings of batching: how requests that wait at the same time are merged into one run of the model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +49,7 @@ class BatchingSettings(BaseModel):
 
 
 class MonitoringSettings(BaseModel):
-    """Where the Prometheus page is."""
+    """Settings of the Prometheus page."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +58,7 @@ class MonitoringSettings(BaseModel):
 
 
 class TlsSettings(BaseModel):
-    """Encryption of the gRPC port, and of REST where `rest_tls` is set; all texts are PEM."""
+    """Settings of encryption on the gRPC port, and on REST where `rest_tls` is set; all texts are PEM."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,7 +75,7 @@ class TlsSettings(BaseModel):
 
 
 class ServerSettings(BaseModel):
-    """How a server listens, polls and stops."""
+    """Settings of a server: how it listens, polls and stops."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

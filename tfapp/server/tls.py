@@ -1,4 +1,4 @@
-"""Encryption of the ports."""
+"""Encryption of the ports: keys and certificates for gRPC and HTTP."""
 
 from __future__ import annotations
 
@@ -13,27 +13,18 @@ from tfapp.core.files import write_text
 from tfapp.errors import ServerError
 from tfapp.server.settings import TlsSettings
 
-__all__ = ["check_pem", "server_context", "server_credentials"]
+__all__ = ["server_context", "server_credentials"]
 
 
 def server_credentials(tls: TlsSettings) -> Any:
-    """Makes the credentials that gRPC listens with."""
+    """Returns the credentials that gRPC listens with."""
     pair = (tls.server_key.encode(), tls.server_cert.encode())
     authority = tls.custom_ca.encode() or None
     return grpc.ssl_server_credentials([pair], authority, require_client_auth=tls.client_verify)
 
 
-def check_pem(tls: TlsSettings) -> None:
-    """Checks key and certificates, which gRPC would only do when a client comes.
-
-    Raises:
-        ServerError: One of them is no PEM text, or the key is not the certificate's.
-    """
-    server_context(tls)
-
-
 def server_context(tls: TlsSettings) -> ssl.SSLContext:
-    """Makes what an HTTP server listens with.
+    """Returns the SSL context that an HTTP server listens with.
 
     Raises:
         ServerError: The key or a certificate is no PEM text, or the key is not the certificate's.

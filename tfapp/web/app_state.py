@@ -20,7 +20,7 @@ from tfapp.web.jobs import Jobs
 from tfapp.web.models_endpoint import Connect, ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows.remote_server import RemoteServer
-from tfapp.workflows.version_catalogue import ModelFacts
+from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["AppState", "Pages", "WebApplication", "was_begun"]
 
@@ -122,11 +122,11 @@ class AppState:
         for endpoint in self.endpoints.values():
             endpoint.start()
 
-    def models(self) -> list[tuple[ModelsEndpoint, ModelFacts]]:
+    def models(self) -> list[tuple[ModelsEndpoint, CatalogueEntry]]:
         """Returns all models, folder by folder."""
         return [(endpoint, model) for endpoint in self.endpoints.values() for model in endpoint.models()]
 
-    def model(self, endpoint: str, name: str) -> tuple[ModelsEndpoint, ModelFacts]:
+    def model(self, endpoint: str, name: str) -> tuple[ModelsEndpoint, CatalogueEntry]:
         """Returns a model and where it is.
 
         Raises:

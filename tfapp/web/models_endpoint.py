@@ -18,7 +18,7 @@ from tfapp.api import ServedModels
 from tfapp.errors import RegistryError, ServerError, TfappError
 from tfapp.web.error_messages import explain
 from tfapp.workflows import version_catalogue
-from tfapp.workflows.version_catalogue import ModelFacts
+from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["NO_ANSWER", "Connect", "ModelsEndpoint"]
 
@@ -49,7 +49,7 @@ class ModelsEndpoint:
         self._starting: Future[ServedModels] | None = None
         self._entered: AbstractContextManager[ServedModels] | None = None
 
-    def models(self) -> list[ModelFacts]:
+    def models(self) -> list[CatalogueEntry]:
         """What is on record of the models; none where the folder is not there or empty."""
         try:
             return version_catalogue.describe(self.folder)

@@ -1,4 +1,4 @@
-"""Running servers that follow a model config file: waits until they have what it says."""
+"""Deploys a model config file to running servers, and waits until they serve what it says."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Servers:
             self._server(address).endpoint()
 
     def send(self, config: Path) -> None:
-        """Sends the file to the servers, where they do not read it themselves. It replaces all that they serve.
+        """Sends the file to the servers, if they do not read it themselves; it replaces all that they serve.
 
         Raises:
             RegistryError: A server refuses it, or cannot be reached.
@@ -103,7 +103,7 @@ class Servers:
             self._wait(f"has not unloaded {name} version {listed}, which no label names,", left, config)
 
     def without_label(self, name: str, label: str, version: int) -> Servers:
-        """Those servers whose label is not at a version, or that cannot be asked."""
+        """Returns those servers whose label is not at a version, or that cannot be asked."""
 
         def lacks(address: str) -> bool:
             with self._server(address).client() as client:
@@ -152,13 +152,13 @@ class Servers:
 
 
 def _elsewhere(client: Client, name: str, label: str, version: int, timeout: float) -> str:
-    """Where a label points, if that is not the version."""
+    """Returns where a label points, if that is not the version."""
     at = client.metadata(name, label=label, timeout=timeout).version
     return "" if at == version else f"it is at {at}"
 
 
 def _asked(missing: Callable[[str, Client], str], address: str, client: Client) -> str:
-    """What is missing; a server that is away or does not know the model yet may come to it."""
+    """Returns what is missing; a server that is away or does not know the model yet may come to it."""
     from tfapp_client import StatusError
     from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError
 

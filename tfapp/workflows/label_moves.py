@@ -9,14 +9,14 @@ from typing import Any
 
 from tfapp import registry
 from tfapp.errors import RegistryError, SettingsError
-from tfapp.registry import STABLE, Change, Ledger
+from tfapp.registry import STABLE, Change, LabelStore
 from tfapp.workflows.deploy import Servers
 
-__all__ = ["let_go", "move_label", "settle_unsettled"]
+__all__ = ["move_label", "settle_labels", "unload_unlabelled_versions"]
 
 
 def move_label(
-    ledger: Ledger,
+    store: LabelStore,
     name: str,
     label: str,
     version: int,
@@ -26,12 +26,12 @@ def move_label(
     note: str = "",
     servers: Servers | None,
 ) -> Change:
-    """Moves a label. Servers load the version first: they refuse a label on one that they have not.
+    """Moves a label, once servers have loaded the version: they refuse a label on one that they do not have.
 
     What no label names is let go last, when they answer by the label.
 
     Args:
-        ledger: The labels.
+        store: The labels.
         name: The model's name.
         label: The label.
         version: Where it is to point.
@@ -48,55 +48,57 @@ def move_label(
         SettingsError: Certificates or token of the servers cannot be used.
     """
     if servers is None:
-        return ledger.point(name, label, version, action, expected=before, note=note)
+        return store.set_label(name, label, version, action, expected=before, note=note)
     servers.check()
     # Where the file has the label there already, some servers may have refused it.
     behind = servers if before != version else servers.without_label(name, label, version)
     if behind.addresses:
-        before = _stage(ledger, name, label, version, before=before, servers=behind)
-    change = ledger.point(name, label, version, action, expected=before, note=note, settle=False)
-    servers.send(ledger.config)
-    servers.wait_for_label(name, label, version, ledger.config)
-    let_go(ledger, change, servers)
+        before = _stage(store, name, label, version, before=before, servers=behind)
+    change = store.set_label(name, label, version, action, expected=before, note=note, unload_unlabelled=False)
+    servers.send(store.config)
+    servers.wait_for_label(name, label, version, store.config)
+    unload_unlabelled_versions(store, change, servers)
     return change
 
 
-def _stage(ledger: Ledger, name: str, label: str, version: int, *, before: int | None, servers: Servers) -> int | None:
-    """Has servers load a version beside all others; gives where the label points meanwhile."""
-    served = ledger.served(name)
-    staged = ledger.stage(name, label, version, expected=before)
+def _stage(
+    store: LabelStore, name: str, label: str, version: int, *, before: int | None, servers: Servers
+) -> int | None:
+    """Has servers load a version beside all others; returns where the label points meanwhile."""
+    served = store.served(name)
+    staged = store.stage_version(name, label, version, expected=before)
     try:
-        servers.send(ledger.config)
-        servers.wait_for_version(name, version, ledger.config)
+        servers.send(store.config)
+        servers.wait_for_version(name, version, store.config)
     except RegistryError:
         why = "the servers did not come to have it"
         with suppress(RegistryError):
             if staged != before:
                 # The label was there already: servers that are away are no reason to lose it.
-                ledger.point(name, label, before, "promote", expected=staged, note=why, settle=False)
+                store.set_label(name, label, before, "promote", expected=staged, note=why, unload_unlabelled=False)
             elif version not in served:
-                ledger.drop(name, [version], "unload", why)
-            servers.send(ledger.config)
+                store.drop_versions(name, [version], "unload", why)
+            servers.send(store.config)
         raise
     return staged
 
 
-def let_go(ledger: Ledger, moved: Change, servers: Servers) -> None:
-    """Has servers let go what no label names after a change, and waits until they have."""
-    gone = ledger.settle(moved.model, moved)
-    servers.send(ledger.config)
-    servers.wait_for_unload(moved.model, gone, ledger.config)
+def unload_unlabelled_versions(store: LabelStore, moved: Change, servers: Servers) -> None:
+    """Has servers unload what no label names after a change, and waits until they have."""
+    gone = store.unload_unlabelled(moved.model, moved)
+    servers.send(store.config)
+    servers.wait_for_unload(moved.model, gone, store.config)
 
 
-def settle_unsettled(
-    ledger: Ledger, name: str, refused: int, check: Callable[[str, int, Path], Any], servers: Servers | None
+def settle_labels(
+    store: LabelStore, name: str, refused: int, check: Callable[[str, int, Path], Any], servers: Servers | None
 ) -> tuple[bool, str]:
     """Has servers load what labels name, where a model has a `stable` and nobody chose a policy; moves no label.
 
     The version that is `stable` is tried first, as servers would let the newest go for its sake.
 
     Args:
-        ledger: The labels.
+        store: The labels.
         name: The model's name.
         refused: The version that was not promoted.
         check: Loads and tries a version.
@@ -105,16 +107,16 @@ def settle_unsettled(
     Returns:
         Whether servers do so since; what to add to the refusal where they ought to and do not.
     """
-    stable = ledger.unsettled(name)
+    stable = store.stable_without_policy(name)
     if stable is None or stable == refused:
         return False, ""
     note = f"version {refused} was not promoted"
     try:
-        check(name, stable, registry.version_folder(ledger.models, name, stable))
+        check(name, stable, registry.version_folder(store.models, name, stable))
         try:
-            move_label(ledger, name, STABLE, stable, "settle", before=stable, note=note, servers=servers)
+            move_label(store, name, STABLE, stable, "settle", before=stable, note=note, servers=servers)
         except RegistryError:
-            ledger.settle(name)
+            store.unload_unlabelled(name)
             raise
     except (RegistryError, SettingsError) as error:
         return False, f"; what servers load is not settled, either: {error}"

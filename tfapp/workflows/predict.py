@@ -120,8 +120,8 @@ def _from_version(folder: Path) -> Predictor:
     from google.protobuf.message import DecodeError
     from tfapp_client import contract
 
-    from tfapp.server.servable import check_version
-    from tfapp.server.status import RequestError
+    from tfapp.server.request_errors import RequestError
+    from tfapp.server.servables.servable import check_version
 
     try:
         check_version(folder)

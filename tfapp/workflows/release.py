@@ -1,4 +1,4 @@
-"""Versions as an operator thinks of them: promote, roll back, prune.
+"""Releases versions: promotes, rolls back, takes labels away, prunes.
 
     tfapp.promote("news", 2, label="stable")
     tfapp.rollback("news")
@@ -19,11 +19,12 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from tfapp import registry
 from tfapp.errors import PromotionRefusedError, RegistryError, did_you_mean
-from tfapp.registry import Change, Ledger
+from tfapp.registry import Change, LabelStore
 from tfapp.workflows.deploy import Servers
-from tfapp.workflows.label_moves import let_go, move_label, settle_unsettled
+from tfapp.workflows.label_moves import move_label, settle_labels, unload_unlabelled_versions
+from tfapp.workflows.promotion_checks import check_loads, compare_metrics
 
-__all__ = ["Pruned", "Servers", "check_candidate", "promote", "prune", "rollback", "unlabel"]
+__all__ = ["Pruned", "Servers", "promote", "prune", "rollback", "unlabel"]
 
 # Loads and tries a version before it is promoted: its model's name, its number, its folder.
 Check: TypeAlias = Callable[[str, int, Path], Any]
@@ -44,39 +45,6 @@ class Pruned:
     size: int
 
 
-def check_candidate(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool = False) -> int:
-    """Loads a version in this process and runs its warm-up requests, as a server does before it answers with it.
-
-    Args:
-        name: The model's name.
-        version: Its number.
-        folder: Its folder.
-        allow_unsafe_ops: Whether it may touch files, processes and the network, as its server allows.
-
-    Returns:
-        The number of warm-up requests.
-
-    Raises:
-        RegistryError: It does not load, a request fails, or it has nothing to call.
-    """
-    from tfapp.core.tensorflow_import import import_tensorflow
-
-    import_tensorflow()
-    from tfapp.server.servable import Servable
-    from tfapp.server.status import load_error
-    from tfapp.server.warmup import warm_up
-
-    try:
-        servable = Servable(name, version, folder, allow_unsafe_ops=allow_unsafe_ops)
-        requests = warm_up(servable, folder)
-    except Exception as error:
-        reason = load_error(error).message
-        raise RegistryError(f"{name} version {version} does not load and warm up: {reason}; export it anew") from error
-    if not servable.signatures:
-        raise RegistryError(f"{name} version {version} has no signature to call; export it anew")
-    return requests
-
-
 def promote(
     name: str,
     version: int,
@@ -86,9 +54,9 @@ def promote(
     config: str | Path | None = None,
     servers: Servers | None = None,
     force: bool = False,
-    check: Check = check_candidate,
+    check: Check = check_loads,
 ) -> Change:
-    """Lets a label point at a version, after the version has been tried.
+    """Points a label at a version, after the version has been tried.
 
     Args:
         name: The model's name.
@@ -108,20 +76,20 @@ def promote(
             policy, servers load what labels name nevertheless.
         RegistryError: There is no such version, or a server does not take it.
     """
-    ledger = _ledger(name, models, config)
+    store = _open_store(name, models, config)
     _check_label(label)
-    folder = registry.version_folder(ledger.models, name, version)
-    before = ledger.model(name).labels.get(label)
-    worse = _why_worse(ledger, name, version, before)
+    folder = registry.version_folder(store.models, name, version)
+    before = store.model(name).labels.get(label)
+    worse = _why_not_better(store, name, version, before)
     try:
         if worse and not force:
             _refuse(name, version, label, before, worse)
         check(name, version, folder)
     except RegistryError as refusal:
-        settled, hindrance = settle_unsettled(ledger, name, version, check, servers)
+        settled, hindrance = settle_labels(store, name, version, check, servers)
         raise PromotionRefusedError(f"{refusal}{hindrance}", settled=settled) from refusal
     note = f"forced: {worse}" if worse else ""
-    return move_label(ledger, name, label, version, "promote", before=before, note=note, servers=servers)
+    return move_label(store, name, label, version, "promote", before=before, note=note, servers=servers)
 
 
 def rollback(
@@ -132,7 +100,7 @@ def rollback(
     config: str | Path | None = None,
     servers: Servers | None = None,
 ) -> Change:
-    """Lets a label point at the version where it was before; done again, at the one before that.
+    """Points a label at the version where it was before; done again, at the one before that.
 
     Args:
         name: The model's name.
@@ -147,15 +115,15 @@ def rollback(
     Raises:
         RegistryError: There is no such label, or no earlier version of it on disk.
     """
-    ledger = _ledger(name, models, config)
-    before = _labelled(ledger, name, label)
-    version = ledger.previous(name, label)
+    store = _open_store(name, models, config)
+    before = _version_of_label(store, name, label)
+    version = store.previous_version(name, label)
     if version is None:
         raise RegistryError(
             f"{name}: label {label} has no earlier version on disk to go back to; `tfapp models history {name}` shows "
             "where it was, `tfapp models promote` moves it anywhere"
         )
-    return move_label(ledger, name, label, version, "rollback", before=before, servers=servers)
+    return move_label(store, name, label, version, "rollback", before=before, servers=servers)
 
 
 def unlabel(
@@ -166,7 +134,7 @@ def unlabel(
     config: str | Path | None = None,
     servers: Servers | None = None,
 ) -> Change:
-    """Takes a label away, such as that of a canary that is over.
+    """Removes a label, such as that of a canary that is over.
 
     Args:
         name: The model's name.
@@ -181,13 +149,13 @@ def unlabel(
     Raises:
         RegistryError: There is no such label.
     """
-    ledger = _ledger(name, models, config)
-    before = _labelled(ledger, name, label)
+    store = _open_store(name, models, config)
+    before = _version_of_label(store, name, label)
     if servers is None:
-        return ledger.point(name, label, None, "unlabel", expected=before)
+        return store.set_label(name, label, None, "unlabel", expected=before)
     servers.check()
-    change = ledger.point(name, label, None, "unlabel", expected=before, settle=False)
-    let_go(ledger, change, servers)
+    change = store.set_label(name, label, None, "unlabel", expected=before, unload_unlabelled=False)
+    unload_unlabelled_versions(store, change, servers)
     return change
 
 
@@ -214,15 +182,17 @@ def prune(
     Raises:
         RegistryError: There is no such model, or a folder cannot be removed.
     """
-    ledger = _ledger(name, models, config)
-    sizes = {v: registry.read_facts(ledger.models, name, v).size for v in registry.prunable(ledger, name, keep)}
-    gone = list(sizes) if dry_run else registry.prune(ledger, name, keep)
-    return Pruned(tuple(gone), sum(sizes.get(version, 0) for version in gone))
+    store = _open_store(name, models, config)
+    sizes = {
+        v: registry.read_version_metadata(store.models, name, v).size for v in registry.prunable(store, name, keep)
+    }
+    versions = list(sizes) if dry_run else registry.prune(store, name, keep)
+    return Pruned(tuple(versions), sum(sizes.get(version, 0) for version in versions))
 
 
-def _ledger(name: str, models: str | Path, config: str | Path | None) -> Ledger:
+def _open_store(name: str, models: str | Path, config: str | Path | None) -> LabelStore:
     registry.require_models(models, (name,))
-    return Ledger.open(models, config)
+    return LabelStore.open(models, config)
 
 
 def _refuse(name: str, version: int, label: str, current: int | None, worse: str) -> NoReturn:
@@ -232,18 +202,18 @@ def _refuse(name: str, version: int, label: str, current: int | None, worse: str
     )
 
 
-def _why_worse(ledger: Ledger, name: str, version: int, current: int | None) -> str:
-    if current in (None, version) or current not in registry.versions(ledger.models, name):
+def _why_not_better(store: LabelStore, name: str, version: int, current: int | None) -> str:
+    if current in (None, version) or current not in registry.versions(store.models, name):
         return ""
-    facts = registry.read_facts
-    return registry.why_worse(facts(ledger.models, name, version), facts(ledger.models, name, current))
+    metadata = registry.read_version_metadata
+    return compare_metrics(metadata(store.models, name, version), metadata(store.models, name, current))
 
 
-def _labelled(ledger: Ledger, name: str, label: str) -> int:
-    labels = ledger.model(name).labels
+def _version_of_label(store: LabelStore, name: str, label: str) -> int:
+    labels = store.model(name).labels
     if label not in labels:
-        known = did_you_mean(label, labels) or "; it has none"
-        raise RegistryError(f"{ledger.config}: model {name} has no label {label}{known}")
+        hint = did_you_mean(label, labels) or "; it has none"
+        raise RegistryError(f"{store.config}: model {name} has no label {label}{hint}")
     return labels[label]
 
 

@@ -1,4 +1,4 @@
-"""A model server that runs elsewhere, and how it is called."""
+"""Connects to a model server that runs elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["RemoteServer"]
 
 @dataclass(frozen=True)
 class RemoteServer:
-    """A model server.
+    """A model server that runs elsewhere.
 
     Attributes:
         address: HOST:PORT.
@@ -30,7 +30,7 @@ class RemoteServer:
 
     @classmethod
     def named(cls, address: str) -> Self:
-        """The server at an address, with the certificates and the token of the environment; it is not called yet.
+        """Returns the server at an address, with the certificates and the token of the environment, without calling it.
 
         The variables are those of the command `tfapp-client`: `TFAPP_CLIENT_TLS_ROOT` and so on.
 
@@ -55,7 +55,7 @@ class RemoteServer:
         return server
 
     def endpoint(self) -> Endpoint:
-        """The way to it.
+        """Returns the endpoint to connect to.
 
         Raises:
             SettingsError: A file of the certificates cannot be read, or the token would travel in plain text.
@@ -68,7 +68,7 @@ class RemoteServer:
             raise SettingsError(f"{self.address} cannot be called: {error}") from error
 
     def client(self) -> Client:
-        """A client of it; errors as of `endpoint`."""
+        """Returns a client of the server; errors as of `endpoint`."""
         from tfapp_client import Client
         from tfapp_client.transport import GrpcTransport
 

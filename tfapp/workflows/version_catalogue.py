@@ -1,4 +1,4 @@
-"""What there is of a model: its versions and labels, its history, and how two of its versions differ."""
+"""The catalogue of versions: what there is of each model, its labels and history, and how two versions differ."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from tfapp import registry
 from tfapp.errors import RegistryError
-from tfapp.registry import STABLE, Change, ConfiguredModel, Ledger, VersionFacts
+from tfapp.registry import STABLE, Change, ConfiguredModel, LabelStore, VersionMetadata
 
 if TYPE_CHECKING:
-    from tfapp.server.model_check import UnsafeOp
+    from tfapp.server.safety.unsafe_op_check import UnsafeOp
 
-__all__ = ["Callers", "Difference", "ModelFacts", "callers", "compare", "describe", "history", "unsafe_ops"]
+__all__ = [
+    "CallerVersions",
+    "CatalogueEntry",
+    "Difference",
+    "caller_versions",
+    "compare",
+    "describe",
+    "history",
+    "unsafe_ops",
+]
 
 
 @dataclass(frozen=True)
-class ModelFacts:
-    """A model and its versions.
+class CatalogueEntry:
+    """A model in the catalogue, with its versions.
 
     Attributes:
         name: Its name.
@@ -30,30 +39,30 @@ class ModelFacts:
     """
 
     name: str
-    versions: tuple[VersionFacts, ...]
+    versions: tuple[VersionMetadata, ...]
     labels: Mapping[str, int]
     served: tuple[int, ...]
-    callers: Callers
+    callers: CallerVersions
 
     def labels_of(self, version: int) -> list[str]:
-        """The labels that point at a version."""
+        """Returns the labels that point at a version."""
         return sorted(label for label, labelled in self.labels.items() if labelled == version)
 
     @property
-    def stable(self) -> VersionFacts | None:
+    def stable(self) -> VersionMetadata | None:
         """The version that has the label `stable`; None: none has."""
-        return next((facts for facts in self.versions if facts.version == self.labels.get(STABLE)), None)
+        return next((metadata for metadata in self.versions if metadata.version == self.labels.get(STABLE)), None)
 
     @property
-    def released(self) -> VersionFacts:
+    def released(self) -> VersionMetadata:
         """The version that callers should get: `stable`, or else the newest that is served, or the newest of all."""
-        served = [facts for facts in self.versions if facts.version in self.served]
+        served = [metadata for metadata in self.versions if metadata.version in self.served]
         return self.stable or (served or self.versions)[-1]
 
 
 @dataclass(frozen=True)
-class Callers:
-    """Which version the callers of a model get, as soon as its servers follow the model config file.
+class CallerVersions:
+    """The versions that the callers of a model get, as soon as its servers follow the model config file.
 
     Attributes:
         with_label: The version of each label; None: it is not loaded, so nothing answers.
@@ -72,13 +81,13 @@ class Callers:
     warning: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Returns it as JSON has it."""
         return {"with_label": dict(self.with_label), "without_label": self.without_label}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How two versions differ; of each part [old, new] by name.
+    """The difference between two versions; of each part [old, new] by name.
 
     Attributes:
         settings: Settings of the training, by dotted name.
@@ -99,14 +108,14 @@ class Difference:
     size: tuple[int, int]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Returns it as JSON has it."""
         return asdict(self)
 
 
 def describe(
     models: str | Path = "models", names: tuple[str, ...] = (), config: str | Path | None = None
-) -> list[ModelFacts]:
-    """Tells what is on record of the models in a folder.
+) -> list[CatalogueEntry]:
+    """Returns what is on record of the models in a folder.
 
     Args:
         models: The models folder.
@@ -116,13 +125,15 @@ def describe(
     Raises:
         RegistryError: There is no such folder or model.
     """
-    ledger = Ledger.open(models, config)
-    found = registry.require_models(models, names)
-    return [_facts(ledger.model(name), ledger.models, models, config) for name in found]
+    store = LabelStore.open(models, config)
+    return [
+        _catalogue_entry(store.model(name), store.models, models, config)
+        for name in registry.require_models(models, names)
+    ]
 
 
-def callers(name: str, *, models: str | Path = "models", config: str | Path | None = None) -> Callers:
-    """Tells which version callers get, by the model config file.
+def caller_versions(name: str, *, models: str | Path = "models", config: str | Path | None = None) -> CallerVersions:
+    """Returns which versions callers get, by the model config file.
 
     Args:
         name: The model.
@@ -132,18 +143,20 @@ def callers(name: str, *, models: str | Path = "models", config: str | Path | No
     Raises:
         SettingsError: The file is malformed.
     """
-    ledger = Ledger.open(models, config)
-    return _callers(ledger.model(name), registry.versions(ledger.models, name), models, config)
+    store = LabelStore.open(models, config)
+    return _caller_versions(store.model(name), registry.versions(store.models, name), models, config)
 
 
-def _callers(model: ConfiguredModel, on_disk: Sequence[int], models: str | Path, config: str | Path | None) -> Callers:
+def _caller_versions(
+    model: ConfiguredModel, on_disk: Sequence[int], models: str | Path, config: str | Path | None
+) -> CallerVersions:
     loaded, file = model.served(on_disk), Path(config or registry.CONFIG_FILE).name
     where = (model, loaded, on_disk, file)
 
     def command(version: int) -> str:
         return registry.promote_command(model.name, version, models, config)
 
-    return Callers(
+    return CallerVersions(
         with_label={label: version if version in loaded else None for label, version in sorted(model.labels.items())},
         without_label=max(loaded, default=None),
         why=registry.why_newest(*where),
@@ -156,7 +169,7 @@ def _callers(model: ConfiguredModel, on_disk: Sequence[int], models: str | Path,
 def history(
     name: str | None = None, *, models: str | Path = "models", config: str | Path | None = None
 ) -> list[Change]:
-    """Lists what was done to labels and versions, oldest change first.
+    """Returns the changes to labels and versions, oldest first.
 
     Args:
         name: One model's changes; None: all.
@@ -166,12 +179,12 @@ def history(
     Raises:
         RegistryError: The history is damaged.
     """
-    changes = Ledger.open(models, config).changes()
+    changes = LabelStore.open(models, config).changes()
     return [change for change in changes if name in (None, change.model)]
 
 
 def compare(name: str, first: int, second: int, *, models: str | Path = "models") -> Difference:
-    """Tells how two versions of a model differ, by what is on record of them and by their signatures.
+    """Compares two versions of a model, by what is on record of them and by their signatures.
 
     Args:
         name: The model's name.
@@ -182,27 +195,29 @@ def compare(name: str, first: int, second: int, *, models: str | Path = "models"
     Raises:
         RegistryError: There is no such version, or its graph cannot be read.
     """
-    old, new = (registry.read_facts(models, name, version) for version in (first, second))
+    old, new = (registry.read_version_metadata(models, name, version) for version in (first, second))
     return Difference(
-        settings=registry.changed(old.settings, new.settings),
-        metrics=registry.changed(old.metrics, new.metrics),
-        data=registry.changed(old.data, new.data),
+        settings=_changed_entries(old.settings, new.settings),
+        metrics=_changed_entries(old.metrics, new.metrics),
+        data=_changed_entries(old.data, new.data),
         labels_added=[label for label in new.labels if label not in old.labels],
         labels_removed=[label for label in old.labels if label not in new.labels],
-        signatures=registry.changed(_signatures(old.path), _signatures(new.path)),
+        signatures=_changed_entries(_signatures(old.path), _signatures(new.path)),
         size=(old.size, new.size),
     )
 
 
-def _facts(model: ConfiguredModel, folder: Path, models: str | Path, config: str | Path | None) -> ModelFacts:
+def _catalogue_entry(
+    model: ConfiguredModel, folder: Path, models: str | Path, config: str | Path | None
+) -> CatalogueEntry:
     numbers = registry.versions(folder, model.name)
-    found = tuple(registry.read_facts(folder, model.name, version) for version in numbers)
-    callers = _callers(model, numbers, models, config)
-    return ModelFacts(model.name, found, model.labels, tuple(sorted(callers.loaded)), callers)
+    versions = tuple(registry.read_version_metadata(folder, model.name, version) for version in numbers)
+    callers = _caller_versions(model, numbers, models, config)
+    return CatalogueEntry(model.name, versions, model.labels, tuple(sorted(callers.loaded)), callers)
 
 
 def unsafe_ops(folder: Path) -> list[UnsafeOp]:
-    """Tells what an exported model would do beside computing, without loading it.
+    """Returns what an exported model would do beside computing, without loading it.
 
     Args:
         folder: A version, or a model's folder, of which the newest version is taken.
@@ -220,7 +235,7 @@ def unsafe_ops(folder: Path) -> list[UnsafeOp]:
     import_tensorflow()
     from google.protobuf.message import DecodeError
 
-    from tfapp.server.servable import read_unsafe_ops
+    from tfapp.server.servables.servable import read_unsafe_ops
 
     try:
         return read_unsafe_ops(folder)
@@ -228,14 +243,20 @@ def unsafe_ops(folder: Path) -> list[UnsafeOp]:
         raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
 
 
+def _changed_entries(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Returns the entries that differ: [old, new] by name, None for one that is missing."""
+    names = dict.fromkeys([*before, *after])
+    return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
+
+
 def _signatures(folder: Path) -> dict[str, str]:
-    """Inputs and outputs of a version as lines: "serving_default in text" to "string [?]"."""
+    """Returns inputs and outputs of a version as lines: "serving_default in text" to "string [?]"."""
     from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     from google.protobuf.message import DecodeError
 
-    from tfapp.server.servable import read_definitions
+    from tfapp.server.servables.servable import read_definitions
 
     try:
         definitions = read_definitions(folder)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.registry.shelf import add_versions
+from tests.registry.fake_versions import add_versions
 from tfapp.apps.shared.embedder_model import EmbedderModel
 from tfapp.apps.shared.model_server import ModelServer
-from tfapp.registry import STABLE, Ledger
+from tfapp.registry import STABLE, LabelStore
 
 
 class _Complete:
@@ -22,13 +22,13 @@ def test_vectors_are_made_by_the_version_that_is_released(tmp_path: Path) -> Non
     embedder = EmbedderModel(ModelServer(add_versions(tmp_path, "minilm", 1, 2)), "minilm")
     vectors: Any = _Complete()
     assert embedder.embed_missing(vectors) == ("minilm/2", 0)
-    Ledger.open(tmp_path).point("minilm", STABLE, 1, "promote", expected=None)
+    LabelStore.open(tmp_path).set_label("minilm", STABLE, 1, "promote", expected=None)
     assert embedder.embed_missing(vectors) == ("minilm/1", 0)
 
 
 def test_a_training_says_where_a_label_keeps_its_version_from_being_served(tmp_path: Path) -> None:
     models = ModelServer(add_versions(tmp_path, "intents", 1, 2))
     assert models.unserved("intents", 2) == ""
-    Ledger.open(tmp_path).point("intents", STABLE, 1, "promote", expected=None)
+    LabelStore.open(tmp_path).set_label("intents", STABLE, 1, "promote", expected=None)
     told = models.unserved("intents", 2)
     assert told == f"not served before `tfapp models promote intents 2 --models {tmp_path}`"

@@ -13,7 +13,7 @@ from tfapp_client.errors import ClientError
 
 from tfapp import api
 from tfapp.config import parse_experiment
-from tfapp.registry import Ledger, versions
+from tfapp.registry import LabelStore, versions
 from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["ModelServer"]
@@ -75,7 +75,7 @@ class ModelServer:
 
     def unserved(self, name: str, version: int) -> str:
         """What to do where labels keep a version in the folder from being served; empty where it is."""
-        if version in Ledger.open(self.folder).served(name):
+        if version in LabelStore.open(self.folder).served(name):
             return ""
         return f"not served before `tfapp models promote {name} {version} --models {self.folder}`"
 

@@ -14,11 +14,11 @@ from tfapp_client import VersionStatus
 
 from tfapp.console.console_state import ConsoleState
 from tfapp.errors import RegistryError
-from tfapp.registry import VersionFacts
+from tfapp.registry import VersionMetadata
 from tfapp.web.models_endpoint import NO_ANSWER, ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows import version_catalogue
-from tfapp.workflows.version_catalogue import ModelFacts
+from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["ModelPages"]
 
@@ -30,16 +30,16 @@ class _Shown:
     """A model with what its server says: the versions' states, or in `trouble` why they are not known."""
 
     endpoint: ModelsEndpoint
-    facts: ModelFacts
+    facts: CatalogueEntry
     states: Mapping[int, VersionStatus]
     trouble: str
 
     @property
-    def newest(self) -> VersionFacts:
+    def newest(self) -> VersionMetadata:
         return self.facts.versions[-1]
 
     @property
-    def released(self) -> VersionFacts:
+    def released(self) -> VersionMetadata:
         return self.facts.released
 
 
@@ -68,7 +68,7 @@ class ModelPages:
         return self._views.page(request, "model.html", model=shown, version=version, card=card, history=changes)
 
 
-def _with_states(models: Sequence[tuple[ModelsEndpoint, ModelFacts]]) -> list[_Shown]:
+def _with_states(models: Sequence[tuple[ModelsEndpoint, CatalogueEntry]]) -> list[_Shown]:
     """Asks for the states; a server that gave no answer about one model is not asked about the next."""
     silent: set[str] = set()
     found: list[_Shown] = []
@@ -80,7 +80,7 @@ def _with_states(models: Sequence[tuple[ModelsEndpoint, ModelFacts]]) -> list[_S
     return found
 
 
-def _chosen(facts: ModelFacts, wanted: str | None) -> VersionFacts:
+def _chosen(facts: CatalogueEntry, wanted: str | None) -> VersionMetadata:
     if wanted is None:
         return facts.released
     found = next((version for version in facts.versions if str(version.version) == wanted), None)

@@ -16,7 +16,7 @@ from tfapp.registry import STABLE
 from tfapp.web.forms import Form
 from tfapp.web.models_endpoint import ModelsEndpoint
 from tfapp.web.views import Views
-from tfapp.workflows.version_catalogue import ModelFacts
+from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["PlaygroundPages"]
 
@@ -71,13 +71,15 @@ class PlaygroundPages:
         back = request.url.path.removesuffix("/label")
         return self._views.go(request, back, "CachedResource. The labelling page exports it.")
 
-    def _model(self, request: Request) -> tuple[ModelsEndpoint, ModelFacts]:
+    def _model(self, request: Request) -> tuple[ModelsEndpoint, CatalogueEntry]:
         return self._state.model(request.path_params["endpoint"], request.path_params["name"])
 
-    def _show(self, request: Request, endpoint: ModelsEndpoint, model: ModelFacts, found: dict[str, Any]) -> Response:
+    def _show(
+        self, request: Request, endpoint: ModelsEndpoint, model: CatalogueEntry, found: dict[str, Any]
+    ) -> Response:
         others = self._state.models()
         return self._views.page(request, "try.html", endpoint=endpoint, model=model, others=others, **found)
 
 
-def _stable_label(model: ModelFacts) -> str | None:
+def _stable_label(model: CatalogueEntry) -> str | None:
     return STABLE if model.stable else None

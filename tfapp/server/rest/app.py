@@ -1,4 +1,4 @@
-"""The HTTP side: takes requests, has them worked on in threads, and watches the callers meanwhile."""
+"""The ASGI application: reads requests, has them answered in threads, and watches the callers meanwhile."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tfapp.server.caller import Caller
-from tfapp.server.listener import Shared
-from tfapp.server.rest import calls
-from tfapp.server.rest.bodies import TooLargeError, compress, decompress, read_body
-from tfapp.server.rest.outputs import write_error
-from tfapp.server.rest.paths import STATUS, Target, is_ours, parse_path
-from tfapp.server.rest.pending_bytes import BodyShare, PendingBytes, TooManyBytesError
-from tfapp.server.status import RequestError
+from tfapp.server.listener import ListenerContext
+from tfapp.server.request_context import RequestContext
+from tfapp.server.request_errors import RequestError
+from tfapp.server.rest import request_handlers
+from tfapp.server.rest.body_limits import BodyShare, PendingBytes, TooLargeError, TooManyBytesError, read_body
+from tfapp.server.rest.compression import compress, decompress
+from tfapp.server.rest.json_outputs import write_error
+from tfapp.server.rest.url_paths import STATUS, RequestTarget, is_ours, parse_path
 
 __all__ = ["RestApp"]
 
@@ -54,14 +54,14 @@ _GRACE: Final = 0.5
 
 
 class RestApp:
-    """An ASGI application.
+    """The ASGI application of the REST port.
 
     Args:
         shared: What it has in common with gRPC.
         pool: Where models are asked.
     """
 
-    def __init__(self, shared: Shared, pool: concurrent.futures.Executor) -> None:
+    def __init__(self, shared: ListenerContext, pool: concurrent.futures.Executor) -> None:
         self._shared = shared
         self._settings = shared.settings
         self._pool = pool
@@ -81,11 +81,11 @@ class RestApp:
         await response(scope, receive, send)
 
     def refuse(self) -> None:
-        """Takes no more requests."""
+        """Refuses requests from now on."""
         self._refuses = True
 
     def cut(self) -> None:
-        """Ends the requests that are worked on, with an answer that says so; called in the event loop's thread."""
+        """Ends the running requests, with an answer that says so; called in the event loop's thread."""
         self._cut = True
         for task in list(self._tasks):
             task.cancel()
@@ -118,21 +118,21 @@ class RestApp:
         except RequestError as error:
             metrics.request_count.add(("", error.code.name))
             raise
-        caller = Caller(self._settings.rest_api_timeout_in_ms / 1e3)
-        with metrics.request(target.model, "" if target.about else target.verb, "REST", caller):
+        context = RequestContext(self._settings.rest_api_timeout_in_ms / 1e3)
+        with metrics.request(target.model, "" if target.about else target.verb, "REST", context):
             if target.verb == STATUS:
-                return calls.status(self._shared, target), {}
-            return await self._in_time(request, target, caller)
+                return request_handlers.model_status(self._shared, target), {}
+            return await self._in_time(request, target, context)
 
-    async def _in_time(self, request: Request, target: Target, caller: Caller) -> _Answer:
+    async def _in_time(self, request: Request, target: RequestTarget, context: RequestContext) -> _Answer:
         """Works on a request for as long as its time lasts, the caller waits, and the server does not cut it off."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            async with asyncio.timeout((caller.seconds() or 0.0) + _GRACE):
+            async with asyncio.timeout((context.time_remaining() or 0.0) + _GRACE):
                 body, share = await self._read(request)
-                return await self._in_thread(request, self._job(request, target, body, share, caller), share)
+                return await self._in_thread(request, self._job(request, target, body, share, context), share)
         except ClientDisconnect as error:
             raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
         except TimeoutError as error:
@@ -142,32 +142,34 @@ class RestApp:
                 raise
             raise _stopping() from None
         finally:
-            caller.leave()
+            context.cancel()
             self._tasks.discard(task)
 
     async def _read(self, request: Request) -> tuple[bytes, BodyShare]:
-        """Reads a body, and takes a place among the requests at work."""
+        """Reads a body, and counts the request as running."""
         share = BodyShare(self._pending)
         try:
             body = await read_body(request, self._settings.max_message_bytes, share.add)
-            self._shared.limit.take()
+            self._shared.limiter.acquire()
         except BaseException:
             share.release()
             raise
         return body, share
 
     def _job(
-        self, request: Request, target: Target, body: bytes, share: BodyShare, caller: Caller
+        self, request: Request, target: RequestTarget, body: bytes, share: BodyShare, context: RequestContext
     ) -> Callable[[], _Answer]:
-        """Makes what a thread does."""
+        """Returns the function that a thread runs."""
         encoding = request.headers.get("content-encoding", "")
         accepted = request.headers.get("accept-encoding", "")
         most = self._settings.max_message_bytes
 
         def job() -> _Answer:
-            if not caller.waits:
+            if not context.is_active:
                 raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
-            answer = calls.answer(self._shared, target, decompress(body, encoding, most, share.add), caller)
+            answer = request_handlers.handle_request(
+                self._shared, target, decompress(body, encoding, most, share.add), context
+            )
             if len(answer) > most:
                 raise RequestError(_CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})")
             return compress(answer, accepted)
@@ -175,19 +177,19 @@ class RestApp:
         return job
 
     async def _in_thread(self, request: Request, job: Callable[[], _Answer], share: BodyShare) -> _Answer:
-        """Has a thread do it, as long as the caller is there."""
+        """Runs a function in a thread, as long as the caller is there."""
         future = self._pool.submit(job)
         self._jobs.add(future)
         future.add_done_callback(functools.partial(self._end, share))
         work = asyncio.wrap_future(future)
-        gone = asyncio.ensure_future(_disconnection(request))
+        disconnection = asyncio.ensure_future(_disconnection(request))
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, disconnection), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 raise ClientDisconnect
             return work.result()
         finally:
-            gone.cancel()
+            disconnection.cancel()
             # If nobody has begun it, nobody will.
             work.cancel()
 
@@ -201,7 +203,7 @@ class RestApp:
 
     def _end(self, share: BodyShare, future: concurrent.futures.Future[_Answer]) -> None:
         share.release()
-        self._shared.limit.give_back()
+        self._shared.limiter.release()
         self._jobs.discard(future)
 
 

@@ -17,7 +17,7 @@ from tfapp.core.connections import ConnectionGate, ConnectionLimits
 from tfapp.core.ports import open_port
 from tfapp.core.web_server import WebLoop, web_config
 from tfapp.errors import ServerError
-from tfapp.server.listener import Shared, check_free
+from tfapp.server.listener import ListenerContext, check_free
 from tfapp.server.rest.app import RestApp
 from tfapp.server.settings import ServerSettings
 from tfapp.server.tls import server_context
@@ -40,7 +40,7 @@ _LAST_SECONDS: Final = 2.0
 
 
 class RestListener:
-    """Takes REST calls.
+    """The listener of the REST port.
 
     Args:
         shared: What it has in common with other ways in. Its settings have a REST port.
@@ -49,7 +49,7 @@ class RestListener:
         port: The port it listens on; 0 before `start`.
     """
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: ListenerContext) -> None:
         self._settings = shared.settings
         self._pool = ThreadPoolExecutor(self._settings.rest_api_num_threads, thread_name_prefix="rest")
         self._app = RestApp(shared, self._pool)

@@ -1,0 +1,65 @@
+"""Messages that do not come, and answers that nobody takes, end their calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.server.echo import Echo, serving_echo
+from tfapp.server.grpc.message_timeouts import MessageTimeouts
+
+
+class _Call:
+    """A call that is over when its caller has taken the answer, or it is cancelled."""
+
+    def __init__(self, *, over: bool = False) -> None:
+        self.cancelled = threading.Event()
+        self._over = over
+        self._callbacks: list[Callable[[], None]] = []
+
+    def peer(self) -> str:
+        return "peer"
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        self._callbacks.append(callback)
+        return not self._over
+
+    def take(self) -> None:
+        for callback in self._callbacks:
+            callback()
+
+
+def test_an_answer_that_nobody_takes_ends_its_call() -> None:
+    pending = MessageTimeouts(timeout=0.05)
+    taken, gone, kept = _Call(), _Call(over=True), _Call()
+    for call in (taken, gone, kept):
+        pending.answered(call)  # type: ignore[arg-type]
+    taken.take()
+    assert kept.cancelled.wait(60)
+    assert not taken.cancelled.is_set()
+    assert not gone.cancelled.is_set()
+
+
+def test_a_message_that_does_not_come_ends_its_call(tmp_path: Path) -> None:
+    never = threading.Event()
+
+    def messages() -> Iterator[bytes]:
+        never.wait()
+        yield b""
+
+    with (
+        serving_echo(tmp_path, Echo(), grpc_message_timeout_seconds=0.05) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        call = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(messages(), timeout=60)
+        never.set()
+    assert caught.value.code() is grpc.StatusCode.CANCELLED

@@ -1,0 +1,137 @@
+"""Calls that keep the server waiting are cancelled: where they are many, those of greedy connections first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tfapp.server.grpc.silent_call_watchdog import SilentCallWatchdog
+
+_MANY = 32
+
+
+class _Call:
+    """A call of a connection."""
+
+    def __init__(self, connection: str) -> None:
+        self._connection = connection
+        self.cancelled = False
+
+    def peer(self) -> str:
+        return self._connection
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class _Timers:
+    """Timers that the test sets off."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.now = 0.0
+        self._due: list[Callable[[], None]] = []
+
+    def __call__(self, seconds: float, work: Callable[[], None]) -> Any:
+        self.seconds.append(seconds)
+        self._due.append(work)
+        return self
+
+    def start(self) -> None:
+        """It is set off by `fire`."""
+
+    def cancel(self) -> None:
+        self._due.clear()
+
+    def fire(self) -> None:
+        work = self._due.pop()
+        self.now += self.seconds[-1]
+        work()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._due)
+
+
+@pytest.fixture
+def timers() -> _Timers:
+    return _Timers()
+
+
+def _calls(timers: _Timers, seconds: float = 1.0, **options: Any) -> SilentCallWatchdog:
+    return SilentCallWatchdog(seconds, make_timer=timers, ticks=lambda: timers.now, **options)
+
+
+def _add(calls: SilentCallWatchdog, connections: list[str]) -> list[_Call]:
+    made = [_Call(name) for name in connections]
+    for call in made:
+        calls.add(call)  # type: ignore[arg-type]
+    return made
+
+
+def test_a_connection_with_few_calls_is_spared_while_others_have_many(timers: _Timers) -> None:
+    calls = _calls(timers, many=_MANY)
+    slow, *silent = _add(calls, ["slow", *["silent"] * (_MANY - 1)])
+    timers.fire()
+    assert all(call.cancelled for call in silent)
+    assert not slow.cancelled
+
+
+def test_it_is_spared_also_where_more_have_come_than_are_cancelled(timers: _Timers) -> None:
+    calls = _calls(timers, many=_MANY)
+    slow, *_ = _add(calls, ["slow", *["silent"] * (_MANY - 1)])
+    _add(calls, ["silent"] * _MANY)
+    timers.fire()
+    assert not slow.cancelled
+
+
+def test_many_connections_with_few_calls_are_not(timers: _Timers) -> None:
+    added = _add(_calls(timers, many=_MANY), [f"connection {number}" for number in range(_MANY)])
+    timers.fire()
+    assert all(call.cancelled for call in added)
+
+
+def test_few_calls_wait_for_ever(timers: _Timers) -> None:
+    _add(_calls(timers, many=_MANY), ["silent"] * (_MANY - 1))
+    assert timers.waiting == 0
+
+
+def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) -> None:
+    calls = _calls(timers, 300)
+    (early,) = _add(calls, ["a"])
+    (late,) = _add(calls, ["a"])
+    timers.fire()
+    assert (early.cancelled, late.cancelled) == (True, False)
+    timers.fire()
+    assert late.cancelled
+    assert timers.seconds == [300, 300]
+    assert timers.waiting == 0
+
+
+def test_a_message_that_has_come_saves_its_call(timers: _Timers) -> None:
+    calls, call = _calls(timers), _Call("a")
+    with calls.during(call):  # type: ignore[arg-type]
+        assert timers.waiting == 1
+    timers.fire()
+    assert not call.cancelled
+
+
+def test_the_longer_they_are_many_the_shorter_they_may_wait(timers: _Timers) -> None:
+    calls = _calls(timers, many=_MANY, least_seconds=0.1)
+    for _ in range(6):
+        _add(calls, ["silent"] * _MANY)
+        timers.fire()
+    assert timers.seconds == [1, 0.5, 0.25, 0.125, 0.1, 0.1]
+    timers.now += 1
+    _add(calls, ["silent"] * _MANY)
+    assert timers.seconds[-1] == 1
+
+
+def test_nothing_is_cancelled_once_it_is_closed(timers: _Timers) -> None:
+    calls = _calls(timers)
+    _add(calls, ["a"])
+    calls.close()
+    _add(calls, ["a"])
+    assert timers.waiting == 0

@@ -1,0 +1,287 @@
+"""Stores the labels of models in the model config file, with the versions that servers load for their sake."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tfapp.errors import RegistryError
+from tfapp.registry import history
+from tfapp.registry.history import Change
+from tfapp.registry.model_config import STABLE, ConfiguredModel, configured_model
+from tfapp.registry.model_config_edit import edit_model
+from tfapp.registry.transaction_log import TransactionLog
+from tfapp.registry.versions import version_folder, versions
+
+__all__ = ["CONFIG_FILE", "LabelStore"]
+
+CONFIG_FILE: Final = "models.config"
+
+
+@dataclass(frozen=True)
+class LabelStore:
+    """A store of the labels of the models in a folder.
+
+    Attributes:
+        models: The models folder.
+        config: The model config file; it need not be there yet.
+    """
+
+    models: Path
+    config: Path
+
+    @classmethod
+    def open(cls, models: Path | str, config: Path | str | None = None) -> LabelStore:
+        """Opens the labels of a models folder.
+
+        Args:
+            models: The models folder.
+            config: The model config file; None: `models.config` in the folder.
+        """
+        # A link stays a link: what it points at is what changes. Of a link to itself, reading says what is wrong.
+        file = os.path.realpath(config or Path(models) / CONFIG_FILE)
+        return cls(Path(models).absolute(), Path(file))
+
+    def model(self, name: str) -> ConfiguredModel:
+        """Returns what the file says of a model now.
+
+        Raises:
+            SettingsError: The file cannot be read.
+        """
+        return configured_model(self._log.text(), name, self.config)
+
+    def served(self, name: str) -> set[int]:
+        """Returns the versions on disk that a server loads by the file."""
+        return self.model(name).served(versions(self.models, name))
+
+    def stable_without_policy(self, name: str) -> int | None:
+        """Returns the version that is `stable` where no policy is chosen, so that servers load the newest one instead.
+
+        Returns:
+            None: there is a policy, no `stable`, or nothing on disk of that version.
+        """
+        model = self.model(name)
+        stable = None if model.has_policy else model.labels.get(STABLE)
+        return stable if stable in versions(self.models, name) else None
+
+    def changes(self) -> list[Change]:
+        """Returns all known changes, oldest first.
+
+        Raises:
+            RegistryError: The history is damaged.
+        """
+        return self._log.changes()
+
+    def set_label(
+        self,
+        name: str,
+        label: str,
+        version: int | None,
+        action: str,
+        *,
+        expected: int | None,
+        note: str = "",
+        unload_unlabelled: bool = True,
+    ) -> Change:
+        """Lets a label point at a version, and has servers load what labels name.
+
+        While a model has no label `stable`, servers also load what callers without a label have had so far.
+
+        Args:
+            name: The model's name.
+            label: The label.
+            version: The version; None: the label is taken away.
+            action: What the history calls it.
+            expected: Where the label points now, as far as the caller knows; None: nowhere.
+            note: Why, for the history.
+            unload_unlabelled: Whether servers unload what no label names; False: the method of that name does it later,
+                when servers have moved the label.
+
+        Returns:
+            The change; one that changes nothing is not in the history.
+
+        Raises:
+            RegistryError: There is no such version, the label has been moved, or the file cannot be changed.
+            SettingsError: The file is malformed.
+        """
+        with self._log.locked():
+            text, model = self._log.text(), self.model(name)
+            _check_unmoved(model, label, expected)
+            if version is not None:
+                version_folder(self.models, name, version)
+            labels = {key: value for key, value in model.labels.items() if key != label}
+            labels |= {} if version is None else {label: version}
+            change = Change(name, action, label, model.labels.get(label), version, note=note)
+            keep = (
+                self._versions_by_labels(model, labels, change)
+                if unload_unlabelled
+                else self._versions_beside(model, labels.values())
+            )
+            if keep is not None or labels != model.labels:
+                self._commit(text, model, labels, keep, change)
+        return change
+
+    def stage_version(self, name: str, label: str, version: int, *, expected: int | None) -> int | None:
+        """Has servers load a version beside all that they load, so that the label can move to it once they have.
+
+        Where the label points at it already, it goes back to where it was: a server refuses a file with a label on a
+        version that it has not loaded.
+
+        Returns:
+            The version that the label points at now; None: nowhere.
+
+        Raises:
+            RegistryError: There is no such version, the label has been moved, or the file cannot be changed.
+        """
+        with self._log.locked() as changes:
+            text, model = self._log.text(), self.model(name)
+            _check_unmoved(model, label, expected)
+            version_folder(self.models, name, version)
+            labels = self._labels_without(model, label, version, changes)
+            keep = self._versions_beside(model, {*labels.values(), version})
+            before, after = model.labels.get(label), labels.get(label)
+            if keep is not None or before != after:
+                change = Change(name, "load", versions=tuple(keep or ()), note=f"to load {version}")
+                if before != after:
+                    change = replace(change, action="rollback", label=label, before=before, after=after)
+                self._commit(text, model, labels, keep, change)
+        return after
+
+    def unload_unlabelled(self, name: str, moved: Change | None = None) -> list[int]:
+        """Has servers unload what no label names; they keep it for callers without a label where none is `stable`.
+
+        Args:
+            name: The model's name.
+            moved: What was done to a label just before.
+
+        Returns:
+            The versions that they load no longer, lowest first.
+
+        Raises:
+            RegistryError: The file cannot be changed.
+        """
+        with self._log.locked():
+            text, model, on_disk = self._log.text(), self.model(name), versions(self.models, name)
+            keep = self._versions_by_labels(model, model.labels, moved)
+            gone = [] if keep is None else sorted(model.served(on_disk) - set(keep))
+            if gone:
+                change = Change(name, "unload", versions=tuple(gone), note="no label names it")
+                self._commit(text, model, model.labels, keep, change)
+        return gone
+
+    def drop_versions(self, name: str, gone: Collection[int], action: str, note: str = "") -> None:
+        """Has servers unload versions that the file names one by one and no label names.
+
+        Raises:
+            RegistryError: The file cannot be changed.
+        """
+        with self._log.locked():
+            self._drop(name, set(gone) - set(self.model(name).labels.values()), action, note)
+
+    @contextmanager
+    def pruning(self, name: str, gone: Collection[int]) -> Iterator[list[int]]:
+        """Takes versions out of the file, and keeps labels from pointing at them during the block.
+
+        Args:
+            name: The model's name.
+            gone: The versions to remove.
+
+        Yields:
+            Those that no label holds by now.
+        """
+        with self._log.locked():
+            free = sorted(set(gone) - self.protected_versions(name))
+            if free:
+                self._drop(name, free, "prune", "")
+            yield free
+
+    def previous_version(self, name: str, label: str) -> int | None:
+        """Returns the version on disk that a label would go back to; None: there is none."""
+        return self._previous(name, label, self.changes())
+
+    def protected_versions(self, name: str) -> set[int]:
+        """Returns the versions that must stay: labelled, next in a rollback, the newest of all and of those served."""
+        model, changes, on_disk = self.model(name), self.changes(), versions(self.models, name)
+        back = {self._previous(name, label, changes) for label in model.labels}
+        protected = {
+            *model.labels.values(),
+            *on_disk[-1:],
+            *_highest(model.served(on_disk)),
+            *(v for v in back if v is not None),
+        }
+        return protected & set(on_disk)
+
+    def _drop(self, name: str, gone: Collection[int], action: str, note: str) -> None:
+        text, model = self._log.text(), self.model(name)
+        named = set(model.policy.specific.versions)
+        keep = None if model.kind != "specific" or not named & set(gone) else sorted(named - set(gone))
+        self._commit(text, model, model.labels, keep, Change(name, action, versions=tuple(sorted(gone)), note=note))
+
+    def _labels_without(
+        self, model: ConfiguredModel, label: str, version: int, changes: list[Change]
+    ) -> dict[str, int]:
+        labels = dict(model.labels)
+        if labels.get(label) == version:
+            before = self._previous(model.name, label, changes)
+            del labels[label]
+            labels |= {} if before is None else {label: before}
+        return labels
+
+    def _versions_by_labels(
+        self, model: ConfiguredModel, labels: Mapping[str, int], moved: Change | None
+    ) -> list[int] | None:
+        """Returns the versions to load by the labels alone; without a `stable`, also what callers without a label have.
+
+        Returns:
+            The versions; None: as the file says already.
+        """
+        wanted = set(labels.values())
+        if STABLE not in labels:
+            # A version that was rolled back from is no longer for callers without a label, either.
+            left = {moved.before} if moved is not None and moved.action == "rollback" else set()
+            served = model.served(versions(self.models, model.name)) - left
+            wanted |= served if model.kind == "latest" else _highest(served)
+        return _unless_unchanged(model, wanted)
+
+    def _versions_beside(self, model: ConfiguredModel, also: Collection[int]) -> list[int] | None:
+        """Returns all versions that are loaded so far, and some more; None: as the file says already."""
+        return _unless_unchanged(model, model.served(versions(self.models, model.name)) | set(also))
+
+    def _previous(self, name: str, label: str, changes: list[Change]) -> int | None:
+        on_disk = set(versions(self.models, name))
+        return next((version for version in history.earlier(changes, name, label) if version in on_disk), None)
+
+    def _commit(
+        self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None, change: Change
+    ) -> None:
+        new, base = text, self.models / model.name
+        if keep is not None or labels != model.labels:
+            new = edit_model(text, model.name, base, versions=keep, labels=labels, path=self.config)
+        self._log.commit(new, change)
+
+    @property
+    def _log(self) -> TransactionLog:
+        return TransactionLog(self.config)
+
+
+def _check_unmoved(model: ConfiguredModel, label: str, expected: int | None) -> None:
+    current = model.labels.get(label)
+    if current != expected:
+        raise RegistryError(
+            f"{model.name}: label {label} has been moved to version {current} meanwhile (it was at {expected}); "
+            "look at it with `tfapp models history`, then try again"
+        )
+
+
+def _unless_unchanged(model: ConfiguredModel, wanted: set[int]) -> list[int] | None:
+    """Returns the versions in order; None where the policy names just these, or somebody chose to serve all."""
+    unchanged = model.kind == "all" or (model.kind == "specific" and wanted == set(model.policy.specific.versions))
+    return None if unchanged else sorted(wanted)
+
+
+def _highest(numbers: set[int]) -> set[int]:
+    return {max(numbers)} if numbers else set()

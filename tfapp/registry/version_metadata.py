@@ -1,0 +1,128 @@
+"""The metadata of a version: its size and date, and what the export wrote beside it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tfapp_client import contract
+
+from tfapp.registry.versions import version_folder
+
+__all__ = ["VersionMetadata", "checks_inputs", "read_metadata", "read_version_metadata"]
+
+# What stands among the metrics, is a fraction and yet no score that should be high.
+_NO_SCORES: Final = ("loss",)
+
+
+@dataclass(frozen=True)
+class VersionMetadata:
+    """The metadata of one version.
+
+    Attributes:
+        name: The model's name.
+        version: Its number.
+        path: Its folder.
+        size: Of all its files, in bytes.
+        exported: When it was written, in UTC, as ISO 8601 has it.
+        metadata: What `assets.extra/tfapp.json` holds; empty for a model that tfapp did not export.
+    """
+
+    name: str
+    version: int
+    path: Path
+    size: int
+    exported: str
+    metadata: Mapping[str, Any]
+
+    @property
+    def task(self) -> str:
+        """Its task; empty where it is not on record."""
+        return str(self.metadata.get("task", ""))
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Its metrics on record."""
+        return _section(self.metadata, "metrics")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What is on record of its training data."""
+        return _section(self.metadata, "data")
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that it answers."""
+        labels = self.metadata.get("labels")
+        return [str(label) for label in labels] if isinstance(labels, list) else []
+
+    @property
+    def checks_inputs(self) -> bool | None:
+        """Whether its graph itself checks the shapes of its inputs; None: tfapp did not export it."""
+        return checks_inputs(self.metadata)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings it was trained with, by dotted name."""
+        try:
+            return _flat(tomllib.loads(str(self.metadata.get("settings", ""))))
+        except (tomllib.TOMLDecodeError, RecursionError):
+            return {}
+
+    @property
+    def score(self) -> tuple[str, float] | None:
+        """The name and value of its main metric; None: it has none. Whole numbers are counts of what was evaluated."""
+        scores = ((name, value) for name, value in self.metrics.items() if name not in _NO_SCORES)
+        return next(((name, value) for name, value in scores if isinstance(value, float)), None)
+
+
+def read_version_metadata(models: Path | str, name: str, version: int) -> VersionMetadata:
+    """Reads the metadata of a version.
+
+    Raises:
+        RegistryError: There is no such version.
+    """
+    folder = version_folder(models, name, version)
+    graph = folder / "saved_model.pb"
+    written = (graph if graph.exists() else folder).stat().st_mtime
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    exported = datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
+    return VersionMetadata(name, version, folder, size, exported, read_metadata(folder))
+
+
+def checks_inputs(metadata: Mapping[str, Any]) -> bool | None:
+    """Returns whether a version's graph itself checks the shapes of its inputs.
+
+    Args:
+        metadata: See `read_metadata`.
+
+    Returns:
+        None where tfapp did not export it.
+    """
+    return metadata.get(contract.CHECKS_INPUTS) is True if metadata else None
+
+
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """Reads what the export wrote beside a version's graph; empty for a model that tfapp did not export."""
+    try:
+        metadata = json.loads((folder / contract.METADATA_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _section(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    section = metadata.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    for name, value in values.items():
+        entries |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return entries

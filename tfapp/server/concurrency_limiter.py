@@ -1,0 +1,43 @@
+"""How many requests are worked on at the same time, whichever port they came by."""
+
+from __future__ import annotations
+
+import threading
+
+import grpc
+
+from tfapp.server.request_errors import RequestError
+
+__all__ = ["ConcurrencyLimiter"]
+
+
+class ConcurrencyLimiter:
+    """A count of the requests that are worked on; as a context manager, it counts one during the block.
+
+    Args:
+        most: The most requests at the same time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.Semaphore(most)
+
+    def acquire(self) -> None:
+        """Counts a request that begins.
+
+        Raises:
+            RequestError: There are too many, in TensorFlow Serving's words.
+        """
+        if not self._free.acquire(blocking=False):
+            raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+
+    def release(self) -> None:
+        """Counts a request that has ended."""
+        self._free.release()
+
+    def __enter__(self) -> None:
+        """Acquires."""
+        self.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        """Releases."""
+        self.release()

@@ -1,0 +1,153 @@
+"""The gRPC port: its services, its limits, its credentials."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from tfapp.core.connections import connection_budget
+from tfapp.core.ports import join_address
+from tfapp.errors import ServerError
+from tfapp.server.grpc.deserialization_interceptor import DeserializationInterceptor
+from tfapp.server.grpc.health_service import HealthService
+from tfapp.server.grpc.message_timeouts import MANY_SILENT, MessageTimeouts
+from tfapp.server.grpc.model_service import ModelService
+from tfapp.server.grpc.prediction_service import PredictionService
+from tfapp.server.grpc.reload_permissions import ReloadPermissions
+from tfapp.server.listener import ListenerContext, check_free, check_socket
+from tfapp.server.settings import ServerSettings
+from tfapp.server.tls import server_context, server_credentials
+
+__all__ = ["GrpcListener"]
+
+# The names that TensorFlow Serving gives its services in its health service; "" is the whole server.
+_HEALTH_NAMES: Final = ("", "PredictionService", "ModelService")
+# Threads beside those of the requests: they refuse what is too much, and answer for health and status meanwhile.
+_SPARE_THREADS: Final = 8
+# From a connection to the first frames of HTTP/2; gRPC's own default is two minutes.
+_HANDSHAKE_MS: Final = 30_000
+# Without a call. gRPC's clients close by themselves what they have not used for half an hour, and connect anew at the
+# next call, so only others are closed: a GOAWAY from here would be a line in the log of clients in C++ and Python.
+_IDLE_MS: Final = 35 * 60_000
+# A caller that has gone without a word, in the midst of a call; gRPC's own default is two hours.
+_KEEPALIVE_MS: Final = 5 * 60_000
+# Calls that have come and that no thread has begun yet. Beyond, gRPC ends some at random, also those of callers who are
+# no part of the crowd; its own default is a thousand.
+_MOST_UNBEGUN: Final = 1 << 14
+# Calls that one connection has open, beside those that all may have in work; further ones wait in the client.
+_LEAST_STREAMS: Final = 1024
+
+
+class GrpcListener:
+    """The listener of the gRPC port, and of its UNIX socket.
+
+    Args:
+        shared: What it has in common with other ways in.
+
+    Attributes:
+        port: The port it listens on; 0 before `start`.
+    """
+
+    def __init__(self, shared: ListenerContext) -> None:
+        self._shared = shared
+        self._settings = shared.settings
+        self.port = 0
+        self._health = HealthService()
+        self._pending = MessageTimeouts(shared.settings.grpc_message_timeout_seconds)
+        self._server: Any = None
+        self._stopped: threading.Event | None = None
+
+    def check(self) -> None:
+        """See `Listener.check`."""
+        check_free(self._settings.host, self._settings.port, "--port")
+        if self._settings.grpc_socket_path is not None:
+            check_socket(self._settings.grpc_socket_path)
+        if self._settings.tls is not None:
+            # gRPC itself would check key and certificates only when a client comes.
+            server_context(self._settings.tls)
+
+    def start(self) -> None:
+        """See `Listener.start`."""
+        threads = self._settings.grpc_max_threads + MANY_SILENT + _SPARE_THREADS
+        self._server = grpc.server(
+            ThreadPoolExecutor(threads, thread_name_prefix="call"),
+            interceptors=[DeserializationInterceptor(self._pending)],
+            options=_options(self._settings),
+        )
+        self._register_services()
+        self.port = self._bind(join_address(self._settings.host, self._settings.port))
+        if self._settings.grpc_socket_path is not None:
+            self._bind(f"unix:{self._settings.grpc_socket_path}")
+        self._server.start()
+        for name in _HEALTH_NAMES:
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def refuse(self, seconds: float) -> None:
+        """See `Listener.refuse`."""
+        self._health.enter_graceful_shutdown()
+        if self._server is not None:
+            self._stopped = self._server.stop(seconds)
+        self._pending.close()
+
+    def wait(self, seconds: float) -> bool:
+        """See `Listener.wait`."""
+        return self._stopped is None or self._stopped.wait(seconds)
+
+    def _bind(self, address: str) -> int:
+        tls = self._settings.tls
+        try:
+            if tls is None:
+                return int(self._server.add_insecure_port(address))
+            return int(self._server.add_secure_port(address, server_credentials(tls)))
+        except RuntimeError as error:
+            raise ServerError(f"cannot listen on {address}: {error}") from error
+
+    def _register_services(self) -> None:
+        settings, server = self._settings, self._server
+        prediction = PredictionService(self._shared)
+        manager = self._shared.manager
+        model = ModelService(
+            manager,
+            ReloadPermissions(settings, manager.models()),
+            allow_unavailable=settings.allow_version_labels_for_unavailable_models,
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
+        names = [
+            prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+            model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+            reflection.SERVICE_NAME,
+        ]
+        if settings.enable_grpc_healthcheck_service:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            names.append(health.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int | str]]:
+    options: dict[str, int | str] = {
+        # gRPC lets a second server share a port that is taken, and with it the calls.
+        "grpc.so_reuseport": 0,
+        # Silent connections must not use up the process's descriptors, which REST and the loading of models need, too.
+        "grpc.max_allowed_incoming_connections": connection_budget(1 if settings.rest_api_port is None else 2),
+        "grpc.server_handshake_timeout_ms": _HANDSHAKE_MS,
+        "grpc.max_connection_idle_ms": _IDLE_MS,
+        "grpc.keepalive_time_ms": _KEEPALIVE_MS,
+        "grpc.max_concurrent_streams": max(_LEAST_STREAMS, 4 * settings.grpc_max_threads),
+        "grpc.server.max_pending_requests": _MOST_UNBEGUN,
+        "grpc.server.max_pending_requests_hard_limit": 2 * _MOST_UNBEGUN,
+        "grpc.max_receive_message_length": settings.max_message_bytes,
+        "grpc.max_send_message_length": settings.max_message_bytes,
+    }
+    return list({**options, **settings.grpc_channel_arguments}.items())

@@ -1,0 +1,63 @@
+"""Time limits for messages that do not come, and for answers that nobody takes.
+
+A call whose message has not come holds a thread and what has come of it; one whose answer was not taken holds that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import grpc
+
+from tfapp.server.grpc.silent_call_watchdog import SilentCallWatchdog
+
+__all__ = ["MANY_SILENT", "MessageTimeouts"]
+
+_NONE: Final = object()
+MANY_SILENT: Final = 256
+"""Where so many calls have begun and wait for their message, those that have waited for a moment are cancelled: callers
+who begin calls and send nothing take no threads from those who do."""
+_PAUSE: Final = 1.0
+_LEAST_PAUSE: Final = 0.1
+
+
+class MessageTimeouts:
+    """Waits for the messages of calls, and ends calls whose callers keep the server waiting.
+
+    Args:
+        timeout: How long a message may take to come and an answer to be taken, in seconds; at most twice as long.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._silent = SilentCallWatchdog(_PAUSE, many=MANY_SILENT, least_seconds=_LEAST_PAUSE)
+        self._coming = SilentCallWatchdog(timeout)
+        self._going = SilentCallWatchdog(timeout)
+
+    def only(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        """Returns the message of a call that takes one; ends the call, as gRPC does, where there is none."""
+        with self._coming.during(context):
+            message = self._next(messages, context)
+        if message is _NONE:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "the method requires exactly one request message.")
+        return message
+
+    def each(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        """Yields the messages of a call, which may be far apart."""
+        while (message := self._next(messages, context)) is not _NONE:
+            yield message
+
+    def answered(self, context: grpc.ServicerContext) -> None:
+        """Ends the call if its caller does not take the answer in time."""
+        self._going.add(context)
+        if not context.add_callback(lambda: self._going.discard(context)):
+            self._going.discard(context)
+
+    def close(self) -> None:
+        """Stops the time limits: no more calls are ended."""
+        for calls in (self._silent, self._coming, self._going):
+            calls.close()
+
+    def _next(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        with self._silent.during(context):
+            return next(messages, _NONE)

@@ -1,0 +1,1 @@
+"""Loads and unloads versions of models: sources and configurations, states, retries, labels."""

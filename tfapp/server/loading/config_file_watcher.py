@@ -1,0 +1,70 @@
+"""Reads the model config file again and again, and applies it to the model manager."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from tfapp.errors import SettingsError
+from tfapp.server.loading.model_config import read_model_config
+from tfapp.server.loading.model_manager import ModelManager
+from tfapp.server.request_errors import RequestError
+
+__all__ = ["ConfigFileWatcher"]
+
+_log = logging.getLogger(__name__)
+
+
+class ConfigFileWatcher:
+    """Follows a model config file, which wins over an earlier reload request, as in TensorFlow Serving.
+
+    A file that cannot be used changes nothing; the reason is logged once.
+
+    Args:
+        path: The file.
+        manager: Serves what it says.
+        allow_unavailable: Whether a new label may point at a version that is not loaded yet.
+    """
+
+    def __init__(self, path: Path, manager: ModelManager, *, allow_unavailable: bool = False) -> None:
+        self._path = path
+        self._manager = manager
+        self._allow_unavailable = allow_unavailable
+        self._complaint = ""
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, interval: float) -> None:
+        """Reads in a thread of its own until `stop`.
+
+        Args:
+            interval: Time between two readings, in seconds; 0 or less: none.
+        """
+        if interval > 0:
+            self._thread = threading.Thread(target=self._follow, args=(interval,), name="config", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stops reading."""
+        self._stopped.set()
+
+    def read(self) -> None:
+        """Reads the file once and applies it."""
+        try:
+            models = read_model_config(self._path)
+            # What loads only later must not hold up the next reading.
+            self._manager.reload(models, allow_unavailable=self._allow_unavailable, seconds=0)
+        except (SettingsError, RequestError) as error:
+            if str(error) != self._complaint:
+                _log.error("model config file %s: %s", self._path, error)
+            self._complaint = str(error)
+        else:
+            self._complaint = ""
+
+    def _follow(self, interval: float) -> None:
+        while not self._stopped.wait(interval):
+            try:
+                self.read()
+            except Exception:  # noqa: BLE001 - the next reading may go better
+                _log.exception("the model config file could not be applied")

@@ -1,0 +1,282 @@
+"""Loads and unloads versions: follows folders and configuration, and swaps versions without a gap."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import grpc
+
+from tfapp.server.loading.load_retries import LoadRetries
+from tfapp.server.loading.model_source import ModelSource, ServedModel
+from tfapp.server.loading.served_versions import ServedVersions
+from tfapp.server.loading.version_labels import check_labels
+from tfapp.server.loading.version_state import State, VersionState
+from tfapp.server.request_errors import RequestError, load_error
+
+if TYPE_CHECKING:
+    from tfapp.server.servables.servable import Servable
+
+__all__ = ["Loader", "ModelManager"]
+
+# Loads and warms up one version: its model's name, its number, its folder.
+Loader: TypeAlias = "Callable[[str, int, Path], Servable]"
+
+_log = logging.getLogger(__name__)
+
+
+class ModelManager(ServedVersions):
+    """Loads and unloads versions, and finds the one that a request asks for.
+
+    A new version is loaded and warmed up before an old one is taken away, so a model that is served stays served. A
+    version that does not load leaves the old one in place, and is tried again.
+
+    Args:
+        source: Tells the models to serve.
+        load: Loads and warms up one version.
+        max_load_retries: Times that a version is tried again after it failed.
+        retry_seconds: Time between two tries; 0 or less: it is tried again at once.
+        drain_seconds: How long the last requests of an old version are waited for.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        load: Loader,
+        *,
+        max_load_retries: int = 5,
+        retry_seconds: float = 0.0,
+        drain_seconds: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self._source = source
+        self._load = load
+        self._retries = LoadRetries(max_load_retries, retry_seconds)
+        self._drain_seconds = drain_seconds
+        # Held by whoever loads and unloads.
+        self._polling = threading.Lock()
+        self._wanted: dict[str, set[int]] = {}
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def poll(self) -> None:
+        """Looks once for versions: loads new ones, then unloads those that are not wanted any more."""
+        with self._polling:
+            self._look()
+            self._settle()
+
+    def reload(
+        self, models: Sequence[ServedModel], *, allow_unavailable: bool = False, seconds: float | None = None
+    ) -> None:
+        """Replaces the configuration, and waits for the models that it names for the first time.
+
+        Args:
+            models: The models to serve from now on.
+            allow_unavailable: Whether a new label may point at a version that is not loaded yet.
+            seconds: Longest time to wait; None: until the last retry failed.
+
+        Raises:
+            RequestError: A label points at a version that takes no requests, and the configuration stays as it was;
+                or a new model did not become available.
+        """
+        end = math.inf if seconds is None else time.monotonic() + seconds
+        with self._polling:
+            with self._changed:
+                check_labels(models, self._models, self._available, allow_unavailable=allow_unavailable)
+                new = [model for model in models if model.name not in self._models]
+                self._source = lambda: models
+            self._look()
+            self._settle()
+        self._wait_for(new, end)
+
+    def start(self, interval: float) -> None:
+        """Polls in a thread of its own until `stop`, and retries versions that did not load.
+
+        Args:
+            interval: Time between two polls, in seconds; 0 or less: none.
+        """
+        self._thread = threading.Thread(target=self._keep_polling, args=(interval,), name="poll", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Ends the polling and unloads everything, without waiting for requests.
+
+        Returns:
+            Whether it did; False: a version still loads, or a request still runs.
+        """
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if not self._polling.acquire(timeout=max(self._drain_seconds, 1.0)):
+            return False
+        try:
+            drained = [self._unload(name, self._available(name), 0.0) for name in list(self._version_states)]
+            return all(drained)
+        finally:
+            self._polling.release()
+
+    def _look(self) -> None:
+        models = {model.name: model for model in self._source()}
+        # A missing base path changes nothing.
+        on_disk = {name: model.wanted() for name, model in models.items()}
+        self._wanted = {
+            name: self._wanted.get(name, set()) if versions is None else versions for name, versions in on_disk.items()
+        }
+        with self._changed:
+            self._models = models
+            self._labels = {name: labels for name, labels in self._labels.items() if name in models}
+            for model in models.values():
+                self._point_labels(model)
+
+    def _settle(self) -> None:
+        """Loads versions that are wanted, then unloads those that are not wanted any more."""
+        for model in list(self._models.values()):
+            self._follow(model, self._wanted[model.name])
+        for name in set(self._version_states) - set(self._models):
+            self._drop(name, set())
+
+    def _follow(self, model: ServedModel, wanted: set[int]) -> None:
+        with self._changed:
+            version_states = self._version_states.setdefault(model.name, {})
+            missing = [
+                version
+                for version in sorted(wanted)
+                if version not in version_states or not version_states[version].is_available
+            ]
+        for version in missing:
+            self._try_load(model, version)
+        if missing:
+            self._point_labels(model)
+        if not wanted or self._available(model.name) & wanted:
+            # A label that waits for its new version to load is answered by the old one until then.
+            self._drop(model.name, wanted | self._waited_for(model))
+        else:
+            # Nothing new takes requests yet: the old version stays.
+            self._forget(model.name, wanted)
+
+    def _drop(self, name: str, wanted: set[int]) -> None:
+        self._forget(name, wanted)
+        self._unload(name, self._available(name) - wanted, self._drain_seconds)
+
+    def _forget(self, name: str, wanted: set[int]) -> None:
+        with self._changed:
+            for version, version_state in self._version_states[name].items():
+                if version not in wanted:
+                    version_state.forget()
+
+    def _try_load(self, model: ServedModel, version: int) -> None:
+        with self._changed:
+            version_state = self._version_states[model.name].setdefault(version, VersionState())
+            if not self._retries.is_due(version_state):
+                return
+            version_state.state = State.LOADING
+            self._changed.notify_all()
+        began = time.monotonic()
+        try:
+            servable = self._load(model.name, version, model.folder(version))
+        except Exception as error:  # noqa: BLE001 - whatever a model's file does, the server goes on
+            self._note_failure(model.name, version, version_state, error)
+            return
+        with self._changed:
+            version_state.servable, version_state.error, version_state.failures, version_state.state = (
+                servable,
+                None,
+                0,
+                State.AVAILABLE,
+            )
+            self._changed.notify_all()
+        _log.info("model %s version %d: loaded in %.1f s", model.name, version, time.monotonic() - began)
+
+    def _note_failure(self, name: str, version: int, version_state: VersionState, error: Exception) -> None:
+        reason = load_error(error)
+        with self._changed:
+            last = self._retries.note_failure(version_state, reason)
+            self._changed.notify_all()
+        then = "given up" if last else "it is tried again"
+        _log.error("model %s version %d: does not load, %s: %s", name, version, then, reason.message)
+
+    def _unload(self, name: str, versions: set[int], drain_seconds: float) -> bool:
+        all_drained = True
+        for version in sorted(versions):
+            drained = self._retire(self._version_states[name][version], drain_seconds)
+            all_drained = all_drained and drained
+            note = "" if drained else "; a request still works on it"
+            _log.info("model %s version %d: unloaded%s", name, version, note)
+        if versions:
+            # Loaded models are full of reference cycles; their memory comes back only with a collection.
+            gc.collect()
+        return all_drained
+
+    def _retire(self, version_state: VersionState, drain_seconds: float) -> bool:
+        with self._changed:
+            version_state.state = State.UNLOADING
+            self._changed.notify_all()
+            drained = self._changed.wait_for(lambda: version_state.users == 0, drain_seconds)
+            # A request that takes longer keeps the servable by itself.
+            version_state.servable, version_state.state = None, State.END
+            self._changed.notify_all()
+        return drained
+
+    def _wait_for(self, models: Sequence[ServedModel], end: float) -> None:
+        """Waits until each of the models is available or given up."""
+
+        def settled() -> bool:
+            return not any(
+                version_state.is_retried
+                for model in models
+                for version_state in self._version_states[model.name].values()
+            )
+
+        with self._changed:
+            if self._thread is not None:
+                left = None if end == math.inf else max(0.0, end - time.monotonic())
+                self._changed.wait_for(lambda: self._stopped or settled(), left)
+            missing = [model for model in models if not self._available(model.name)]
+            if missing:
+                text = ", ".join(self._why_not(model) for model in missing)
+                raise RequestError(
+                    grpc.StatusCode.UNKNOWN, f"{len(missing)} model(s) did not become available: {{{text}, }}"
+                )
+
+    def _why_not(self, model: ServedModel) -> str:
+        tried = {
+            version: version_state
+            for version, version_state in self._version_states[model.name].items()
+            if version_state.error is not None
+        }
+        if not tried:
+            return f"{{{{name: {model.name}}} due to error: no version in {model.base_path}}}"
+        version, version_state = max(tried.items())
+        reason = f"{version_state.error.code.name}: {version_state.error.message}" if version_state.error else ""
+        return f"{{{{name: {model.name} version: {version}}} due to error: {reason}}}"
+
+    def _keep_polling(self, interval: float) -> None:
+        look = time.monotonic() + interval if interval > 0 else math.inf
+        while self._sleep_until(look):
+            try:
+                if time.monotonic() >= look:
+                    look = time.monotonic() + interval
+                    self.poll()
+                else:
+                    with self._polling:
+                        self._settle()
+            except Exception:  # noqa: BLE001 - the next poll may go better
+                _log.exception("the models could not be looked for; what is loaded stays in service")
+
+    def _sleep_until(self, look: float) -> bool:
+        """Sleeps until it is time to look for versions or to try one again; False: the server stops."""
+        with self._changed:
+            while not self._stopped:
+                states = (state for states in self._version_states.values() for state in states.values())
+                due = min(look, self._retries.next_time(states))
+                left = due - time.monotonic()
+                if left <= 0:
+                    return True
+                self._changed.wait(None if left == math.inf else left)
+        return False

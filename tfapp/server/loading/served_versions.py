@@ -1,0 +1,162 @@
+"""The versions that are loaded, as requests find them: by number, by label, or the newest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import grpc
+
+from tfapp.server.loading.model_source import ServedModel
+from tfapp.server.loading.version_state import ModelVersionStatus, State, VersionState
+from tfapp.server.request_errors import RequestError, invalid_argument
+
+if TYPE_CHECKING:
+    from tfapp.server.servables.servable import Servable
+
+__all__ = ["ServedVersions"]
+
+
+class ServedVersions:
+    """The versions of all models with their states, which requests use."""
+
+    def __init__(self) -> None:
+        self._version_states: dict[str, dict[int, VersionState]] = {}
+        self._models: dict[str, ServedModel] = {}
+        # Where the labels point; one that moves waits here until its new version takes requests.
+        self._labels: dict[str, dict[str, int]] = {}
+        # Guards the three above and the states of the versions.
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def use(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Servable]:
+        """Finds the version that a request asks for, and keeps it loaded during the block.
+
+        Args:
+            name: The model's name.
+            version: One version; None: what `label` says, or the highest.
+            label: A version label.
+
+        Yields:
+            The loaded version.
+
+        Raises:
+            RequestError: There is no name, model, version or label like that.
+        """
+        version_state, servable = self._acquire(name, version, label)
+        try:
+            yield servable
+        finally:
+            with self._changed:
+                version_state.users -= 1
+                if version_state.state is State.UNLOADING:
+                    self._changed.notify_all()
+
+    def states(self, name: str, version: int | None = None) -> list[ModelVersionStatus]:
+        """Returns the states of a model's versions, highest first.
+
+        Raises:
+            RequestError: There is no model, or no version, like that.
+        """
+        with self._changed:
+            version_states = self._version_states.get(name, {})
+            if not version_states:
+                raise RequestError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
+            if version is not None and version not in version_states:
+                raise RequestError(grpc.StatusCode.NOT_FOUND, f"Could not find version {version} of model {name}")
+            wanted = sorted(version_states, reverse=True) if version is None else [version]
+            return [version_states[number].describe(number) for number in wanted]
+
+    def wait_for_state(self, name: str, version: int, state: State, timeout: float) -> bool:
+        """Waits until a version is in a state.
+
+        Args:
+            name: The model's name.
+            version: The version's number.
+            state: The state to wait for.
+            timeout: Longest time to wait, in seconds.
+
+        Returns:
+            Whether it came to be so in time.
+        """
+
+        def reached() -> bool:
+            version_state = self._version_states.get(name, {}).get(version)
+            return version_state is not None and version_state.state is state
+
+        with self._changed:
+            return self._changed.wait_for(reached, timeout)
+
+    def models(self) -> list[ServedModel]:
+        """Returns the models to serve, as they were last looked for."""
+        with self._changed:
+            return list(self._models.values())
+
+    def available(self) -> dict[str, list[int]]:
+        """Returns the versions in service, by model."""
+        with self._changed:
+            available = {name: sorted(self._available(name)) for name in sorted(self._version_states)}
+        return {name: versions for name, versions in available.items() if versions}
+
+    def labels(self, name: str) -> dict[str, int]:
+        """Returns where a model's labels point: one that moves, at the old version until the new one takes requests."""
+        with self._changed:
+            return dict(self._labels.get(name, {}))
+
+    def failures(self) -> list[tuple[str, int, str]]:
+        """Returns the versions that do not load: the model, the number, and why."""
+        with self._changed:
+            return [
+                (name, version, version_state.error.message)
+                for name, version_states in sorted(self._version_states.items())
+                for version, version_state in sorted(version_states.items())
+                if version_state.error is not None
+            ]
+
+    def _available(self, name: str) -> set[int]:
+        with self._changed:
+            return {
+                version
+                for version, version_state in self._version_states.get(name, {}).items()
+                if version_state.is_available
+            }
+
+    def _acquire(self, name: str, version: int | None, label: str | None) -> tuple[VersionState, Servable]:
+        if not name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        with self._changed:
+            if label:
+                version = self._version_of_label(name, label)
+            request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            ready = {
+                number: version_state
+                for number, version_state in self._version_states.get(name, {}).items()
+                if version_state.is_available
+            }
+            number = max(ready, default=None) if version is None else version
+            version_state = None if number is None else ready.get(number)
+            if version_state is None or version_state.servable is None:
+                raise RequestError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {request}")
+            version_state.users += 1
+            return version_state, version_state.servable
+
+    def _point_labels(self, model: ServedModel) -> None:
+        """Moves a model's labels to where the configuration has them, except those whose requests would fail there."""
+        with self._changed:
+            before, ready = self._labels.get(model.name, {}), self._available(model.name)
+            self._labels[model.name] = {
+                label: before[label] if version not in ready and before.get(label) in ready else version
+                for label, version in model.labels.items()
+            }
+
+    def _waited_for(self, model: ServedModel) -> set[int]:
+        """Returns the versions that labels still point at because those that they move to take no requests yet."""
+        return {at for label, at in self.labels(model.name).items() if at != model.labels.get(label)}
+
+    def _version_of_label(self, name: str, label: str) -> int:
+        labels = self._labels.get(name, {}) if name in self._models else {}
+        if label not in labels:
+            raise invalid_argument(f"Unrecognized servable version label: {label}")
+        return labels[label]

@@ -1,0 +1,72 @@
+"""The context of a request: whether its caller still waits for the answer, and for how long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import grpc
+
+from tfapp.server.request_errors import RequestError
+
+__all__ = ["RequestContext", "abandoned_error"]
+
+
+class RequestContext:
+    """The deadline of a request, and whether its caller has cancelled it.
+
+    Args:
+        seconds: How long it waits from now on; None: for ever.
+        clock: Tells the time, in seconds.
+
+    Attributes:
+        model_seconds: How long it has waited for the model; None: the model was not asked.
+    """
+
+    def __init__(self, seconds: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.model_seconds: float | None = None
+        self._deadline = None if seconds is None else clock() + seconds
+        self._left = False
+        self._notify: Callable[[], None] | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the caller has cancelled the request or lost its connection."""
+        return self._left
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the caller would still read an answer."""
+        return not self._left and (self._deadline is None or self._clock() < self._deadline)
+
+    def time_remaining(self) -> float | None:
+        """Returns the seconds until the deadline, 0 or more; None: there is none."""
+        return None if self._deadline is None else max(0.0, self._deadline - self._clock())
+
+    def cancel(self) -> None:
+        """Notes that the caller has gone; called by the connection, in any thread, at the latest at the deadline."""
+        self._left = True
+        notify = self._notify
+        if notify is not None:
+            notify()
+
+    def on_cancel(self, notify: Callable[[], None]) -> None:
+        """Calls a function when the request is cancelled, at once if it is already; it may be called twice."""
+        self._notify = notify
+        if self._left:
+            notify()
+
+
+def abandoned_error(context: RequestContext, *, ran: bool) -> RequestError:
+    """Returns the error of a request that its caller has cancelled, or that was not answered in time.
+
+    Args:
+        context: Who waited.
+        ran: Whether the model had begun with it.
+    """
+    if context.is_cancelled:
+        return RequestError(grpc.StatusCode.CANCELLED, "The caller has gone")
+    if ran:
+        return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
+    return RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue")

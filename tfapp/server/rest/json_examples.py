@@ -1,0 +1,127 @@
+"""Reads the JSON examples of Classify and Regress (tensorflow_serving/util/json_tensor.cc)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from tensorflow_serving.apis import input_pb2
+
+from tfapp.server.request_errors import RequestError, invalid_argument
+from tfapp.server.rest.json_base64 import is_base64
+from tfapp.server.rest.json_dtypes import JsonDtype, check_float, json_dtype
+from tfapp.server.rest.json_parser import describe, type_name
+
+__all__ = ["read_examples"]
+
+_CONTEXT: Final = "context"
+_EXAMPLES: Final = "examples"
+_FLOAT: Final = np.finfo(np.float32)
+_STRING: Final = 7
+_LARGEST_INTEGER: Final = 2**63 - 1
+
+
+def read_examples(document: dict[str, Any]) -> Any:
+    """Reads "examples" and "context".
+
+    Args:
+        document: The request's body.
+
+    Returns:
+        The tensorflow.serving.Input.
+
+    Raises:
+        RequestError: There are no examples, or one is malformed.
+    """
+    examples = input_pb2.Input()
+    target = examples.example_list_with_context if _CONTEXT in document else examples.example_list
+    if _CONTEXT in document:
+        _fill(document[_CONTEXT], examples.example_list_with_context.context)
+    for item in _examples(document):
+        _fill(item, target.examples.add())
+    return examples
+
+
+def _examples(document: dict[str, Any]) -> list[Any]:
+    if _EXAMPLES not in document:
+        raise _wrong(document, f"When method is classify, key '{_EXAMPLES}' is expected and was not found")
+    items = document[_EXAMPLES]
+    if not isinstance(items, list):
+        raise _wrong(document, f"Expecting '{_EXAMPLES}' value to be an list/array")
+    if not items:
+        raise _wrong(document, f"'{_EXAMPLES}' value is an empty array")
+    return items
+
+
+def _wrong(document: dict[str, Any], rule: str) -> RequestError:
+    return invalid_argument(f"JSON Value: {describe(document)} {rule}")
+
+
+def _fill(value: Any, example: Any) -> None:
+    if not isinstance(value, dict):
+        raise invalid_argument(f"Example must be JSON object but got JSON {type_name(value)}")
+    for name, content in value.items():
+        values = content if isinstance(content, list) else [content]
+        feature = example.features.feature[_checked(name)]
+        if values:
+            field = _field(name, values)
+            getattr(feature, field).value.extend(_READERS[field](name, values))
+
+
+def _checked(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise invalid_argument("A feature's name is no UTF-8") from error
+    return name
+
+
+def _field(name: str, values: list[Any]) -> str:
+    """Returns the name of the list that a feature's values go into."""
+    fields: dict[str, None] = {}
+    for kind in dict.fromkeys(map(type, values)):
+        if kind not in _FIELDS:
+            raise _unexpected(name, next(value for value in values if type(value) is kind))
+        fields[_FIELDS[kind]] = None
+    first, *others = fields
+    if others:
+        raise invalid_argument(f"Unexpected element type in feature: {name} expecting type: {_TYPES[first]}")
+    return first
+
+
+def _floats(_name: str, values: list[Any]) -> list[Any]:
+    return [check_float(value, "float", float(_FLOAT.max), 0) for value in values]
+
+
+def _integers(name: str, values: list[Any]) -> list[Any]:
+    if max(values) > _LARGEST_INTEGER:
+        raise invalid_argument(f"Feature: {name} has uint64 element. Only int64 is supported.")
+    return list(map(int, values))
+
+
+def _strings(name: str, values: list[Any]) -> list[Any]:
+    odd = next((value for value in values if isinstance(value, dict) and not is_base64(value)), None)
+    if odd is not None:
+        raise _unexpected(name, odd)
+    strings: JsonDtype = json_dtype(_STRING)
+    return [strings.check(value) for value in values]
+
+
+def _unexpected(name: str, value: Any) -> RequestError:
+    return invalid_argument(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
+
+
+_FIELDS: Final[dict[type, str]] = {
+    bool: "int64_list",
+    int: "int64_list",
+    float: "float_list",
+    str: "bytes_list",
+    dict: "bytes_list",
+}
+_TYPES: Final = {"int64_list": "int64", "float_list": "float", "bytes_list": "bytes"}
+_READERS: Final[dict[str, Callable[[str, list[Any]], list[Any]]]] = {
+    "int64_list": _integers,
+    "float_list": _floats,
+    "bytes_list": _strings,
+}

@@ -1,0 +1,1 @@
+"""Checks what a SavedModel would do beside computing, before anything of it is loaded."""

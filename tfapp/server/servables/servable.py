@@ -1,0 +1,133 @@
+"""A loaded version of a model, and what can be read of one without loading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import grpc
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tfapp_client import contract
+
+from tfapp.core.files import pattern_problem
+from tfapp.registry.version_metadata import checks_inputs, read_metadata
+from tfapp.server.batching.batch_scheduler import BatchScheduler
+from tfapp.server.request_errors import RequestError
+from tfapp.server.safety.unsafe_op_check import UnsafeOp, find_unsafe_ops, refuse_unsafe_ops
+from tfapp.server.servables.row_limits import RowLimits
+from tfapp.server.servables.servable_signature import ServableSignature
+from tfapp.server.servables.text_ops import register_ops
+
+__all__ = ["Servable", "check_version", "read_definitions", "read_unsafe_ops"]
+
+_TAG: Final = "serve"
+
+
+class Servable:
+    """A SavedModel in memory, with its signatures.
+
+    Args:
+        name: The model's name.
+        version: The version's number.
+        folder: The version's folder.
+        scheduler: Merges requests; None: each runs alone.
+        limits: What one request may ask for; None: anything.
+        allow_unsafe_ops: Whether it may touch files, processes and the network; False: it is refused before it is
+            loaded, as its initialisers run then.
+
+    Attributes:
+        name: The model's name.
+        version: The version's number.
+        signatures: What can be called, by name.
+        definitions: All SignatureDefs of the file, by name.
+
+    Raises:
+        Exception: What is wrong with a folder that cannot be loaded; most say TensorFlow's own words.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        folder: Path,
+        scheduler: BatchScheduler | None = None,
+        limits: RowLimits | None = None,
+        *,
+        allow_unsafe_ops: bool = False,
+    ) -> None:
+        self.name = name
+        self.version = version
+        _check_path(folder)
+        graphs = _read_graphs(folder)
+        graph = graphs[0]
+        if not allow_unsafe_ops:
+            refuse_unsafe_ops(graphs, folder)
+        register_ops(_ops(graph))
+        self._module = tf.saved_model.load(str(folder), tags=[_TAG])
+        self.definitions = dict(graph.signature_def)
+        # A graph of ours without the check ends the process at some shapes; a damaged file says of none that it has it.
+        ours = (folder / contract.METADATA_FILE).exists()
+        unchecked = ours and checks_inputs(read_metadata(folder)) is not True
+        self.signatures = MappingProxyType(
+            {
+                key: ServableSignature(
+                    self.definitions[key], function, scheduler, check_shapes=unchecked, limits=limits
+                )
+                for key, function in self._module.signatures.items()
+                if key in self.definitions
+            }
+        )
+
+
+def read_definitions(folder: Path) -> dict[str, Any]:
+    """Returns the SignatureDefs as they stand in a version's file, by name.
+
+    Metadata answers them, and the names of feeds are in them.
+    """
+    return dict(_read_graphs(folder)[0].signature_def)
+
+
+def read_unsafe_ops(folder: Path) -> list[UnsafeOp]:
+    """Returns what a version would do beside computing; nothing of it is loaded.
+
+    Raises:
+        OSError: Its `saved_model.pb` cannot be read.
+        ValueError: It has no graph to serve.
+        DecodeError: It is no SavedModel.
+    """
+    return find_unsafe_ops(_read_graphs(folder), folder)
+
+
+def check_version(folder: Path) -> None:
+    """Checks, before a version is loaded, that it can be, and only computes.
+
+    Raises:
+        RequestError: It does more, or TensorFlow takes its path for a pattern.
+        OSError: Its `saved_model.pb` cannot be read.
+        ValueError: It has no graph to serve.
+        DecodeError: It is no SavedModel.
+    """
+    _check_path(folder)
+    refuse_unsafe_ops(_read_graphs(folder), folder)
+
+
+def _check_path(folder: Path) -> None:
+    if problem := pattern_problem(folder):
+        raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, problem)
+
+
+def _read_graphs(folder: Path) -> list[Any]:
+    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    graphs = [graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags]
+    if not graphs:
+        tags = ", ".join(sorted({tag for graph in model.meta_graphs for tag in graph.meta_info_def.tags})) or "none"
+        raise ValueError(f"no graph with the tag {_TAG} in it; its tags: {tags}")
+    return graphs
+
+
+def _ops(graph: Any) -> set[str]:
+    """Returns the names of all ops in a MetaGraphDef."""
+    nodes = (graph.graph_def.node, *(function.node_def for function in graph.graph_def.library.function))
+    return {node.op for some in nodes for node in some}

@@ -1,0 +1,157 @@
+"""One signature of a loaded model: checks inputs, runs the model, merged with other requests or alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfapp.server.batching.batch_request import Arrays
+from tfapp.server.batching.batch_scheduler import BatchScheduler
+from tfapp.server.request_context import RequestContext
+from tfapp.server.request_errors import invalid_argument, request_error
+from tfapp.server.servables.cancellable_run import run_while_wanted
+from tfapp.server.servables.row_limits import RowLimits, count_rows
+from tfapp.server.servables.tensor_protos import as_array, as_tensor
+
+__all__ = ["ServableSignature"]
+
+
+class ServableSignature:
+    """A signature of a loaded model, by which it is called.
+
+    Requests are merged where it cannot change an answer: every input and output has a free first dimension and the
+    inputs' other dimensions are fixed.
+
+    Args:
+        definition: The SignatureDef.
+        function: The loaded signature.
+        scheduler: Merges requests; None: each runs alone.
+        check_shapes: Whether requests of other shapes than the signature's are refused; else the graph decides.
+        limits: What one request may ask for; None: anything.
+
+    Attributes:
+        definition: The SignatureDef.
+        merges: Whether requests are merged.
+    """
+
+    def __init__(
+        self,
+        definition: Any,
+        function: Any,
+        scheduler: BatchScheduler | None,
+        *,
+        check_shapes: bool = False,
+        limits: RowLimits | None = None,
+    ) -> None:
+        self.definition = definition
+        self._limits = limits or RowLimits(sys.maxsize)
+        self._function = function
+        self._check_shapes = check_shapes
+        self._shapes = {alias: _shape(info) for alias, info in definition.inputs.items()}
+        self._strings = {alias for alias, info in definition.inputs.items() if info.dtype == tf.string.as_datatype_enum}
+        self.merges = scheduler is not None and self._may_merge()
+        self._queue = scheduler.queue(self._run) if scheduler is not None and self.merges else None
+
+    def run(
+        self, inputs: Arrays, outputs: Sequence[str], context: RequestContext | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Runs the model.
+
+        Args:
+            inputs: Arrays by alias, all that the signature has.
+            outputs: The aliases to answer.
+            context: Who waits for the answer; None: somebody who never goes.
+
+        Returns:
+            Arrays by alias.
+
+        Raises:
+            RequestError: There are too many rows, the model failed on these inputs, the queue is full, or the
+                caller's time is up.
+        """
+        for alias, array in inputs.items():
+            self.check_size(alias, array.shape)
+        if self._check_shapes:
+            self._refuse_other_shapes(inputs)
+        context, began = context or RequestContext(), time.perf_counter()
+        if self._queue is not None and self._fits(inputs):
+            results = self._queue.answer(inputs, outputs, context)
+        else:
+            results = self._run_alone(inputs, outputs, context)
+        context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - began
+        return results
+
+    def check_size(self, alias: str, shape: Sequence[int]) -> None:
+        """Checks that an input is not too large.
+
+        Raises:
+            RequestError: It has more rows than a request may have.
+        """
+        self._limits.check(alias, shape, self._rows(alias, shape))
+
+    def _rows(self, alias: str, shape: Sequence[int]) -> int:
+        return count_rows(shape, self._shapes[alias], strings=alias in self._strings)
+
+    def _run(self, inputs: Arrays, outputs: Collection[str]) -> dict[str, NDArray[Any]]:
+        return self._convert_and_run(inputs, outputs, lambda tensors: self._function(**tensors))
+
+    def _run_alone(self, inputs: Arrays, outputs: Collection[str], context: RequestContext) -> dict[str, NDArray[Any]]:
+        """Runs a request that cannot be merged, in its turn and as long as its caller waits."""
+        rows = max((self._rows(alias, array.shape) for alias, array in inputs.items()), default=1)
+        with self._limits.turn(rows, context):
+            return self._convert_and_run(
+                inputs, outputs, lambda tensors: run_while_wanted(self._function, tensors, context)
+            )
+
+    def _convert_and_run(
+        self, inputs: Arrays, outputs: Collection[str], run: Callable[[dict[str, tf.Tensor]], Any]
+    ) -> dict[str, NDArray[Any]]:
+        try:
+            results = run(
+                {alias: as_tensor(array, self.definition.inputs[alias].dtype) for alias, array in inputs.items()}
+            )
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            raise request_error(error) from error
+        return {alias: as_array(results[alias]) for alias in outputs}
+
+    def _refuse_other_shapes(self, inputs: Arrays) -> None:
+        """Refuses wrong shapes as a graph that checks its inputs does (`tfapp.savedmodel.input_checks`)."""
+        for alias, array in inputs.items():
+            expected = self._shapes[alias]
+            if expected is not None and len(expected) != array.ndim:
+                raise invalid_argument(
+                    f"Shape of tensor {alias} {_brackets(array.shape)} is not compatible with expected shape "
+                    f"{_brackets(expected)}."
+                )
+        if len({array.shape[:1] for array in inputs.values()}) > 1:
+            got = " ".join(_brackets(array.shape[:1]) for array in inputs.values())
+            raise invalid_argument(f"{' and '.join(inputs)} must have the same number of rows, got {got}")
+
+    def _may_merge(self) -> bool:
+        """Returns whether the first dimension of inputs and outputs is free, and all others of the inputs are known."""
+        outputs = [_shape(info) for info in self.definition.outputs.values()]
+        inner_fixed = all(shape and shape[0] is None and None not in shape[1:] for shape in self._shapes.values())
+        return bool(self._shapes) and inner_fixed and all(shape and shape[0] is None for shape in outputs)
+
+    def _fits(self, inputs: Arrays) -> bool:
+        """Returns whether a request can be merged: it has the signature's shapes, and as many rows in every input."""
+        rows = {array.shape[:1] for array in inputs.values()}
+        inner = all(array.shape[1:] == (self._shapes[alias] or ())[1:] for alias, array in inputs.items())
+        return inner and len(rows) == 1 and rows.pop() not in ((), (0,))
+
+
+def _brackets(shape: Sequence[int | None]) -> str:
+    """Returns a shape as TensorFlow writes it."""
+    return f"[{','.join('?' if size is None else str(size) for size in shape)}]"
+
+
+def _shape(info: Any) -> tuple[int | None, ...] | None:
+    """Returns the shape of a TensorInfo: None for what is free, None for all where the rank is unknown."""
+    if info.tensor_shape.unknown_rank:
+        return None
+    return tuple(dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim)

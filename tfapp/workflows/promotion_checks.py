@@ -1,0 +1,67 @@
+"""What a version must pass before it is promoted: it loads and warms up, and its metrics are not worse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfapp.errors import RegistryError
+from tfapp.registry import VersionMetadata
+
+__all__ = ["check_loads", "compare_metrics"]
+
+
+def check_loads(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool = False) -> int:
+    """Loads a version in this process and runs its warm-up requests, as a server does before it answers with it.
+
+    Args:
+        name: The model's name.
+        version: Its number.
+        folder: Its folder.
+        allow_unsafe_ops: Whether it may touch files, processes and the network, as its server allows.
+
+    Returns:
+        The number of warm-up requests.
+
+    Raises:
+        RegistryError: It does not load, a request fails, or it has nothing to call.
+    """
+    from tfapp.core.tensorflow_import import import_tensorflow
+
+    import_tensorflow()
+    from tfapp.server.request_errors import load_error
+    from tfapp.server.servables.servable import Servable
+    from tfapp.server.servables.warmup import warm_up
+
+    try:
+        servable = Servable(name, version, folder, allow_unsafe_ops=allow_unsafe_ops)
+        requests = warm_up(servable, folder)
+    except Exception as error:
+        reason = load_error(error).message
+        raise RegistryError(f"{name} version {version} does not load and warm up: {reason}; export it anew") from error
+    if not servable.signatures:
+        raise RegistryError(f"{name} version {version} has no signature to call; export it anew")
+    return requests
+
+
+def compare_metrics(candidate: VersionMetadata, current: VersionMetadata) -> str:
+    """Compares the metrics on record of two versions.
+
+    Args:
+        candidate: The version to promote.
+        current: The version that has the label.
+
+    Returns:
+        Why the candidate is worse; empty: it is not.
+    """
+    if candidate.task != current.task:
+        return f"its task is {candidate.task or 'unknown'}, that of version {current.version} is {current.task}"
+    if current.score is None:
+        return ""
+    name, value = current.score
+    if candidate.score is None:
+        return f"it has no metrics on record, version {current.version} has {name} {value:.4f}"
+    if candidate.score[0] != name:
+        return f"its metric is {candidate.score[0]}, that of version {current.version} is {name}"
+    if candidate.score[1] < value:
+        return f"its {name} is {candidate.score[1]:.4f}, that of version {current.version} is {value:.4f}"
+    return ""
