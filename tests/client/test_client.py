@@ -179,7 +179,7 @@ def test_waits_until_a_model_is_there() -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    quick = ConnectionSettings(retries=Retries(first_pause=0.01))
+    quick = ConnectionSettings(retries=Retries(initial_backoff=0.01))
     with Client("localhost:1", timeout=10, connection=quick) as client, pytest.raises(UnavailableError) as caught:
         client.status("news")
     assert isinstance(caught.value, StatusError)

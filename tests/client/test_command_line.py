@@ -131,6 +131,8 @@ def test_failed_calls_end_with_1(served: ModelServer, run: Any) -> None:
         (["bench", "ADDRESS", "numbers"], "takes other inputs than texts: give INPUTS"),
         (["bench", "ADDRESS", "words", "--rows", "0"], "--rows must be 1 or more, got 0"),
         (["bench", "ADDRESS", "words", "--rate", "0"], "must be over 0"),
+        (["status", "localhost", "m"], "address must be HOST:PORT of the gRPC port"),
+        (["status", "http://localhost:8500", "m"], "address must be HOST:PORT of the gRPC port"),
         (["status", "a:1,b:1", "m"], "several addresses must be IP:PORT each"),
         (["status", "ADDRESS", "m", "--tls-key", "key.pem"], "mutual TLS needs both key and certificate"),
     ],
@@ -217,6 +219,38 @@ def test_a_hostile_argument_is_not_obeyed(capsys: pytest.CaptureFixture[str]) ->
     err = capsys.readouterr().err
     assert "unrecognized arguments: --[2J" in err
     assert not obeyed(err)
+
+
+def test_options_may_stand_between_and_after_the_arguments(served: ModelServer, run: Any) -> None:
+    label = '"label": "bé"'
+    arguments = ["classify", served.address, "news", "a"]
+    for place in range(1, 5):
+        status, out, _ = run(*arguments[:place], "--json", "--timeout", "20", *arguments[place:])
+        assert (status, label in out) == (0, True)
+    status, out, _ = run("rank", served.address, "--json", "ranker", "--timeout", "20", "a", "--version", "1", "b", "cd")
+    assert (status, [row["candidate"] for row in json.loads(out)]) == (0, ["b", "cd"])
+    assert run("classify", served.address, "news", "--json", "--", "-x")[0] == 0
+    assert run("metadata", served.address, "numbers", "--json")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["classify", "a:1", "m", "text", "--wrong"], "unrecognized arguments: --wrong"),
+        (["--timeout", "5", "classify", "a:1", "m", "text"], "invalid choice"),
+        (["classify", "a:1"], "the following arguments are required: MODEL"),
+        (["classify", "a:1", "m", "--timeout", "x"], "argument --timeout: invalid float value: 'x'"),
+    ],
+)
+def test_a_wrong_option_shows_the_commands_own_usage(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], rule: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    err = capsys.readouterr().err
+    assert end.value.code == 2
+    assert rule in err
+    assert ("usage: tfapp-client classify [-h] [--version N | --label NAME] [--json]" in err) == (rule != "invalid choice")
 
 
 @pytest.fixture(scope="module")

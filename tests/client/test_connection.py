@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tfapp_client.errors import InternalError, UnavailableError
 
 from tests.client.bare_server import BareServer, CountingProxy, Refusal, doubled
 
-_QUICK = ConnectionSettings(retries=Retries(first_pause=0.01, longest_pause=0.05))
+_QUICK = ConnectionSettings(retries=Retries(initial_backoff=0.01, max_backoff=0.05))
 
 
 @pytest.fixture(params=["waiting", "awaited"])
@@ -181,6 +183,7 @@ def test_a_token_goes_in_plain_text_only_if_asked_to(predict: Callable[..., Any]
     ("address", "target"),
     [
         ("models:8500", "models:8500"),
+        ("[::1]:8500", "[::1]:8500"),
         ("unix:/tmp/s", "unix:/tmp/s"),
         ("dns:///models:8500", "dns:///models:8500"),
         ("ipv4:10.0.0.1:1,10.0.0.2:1", "ipv4:10.0.0.1:1,10.0.0.2:1"),
@@ -202,9 +205,15 @@ def test_addresses_become_targets(address: Any, target: str) -> None:
         (["a:1", "b:1"], "must be IP:PORT each, got 'a:1'"),
         (["10.0.0.1", "10.0.0.2"], "must be IP:PORT each"),
         (["10.0.0.1:1", "[::1]:1"], "all IPv4 or all IPv6"),
+        ("localhost", "must be HOST:PORT of the gRPC port, such as localhost:8500, got 'localhost'"),
+        ("http://localhost:8500", "must be HOST:PORT .* got 'http://localhost:8500'"),
+        ("localhost:8500/v1", "must be HOST:PORT"),
+        ("localhost:grpc", "must be HOST:PORT"),
+        ("::1:8500", "must be HOST:PORT"),
+        ([" "], "must be HOST:PORT"),
     ],
 )
-def test_addresses_that_do_not_go_together(address: Any, rule: str) -> None:
+def test_addresses_that_are_none(address: Any, rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         Endpoint(address)
 
@@ -212,10 +221,20 @@ def test_addresses_that_do_not_go_together(address: Any, rule: str) -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="attempts must be from 1 to 5, got 6"):
         Retries(attempts=6)
-    with pytest.raises(ValueError, match="pauses and factor must be over 0"):
-        Retries(first_pause=0)
+    with pytest.raises(ValueError, match="initial_backoff, max_backoff and multiplier must be over 0"):
+        Retries(initial_backoff=0)
     with pytest.raises(FileNotFoundError):
         Client("localhost:1", tls=TlsFiles(root="no such file"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("first_pause", "initial_backoff"), ("longest_pause", "max_backoff"), ("factor", "multiplier")]
+)
+def test_an_old_name_of_a_setting_names_the_new_one(old: str, new: str) -> None:
+    with pytest.raises(TypeError, match=f"Retries has no {old} any more; it is called {new} now"):
+        Retries(**{old: 1})
+    retries = Retries(**{new: 1})  # type: ignore[arg-type]
+    assert replace(retries, attempts=2) == pickle.loads(pickle.dumps(Retries(attempts=2, **{new: 1})))  # type: ignore[arg-type]
 
 
 def test_wait_for_ready_waits_for_the_server(predict: Callable[..., Awaitable[Any]]) -> None:

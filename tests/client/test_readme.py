@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tfapp_client
 import trustme
-from tfapp_client.arguments import make_parser
+from tfapp_client.arguments import parse_arguments
 from tfapp_client.task_commands import COMMANDS
 
 from tfapp.server import ModelServer
@@ -41,7 +41,7 @@ def test_the_examples_run(
 
 def test_the_commands_are_understood() -> None:
     lines = [line for block in _blocks("sh") for line in block.splitlines() if line.startswith("tfapp-client ")]
-    commands = {make_parser().parse_args(shlex.split(line)[1:]).command for line in lines}
+    commands = {parse_arguments(shlex.split(line)[1:]).command for line in lines}
     assert commands == {*COMMANDS, "predict", "status", "metadata", "bench"}
 
 

@@ -51,7 +51,7 @@ def test_an_awaited_call_waits_for_a_server_that_comes_back(killable: OtherProce
 def test_a_client_that_gave_up_finds_the_server_again() -> None:
     server = BareServer()
     server.start()
-    quick = ConnectionSettings(retries=Retries(first_pause=0.01, longest_pause=0.02))
+    quick = ConnectionSettings(retries=Retries(initial_backoff=0.01, max_backoff=0.02))
     with Client(server.address, connection=quick) as client:
         client.predict("m", _X)
         for _ in range(2):

@@ -4,7 +4,7 @@ import re
 import shlex
 
 import typer
-from tfapp_client.arguments import make_parser
+from tfapp_client.arguments import parse_arguments
 
 from tests.serving.deployment import CONFIG, DOCKER, ROOT, compose, manifest
 from tfapp.cli.app import app
@@ -41,7 +41,7 @@ def test_the_commands_are_understood() -> None:
                 command, rest = command.commands[rest[0]], rest[1:]
             command.make_context(words[1], rest).close()
         if words[0] == "tfapp-client":
-            make_parser().parse_args(words[1:])
+            parse_arguments(words[1:])
         if "--file" in words:
             assert (ROOT / words[words.index("--file") + 1]).is_file()
         if "--kustomize" in words:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +15,7 @@ from tfapp_client.secrets import read_secrets
 from tfapp_client.task_commands import COMMANDS, add_texts
 from tfapp_client.version import __version__
 
-__all__ = ["connection_arguments", "make_parser"]
+__all__ = ["connection_arguments", "parse_arguments"]
 
 _INPUTS_HELP = "inputs by name, as JSON: '{\"x\": [1, 2]}'; @FILE reads a file, - standard input"
 
@@ -25,8 +27,15 @@ class _Parser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Makes the parser; `command` says which command was given."""
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parses a command line; `command` in the result is the command's name.
+
+    Options may stand before, between and after the arguments of their command, which reports what is wrong with them.
+
+    Args:
+        arguments: Those of the command line; None: the process's own.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     parser = _Parser(prog="tfapp-client", description="Asks models on TensorFlow Serving.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -36,7 +45,9 @@ def make_parser() -> argparse.ArgumentParser:
     _command(commands, "status", "shows the states of a model's versions", label=False)
     _command(commands, "metadata", "shows a model's signatures")
     _bench(_command(commands, "bench", "measures throughput and latencies"))
-    return parser
+    if words and words[0] in commands.choices:
+        return commands.choices[words[0]].parse_intermixed_args(words[1:], argparse.Namespace(command=words[0]))
+    return parser.parse_args(words)
 
 
 def connection_arguments(parsed: argparse.Namespace) -> dict[str, Any]:

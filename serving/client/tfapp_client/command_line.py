@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from tfapp_client import codec
-from tfapp_client.arguments import connection_arguments, make_parser
+from tfapp_client.arguments import connection_arguments, parse_arguments
 from tfapp_client.async_client import AsyncClient
 from tfapp_client.bench import Figures, Load, run_load
 from tfapp_client.client import Client
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0; 1 where a call failed; 2 where an argument is wrong; 130 where it was interrupted.
     """
-    parsed = make_parser().parse_args(arguments)
+    parsed = parse_arguments(arguments)
     try:
         return _COMMANDS[parsed.command](parsed)
     except ClientError as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import grpc
 
@@ -20,6 +21,11 @@ Token: TypeAlias = str | Callable[[], str]
 
 # gRPC takes more attempts for 5 (proposal A6, "gRPC Retry Design").
 _MOST_ATTEMPTS: Final = 5
+_RENAMED: Final = {"first_pause": "initial_backoff", "longest_pause": "max_backoff", "factor": "multiplier"}
+
+# What gRPC resolves by itself (grpc/doc/naming.md); other addresses are HOST:PORT.
+_RESOLVERS: Final = ("dns:", "unix:", "unix-abstract:", "vsock:", "ipv4:", "ipv6:", "xds:")
+_HOST_PORT: Final = re.compile(r"(\[[^\[\]\s]+\]|[^:/\[\]\s]+):\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -60,32 +66,38 @@ class Retries:
 
     Attributes:
         attempts: Tries in all, from 1 (no retry) to 5.
-        first_pause: In seconds.
-        longest_pause: In seconds.
-        factor: How much longer each pause is than the last.
+        initial_backoff: Pause before the first retry, in seconds.
+        max_backoff: Longest pause, in seconds.
+        multiplier: How much longer each pause is than the last.
     """
 
     attempts: int = 5
-    first_pause: float = 0.2
-    longest_pause: float = 5.0
-    factor: float = 2.5
+    initial_backoff: float = 0.2
+    max_backoff: float = 5.0
+    multiplier: float = 2.5
+
+    def __new__(cls, *_values: Any, **settings: Any) -> Self:
+        """Refuses the names that these settings had before."""
+        for name in settings.keys() & _RENAMED.keys():
+            raise TypeError(f"Retries has no {name} any more; it is called {_RENAMED[name]} now")
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= _MOST_ATTEMPTS:
             raise ValueError(f"attempts must be from 1 to {_MOST_ATTEMPTS}, got {self.attempts}")
-        if min(self.first_pause, self.longest_pause, self.factor) <= 0:
-            raise ValueError(f"pauses and factor must be over 0, got {self}")
+        if min(self.initial_backoff, self.max_backoff, self.multiplier) <= 0:
+            raise ValueError(f"initial_backoff, max_backoff and multiplier must be over 0, got {self}")
 
     def policy(self) -> dict[str, Any]:
-        """As a service config has it."""
+        """Returns the settings as a service config has them."""
         if self.attempts == 1:
             return {}
         return {
             "retryPolicy": {
                 "maxAttempts": self.attempts,
-                "initialBackoff": f"{self.first_pause:.9f}s",
-                "maxBackoff": f"{self.longest_pause:.9f}s",
-                "backoffMultiplier": self.factor,
+                "initialBackoff": f"{self.initial_backoff:.9f}s",
+                "maxBackoff": f"{self.max_backoff:.9f}s",
+                "backoffMultiplier": self.multiplier,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             }
         }
@@ -207,20 +219,20 @@ def _authorization(token: Token) -> tuple[str, str]:
 
 
 def _target(address: str | Sequence[str]) -> str:
-    """Writes addresses as gRPC's name resolvers read them (grpc/doc/naming.md)."""
-    if isinstance(address, str) and (address.startswith(("ipv4:", "ipv6:")) or "," not in address):
-        parts = [address]
+    """Writes addresses as gRPC's name resolvers read them."""
+    if isinstance(address, str):
+        parts = [address] if address.startswith(_RESOLVERS) else address.split(",")
     else:
-        parts = address.split(",") if isinstance(address, str) else list(address)
+        parts = list(address)
     parts = [part.strip() for part in parts]
-    if not parts or not all(parts):
-        raise ValueError(f"address must be HOST:PORT, got {address!r}")
-    if len(parts) == 1:
+    if len(parts) > 1 and all(parts):
+        versions = {_ip_version(part) for part in parts}
+        if len(versions) > 1:
+            raise ValueError(f"several addresses must be all IPv4 or all IPv6, got {', '.join(parts)}")
+        return f"ipv{versions.pop()}:{','.join(parts)}"
+    if len(parts) == 1 and (parts[0].startswith(_RESOLVERS) or _HOST_PORT.fullmatch(parts[0])):
         return parts[0]
-    kinds = {_ip_version(part) for part in parts}
-    if len(kinds) > 1:
-        raise ValueError(f"several addresses must be all IPv4 or all IPv6, got {', '.join(parts)}")
-    return f"ipv{kinds.pop()}:{','.join(parts)}"
+    raise ValueError(f"address must be HOST:PORT of the gRPC port, such as localhost:8500, got {address!r}")
 
 
 def _ip_version(address: str) -> int:
