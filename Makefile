@@ -85,12 +85,14 @@ bench: $(VENV)/run.stamp $(PEERS)/stamp
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python serving/client/unasync.py --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python serving/client/unasync.py
 
 # Their tools have an environment of their own, with pins of their own.
 LOCK := .venv-lock

@@ -2,32 +2,38 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import tfapp_client
 from tfapp_client import AsyncClient, Client, Splitting
-from tfapp_client.calls import Calls
 from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError
 from tfapp_client.testing import AsyncFakeTransport
 from tfapp_client.transport import Method
 
 from tfapp.server import ModelServer
 
-_CALLS = [name for name in vars(Calls) if not name.startswith("_")]
+_CALLS = [name for name in vars(AsyncClient) if not name.startswith("_")]
 
 
 @pytest.mark.parametrize("name", _CALLS)
 def test_both_clients_have_every_call(name: str) -> None:
-    call = getattr(Calls, name)
-    for client in (Client, AsyncClient):
-        method = getattr(client, name)
-        shown, job = inspect.signature(method), inspect.signature(call)
-        assert shown.parameters == job.parameters
-        assert f"Job[{shown.return_annotation}]" == job.return_annotation
-        assert (method.__doc__, method.__qualname__) == (call.__doc__, f"{client.__name__}.{name}")
-    assert asyncio.iscoroutinefunction(getattr(AsyncClient, name))
+    awaited, plain = getattr(AsyncClient, name), getattr(Client, name)
+    assert inspect.signature(awaited) == inspect.signature(plain)
+    assert (awaited.__doc__, awaited.__qualname__) == (plain.__doc__, f"AsyncClient.{name}")
+    assert plain.__qualname__ == f"Client.{name}"
+    assert (inspect.iscoroutinefunction(awaited), inspect.iscoroutinefunction(plain)) == (True, False)
+
+
+def test_the_plain_client_is_generated_from_the_asynchronous_one() -> None:
+    script = Path(tfapp_client.__file__).parents[1] / "unasync.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # One use of each call against a server; what the plain client answers, the asynchronous one must.

@@ -227,7 +227,9 @@ def test_options_may_stand_between_and_after_the_arguments(served: ModelServer, 
     for place in range(1, 5):
         status, out, _ = run(*arguments[:place], "--json", "--timeout", "20", *arguments[place:])
         assert (status, label in out) == (0, True)
-    status, out, _ = run("rank", served.address, "--json", "ranker", "--timeout", "20", "a", "--version", "1", "b", "cd")
+    status, out, _ = run(
+        "rank", served.address, "--json", "ranker", "--timeout", "20", "a", "--version", "1", "b", "cd"
+    )
     assert (status, [row["candidate"] for row in json.loads(out)]) == (0, ["b", "cd"])
     assert run("classify", served.address, "news", "--json", "--", "-x")[0] == 0
     assert run("metadata", served.address, "numbers", "--json")[0] == 0
@@ -250,7 +252,9 @@ def test_a_wrong_option_shows_the_commands_own_usage(
     err = capsys.readouterr().err
     assert end.value.code == 2
     assert rule in err
-    assert ("usage: tfapp-client classify [-h] [--version N | --label NAME] [--json]" in err) == (rule != "invalid choice")
+    assert ("usage: tfapp-client classify [-h] [--version N | --label NAME] [--json]" in err) == (
+        rule != "invalid choice"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import socket
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ import pytest
 import trustme
 from tfapp_client import AsyncClient, Client, ConnectionSettings, Retries, TlsFiles
 from tfapp_client.connection import Endpoint
-from tfapp_client.errors import InternalError, UnavailableError
+from tfapp_client.errors import DeadlineExceededError, InternalError, UnavailableError
 
 from tests.client.bare_server import BareServer, CountingProxy, Refusal, doubled
 
@@ -239,7 +243,40 @@ def test_an_old_name_of_a_setting_names_the_new_one(old: str, new: str) -> None:
 
 def test_wait_for_ready_waits_for_the_server(predict: Callable[..., Awaitable[Any]]) -> None:
     patient = ConnectionSettings(retries=Retries(attempts=1), wait_for_ready=True)
-    with pytest.raises(Exception, match="DEADLINE_EXCEEDED"):
+    began = time.monotonic()
+    with pytest.raises(UnavailableError, match=r"no connection within the deadline: .*Connection refused"):
         predict("127.0.0.1:1", connection=patient, timeout=0.5)
+    assert time.monotonic() - began >= 0.5
     with pytest.raises(UnavailableError):
         predict("127.0.0.1:1", connection=ConnectionSettings(retries=Retries(attempts=1)), timeout=20)
+
+
+def test_a_deadline_without_a_connection_says_why_there_is_none(predict: Callable[..., Any]) -> None:
+    # By default the retries take longer than this.
+    with pytest.raises(UnavailableError, match=r"no connection within the deadline: .*Connection refused") as caught:
+        predict("127.0.0.1:1", timeout=0.5)
+    assert isinstance(caught.value.__cause__, grpc.RpcError)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnavailableError, match="still connecting"):
+        predict(f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.5)
+
+
+def test_a_deadline_with_a_connection_stays_one(predict: Callable[..., Any]) -> None:
+    over = threading.Event()
+
+    def wait(request: Any) -> Any:
+        over.wait(20)
+        return doubled(request)
+
+    with BareServer(wait) as server:
+        with pytest.raises(DeadlineExceededError):
+            predict(server.address, timeout=1)
+        over.set()
+
+
+def test_the_rest_port_is_named_as_such(predict: Callable[..., Any]) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as rest:
+        threading.Thread(target=rest.serve_forever, daemon=True).start()
+        for settings in ({"timeout": 0.5}, {"connection": _ONCE}):
+            with pytest.raises(UnavailableError, match="this is no gRPC port but a REST port or the like; give"):
+                predict(f"127.0.0.1:{rest.server_port}", **settings)
+        rest.shutdown()

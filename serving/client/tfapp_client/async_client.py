@@ -1,123 +1,292 @@
-"""The client for programs that run on asyncio."""
+"""The client for programs that run on asyncio; the plain one, client.py, is generated from it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from tfapp_client.base import BaseClient, Deadline, describe
-from tfapp_client.calls import Calls
-from tfapp_client.connection import Endpoint
-from tfapp_client.errors import ClientError
-from tfapp_client.steps import Call, Job, Pause, Plan, Step
-from tfapp_client.transport import AsyncGrpcTransport, AsyncTransport
+import numpy as np
+
+from tfapp_client import contract, messages, tasks
+from tfapp_client.async_requests import AsyncRequests
+from tfapp_client.errors import DeadlineExceededError
+from tfapp_client.request_messages import Target
+from tfapp_client.splitting import as_batch, concatenate
+from tfapp_client.transport import HEALTH
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from tfapp_client.results import Answer, Classification, Entity, ModelMetadata, Ranked, VersionStatus
 
 __all__ = ["AsyncClient"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
-
-def _awaited(
-    call: Callable[Concatenate[Calls, P], Job[T]],
-) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
-    """Makes a coroutine method that awaits the call's result."""
-
-    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._run(call(self._calls, *args, **kwargs))
-
-    describe(method, call, "AsyncClient")
-    return method
-
-
-class AsyncClient(BaseClient[AsyncTransport]):
+class AsyncClient(AsyncRequests):
     """Calls models without blocking the event loop; belongs to the loop of its first call.
 
-    The calls are those of `Client`, awaited. A task that is cancelled cancels its call.
+    These hold for all calls: `model` is the model's name on the server. `version` asks that version, `label` the
+    version that carries it; without either, the newest answers, or what the client's canaries say. `timeout` is the
+    longest time that the call may take, retries included, in seconds; None: the client's. A server that cannot be
+    reached, or that is full, is tried again a few times with growing pauses within that time; no other failure is.
+
+    A failed call raises a `StatusError`, whose class says why; an answer that is not what the contract says, an
+    `AnswerError`; a wrong argument, a TypeError or a ValueError, before anything is sent. No rows: no request is made.
+    A task that is cancelled cancels its call.
 
     Example:
+        >>> import asyncio
         >>> from tfapp_client.testing import AsyncFakeTransport
         >>> server = AsyncFakeTransport().classifier("news", lambda text: {"sport": 0.9, "tech": 0.1})
         >>> async def main():
         ...     async with AsyncClient(transport=server) as client:
-        ...         return (await client.classify("news", ["England win"]))[0].label
+        ...         answers = await client.classify("news", ["England win"])
+        ...     return answers[0].label
         >>> asyncio.run(main())
         'sport'
     """
 
-    classify = _awaited(Calls.classify)
-    classify_pairs = _awaited(Calls.classify_pairs)
-    tag = _awaited(Calls.tag)
-    rank = _awaited(Calls.rank)
-    score = _awaited(Calls.score)
-    regress = _awaited(Calls.regress)
-    answer = _awaited(Calls.answer)
-    embed = _awaited(Calls.embed)
-    predict = _awaited(Calls.predict)
-    status = _awaited(Calls.status)
-    metadata = _awaited(Calls.metadata)
-    health = _awaited(Calls.health)
-    wait_until_ready = _awaited(Calls.wait_until_ready)
+    async def classify(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Classification]:
+        """Classifies texts with a classification model.
 
-    async def __aenter__(self) -> Self:
-        return self
+        Args:
+            model: The model's name on the server.
+            texts: Any number of texts.
+            version: Ask this version; None: what `label` says, or the newest.
+            label: Ask the version that carries this label.
+            timeout: Longest time, in seconds; None: the client's.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        Returns:
+            One answer a text, in order.
+
+        Raises:
+            StatusError: The server refused or could not be reached; its class says which.
+            AnswerError: The model is no classifier by the contract.
+            TypeError: `texts` is a single str, or holds something else than str.
+        """
+        columns = tasks.text_column(contract.CLASSIFICATION, texts)
+        predict = partial(self._predict_classes, contract.CLASSIFICATION)
+        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    async def classify_pairs(
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Classification]:
+        """Classifies pairs of texts (query, candidate) with a pair classification model; one answer a pair."""
+        columns = tasks.pair_columns(contract.PAIR_CLASSIFICATION, pairs)
+        predict = partial(self._predict_classes, contract.PAIR_CLASSIFICATION)
+        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    async def tag(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[list[Entity]]:
+        """Finds spans with a tagging model; one list a text, spans in the model's order."""
+        columns = tasks.text_column(contract.TAGGING, texts)
+        predict = partial(self._predict_task, contract.TAGGING, tasks.read_entities)
+        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    async def rank(
+        self,
+        model: str,
+        query: str,
+        candidates: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Ranked]:
+        """Orders candidates by how well they fit a query, best first, with a ranking model."""
+        columns = tasks.rank_columns(query, candidates)
+        predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
+        scores = chain(*await self._ask(Target(model, version, label), columns, timeout, predict))
+        return tasks.rank(columns["candidate"], list(scores))
+
+    async def score(
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[float]:
+        """Scores pairs of texts (query, candidate) with a ranking model; one number a pair."""
+        columns = tasks.pair_columns(contract.RANKING, pairs)
+        predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
+        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    async def regress(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[float]:
+        """Gives texts numbers with a regression model; one a text."""
+        columns = tasks.text_column(contract.REGRESSION, texts)
+        predict = partial(self._predict_task, contract.REGRESSION, tasks.read_scores)
+        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    async def answer(
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Answer]:
+        """Answers questions, each from its context, with an answering model; `pairs` are (question, context)."""
+        columns = tasks.pair_columns(contract.ANSWERING, pairs)
+        predict = partial(self._predict_task, contract.ANSWERING, tasks.read_answers)
+        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    async def embed(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> NDArray[np.float32]:
+        """Gives texts vectors of length 1 with an embedding model: float32, shape (texts, width)."""
+        columns = tasks.text_column(contract.EMBEDDING, texts)
+        predict = partial(self._predict_task, contract.EMBEDDING, tasks.read_vectors)
+        parts = await self._ask(Target(model, version, label), columns, timeout, predict)
+        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+    async def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, ArrayLike],
+        signature: str = contract.DEFAULT_SIGNATURE,
+        outputs: Sequence[str] | None = None,
+        *,
+        split: bool = False,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Asks any signature of any model.
+
+        Args:
+            model: The model's name on the server.
+            inputs: Arrays, or nested lists, by the names of the signature's inputs.
+            signature: The signature's name.
+            outputs: Names of the outputs to answer; None: all.
+            split: The first dimension of every input and output is the batch, so a large one may be split.
+            version: Ask this version; None: what `label` says, or the newest.
+            label: Ask the version that carries this label.
+            timeout: Longest time, in seconds; None: the client's.
+
+        Returns:
+            The outputs by name. Strings come as object arrays of bytes.
+
+        Raises:
+            StatusError: The server refused or could not be reached; its class says which.
+            AnswerError: An output cannot be read.
+            TypeError: An input is of a dtype that TensorFlow does not have.
+        """
+        target = Target(model, version, label)
+        if split:
+            arrays = as_batch(inputs)
+            if len(self._splitting.slices(len(next(iter(arrays.values()))))) > 1:
+                predict = partial(self._predict_rows, signature, outputs)
+                parts = await self._ask(target, arrays, timeout, predict)
+                return concatenate(parts)
+            inputs = arrays
+        deadline = self._deadline(timeout)
+        part = await self._routed(target, lambda routed: self._predict(routed, inputs, signature, outputs, deadline))
+        return part.value
+
+    async def status(
+        self, model: str, *, version: int | None = None, timeout: float | None = None
+    ) -> list[VersionStatus]:
+        """Returns the states of a model's versions, newest first.
+
+        Raises:
+            NotFoundError: The server knows no such model or version.
+            StatusError: The call failed otherwise.
+        """
+        return await self._status(Target(model, version), self._deadline(timeout))
+
+    async def metadata(
+        self, model: str, *, version: int | None = None, label: str | None = None, timeout: float | None = None
+    ) -> ModelMetadata:
+        """Returns a model's signatures, with names, dtypes and shapes of their tensors.
+
+        Raises:
+            NotFoundError: The server has no such model or version.
+            StatusError: The call failed otherwise.
+        """
+        return await self._metadata(Target(model, version, label), self._deadline(timeout))
+
+    async def health(self, service: str = "", *, timeout: float | None = None) -> bool:
+        """Returns whether the server takes requests.
+
+        Args:
+            service: "" for the whole server, or "PredictionService" or "ModelService".
+            timeout: Longest time, in seconds; None: the client's.
+
+        Raises:
+            UnimplementedError: The server runs without its health service.
+            StatusError: The call failed otherwise.
+        """
+        request = messages.HealthCheckRequest(service=service)
+        response = await self._send(HEALTH, request, self._deadline(timeout))
+        return bool(response.status == messages.SERVING)
+
+    async def wait_until_ready(
+        self,
+        model: str,
+        timeout: float = 60.0,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        interval: float = 0.2,
     ) -> None:
-        await self.close()
+        """Waits until the server is up and a version of the model is available.
 
-    async def close(self) -> None:
-        """Closes the connection; no call comes after it."""
-        self._closed = True
-        await self._transport.close()
+        Args:
+            model: The model's name on the server.
+            timeout: Longest time to wait, in seconds.
+            version: Wait for this version; None: for any.
+            label: Wait for a version that carries this label.
+            interval: Time between two questions, in seconds.
 
-    def _connect(self, endpoint: Endpoint) -> AsyncTransport:
-        return AsyncGrpcTransport(endpoint)
-
-    async def _wait(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    async def _run(self, job: Job[T]) -> T:
-        return await self._drive(job.plan, self._deadline(job))
-
-    async def _drive(self, plan: Plan[T], deadline: Deadline) -> T:
-        """See `Client._drive`."""
-        go_on, value = plan.send, None
+        Raises:
+            DeadlineExceededError: It took longer; the message says what was missing.
+        """
+        target, deadline = Target(model, version, label), self._deadline(timeout)
+        missing = "nothing was heard of it"
         try:
-            while True:
-                go_on, value = await self._do(plan, go_on(value), deadline)
-        except StopIteration as end:
-            return end.value
-
-    async def _do(self, plan: Plan[T], step: Step, deadline: Deadline) -> tuple[Any, Any]:
-        """See `Client._do`."""
-        left = deadline.left()
-        if left <= 0:
-            return plan.throw, deadline.error()
-        try:
-            if isinstance(step, Call):
-                return plan.send, await self._transport.call(step.method, step.request, left)
-            if isinstance(step, Pause):
-                return plan.send, await self._sleep(min(step.seconds, left))
-            return plan.send, await self._drive_all(step.plans, step.limit, deadline)
-        except ClientError as error:
-            return plan.throw, error
-
-    async def _drive_all(self, plans: tuple[Plan[Any], ...], limit: int, deadline: Deadline) -> list[Any]:
-        """Drives plans in tasks; the first that fails cancels the others."""
-        room = asyncio.Semaphore(limit)
-
-        async def one(plan: Plan[Any]) -> Any:
-            async with room:
-                return await self._drive(plan, deadline)
-
-        tasks = [asyncio.ensure_future(one(plan)) for plan in plans]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            while missing:
+                missing = await self._missing(target, deadline)
+                if missing:
+                    await self._sleep(min(interval, deadline.left()))
+        except DeadlineExceededError as error:
+            raise DeadlineExceededError(f"model {model} is not ready: {missing}; {error.details}") from error

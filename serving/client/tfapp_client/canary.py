@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from tfapp_client.errors import InvalidArgumentError, NotFoundError
-from tfapp_client.steps import Plan, Target
+from tfapp_client.errors import NotFoundError, StatusError
 
-__all__ = ["Canary", "routed"]
-
-T = TypeVar("T")
+__all__ = ["Canary"]
 
 # TensorFlow Serving's text for a label that no version carries.
 _NO_LABEL: Final = "Unrecognized servable version label"
@@ -38,20 +34,7 @@ class Canary:
         if not 0 <= self.share <= 1:
             raise ValueError(f"share must be from 0 to 1, got {self.share}")
 
-
-def routed(
-    target: Target, canaries: Mapping[str, Canary], random: Callable[[], float], make: Callable[[Target], Plan[T]]
-) -> Plan[T]:
-    """Makes the plan for the version that the call goes to; `random` gives numbers in [0, 1)."""
-    canary = canaries.get(target.model)
-    if canary is None or target.version is not None or target.label is not None:
-        return (yield from make(target))
-    others = Target(target.model, label=canary.otherwise)
-    if random() >= canary.share:
-        return (yield from make(others))
-    try:
-        return (yield from make(Target(target.model, label=canary.label)))
-    except (InvalidArgumentError, NotFoundError) as error:
-        if isinstance(error, InvalidArgumentError) and _NO_LABEL not in error.details:
-            raise
-    return (yield from make(others))
+    @staticmethod
+    def is_gone(error: StatusError) -> bool:
+        """Returns whether a failed call says that no version carries the label."""
+        return isinstance(error, NotFoundError) or _NO_LABEL in error.details

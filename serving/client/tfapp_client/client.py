@@ -1,42 +1,41 @@
-"""The client: calls models on TensorFlow Serving, or on any server that speaks as it does."""
+# Generated from async_client.py by serving/client/unasync.py, which `make format` runs: edit that file.
+"""The client."""
 
 from __future__ import annotations
 
-import contextvars
-import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from tfapp_client.base import BaseClient, Deadline, describe
-from tfapp_client.calls import Calls
-from tfapp_client.connection import Endpoint
-from tfapp_client.errors import ClientError
-from tfapp_client.steps import Call, Job, Pause, Plan, Step
-from tfapp_client.transport import GrpcTransport, Transport
+import numpy as np
+
+from tfapp_client import contract, messages, tasks
+from tfapp_client.errors import DeadlineExceededError
+from tfapp_client.request_messages import Target
+from tfapp_client.requests import Requests
+from tfapp_client.splitting import as_batch, concatenate
+from tfapp_client.transport import HEALTH
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from tfapp_client.results import Answer, Classification, Entity, ModelMetadata, Ranked, VersionStatus
 
 __all__ = ["Client"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
+class Client(Requests):
+    """Calls models and waits for their answers.
 
-def _waiting(call: Callable[Concatenate[Calls, P], Job[T]]) -> Callable[Concatenate[Client, P], T]:
-    """Makes a method that waits for the call's result."""
+    These hold for all calls: `model` is the model's name on the server. `version` asks that version, `label` the
+    version that carries it; without either, the newest answers, or what the client's canaries say. `timeout` is the
+    longest time that the call may take, retries included, in seconds; None: the client's. A server that cannot be
+    reached, or that is full, is tried again a few times with growing pauses within that time; no other failure is.
 
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._run(call(self._calls, *args, **kwargs))
-
-    describe(method, call, "Client")
-    return method
-
-
-class Client(BaseClient[Transport]):
-    """Calls models, and waits for their answers. Safe to share between threads.
-
-    Every call has a deadline. A server that cannot be reached, or that is full, is tried again a few times with
-    growing pauses within that deadline; no other failure is. `Calls` describes the calls, `BaseClient` the arguments.
+    A failed call raises a `StatusError`, whose class says why; an answer that is not what the contract says, an
+    `AnswerError`; a wrong argument, a TypeError or a ValueError, before anything is sent. No rows: no request is made.
+    A client is safe to share between threads.
 
     Example:
         >>> from tfapp_client.testing import FakeTransport
@@ -46,74 +45,243 @@ class Client(BaseClient[Transport]):
         'sport'
     """
 
-    classify = _waiting(Calls.classify)
-    classify_pairs = _waiting(Calls.classify_pairs)
-    tag = _waiting(Calls.tag)
-    rank = _waiting(Calls.rank)
-    score = _waiting(Calls.score)
-    regress = _waiting(Calls.regress)
-    answer = _waiting(Calls.answer)
-    embed = _waiting(Calls.embed)
-    predict = _waiting(Calls.predict)
-    status = _waiting(Calls.status)
-    metadata = _waiting(Calls.metadata)
-    health = _waiting(Calls.health)
-    wait_until_ready = _waiting(Calls.wait_until_ready)
+    def classify(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Classification]:
+        """Classifies texts with a classification model.
 
-    def __enter__(self) -> Self:
-        return self
+        Args:
+            model: The model's name on the server.
+            texts: Any number of texts.
+            version: Ask this version; None: what `label` says, or the newest.
+            label: Ask the version that carries this label.
+            timeout: Longest time, in seconds; None: the client's.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        Returns:
+            One answer a text, in order.
+
+        Raises:
+            StatusError: The server refused or could not be reached; its class says which.
+            AnswerError: The model is no classifier by the contract.
+            TypeError: `texts` is a single str, or holds something else than str.
+        """
+        columns = tasks.text_column(contract.CLASSIFICATION, texts)
+        predict = partial(self._predict_classes, contract.CLASSIFICATION)
+        return list(chain(*self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    def classify_pairs(
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Classification]:
+        """Classifies pairs of texts (query, candidate) with a pair classification model; one answer a pair."""
+        columns = tasks.pair_columns(contract.PAIR_CLASSIFICATION, pairs)
+        predict = partial(self._predict_classes, contract.PAIR_CLASSIFICATION)
+        return list(chain(*self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    def tag(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[list[Entity]]:
+        """Finds spans with a tagging model; one list a text, spans in the model's order."""
+        columns = tasks.text_column(contract.TAGGING, texts)
+        predict = partial(self._predict_task, contract.TAGGING, tasks.read_entities)
+        return list(chain(*self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    def rank(
+        self,
+        model: str,
+        query: str,
+        candidates: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Ranked]:
+        """Orders candidates by how well they fit a query, best first, with a ranking model."""
+        columns = tasks.rank_columns(query, candidates)
+        predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
+        scores = chain(*self._ask(Target(model, version, label), columns, timeout, predict))
+        return tasks.rank(columns["candidate"], list(scores))
+
+    def score(
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[float]:
+        """Scores pairs of texts (query, candidate) with a ranking model; one number a pair."""
+        columns = tasks.pair_columns(contract.RANKING, pairs)
+        predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
+        return list(chain(*self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    def regress(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[float]:
+        """Gives texts numbers with a regression model; one a text."""
+        columns = tasks.text_column(contract.REGRESSION, texts)
+        predict = partial(self._predict_task, contract.REGRESSION, tasks.read_scores)
+        return list(chain(*self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    def answer(
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Answer]:
+        """Answers questions, each from its context, with an answering model; `pairs` are (question, context)."""
+        columns = tasks.pair_columns(contract.ANSWERING, pairs)
+        predict = partial(self._predict_task, contract.ANSWERING, tasks.read_answers)
+        return list(chain(*self._ask(Target(model, version, label), columns, timeout, predict)))
+
+    def embed(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> NDArray[np.float32]:
+        """Gives texts vectors of length 1 with an embedding model: float32, shape (texts, width)."""
+        columns = tasks.text_column(contract.EMBEDDING, texts)
+        predict = partial(self._predict_task, contract.EMBEDDING, tasks.read_vectors)
+        parts = self._ask(Target(model, version, label), columns, timeout, predict)
+        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, ArrayLike],
+        signature: str = contract.DEFAULT_SIGNATURE,
+        outputs: Sequence[str] | None = None,
+        *,
+        split: bool = False,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Asks any signature of any model.
+
+        Args:
+            model: The model's name on the server.
+            inputs: Arrays, or nested lists, by the names of the signature's inputs.
+            signature: The signature's name.
+            outputs: Names of the outputs to answer; None: all.
+            split: The first dimension of every input and output is the batch, so a large one may be split.
+            version: Ask this version; None: what `label` says, or the newest.
+            label: Ask the version that carries this label.
+            timeout: Longest time, in seconds; None: the client's.
+
+        Returns:
+            The outputs by name. Strings come as object arrays of bytes.
+
+        Raises:
+            StatusError: The server refused or could not be reached; its class says which.
+            AnswerError: An output cannot be read.
+            TypeError: An input is of a dtype that TensorFlow does not have.
+        """
+        target = Target(model, version, label)
+        if split:
+            arrays = as_batch(inputs)
+            if len(self._splitting.slices(len(next(iter(arrays.values()))))) > 1:
+                predict = partial(self._predict_rows, signature, outputs)
+                parts = self._ask(target, arrays, timeout, predict)
+                return concatenate(parts)
+            inputs = arrays
+        deadline = self._deadline(timeout)
+        part = self._routed(target, lambda routed: self._predict(routed, inputs, signature, outputs, deadline))
+        return part.value
+
+    def status(self, model: str, *, version: int | None = None, timeout: float | None = None) -> list[VersionStatus]:
+        """Returns the states of a model's versions, newest first.
+
+        Raises:
+            NotFoundError: The server knows no such model or version.
+            StatusError: The call failed otherwise.
+        """
+        return self._status(Target(model, version), self._deadline(timeout))
+
+    def metadata(
+        self, model: str, *, version: int | None = None, label: str | None = None, timeout: float | None = None
+    ) -> ModelMetadata:
+        """Returns a model's signatures, with names, dtypes and shapes of their tensors.
+
+        Raises:
+            NotFoundError: The server has no such model or version.
+            StatusError: The call failed otherwise.
+        """
+        return self._metadata(Target(model, version, label), self._deadline(timeout))
+
+    def health(self, service: str = "", *, timeout: float | None = None) -> bool:
+        """Returns whether the server takes requests.
+
+        Args:
+            service: "" for the whole server, or "PredictionService" or "ModelService".
+            timeout: Longest time, in seconds; None: the client's.
+
+        Raises:
+            UnimplementedError: The server runs without its health service.
+            StatusError: The call failed otherwise.
+        """
+        request = messages.HealthCheckRequest(service=service)
+        response = self._send(HEALTH, request, self._deadline(timeout))
+        return bool(response.status == messages.SERVING)
+
+    def wait_until_ready(
+        self,
+        model: str,
+        timeout: float = 60.0,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        interval: float = 0.2,
     ) -> None:
-        self.close()
+        """Waits until the server is up and a version of the model is available.
 
-    def close(self) -> None:
-        """Closes the connection; no call comes after it."""
-        self._closed = True
-        self._transport.close()
+        Args:
+            model: The model's name on the server.
+            timeout: Longest time to wait, in seconds.
+            version: Wait for this version; None: for any.
+            label: Wait for a version that carries this label.
+            interval: Time between two questions, in seconds.
 
-    def _connect(self, endpoint: Endpoint) -> Transport:
-        return GrpcTransport(endpoint)
-
-    def _wait(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def _run(self, job: Job[T]) -> T:
-        return self._drive(job.plan, self._deadline(job))
-
-    def _drive(self, plan: Plan[T], deadline: Deadline) -> T:
-        """Drives a plan: does the steps that it yields, within one deadline for all of them."""
-        go_on, value = plan.send, None
+        Raises:
+            DeadlineExceededError: It took longer; the message says what was missing.
+        """
+        target, deadline = Target(model, version, label), self._deadline(timeout)
+        missing = "nothing was heard of it"
         try:
-            while True:
-                go_on, value = self._do(plan, go_on(value), deadline)
-        except StopIteration as end:
-            return end.value
-
-    def _do(self, plan: Plan[T], step: Step, deadline: Deadline) -> tuple[Any, Any]:
-        """Does one step, and says how the plan goes on: with a value, or with an error."""
-        left = deadline.left()
-        if left <= 0:
-            return plan.throw, deadline.error()
-        try:
-            if isinstance(step, Call):
-                return plan.send, self._transport.call(step.method, step.request, left)
-            if isinstance(step, Pause):
-                return plan.send, self._sleep(min(step.seconds, left))
-            return plan.send, self._drive_all(step.plans, step.limit, deadline)
-        except ClientError as error:
-            return plan.throw, error
-
-    def _drive_all(self, plans: tuple[Plan[Any], ...], limit: int, deadline: Deadline) -> list[Any]:
-        """Drives plans in threads; the first that fails ends those that have not begun."""
-        with ThreadPoolExecutor(min(limit, len(plans)), thread_name_prefix="tfapp-client") as pool:
-            futures: list[Future[Any]] = [
-                pool.submit(contextvars.copy_context().run, self._drive, plan, deadline) for plan in plans
-            ]
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            pool.shutdown(wait=False, cancel_futures=True)
-            failed = next((future.exception() for future in futures if future in done and future.exception()), None)
-            if failed is not None:
-                raise failed
-            return [future.result() for future in futures]
+            while missing:
+                missing = self._missing(target, deadline)
+                if missing:
+                    self._sleep(min(interval, deadline.left()))
+        except DeadlineExceededError as error:
+            raise DeadlineExceededError(f"model {model} is not ready: {missing}; {error.details}") from error

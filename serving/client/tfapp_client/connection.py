@@ -14,7 +14,10 @@ import grpc
 
 from tfapp_client.version import __version__
 
-__all__ = ["ConnectionSettings", "Endpoint", "Retries", "TlsFiles", "Token"]
+__all__ = ["PROBE_SERVICE", "ConnectionSettings", "Endpoint", "Retries", "TlsFiles", "Token"]
+
+# A service that no server has: a call of it, which neither waits nor is tried again, says why there is no connection.
+PROBE_SERVICE: Final = "tfapp_client.Probe"
 
 # A token, or what gives the one that is valid now.
 Token: TypeAlias = str | Callable[[], str]
@@ -152,7 +155,8 @@ class ConnectionSettings:
 
     def _service_config(self) -> str:
         every_call = {"name": [{}], "waitForReady": self.wait_for_ready, **self.retries.policy()}
-        return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [every_call]})
+        probe = {"name": [{"service": PROBE_SERVICE}]}
+        return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [every_call, probe]})
 
 
 class Endpoint:

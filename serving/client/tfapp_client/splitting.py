@@ -1,14 +1,20 @@
-"""Large batches in several requests, and the answers put together in order."""
+"""Large batches in several requests, and their answers put together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from tfapp_client.steps import Plan, Target, Together
+import numpy as np
 
-__all__ = ["Part", "Splitting", "in_parts"]
+from tfapp_client import codec
+from tfapp_client.errors import AnswerError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Part", "Splitting", "as_batch", "check_rows", "concatenate"]
 
 T = TypeVar("T")
 
@@ -29,42 +35,54 @@ class Splitting:
         if (self.rows is not None and self.rows < 1) or self.parallel < 1:
             raise ValueError(f"rows and parallel must be 1 or more, got rows={self.rows}, parallel={self.parallel}")
 
+    def slices(self, count: int) -> list[slice]:
+        """Returns the rows of each request for so many rows."""
+        size = self.rows or max(count, 1)
+        return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """What came of some rows, and the version that answered them."""
+    """What one request answers, and the version that answered it."""
 
     version: int
     value: T
 
 
-def in_parts(
-    target: Target, count: int, splitting: Splitting, ask: Callable[[Target, slice], Plan[Part[T]]]
-) -> Plan[list[T]]:
-    """Asks for the rows in parts.
+def as_batch(inputs: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    """Makes arrays of inputs whose first dimension is the batch.
 
-    All parts of a call are answered by one version: where a swap came between them, those that the older one
-    answered are asked again.
-
-    Args:
-        target: The model.
-        count: Number of rows, over 0.
-        splitting: How many rows a part may have.
-        ask: Asks for some of the rows.
-
-    Returns:
-        What came of the parts, in order.
+    Raises:
+        ValueError: They do not have the same number of rows.
     """
-    size = splitting.rows or count
-    slices = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-    if len(slices) == 1:
-        return [(yield from ask(target, slices[0])).value]
-    parts: list[Part[T]] = yield Together(tuple(ask(target, rows) for rows in slices), splitting.parallel)
-    newest = max(part.version for part in parts)
-    old = [place for place, part in enumerate(parts) if part.version != newest]
-    if old:
-        pinned = replace(target, version=newest, label=None)
-        again = yield Together(tuple(ask(pinned, slices[place]) for place in old), splitting.parallel)
-        for place, part in zip(old, again, strict=True):
-            parts[place] = part
-    return [part.value for part in parts]
+    arrays = {name: codec.as_array(value) for name, value in inputs.items()}
+    counts = {name: array.shape[0] if array.ndim else None for name, array in arrays.items()}
+    if len(set(counts.values())) != 1 or None in counts.values():
+        raise ValueError(f"to be split, all inputs need the same number of rows, got {counts}")
+    return arrays
+
+
+def check_rows(outputs: Mapping[str, NDArray[Any]], count: int) -> None:
+    """Checks that each output has one row for each that was sent.
+
+    Raises:
+        AnswerError: One has not.
+    """
+    for name, array in outputs.items():
+        if array.shape[:1] != (count,):
+            raise AnswerError(
+                f"output {name} has shape {array.shape}, not one row for each of the {count} that were sent; call "
+                "predict without split"
+            )
+
+
+def concatenate(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Puts the outputs of all parts together, in order.
+
+    Raises:
+        AnswerError: Their shapes differ beyond the rows.
+    """
+    try:
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    except ValueError as error:
+        raise AnswerError(f"the parts of the answer do not go together: {error}; call predict without split") from error

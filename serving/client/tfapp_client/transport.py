@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol
 import grpc
 
 from tfapp_client import messages
-from tfapp_client.connection import Endpoint
-from tfapp_client.errors import status_error
+from tfapp_client.connection import PROBE_SERVICE, Endpoint
+from tfapp_client.errors import StatusError, status_error
 
 __all__ = [
     "HEALTH",
@@ -50,6 +50,14 @@ STATUS: Final = Method(
 )
 HEALTH: Final = Method("/grpc.health.v1.Health/Check", messages.HealthCheckRequest, messages.HealthCheckResponse)
 METHODS: Final = (PREDICT, METADATA, STATUS, HEALTH)
+
+_READY: Final = grpc.ChannelConnectivity.READY
+_TOO_LATE: Final = grpc.StatusCode.DEADLINE_EXCEEDED
+_PROBE: Final = f"/{PROBE_SERVICE}/Check"
+# It needs no time, unless a connection comes up meanwhile.
+_PROBE_SECONDS: Final = 0.1
+# What gRPC says of a server that answers in HTTP/1 (chttp2_transport.cc).
+_NOT_HTTP2: Final = ("http1.x server", "Expected SETTINGS frame as the first frame")
 
 
 class Transport(Protocol):
@@ -101,11 +109,21 @@ class GrpcTransport:
         try:
             return self._stubs[method.path](request, timeout=timeout, metadata=self._endpoint.metadata())
         except grpc.RpcError as error:
-            raise _translated(error, method) from error
+            raise _translated(error, method, self._probe(error)) from error
 
     def close(self) -> None:
         """See `Transport.close`."""
         self._channel.close()
+
+    def _probe(self, error: Any) -> Any:
+        """Returns what a call meets that needs a connection now; None: there is one, or `error` says enough."""
+        # The state is told to subscribers only, by a thread that outlives a closed channel.
+        if error.code() is not _TOO_LATE or self._channel._channel.check_connectivity_state(False) == _READY.value[0]:
+            return None
+        try:
+            self._stubs[_PROBE](b"", timeout=_PROBE_SECONDS)
+        except grpc.RpcError as probed:
+            return probed
 
 
 class AsyncGrpcTransport:
@@ -124,24 +142,49 @@ class AsyncGrpcTransport:
         try:
             return await self._stubs[method.path](request, timeout=timeout, metadata=self._endpoint.metadata())
         except grpc.RpcError as error:
-            raise _translated(error, method) from error
+            raise _translated(error, method, await self._probe(error)) from error
 
     async def close(self) -> None:
         """See `Transport.close`."""
         if self._channel is not None:
             await self._channel.close()
 
+    async def _probe(self, error: Any) -> Any:
+        """See `GrpcTransport._probe`."""
+        if error.code() is not _TOO_LATE or self._channel.get_state() is _READY:
+            return None
+        try:
+            await self._stubs[_PROBE](b"", timeout=_PROBE_SECONDS)
+        except grpc.RpcError as probed:
+            return probed
+
 
 def _stubs(channel: Any) -> dict[str, Any]:
     return {
-        method.path: channel.unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.answer.FromString,
-        )
-        for method in METHODS
+        _PROBE: channel.unary_unary(_PROBE),
+        **{
+            method.path: channel.unary_unary(
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.answer.FromString,
+            )
+            for method in METHODS
+        },
     }
 
 
-def _translated(error: Any, method: Method) -> Exception:
-    return status_error(error.code(), error.details() or "", method.path)
+def _translated(error: Any, method: Method, probed: Any) -> StatusError:
+    """Makes the client's error of gRPC's.
+
+    Args:
+        error: What the call ended with.
+        method: The call.
+        probed: What a probe of the connection ended with, where the call's time was over and there was none.
+    """
+    code, details = error.code(), error.details() or ""
+    if probed is not None and probed.code() in (grpc.StatusCode.UNAVAILABLE, _TOO_LATE):
+        reason = "still connecting" if probed.code() is _TOO_LATE else probed.details()
+        code, details = grpc.StatusCode.UNAVAILABLE, f"no connection within the deadline: {reason}"
+    if any(text in details for text in _NOT_HTTP2):
+        details = f"this is no gRPC port but a REST port or the like; give the server's gRPC port: {details}"
+    return status_error(code, details, method.path)

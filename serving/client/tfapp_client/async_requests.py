@@ -1,0 +1,241 @@
+"""How a client's requests are sent: within one deadline, to the version that a canary draws, large batches in parts."""
+
+from __future__ import annotations
+
+import asyncio
+import random as random_numbers
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from tfapp_client import classification, contract, messages
+from tfapp_client.canary import Canary
+from tfapp_client.connection import ConnectionSettings, Endpoint, TlsFiles, Token
+from tfapp_client.deadline import Deadline
+from tfapp_client.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from tfapp_client.parallel import gather_async
+from tfapp_client.request_messages import Target, predict_request, read_metadata, read_outputs, read_status
+from tfapp_client.results import Classification, ModelMetadata, VersionStatus
+from tfapp_client.splitting import Part, Splitting, check_rows
+from tfapp_client.tasks import Columns, Outputs, check_outputs
+from tfapp_client.transport import METADATA, PREDICT, STATUS, AsyncGrpcTransport, AsyncTransport, Method
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["AsyncRequests"]
+
+T = TypeVar("T")
+
+
+class AsyncRequests:
+    """Sends the requests of `AsyncClient`."""
+
+    def __init__(
+        self,
+        address: str | Sequence[str] = "localhost:8500",
+        *,
+        timeout: float = 30.0,
+        tls: TlsFiles | None = None,
+        token: Token | None = None,
+        connection: ConnectionSettings | None = None,
+        splitting: Splitting | None = None,
+        canaries: Mapping[str, Canary] | None = None,
+        transport: AsyncTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = random_numbers.random,
+    ) -> None:
+        """Makes a client of one server, or of several that answer alike.
+
+        Args:
+            address: "HOST:PORT" of the server's gRPC port, or "unix:PATH". The addresses of a DNS name take turns, and
+                so do several IP addresses, in a list.
+            timeout: Longest time that a call may take, in seconds, retries included.
+            tls: Encrypts the connection; None: plain text.
+            token: Sent with each call as a bearer token; a function is asked for it before each call.
+            connection: Retries, keepalive, compression and the like.
+            splitting: How large batches are split.
+            canaries: Where calls go that ask for no version and no label, by model.
+            transport: Takes the place of gRPC, in tests.
+            clock: Tells the time, in seconds.
+            sleep: Waits for some seconds, between two questions of `wait_until_ready`.
+            random: Gives numbers in [0, 1), for the canaries.
+
+        Raises:
+            ValueError: The address is none, or the settings do not go together.
+            OSError: A TLS file cannot be read.
+        """
+        if timeout <= 0:
+            raise ValueError(f"timeout must be over 0 seconds, got {timeout}")
+        if transport is None:
+            transport = AsyncGrpcTransport(Endpoint(address, tls=tls, token=token, settings=connection))
+        self._transport: AsyncTransport = transport
+        self._timeout = timeout
+        self._splitting = splitting or Splitting()
+        self._canaries = dict(canaries or {})
+        self._layouts = classification.Layouts()
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection; no call comes after it."""
+        self._closed = True
+        await self._transport.close()
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        if self._closed:
+            raise ValueError("this client is closed; make a new one")
+        return Deadline(self._timeout if timeout is None else timeout, self._clock)
+
+    async def _send(self, method: Method, request: Any, deadline: Deadline) -> Any:
+        return await self._transport.call(method, request, deadline.left())
+
+    async def _predict(
+        self,
+        target: Target,
+        inputs: Mapping[str, Any],
+        signature: str,
+        outputs: Sequence[str] | None,
+        deadline: Deadline,
+    ) -> Part[dict[str, NDArray[Any]]]:
+        return read_outputs(await self._send(PREDICT, predict_request(target, inputs, signature, outputs), deadline))
+
+    async def _predict_rows(
+        self,
+        signature: str,
+        outputs: Sequence[str] | None,
+        target: Target,
+        arrays: Mapping[str, NDArray[Any]],
+        deadline: Deadline,
+    ) -> Part[dict[str, NDArray[Any]]]:
+        part = await self._predict(target, arrays, signature, outputs, deadline)
+        check_rows(part.value, len(next(iter(arrays.values()))))
+        return part
+
+    async def _predict_task(
+        self,
+        task: contract.Task,
+        read: Callable[[Columns, Outputs], T],
+        target: Target,
+        columns: Columns,
+        deadline: Deadline,
+    ) -> Part[T]:
+        part = await self._predict(target, columns, contract.DEFAULT_SIGNATURE, None, deadline)
+        check_outputs(target.model, task, part.value, _count(columns))
+        return Part(part.version, read(columns, part.value))
+
+    async def _predict_classes(
+        self, task: contract.Task, target: Target, columns: Columns, deadline: Deadline
+    ) -> Part[list[Classification]]:
+        """Asks a classifier, for its labels once a version: they may be longer than all other outputs."""
+        layout = self._layouts.guess(target)
+        if layout is not None:
+            # A newer version may lack an output that the last one had. If the texts are at fault, asking again says so.
+            with suppress(InvalidArgumentError):
+                part = await self._predict(target, columns, contract.DEFAULT_SIGNATURE, layout.outputs, deadline)
+                if self._layouts.fits(layout, target, part.version):
+                    return Part(part.version, layout.read(part.value, _count(columns)))
+        part = await self._predict(target, columns, contract.DEFAULT_SIGNATURE, None, deadline)
+        check_outputs(target.model, task, part.value, _count(columns))
+        layout = classification.Layout.of(part.value)
+        self._layouts.add(layout, target, part.version)
+        return Part(part.version, layout.read(part.value, _count(columns)))
+
+    async def _ask(
+        self,
+        target: Target,
+        columns: Columns,
+        timeout: float | None,
+        predict: Callable[[Target, Columns, Deadline], Awaitable[Part[T]]],
+    ) -> list[T]:
+        """Asks for the answers to rows, in parts if there are many; no rows need no request."""
+        deadline = self._deadline(timeout)
+        count = _count(columns)
+        if not count:
+            return []
+
+        async def ask_some(pinned: Target, rows: slice) -> Part[T]:
+            return await predict(pinned, {name: column[rows] for name, column in columns.items()}, deadline)
+
+        return await self._routed(target, lambda routed: self._in_parts(routed, count, ask_some))
+
+    async def _in_parts(
+        self, target: Target, count: int, ask: Callable[[Target, slice], Awaitable[Part[T]]]
+    ) -> list[T]:
+        """Asks for rows in parts, all answered by one version.
+
+        Where a swap came between them, those that the older version answered are asked again.
+        """
+        slices = self._splitting.slices(count)
+        if len(slices) == 1:
+            return [(await ask(target, slices[0])).value]
+        parts = await gather_async([partial(ask, target, rows) for rows in slices], self._splitting.parallel)
+        newest = max(part.version for part in parts)
+        old = [index for index, part in enumerate(parts) if part.version != newest]
+        if old:
+            pinned = replace(target, version=newest, label=None)
+            again = [partial(ask, pinned, slices[index]) for index in old]
+            answers = await gather_async(again, self._splitting.parallel)
+            for index, part in zip(old, answers, strict=True):
+                parts[index] = part
+        return [part.value for part in parts]
+
+    async def _routed(self, target: Target, ask: Callable[[Target], Awaitable[T]]) -> T:
+        """Asks the version that the call names; without one, what the model's canary draws."""
+        canary = self._canaries.get(target.model)
+        if canary is None or target.version is not None or target.label is not None:
+            return await ask(target)
+        if self._random() < canary.share:
+            try:
+                return await ask(Target(target.model, label=canary.label))
+            except (InvalidArgumentError, NotFoundError) as error:
+                if not canary.is_gone(error):
+                    raise
+        return await ask(Target(target.model, label=canary.otherwise))
+
+    async def _missing(self, target: Target, deadline: Deadline) -> str:
+        """Returns what a model lacks to be asked; nothing: it is ready."""
+        try:
+            if target.label is not None:
+                # GetModelStatus takes no notice of labels.
+                await self._metadata(target, deadline)
+                return ""
+            versions = await self._status(target, deadline)
+        except (NotFoundError, UnavailableError) as error:
+            return str(error)
+        except InvalidArgumentError as error:
+            if target.label is None or target.label not in error.details:
+                raise
+            return str(error)
+        if any(version.available for version in versions):
+            return ""
+        return (
+            ", ".join(f"version {v.version} is {v.state} {v.error}".rstrip() for v in versions) or "it has no version"
+        )
+
+    async def _status(self, target: Target, deadline: Deadline) -> list[VersionStatus]:
+        request = target.write(messages.GetModelStatusRequest())
+        return read_status(await self._send(STATUS, request, deadline))
+
+    async def _metadata(self, target: Target, deadline: Deadline) -> ModelMetadata:
+        request = target.write(messages.GetModelMetadataRequest(metadata_field=["signature_def"]))
+        return read_metadata(target.model, await self._send(METADATA, request, deadline))
+
+
+def _count(columns: Columns) -> int:
+    return len(next(iter(columns.values())))

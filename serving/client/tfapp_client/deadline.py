@@ -1,0 +1,34 @@
+"""The time that a call has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tfapp_client.errors import DeadlineExceededError
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """The end of a call's time, for all of its requests.
+
+    Args:
+        seconds: From now.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def left(self) -> float:
+        """Returns the seconds until the end.
+
+        Raises:
+            DeadlineExceededError: It is over.
+        """
+        left = self._end - self._clock()
+        if left <= 0:
+            raise DeadlineExceededError(f"no answer within {self._seconds:g} s")
+        return left
