@@ -13,7 +13,8 @@ from tests.conformance.suite import Suite, TestedServer
 from tests.load import Load
 from tests.registry.fake_versions import record
 from tfapp.errors import RegistryError
-from tfapp.workflows.release import Servers, unlabel
+from tfapp.workflows.deploy import Servers
+from tfapp.workflows.release import unlabel
 
 pytestmark = pytest.mark.needs("reload")
 

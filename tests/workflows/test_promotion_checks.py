@@ -4,10 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+from tfapp_client import codec, contract
 
 from tests.registry.fake_versions import add_version
+from tests.served_models import write_numbers
+from tfapp.errors import RegistryError
 from tfapp.registry import read_version_metadata
-from tfapp.workflows.promotion_checks import compare_metrics
+from tfapp.workflows.promotion_checks import check_loads, compare_metrics
 
 
 def _metadata(**metrics: Any) -> dict[str, Any]:
@@ -37,3 +42,22 @@ def test_worse_by_what_is_on_record(
         compare_metrics(read_version_metadata(tmp_path, "news", 2), read_version_metadata(tmp_path, "news", 1))
         == reason
     )
+
+
+def test_a_check_loads_and_warms_up(tmp_path: Path) -> None:
+    folder = write_numbers(tmp_path, 1)
+    assert check_loads("numbers", 1, folder) == 0
+    (folder / "assets.extra").mkdir(exist_ok=True)
+    log = prediction_log_pb2.PredictionLog()
+    log.predict_log.request.inputs["x"].ParseFromString(codec.encode([1.0]).SerializeToString())
+    _write_warmup(folder, log)
+    assert check_loads("numbers", 1, folder) == 1
+    log.predict_log.request.inputs["y"].CopyFrom(log.predict_log.request.inputs["x"])
+    _write_warmup(folder, log)
+    with pytest.raises(RegistryError, match="1 does not load and warm up: input size does not match signature"):
+        check_loads("numbers", 1, folder)
+
+
+def _write_warmup(folder: Path, log: Any) -> None:
+    with tf.io.TFRecordWriter(str(folder / contract.WARMUP_FILE)) as writer:
+        writer.write(log.SerializeToString())

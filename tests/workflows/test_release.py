@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import prediction_log_pb2
-from tfapp_client import Client, codec, contract
+from tfapp_client import Client
 
 import tfapp
 from tests.load import Load
@@ -23,8 +20,8 @@ from tfapp.errors import PromotionRefusedError, RegistryError, SettingsError
 from tfapp.registry import LabelStore
 from tfapp.server import ModelServer, ServerSettings, configured_server, running_server
 from tfapp.server.loading.version_state import State
-from tfapp.workflows import promotion_checks, release, version_catalogue
-from tfapp.workflows.release import Servers
+from tfapp.workflows import release, version_catalogue
+from tfapp.workflows.deploy import Servers
 
 _CALLERS = 8
 
@@ -161,25 +158,6 @@ def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
         tfapp.promote("news", 1, models=shelf)
     assert "\n" not in str(caught.value)
     assert not (shelf / registry.CONFIG_FILE).exists()
-
-
-def test_a_check_loads_and_warms_up(tmp_path: Path) -> None:
-    folder = write_numbers(tmp_path, 1)
-    assert promotion_checks.check_loads("numbers", 1, folder) == 0
-    (folder / "assets.extra").mkdir(exist_ok=True)
-    log = prediction_log_pb2.PredictionLog()
-    log.predict_log.request.inputs["x"].ParseFromString(codec.encode([1.0]).SerializeToString())
-    _write_warmup(folder, log)
-    assert promotion_checks.check_loads("numbers", 1, folder) == 1
-    log.predict_log.request.inputs["y"].CopyFrom(log.predict_log.request.inputs["x"])
-    _write_warmup(folder, log)
-    with pytest.raises(RegistryError, match="1 does not load and warm up: input size does not match signature"):
-        promotion_checks.check_loads("numbers", 1, folder)
-
-
-def _write_warmup(folder: Path, log: Any) -> None:
-    with tf.io.TFRecordWriter(str(folder / contract.WARMUP_FILE)) as writer:
-        writer.write(log.SerializeToString())
 
 
 @pytest.mark.parametrize("label", ["", "a b", "-x", "a/b", "ä", "a\n"])

@@ -87,7 +87,7 @@ class LabelStore:
         note: str = "",
         unload_unlabelled: bool = True,
     ) -> Change:
-        """Lets a label point at a version, and has servers load what labels name.
+        """Points a label at a version, and changes which versions servers load for it.
 
         While a model has no label `stable`, servers also load what callers without a label have had so far.
 
@@ -126,7 +126,7 @@ class LabelStore:
         return change
 
     def stage_version(self, name: str, label: str, version: int, *, expected: int | None) -> int | None:
-        """Has servers load a version beside all that they load, so that the label can move to it once they have.
+        """Adds a version to those that servers load, so that the label can move to it once it is loaded.
 
         Where the label points at it already, it goes back to where it was: a server refuses a file with a label on a
         version that it has not loaded.
@@ -152,7 +152,7 @@ class LabelStore:
         return after
 
     def unload_unlabelled(self, name: str, moved: Change | None = None) -> list[int]:
-        """Has servers unload what no label names; they keep it for callers without a label where none is `stable`.
+        """Removes the versions that no label names from those that servers load; without a `stable`, served ones stay.
 
         Args:
             name: The model's name.
@@ -174,7 +174,7 @@ class LabelStore:
         return gone
 
     def drop_versions(self, name: str, gone: Collection[int], action: str, note: str = "") -> None:
-        """Has servers unload versions that the file names one by one and no label names.
+        """Removes versions from those that the file names one by one, unless a label names them.
 
         Raises:
             RegistryError: The file cannot be changed.

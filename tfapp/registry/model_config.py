@@ -28,7 +28,7 @@ STABLE: Final = "stable"
 
 @dataclass(frozen=True)
 class ConfiguredModel:
-    """What a model config file says of one model.
+    """The entry of one model in a model config file.
 
     Attributes:
         name: What callers name it.
@@ -47,7 +47,7 @@ class ConfiguredModel:
 
     @property
     def has_policy(self) -> bool:
-        """Whether somebody chose a policy; without one, servers load the newest version."""
+        """Returns whether somebody chose a policy; without one, servers load the newest version."""
         return self.policy.WhichOneof("policy_choice") is not None
 
     def served(self, versions: Sequence[int]) -> set[int]:

@@ -52,7 +52,7 @@ class VersionMetadata:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What is on record of its training data."""
+        """The record of its training data."""
         return _section(self.metadata, "data")
 
     @property
@@ -63,7 +63,7 @@ class VersionMetadata:
 
     @property
     def checks_inputs(self) -> bool | None:
-        """Whether its graph itself checks the shapes of its inputs; None: tfapp did not export it."""
+        """Returns whether its graph itself checks the shapes of its inputs; None: tfapp did not export it."""
         return checks_inputs(self.metadata)
 
     @property

@@ -1,4 +1,4 @@
-"""How many requests are worked on at the same time, whichever port they came by."""
+"""Limits how many requests are worked on at the same time, whichever port they came by."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class ConcurrencyLimiter:
         self._free.release()
 
     def __enter__(self) -> None:
-        """Acquires."""
+        """Counts the request that the block works on."""
         self.acquire()
 
     def __exit__(self, *_error: object) -> None:
-        """Releases."""
+        """Counts it as ended."""
         self.release()

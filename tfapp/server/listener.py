@@ -1,4 +1,4 @@
-"""What the listeners of all ports have in common, and checks that a port is free."""
+"""The interface of a server's listeners, what they share, and checks that a port is free."""
 
 from __future__ import annotations
 

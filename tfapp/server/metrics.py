@@ -145,7 +145,7 @@ class Metrics:
             model: The model that it names.
             api: "Predict" and the like; over REST the path's verb.
             entrypoint: "GRPC" or "REST".
-            context: Who waits; knows how long the model ran.
+            context: The request's context, which knows how long the model ran.
         """
         name = model if len(model) <= _LONGEST_NAME else ""
         began = self._clock()

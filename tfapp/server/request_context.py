@@ -32,12 +32,12 @@ class RequestContext:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the caller has cancelled the request or lost its connection."""
+        """Returns whether the caller has cancelled the request or lost its connection."""
         return self._left
 
     @property
     def is_active(self) -> bool:
-        """Whether the caller would still read an answer."""
+        """Returns whether the caller would still read an answer."""
         return not self._left and (self._deadline is None or self._clock() < self._deadline)
 
     def time_remaining(self) -> float | None:
@@ -62,7 +62,7 @@ def abandoned_error(context: RequestContext, *, ran: bool) -> RequestError:
     """Returns the error of a request that its caller has cancelled, or that was not answered in time.
 
     Args:
-        context: Who waited.
+        context: The request's context.
         ran: Whether the model had begun with it.
     """
     if context.is_cancelled:

@@ -64,7 +64,7 @@ def move_label(
 def _stage(
     store: LabelStore, name: str, label: str, version: int, *, before: int | None, servers: Servers
 ) -> int | None:
-    """Has servers load a version beside all others; returns where the label points meanwhile."""
+    """Adds a version to those that servers load; returns where the label points meanwhile."""
     served = store.served(name)
     staged = store.stage_version(name, label, version, expected=before)
     try:
@@ -84,7 +84,7 @@ def _stage(
 
 
 def unload_unlabelled_versions(store: LabelStore, moved: Change, servers: Servers) -> None:
-    """Has servers unload what no label names after a change, and waits until they have."""
+    """Unloads from servers what no label names after a change, and waits until they have."""
     gone = store.unload_unlabelled(moved.model, moved)
     servers.send(store.config)
     servers.wait_for_unload(moved.model, gone, store.config)
@@ -93,7 +93,7 @@ def unload_unlabelled_versions(store: LabelStore, moved: Change, servers: Server
 def settle_labels(
     store: LabelStore, name: str, refused: int, check: Callable[[str, int, Path], Any], servers: Servers | None
 ) -> tuple[bool, str]:
-    """Has servers load what labels name, where a model has a `stable` and nobody chose a policy; moves no label.
+    """Makes servers load what labels name, if a model has a `stable` and nobody chose a policy; moves no label.
 
     The version that is `stable` is tried first, as servers would let the newest go for its sake.
 

@@ -1,4 +1,4 @@
-"""What a version must pass before it is promoted: it loads and warms up, and its metrics are not worse."""
+"""The checks before a promotion: the version loads and warms up, and its metrics are not worse."""
 
 from __future__ import annotations
 

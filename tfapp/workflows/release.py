@@ -24,7 +24,7 @@ from tfapp.workflows.deploy import Servers
 from tfapp.workflows.label_moves import move_label, settle_labels, unload_unlabelled_versions
 from tfapp.workflows.promotion_checks import check_loads, compare_metrics
 
-__all__ = ["Pruned", "Servers", "promote", "prune", "rollback", "unlabel"]
+__all__ = ["Pruned", "promote", "prune", "rollback", "unlabel"]
 
 # Loads and tries a version before it is promoted: its model's name, its number, its folder.
 Check: TypeAlias = Callable[[str, int, Path], Any]
@@ -34,7 +34,7 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True)
 class Pruned:
-    """What a prune removed, or would remove.
+    """The versions that a prune removed, or would remove.
 
     Attributes:
         versions: Lowest first.

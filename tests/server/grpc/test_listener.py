@@ -193,7 +193,7 @@ def test_callers_who_send_no_message_hold_up_nobody(tmp_path: Path, echo: Echo) 
         ]
         watch = health_pb2_grpc.HealthStub(channel).Watch
         watches = [watch(health_pb2.HealthCheckRequest(), timeout=60) for _ in range(300)]
-        assert all(next(each).status == health_pb2.HealthCheckResponse.SERVING for each in watches)
+        assert all(next(watch).status == health_pb2.HealthCheckResponse.SERVING for watch in watches)
         assert client.predict("echo", {"x": [1.0]}, timeout=60)["x"].tolist() == [1]
         assert any(call.code() is grpc.StatusCode.CANCELLED for call in calls if call.done())
         end.set()

@@ -37,10 +37,10 @@ class _Call:
 
 
 def test_an_answer_that_nobody_takes_ends_its_call() -> None:
-    pending = MessageTimeouts(timeout=0.05)
+    timeouts = MessageTimeouts(timeout=0.05)
     taken, gone, kept = _Call(), _Call(over=True), _Call()
     for call in (taken, gone, kept):
-        pending.answered(call)  # type: ignore[arg-type]
+        timeouts.watch_answer(call)  # type: ignore[arg-type]
     taken.take()
     assert kept.cancelled.wait(60)
     assert not taken.cancelled.is_set()

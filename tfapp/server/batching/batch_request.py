@@ -27,7 +27,7 @@ class BatchRequest:
     Args:
         inputs: Arrays by alias, each with the same number of rows, at least one.
         outputs: The aliases to answer.
-        context: Who waits for it.
+        context: The request's context.
         since: When it came, in seconds of the scheduler's clock.
 
     Attributes:
@@ -68,7 +68,7 @@ class BatchRequest:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether its caller still waits for it, and it has not failed."""
+        """Returns whether its caller still waits for it, and it has not failed."""
         return self._error is None and self._context.is_active
 
     @property
@@ -149,7 +149,7 @@ def _widened(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
 
 
 class BatchSlice:
-    """Those rows of a request that one batch holds.
+    """A slice of a request's rows, which one batch holds.
 
     Args:
         request: Whose rows they are.

@@ -1,7 +1,7 @@
 """Merges requests that wait at the same time: one queue a signature, and threads that run batches of all queues.
 
 A batch leaves as soon as a thread is free (or is full, or has waited for its time), the request that waited longest
-first; one that is larger than a batch takes turns with the others (see `task_queue`). While a larger batch of the same
+first; one that is larger than a batch takes turns with the others (see `fair_queue`). While a larger batch of the same
 signature runs, what waits gathers to its fair share: the rows under way and waiting, divided by the threads. Else the
 first caller of a batch to come back would leave alone, with the rest right behind, and many callers would be answered
 in many small batches. A request that finds nobody waiting and a free thread runs in the thread that brought it, which
@@ -62,7 +62,7 @@ class SignatureQueue:
         Args:
             inputs: Arrays by alias, each with the same number of rows, at least one.
             outputs: The aliases to answer.
-            context: Who waits.
+            context: The request's context.
 
         Returns:
             The outputs.

@@ -16,7 +16,7 @@ from tfapp.server.grpc.message_timeouts import MessageTimeouts
 
 __all__ = ["DeserializationInterceptor"]
 
-_UNREADABLE: Final = object()
+_INVALID: Final = object()
 _TEXT: Final = "Exception deserializing request!"
 
 
@@ -24,11 +24,11 @@ class DeserializationInterceptor(grpc.ServerInterceptor):
     """An interceptor that ends a call with a status where its message cannot be deserialized.
 
     Args:
-        pending: Waits for the messages.
+        timeouts: Waits for the messages.
     """
 
-    def __init__(self, pending: MessageTimeouts) -> None:
-        self._pending = pending
+    def __init__(self, timeouts: MessageTimeouts) -> None:
+        self._timeouts = timeouts
         self._handlers: dict[str, Any] = {}
 
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
@@ -38,63 +38,63 @@ class DeserializationInterceptor(grpc.ServerInterceptor):
             handler = continuation(handler_call_details)
             if handler is None:
                 return None
-            self._handlers[method] = _tolerant(handler, self._pending)
+            self._handlers[method] = _checked_handler(handler, self._timeouts)
         return self._handlers[method]
 
 
-def _tolerant(handler: Any, pending: MessageTimeouts) -> Any:
+def _checked_handler(handler: Any, timeouts: MessageTimeouts) -> Any:
     """Returns a handler that gets the iterator of messages, also for calls that send only one."""
-    functions = {"request_deserializer": _reader(handler.request_deserializer)}
+    functions = {"request_deserializer": _safe_deserializer(handler.request_deserializer)}
     functions["response_serializer"] = handler.response_serializer
     if handler.request_streaming:
         # Streams are answered by streams here: reflection.
-        return grpc.stream_stream_rpc_method_handler(_checking_each(handler.stream_stream, pending), **functions)
+        return grpc.stream_stream_rpc_method_handler(_with_each_message(handler.stream_stream, timeouts), **functions)
     if handler.response_streaming:
-        return grpc.stream_stream_rpc_method_handler(_checking(handler.unary_stream, pending), **functions)
+        return grpc.stream_stream_rpc_method_handler(_with_one_message(handler.unary_stream, timeouts), **functions)
     return grpc.stream_unary_rpc_method_handler(
-        _answering(_checking(handler.unary_unary, pending), pending), **functions
+        _with_answer_timeout(_with_one_message(handler.unary_unary, timeouts), timeouts), **functions
     )
 
 
-def _reader(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    def tolerant(data: bytes) -> Any:
+def _safe_deserializer(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def deserialize(data: bytes) -> Any:
         try:
             return read(data)
         except Exception:  # noqa: BLE001 - whatever is wrong with the bytes, the caller is told the same
-            return _UNREADABLE
+            return _INVALID
 
-    return tolerant
+    return deserialize
 
 
-def _checking(answer: Callable[..., Any], pending: MessageTimeouts) -> Callable[..., Any]:
-    def checked(requests: Iterator[Any], context: grpc.ServicerContext, *callback: Any) -> Any:
-        request = pending.only(requests, context)
+def _with_one_message(answer: Callable[..., Any], timeouts: MessageTimeouts) -> Callable[..., Any]:
+    def handle(requests: Iterator[Any], context: grpc.ServicerContext, *callback: Any) -> Any:
+        request = timeouts.receive_one(requests, context)
         _check(request, context)
         return answer(request, context, *callback)
 
     # So gRPC knows a method that answers by a callback: the health service's Watch, which holds no thread.
-    checked.experimental_non_blocking = getattr(answer, "experimental_non_blocking", False)  # type: ignore[attr-defined]
-    return checked
+    handle.experimental_non_blocking = getattr(answer, "experimental_non_blocking", False)  # type: ignore[attr-defined]
+    return handle
 
 
-def _answering(answer: Callable[..., Any], pending: MessageTimeouts) -> Callable[..., Any]:
-    def answered(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+def _with_answer_timeout(answer: Callable[..., Any], timeouts: MessageTimeouts) -> Callable[..., Any]:
+    def handle(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
         response = answer(requests, context)
-        pending.answered(context)
+        timeouts.watch_answer(context)
         return response
 
-    return answered
+    return handle
 
 
-def _checking_each(answer: Callable[..., Any], pending: MessageTimeouts) -> Callable[..., Any]:
-    def each(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        for request in pending.each(requests, context):
+def _with_each_message(answer: Callable[..., Any], timeouts: MessageTimeouts) -> Callable[..., Any]:
+    def receive_each(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        for request in timeouts.receive_each(requests, context):
             _check(request, context)
             yield request
 
-    return lambda requests, context: answer(each(requests, context), context)
+    return lambda requests, context: answer(receive_each(requests, context), context)
 
 
 def _check(request: Any, context: grpc.ServicerContext) -> None:
-    if request is _UNREADABLE:
+    if request is _INVALID:
         context.abort(grpc.StatusCode.INTERNAL, _TEXT)

@@ -64,7 +64,7 @@ class GrpcListener:
         self._settings = shared.settings
         self.port = 0
         self._health = HealthService()
-        self._pending = MessageTimeouts(shared.settings.grpc_message_timeout_seconds)
+        self._timeouts = MessageTimeouts(shared.settings.grpc_message_timeout_seconds)
         self._server: Any = None
         self._stopped: threading.Event | None = None
 
@@ -82,7 +82,7 @@ class GrpcListener:
         threads = self._settings.grpc_max_threads + MANY_SILENT + _SPARE_THREADS
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="call"),
-            interceptors=[DeserializationInterceptor(self._pending)],
+            interceptors=[DeserializationInterceptor(self._timeouts)],
             options=_options(self._settings),
         )
         self._register_services()
@@ -98,7 +98,7 @@ class GrpcListener:
         self._health.enter_graceful_shutdown()
         if self._server is not None:
             self._stopped = self._server.stop(seconds)
-        self._pending.close()
+        self._timeouts.close()
 
     def wait(self, seconds: float) -> bool:
         """See `Listener.wait`."""

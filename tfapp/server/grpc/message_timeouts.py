@@ -16,7 +16,7 @@ __all__ = ["MANY_SILENT", "MessageTimeouts"]
 
 _NONE: Final = object()
 MANY_SILENT: Final = 256
-"""Where so many calls have begun and wait for their message, those that have waited for a moment are cancelled: callers
+"""Of so many calls that have begun and wait for their message, those that waited for a moment are cancelled: callers
 who begin calls and send nothing take no threads from those who do."""
 _PAUSE: Final = 1.0
 _LEAST_PAUSE: Final = 0.1
@@ -34,7 +34,7 @@ class MessageTimeouts:
         self._coming = SilentCallWatchdog(timeout)
         self._going = SilentCallWatchdog(timeout)
 
-    def only(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
+    def receive_one(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
         """Returns the message of a call that takes one; ends the call, as gRPC does, where there is none."""
         with self._coming.during(context):
             message = self._next(messages, context)
@@ -42,12 +42,12 @@ class MessageTimeouts:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "the method requires exactly one request message.")
         return message
 
-    def each(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+    def receive_each(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         """Yields the messages of a call, which may be far apart."""
         while (message := self._next(messages, context)) is not _NONE:
             yield message
 
-    def answered(self, context: grpc.ServicerContext) -> None:
+    def watch_answer(self, context: grpc.ServicerContext) -> None:
         """Ends the call if its caller does not take the answer in time."""
         self._going.add(context)
         if not context.add_callback(lambda: self._going.discard(context)):

@@ -15,7 +15,7 @@ __all__ = ["ReloadPermissions"]
 
 
 class ReloadPermissions:
-    """What callers may change with HandleReloadConfigRequest.
+    """The permissions for HandleReloadConfigRequest.
 
     Args:
         settings: Whether they may at all, and the models root.

@@ -1,4 +1,4 @@
-"""When a version that did not load is tried again, and when it is given up."""
+"""Decides when a version that did not load is tried again, and when it is given up."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ class ModelManager(ServedVersions):
     def poll(self) -> None:
         """Looks once for versions: loads new ones, then unloads those that are not wanted any more."""
         with self._polling:
-            self._look()
-            self._settle()
+            self._update_wanted()
+            self._load_and_unload()
 
     def reload(
         self, models: Sequence[ServedModel], *, allow_unavailable: bool = False, seconds: float | None = None
@@ -91,8 +91,8 @@ class ModelManager(ServedVersions):
                 check_labels(models, self._models, self._available, allow_unavailable=allow_unavailable)
                 new = [model for model in models if model.name not in self._models]
                 self._source = lambda: models
-            self._look()
-            self._settle()
+            self._update_wanted()
+            self._load_and_unload()
         self._wait_for(new, end)
 
     def start(self, interval: float) -> None:
@@ -121,7 +121,7 @@ class ModelManager(ServedVersions):
         finally:
             self._polling.release()
 
-    def _look(self) -> None:
+    def _update_wanted(self) -> None:
         models = {model.name: model for model in self._source()}
         # A missing base path changes nothing.
         on_disk = {name: model.wanted() for name, model in models.items()}
@@ -134,33 +134,29 @@ class ModelManager(ServedVersions):
             for model in models.values():
                 self._point_labels(model)
 
-    def _settle(self) -> None:
+    def _load_and_unload(self) -> None:
         """Loads versions that are wanted, then unloads those that are not wanted any more."""
         for model in list(self._models.values()):
-            self._follow(model, self._wanted[model.name])
+            self._update_model(model, self._wanted[model.name])
         for name in set(self._version_states) - set(self._models):
-            self._drop(name, set())
+            self._unload_unwanted(name, set())
 
-    def _follow(self, model: ServedModel, wanted: set[int]) -> None:
+    def _update_model(self, model: ServedModel, wanted: set[int]) -> None:
         with self._changed:
-            version_states = self._version_states.setdefault(model.name, {})
-            missing = [
-                version
-                for version in sorted(wanted)
-                if version not in version_states or not version_states[version].is_available
-            ]
+            self._version_states.setdefault(model.name, {})
+            missing = sorted(wanted - self._available(model.name))
         for version in missing:
             self._try_load(model, version)
         if missing:
             self._point_labels(model)
         if not wanted or self._available(model.name) & wanted:
             # A label that waits for its new version to load is answered by the old one until then.
-            self._drop(model.name, wanted | self._waited_for(model))
+            self._unload_unwanted(model.name, wanted | self._waited_for(model))
         else:
             # Nothing new takes requests yet: the old version stays.
             self._forget(model.name, wanted)
 
-    def _drop(self, name: str, wanted: set[int]) -> None:
+    def _unload_unwanted(self, name: str, wanted: set[int]) -> None:
         self._forget(name, wanted)
         self._unload(name, self._available(name) - wanted, self._drain_seconds)
 
@@ -184,12 +180,7 @@ class ModelManager(ServedVersions):
             self._note_failure(model.name, version, version_state, error)
             return
         with self._changed:
-            version_state.servable, version_state.error, version_state.failures, version_state.state = (
-                servable,
-                None,
-                0,
-                State.AVAILABLE,
-            )
+            version_state.note_load(servable)
             self._changed.notify_all()
         _log.info("model %s version %d: loaded in %.1f s", model.name, version, time.monotonic() - began)
 
@@ -227,11 +218,7 @@ class ModelManager(ServedVersions):
         """Waits until each of the models is available or given up."""
 
         def settled() -> bool:
-            return not any(
-                version_state.is_retried
-                for model in models
-                for version_state in self._version_states[model.name].values()
-            )
+            return not any(state.is_retried for model in models for state in self._version_states[model.name].values())
 
         with self._changed:
             if self._thread is not None:
@@ -245,16 +232,11 @@ class ModelManager(ServedVersions):
                 )
 
     def _why_not(self, model: ServedModel) -> str:
-        tried = {
-            version: version_state
-            for version, version_state in self._version_states[model.name].items()
-            if version_state.error is not None
-        }
-        if not tried:
+        errors = {version: state.error for version, state in self._version_states[model.name].items() if state.error}
+        if not errors:
             return f"{{{{name: {model.name}}} due to error: no version in {model.base_path}}}"
-        version, version_state = max(tried.items())
-        reason = f"{version_state.error.code.name}: {version_state.error.message}" if version_state.error else ""
-        return f"{{{{name: {model.name} version: {version}}} due to error: {reason}}}"
+        version, error = max(errors.items())
+        return f"{{{{name: {model.name} version: {version}}} due to error: {error.code.name}: {error.message}}}"
 
     def _keep_polling(self, interval: float) -> None:
         look = time.monotonic() + interval if interval > 0 else math.inf
@@ -265,7 +247,7 @@ class ModelManager(ServedVersions):
                     self.poll()
                 else:
                     with self._polling:
-                        self._settle()
+                        self._load_and_unload()
             except Exception:  # noqa: BLE001 - the next poll may go better
                 _log.exception("the models could not be looked for; what is loaded stays in service")
 

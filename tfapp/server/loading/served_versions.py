@@ -109,19 +109,15 @@ class ServedVersions:
         """Returns the versions that do not load: the model, the number, and why."""
         with self._changed:
             return [
-                (name, version, version_state.error.message)
-                for name, version_states in sorted(self._version_states.items())
-                for version, version_state in sorted(version_states.items())
-                if version_state.error is not None
+                (name, version, state.error.message)
+                for name, states in sorted(self._version_states.items())
+                for version, state in sorted(states.items())
+                if state.error is not None
             ]
 
     def _available(self, name: str) -> set[int]:
         with self._changed:
-            return {
-                version
-                for version, version_state in self._version_states.get(name, {}).items()
-                if version_state.is_available
-            }
+            return {version for version, state in self._version_states.get(name, {}).items() if state.is_available}
 
     def _acquire(self, name: str, version: int | None, label: str | None) -> tuple[VersionState, Servable]:
         if not name:
@@ -130,13 +126,9 @@ class ServedVersions:
             if label:
                 version = self._version_of_label(name, label)
             request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-            ready = {
-                number: version_state
-                for number, version_state in self._version_states.get(name, {}).items()
-                if version_state.is_available
-            }
-            number = max(ready, default=None) if version is None else version
-            version_state = None if number is None else ready.get(number)
+            ready = self._available(name)
+            number = max(ready, default=-1) if version is None else version
+            version_state = self._version_states[name][number] if number in ready else None
             if version_state is None or version_state.servable is None:
                 raise RequestError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {request}")
             version_state.users += 1

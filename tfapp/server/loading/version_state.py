@@ -65,13 +65,17 @@ class VersionState:
 
     @property
     def is_available(self) -> bool:
-        """Whether it takes requests."""
+        """Returns whether it takes requests."""
         return self.state is State.AVAILABLE
 
     @property
     def is_retried(self) -> bool:
-        """Whether it failed and is tried again."""
+        """Returns whether it failed and is tried again."""
         return self.state is State.LOADING and self.failures > 0
+
+    def note_load(self, servable: Servable) -> None:
+        """Notes that the version is loaded, and takes requests."""
+        self.servable, self.error, self.failures, self.state = servable, None, 0, State.AVAILABLE
 
     def forget(self) -> None:
         """Notes that the version is not wanted any more: if it comes back, its failures do not count."""

@@ -34,7 +34,7 @@ def handle_request(shared: ListenerContext, target: RequestTarget, body: bytes, 
         shared: The models, and what is counted.
         target: What it asks for; not the status.
         body: Its body, JSON.
-        context: Who waits.
+        context: The request's context.
 
     Returns:
         The answer, JSON.

@@ -40,7 +40,7 @@ class RequestTarget:
 
     @property
     def about(self) -> bool:
-        """Whether it asks about a model, not the model itself."""
+        """Returns whether it asks about a model, not the model itself."""
         return self.verb in (METADATA, STATUS)
 
 

@@ -26,7 +26,7 @@ def run_while_wanted(function: Any, tensors: Mapping[str, tf.Tensor], context: R
     Args:
         function: A ConcreteFunction; any other runs to its end.
         tensors: Its inputs, by name.
-        context: Who waits.
+        context: The request's context.
 
     Returns:
         What the function returns.

@@ -61,7 +61,7 @@ def run_classify(
         servable: The model's version to ask.
         key: The signature.
         examples: The tensorflow.serving.Input.
-        context: Who waits for the answer; None: somebody who never goes.
+        context: The deadline and cancellation of the request; None: it has neither.
 
     Returns:
         "classes", strings [N, K], or "scores", floats [N, K], or both.
@@ -82,7 +82,7 @@ def run_regress(servable: Servable, key: str, examples: Any, context: RequestCon
         servable: The model's version to ask.
         key: The signature.
         examples: The tensorflow.serving.Input.
-        context: Who waits for the answer; None: somebody who never goes.
+        context: The deadline and cancellation of the request; None: it has neither.
 
     Returns:
         Floats [N].

@@ -22,7 +22,7 @@ def predict(servable: Servable, request: Any, context: RequestContext | None = N
     Args:
         servable: The model's version to ask.
         request: The request; its model_spec is read for the signature's name only.
-        context: Who waits for the answer; None: somebody who never goes.
+        context: The deadline and cancellation of the request; None: it has neither.
 
     Returns:
         The PredictResponse.

@@ -124,7 +124,7 @@ class RowLimits:
 
         Args:
             rows: Its rows.
-            context: Who waits for it.
+            context: The request's context.
 
         Raises:
             RequestError: The caller's time is up, or it has gone.

@@ -65,7 +65,7 @@ class ServableSignature:
         Args:
             inputs: Arrays by alias, all that the signature has.
             outputs: The aliases to answer.
-            context: Who waits for the answer; None: somebody who never goes.
+            context: The deadline and cancellation of the request; None: it has neither.
 
         Returns:
             Arrays by alias.
