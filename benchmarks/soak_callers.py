@@ -29,8 +29,7 @@ import grpc
 import numpy as np
 from callers import texts
 from sides import serve_lines
-from tfapp_client import Client, codec
-from tfapp_client.connection import ConnectionSettings, Retries
+from tfapp_client import Client, ConnectionSettings, Retries, codec
 from tfapp_client.messages import PredictRequest
 
 _GRPC_CALLERS: Final = 16

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tfapp_client.bench import Figures, Load, run_load
+from tfapp_client.bench import LoadProfile, LoadResult, run_load
 from tfapp_client.errors import AnswerError, UnavailableError
 
 
@@ -18,8 +18,8 @@ class _Clock:
         return self.now
 
 
-def _run(call: Any, load: Load, clock: _Clock) -> Figures:
-    async def main() -> Figures:
+def _run(call: Any, load: LoadProfile, clock: _Clock) -> LoadResult:
+    async def main() -> LoadResult:
         return await run_load(call, load, clock=clock)
 
     return asyncio.run(main())
@@ -36,7 +36,7 @@ def test_callers_send_as_many_as_asked(concurrency: int) -> None:
         await asyncio.sleep(0)
         now -= 1
 
-    figures = _run(call, Load(concurrency=concurrency, requests=10), _Clock())
+    figures = _run(call, LoadProfile(concurrency=concurrency, requests=10), _Clock())
     assert (len(figures.latencies), most) == (10, concurrency)
 
 
@@ -46,7 +46,7 @@ def test_callers_stop_when_the_time_is_over() -> None:
     async def call() -> None:
         clock.now += 0.5
 
-    figures = _run(call, Load(concurrency=1, seconds=3), clock)
+    figures = _run(call, LoadProfile(concurrency=1, seconds=3), clock)
     assert (figures.latencies, figures.seconds) == ([0.5] * 6, 3.0)
     assert figures.as_dict(rows=4)["rows_per_second"] == 8
 
@@ -59,7 +59,7 @@ def test_a_rate_counts_the_time_that_requests_were_late() -> None:
         clock.now += 0.2
 
     clock.now = 0.0
-    figures = _run(call, Load(rate=10, requests=4), _Ticking(clock))
+    figures = _run(call, LoadProfile(rate=10, requests=4), _Ticking(clock))
     assert len(figures.latencies) == 4
     # The first two start on time or nearly; the longer it lasts, the later they are.
     assert figures.latencies == sorted(figures.latencies)
@@ -84,14 +84,14 @@ def test_errors_are_counted_by_status() -> None:
         if error := next(failures):
             raise error
 
-    figures = _run(call, Load(concurrency=1, requests=4), _Clock())
+    figures = _run(call, LoadProfile(concurrency=1, requests=4), _Clock())
     assert figures.errors == {"UNAVAILABLE": 2, "AnswerError": 1}
     assert len(figures.latencies) == 1
     assert "2 failed: UNAVAILABLE" in figures.as_text()
 
 
 def test_figures_and_drawing() -> None:
-    figures = Figures(10.0, [0.001 * n for n in range(1, 1001)])
+    figures = LoadResult(10.0, [0.001 * n for n in range(1, 1001)])
     found = figures.as_dict()
     assert found["requests_per_second"] == 100
     latency = found["latency_ms"]
@@ -107,7 +107,7 @@ def test_figures_and_drawing() -> None:
 
 @pytest.mark.parametrize("latencies", [[], [0.0], [0.25], [0.25, 0.25]])
 def test_few_figures_are_drawn_too(latencies: list[float]) -> None:
-    figures = Figures(1.0, latencies)
+    figures = LoadResult(1.0, latencies)
     assert sum(bar["count"] for bar in figures.as_dict()["histogram"]) == len(latencies)
     assert f"{len(latencies)} requests answered" in figures.as_text()
 
@@ -115,4 +115,4 @@ def test_few_figures_are_drawn_too(latencies: list[float]) -> None:
 @pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"requests": 0}, {"rate": 0}, {"seconds": -1}])
 def test_loads_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Load(**wrong)
+        LoadProfile(**wrong)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tfapp_client import TlsFiles, variables
+from tfapp_client import TlsFiles, environment_variables
 from tfapp_client.secrets import Secrets, read_secrets
 
 from tfapp.core import client_variables
@@ -65,6 +65,6 @@ def test_what_does_not_go_together_names_the_variables(variable: str, message: s
 
 
 def test_the_help_of_tfapp_names_the_same_variables() -> None:
-    assert {name: getattr(variables, name) for name in client_variables.__all__} == {
+    assert {name: getattr(environment_variables, name) for name in client_variables.__all__} == {
         name: getattr(client_variables, name) for name in client_variables.__all__
     }

@@ -1,4 +1,4 @@
-"""The names of `tfapp_client.variables` for the help, which loads no client."""
+"""The names of `tfapp_client.environment_variables` for the help, which loads no client."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _console(*, stderr: bool) -> Console:
     """Makes a console that takes every text as it is: no markup, no emoji names, no control characters."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
-    from tfapp_client.output import printable
+    from tfapp_client.terminal_text import printable
 
     class PlainTextConsole(Console):
         """Drops what a terminal would obey where all that is printed comes by; Rich's own codes are no text."""
@@ -69,7 +69,7 @@ def _console(*, stderr: bool) -> Console:
 
 def complain(message: str) -> None:
     """Prints one line on standard error, after the program's name."""
-    from tfapp_client.output import printable
+    from tfapp_client.terminal_text import printable
 
     print(printable(f"tfapp: {' '.join(message.splitlines())}"), file=sys.stderr)
 
@@ -94,14 +94,14 @@ class _PlainTextFormatter(logging.Formatter):
         return " ".join(super().formatMessage(record).splitlines())
 
     def format(self, record: logging.LogRecord) -> str:
-        from tfapp_client.output import printable
+        from tfapp_client.terminal_text import printable
 
         return printable(super().format(record))
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Prints one JSON value on one line of standard output, for a program to read."""
-    from tfapp_client.output import json_line
+    from tfapp_client.terminal_text import json_line
 
     print(json_line(value), file=sys.stdout, flush=True)
 

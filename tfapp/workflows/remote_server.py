@@ -38,7 +38,7 @@ class RemoteServer:
             SettingsError: The variables do not go together, a file cannot be read, or the token would travel in plain
                 text.
         """
-        from tfapp_client import variables
+        from tfapp_client.environment_variables import TLS, TLS_ROOT, TOKEN
         from tfapp_client.secrets import read_secrets
 
         try:
@@ -47,8 +47,8 @@ class RemoteServer:
             raise SettingsError(f"{address} cannot be called: {error}") from error
         if secrets.token and secrets.tls is None:
             raise SettingsError(
-                f"{address} cannot be called: the token in {variables.TOKEN} would travel in plain text; set "
-                f"{variables.TLS}=1 or {variables.TLS_ROOT}, or unset {variables.TOKEN}"
+                f"{address} cannot be called: the token in {TOKEN} would travel in plain text; set "
+                f"{TLS}=1 or {TLS_ROOT}, or unset {TOKEN}"
             )
         server = cls(address, secrets.tls, secrets.token)
         server.endpoint()

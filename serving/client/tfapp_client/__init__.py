@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tfapp_client.async_client import AsyncClient
     from tfapp_client.canary import Canary
     from tfapp_client.client import Client
-    from tfapp_client.connection import ConnectionSettings, Retries, TlsFiles
+    from tfapp_client.connection import ConnectionSettings, TlsFiles
     from tfapp_client.errors import AnswerError, ClientError, StatusError
     from tfapp_client.results import (
         Answer,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TensorInfo,
         VersionStatus,
     )
+    from tfapp_client.retries import Retries
     from tfapp_client.splitting import Splitting
 
 __all__ = [
@@ -62,7 +63,7 @@ _HOMES = {
     "Entity": "results",
     "ModelMetadata": "results",
     "Ranked": "results",
-    "Retries": "connection",
+    "Retries": "retries",
     "Signature": "results",
     "Splitting": "splitting",
     "StatusError": "errors",

@@ -1,4 +1,4 @@
-"""`python -m tfapp_client`: the command `tfapp-client`."""
+"""Runs the command `tfapp-client` as `python -m tfapp_client`."""
 
 from __future__ import annotations
 

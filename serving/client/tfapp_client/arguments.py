@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tfapp_client import variables
+from tfapp_client import environment_variables
 from tfapp_client.connection import ConnectionSettings, TlsFiles
-from tfapp_client.output import printable
 from tfapp_client.secrets import read_secrets
 from tfapp_client.task_commands import COMMANDS, add_texts
+from tfapp_client.terminal_text import printable
 from tfapp_client.version import __version__
 
 __all__ = ["connection_arguments", "parse_arguments"]
@@ -21,7 +21,7 @@ _INPUTS_HELP = "inputs by name, as JSON: '{\"x\": [1, 2]}'; @FILE reads a file, 
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that repeats no argument as a terminal would obey it; arguments may be texts of others."""
+    """A parser whose errors hold no control characters; arguments may be texts of others."""
 
     def error(self, message: str) -> NoReturn:
         super().error(printable(message))
@@ -51,7 +51,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def connection_arguments(parsed: argparse.Namespace) -> dict[str, Any]:
-    """The clients' arguments, from those of the command line and from the environment.
+    """Returns the arguments of the clients, from the command line and from the environment.
 
     Raises:
         OSError: The token's file cannot be read.
@@ -88,19 +88,24 @@ def _connection(group: Any) -> None:
     group.add_argument(
         "--tls-root",
         metavar="FILE",
-        help=f"certificates that the server's is checked against (PEM); otherwise {variables.TLS_ROOT}",
+        help=f"certificates that the server's is checked against (PEM); otherwise {environment_variables.TLS_ROOT}",
     )
     group.add_argument(
-        "--tls-key", metavar="FILE", help=f"own private key, for mutual TLS (PEM); otherwise {variables.TLS_KEY}"
+        "--tls-key",
+        metavar="FILE",
+        help=f"own private key, for mutual TLS (PEM); otherwise {environment_variables.TLS_KEY}",
     )
     group.add_argument(
         "--tls-certificate",
         metavar="FILE",
-        help=f"own certificate, for mutual TLS (PEM); otherwise {variables.TLS_CERTIFICATE}",
+        help=f"own certificate, for mutual TLS (PEM); otherwise {environment_variables.TLS_CERTIFICATE}",
     )
     group.add_argument("--tls-name", metavar="NAME", help="the name to expect in the server's certificate")
     group.add_argument(
-        "--token-file", type=Path, metavar="FILE", help=f"holds the bearer token; otherwise {variables.TOKEN} does"
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"holds the bearer token; otherwise {environment_variables.TOKEN} does",
     )
     group.add_argument("--allow-plain-token", action="store_true", help="send the token without TLS")
 

@@ -12,7 +12,7 @@ import numpy as np
 from tfapp_client import contract, messages, tasks
 from tfapp_client.async_requests import AsyncRequests
 from tfapp_client.errors import DeadlineExceededError
-from tfapp_client.request_messages import Target
+from tfapp_client.request_messages import ModelSpec
 from tfapp_client.splitting import as_batch, concatenate
 from tfapp_client.transport import HEALTH
 
@@ -76,7 +76,7 @@ class AsyncClient(AsyncRequests):
         """
         columns = tasks.text_column(contract.CLASSIFICATION, texts)
         predict = partial(self._predict_classes, contract.CLASSIFICATION)
-        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+        return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
 
     async def classify_pairs(
         self,
@@ -90,7 +90,7 @@ class AsyncClient(AsyncRequests):
         """Classifies pairs of texts (query, candidate) with a pair classification model; one answer a pair."""
         columns = tasks.pair_columns(contract.PAIR_CLASSIFICATION, pairs)
         predict = partial(self._predict_classes, contract.PAIR_CLASSIFICATION)
-        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+        return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
 
     async def tag(
         self,
@@ -104,7 +104,7 @@ class AsyncClient(AsyncRequests):
         """Finds spans with a tagging model; one list a text, spans in the model's order."""
         columns = tasks.text_column(contract.TAGGING, texts)
         predict = partial(self._predict_task, contract.TAGGING, tasks.read_entities)
-        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+        return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
 
     async def rank(
         self,
@@ -119,7 +119,7 @@ class AsyncClient(AsyncRequests):
         """Orders candidates by how well they fit a query, best first, with a ranking model."""
         columns = tasks.rank_columns(query, candidates)
         predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
-        scores = chain(*await self._ask(Target(model, version, label), columns, timeout, predict))
+        scores = chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict))
         return tasks.rank(columns["candidate"], list(scores))
 
     async def score(
@@ -134,7 +134,7 @@ class AsyncClient(AsyncRequests):
         """Scores pairs of texts (query, candidate) with a ranking model; one number a pair."""
         columns = tasks.pair_columns(contract.RANKING, pairs)
         predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
-        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+        return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
 
     async def regress(
         self,
@@ -145,10 +145,10 @@ class AsyncClient(AsyncRequests):
         label: str | None = None,
         timeout: float | None = None,
     ) -> list[float]:
-        """Gives texts numbers with a regression model; one a text."""
+        """Predicts a number for each text with a regression model."""
         columns = tasks.text_column(contract.REGRESSION, texts)
         predict = partial(self._predict_task, contract.REGRESSION, tasks.read_scores)
-        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+        return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
 
     async def answer(
         self,
@@ -162,7 +162,7 @@ class AsyncClient(AsyncRequests):
         """Answers questions, each from its context, with an answering model; `pairs` are (question, context)."""
         columns = tasks.pair_columns(contract.ANSWERING, pairs)
         predict = partial(self._predict_task, contract.ANSWERING, tasks.read_answers)
-        return list(chain(*await self._ask(Target(model, version, label), columns, timeout, predict)))
+        return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
 
     async def embed(
         self,
@@ -173,10 +173,10 @@ class AsyncClient(AsyncRequests):
         label: str | None = None,
         timeout: float | None = None,
     ) -> NDArray[np.float32]:
-        """Gives texts vectors of length 1 with an embedding model: float32, shape (texts, width)."""
+        """Embeds texts as vectors of length 1 with an embedding model: float32, shape (texts, width)."""
         columns = tasks.text_column(contract.EMBEDDING, texts)
         predict = partial(self._predict_task, contract.EMBEDDING, tasks.read_vectors)
-        parts = await self._ask(Target(model, version, label), columns, timeout, predict)
+        parts = await self._ask(ModelSpec(model, version, label), columns, timeout, predict)
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     async def predict(
@@ -191,7 +191,7 @@ class AsyncClient(AsyncRequests):
         label: str | None = None,
         timeout: float | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """Asks any signature of any model.
+        """Calls any signature of any model.
 
         Args:
             model: The model's name on the server.
@@ -211,16 +211,18 @@ class AsyncClient(AsyncRequests):
             AnswerError: An output cannot be read.
             TypeError: An input is of a dtype that TensorFlow does not have.
         """
-        target = Target(model, version, label)
+        model_spec = ModelSpec(model, version, label)
         if split:
             arrays = as_batch(inputs)
             if len(self._splitting.slices(len(next(iter(arrays.values()))))) > 1:
                 predict = partial(self._predict_rows, signature, outputs)
-                parts = await self._ask(target, arrays, timeout, predict)
+                parts = await self._ask(model_spec, arrays, timeout, predict)
                 return concatenate(parts)
             inputs = arrays
         deadline = self._deadline(timeout)
-        part = await self._routed(target, lambda routed: self._predict(routed, inputs, signature, outputs, deadline))
+        part = await self._routed(
+            model_spec, lambda routed: self._predict(routed, inputs, signature, outputs, deadline)
+        )
         return part.value
 
     async def status(
@@ -232,7 +234,7 @@ class AsyncClient(AsyncRequests):
             NotFoundError: The server knows no such model or version.
             StatusError: The call failed otherwise.
         """
-        return await self._status(Target(model, version), self._deadline(timeout))
+        return await self._status(ModelSpec(model, version), self._deadline(timeout))
 
     async def metadata(
         self, model: str, *, version: int | None = None, label: str | None = None, timeout: float | None = None
@@ -243,7 +245,7 @@ class AsyncClient(AsyncRequests):
             NotFoundError: The server has no such model or version.
             StatusError: The call failed otherwise.
         """
-        return await self._metadata(Target(model, version, label), self._deadline(timeout))
+        return await self._metadata(ModelSpec(model, version, label), self._deadline(timeout))
 
     async def health(self, service: str = "", *, timeout: float | None = None) -> bool:
         """Returns whether the server takes requests.
@@ -281,11 +283,11 @@ class AsyncClient(AsyncRequests):
         Raises:
             DeadlineExceededError: It took longer; the message says what was missing.
         """
-        target, deadline = Target(model, version, label), self._deadline(timeout)
+        model_spec, deadline = ModelSpec(model, version, label), self._deadline(timeout)
         missing = "nothing was heard of it"
         try:
             while missing:
-                missing = await self._missing(target, deadline)
+                missing = await self._missing(model_spec, deadline)
                 if missing:
                     await self._sleep(min(interval, deadline.left()))
         except DeadlineExceededError as error:

@@ -1,4 +1,4 @@
-"""How a client's requests are sent: within one deadline, to the version that a canary draws, large batches in parts."""
+"""Sends a client's requests: within one deadline, to the version that a canary draws, large batches in parts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from tfapp_client import classification, contract, messages
 from tfapp_client.canary import Canary
 from tfapp_client.connection import ConnectionSettings, Endpoint, TlsFiles, Token
-from tfapp_client.deadline import Deadline
+from tfapp_client.deadline import CallDeadline
 from tfapp_client.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from tfapp_client.parallel import gather_async
-from tfapp_client.request_messages import Target, predict_request, read_metadata, read_outputs, read_status
+from tfapp_client.request_messages import ModelSpec, predict_request, read_metadata, read_outputs, read_status
 from tfapp_client.results import Classification, ModelMetadata, VersionStatus
 from tfapp_client.splitting import Part, Splitting, check_rows
 from tfapp_client.tasks import Columns, Outputs, check_outputs
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class AsyncRequests:
-    """Sends the requests of `AsyncClient`."""
+    """The part of `AsyncClient` that sends requests and reads their answers."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class AsyncRequests:
         self._timeout = timeout
         self._splitting = splitting or Splitting()
         self._canaries = dict(canaries or {})
-        self._layouts = classification.Layouts()
+        self._layouts = classification.ClassifierLayouts()
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -97,33 +97,35 @@ class AsyncRequests:
         self._closed = True
         await self._transport.close()
 
-    def _deadline(self, timeout: float | None) -> Deadline:
+    def _deadline(self, timeout: float | None) -> CallDeadline:
         if self._closed:
             raise ValueError("this client is closed; make a new one")
-        return Deadline(self._timeout if timeout is None else timeout, self._clock)
+        return CallDeadline(self._timeout if timeout is None else timeout, self._clock)
 
-    async def _send(self, method: Method, request: Any, deadline: Deadline) -> Any:
+    async def _send(self, method: Method, request: Any, deadline: CallDeadline) -> Any:
         return await self._transport.call(method, request, deadline.left())
 
     async def _predict(
         self,
-        target: Target,
+        model_spec: ModelSpec,
         inputs: Mapping[str, Any],
         signature: str,
         outputs: Sequence[str] | None,
-        deadline: Deadline,
+        deadline: CallDeadline,
     ) -> Part[dict[str, NDArray[Any]]]:
-        return read_outputs(await self._send(PREDICT, predict_request(target, inputs, signature, outputs), deadline))
+        return read_outputs(
+            await self._send(PREDICT, predict_request(model_spec, inputs, signature, outputs), deadline)
+        )
 
     async def _predict_rows(
         self,
         signature: str,
         outputs: Sequence[str] | None,
-        target: Target,
+        model_spec: ModelSpec,
         arrays: Mapping[str, NDArray[Any]],
-        deadline: Deadline,
+        deadline: CallDeadline,
     ) -> Part[dict[str, NDArray[Any]]]:
-        part = await self._predict(target, arrays, signature, outputs, deadline)
+        part = await self._predict(model_spec, arrays, signature, outputs, deadline)
         check_rows(part.value, len(next(iter(arrays.values()))))
         return part
 
@@ -131,37 +133,37 @@ class AsyncRequests:
         self,
         task: contract.Task,
         read: Callable[[Columns, Outputs], T],
-        target: Target,
+        model_spec: ModelSpec,
         columns: Columns,
-        deadline: Deadline,
+        deadline: CallDeadline,
     ) -> Part[T]:
-        part = await self._predict(target, columns, contract.DEFAULT_SIGNATURE, None, deadline)
-        check_outputs(target.model, task, part.value, _count(columns))
+        part = await self._predict(model_spec, columns, contract.DEFAULT_SIGNATURE, None, deadline)
+        check_outputs(model_spec.model, task, part.value, _count(columns))
         return Part(part.version, read(columns, part.value))
 
     async def _predict_classes(
-        self, task: contract.Task, target: Target, columns: Columns, deadline: Deadline
+        self, task: contract.Task, model_spec: ModelSpec, columns: Columns, deadline: CallDeadline
     ) -> Part[list[Classification]]:
-        """Asks a classifier, for its labels once a version: they may be longer than all other outputs."""
-        layout = self._layouts.guess(target)
+        """Asks a classifier; asks for its labels only once a version, as they may be longer than all other outputs."""
+        layout = self._layouts.guess(model_spec)
         if layout is not None:
             # A newer version may lack an output that the last one had. If the texts are at fault, asking again says so.
             with suppress(InvalidArgumentError):
-                part = await self._predict(target, columns, contract.DEFAULT_SIGNATURE, layout.outputs, deadline)
-                if self._layouts.fits(layout, target, part.version):
+                part = await self._predict(model_spec, columns, contract.DEFAULT_SIGNATURE, layout.outputs, deadline)
+                if self._layouts.fits(layout, model_spec, part.version):
                     return Part(part.version, layout.read(part.value, _count(columns)))
-        part = await self._predict(target, columns, contract.DEFAULT_SIGNATURE, None, deadline)
-        check_outputs(target.model, task, part.value, _count(columns))
-        layout = classification.Layout.of(part.value)
-        self._layouts.add(layout, target, part.version)
+        part = await self._predict(model_spec, columns, contract.DEFAULT_SIGNATURE, None, deadline)
+        check_outputs(model_spec.model, task, part.value, _count(columns))
+        layout = classification.ClassifierLayout.of(part.value)
+        self._layouts.add(layout, model_spec, part.version)
         return Part(part.version, layout.read(part.value, _count(columns)))
 
     async def _ask(
         self,
-        target: Target,
+        model_spec: ModelSpec,
         columns: Columns,
         timeout: float | None,
-        predict: Callable[[Target, Columns, Deadline], Awaitable[Part[T]]],
+        predict: Callable[[ModelSpec, Columns, CallDeadline], Awaitable[Part[T]]],
     ) -> list[T]:
         """Asks for the answers to rows, in parts if there are many; no rows need no request."""
         deadline = self._deadline(timeout)
@@ -169,13 +171,13 @@ class AsyncRequests:
         if not count:
             return []
 
-        async def ask_some(pinned: Target, rows: slice) -> Part[T]:
+        async def ask_some(pinned: ModelSpec, rows: slice) -> Part[T]:
             return await predict(pinned, {name: column[rows] for name, column in columns.items()}, deadline)
 
-        return await self._routed(target, lambda routed: self._in_parts(routed, count, ask_some))
+        return await self._routed(model_spec, lambda routed: self._in_parts(routed, count, ask_some))
 
     async def _in_parts(
-        self, target: Target, count: int, ask: Callable[[Target, slice], Awaitable[Part[T]]]
+        self, model_spec: ModelSpec, count: int, ask: Callable[[ModelSpec, slice], Awaitable[Part[T]]]
     ) -> list[T]:
         """Asks for rows in parts, all answered by one version.
 
@@ -183,43 +185,43 @@ class AsyncRequests:
         """
         slices = self._splitting.slices(count)
         if len(slices) == 1:
-            return [(await ask(target, slices[0])).value]
-        parts = await gather_async([partial(ask, target, rows) for rows in slices], self._splitting.parallel)
+            return [(await ask(model_spec, slices[0])).value]
+        parts = await gather_async([partial(ask, model_spec, rows) for rows in slices], self._splitting.parallel)
         newest = max(part.version for part in parts)
         old = [index for index, part in enumerate(parts) if part.version != newest]
         if old:
-            pinned = replace(target, version=newest, label=None)
+            pinned = replace(model_spec, version=newest, label=None)
             again = [partial(ask, pinned, slices[index]) for index in old]
             answers = await gather_async(again, self._splitting.parallel)
             for index, part in zip(old, answers, strict=True):
                 parts[index] = part
         return [part.value for part in parts]
 
-    async def _routed(self, target: Target, ask: Callable[[Target], Awaitable[T]]) -> T:
-        """Asks the version that the call names; without one, what the model's canary draws."""
-        canary = self._canaries.get(target.model)
-        if canary is None or target.version is not None or target.label is not None:
-            return await ask(target)
+    async def _routed(self, model_spec: ModelSpec, ask: Callable[[ModelSpec], Awaitable[T]]) -> T:
+        """Asks the version that the call names, or the one that the model's canary draws."""
+        canary = self._canaries.get(model_spec.model)
+        if canary is None or model_spec.version is not None or model_spec.label is not None:
+            return await ask(model_spec)
         if self._random() < canary.share:
             try:
-                return await ask(Target(target.model, label=canary.label))
+                return await ask(ModelSpec(model_spec.model, label=canary.label))
             except (InvalidArgumentError, NotFoundError) as error:
                 if not canary.is_gone(error):
                     raise
-        return await ask(Target(target.model, label=canary.otherwise))
+        return await ask(ModelSpec(model_spec.model, label=canary.otherwise))
 
-    async def _missing(self, target: Target, deadline: Deadline) -> str:
-        """Returns what a model lacks to be asked; nothing: it is ready."""
+    async def _missing(self, model_spec: ModelSpec, deadline: CallDeadline) -> str:
+        """Returns why a model is not ready; "" if it is."""
         try:
-            if target.label is not None:
+            if model_spec.label is not None:
                 # GetModelStatus takes no notice of labels.
-                await self._metadata(target, deadline)
+                await self._metadata(model_spec, deadline)
                 return ""
-            versions = await self._status(target, deadline)
+            versions = await self._status(model_spec, deadline)
         except (NotFoundError, UnavailableError) as error:
             return str(error)
         except InvalidArgumentError as error:
-            if target.label is None or target.label not in error.details:
+            if model_spec.label is None or model_spec.label not in error.details:
                 raise
             return str(error)
         if any(version.available for version in versions):
@@ -228,13 +230,13 @@ class AsyncRequests:
             ", ".join(f"version {v.version} is {v.state} {v.error}".rstrip() for v in versions) or "it has no version"
         )
 
-    async def _status(self, target: Target, deadline: Deadline) -> list[VersionStatus]:
-        request = target.write(messages.GetModelStatusRequest())
+    async def _status(self, model_spec: ModelSpec, deadline: CallDeadline) -> list[VersionStatus]:
+        request = model_spec.write(messages.GetModelStatusRequest())
         return read_status(await self._send(STATUS, request, deadline))
 
-    async def _metadata(self, target: Target, deadline: Deadline) -> ModelMetadata:
-        request = target.write(messages.GetModelMetadataRequest(metadata_field=["signature_def"]))
-        return read_metadata(target.model, await self._send(METADATA, request, deadline))
+    async def _metadata(self, model_spec: ModelSpec, deadline: CallDeadline) -> ModelMetadata:
+        request = model_spec.write(messages.GetModelMetadataRequest(metadata_field=["signature_def"]))
+        return read_metadata(model_spec.model, await self._send(METADATA, request, deadline))
 
 
 def _count(columns: Columns) -> int:

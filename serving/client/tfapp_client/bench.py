@@ -13,7 +13,7 @@ import numpy as np
 
 from tfapp_client.errors import ClientError, StatusError
 
-__all__ = ["Figures", "Load", "run_load"]
+__all__ = ["LoadProfile", "LoadResult", "run_load"]
 
 _PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 _BARS: Final = 12
@@ -21,8 +21,8 @@ _BAR_WIDTH: Final = 40
 
 
 @dataclass(frozen=True)
-class Load:
-    """How requests are sent.
+class LoadProfile:
+    """A schedule of requests.
 
     Attributes:
         concurrency: Callers, each of which sends its next request when the last is answered.
@@ -45,8 +45,8 @@ class Load:
 
 
 @dataclass
-class Figures:
-    """What was measured.
+class LoadResult:
+    """The measurements of one run.
 
     Attributes:
         seconds: From the first request to the last answer.
@@ -59,7 +59,7 @@ class Figures:
     errors: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self, rows: int = 1) -> dict[str, Any]:
-        """The figures for machines; `rows` is the number of rows of one request."""
+        """Returns the figures for JSON; `rows` is the number of rows of one request."""
         rate = len(self.latencies) / self.seconds if self.seconds else 0.0
         return {
             "seconds": round(self.seconds, 3),
@@ -75,7 +75,7 @@ class Figures:
         }
 
     def as_text(self, rows: int = 1) -> str:
-        """The figures for people."""
+        """Returns the figures as text for a terminal."""
         figures = self.as_dict(rows)
         lines = [
             f"{figures['answered']} requests answered in {figures['seconds']:.1f} s: "
@@ -93,11 +93,11 @@ class Figures:
             return {}
         values = np.array(self.latencies) * 1000
         marks = {f"p{mark:g}": float(np.percentile(values, mark)) for mark in _PERCENTILES}
-        found = {"mean": float(values.mean()), "min": float(values.min()), **marks, "max": float(values.max())}
-        return {name: round(value, 3) for name, value in found.items()}
+        figures = {"mean": float(values.mean()), "min": float(values.min()), **marks, "max": float(values.max())}
+        return {name: round(value, 3) for name, value in figures.items()}
 
     def _bars(self) -> list[tuple[float, float, int]]:
-        """Bars of equal ratio: latencies spread over orders of magnitude."""
+        """Returns the bars of a histogram, of equal ratio, as latencies spread over orders of magnitude."""
         if not self.latencies:
             return []
         values = np.maximum(np.array(self.latencies) * 1000, 1e-3)
@@ -117,8 +117,8 @@ class Figures:
 
 
 async def run_load(
-    call: Callable[[], Awaitable[Any]], load: Load, *, clock: Callable[[], float] = time.perf_counter
-) -> Figures:
+    call: Callable[[], Awaitable[Any]], load: LoadProfile, *, clock: Callable[[], float] = time.perf_counter
+) -> LoadResult:
     """Sends requests and measures their answers.
 
     Args:
@@ -129,7 +129,7 @@ async def run_load(
     Returns:
         The figures.
     """
-    figures = Figures()
+    figures = LoadResult()
     began = clock()
 
     async def one(due: float) -> None:
@@ -149,7 +149,7 @@ async def run_load(
 
 
 async def _by_callers(
-    one: Callable[[float], Awaitable[None]], load: Load, began: float, clock: Callable[[], float]
+    one: Callable[[float], Awaitable[None]], load: LoadProfile, began: float, clock: Callable[[], float]
 ) -> None:
     sent = 0
 
@@ -163,7 +163,7 @@ async def _by_callers(
 
 
 async def _at_rate(
-    one: Callable[[float], Awaitable[None]], load: Load, rate: float, began: float, clock: Callable[[], float]
+    one: Callable[[float], Awaitable[None]], load: LoadProfile, rate: float, began: float, clock: Callable[[], float]
 ) -> None:
     total = load.requests or max(1, round(load.seconds * rate))
     waiting: set[asyncio.Future[None]] = set()

@@ -1,4 +1,4 @@
-"""A share of the calls goes to a version on trial."""
+"""Sends a share of the calls to a version on trial."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NO_LABEL: Final = "Unrecognized servable version label"
 
 @dataclass(frozen=True)
 class Canary:
-    """Where the calls of one model go that ask for no version and no label.
+    """A version on trial, which gets a share of the calls that ask for no version and no label.
 
-    Where the label is not, or its version is gone, the call goes where the others go: a canary that was taken back
-    costs a request, not an answer.
+    A call whose canary has no label or no version any more goes where the others go: taking a canary back costs a
+    request, not an answer.
 
     Attributes:
         label: The label of the version on trial.

@@ -1,4 +1,4 @@
-"""The outputs of classifiers, whose labels are asked for once a version."""
+"""Reads the outputs of classifiers, whose labels are asked for once a version."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tfapp_client import codec, contract
 from tfapp_client.errors import AnswerError
-from tfapp_client.request_messages import Target
+from tfapp_client.request_messages import ModelSpec
 from tfapp_client.results import Classification
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Layout", "Layouts"]
+__all__ = ["ClassifierLayout", "ClassifierLayouts"]
 
 _LABELS: Final = "labels"
 _WITHOUT_LABELS: Final = tuple(spec.name for spec in contract.CLASSIFICATION.outputs if spec.name != _LABELS)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What one version of a classifier answers.
+class ClassifierLayout:
+    """The labels and outputs of one version of a classifier.
 
     Attributes:
         labels: The labels, in the order of the probabilities.
@@ -61,25 +61,25 @@ class Layout:
         return [tuple(label for label, over in zip(self.labels, row, strict=True) if over) for row in chosen.tolist()]
 
 
-class Layouts:
+class ClassifierLayouts:
     """The layouts that a client has seen.
 
-    Versions never change, so a version's layout stays right. The last one of a target is only a guess at what comes
+    Versions never change, so a version's layout stays right. The last one of a model_spec is only a guess at what comes
     next: a version that appears in between is noticed by its number.
     """
 
     def __init__(self) -> None:
-        self._by_version: dict[tuple[str, int], Layout] = {}
-        self._last: dict[Target, Layout] = {}
+        self._by_version: dict[tuple[str, int], ClassifierLayout] = {}
+        self._last: dict[ModelSpec, ClassifierLayout] = {}
 
-    def guess(self, target: Target) -> Layout | None:
-        """Returns the layout that the next answer probably has; None: nothing is known."""
-        return self._last.get(target)
+    def guess(self, model_spec: ModelSpec) -> ClassifierLayout | None:
+        """Returns the layout that the next answer probably has; None if nothing is known."""
+        return self._last.get(model_spec)
 
-    def fits(self, layout: Layout, target: Target, version: int) -> bool:
+    def fits(self, layout: ClassifierLayout, model_spec: ModelSpec, version: int) -> bool:
         """Returns whether a version is known to have a layout."""
-        return self._by_version.get((target.model, version)) == layout
+        return self._by_version.get((model_spec.model, version)) == layout
 
-    def add(self, layout: Layout, target: Target, version: int) -> None:
+    def add(self, layout: ClassifierLayout, model_spec: ModelSpec, version: int) -> None:
         """Remembers the layout of a version that answered."""
-        self._by_version[target.model, version] = self._last[target] = layout
+        self._by_version[model_spec.model, version] = self._last[model_spec] = layout

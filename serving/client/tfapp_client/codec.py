@@ -1,4 +1,4 @@
-"""NumPy arrays to TensorProto and back, without a Python loop over numbers.
+"""Converts NumPy arrays to TensorProto and back, without a Python loop over numbers.
 
 Works on any class with TensorProto's fields: this package's own, or TensorFlow's. Sources of the format:
 tensorflow/core/framework/tensor.proto and tensor.cc.
@@ -26,7 +26,7 @@ _BFLOAT16: Final = 14
 
 @dataclass(frozen=True)
 class _Format:
-    """How the numbers of one dtype travel.
+    """The wire format of one dtype.
 
     Attributes:
         name: TensorFlow's name of the dtype.
@@ -177,7 +177,7 @@ def _first_leaf(value: Any) -> Any:
 
 
 def _as_tensorflow_would(array: NDArray[Any]) -> NDArray[Any]:
-    """Python has one float and one int; models mostly take float32 and int32."""
+    """Narrows Python's one float and one int to float32 and int32, which models mostly take."""
     if array.dtype == np.float64:
         return array.astype(np.float32)
     narrow = np.iinfo(np.int32)
@@ -233,7 +233,7 @@ def _decode_strings(tensor: Any, count: int) -> NDArray[Any]:
 
 
 def _filled(numbers: NDArray[Any], count: int, default: Any = 0) -> NDArray[Any]:
-    """TensorFlow leaves out repetitions at the end: the last number stands for all that are missing."""
+    """Repeats the last number for those that are missing: TensorFlow leaves out repetitions at the end."""
     if numbers.size >= count:
         return numbers[:count]
     full = np.full(count, numbers[-1] if numbers.size else default, dtype=numbers.dtype)
@@ -242,7 +242,10 @@ def _filled(numbers: NDArray[Any], count: int, default: Any = 0) -> NDArray[Any]
 
 
 def _content_strings(content: bytes, count: int) -> list[bytes]:
-    """Strings in `tensor_content`: all lengths as varints, then all bytes (tensorflow/core/platform/coding.cc)."""
+    """Reads strings from `tensor_content`: all lengths as varints, then all bytes.
+
+    Source: tensorflow/core/platform/coding.cc.
+    """
     lengths, at = [], 0
     for _ in range(count):
         length, at = _varint(content, at)

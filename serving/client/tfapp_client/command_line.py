@@ -1,4 +1,4 @@
-"""The command `tfapp-client`: asks models from a terminal."""
+"""The command `tfapp-client`, which calls models from a terminal."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import numpy as np
 from tfapp_client import codec
 from tfapp_client.arguments import connection_arguments, parse_arguments
 from tfapp_client.async_client import AsyncClient
-from tfapp_client.bench import Figures, Load, run_load
+from tfapp_client.bench import LoadProfile, LoadResult, run_load
 from tfapp_client.client import Client
 from tfapp_client.errors import ClientError
-from tfapp_client.output import json_line, one_line, printable
 from tfapp_client.results import ModelMetadata, Signature, TensorInfo
 from tfapp_client.task_commands import COMMANDS
+from tfapp_client.terminal_text import json_line, one_line, printable
 
 __all__ = ["main"]
 
@@ -101,12 +101,12 @@ def _status(parsed: argparse.Namespace) -> int:
 
 def _metadata(parsed: argparse.Namespace) -> int:
     with Client(**connection_arguments(parsed)) as client:
-        found = client.metadata(parsed.model, **_target(parsed))
+        metadata = client.metadata(parsed.model, **_target(parsed))
     if parsed.json:
-        _print_json(asdict(found))
+        _print_json(asdict(metadata))
     else:
-        _print(f"{one_line(found.model)} version {found.version}")
-        for name, signature in found.signatures.items():
+        _print(f"{one_line(metadata.model)} version {metadata.version}")
+        for name, signature in metadata.signatures.items():
             _print(f"\n{one_line(name)} ({one_line(signature.method)})")
             for side, tensors in (("in", signature.inputs), ("out", signature.outputs)):
                 for alias, info in tensors.items():
@@ -115,7 +115,7 @@ def _metadata(parsed: argparse.Namespace) -> int:
 
 
 def _bench(parsed: argparse.Namespace) -> int:
-    load = Load(parsed.concurrency, parsed.rate, parsed.seconds, parsed.requests)
+    load = LoadProfile(parsed.concurrency, parsed.rate, parsed.seconds, parsed.requests)
     figures, rows = asyncio.run(_measure(parsed, load))
     if parsed.json:
         how = {"concurrency": load.concurrency} if load.rate is None else {"rate": load.rate}
@@ -125,12 +125,12 @@ def _bench(parsed: argparse.Namespace) -> int:
     return 0 if figures.latencies else _FAILED
 
 
-async def _measure(parsed: argparse.Namespace, load: Load) -> tuple[Figures, int]:
+async def _measure(parsed: argparse.Namespace, load: LoadProfile) -> tuple[LoadResult, int]:
     async with AsyncClient(**connection_arguments(parsed)) as client:
         metadata = await client.metadata(parsed.model, **_target(parsed))
-        given = _sample(parsed, metadata) if parsed.inputs is None else _read_inputs(parsed.inputs)
+        values = _sample(parsed, metadata) if parsed.inputs is None else _read_inputs(parsed.inputs)
         # Encoded once, so that it is the server that is measured.
-        inputs = {name: codec.as_array(value) for name, value in _typed(given, metadata, parsed.signature).items()}
+        inputs = {name: codec.as_array(value) for name, value in _typed(values, metadata, parsed.signature).items()}
 
         async def call() -> Any:
             return await client.predict(parsed.model, inputs, parsed.signature, **_target(parsed))
@@ -169,21 +169,20 @@ def _read_inputs(source: str) -> dict[str, Any]:
 
 
 def _typed(inputs: Mapping[str, Any], metadata: ModelMetadata, signature: str) -> dict[str, Any]:
-    """Gives numbers the dtypes of the signature; what it does not know stays, for the server to judge."""
-    found = metadata.signatures.get(signature)
-    infos = found.inputs if found else {}
+    """Gives numbers the dtypes of the signature; inputs that it does not have stay, for the server to refuse."""
+    infos = metadata.signatures.get(signature, Signature({}, {}, "")).inputs
     return {name: _as_dtype(name, value, infos.get(name)) for name, value in inputs.items()}
 
 
 def _as_dtype(name: str, value: Any, info: TensorInfo | None) -> Any:
     if info is None or info.dtype in ("string", "bfloat16"):
         return value
-    given = np.asarray(value)
+    original = np.asarray(value)
     try:
-        array = given.astype(info.dtype)
+        array = original.astype(info.dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"input {name} must be {info.dtype}: {error}") from error
-    if array.dtype.kind in "iu" and not np.array_equal(array, given):
+    if array.dtype.kind in "iu" and not np.array_equal(array, original):
         raise ValueError(f"input {name} must be {info.dtype}, got a number that is none: {json.dumps(value):.80}")
     return array
 
@@ -203,7 +202,7 @@ def _sample(parsed: argparse.Namespace, metadata: ModelMetadata) -> dict[str, li
 
 
 def _plain(array: Any) -> Any:
-    """An array as JSON has it; bytes that are no UTF-8 lose what is none."""
+    """Returns an array as JSON values; bytes that are no UTF-8 are replaced."""
     if array.dtype.kind == "O":
         return codec.decode_text(array) if array.ndim else codec.decode_text(array.reshape(1))[0]
     return array.tolist()

@@ -1,4 +1,4 @@
-"""How a client reaches its servers: addresses, encryption, a caller's token, retries."""
+"""The connection to the servers: addresses, encryption, the caller's token, gRPC's options."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
 
+from tfapp_client.retries import Retries
 from tfapp_client.version import __version__
 
-__all__ = ["PROBE_SERVICE", "ConnectionSettings", "Endpoint", "Retries", "TlsFiles", "Token"]
+__all__ = ["PROBE_SERVICE", "ConnectionSettings", "Endpoint", "TlsFiles", "Token"]
 
 # A service that no server has: a call of it, which neither waits nor is tried again, says why there is no connection.
 PROBE_SERVICE: Final = "tfapp_client.Probe"
 
 # A token, or what gives the one that is valid now.
 Token: TypeAlias = str | Callable[[], str]
-
-# gRPC takes more attempts for 5 (proposal A6, "gRPC Retry Design").
-_MOST_ATTEMPTS: Final = 5
-_RENAMED: Final = {"first_pause": "initial_backoff", "longest_pause": "max_backoff", "factor": "multiplier"}
 
 # What gRPC resolves by itself (grpc/doc/naming.md); other addresses are HOST:PORT.
 _RESOLVERS: Final = ("dns:", "unix:", "unix-abstract:", "vsock:", "ipv4:", "ipv6:", "xds:")
@@ -52,7 +49,7 @@ class TlsFiles:
             raise ValueError("mutual TLS needs both key and certificate; give both or neither")
 
     def credentials(self) -> Any:
-        """Reads the files.
+        """Reads the files into credentials of a channel.
 
         Raises:
             OSError: One of them cannot be read.
@@ -62,53 +59,8 @@ class TlsFiles:
 
 
 @dataclass(frozen=True)
-class Retries:
-    """How a request is tried again after UNAVAILABLE, the one status that says it was not worked on.
-
-    gRPC does it, within the call's deadline; it varies each pause by a fifth, so that callers do not return as one.
-
-    Attributes:
-        attempts: Tries in all, from 1 (no retry) to 5.
-        initial_backoff: Pause before the first retry, in seconds.
-        max_backoff: Longest pause, in seconds.
-        multiplier: How much longer each pause is than the last.
-    """
-
-    attempts: int = 5
-    initial_backoff: float = 0.2
-    max_backoff: float = 5.0
-    multiplier: float = 2.5
-
-    def __new__(cls, *_values: Any, **settings: Any) -> Self:
-        """Refuses the names that these settings had before."""
-        for name in settings.keys() & _RENAMED.keys():
-            raise TypeError(f"Retries has no {name} any more; it is called {_RENAMED[name]} now")
-        return super().__new__(cls)
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.attempts <= _MOST_ATTEMPTS:
-            raise ValueError(f"attempts must be from 1 to {_MOST_ATTEMPTS}, got {self.attempts}")
-        if min(self.initial_backoff, self.max_backoff, self.multiplier) <= 0:
-            raise ValueError(f"initial_backoff, max_backoff and multiplier must be over 0, got {self}")
-
-    def policy(self) -> dict[str, Any]:
-        """Returns the settings as a service config has them."""
-        if self.attempts == 1:
-            return {}
-        return {
-            "retryPolicy": {
-                "maxAttempts": self.attempts,
-                "initialBackoff": f"{self.initial_backoff:.9f}s",
-                "maxBackoff": f"{self.max_backoff:.9f}s",
-                "backoffMultiplier": self.multiplier,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            }
-        }
-
-
-@dataclass(frozen=True)
 class ConnectionSettings:
-    """What a connection does beyond the address.
+    """Settings of a connection.
 
     Attributes:
         retries: How a request is tried again.
@@ -123,7 +75,7 @@ class ConnectionSettings:
         max_message_bytes: Largest request and answer.
     """
 
-    retries: Retries = Retries()
+    retries: Retries = field(default_factory=Retries)
     wait_for_ready: bool = False
     gzip: bool = False
     allow_plain_token: bool = False
@@ -132,7 +84,7 @@ class ConnectionSettings:
     max_message_bytes: int = 256 << 20
 
     def options(self) -> list[tuple[str, Any]]:
-        """As a channel takes them (grpc/impl/channel_arg_names.h)."""
+        """Returns the options of a gRPC channel (grpc/impl/channel_arg_names.h)."""
         alive = [
             ("grpc.keepalive_time_ms", round(self.keepalive_seconds * 1000)),
             ("grpc.keepalive_timeout_ms", round(self.keepalive_timeout_seconds * 1000)),
@@ -160,7 +112,7 @@ class ConnectionSettings:
 
 
 class Endpoint:
-    """Servers that answer alike, and the way to them.
+    """The address of servers that answer alike, and the credentials for them.
 
     Args:
         address: "HOST:PORT", "unix:PATH", or what else gRPC resolves. All addresses that a DNS name has take turns.
@@ -203,7 +155,7 @@ class Endpoint:
         return library.secure_channel(self.target, self._credentials, options=self._options, compression=compression)
 
     def metadata(self) -> tuple[tuple[str, str], ...] | None:
-        """What goes with a call, apart from what the channel's credentials add."""
+        """Returns the metadata of a call, apart from what the channel's credentials add."""
         return None if self._plain_token is None else (_authorization(self._plain_token),)
 
 

@@ -76,7 +76,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Task:
-    """What the `serving_default` signature of a task takes and answers."""
+    """The inputs and outputs of a task's `serving_default` signature."""
 
     name: str
     inputs: tuple[TensorSpec, ...]

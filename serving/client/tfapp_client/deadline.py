@@ -1,4 +1,4 @@
-"""The time that a call has."""
+"""The deadline of a call, for all of its requests."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from tfapp_client.errors import DeadlineExceededError
 
-__all__ = ["Deadline"]
+__all__ = ["CallDeadline"]
 
 
-class Deadline:
-    """The end of a call's time, for all of its requests.
+class CallDeadline:
+    """The time at which a call ends.
 
     Args:
         seconds: From now.

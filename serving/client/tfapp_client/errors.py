@@ -199,5 +199,5 @@ _BY_CODE: Final[dict[grpc.StatusCode, type[StatusError]]] = {
 
 
 def status_error(code: grpc.StatusCode, details: str, method: str = "") -> StatusError:
-    """Makes the error of a gRPC status: the one table that translates them."""
+    """Returns the error of a gRPC status."""
     return _BY_CODE.get(code, UnknownError)(details, method)

@@ -1,4 +1,4 @@
-"""Calls that do not wait for each other, at most so many at a time: in threads, or in tasks of asyncio."""
+"""Runs calls at the same time, up to a limit, in threads or in tasks of asyncio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests as messages, and what the messages that answer them say."""
+"""Writes the messages of requests, and reads those of their responses."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tfapp_client.splitting import Part
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Target", "predict_request", "read_metadata", "read_outputs", "read_status"]
+__all__ = ["ModelSpec", "predict_request", "read_metadata", "read_outputs", "read_status"]
 
 
 @dataclass(frozen=True)
-class Target:
+class ModelSpec:
     """The model that a call is for.
 
     Attributes:
@@ -49,7 +49,9 @@ class Target:
         return request
 
 
-def predict_request(target: Target, inputs: Mapping[str, Any], signature: str, outputs: Sequence[str] | None) -> Any:
+def predict_request(
+    model_spec: ModelSpec, inputs: Mapping[str, Any], signature: str, outputs: Sequence[str] | None
+) -> Any:
     """Makes a Predict request.
 
     Raises:
@@ -57,7 +59,7 @@ def predict_request(target: Target, inputs: Mapping[str, Any], signature: str, o
     """
     if isinstance(outputs, str):
         raise TypeError(f"outputs must be a list of names, got the str {outputs!r}; write [{outputs!r}]")
-    request = target.write(messages.PredictRequest(output_filter=outputs or ()), signature)
+    request = model_spec.write(messages.PredictRequest(output_filter=outputs or ()), signature)
     for name, value in inputs.items():
         codec.write(request.inputs[name], value)
     return request

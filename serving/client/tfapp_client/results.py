@@ -1,4 +1,4 @@
-"""What calls answer, as plain frozen values."""
+"""The results of calls, as frozen values."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class VersionStatus:
 
     @property
     def available(self) -> bool:
-        """Whether the version answers."""
+        """Returns whether the version answers."""
         return self.state == "AVAILABLE"
 
 
@@ -122,7 +122,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """One way to call a model.
+    """The inputs and outputs of one function of a model.
 
     Attributes:
         inputs: By name.

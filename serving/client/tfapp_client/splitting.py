@@ -1,4 +1,4 @@
-"""Large batches in several requests, and their answers put together."""
+"""Splits large batches into several requests, and puts their answers together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Splitting:
-    """How large batches are split.
+    """The largest request, and the number of requests at the same time.
 
     Attributes:
         rows: Most rows of one request; None: never split.
@@ -36,14 +36,14 @@ class Splitting:
             raise ValueError(f"rows and parallel must be 1 or more, got rows={self.rows}, parallel={self.parallel}")
 
     def slices(self, count: int) -> list[slice]:
-        """Returns the rows of each request for so many rows."""
+        """Returns the rows of each request, of `count` rows in all."""
         size = self.rows or max(count, 1)
         return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """What one request answers, and the version that answered it."""
+    """The answer to one request, and the version that gave it."""
 
     version: int
     value: T

@@ -1,4 +1,4 @@
-"""The commands that ask a model of one task: texts from the arguments or standard input, lines or JSON out."""
+"""The commands that call a model of one task: texts from the arguments or standard input, lines or JSON out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 from tfapp_client.client import Client
-from tfapp_client.output import one_line
+from tfapp_client.terminal_text import one_line
 
 __all__ = ["COMMANDS", "TaskCommand", "add_texts"]
 
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 class TaskCommand(NamedTuple):
-    """One command.
+    """A command that calls a model of one task.
 
     Attributes:
         summary: What it does, in words.
@@ -35,7 +35,7 @@ class TaskCommand(NamedTuple):
     first: str | None = None
 
     def run(self, client: Client, target: dict[str, Any], parsed: argparse.Namespace) -> list[Row]:
-        """Asks what the arguments say."""
+        """Calls the model with the texts of the arguments."""
         texts = parsed.texts or [line.rstrip("\r\n") for line in sys.stdin]
         return self.ask(client, target, parsed.first, texts)
 
@@ -60,10 +60,10 @@ def _label_line(_number: int, row: Row) -> Iterator[str]:
 
 
 def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
-    found = client.tag(texts=texts, **target)
+    spans = client.tag(texts=texts, **target)
     return [
         {"text": text, "entities": [asdict(entity) for entity in entities]}
-        for text, entities in zip(texts, found, strict=True)
+        for text, entities in zip(texts, spans, strict=True)
     ]
 
 
@@ -82,10 +82,10 @@ def _rank_line(_number: int, row: Row) -> Iterator[str]:
 
 
 def _answer(client: Client, target: dict[str, Any], question: str, contexts: Sequence[str]) -> list[Row]:
-    found = client.answer(pairs=[(question, context) for context in contexts], **target)
+    answers = client.answer(pairs=[(question, context) for context in contexts], **target)
     return [
         {"context": context, "answer": one.text, "start": one.start, "end": one.end, "score": one.score}
-        for context, one in zip(contexts, found, strict=True)
+        for context, one in zip(contexts, answers, strict=True)
     ]
 
 

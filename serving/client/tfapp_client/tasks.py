@@ -1,4 +1,4 @@
-"""The contract's tasks: typed rows as columns to send, and outputs as typed values."""
+"""Writes rows of the contract's tasks as columns to send, and reads outputs as typed values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server in a few lines, for the tests of those who use the client."""
+"""Fake servers in a few lines, for the tests of those who use the client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AVAILABLE_STATE = 30
 
 
 class SentRequest(NamedTuple):
-    """A request that a fake took: the call, the message, and the time it was given, in seconds."""
+    """A request that a fake received: the call, the message, and its timeout in seconds."""
 
     method: Method
     request: Any
@@ -32,10 +32,10 @@ class SentRequest(NamedTuple):
 
 
 class _FakeServer:
-    """Models made of Python functions.
+    """A server of models that are Python functions.
 
-    It answers Predict and GetModelStatus for the models that it was given, and Check; `requests` keeps what was sent.
-    Where a request names no version, the one that was given last answers.
+    It answers Predict and GetModelStatus for its models, and Check; `requests` holds what was sent. Where a request
+    names no version, the one that was added last answers.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class _FakeServer:
         self._failures: list[tuple[grpc.StatusCode, str]] = []
 
     def model(self, name: str, predictor: Predictor, *, version: int = 1, label: str | None = None) -> Self:
-        """Serves a function of arrays as a version of a model, with a label if one is given."""
+        """Serves a function of arrays as a version of a model, with a label or without."""
         versions = self._models.setdefault(name, {})
         versions.pop(version, None)
         versions[version] = predictor
@@ -155,11 +155,11 @@ class _FakeServer:
         if choice == "version_label" and (spec.name, spec.version_label) not in self._labels:
             text = f"Unrecognized servable version label: {spec.version_label}"
             raise status_error(grpc.StatusCode.INVALID_ARGUMENT, text)
-        asked = spec.version.value if choice == "version" else self._labels[spec.name, spec.version_label]
-        if asked not in versions:
-            text = f"Servable not found for request: Specific({spec.name}, {asked})"
+        version = spec.version.value if choice == "version" else self._labels[spec.name, spec.version_label]
+        if version not in versions:
+            text = f"Servable not found for request: Specific({spec.name}, {version})"
             raise status_error(grpc.StatusCode.NOT_FOUND, text)
-        return int(asked)
+        return int(version)
 
 
 class FakeTransport(_FakeServer):
@@ -182,7 +182,7 @@ class FakeTransport(_FakeServer):
 
 
 class AsyncFakeTransport(_FakeServer):
-    """The same for `AsyncClient(transport=...)`."""
+    """Answers calls from Python functions, for `AsyncClient(transport=...)`."""
 
     async def call(self, method: Method, request: Any, timeout: float) -> Any:
         """See `Transport.call`."""

@@ -1,4 +1,4 @@
-"""How a request travels: one method to call, one to close; waited for, or awaited."""
+"""Sends requests over gRPC; tests give a transport of their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Method:
-    """One call of a service.
+    """A method of a gRPC service.
 
     Attributes:
         path: As gRPC sends it.
@@ -61,7 +61,7 @@ _NOT_HTTP2: Final = ("http1.x server", "Expected SETTINGS frame as the first fra
 
 
 class Transport(Protocol):
-    """What a client needs of the way to its server; tests give their own."""
+    """Sends the requests of a client; tests give their own."""
 
     def call(self, method: Method, request: Any, timeout: float) -> Any:
         """Sends a request and waits for the answer.
@@ -85,7 +85,7 @@ class Transport(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """The same for an asynchronous client."""
+    """Sends the requests of an asynchronous client."""
 
     async def call(self, method: Method, request: Any, timeout: float) -> Any:
         """See `Transport.call`."""
@@ -116,7 +116,7 @@ class GrpcTransport:
         self._channel.close()
 
     def _probe(self, error: Any) -> Any:
-        """Returns what a call meets that needs a connection now; None: there is one, or `error` says enough."""
+        """Returns the error of a connection that is not there at a call's deadline; None for any other `error`."""
         # The state is told to subscribers only, by a thread that outlives a closed channel.
         if error.code() is not _TOO_LATE or self._channel._channel.check_connectivity_state(False) == _READY.value[0]:
             return None
@@ -174,7 +174,7 @@ def _stubs(channel: Any) -> dict[str, Any]:
 
 
 def _translated(error: Any, method: Method, probed: Any) -> StatusError:
-    """Makes the client's error of gRPC's.
+    """Translates an error of gRPC into one of the client.
 
     Args:
         error: What the call ended with.

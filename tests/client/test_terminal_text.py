@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tfapp_client.output import json_line, one_line, printable
+from tfapp_client.terminal_text import json_line, one_line, printable
 
 from tests.terminal_codes import HOSTILE_TEXTS, obeyed
 

@@ -1,4 +1,4 @@
-"""The environment's variables that say how a caller is secured; imports nothing, so that any help may name them."""
+"""The names of the environment variables for certificates and token; imports nothing, so that any help may use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of others, made harmless for a terminal: whatever is printed of a server or of a file passes through here."""
+"""Makes text of others harmless for a terminal; whatever is printed of a server or of a file passes through here."""
 
 from __future__ import annotations
 
