@@ -1,13 +1,6 @@
 from __future__ import annotations
 
-import asyncio
-import pickle
-import socket
-import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,75 +8,11 @@ import grpc
 import numpy as np
 import pytest
 import trustme
-from tfapp_client import AsyncClient, Client, ConnectionSettings, Retries, TlsFiles
+from tfapp_client import Client, ConnectionSettings, Retries, TlsFiles
 from tfapp_client.connection import Endpoint
-from tfapp_client.errors import DeadlineExceededError, InternalError, UnavailableError
+from tfapp_client.errors import UnavailableError
 
-from tests.client.bare_server import BareServer, CountingProxy, Refusal, doubled
-
-_QUICK = ConnectionSettings(retries=Retries(initial_backoff=0.01, max_backoff=0.05))
-
-
-@pytest.fixture(params=["waiting", "awaited"])
-def predict(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Makes a client with the given settings, and asks it once for twice 1.5, or for twice `x`."""
-
-    def ask(*arguments: Any, x: Any = (1.5,), **settings: Any) -> Any:
-        inputs = {"x": np.asarray(x, np.float32)}
-        if request.param == "waiting":
-            with Client(*arguments, **settings) as client:
-                return client.predict("m", inputs)["y"].tolist()
-
-        async def main() -> Any:
-            async with AsyncClient(*arguments, **settings) as client:
-                return (await client.predict("m", inputs))["y"].tolist()
-
-        return asyncio.run(main())
-
-    return ask
-
-
-class _Failing:
-    """Fails some times, then answers."""
-
-    def __init__(self, code: grpc.StatusCode, times: int) -> None:
-        self.code, self.times = code, times
-
-    def __call__(self, request: Any) -> Any:
-        self.times -= 1
-        if self.times >= 0:
-            raise Refusal(self.code, "not now")
-        return doubled(request)
-
-
-def test_unavailable_is_tried_again(predict: Callable[..., Any]) -> None:
-    with BareServer(_Failing(grpc.StatusCode.UNAVAILABLE, 4)) as server:
-        assert predict(server.address, connection=_QUICK) == [3.0]
-        assert server.calls == 5
-        assert server.metadata[-1]["grpc-previous-rpc-attempts"] == "4"
-
-
-def test_retries_end(predict: Callable[..., Any]) -> None:
-    with BareServer(_Failing(grpc.StatusCode.UNAVAILABLE, 99)) as server:
-        with pytest.raises(UnavailableError, match="not now"):
-            predict(server.address, connection=_QUICK)
-        assert server.calls == 5
-        with pytest.raises(UnavailableError):
-            predict(server.address, connection=ConnectionSettings(retries=Retries(attempts=1)))
-        assert server.calls == 6
-
-
-def test_nothing_else_is_tried_again(predict: Callable[..., Any]) -> None:
-    with BareServer(_Failing(grpc.StatusCode.INTERNAL, 1)) as server:
-        with pytest.raises(InternalError):
-            predict(server.address, connection=_QUICK)
-        assert server.calls == 1
-
-
-def test_large_requests_are_tried_again(predict: Callable[..., Any]) -> None:
-    with BareServer(_Failing(grpc.StatusCode.UNAVAILABLE, 1)) as server:
-        assert len(predict(server.address, connection=_QUICK, x=np.ones(1 << 20))) == 1 << 20
-        assert server.calls == 2
+from tests.client.bare_server import BareServer, CountingProxy
 
 
 def test_several_addresses_take_turns(predict: Callable[..., Any]) -> None:
@@ -222,61 +151,6 @@ def test_addresses_that_are_none(address: Any, rule: str) -> None:
         Endpoint(address)
 
 
-def test_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="attempts must be from 1 to 5, got 6"):
-        Retries(attempts=6)
-    with pytest.raises(ValueError, match="initial_backoff, max_backoff and multiplier must be over 0"):
-        Retries(initial_backoff=0)
+def test_a_tls_file_must_be_there() -> None:
     with pytest.raises(FileNotFoundError):
         Client("localhost:1", tls=TlsFiles(root="no such file"))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [("first_pause", "initial_backoff"), ("longest_pause", "max_backoff"), ("factor", "multiplier")]
-)
-def test_an_old_name_of_a_setting_names_the_new_one(old: str, new: str) -> None:
-    with pytest.raises(TypeError, match=f"Retries has no {old} any more; it is called {new} now"):
-        Retries(**{old: 1})
-    retries = Retries(**{new: 1})  # type: ignore[arg-type]
-    assert replace(retries, attempts=2) == pickle.loads(pickle.dumps(Retries(attempts=2, **{new: 1})))  # type: ignore[arg-type]
-
-
-def test_wait_for_ready_waits_for_the_server(predict: Callable[..., Awaitable[Any]]) -> None:
-    patient = ConnectionSettings(retries=Retries(attempts=1), wait_for_ready=True)
-    began = time.monotonic()
-    with pytest.raises(UnavailableError, match=r"no connection within the deadline: .*Connection refused"):
-        predict("127.0.0.1:1", connection=patient, timeout=0.5)
-    assert time.monotonic() - began >= 0.5
-    with pytest.raises(UnavailableError):
-        predict("127.0.0.1:1", connection=ConnectionSettings(retries=Retries(attempts=1)), timeout=20)
-
-
-def test_a_deadline_without_a_connection_says_why_there_is_none(predict: Callable[..., Any]) -> None:
-    # By default the retries take longer than this.
-    with pytest.raises(UnavailableError, match=r"no connection within the deadline: .*Connection refused") as caught:
-        predict("127.0.0.1:1", timeout=0.5)
-    assert isinstance(caught.value.__cause__, grpc.RpcError)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnavailableError, match="still connecting"):
-        predict(f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.5)
-
-
-def test_a_deadline_with_a_connection_stays_one(predict: Callable[..., Any]) -> None:
-    over = threading.Event()
-
-    def wait(request: Any) -> Any:
-        over.wait(20)
-        return doubled(request)
-
-    with BareServer(wait) as server:
-        with pytest.raises(DeadlineExceededError):
-            predict(server.address, timeout=1)
-        over.set()
-
-
-def test_the_rest_port_is_named_as_such(predict: Callable[..., Any]) -> None:
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as rest:
-        threading.Thread(target=rest.serve_forever, daemon=True).start()
-        for settings in ({"timeout": 0.5}, {"connection": _ONCE}):
-            with pytest.raises(UnavailableError, match="this is no gRPC port but a REST port or the like; give"):
-                predict(f"127.0.0.1:{rest.server_port}", **settings)
-        rest.shutdown()
