@@ -10,12 +10,13 @@ import tfapp
 from tfapp import assets
 from tfapp.config import Experiment
 from tfapp.data import load
+from tfapp.tasks.registry import find_task
 
 
 def main() -> None:
     run = tfapp.open_run(sys.argv[1])
     experiment = run.experiment
-    splits = load(experiment.data, task=experiment.task)
+    splits = load(experiment.data, schema=find_task(experiment.task).schema)
     sides = {side: rows(getattr(splits, side)) for side in ("train", "dev", "test")}
     print(json.dumps(sides | {"labels": splits.labels, "task": experiment.task} | settings(experiment)))
 

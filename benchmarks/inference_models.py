@@ -29,7 +29,7 @@ def main() -> None:
 
     from tfapp import assets
     from tfapp.config import ExportSettings, ModelSettings
-    from tfapp.models import build_model
+    from tfapp.tasks.models import build_model
 
     keras.utils.set_random_seed(0)
     model = build_model(
@@ -51,6 +51,7 @@ def main() -> None:
 
 def export(model: Any, folder: Path, settings: Any) -> str:
     from tfapp.savedmodel import export_model, make_encoder
+    from tfapp.tasks.registry import find_task
 
     folder.mkdir(parents=True)
     export_model(
@@ -61,6 +62,7 @@ def export(model: Any, folder: Path, settings: Any) -> str:
         texts=["a short text"],
         max_length=model.preprocessor.max_length,
         warmup_requests=8,
+        words=find_task("classification").card,
         encoder=make_encoder(model, settings),
     )
     return str(folder)

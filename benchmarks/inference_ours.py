@@ -53,7 +53,7 @@ def keras_graph(folder: Path, length: str) -> Callable[[Any], Any]:
     import keras_hub
     import tensorflow as tf
 
-    from tfapp.models import load_model
+    from tfapp.tasks.models import load_model
 
     model = load_model(folder / "model")
     tokenizer = keras_hub.models.BertTokenizer(list(model.preprocessor.vocabulary), lowercase=True, strip_accents=True)

@@ -28,7 +28,7 @@ def main() -> None:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    from tfapp.models import load_model
+    from tfapp.tasks.models import load_model
 
     model = load_model(streams.parent / "model")
     lines = json.loads(streams.read_text(encoding="utf-8"))["mix"]

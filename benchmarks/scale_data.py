@@ -79,7 +79,7 @@ def write_rows(file: Path, rows: int, words: Words) -> None:
 def measure(model_folder: Path, file: Path) -> dict[str, Any]:
     from tfapp.config import DataSettings
     from tfapp.data import load
-    from tfapp.models import load_model
+    from tfapp.tasks.models import load_model
     from tfapp.training import make_side
 
     memory = {"imports": resident_memory()}

@@ -22,7 +22,7 @@ def main() -> None:
     import keras
 
     from tfapp.config import ExportSettings, ModelSettings
-    from tfapp.models import build_model
+    from tfapp.tasks.models import build_model
 
     (folder / "model").mkdir()
     for count in counts:

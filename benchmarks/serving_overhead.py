@@ -197,15 +197,23 @@ def missed(found: dict[str, Any], target: Any) -> str:
 @contextmanager
 def untrained_model() -> Iterator[Path]:
     from tfapp.config import ModelSettings
-    from tfapp.models import build_model
     from tfapp.savedmodel import export_model
+    from tfapp.tasks.models import build_model
+    from tfapp.tasks.registry import find_task
 
     model = build_model("classification", ModelSettings(), ["business", "entertainment", "politics", "sport", "tech"])
     with tempfile.TemporaryDirectory() as models:
         folder = Path(models, _NAME, "1")
         folder.mkdir(parents=True)
         export_model(
-            model, folder, name=_NAME, metadata=_METADATA, texts=texts()["made"][:16], max_length=128, warmup_requests=8
+            model,
+            folder,
+            name=_NAME,
+            metadata=_METADATA,
+            texts=texts()["made"][:16],
+            max_length=128,
+            warmup_requests=8,
+            words=find_task("classification").card,
         )
         yield folder
 

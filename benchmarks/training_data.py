@@ -20,6 +20,7 @@ from tfapp.data import load
 from tfapp.models import Preset, load_preset
 from tfapp.models.fresh import FreshPreset
 from tfapp.models.hugging_face import write_preset
+from tfapp.tasks.registry import find_task
 
 # BERT's sizes (Devlin et al. 2019) with random weights: a step takes as long.
 RANDOM: Final = {
@@ -68,7 +69,7 @@ def bring(preset: Preset, folder: Path) -> str:
 def rows(values: dict[str, Any], preset: Preset) -> dict[str, Any]:
     """Token ids and labels' numbers, in the order in which tfapp has them."""
     experiment = parse_experiment(values)
-    splits = load(experiment.data, task=experiment.task)
+    splits = load(experiment.data, schema=find_task(experiment.task).schema)
     tokenizer = preset.preprocessor(experiment.model.max_length)
     found: dict[str, Any] = {"labels": len(splits.labels)}
     for side in ("train", "dev"):

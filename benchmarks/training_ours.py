@@ -102,6 +102,7 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
     from tfapp import training
     from tfapp.config import parse_experiment
     from tfapp.data import load
+    from tfapp.tasks.registry import find_task
     from tfapp.workflows.build import build
 
     experiment = parse_experiment(task["experiment"])
@@ -110,7 +111,7 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
         tf.config.experimental.enable_op_determinism()
     strategy = training.make_strategy(experiment.training.strategy)
     precision = training.choose_precision(experiment.training.precision)
-    splits = load(experiment.data, task=experiment.task)
+    splits = load(experiment.data, schema=find_task(experiment.task).schema)
     model, _ = build(experiment, splits, strategy, precision, quiet=True)
     train_side, dev_side = (training.make_side(model, table) for table in (splits.train, splits.dev))
     predictor = training.make_predictor(model, dev_side.targets)
@@ -129,7 +130,7 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
         dev_side=dev_side,
         settings=experiment.training,
         folder=folder,
-        evaluate=training.judge_dev,
+        evaluate=find_task("classification").evaluator().fit_and_evaluate,
         precision=precision,
         observers=[Watcher(watch, Tokens(task))],
     )

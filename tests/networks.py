@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from tests.toy import VOCABULARY
 from tfapp.config import ModelSettings
-from tfapp.models import BertModel, build_model
-from tfapp.models.shapes import SHAPES
+from tfapp.models import BertModel
+from tfapp.tasks.models import build_model
+from tfapp.tasks.tagging.casing_features import SHAPES
 
 LENGTH = 48
 # One model of each way in which a network reads its BERT, and of each form of its rows.

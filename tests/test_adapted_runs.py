@@ -16,7 +16,7 @@ from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
 from tfapp import Run
 from tfapp.config import parse_experiment
 from tfapp.errors import TrainingError
-from tfapp.models import load_model
+from tfapp.tasks.models import load_model
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from tfapp import Run
 from tfapp.config import parse_experiment
 from tfapp.data import Splits
 from tfapp.data.batches import epoch_batches
-from tfapp.models import load_model
 from tfapp.savedmodel.verify import HARD_TEXTS
+from tfapp.tasks.models import load_model
 from tfapp.training import make_side
 
 pytestmark = pytest.mark.slow

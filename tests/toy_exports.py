@@ -15,10 +15,11 @@ from tests.shared_folders import SharedFolders
 from tests.toy import write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.core.files import write_json
-from tfapp.models import BertModel, TaskModel, build_model
+from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.saved_model import write_graph
 from tfapp.savedmodel.signatures import METHODS, ServedModule
+from tfapp.tasks.models import build_model
 
 __all__ = ["CRASHES", "TOY_MODELS", "ToyExports", "read_graph", "toy_model", "write_checked", "write_unchecked"]
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment, load_experiment, parse_experiment
+from tfapp.config.task_settings import TaskName
 from tfapp.core.rows import Row, check_rows
 from tfapp.core.terminal import progress
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
-from tfapp.tasks import TaskName
 from tfapp.workflows.predict import Predictor, load_predictor
 from tfapp.workflows.run import Run
 

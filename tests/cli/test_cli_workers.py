@@ -14,7 +14,7 @@ import tomli_w
 from tests.processes import finish, start, wait_for
 from tests.toy import toy_experiment, write_toy_preset
 from tfapp import Run, api
-from tfapp.models import load_model
+from tfapp.tasks.models import load_model
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from tests.toy import toy_experiment
 from tfapp import Run, api
 from tfapp.config import load_experiment
 from tfapp.core import threads
-from tfapp.models import load_model
+from tfapp.tasks.models import load_model
 
 pytestmark = pytest.mark.slow
 

@@ -14,6 +14,7 @@ from tfapp.data.blocks import iter_blocks
 from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.conll import iter_blocks as iter_conll
 from tfapp.errors import DataError
+from tfapp.tasks.registry import find_task
 
 Row = tuple[str, list[tuple[int, int, str]]]
 
@@ -117,12 +118,12 @@ def test_a_file_is_known_by_its_suffix_and_settings(tmp_path: Path) -> None:
     formats = {"a.conll": "auto", "a.iob": "auto", "a.bio": "auto", "a.txt": "conll"}
     for name, kind in formats.items():
         settings = DataSettings.model_validate({"train": "x", "format": kind})
-        table = load_table(str(saved(tmp_path, SAMPLE, name)), settings, labels=ALL, task="tagging")
+        table = load_table(str(saved(tmp_path, SAMPLE, name)), settings, labels=ALL, schema=find_task("tagging").schema)
         assert table["text"].to_pylist() == [text for text, _ in EXPECTED]
         assert table["row"].to_pylist() == [1, 2, 3]
     odd = saved(tmp_path, "B-place\tRome\n", "a.data")
     settings = DataSettings(train="x", format="conll", word_column=1, tag_column=0)
-    table = load_table(str(odd), settings, labels=ALL, task="tagging")
+    table = load_table(str(odd), settings, labels=ALL, schema=find_task("tagging").schema)
     assert table["label"].to_pylist() == [[{"start": 0, "end": 4, "label": "place"}]]
 
 
@@ -140,7 +141,7 @@ def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path:
         DataError,
         match=r"csv holds no spans of texts; the task tagging needs a file with columns \(jsonl, parquet\) or words",
     ):
-        load(DataSettings(train=table), task="tagging")
+        load(DataSettings(train=table), schema=find_task("tagging").schema)
 
 
 def test_init_proposes_tagging(tmp_path: Path) -> None:

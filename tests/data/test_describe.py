@@ -11,6 +11,7 @@ import pytest
 
 from tfapp.config import DataSettings
 from tfapp.data import LengthStats, describe
+from tfapp.tasks.registry import find_task
 
 
 def _save(path: Path, rows: list[tuple[str, object]]) -> str:
@@ -80,7 +81,9 @@ def test_pairs_are_described_as_one(tmp_path: Path) -> None:
     rows = [("one two", "three", 1), ("one two", "three", 0), ("one", " ", 0), ("four", "five", 0.5)]
     lines = (json.dumps({"query": one, "candidate": two, "label": grade}) + "\n" for one, two, grade in rows)
     (tmp_path / "a.jsonl").write_text("".join(lines))
-    found = describe(str(tmp_path / "a.jsonl"), task="ranking", count_tokens=_count_words, max_length=5)
+    found = describe(
+        str(tmp_path / "a.jsonl"), schema=find_task("ranking").schema, count_tokens=_count_words, max_length=5
+    )
     assert dict(found.labels) == {"0": 2, "0.5": 1, "1": 1}
     assert {finding.kind: finding.rows for finding in found.findings} == {
         "empty_text": (3,),

@@ -17,10 +17,10 @@ from tfapp.apps.monitor.readers import FileFollower, FolderReader, TableReader
 from tfapp.apps.shared.records import read_records
 from tfapp.config import DataSettings, load_experiment
 from tfapp.data import load, sniff
-from tfapp.data.schemas import SCHEMAS
 from tfapp.errors import TfappError
 from tfapp.registry.model_config import configured_model, configured_names, read_model_config
 from tfapp.server.settings_files import read_batching, read_channel_arguments, read_monitoring, read_tls
+from tfapp.tasks.registry import all_tasks, find_task
 
 
 def read_or_refused(read: Callable[[], object]) -> None:
@@ -40,7 +40,7 @@ def test_any_data_file(form: str, tmp_path: Path, plan: Plan) -> None:
         with suppress(TfappError):
             settings = DataSettings(**{**sniff(str(path)).data, "train": str(path)})
         read_or_refused(lambda: sniff(str(path)))
-        read_or_refused(lambda: load(settings, task=source.choice(list(SCHEMAS))))
+        read_or_refused(lambda: load(settings, schema=find_task(source.choice(list(all_tasks()))).schema))
         _remove(path)
 
     def still_good() -> None:

@@ -14,8 +14,9 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models import TaskModel, TextClassifier, build_model, load_model
+from tfapp.models import TaskModel, TextClassifier
 from tfapp.models.unknown import Unknown
+from tfapp.tasks.models import build_model, load_model
 
 LABELS = ["money", "sport", "tech"]
 TEXTS = ["the ball", "", "bank price stock tax trade profit bank price"]

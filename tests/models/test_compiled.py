@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.networks import LENGTH, MODELS, build, rows_of
 from tests.toy import toy_text, write_toy_preset
 from tfapp.config import ModelSettings
-from tfapp.models import BertModel, build_model
+from tfapp.models import BertModel
 from tfapp.models.compiled import rounded
+from tfapp.tasks.models import build_model
 from tfapp.training import make_strategy
 from tfapp.training.gradients import BatchGradients
 

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models import Embedder, TextClassifier, build_model, load_model
+from tfapp.models import Embedder, TextClassifier
+from tfapp.tasks.models import build_model, load_model
 
 TEXTS = ["the ball", "", "bank price stock tax trade profit", "a goal", "phone", "the ball"]
 

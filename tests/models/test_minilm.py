@@ -12,7 +12,7 @@ import tensorflow as tf
 import tfapp
 from tfapp.api import export_preset
 from tfapp.config import ModelSettings
-from tfapp.models import build_model
+from tfapp.tasks.models import build_model
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,9 @@ from tokenizers.processors import TemplateProcessing
 from tests.toy import VOCABULARY
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models import PairRanker, Preprocessor, TaskModel, build_model, load_model
+from tfapp.models import Preprocessor, TaskModel
+from tfapp.tasks.models import build_model, load_model
+from tfapp.tasks.ranking.model import PairRanker
 
 PAIRS = [("the ball", "a goal"), ("", ""), ("bank", "price stock tax trade profit bank price stock tax trade")]
 SPECIAL = {name: VOCABULARY.index(f"[{name}]") for name in ("CLS", "SEP")}

@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 from tests.toy import VOCABULARY
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models import build_model, load_preset
+from tfapp.models import load_preset
+from tfapp.tasks.models import build_model
 
 
 def write_hugging_face_bert(folder: Path, *, lowercase: bool = True) -> Path:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from tests.toy import toy_rows
 from tfapp.config import ModelSettings
-from tfapp.models import TaskModel, build_model, student_preset
+from tfapp.models import TaskModel, student_preset
 from tfapp.models.soft_losses import soft_binary_loss, soft_class_loss
 from tfapp.models.students import chosen_layers
+from tfapp.tasks.models import build_model
 
 TEXTS = [row["text"] for row in toy_rows(9)]
 logits = st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models import TaskModel, build_model, load_model
+from tfapp.models import TaskModel
 from tfapp.models.windows import mean_of_windows, split_windows
+from tfapp.tasks.models import build_model, load_model
 
 CLS, SEP = 101, 102
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from tests.networks import LENGTH, MODELS, build, rows_of
 from tests.toy import VOCABULARY, write_toy_preset
 from tfapp.config import ModelSettings
-from tfapp.models import BertModel, build_model
+from tfapp.models import BertModel
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.weights import PRECISIONS
+from tfapp.tasks.models import build_model
 
 
 def compiled(function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Callable[[tf.RaggedTensor], tf.Tensor]:

@@ -16,9 +16,11 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ExportError
-from tfapp.models import TaskModel, build_model
+from tfapp.models import TaskModel
 from tfapp.savedmodel import export_model
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, hard_rows, verify
+from tfapp.tasks.models import build_model
+from tfapp.tasks.registry import find_task
 
 METADATA: dict[str, Any] = {
     "preset": "toy",
@@ -41,7 +43,16 @@ def exported(
         if weight.name == "kernel":
             weight.assign(weight * 8)
     folder = tmp_path_factory.mktemp("models")
-    export_model(model, folder, name="toy", metadata=METADATA, texts=PAIRS[:2], max_length=16, warmup_requests=3)
+    export_model(
+        model,
+        folder,
+        name="toy",
+        metadata=METADATA,
+        texts=PAIRS[:2],
+        max_length=16,
+        warmup_requests=3,
+        words=find_task(request.param).card,
+    )
     return model, folder
 
 

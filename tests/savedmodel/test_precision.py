@@ -16,9 +16,10 @@ from tfapp import Run
 from tfapp.api import export_preset
 from tfapp.config import parse_experiment
 from tfapp.errors import ExportError, SettingsError
-from tfapp.models import BertModel, load_model
+from tfapp.models import BertModel
 from tfapp.savedmodel import PackedEncoder
 from tfapp.savedmodel.weights import PRECISIONS
+from tfapp.tasks.models import load_model
 from tfapp.workflows.precision import check_precision
 
 TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]

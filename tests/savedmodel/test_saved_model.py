@@ -15,10 +15,12 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ExportError
-from tfapp.models import TaskModel, build_model
+from tfapp.models import TaskModel
 from tfapp.savedmodel import export_model
 from tfapp.savedmodel.signatures import ServedModule, signatures
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
+from tfapp.tasks.models import build_model
+from tfapp.tasks.registry import find_task
 
 LABELS = ["money", "sport", "tech"]
 METADATA: dict[str, Any] = {
@@ -52,6 +54,7 @@ def export(model: TaskModel, folder: Path, max_length: int = 16) -> dict[str, An
         texts=["the ball", "bank price"],
         max_length=max_length,
         warmup_requests=2,
+        words=find_task(model.task.name).card,
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import TrainingError
-from tfapp.models import TaskModel, build_model
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model
 from tfapp.training import count_trained
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.optimizer import make_optimizer, make_schedule

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.evaluators import fit_and_evaluate
 from tests.toy import write_toy_preset
 from tests.training.test_loop import KillAt, KilledError, new_folder, run, same, table, weights
 from tfapp.config import Experiment, parse_experiment
 from tfapp.errors import TrainingError
-from tfapp.models import TaskModel, build_model, load_model
-from tfapp.training import HistoryObserver, judge_dev, make_side, make_strategy
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model, load_model
+from tfapp.training import HistoryObserver, make_side, make_strategy
 
 # A killed run has nothing to go on from, then some of it, then nearly all.
 KILLS = {"lora": [2, 13, 35], "head": [2, 7, 18]}
@@ -54,7 +56,7 @@ def fresh(experiment: Experiment) -> TaskModel:
 def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupted: TaskModel) -> None:
     side = make_side(uninterrupted, table(93, 120))
     logits = uninterrupted.logits(uninterrupted.preprocessor(list(side.raw))).numpy()
-    assert judge_dev(uninterrupted, logits, side).main_score > 0.8
+    assert fit_and_evaluate(uninterrupted, logits, side).main_score > 0.8
     before = fresh(experiment).network.weights
     moved = {
         old.path.split("/", 1)[1] if old.path.startswith("transformer") else old.path

@@ -17,7 +17,8 @@ from tests.training.test_loop import table
 from tfapp import Run
 from tfapp.config import DistillationSettings, ModelSettings, load_experiment, parse_experiment
 from tfapp.errors import ModelError, SettingsError, TfappError, TrainingError
-from tfapp.models import TaskModel, build_model, load_model
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model, load_model
 from tfapp.training import Distillation, make_side
 from tfapp.training.run_folder import create_run
 

@@ -13,18 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tfapp
+from tests.evaluators import fit_and_evaluate
 from tests.toy import toy_experiment
 from tests.training.test_loop import KillAt, KilledError, same, table
 from tfapp import Run
 from tfapp.config import Experiment, load_experiment, parse_experiment
 from tfapp.errors import SettingsError
-from tfapp.models import TaskModel, build_model
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model
 from tfapp.training import (
     HistoryObserver,
     RunFolder,
     TrainState,
     create_run,
-    judge_dev,
     make_side,
     make_strategy,
     train,
@@ -79,7 +80,7 @@ def learn(
         dev_side=make_side(model, table(0, 0) if dev is None else dev),
         settings=experiment.training,
         folder=folder,
-        evaluate=judge_dev,
+        evaluate=fit_and_evaluate,
         observers=observers,
     )
     return model, state
@@ -96,7 +97,7 @@ def test_both_phases_are_one_training(whole: tuple[TaskModel, list[dict[str, Any
     model, lines = whole
     side = make_side(model, table(100, 160))
     logits = model.logits(model.preprocessor(list(side.raw))).numpy()
-    assert judge_dev(model, logits, side).main_score > 0.9
+    assert fit_and_evaluate(model, logits, side).main_score > 0.9
     assert [line["step"] for line in lines] == [3, 6, 9]
     losses = [line["loss"] for line in lines]
     assert losses[-1] < losses[0]

@@ -15,7 +15,8 @@ from tests.networks import MODELS, rows_of
 from tests.networks import build as build_network
 from tests.toy import toy_rows, toy_text
 from tfapp.config import ModelSettings
-from tfapp.models import TaskModel, build_model
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model
 from tfapp.training import StepPrecision, make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients
 from tfapp.training.sharpness import SharpnessAware

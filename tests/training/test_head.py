@@ -16,7 +16,8 @@ from tests.training.test_loop import table
 from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.models import TaskModel, build_model, load_model
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model, load_model
 from tfapp.training import EpochEvent, RunFolder, StepPrecision, make_side, make_strategy, train
 from tfapp.training.features import FeatureReader, FeatureStore
 from tfapp.training.head import PENALTIES, HeadFit

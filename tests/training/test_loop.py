@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.evaluators import fit_and_evaluate
 from tests.toy import toy_rows
 from tfapp.config import Experiment, parse_experiment
 from tfapp.errors import TrainingError
-from tfapp.models import TaskModel, build_model, load_model
-from tfapp.training import HistoryObserver, Side, judge_dev, make_side, make_strategy, train
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model, load_model
+from tfapp.training import HistoryObserver, Side, make_side, make_strategy, train
 from tfapp.training.loop import _CHECKPOINT_SHARE, TrainState
 from tfapp.training.run_folder import RunFolder, create_run
 from tfapp.training.sides import epoch_side
@@ -97,7 +99,7 @@ def run(
         dev_side=dev_side,
         settings=experiment.training,
         folder=folder,
-        evaluate=judge_dev,
+        evaluate=fit_and_evaluate,
         observers=observers,
         clock=clock,
     )
@@ -156,7 +158,7 @@ def test_it_learns_and_keeps_the_best_weights(whole: Whole) -> None:
     kept = load_model(whole.folder.model)
     side = make_side(kept, table(93, 120))
     logits = kept.logits(kept.preprocessor(list(side.raw))).numpy()
-    assert judge_dev(kept, logits, side).main_score == pytest.approx(whole.state.best_score)
+    assert fit_and_evaluate(kept, logits, side).main_score == pytest.approx(whole.state.best_score)
 
 
 @pytest.mark.parametrize("killed_at", [*(pytest.param(step, marks=pytest.mark.slow) for step in (2, 7, 13)), 18])

@@ -57,6 +57,7 @@ def describe(
     from tfapp import assets
     from tfapp.core.terminal import console, print_json, progress
     from tfapp.data import describe as describe_data
+    from tfapp.tasks.registry import find_task
 
     columns = {"text": text, "query": query, "candidate": candidate, "label": label}
     columns |= {"question": question, "context": context, "answer": answer}
@@ -65,7 +66,9 @@ def describe(
         task, settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)
     count_tokens = None if preset == "none" else _token_counter(preset)
     with progress(f"describing {file}", "rows", quiet=json) as advance:
-        describe = partial(describe_data, task=task, count_tokens=count_tokens, max_length=max_length)
+        describe = partial(
+            describe_data, schema=find_task(task).schema, count_tokens=count_tokens, max_length=max_length
+        )
         found = describe(file, settings, on_progress=advance)
     if json:
         print_json(found.to_dict())

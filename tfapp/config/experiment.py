@@ -12,7 +12,7 @@ from tfapp.config.overrides import build_settings, read_toml
 from tfapp.config.rules import broken_rule
 from tfapp.config.sections import Sections
 from tfapp.config.settings import ModelSettings
-from tfapp.tasks import foreign_setting
+from tfapp.config.task_settings import foreign_setting
 
 __all__ = ["Experiment", "dump_toml", "load_experiment", "parse_experiment"]
 

@@ -12,7 +12,7 @@ from tfapp.config.settings import (
     Settings,
     TrainingSettings,
 )
-from tfapp.tasks import TaskName
+from tfapp.config.task_settings import TaskName
 
 __all__ = ["Sections"]
 

@@ -19,7 +19,7 @@ from tfapp.data.cleaning import Rows, iter_column
 from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
 from tfapp.data.reader import OnProgress, read_table
-from tfapp.data.schemas import SCHEMAS
+from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.targets import Target
 
@@ -111,7 +111,7 @@ def describe(
     source: str,
     settings: DataSettings | None = None,
     *,
-    task: str = "classification",
+    schema: Schema = TEXT_CLASSES,
     count_tokens: CountTokens | None = None,
     max_length: int = 128,
     on_progress: OnProgress | None = None,
@@ -123,7 +123,7 @@ def describe(
     Args:
         source: A path or a data set's name; `settings.train` is not looked at.
         settings: Column names and the like.
-        task: What the data are for.
+        schema: What its rows are.
         count_tokens: Counts a text's tokens; without it lengths are in characters alone.
         max_length: The limit in tokens to compare with.
         on_progress: Is told the rows read.
@@ -137,8 +137,7 @@ def describe(
         DataError: As `load` raises it for one file that cannot be read.
     """
     found = resolve(source, settings or DataSettings(train=source), pull=pull, catalogue=catalogue)
-    schema = SCHEMAS[task]
-    table = read_table(found, task=task, multi_label=_has_lists(found), on_progress=on_progress)
+    table = read_table(found, schema=schema, multi_label=_has_lists(found), on_progress=on_progress)
     texts = [table[name] for name in schema.texts]
     characters = sum(pc.utf8_length(column).to_numpy() for column in texts)
     return Description(

@@ -14,7 +14,7 @@ from tfapp.data.blocks import detect_format, iter_blocks
 from tfapp.data.labels import as_label
 from tfapp.data.readers import json_lines, parquet
 from tfapp.data.readers.block import Block
-from tfapp.data.schemas import SCHEMAS, Schema
+from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean
 
@@ -43,7 +43,7 @@ _NEEDS: Final = {
 def read_table(
     source: Source,
     *,
-    task: str = "classification",
+    schema: Schema = TEXT_CLASSES,
     multi_label: bool = False,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
@@ -51,7 +51,7 @@ def read_table(
 
     Args:
         source: What to read, and its settings: column names, encoding, rating, row limit.
-        task: Whose rows they are.
+        schema: What its rows are.
         multi_label: Read each row's labels as a list.
         on_progress: Is told the rows read.
 
@@ -65,9 +65,8 @@ def read_table(
     Raises:
         DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the place.
     """
-    schema = SCHEMAS[task]
     schema.target.check_source(source, multi_label)
-    _check_format(source, schema, task)
+    _check_format(source, schema)
     parts = _folder_parts(source) if source.format == "folder" else _file_parts(source, schema, multi_label)
     batches, rows = [], 0
     for part in parts:
@@ -149,7 +148,7 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
     raise DataError(f'{source}: no column "{name}" ({setting}); columns: {present}{hint}')
 
 
-def _check_format(source: Source, schema: Schema, task: str) -> None:
+def _check_format(source: Source, schema: Schema) -> None:
     if source.format not in schema.formats:
         tables = [name for name in schema.formats if name not in _HOLDS]
         wanted = [
@@ -158,7 +157,7 @@ def _check_format(source: Source, schema: Schema, task: str) -> None:
         ]
         held = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
         way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
-        raise DataError(f"{source.name}: {held}; the task {task} needs {' or '.join(wanted)}{way_out}")
+        raise DataError(f"{source.name}: {held}; the task {schema.task} needs {' or '.join(wanted)}{way_out}")
 
 
 def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[pa.RecordBatch]:

@@ -1,22 +1,15 @@
-"""What the rows of each task are: the one table that reading, cleaning and splitting go by."""
+"""What the rows of a task are: what reading, cleaning and splitting go by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tfapp.data.answers import AnswerTarget
 from tfapp.data.blocks import FileFormat
 from tfapp.data.classes import ClassTarget
-from tfapp.data.grades import GradeTarget
-from tfapp.data.pairs import PairTarget
-from tfapp.data.spans import SpanTarget
 from tfapp.data.targets import Target
-from tfapp.data.unlabelled import NoLabels
-from tfapp.tasks import TEXT_COLUMNS
 
-__all__ = ["SCHEMAS", "Schema"]
+__all__ = ["TABLES", "TEXT_CLASSES", "Schema"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +17,7 @@ class Schema:
     """The rows of a task.
 
     Attributes:
+        task: The task's name.
         texts: The columns of texts, each named by the setting of its name; rows that have them all the same, and the
             extra ones, are duplicates.
         target: What the column `label` is.
@@ -35,6 +29,7 @@ class Schema:
             them.
     """
 
+    task: str
     texts: tuple[str, ...]
     target: Target
     formats: tuple[FileFormat, ...]
@@ -43,16 +38,8 @@ class Schema:
     beside: tuple[str, ...] = ()
 
 
-_TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet")
+TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet")
+"""The formats of tables."""
 
-SCHEMAS: Final[Mapping[str, Schema]] = {
-    "classification": Schema(TEXT_COLUMNS["classification"], ClassTarget(), (*_TABLES, "folder")),
-    "pair-classification": Schema(TEXT_COLUMNS["pair-classification"], ClassTarget(), _TABLES, group="query"),
-    "ranking": Schema(TEXT_COLUMNS["ranking"], GradeTarget(), _TABLES, group="query"),
-    "embedding": Schema(TEXT_COLUMNS["embedding"], PairTarget(), _TABLES, extra=("negative",), group="query"),
-    "tagging": Schema(TEXT_COLUMNS["tagging"], SpanTarget(), ("jsonl", "parquet", "conll")),
-    "answering": Schema(
-        TEXT_COLUMNS["answering"], AnswerTarget(), (*_TABLES, "squad"), group="context", beside=("answer_start",)
-    ),
-    "pretraining": Schema(TEXT_COLUMNS["pretraining"], NoLabels(), (*_TABLES, "txt", "folder")),
-}
+TEXT_CLASSES: Final = Schema("classification", ("text",), ClassTarget(), (*TABLES, "folder"))
+"""Texts with classes."""

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from tfapp.config import DataSettings, RatingSettings
+from tfapp.config.task_settings import TaskName
 from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
 from tfapp.data.columns import LabelGuess, guess_label, guess_spans, guess_text, looks_headless
 from tfapp.data.folders import iter_texts, list_files
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError
-from tfapp.tasks import TaskName
 
 __all__ = ["Proposal", "sniff"]
 

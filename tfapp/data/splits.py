@@ -17,7 +17,7 @@ from tfapp.data.display import html_table
 from tfapp.data.findings import DataReport, Finding
 from tfapp.data.labels import is_multi_label
 from tfapp.data.reader import OnProgress, read_table
-from tfapp.data.schemas import SCHEMAS
+from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Catalogue, Pull, resolve
 from tfapp.data.splitting import SIDES, assign_sides, split_numbers
 from tfapp.errors import DataError
@@ -38,7 +38,7 @@ class Splits:
         report: What was found and done.
         settings: Where the rows came from.
         fingerprint: SHA-256 over the rows and their sides, in hexadecimal; the files' names and places do not count.
-        task: The task that the rows are for.
+        schema: What the rows are.
     """
 
     train: pa.Table
@@ -48,7 +48,12 @@ class Splits:
     report: DataReport
     settings: DataSettings
     fingerprint: str
-    task: str = "classification"
+    schema: Schema = TEXT_CLASSES
+
+    @property
+    def task(self) -> str:
+        """The name of the task that the rows are for."""
+        return self.schema.task
 
     @property
     def multi_label(self) -> bool:
@@ -56,7 +61,7 @@ class Splits:
         return is_multi_label(self.train["label"])
 
     def _repr_html_(self) -> str:
-        schema = SCHEMAS[self.task]
+        schema = self.schema
         label = ["label"] if schema.target.column(self.settings) else []
         columns = (self.train[name].slice(0, 5).to_pylist() for name in (*schema.texts, *label))
         shown = [[_shown(value) for value in row] for row in zip(*columns, strict=True)]
@@ -74,7 +79,7 @@ def _shown(value: object) -> str:
 def load(
     settings: DataSettings,
     *,
-    task: str = "classification",
+    schema: Schema = TEXT_CLASSES,
     multi_label: bool = False,
     on_progress: OnProgress | None = None,
     pull: Pull | None = None,
@@ -85,11 +90,11 @@ def load(
     In this order: texts without a visible character and rows without a label; repeated texts, compared as
     `normalize_text` writes them, the first kept; texts of train that dev or test hold, and of dev that test holds;
     labels that a single text has; the split; labels of dev or test that train lacks. What a row and its label are is
-    the task's, see `SCHEMAS`.
+    the task's, see `Schema`.
 
     Args:
         settings: Where the data are and how problems are handled.
-        task: The task's name.
+        schema: What the rows are.
         multi_label: Whether a text may have several labels.
         on_progress: Is told the rows read of each file.
         pull: Brings a data set by name; `tfapp.assets.pull` by default.
@@ -102,7 +107,6 @@ def load(
         DataError: A file is missing or broken, a problem is found whose setting says "fail", no rows or fewer than
             two labels are left, or a label is missing from a side that was split off here.
     """
-    schema = SCHEMAS[task]
     given: dict[str, Rows] = {}
     rows_read: dict[str, int] = {}
     findings: list[Finding] = []
@@ -111,7 +115,7 @@ def load(
             source = resolve(name, settings, pull=pull, catalogue=catalogue)
             given[side] = Rows.of(
                 name,
-                read_table(source, task=task, multi_label=multi_label, on_progress=on_progress),
+                read_table(source, schema=schema, multi_label=multi_label, on_progress=on_progress),
                 schema.texts,
                 schema.extra,
             )
@@ -125,7 +129,7 @@ def load(
     findings += schema.target.settle(sides, given, settings, multi_label)
     counts = {side: schema.target.counts(sides[side].table["label"]) for side in SIDES}
     report = DataReport(rows_read, tuple(findings), counts, {side: len(sides[side]) for side in SIDES})
-    return _finish(sides, settings, report, task)
+    return _finish(sides, settings, report, schema)
 
 
 def load_table(
@@ -133,7 +137,7 @@ def load_table(
     settings: DataSettings,
     *,
     labels: Sequence[str],
-    task: str = "classification",
+    schema: Schema = TEXT_CLASSES,
     multi_label: bool = False,
     on_progress: OnProgress | None = None,
     pull: Pull | None = None,
@@ -145,7 +149,7 @@ def load_table(
         name: A file, a folder or a data set's name; `settings.train` is not looked at.
         settings: How it is read, and how empty texts, missing labels and unknown labels are handled.
         labels: The labels that the model knows.
-        task: The model's task.
+        schema: What the rows of the model's task are.
         multi_label: Whether a text may have several labels.
         on_progress: Is told the rows read.
         pull: Brings a data set by name; `tfapp.assets.pull` by default.
@@ -158,8 +162,7 @@ def load_table(
         DataError: The file is missing or broken, has a problem whose setting says "fail", or no rows are left.
     """
     source = resolve(name, settings, pull=pull, catalogue=catalogue)
-    schema = SCHEMAS[task]
-    table = read_table(source, task=task, multi_label=multi_label, on_progress=on_progress)
+    table = read_table(source, schema=schema, multi_label=multi_label, on_progress=on_progress)
     rows, _ = cleaning.drop_empty(Rows.of(name, table, schema.texts, schema.extra), settings.on_empty_text)
     rows, _ = cleaning.drop_missing(rows, settings.on_missing_label)
     rows = schema.target.keep_known(rows, labels, settings)
@@ -204,19 +207,24 @@ def _split(given: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]
     }
 
 
-def _finish(sides: Mapping[str, Rows], settings: DataSettings, report: DataReport, task: str) -> Splits:
+def _finish(sides: Mapping[str, Rows], settings: DataSettings, report: DataReport, schema: Schema) -> Splits:
     tables = {side: sides[side].table for side in SIDES}
-    labels = SCHEMAS[task].target.names(tables["train"]["label"], settings)
+    labels = schema.target.names(tables["train"]["label"], settings)
     return Splits(
-        **tables, labels=labels, report=report, settings=settings, fingerprint=_fingerprint(tables, task), task=task
+        **tables,
+        labels=labels,
+        report=report,
+        settings=settings,
+        fingerprint=_fingerprint(tables, schema),
+        schema=schema,
     )
 
 
-def _fingerprint(tables: Mapping[str, pa.Table], task: str) -> str:
+def _fingerprint(tables: Mapping[str, pa.Table], schema: Schema) -> str:
     digest = sha256()
     for side, table in tables.items():
-        more = (name for name in (*SCHEMAS[task].extra, "group") if name in table.column_names)
-        names = [*SCHEMAS[task].texts, "label", *more]
+        more = (name for name in (*schema.extra, "group") if name in table.column_names)
+        names = [*schema.texts, "label", *more]
         rows = zip(*(iter_column(table[name]) for name in names), strict=True)
         while some := list(islice(rows, 8192)):
             lines = (json.dumps([side, *values], ensure_ascii=False) for values in some)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import abc
 import functools
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfapp.errors import ModelError
@@ -63,6 +65,11 @@ class Evaluation(abc.ABC):
 
     def __init_subclass__(cls) -> None:
         Evaluation._kinds[cls.kind] = cls
+
+    @classmethod
+    def templates(cls) -> Path:
+        """Returns the folder of the kind's templates: `templates` beside the module of the class."""
+        return Path(str(sys.modules[cls.__module__].__file__)).parent / "templates"
 
     @property
     @abc.abstractmethod

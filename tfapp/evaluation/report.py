@@ -26,6 +26,9 @@ class Reported(Protocol):
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """Returns the drawings of the page by name, each with its description."""
 
+    def templates(self) -> Path:
+        """Returns the folder of the templates of its kind."""
+
 
 def write_report(evaluation: Reported, path: Path | str, *, title: str, facts: Mapping[str, str]) -> Path:
     """Writes report.html: headline, facts, and the sections of the evaluation's kind.
@@ -48,7 +51,7 @@ def write_report(evaluation: Reported, path: Path | str, *, title: str, facts: M
 
 def render_report(evaluation: Reported, *, title: str, facts: Mapping[str, str]) -> str:
     """The page that `write_report` writes."""
-    page = _environment().get_template("report.html.jinja")
+    page = _environment(evaluation.templates()).get_template("report.html.jinja")
     return page.render(
         evaluation=evaluation, title=title, facts=facts, drawings=_drawings(evaluation), version=__version__
     )
@@ -56,7 +59,7 @@ def render_report(evaluation: Reported, *, title: str, facts: Mapping[str, str])
 
 def render_summary(evaluation: Reported) -> str:
     """The headline, the scores and the drawings, as a piece of HTML for a notebook."""
-    template = _environment().get_template("summary.html.jinja")
+    template = _environment(evaluation.templates()).get_template("summary.html.jinja")
     return template.render(evaluation=evaluation, drawings=_drawings(evaluation))
 
 
@@ -69,11 +72,11 @@ def _drawings(evaluation: Reported) -> dict[str, str]:
 
 
 @functools.cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([_TEMPLATES, folder]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

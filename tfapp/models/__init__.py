@@ -1,4 +1,4 @@
-"""Models: presets, preprocessing, and one file a task."""
+"""What networks of several tasks share: presets, preprocessing, backbones, pooling, windows."""
 
 from __future__ import annotations
 
@@ -12,40 +12,25 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress not found")
     import keras_hub  # noqa: F401
 
-from tfapp.models.answerer import Answerer  # noqa: E402
 from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.bert import BertModel  # noqa: E402
-from tfapp.models.builder import build_model, load_model  # noqa: E402
 from tfapp.models.class_embedder import ClassEmbedder  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
 from tfapp.models.embedder import Embedder  # noqa: E402
 from tfapp.models.fresh import fresh_preset  # noqa: E402
-from tfapp.models.language_model import LanguageModel  # noqa: E402
-from tfapp.models.lstm import LstmClassifier  # noqa: E402
-from tfapp.models.pair_classifier import PairClassifier  # noqa: E402
 from tfapp.models.preprocessor import Preprocessor  # noqa: E402
 from tfapp.models.presets import Preset, load_preset  # noqa: E402
-from tfapp.models.ranker import PairRanker  # noqa: E402
 from tfapp.models.students import student_preset  # noqa: E402
-from tfapp.models.tagger import TextTagger  # noqa: E402
 
 __all__ = [
-    "Answerer",
     "BertModel",
     "ClassEmbedder",
     "Embedder",
-    "LanguageModel",
-    "LstmClassifier",
-    "PairClassifier",
-    "PairRanker",
     "Preprocessor",
     "Preset",
     "TaskModel",
     "TextClassifier",
-    "TextTagger",
-    "build_model",
     "fresh_preset",
-    "load_model",
     "load_preset",
     "student_preset",
 ]

@@ -3,74 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Protocol
 
-__all__ = ["model_card"]
-
-_PAIRS: Final = "pairs of raw texts, a query and a candidate,"
-_CUT: Final = "Texts are cut after {max_length} tokens; what follows is not read."
+__all__ = ["CardWords", "model_card"]
 
 
-@dataclass(frozen=True)
-class _Words:
-    """What the card says of a task.
+class CardWords(Protocol):
+    """What the card says of a task; see `tfapp.tasks.spec.CardWords`."""
 
-    Attributes:
-        takes: What the model takes.
-        call: How the client calls it.
-        answers: What it answers; `labels` stands for its labels.
-        knows: What is beyond it; None: what is none of its labels.
-        reads: How much of a text it reads.
-    """
+    @property
+    def takes(self) -> str:
+        """What the model takes."""
 
-    takes: str
-    call: str
-    answers: str = "{labels}"
-    knows: str | None = None
-    reads: str = _CUT
+    @property
+    def call(self) -> str:
+        """How the client calls it."""
 
+    @property
+    def answers(self) -> str:
+        """What it answers."""
 
-_TASKS: Final = {
-    "classification": _Words("raw text", 'classify("{name}", ["a text"])'),
-    "pair-classification": _Words(_PAIRS, 'classify_pairs("{name}", [("a query", "a candidate")])'),
-    "ranking": _Words(
-        _PAIRS,
-        'rank("{name}", "a query", ["a candidate", "another"])',
-        answers="a score from 0 to 1, the higher the better they fit",
-        knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
-    ),
-    "embedding": _Words(
-        "raw text",
-        'embed("{name}", ["a text"])',
-        answers="a vector of length 1: the more two texts belong together, the more theirs point the same way",
-        knows="No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
-    ),
-    "tagging": _Words(
-        "raw text",
-        'tag("{name}", ["a text"])',
-        answers="the spans that it finds in it, each with {labels}",
-        knows="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
-        reads="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
-    ),
-    "answering": _Words(
-        "raw texts, a question and a context,",
-        'answer("{name}", [("a question", "a context")])',
-        answers="the words of the context that answer the question, their place in Unicode code points, and a score",
-        knows="It copies words of the context and does not reason. That a context does not answer (no words, the place "
-        "-1) it says only if it learnt from such questions.",
-        reads="Contexts are read in windows of {max_length} tokens, each with the question; of a very long one only as "
-        "many windows as model.max_windows says.",
-    ),
-}
+    @property
+    def knows(self) -> str | None:
+        """What is beyond it."""
+
+    @property
+    def reads(self) -> str:
+        """How much of a text it reads."""
 
 
-def model_card(name: str, metadata: Mapping[str, Any]) -> str:
+def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
     """Writes a model card (Mitchell et al. 2019) in Markdown.
 
     Args:
         name: The served model's name.
         metadata: What `assets.extra/tfapp.json` holds.
+        words: What it says of the task.
 
     Returns:
         Markdown.
@@ -78,11 +46,11 @@ def model_card(name: str, metadata: Mapping[str, Any]) -> str:
     sections = [
         f"# {name}",
         f"A model for {metadata['task']}, {_origin(metadata)} with tfapp {metadata['tfapp_version']}. "
-        f"It takes {_TASKS[metadata['task']].takes} and answers {_answer(metadata)}.",
+        f"It takes {words.takes} and answers {_answer(metadata, words)}.",
         "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "Those that the preset was trained on."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
-        "## Limits\n\n" + _limits(metadata),
-        "## Call it\n\n" + _call(name, metadata["task"]),
+        "## Limits\n\n" + _limits(metadata, words),
+        "## Call it\n\n" + _call(name, words),
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
     ]
     return "\n\n".join(sections) + "\n"
@@ -92,10 +60,10 @@ def _origin(metadata: Mapping[str, Any]) -> str:
     return f"{'fine-tuned from' if metadata['data'] else 'exported from the untouched'} `{metadata['preset']}`"
 
 
-def _answer(metadata: Mapping[str, Any]) -> str:
+def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
-    return _TASKS[metadata["task"]].answers.format(labels=known)
+    return words.answers.format(labels=known)
 
 
 def _table(values: Mapping[str, Any]) -> str:
@@ -108,8 +76,7 @@ def _cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _limits(metadata: Mapping[str, Any]) -> str:
-    words = _TASKS[metadata["task"]]
+def _limits(metadata: Mapping[str, Any], words: CardWords) -> str:
     limits = [
         words.reads.format(max_length=metadata["max_length"]),
         words.knows or _foreign(metadata),
@@ -144,8 +111,8 @@ def _foreign(metadata: Mapping[str, Any]) -> str:
     )
 
 
-def _call(name: str, task: str) -> str:
-    call = _TASKS[task].call.format(name=name)
+def _call(name: str, words: CardWords) -> str:
+    call = words.call.format(name=name)
     return (
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'
         f"    print(client.{call})\n```\n\n"

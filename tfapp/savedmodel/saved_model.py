@@ -17,7 +17,7 @@ from tfapp.errors import ExportError
 from tfapp.models import TaskModel
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.input_checks import name_input_shapes, unchecked_inputs
-from tfapp.savedmodel.model_card import model_card
+from tfapp.savedmodel.model_card import CardWords, model_card
 from tfapp.savedmodel.signatures import METHODS, ServedModule, signatures
 from tfapp.savedmodel.verify import verify
 from tfapp.savedmodel.warmup import warmup_columns, write_warmup
@@ -34,6 +34,7 @@ def export_model(
     texts: Sequence[Row],
     max_length: int,
     warmup_requests: int,
+    words: CardWords | None,
     encoder: PackedEncoder | None = None,
 ) -> dict[str, Any]:
     """Writes a version's folder and checks it. Publishing it, by rename, is up to the caller.
@@ -46,6 +47,7 @@ def export_model(
         texts: Rows of the user's data, for the check.
         max_length: The served model's longest input in tokens.
         warmup_requests: How many rows a server warms up with.
+        words: What the README says of the task; None: there is none.
         encoder: What computes in the place of the model's network; None: the network itself.
 
     Returns:
@@ -73,7 +75,8 @@ def export_model(
             "verified_difference": verify(folder, model, texts, max_length=max_length, exact=exact),
         }
         write_json(folder / contract.METADATA_FILE, facts, shared=True)
-        write_text(folder / "README.md", model_card(name, facts), shared=True)
+        if words is not None:
+            write_text(folder / "README.md", model_card(name, facts, words), shared=True)
     except OSError as error:
         raise ExportError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return facts

@@ -8,7 +8,6 @@ import_tensorflow()
 
 from tfapp.training.adaptation import count_trained  # noqa: E402
 from tfapp.training.distillation import Distillation, cut_teacher, load_teacher  # noqa: E402
-from tfapp.training.judge import judge, judge_dev  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E402
@@ -37,8 +36,6 @@ __all__ = [
     "cut_teacher",
     "find_resumable",
     "is_chief",
-    "judge",
-    "judge_dev",
     "latest_run",
     "load_teacher",
     "make_predictor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfapp.config import DistillationSettings, Experiment
 from tfapp.errors import ModelError, TrainingError
-from tfapp.models import BertModel, Preset, load_model, student_preset
+from tfapp.models import BertModel, Preset, TaskModel, student_preset
 from tfapp.models.students import chosen_layers
 from tfapp.training.run_folder import RunFolder, latest_run
 from tfapp.training.sides import Side
@@ -73,12 +73,15 @@ class Distillation:
         return share * soft + (1 - share) * self.student.loss(targets, logits)
 
 
-def load_teacher(experiment: Experiment, labels: Sequence[str], *, dtype: str) -> BertModel | None:
+def load_teacher(
+    experiment: Experiment, labels: Sequence[str], *, load_model: Callable[..., TaskModel], dtype: str
+) -> BertModel | None:
     """Loads the model of an experiment's `distillation.teacher`; None where there is no such section.
 
     Args:
         experiment: The student's.
         labels: What the data say of their labels.
+        load_model: Loads a trained model from its folder.
         dtype: A Keras dtype policy.
 
     Raises:

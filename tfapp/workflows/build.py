@@ -7,7 +7,8 @@ from typing import Any, cast
 from tfapp.config import Experiment
 from tfapp.core.terminal import progress
 from tfapp.data import Splits
-from tfapp.models import BertModel, Preset, TaskModel, build_model, fresh_preset, load_preset
+from tfapp.models import BertModel, Preset, TaskModel, fresh_preset, load_preset
+from tfapp.tasks.models import build_model, load_model
 from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher, uses_xla
 
 __all__ = ["build"]
@@ -32,7 +33,7 @@ def build(
         TfappError: Preset, teacher or settings cannot be used.
     """
     with strategy.scope():
-        teacher = load_teacher(experiment, splits.labels, dtype=precision.policy)
+        teacher = load_teacher(experiment, splits.labels, load_model=load_model, dtype=precision.policy)
     preset = _preset(experiment, splits, teacher, quiet=quiet)
     with strategy.scope():
         model = build_model(

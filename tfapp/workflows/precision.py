@@ -11,7 +11,8 @@ from tfapp.errors import ExportError, TfappError
 from tfapp.evaluation import Evaluation
 from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel import PackedEncoder
-from tfapp.training import RunFolder, Side, judge, make_predictor, make_side, predict_logits
+from tfapp.tasks.registry import find_task
+from tfapp.training import RunFolder, Side, make_predictor, make_side, predict_logits
 from tfapp.workflows.run_data import load_run_splits
 
 __all__ = ["ALLOWED_LOSS", "check_precision"]
@@ -65,4 +66,5 @@ def _dev(folder: RunFolder) -> pa.Table:
 def _evaluate(model: TaskModel, side: Side, *, quiet: bool) -> Evaluation:
     with progress("Comparing on dev", "texts", quiet=quiet) as advance:
         predictor = make_predictor(model, side.targets)
-        return judge(model, predict_logits(predictor, side.texts, side.targets, on_progress=advance), side)
+        logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)
+    return find_task(model.task.name).evaluator().evaluate(model, logits, side)

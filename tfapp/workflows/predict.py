@@ -99,7 +99,7 @@ def load_predictor(path: Path | str) -> Predictor:
 def _from_run(folder: Path) -> Predictor:
     import tensorflow as tf
 
-    from tfapp.models import load_model
+    from tfapp.tasks.models import load_model
 
     model = load_model(folder / "model")
     if not model.task.outputs:

@@ -10,10 +10,11 @@ from tfapp.config import Experiment, dump_toml, parse_experiment
 from tfapp.core.rows import Row
 from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, SettingsError, TrainingError
-from tfapp.evaluation import Evaluation
-from tfapp.models import TaskModel, build_model, load_model, load_preset
+from tfapp.models import TaskModel, load_preset
 from tfapp.registry import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
+from tfapp.tasks.models import build_model, load_model
+from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
 from tfapp.version import __version__
 from tfapp.workflows.precision import check_precision
@@ -45,7 +46,7 @@ def export_run(
     if not folder.finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)
-    if not model.task.outputs:
+    if find_task(experiment.task).card is None:
         raise ExportError(f"{folder.path}: {experiment.task} makes nothing to serve; train another task on its preset")
     encoder = make_encoder(model, experiment.export)
     metadata = _metadata(folder, experiment)
@@ -120,6 +121,7 @@ def _publish(
             texts=samples,
             max_length=experiment.export.max_length or experiment.model.max_length,
             warmup_requests=experiment.export.warmup_requests,
+            words=find_task(experiment.task).card,
             encoder=encoder,
         )
         return publish(staged, models, experiment.name)
@@ -127,7 +129,7 @@ def _publish(
 
 def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
     kept = folder.read("evaluation")
-    evaluation = Evaluation.from_dict(kept)
+    evaluation = read_evaluation(kept)
     data = folder.read("data")
     return {
         "preset": experiment.origin if experiment.model.kind == "bert" else experiment.model.preset,

@@ -51,9 +51,9 @@ class Run:
     @property
     def evaluation(self) -> Evaluation:
         """The evaluation on the test split at the end of the training."""
-        from tfapp.evaluation import Evaluation
+        from tfapp.tasks.registry import read_evaluation
 
-        return Evaluation.from_dict(self.folder.read("evaluation"))
+        return read_evaluation(self.folder.read("evaluation"))
 
     def evaluate(self, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
         """Evaluates the best weights, as `tfapp.evaluate`."""

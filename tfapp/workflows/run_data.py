@@ -22,10 +22,10 @@ def load_splits(experiment: Experiment, *, on_progress: Callable[[int, int | Non
         DataError: They cannot be used; names file and row.
     """
     from tfapp.data import load
+    from tfapp.tasks.registry import find_task
 
-    return load(
-        experiment.data, task=experiment.task, multi_label=experiment.model.multi_label, on_progress=on_progress
-    )
+    schema, multi_label = find_task(experiment.task).schema, experiment.model.multi_label
+    return load(experiment.data, schema=schema, multi_label=multi_label, on_progress=on_progress)
 
 
 def load_run_splits(folder: RunFolder) -> Splits:

@@ -14,7 +14,9 @@ from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
 from tfapp.data import Splits, load_table
 from tfapp.evaluation import Evaluation, write_report
-from tfapp.models import TaskModel, load_model
+from tfapp.models import TaskModel
+from tfapp.tasks.models import load_model
+from tfapp.tasks.registry import find_task
 from tfapp.training import (
     HistoryObserver,
     Observer,
@@ -26,8 +28,6 @@ from tfapp.training import (
     create_run,
     find_resumable,
     is_chief,
-    judge,
-    judge_dev,
     make_predictor,
     make_side,
     make_strategy,
@@ -102,7 +102,7 @@ def run_experiment(
                 dev_side=dev_side,
                 settings=experiment.training,
                 folder=folder,
-                evaluate=judge_dev,
+                evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
                 precision=precision,
                 objective=lesson,
                 observers=[*observers, *_own_watchers(watching, folder, chief=chief, quiet=quiet)],
@@ -143,7 +143,7 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
         data,
         experiment.data,
         labels=model.labels,
-        task=experiment.task,
+        schema=find_task(experiment.task).schema,
         multi_label=experiment.model.multi_label,
     )
     return _evaluate_table(folder, model, table, data, data, quiet=quiet)
@@ -209,7 +209,7 @@ def _evaluate_table(
     with progress("Evaluating", "texts", quiet=quiet) as advance:
         predictor = make_predictor(model, side.targets)
         logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)
-    evaluation = judge(model, logits, side)
+    evaluation = find_task(model.task.name).evaluator().evaluate(model, logits, side)
     target = folder.evaluation_folder(data)
     private_folder(target)
     RunFolder(target).write("evaluation", {"on": shown} | evaluation.to_dict())

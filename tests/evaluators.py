@@ -1,0 +1,21 @@
+"""The evaluator of a model's task, as functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfapp.models import TaskModel
+from tfapp.tasks.registry import find_task
+from tfapp.training import Side
+
+__all__ = ["evaluate", "fit_and_evaluate"]
+
+
+def evaluate(model: TaskModel, logits: np.ndarray, side: Side) -> Any:
+    return find_task(model.task.name).evaluator().evaluate(model, logits, side)
+
+
+def fit_and_evaluate(model: TaskModel, logits: np.ndarray, side: Side) -> Any:
+    return find_task(model.task.name).evaluator().fit_and_evaluate(model, logits, side)

@@ -1,0 +1,163 @@
+"""The masked language model: what it is asked, what it answers, and the checkpoint that it leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.toy import VOCABULARY, toy_rows, write_toy_preset
+from tfapp.config import FreshSettings, MaskingSettings, ModelSettings
+from tfapp.errors import ModelError
+from tfapp.models import fresh_preset, load_preset
+from tfapp.models.fresh import train_vocabulary
+from tfapp.tasks.models import build_model, load_model
+from tfapp.tasks.pretraining.model import LanguageModel
+
+TEXTS = [row["text"] for row in toy_rows(24)]
+
+
+def build(preset: Path, **masking: object) -> LanguageModel:
+    settings = ModelSettings(preset=str(preset), max_length=16, masking=MaskingSettings(**masking))
+    model = build_model("pretraining", settings, ())
+    assert isinstance(model, LanguageModel)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model(shallow_preset: Path) -> LanguageModel:
+    return build(shallow_preset)
+
+
+def original(ids: np.ndarray, splits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    hidden = targets[np.arange(targets.shape[1]) < np.diff(splits)[:, None]]
+    return np.where(hidden < 0, ids, hidden)
+
+
+def test_each_epoch_hides_other_tokens_of_the_same_texts(model: LanguageModel) -> None:
+    ids, splits, targets, _ = model.encode({"text": TEXTS})
+    again = model.encode({"text": TEXTS})
+    np.testing.assert_array_equal(ids, again[0])
+    drawn = [model.redraw(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
+    np.testing.assert_array_equal(drawn[0][1], drawn[1][1])
+    assert (drawn[0][1] != drawn[2][1]).any()
+    for shown, hidden in drawn:
+        np.testing.assert_array_equal(original(shown, splits, hidden), original(ids, splits, targets))
+
+
+def test_long_texts_are_cut_into_blocks_and_none_is_lost(shallow_preset: Path) -> None:
+    model = build(shallow_preset, pack=False)
+    ids, splits, targets, _ = model.encode({"text": ["ball " * 50, "\u200b", "tax"]})
+    assert np.diff(splits).tolist() == [15, 15, 14, 14, 3]
+    assert (original(ids, splits, targets) == VOCABULARY.index("ball")).sum() == 50
+
+
+def test_it_guesses_at_the_masked_places_what_it_guesses_everywhere(model: LanguageModel) -> None:
+    ids, splits, targets, _ = model.encode({"text": TEXTS})
+    ragged = tf.RaggedTensor.from_row_splits(ids, splits)
+    sums = model.measure(ragged, tf.constant(targets)).numpy()
+    logits = model.logits(ragged)
+    assert logits.shape[-1] == len(VOCABULARY)
+    np.testing.assert_array_equal(sums[:, 2], (targets >= 0).sum(axis=1))
+    np.testing.assert_allclose(sums[:, 0] / sums[:, 2], model.loss(targets, logits), rtol=1e-4)
+    right = (np.argmax(logits, axis=-1) == targets[:, : logits.shape[1]]).sum(axis=1)
+    np.testing.assert_array_equal(sums[:, 1], right)
+
+
+def test_padding_and_neighbours_change_nothing(model: LanguageModel) -> None:
+    ids, splits, targets, _ = model.encode({"text": [*TEXTS, "tax"]})
+    ragged = tf.RaggedTensor.from_row_splits(ids, splits)
+    together = model.measure(ragged, tf.constant(targets)).numpy()
+    alone = [model.measure(ragged[i : i + 1], tf.constant(targets[i : i + 1])).numpy()[0] for i in range(len(targets))]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(shallow_preset: Path, tmp_path: Path) -> None:
+    model = build(write_toy_preset(tmp_path / "still", dropout=0.0))
+    ids, splits, targets, _ = model.encode({"text": TEXTS})
+    ragged = tf.RaggedTensor.from_row_splits(ids, splits)
+    weights = np.array([0.0, *[1.0] * (len(targets) - 1)], np.float32)
+    total, count = model.batch_loss(ragged, tf.constant(targets), tf.constant(weights))
+    sums = model.measure(ragged, tf.constant(targets)).numpy()[1:]
+    assert float(count) == sums[:, 2].sum()
+    assert float(total) == pytest.approx(sums[:, 0].sum(), rel=1e-4)
+
+
+def test_no_texts_are_judged_too(model: LanguageModel) -> None:
+    nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
+    assert model.measure(nothing, tf.zeros([0, 16], tf.int32)).shape == (0, 3)
+    assert model.logits(nothing).shape[0] == 0
+
+
+def outputs(backbone: object) -> dict[str, np.ndarray]:
+    ids = np.arange(24).reshape(2, 12) % len(VOCABULARY)
+    inputs = {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": np.ones_like(ids)}
+    return {name: value.numpy() for name, value in backbone(inputs).items()}  # type: ignore[operator]
+
+
+def test_its_checkpoint_loads_as_the_same_bert_with_the_same_head(model: LanguageModel, tmp_path: Path) -> None:
+    head = model.network.get_layer("prediction")
+    head._bias.assign(np.linspace(0, 1, len(VOCABULARY)))
+    model.write_products(tmp_path)
+    model.write_products(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["preset"]
+    loaded = load_preset(str(tmp_path / "preset"))
+    assert (loaded.vocabulary, loaded.lowercase) == (tuple(VOCABULARY), True)
+    for name, value in outputs(loaded.backbone()).items():
+        np.testing.assert_allclose(value, outputs(model.backbone)[name], atol=1e-6)
+    again = build(tmp_path / "preset")
+    for one, other in zip(model.network.weights, again.network.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    config = json.loads((tmp_path / "preset" / "config.json").read_text())
+    assert config["pad_token_id"] == VOCABULARY.index("[PAD]")
+
+
+def test_saving_keeps_every_weight_the_pooler_too(model: LanguageModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    loaded = load_model(tmp_path)
+    assert isinstance(loaded, LanguageModel)
+    assert loaded.masking == model.masking
+    for name, value in outputs(loaded.backbone).items():
+        np.testing.assert_array_equal(value, outputs(model.backbone)[name])
+    assert loaded.trainable_weights() == model.trainable_weights()
+
+
+def test_a_vocabulary_repeats_and_covers_its_texts() -> None:
+    texts = [*TEXTS, "Crème brûlée für Zoë", "今日は", "ﬁne ﬁsh " * 3]
+    one, again = (train_vocabulary(texts, size=90, lowercase=True) for _ in range(2))
+    assert one == again
+    assert len(set(one)) == 90
+    assert list(one[:5]) == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    preset = fresh_preset(FreshSettings(vocabulary_size=90, layers=1, width=8, heads=2), texts)
+    ids, _ = preset.preprocessor(64).tokenize(texts)
+    assert one.index("[UNK]") not in ids.tolist()
+    backbone = preset.backbone()
+    assert (backbone.vocabulary_size, backbone.num_layers, backbone.intermediate_dim) == (90, 1, 32)
+
+
+def test_a_vocabulary_that_the_texts_do_not_make_is_named() -> None:
+    with pytest.raises(
+        ModelError, match=r"is 5000, but the texts make \d+ word pieces \(that come twice\); set it to \d+"
+    ):
+        train_vocabulary(TEXTS, size=5000, lowercase=True)
+    with pytest.raises(ModelError, match=r"is 10, but the texts make \d+ word pieces \(their characters alone\)"):
+        train_vocabulary(TEXTS, size=10, lowercase=True)
+
+
+def test_blocks_longer_than_the_bert_reads_are_refused(shallow_preset: Path) -> None:
+    with pytest.raises(ModelError, match="reads at most 64 tokens"):
+        build_model("pretraining", ModelSettings(preset=str(shallow_preset), max_length=65), ())
+
+
+def test_in_half_precision_logits_and_weights_stay_whole(shallow_preset: Path) -> None:
+    mixed = build_model(
+        "pretraining", ModelSettings(preset=str(shallow_preset), max_length=16), (), dtype="mixed_bfloat16"
+    )
+    ids, splits, targets, _ = mixed.encode({"text": TEXTS[:4]})
+    ragged = tf.RaggedTensor.from_row_splits(ids, splits)
+    assert mixed.logits(ragged).dtype == tf.float32
+    whole = build(shallow_preset).measure(ragged, tf.constant(targets))
+    np.testing.assert_allclose(mixed.measure(ragged, tf.constant(targets))[:, 0], whole[:, 0], rtol=0.1)

@@ -1,0 +1,78 @@
+"""From logits to scores; thresholds are fitted on dev and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.evaluators import evaluate, fit_and_evaluate
+from tfapp.config import ModelSettings
+from tfapp.evaluation import RankingEvaluation
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model
+from tfapp.training import make_side
+
+LABELS = ["money", "sport", "tech"]
+
+
+def build(preset: Path, **changes: Any) -> TaskModel:
+    return build_model("classification", ModelSettings(preset=str(preset), max_length=16, **changes), LABELS)
+
+
+def side_of(model: TaskModel, labels: list[Any]) -> Any:
+    count = len(labels)
+    rows = pa.array(range(100, 100 + count), pa.int64())
+    return make_side(model, pa.table({"text": [f"text {n}" for n in range(count)], "label": labels, "row": rows}))
+
+
+@pytest.fixture(scope="module")
+def single(shallow_preset: Path) -> TaskModel:
+    return build(shallow_preset)
+
+
+def test_classes_are_judged_by_the_highest_logit(single: TaskModel) -> None:
+    side = side_of(single, ["sport", "tech", "money", "sport"])
+    logits = np.array([[0, 5, 0], [0, 0, 5], [5, 0, 0], [0, 1, 3]], np.float32)
+    found = evaluate(single, logits, side)
+    assert (found.accuracy, found.count, found.labels) == (0.75, 4, tuple(LABELS))
+    (mistake,) = found.mistakes
+    assert (mistake.truth, mistake.predicted, mistake.row, mistake.text) == (("sport",), ("tech",), 103, "text 3")
+    assert mistake.probability == pytest.approx(np.exp(3) / (1 + np.e + np.exp(3)), rel=1e-5)
+    assert fit_and_evaluate(single, logits, side) == found
+
+
+def test_thresholds_are_fitted_on_dev_and_used_after(shallow_preset: Path) -> None:
+    model = build(shallow_preset, multi_label=True)
+    side = side_of(model, [["sport"], ["sport", "tech"], [], ["money"]])
+    # Logits all under 0: at 0.5 nothing would be chosen, yet each label has a place where it is told apart.
+    logits = np.array([[-9, -2, -9], [-9, -2, -3], [-9, -6, -9], [-4, -6, -9]], np.float32)
+    assert evaluate(model, logits, side).main_score == 0.0
+    fitted = fit_and_evaluate(model, logits, side)
+    assert (fitted.main_score, fitted.main_name, fitted.accuracy) == (1.0, "micro F1", 1.0)
+    assert all(threshold < 0.5 for threshold in model.thresholds)
+    assert evaluate(model, logits, side) == fitted
+    # Another side does not move them.
+    before = model.thresholds
+    evaluate(model, -logits, side)
+    assert model.thresholds == before
+
+
+def test_pairs_are_judged_query_by_query(shallow_preset: Path) -> None:
+    model = build_model("ranking", ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "2"])
+    columns = {
+        "query": ["a", "a ", "b"],
+        "candidate": ["x", "y", "z"],
+        "label": [0.0, 1.0, 2.0],
+        "group": ["a", "a ", "b"],
+        "row": [7, 8, 9],
+    }
+    side = make_side(model, pa.table(columns))
+    assert side.targets.tolist() == [0.0, 0.5, 1.0]
+    found = evaluate(model, np.array([2.0, 1.0, 0.0], np.float32), side)
+    assert isinstance(found, RankingEvaluation)
+    assert (found.count, found.queries, found.places[:2]) == (3, 2, (1, 1))
+    assert (found.missed[0].wanted, found.missed[0].first, found.missed[0].row) == ("y", "x", 8)

@@ -1,0 +1,1 @@
+"""What tfapp can learn: a folder for each task, and the registry in which all others find them."""

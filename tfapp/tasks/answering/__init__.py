@@ -1,0 +1,1 @@
+"""Answering of questions from contexts."""

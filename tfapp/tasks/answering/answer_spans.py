@@ -1,0 +1,102 @@
+"""From the logits of windows to one span a question, as TensorFlow ops."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import tensorflow as tf
+
+from tfapp.tasks.answering.windows import AnswerWindows
+
+__all__ = ["NEVER", "FoundSpans", "find_spans", "mask_logits"]
+
+# The logit, or the logarithm of a probability, of what cannot be; its sum is a float32 yet.
+NEVER: Final = -1e9
+# Logarithms of probabilities no further apart are equal, the rest is rounding: so one window's text that stands in the
+# next one, too, is always answered from the first.
+_EQUAL: Final = 1e-4
+
+
+class FoundSpans(NamedTuple):
+    """The best span of each of N questions, whether it is an answer or not.
+
+    Attributes:
+        starts: int32[N], code points; -1 where the context has no token.
+        ends: int32[N], likewise.
+        chances: float32[N], the logarithm of the span's probability in its window.
+        absences: float32[N], that of "no answer here" in the window where it is lowest.
+    """
+
+    starts: tf.Tensor
+    ends: tf.Tensor
+    chances: tf.Tensor
+    absences: tf.Tensor
+
+
+def mask_logits(logits: tf.Tensor, windows: AnswerWindows) -> tf.Tensor:
+    """Leaves a chance only to [CLS], which stands for no answer, and to the window.
+
+    Args:
+        logits: float32[M, T, 2].
+        windows: M windows, whose rows have at most T tokens.
+    """
+    width = tf.shape(logits)[1]
+    legal = windows.legal(width) | (tf.range(width) == 0)[None, :]
+    return tf.where(legal[:, :, None], logits, NEVER)
+
+
+def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int) -> FoundSpans:
+    """Finds the most probable span of each question over its windows.
+
+    Start and end have a probability each over the window and [CLS] (Devlin et al. 2019); a span's is their product. A
+    span begins and ends in the same window, the end not before the start. Of equal spans it is the first.
+
+    Args:
+        logits: float32[M, T, 2], of start and end.
+        windows: M windows of N questions.
+        longest: Longest answer in tokens.
+    """
+    masked = mask_logits(logits, windows)
+    start, end = (tf.nn.log_softmax(masked[:, :, side], axis=1) for side in (0, 1))
+    absence = start[:, 0] + end[:, 0]
+    inside = windows.legal(tf.shape(logits)[1])
+    start, end = (tf.where(inside, chances, NEVER) for chances in (start, end))
+    first = _first_best(start + _best_ahead(end, longest))
+    place = tf.range(tf.shape(logits)[1])[None, :] - first[:, None]
+    reached = tf.where((place >= 0) & (place < longest), end, 2 * NEVER)
+    last = _first_best(reached)
+    chance = tf.gather(start, first, batch_dims=1) + tf.gather(end, last, batch_dims=1)
+    return _best_windows(windows, first, last, chance, absence)
+
+
+def _first_best(values: tf.Tensor) -> tf.Tensor:
+    """The first place of each row whose value equals the greatest; int32[M]."""
+    best = values >= tf.reduce_max(values, axis=1, keepdims=True) - _EQUAL
+    return tf.argmax(tf.cast(best, tf.int8), axis=1, output_type=tf.int32)
+
+
+def _best_ahead(values: tf.Tensor, longest: int) -> tf.Tensor:
+    """The greatest of each value and the `longest - 1` after it; float32[M, T]."""
+    padded = tf.pad(values, [[0, 0], [0, longest - 1]], constant_values=2 * NEVER)
+    return tf.nn.max_pool1d(padded[:, :, None], longest, 1, "VALID")[:, :, 0]
+
+
+def _best_windows(
+    windows: AnswerWindows, first: tf.Tensor, last: tf.Tensor, chance: tf.Tensor, absence: tf.Tensor
+) -> FoundSpans:
+    owners, questions = windows.owners, windows.starts.nrows(tf.int32)
+    chances = tf.math.unsorted_segment_max(chance, owners, questions)
+    numbers = tf.range(tf.size(owners))
+    is_best = chance >= tf.gather(chances, owners) - _EQUAL
+    # Where the logits are no numbers none is best, and any will do.
+    best = tf.math.unsorted_segment_min(tf.where(is_best, numbers, tf.size(owners) - 1), owners, questions)
+    # Tokens of all contexts after another, and one more for a context without any.
+    shift = tf.gather(windows.firsts - windows.offsets, best) + tf.cast(windows.starts.row_starts(), tf.int32)
+    there = tf.gather(windows.sizes, best) > 0
+
+    def place(token: tf.Tensor, places: tf.RaggedTensor) -> tf.Tensor:
+        number = tf.where(there, tf.gather(token, best) + shift, 0)
+        return tf.where(there, tf.gather(tf.concat([places.flat_values, [-1]], axis=0), number), -1)
+
+    absences = tf.math.unsorted_segment_min(absence, owners, questions)
+    return FoundSpans(place(first, windows.starts), place(last, windows.ends), chances, absences)

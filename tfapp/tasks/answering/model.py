@@ -1,0 +1,193 @@
+"""An answerer over a pretrained BERT: the piece of a context that answers a question, or that none does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from tfapp_client import contract
+
+from tfapp.config import ModelSettings
+from tfapp.models.base import Encoded
+from tfapp.models.bert import BertModel
+from tfapp.models.heads import Reads, bert_network
+from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.windows import logits_in_chunks
+from tfapp.tasks.answering.answer_spans import NEVER, FoundSpans, find_spans
+from tfapp.tasks.answering.windows import AnswerWindows, SplitContexts, join_windows, split_contexts
+
+__all__ = ["Answerer"]
+
+# Rows that are tokenized at a time outside a graph.
+_CHUNK: Final = 1024
+
+
+class Answerer(BertModel):
+    """BERT on [CLS] question [SEP] window of the context [SEP], dropout, a logit for start and end of each token.
+
+    After Devlin et al. 2019, sections 4.2 and 4.3: [CLS] stands for "no answer in this window", which a window is
+    taught unless it holds one of the answers whole. An answer begins and ends with a word piece. A long question is
+    cut, a long context is not: it is read in several windows.
+
+    Args:
+        backbone: A `keras_hub.models.BertBackbone`.
+        preprocessor: The backbone's tokenizer; its limit is that of a row.
+        no_answer: The model may say that a context does not answer; else there is always an answer.
+        threshold: With `no_answer`, the logarithm of the best span's odds against "no answer" over which it is given.
+        stride: Tokens from one window's first to the next one's, at most; None: half a window.
+        max_windows: Windows of a context that are read.
+        max_answer_length: Longest answer in tokens.
+        dropout: Rate before the dense layer.
+    """
+
+    task = contract.ANSWERING
+    kind = "bert"
+    own = ("no_answer", "threshold", "stride", "max_windows", "max_answer_length", "dropout")
+    reads: Reads = "tokens"
+
+    def __init__(
+        self,
+        backbone: Any,
+        preprocessor: Preprocessor,
+        *,
+        no_answer: bool = False,
+        threshold: float = 0.0,
+        stride: int | None = None,
+        max_windows: int = 64,
+        max_answer_length: int = 30,
+        dropout: float = 0.1,
+    ) -> None:
+        self.backbone = backbone
+        self.no_answer = no_answer
+        self.threshold = threshold
+        self.stride = stride
+        self.max_windows = max_windows
+        self.max_answer_length = max_answer_length
+        self.dropout = dropout
+        super().__init__(bert_network(backbone, self.reads, units=2, dropout=dropout), preprocessor, ())
+        text = tf.TensorSpec([None], tf.string)
+        # Traced once, for callers outside a graph.
+        self._split = tf.function(partial(self._split_by, preprocessor), input_signature=[text, text])
+
+    @classmethod
+    def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
+        """Of labels, what rows of train are: such with an answer, such without; windows, longest answer, dropout."""
+        return {
+            "no_answer": len(labels) > 1 if settings.no_answer is None else settings.no_answer,
+            "stride": settings.stride,
+            "max_windows": settings.max_windows,
+            "max_answer_length": settings.max_answer_length,
+            "dropout": settings.dropout,
+        }
+
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+        """Splits contexts into windows, and finds the answers in them.
+
+        Args:
+            columns: N values each: `question`, `context`, and `label`, the answers as pairs of start and end in code
+                points.
+
+        Returns:
+            M windows; targets int32[M, 2], the first and the last token of an answer in the window's row, 0 for none;
+            and the `AnswerWindows` as places.
+        """
+        texts = [columns[name] for name in self.inputs]
+        parts = [
+            self._split(*(tf.constant(list(column[start : start + _CHUNK]), tf.string) for column in texts))
+            for start in range(0, max(len(texts[0]), 1), _CHUNK)
+        ]
+        ids = tf.concat([part.ids for part in parts], axis=0)
+        windows = join_windows([part.windows for part in parts])
+        return Encoded(ids.values.numpy(), ids.row_splits.numpy(), _targets(windows, columns["label"]), windows)
+
+    def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Cross-entropy of start and end, their mean.
+
+        Args:
+            targets: int32[M, 2], as `encode` gives them.
+            logits: float32[M, T, 2], masked.
+
+        Returns:
+            float32[M].
+        """
+        sides = tf.transpose(logits, [0, 2, 1])
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, sides), axis=1)
+
+    def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
+        """Runs the network.
+
+        Args:
+            ids: Ragged int32[M, (T)], rows of windows.
+            training: Whether dropout is on.
+
+        Returns:
+            float32[M, T, 2], of start and end; without a chance outside the window and [CLS].
+        """
+        logits = super().logits(ids, training=training)
+        inputs = self.pad(ids)
+        # The last [SEP] is the token that none follows.
+        followed = tf.pad(inputs["padding_mask"][:, 1:], [[0, 0], [0, 1]])
+        inside = (inputs["segment_ids"] * followed)[: ids.nrows(tf.int32)] > 0
+        legal = inside | (tf.range(tf.shape(logits)[1]) == 0)[None, :]
+        return tf.where(legal[:, :, None], logits, NEVER)
+
+    def find(self, logits: tf.Tensor, windows: AnswerWindows) -> FoundSpans:
+        """The best span of each of N questions, from its windows' logits float32[M, T, 2]."""
+        return find_spans(logits, windows, self.max_answer_length)
+
+    def is_answered(self, found: FoundSpans) -> tf.Tensor:
+        """Which of N questions the model answers; bool[N]."""
+        there = found.starts >= 0
+        return there & (found.chances - found.absences > self.threshold) if self.no_answer else there
+
+    def respond(
+        self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Answers raw questions, as TensorFlow ops.
+
+        Args:
+            inputs: `question` and `context`, string[N].
+            preprocessor: One with another limit than the model's own.
+
+        Returns:
+            `answer`, `start`, `end` and `score`; the score is the span's probability in its window, or, of no answer,
+            the lowest that a window gives to it.
+        """
+        split = self._split_by(preprocessor or self.preprocessor, inputs["question"], inputs["context"])
+        found = self.find(logits_in_chunks(self.logits, split.ids), split.windows)
+        answered = self.is_answered(found)
+        start, end = (tf.where(answered, place, -1) for place in (found.starts, found.ends))
+        first = tf.maximum(start, 0)
+        return {
+            "answer": tf.strings.substr(split.contexts, first, tf.maximum(end, 0) - first, unit="UTF8_CHAR"),
+            "start": start,
+            "end": end,
+            "score": tf.exp(tf.where(answered, found.chances, found.absences)),
+        }
+
+    def _split_by(self, preprocessor: Preprocessor, questions: tf.Tensor, contexts: tf.Tensor) -> SplitContexts:
+        return split_contexts(preprocessor, questions, contexts, stride=self.stride, most=self.max_windows)
+
+
+def _targets(windows: AnswerWindows, labels: Sequence[Sequence[Sequence[int]]]) -> np.ndarray:
+    """The first answer of the question that the window holds whole, as places in the row; int32[M, 2]."""
+    bounds = windows.starts.row_splits.numpy()
+    starts, ends = windows.starts.values.numpy(), windows.ends.values.numpy()
+    targets = np.zeros((len(windows.owners), 2), np.int32)
+    known: dict[int, list[tuple[int, int]]] = {}
+    places = (values.numpy().tolist() for values in (windows.owners, windows.firsts, windows.sizes, windows.offsets))
+    for number, (owner, begin, size, offset) in enumerate(zip(*places, strict=True)):
+        if owner not in known:
+            row = slice(bounds[owner], bounds[owner + 1])
+            known[owner] = [_tokens(starts[row], ends[row], *span) for span in labels[owner]]
+        whole = (span for span in known[owner] if begin <= span[0] <= span[1] < begin + size)
+        targets[number] = next(((first - begin + offset, last - begin + offset) for first, last in whole), (0, 0))
+    return targets
+
+
+def _tokens(starts: np.ndarray, ends: np.ndarray, start: int, end: int) -> tuple[int, int]:
+    """The first and the last token that hold some of a span; the last before the first where none does."""
+    return int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(starts, end, side="left")) - 1

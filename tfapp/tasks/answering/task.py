@@ -1,0 +1,58 @@
+"""Answering of questions from contexts, as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tfapp.data.schemas import TABLES, Schema
+from tfapp.tasks.answering.data import AnswerTarget
+from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.evaluation import Evaluation
+
+__all__ = ["ANSWERING"]
+
+
+def _models() -> Mapping[str, type[Any]]:
+    from tfapp.tasks.answering.model import Answerer
+
+    return {"bert": Answerer}
+
+
+def _evaluator() -> Evaluator:
+    from tfapp.tasks.answering.evaluator import AnswerEvaluator
+
+    return AnswerEvaluator()
+
+
+def _evaluations() -> tuple[type[Evaluation], ...]:
+    from tfapp.tasks.answering.evaluation import AnswerEvaluation
+
+    return (AnswerEvaluation,)
+
+
+ANSWERING: Final = TaskSpec(
+    "answering",
+    schema=Schema(
+        "answering",
+        ("question", "context"),
+        AnswerTarget(),
+        (*TABLES, "squad"),
+        group="context",
+        beside=("answer_start",),
+    ),
+    models=_models,
+    evaluator=_evaluator,
+    evaluations=_evaluations,
+    card=CardWords(
+        "raw texts, a question and a context,",
+        'answer("{name}", [("a question", "a context")])',
+        answers="the words of the context that answer the question, their place in Unicode code points, and a score",
+        knows="It copies words of the context and does not reason. That a context does not answer (no words, the place "
+        "-1) it says only if it learnt from such questions.",
+        reads="Contexts are read in windows of {max_length} tokens, each with the question; of a very long one only as "
+        "many windows as model.max_windows says.",
+    ),
+)

@@ -1,0 +1,48 @@
+"""Embedding of texts as vectors, as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tfapp.data.schemas import TABLES, Schema
+from tfapp.tasks.embedding.data import PairTarget
+from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.evaluation import Evaluation
+
+__all__ = ["EMBEDDING"]
+
+
+def _models() -> Mapping[str, type[Any]]:
+    from tfapp.models import Embedder
+
+    return {"bert": Embedder}
+
+
+def _evaluator() -> Evaluator:
+    from tfapp.tasks.embedding.evaluator import RetrievalEvaluator
+
+    return RetrievalEvaluator()
+
+
+def _evaluations() -> tuple[type[Evaluation], ...]:
+    from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
+
+    return (RetrievalEvaluation,)
+
+
+EMBEDDING: Final = TaskSpec(
+    "embedding",
+    schema=Schema("embedding", ("query", "candidate"), PairTarget(), TABLES, extra=("negative",), group="query"),
+    models=_models,
+    evaluator=_evaluator,
+    evaluations=_evaluations,
+    card=CardWords(
+        "raw text",
+        'embed("{name}", ["a text"])',
+        answers="a vector of length 1: the more two texts belong together, the more theirs point the same way",
+        knows="No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
+    ),
+)

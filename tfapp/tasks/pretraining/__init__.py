@@ -1,0 +1,1 @@
+"""Pretraining of a BERT on texts without labels."""

@@ -1,0 +1,22 @@
+"""Evaluates a language model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfapp.evaluation import Evaluation
+from tfapp.models import TaskModel
+from tfapp.tasks.pretraining.evaluation import evaluate_language
+from tfapp.tasks.spec import Evaluator
+from tfapp.training import Side
+
+__all__ = ["LanguageEvaluator"]
+
+
+class LanguageEvaluator(Evaluator):
+    """Evaluates guesses of masked tokens."""
+
+    def evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+        """See `Evaluator.evaluate`."""
+        del model, side
+        return evaluate_language(logits)

@@ -1,0 +1,42 @@
+"""Pretraining of a BERT on texts without labels, as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tfapp.data.schemas import TABLES, Schema
+from tfapp.data.unlabelled import NoLabels
+from tfapp.tasks.spec import Evaluator, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.evaluation import Evaluation
+
+__all__ = ["PRETRAINING"]
+
+
+def _models() -> Mapping[str, type[Any]]:
+    from tfapp.tasks.pretraining.model import LanguageModel
+
+    return {"bert": LanguageModel}
+
+
+def _evaluator() -> Evaluator:
+    from tfapp.tasks.pretraining.evaluator import LanguageEvaluator
+
+    return LanguageEvaluator()
+
+
+def _evaluations() -> tuple[type[Evaluation], ...]:
+    from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
+
+    return (LanguageEvaluation,)
+
+
+PRETRAINING: Final = TaskSpec(
+    "pretraining",
+    schema=Schema("pretraining", ("text",), NoLabels(), (*TABLES, "txt", "folder")),
+    models=_models,
+    evaluator=_evaluator,
+    evaluations=_evaluations,
+)

@@ -1,0 +1,48 @@
+"""Ranking of candidates for a query, as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tfapp.data.schemas import TABLES, Schema
+from tfapp.tasks.ranking.data import GradeTarget
+from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.evaluation import Evaluation
+
+__all__ = ["RANKING"]
+
+
+def _models() -> Mapping[str, type[Any]]:
+    from tfapp.tasks.ranking.model import PairRanker
+
+    return {"bert": PairRanker}
+
+
+def _evaluator() -> Evaluator:
+    from tfapp.tasks.ranking.evaluator import RankingEvaluator
+
+    return RankingEvaluator()
+
+
+def _evaluations() -> tuple[type[Evaluation], ...]:
+    from tfapp.evaluation import RankingEvaluation
+
+    return (RankingEvaluation,)
+
+
+RANKING: Final = TaskSpec(
+    "ranking",
+    schema=Schema("ranking", ("query", "candidate"), GradeTarget(), TABLES, group="query"),
+    models=_models,
+    evaluator=_evaluator,
+    evaluations=_evaluations,
+    card=CardWords(
+        "pairs of raw texts, a query and a candidate,",
+        'rank("{name}", "a query", ["a candidate", "another"])',
+        answers="a score from 0 to 1, the higher the better they fit",
+        knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+    ),
+)

@@ -1,0 +1,81 @@
+"""What a task is: the one object that all other layers are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfapp.data.schemas import Schema
+    from tfapp.evaluation import Evaluation
+    from tfapp.models import TaskModel
+    from tfapp.training import Side
+
+__all__ = ["CardWords", "Evaluator", "TaskSpec"]
+
+
+class Evaluator:
+    """Evaluates a task's models; a sub-class for each kind of answers."""
+
+    def fit(self, model: TaskModel, logits: np.ndarray, side: Side) -> None:
+        """Fits to the dev split what a model decides by, such as thresholds; most models have nothing of the kind."""
+
+    def evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+        """Evaluates a model's logits.
+
+        Args:
+            model: Knows its labels and its thresholds.
+            logits: float32[N, ...], in the order of the texts, as `TaskModel.measure` gives them.
+            side: N texts with their targets.
+        """
+        raise NotImplementedError
+
+    def fit_and_evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+        """Evaluates a model on the dev split, to which it is fitted first."""
+        self.fit(model, logits, side)
+        return self.evaluate(model, logits, side)
+
+
+@dataclass(frozen=True)
+class CardWords:
+    """What the model card says of a task's models.
+
+    Attributes:
+        takes: What a model takes.
+        call: How the client calls it; `{name}` stands for the model's.
+        answers: What it answers; `{labels}` stands for its labels.
+        knows: What is beyond it; None: what is none of its labels.
+        reads: How much of a text it reads; `{max_length}` stands for its tokens.
+    """
+
+    takes: str
+    call: str
+    answers: str = "{labels}"
+    knows: str | None = None
+    reads: str = "Texts are cut after {max_length} tokens; what follows is not read."
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task.
+
+    What takes TensorFlow comes by functions, which import it when they are called.
+
+    Attributes:
+        name: Names it in settings, in exported models and in the client's contract.
+        schema: What the rows of its data are.
+        models: Returns the classes of its models by their kind, as `model.kind` names it.
+        evaluator: Returns its evaluator.
+        evaluations: Returns the classes of its evaluations, as they are read back from runs.
+        card: What the model card says of it; None: its models are not served.
+    """
+
+    name: str
+    schema: Schema
+    models: Callable[[], Mapping[str, type[Any]]]
+    evaluator: Callable[[], Evaluator]
+    evaluations: Callable[[], tuple[type[Evaluation], ...]]
+    card: CardWords | None = None

@@ -1,0 +1,49 @@
+"""Tagging of spans in texts, as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tfapp.data.schemas import Schema
+from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
+from tfapp.tasks.tagging.data import SpanTarget
+
+if TYPE_CHECKING:
+    from tfapp.evaluation import Evaluation
+
+__all__ = ["TAGGING"]
+
+
+def _models() -> Mapping[str, type[Any]]:
+    from tfapp.tasks.tagging.model import TextTagger
+
+    return {"bert": TextTagger}
+
+
+def _evaluator() -> Evaluator:
+    from tfapp.tasks.tagging.evaluator import SpanEvaluator
+
+    return SpanEvaluator()
+
+
+def _evaluations() -> tuple[type[Evaluation], ...]:
+    from tfapp.tasks.tagging.evaluation import EntityEvaluation
+
+    return (EntityEvaluation,)
+
+
+TAGGING: Final = TaskSpec(
+    "tagging",
+    schema=Schema("tagging", ("text",), SpanTarget(), ("jsonl", "parquet", "conll")),
+    models=_models,
+    evaluator=_evaluator,
+    evaluations=_evaluations,
+    card=CardWords(
+        "raw text",
+        'tag("{name}", ["a text"])',
+        answers="the spans that it finds in it, each with {labels}",
+        knows="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
+        reads="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
+    ),
+)
