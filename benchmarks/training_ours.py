@@ -113,12 +113,12 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
     precision = training.choose_precision(experiment.training.precision)
     splits = load(experiment.data, schema=find_task(experiment.task).schema)
     model, _ = build(experiment, splits, strategy, precision, quiet=True)
-    train_side, dev_side = (training.make_side(model, table) for table in (splits.train, splits.dev))
-    predictor = training.make_predictor(model, dev_side.targets)
+    train_split, dev_split = (training.tokenize_split(model, table) for table in (splits.train, splits.dev))
+    predictor = training.make_predictor(model, dev_split.targets)
 
     def accuracy() -> float:
-        logits = training.predict_logits(predictor, dev_side.texts, dev_side.targets)
-        return float((logits.argmax(axis=-1) == dev_side.targets).mean())
+        logits = training.predict_logits(predictor, dev_split.texts, dev_split.targets)
+        return float((logits.argmax(axis=-1) == dev_split.targets).mean())
 
     watch = watch_of(mode, tf.test.experimental.sync_devices, accuracy)
     folder = training.create_run(experiment, folder)
@@ -126,8 +126,8 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
     training.train(
         model,
         strategy,
-        train_side=train_side,
-        dev_side=dev_side,
+        train_split=train_split,
+        dev_split=dev_split,
         settings=experiment.training,
         folder=folder,
         evaluate=find_task("classification").evaluator().fit_and_evaluate,

@@ -8,14 +8,14 @@ import numpy as np
 
 from tfapp.models import TaskModel
 from tfapp.tasks.registry import find_task
-from tfapp.training import Side
+from tfapp.training import TokenizedSplit
 
 __all__ = ["evaluate", "fit_and_evaluate"]
 
 
-def evaluate(model: TaskModel, logits: np.ndarray, side: Side) -> Any:
-    return find_task(model.task.name).evaluator().evaluate(model, logits, side)
+def evaluate(model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Any:
+    return find_task(model.task.name).evaluator().evaluate(model, logits, split)
 
 
-def fit_and_evaluate(model: TaskModel, logits: np.ndarray, side: Side) -> Any:
-    return find_task(model.task.name).evaluator().fit_and_evaluate(model, logits, side)
+def fit_and_evaluate(model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Any:
+    return find_task(model.task.name).evaluator().fit_and_evaluate(model, logits, split)

@@ -14,7 +14,7 @@ from tfapp.data import Splits
 from tfapp.data.batches import epoch_batches
 from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.tasks.models import load_model
-from tfapp.training import make_side
+from tfapp.training import tokenize_split
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def test_no_test_text_was_seen_in_training(data: Splits) -> None:
 
 
 def test_little_of_a_batch_is_padding(run: Run, data: Splits) -> None:
-    texts = make_side(load_model(run.folder.model), data.train).texts
+    texts = tokenize_split(load_model(run.folder.model), data.train).texts
     rows, weights = epoch_batches(texts.lengths, run.experiment.training.batch_size, seed=0, epoch=0)
     lengths = texts.lengths[rows]
     padded = (lengths.max(axis=1) * rows.shape[1]).sum()

@@ -111,7 +111,7 @@ def test_guesses_of_hidden_tokens(still_preset: Path) -> None:
     rows = tf.RaggedTensor.from_row_splits(ids, splits)
 
     def guesses() -> Any:
-        return model.measure(rows, tf.constant(targets)), model.logits(rows)
+        return model.evaluation_outputs(rows, tf.constant(targets)), model.logits(rows)
 
     for plain, compiled in zip(*both(model, guesses), strict=True):
         assert plain.shape == compiled.shape

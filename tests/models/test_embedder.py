@@ -31,7 +31,7 @@ def model(shallow_preset: Path) -> Embedder:
 
 
 def vectors(model: Embedder, texts: list[str]) -> np.ndarray:
-    found: np.ndarray = model.respond({"text": tf.constant(texts, tf.string)})["embedding"].numpy()
+    found: np.ndarray = model.predict_text({"text": tf.constant(texts, tf.string)})["embedding"].numpy()
     return found
 
 

@@ -21,7 +21,7 @@ REFERENCE = json.loads((Path(__file__).parent / "reference" / "minilm-l6.json").
 
 def test_its_vectors_are_upstream_s() -> None:
     model = build_model("embedding", ModelSettings(max_length=256), ())
-    found = model.respond({"text": tf.constant(REFERENCE["texts"])})["embedding"].numpy()
+    found = model.predict_text({"text": tf.constant(REFERENCE["texts"])})["embedding"].numpy()
     expected = np.array(REFERENCE["vectors"])
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-6)
     # 0.999998 and more: KerasHub computes GELU by its approximation.

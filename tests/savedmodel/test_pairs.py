@@ -74,7 +74,7 @@ def test_hard_texts_stand_on_both_sides() -> None:
 def test_it_answers_as_keras_does(exported: tuple[TaskModel, Path]) -> None:
     model, folder = exported
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    answers, expected = served(**inputs_of(PAIRS)), model.respond(inputs_of(PAIRS))
+    answers, expected = served(**inputs_of(PAIRS)), model.predict_text(inputs_of(PAIRS))
     assert np.ptp(numbers(expected), axis=0).max() > 0.01
     np.testing.assert_allclose(numbers(answers), numbers(expected), atol=TOLERANCE)
     assert set(answers) == set(expected)

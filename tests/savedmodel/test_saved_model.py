@@ -131,8 +131,8 @@ def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
 
 def test_longer_texts_by_setting_in_graphs_that_are_traced_once(shallow_preset: Path, tmp_path: Path) -> None:
     model = build(shallow_preset)
-    respond, traces = model.respond, []
-    model.respond = lambda *args, **kwargs: traces.append(args) or respond(*args, **kwargs)  # type: ignore[method-assign,func-returns-value]
+    respond, traces = model.predict_text, []
+    model.predict_text = lambda *args, **kwargs: traces.append(args) or respond(*args, **kwargs)  # type: ignore[method-assign,func-returns-value]
     export(model, tmp_path / "1", max_length=32)
     # Predict and Classify, and what both are compared with, for rows of all lengths.
     assert len(traces) == 3

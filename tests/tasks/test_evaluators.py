@@ -14,7 +14,7 @@ from tfapp.config import ModelSettings
 from tfapp.evaluation import RankingEvaluation
 from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model
-from tfapp.training import make_side
+from tfapp.training import tokenize_split
 
 LABELS = ["money", "sport", "tech"]
 
@@ -26,7 +26,7 @@ def build(preset: Path, **changes: Any) -> TaskModel:
 def side_of(model: TaskModel, labels: list[Any]) -> Any:
     count = len(labels)
     rows = pa.array(range(100, 100 + count), pa.int64())
-    return make_side(model, pa.table({"text": [f"text {n}" for n in range(count)], "label": labels, "row": rows}))
+    return tokenize_split(model, pa.table({"text": [f"text {n}" for n in range(count)], "label": labels, "row": rows}))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_pairs_are_judged_query_by_query(shallow_preset: Path) -> None:
         "group": ["a", "a ", "b"],
         "row": [7, 8, 9],
     }
-    side = make_side(model, pa.table(columns))
+    side = tokenize_split(model, pa.table(columns))
     assert side.targets.tolist() == [0.0, 0.5, 1.0]
     found = evaluate(model, np.array([2.0, 1.0, 0.0], np.float32), side)
     assert isinstance(found, RankingEvaluation)

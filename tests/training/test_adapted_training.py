@@ -14,7 +14,7 @@ from tfapp.config import Experiment, parse_experiment
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model, load_model
-from tfapp.training import HistoryObserver, make_side, make_strategy
+from tfapp.training import HistoryObserver, make_strategy, tokenize_split
 
 # A killed run has nothing to go on from, then some of it, then nearly all.
 KILLS = {"lora": [2, 13, 35], "head": [2, 7, 18]}
@@ -54,7 +54,7 @@ def fresh(experiment: Experiment) -> TaskModel:
 
 
 def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupted: TaskModel) -> None:
-    side = make_side(uninterrupted, table(93, 120))
+    side = tokenize_split(uninterrupted, table(93, 120))
     logits = uninterrupted.logits(uninterrupted.preprocessor(list(side.raw))).numpy()
     assert fit_and_evaluate(uninterrupted, logits, side).main_score > 0.8
     before = fresh(experiment).network.weights

@@ -19,7 +19,7 @@ from tfapp.config import DistillationSettings, ModelSettings, load_experiment, p
 from tfapp.errors import ModelError, SettingsError, TfappError, TrainingError
 from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model, load_model
-from tfapp.training import Distillation, make_side
+from tfapp.training import Distillation, tokenize_split
 from tfapp.training.run_folder import create_run
 
 TEXTS = [row["text"] for row in toy_rows(300)[240:]]
@@ -93,7 +93,7 @@ def test_what_is_kept_of_a_teacher_is_what_it_says_beside(still_preset: Path, mu
     rows = table(0, 20)
     if multi_label:
         rows = rows.set_column(1, "label", [[[label] for label in rows["label"].to_pylist()]])
-    side = make_side(student, rows)
+    side = tokenize_split(student, rows)
     ids = tf.RaggedTensor.from_row_splits(side.texts.ids, side.texts.splits)
     weights = tf.constant([0.0, *[1.0] * 19])
     beside = lesson(student, teacher, hidden_weight=1e-9)

@@ -26,8 +26,8 @@ from tfapp.training import (
     RunFolder,
     TrainState,
     create_run,
-    make_side,
     make_strategy,
+    tokenize_split,
     train,
 )
 from tfapp.training.few_shot import draw_partners
@@ -76,8 +76,8 @@ def learn(
     state = train(
         model,
         make_strategy("none"),
-        train_side=make_side(model, table(0, 24)),
-        dev_side=make_side(model, table(0, 0) if dev is None else dev),
+        train_split=tokenize_split(model, table(0, 24)),
+        dev_split=tokenize_split(model, table(0, 0) if dev is None else dev),
         settings=experiment.training,
         folder=folder,
         evaluate=fit_and_evaluate,
@@ -95,7 +95,7 @@ def whole(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> t
 
 def test_both_phases_are_one_training(whole: tuple[TaskModel, list[dict[str, Any]]]) -> None:
     model, lines = whole
-    side = make_side(model, table(100, 160))
+    side = tokenize_split(model, table(100, 160))
     logits = model.logits(model.preprocessor(list(side.raw))).numpy()
     assert fit_and_evaluate(model, logits, side).main_score > 0.9
     assert [line["step"] for line in lines] == [3, 6, 9]

@@ -19,8 +19,8 @@ from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model
 from tfapp.training import StepPrecision, make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients
-from tfapp.training.sharpness import SharpnessAware
-from tfapp.training.streams import parts_of, side_by_side
+from tfapp.training.parallel_shards import parts_of, side_by_side
+from tfapp.training.sam import SharpnessAware
 
 
 def build(preset: Path, task: str, **changes: Any) -> TaskModel:

@@ -18,7 +18,7 @@ from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model, load_model
-from tfapp.training import EpochEvent, RunFolder, StepPrecision, make_side, make_strategy, train
+from tfapp.training import EpochEvent, RunFolder, StepPrecision, make_strategy, tokenize_split, train
 from tfapp.training.features import FeatureReader, FeatureStore
 from tfapp.training.head import PENALTIES, HeadFit
 
@@ -110,7 +110,7 @@ def reading(
 @pytest.mark.parametrize("count", [0, 3, 8, 21])
 def test_every_text_s_features_are_in_its_row(reading: tuple[TaskModel, FeatureReader], count: int) -> None:
     model, reader = reading
-    side = make_side(model, table(0, count))
+    side = tokenize_split(model, table(0, count))
     steps: list[int] = []
     got = reader.read(side, done=[], around=StepPrecision().applied, on_step=lambda read: steps.append(len(read)))
     assert steps == list(range(1, reader.steps(side) + 1))
@@ -122,7 +122,7 @@ def test_every_text_s_features_are_in_its_row(reading: tuple[TaskModel, FeatureR
 
 def test_what_was_read_before_is_not_read_again(reading: tuple[TaskModel, FeatureReader]) -> None:
     model, reader = reading
-    side = make_side(model, table(0, 21))
+    side = tokenize_split(model, table(0, 21))
     parts: list[np.ndarray] = []
 
     def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
@@ -183,8 +183,8 @@ def test_the_dev_loss_chooses_the_penalty(
     state = train(
         model,
         make_strategy("none"),
-        train_side=make_side(model, table(0, 21)),
-        dev_side=make_side(model, table(21, 30)),
+        train_split=tokenize_split(model, table(0, 21)),
+        dev_split=tokenize_split(model, table(21, 30)),
         settings=TrainingSettings(adapt="head", batch_size=8, patience=patience),
         folder=folder,
         evaluate=evaluate,

@@ -19,10 +19,10 @@ from tfapp.config import Experiment, parse_experiment
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model, load_model
-from tfapp.training import HistoryObserver, Side, make_side, make_strategy, train
+from tfapp.training import HistoryObserver, TokenizedSplit, make_strategy, tokenize_split, train
 from tfapp.training.loop import _CHECKPOINT_SHARE, TrainState
 from tfapp.training.run_folder import RunFolder, create_run
-from tfapp.training.sides import epoch_side
+from tfapp.training.tokenized_split import epoch_split
 
 
 class KilledError(Exception):
@@ -91,12 +91,12 @@ def run(
     with strategy.scope():
         model = build_model("classification", experiment.model, ["money", "sport", "tech"])
     change(model)
-    train_side, dev_side = (make_side(model, table(*span)) for span in ((0, 93), (93, 120)))
+    train_split, dev_split = (tokenize_split(model, table(*span)) for span in ((0, 93), (93, 120)))
     state = train(
         model,
         strategy,
-        train_side=train_side,
-        dev_side=dev_side,
+        train_split=train_split,
+        dev_split=dev_split,
         settings=experiment.training,
         folder=folder,
         evaluate=fit_and_evaluate,
@@ -156,7 +156,7 @@ def test_it_learns_and_keeps_the_best_weights(whole: Whole) -> None:
     assert whole.state.epoch == 2
     assert whole.state.best_score > 0.9
     kept = load_model(whole.folder.model)
-    side = make_side(kept, table(93, 120))
+    side = tokenize_split(kept, table(93, 120))
     logits = kept.logits(kept.preprocessor(list(side.raw))).numpy()
     assert fit_and_evaluate(kept, logits, side).main_score == pytest.approx(whole.state.best_score)
 
@@ -196,9 +196,9 @@ def test_low_rank_steps_with_dropped_words_go_on_after_a_kill(experiment: Experi
 
 
 def test_dropped_words_are_others_in_each_epoch(uninterrupted: TaskModel) -> None:
-    side = make_side(uninterrupted, table(0, 93))
+    side = tokenize_split(uninterrupted, table(0, 93))
     first, again, second = (
-        epoch_side(uninterrupted, side, seed=0, epoch=epoch, word_dropout=0.3).texts for epoch in (0, 0, 1)
+        epoch_split(uninterrupted, side, seed=0, epoch=epoch, word_dropout=0.3).texts for epoch in (0, 0, 1)
     )
     assert 0 < np.mean(first.ids != second.ids) < 1
     np.testing.assert_array_equal(first.ids, again.ids)
@@ -282,7 +282,7 @@ def test_patience_stops_before_the_last_epoch(idle: Whole) -> None:
 
 def test_a_last_batch_that_is_not_full_counts_each_text_once(idle: Whole) -> None:
     """93 texts in a batch of 100: the weights of the topped-up rows are 0, so it gives the plain mean."""
-    side: Side = make_side(idle.model, table(0, 93))
+    side: TokenizedSplit = tokenize_split(idle.model, table(0, 93))
     first = json.loads(idle.folder.history.read_text().splitlines()[0])
     logits = idle.model.logits(idle.model.preprocessor(list(side.raw)))
     # Dropout is on in training, so the two agree roughly only; counting a text twice would not matter here, but a

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.core.rows import Row, to_rows
+from tfapp.models.model_checkpoint import ModelCheckpoint
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.saved import SavedModel
 from tfapp.models.unknown import Unknown
 
 __all__ = ["Encoded", "TaskModel"]
@@ -37,7 +37,7 @@ class Encoded(NamedTuple):
     places: Any = None
 
 
-class TaskModel(SavedModel):
+class TaskModel(ModelCheckpoint):
     """A model of one task; `BertModel` is one over a pretrained BERT.
 
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
@@ -47,7 +47,7 @@ class TaskModel(SavedModel):
     one whose answers need more than the logits (places in the very text) overrides `respond` instead of `answers`; one
     that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides `encode`
     and, for them, `logits`. One whose loss is no mean over the rows overrides `batch_loss`; one that learns from
-    something else of the same rows each epoch, `redraw`; one whose logits are too large to keep, `measure`.
+    something else of the same rows each epoch, `resample`; one whose logits are too large to keep, `measure`.
 
     Attributes:
         task: The contract that the exported model fulfils.
@@ -121,7 +121,7 @@ class TaskModel(SavedModel):
         del temperature
         return tf.reduce_mean(tf.square(theirs - logits), axis=list(range(1, logits.shape.rank)))
 
-    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+    def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         """What rows are judged by after an epoch: the logits, of which the evaluation is made.
 
         Args:
@@ -134,7 +134,7 @@ class TaskModel(SavedModel):
         del targets
         return self.logits(ids)
 
-    def redraw(
+    def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
         """What one epoch learns from; here what `encode` gave, each time.
@@ -193,7 +193,7 @@ class TaskModel(SavedModel):
             targets: [N, ...], those of train.
         """
 
-    def respond(
+    def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
     ) -> dict[str, tf.Tensor]:
         """Answers raw texts, as TensorFlow ops.

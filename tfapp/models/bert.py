@@ -30,13 +30,13 @@ class BertModel(TaskModel):
 
     Attributes:
         reads: What of the backbone the rest of the network reads.
-        own: The names of `own_config`'s values.
+        config_keys: The names of `own_config`'s values.
         places: The network's input that says of what places its outputs are, where they are no one vector a row.
         inference: What computes the logits of ids instead of the network; see `with_inference`.
     """
 
     reads: Reads
-    own: ClassVar[tuple[str, ...]] = ()
+    config_keys: ClassVar[tuple[str, ...]] = ()
     places: ClassVar[str] = "token_ids"
     inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
 
@@ -83,7 +83,7 @@ class BertModel(TaskModel):
 
     def own_config(self) -> dict[str, Any]:
         """JSON values of what the constructor takes beside backbone and preprocessor."""
-        return {name: getattr(self, name) for name in self.own}
+        return {name: getattr(self, name) for name in self.config_keys}
 
     def config(self) -> dict[str, Any]:
         """The backbone's sizes and `own_config`."""

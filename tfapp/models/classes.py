@@ -143,7 +143,7 @@ class ClassificationModel(TaskModel):
         chosen = self.unknown.references if self.unknown else None
         return {} if chosen is None else {_REFERENCES: chosen}
 
-    def take_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Takes what `arrays` gave."""
         if self.unknown:
             self.unknown = replace(self.unknown, references=arrays[_REFERENCES])

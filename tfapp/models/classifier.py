@@ -34,7 +34,7 @@ class TextClassifier(BertModel, ClassificationModel):
     """
 
     kind = "bert"
-    own = ("pooling", "dropout", "window", "temperature")
+    config_keys = ("pooling", "dropout", "window", "temperature")
 
     def __init__(
         self,

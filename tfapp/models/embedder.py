@@ -41,7 +41,7 @@ class Embedder(BertModel):
 
     task = contract.EMBEDDING
     kind = "bert"
-    own = ("pooling", "temperature", "symmetric")
+    config_keys = ("pooling", "temperature", "symmetric")
     rows_apart = False
     pretrained = True
 

@@ -66,7 +66,7 @@ class OneText(View):
         self._heads = heads
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
-        """Side by side: no product waits for another."""
+        """TokenizedSplit by side: no product waits for another."""
         (dense, x), *others = parts
         return tf.add_n([dense(x) + rest, *(dense(x) for dense, x in others)])
 

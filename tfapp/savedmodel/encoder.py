@@ -77,7 +77,7 @@ class PackedEncoder(tf.Module):
         """Of the tokens int32[P] of one text, [1, K] or [P, K]."""
         rows, places = tf.zeros_like(tokens), tf.range(tf.size(tokens))
         x = self._run(self.embedding(tokens, places, *segments, few=True), OneText(self._heads))
-        return self._top(x, rows, tf.size(tokens)[tf.newaxis])
+        return self._head(x, rows, tf.size(tokens)[tf.newaxis])
 
     def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Of the tokens int32[P] of N texts after another, [N, K] or [P, K]; the last texts may be empty."""
@@ -85,7 +85,7 @@ class PackedEncoder(tf.Module):
         places = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
         # What fills up a batch may be longer than any text.
         x = self.embedding(tokens, tf.minimum(places, self.embedding.last), *segments, few=False)
-        return self._top(
+        return self._head(
             self._run(x, ManyTexts(self._heads, lengths, rows, places, self.precision.dtype)), rows, lengths
         )
 
@@ -94,7 +94,7 @@ class PackedEncoder(tf.Module):
             x = layer(x, view, only_firsts=number == len(self.layers) and self._reads in _FIRST)
         return tf.cast(x, tf.float32)
 
-    def _top(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    def _head(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """What stands on the BERT, as `bert_network` puts it there."""
         count = tf.size(lengths)
         if self._reads == "mean":
@@ -171,7 +171,7 @@ class _Shard(tf.Module):
         heads = tf.matmul(view.weigh(scores, key.shape[-1] ** -0.5), value)
         return view.join_firsts(heads) if only_firsts else view.join(heads)
 
-    def think(self, x: tf.Tensor) -> tf.Tensor:
+    def feed_forward(self, x: tf.Tensor) -> tf.Tensor:
         """The shard's part of the inner width, by GELU's tanh form, as KerasHub's BERT has it."""
         return tf.nn.gelu(self.intermediate(x), approximate=True)
 
@@ -192,7 +192,7 @@ class _Layer(tf.Module):
         attended = [(one.attended, one.attend(x, view, only_firsts=only_firsts)) for one in self.shards]
         rest = view.firsts(x) if only_firsts else x
         x = self.attention_norm(view.add(attended, rest), few=view.few)
-        return self.output_norm(view.add([(one.output, one.think(x)) for one in self.shards], x), few=view.few)
+        return self.output_norm(view.add([(one.output, one.feed_forward(x)) for one in self.shards], x), few=view.few)
 
 
 def _slices(width: int, shards: int) -> list[slice]:

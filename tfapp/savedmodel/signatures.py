@@ -45,7 +45,7 @@ class ServedModule(tf.Module):
 
     def answer(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The task's outputs for raw texts, string[N] by the name of each input."""
-        return self._model.respond(inputs, preprocessor=self._preprocessor)
+        return self._model.predict_text(inputs, preprocessor=self._preprocessor)
 
 
 def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:

@@ -90,7 +90,7 @@ def _traced(model: TaskModel, max_length: int) -> Callable[[Mapping[str, tf.Tens
     preprocessor = model.preprocessor.with_max_length(max_length)
     rows = {name: tf.TensorSpec([None], tf.string) for name in model.inputs}
     return tf.function(
-        lambda inputs: model.respond(inputs, preprocessor=preprocessor), input_signature=[rows], autograph=False
+        lambda inputs: model.predict_text(inputs, preprocessor=preprocessor), input_signature=[rows], autograph=False
     )
 
 

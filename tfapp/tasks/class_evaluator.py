@@ -11,7 +11,7 @@ from tfapp.evaluation.metrics import fit_thresholds
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.tasks.spec import Evaluator
-from tfapp.training import Side
+from tfapp.training import TokenizedSplit
 from tfapp.training.unknown import fit_unknown
 
 __all__ = ["ClassEvaluator"]
@@ -20,24 +20,24 @@ __all__ = ["ClassEvaluator"]
 class ClassEvaluator(Evaluator):
     """Evaluates classes; several at once by thresholds."""
 
-    def fit(self, model: TaskModel, logits: np.ndarray, side: Side) -> None:
+    def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
         """See `Evaluator.fit`."""
         assert isinstance(model, ClassificationModel)
         if model.unknown and model.unknown.measures:
-            model.unknown = fit_unknown(model.unknown, logits, side.targets)
+            model.unknown = fit_unknown(model.unknown, logits, split.targets)
         if model.multi_label:
             probabilities = model.probabilities(tf.constant(logits)).numpy()
-            model.thresholds = tuple(float(value) for value in fit_thresholds(side.targets > 0, probabilities))
+            model.thresholds = tuple(float(value) for value in fit_thresholds(split.targets > 0, probabilities))
 
-    def evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """See `Evaluator.evaluate`."""
         assert isinstance(model, ClassificationModel)
         probabilities = model.probabilities(tf.constant(logits)).numpy()
-        rows = side.rows.tolist()
+        rows = split.rows.tolist()
         if model.multi_label:
             thresholds = np.asarray(model.thresholds, np.float32)
             return evaluate_multi_label(
-                model.labels, side.targets > 0, probabilities, thresholds, texts=side.raw, rows=rows
+                model.labels, split.targets > 0, probabilities, thresholds, texts=split.raw, rows=rows
             )
         unknown = UnknownScores(model.unknown.label, model.unknown.scores(logits).numpy()) if model.unknown else None
-        return evaluate_classes(model.labels, side.targets, probabilities, unknown=unknown, texts=side.raw, rows=rows)
+        return evaluate_classes(model.labels, split.targets, probabilities, unknown=unknown, texts=split.raw, rows=rows)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
     from tfapp.models import TaskModel
-    from tfapp.training import Side
+    from tfapp.training import TokenizedSplit
 
 __all__ = ["CardWords", "Evaluator", "TaskSpec"]
 
@@ -20,23 +20,23 @@ __all__ = ["CardWords", "Evaluator", "TaskSpec"]
 class Evaluator:
     """Evaluates a task's models; a sub-class for each kind of answers."""
 
-    def fit(self, model: TaskModel, logits: np.ndarray, side: Side) -> None:
+    def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
         """Fits to the dev split what a model decides by, such as thresholds; most models have nothing of the kind."""
 
-    def evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """Evaluates a model's logits.
 
         Args:
             model: Knows its labels and its thresholds.
-            logits: float32[N, ...], in the order of the texts, as `TaskModel.measure` gives them.
-            side: N texts with their targets.
+            logits: float32[N, ...], in the order of the texts, as `TaskModel.evaluation_outputs` gives them.
+            split: N texts with their targets.
         """
         raise NotImplementedError
 
-    def fit_and_evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    def fit_and_evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """Evaluates a model on the dev split, to which it is fitted first."""
-        self.fit(model, logits, side)
-        return self.evaluate(model, logits, side)
+        self.fit(model, logits, split)
+        return self.evaluate(model, logits, split)
 
 
 @dataclass(frozen=True)

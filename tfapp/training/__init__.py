@@ -12,10 +12,10 @@ from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E402
 from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
-from tfapp.training.sides import Side, make_side  # noqa: E402
 from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
 from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla  # noqa: E402
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
+from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split  # noqa: E402
 from tfapp.training.unknown import settle_unknown  # noqa: E402
 
 __all__ = [
@@ -24,11 +24,11 @@ __all__ = [
     "HistoryObserver",
     "Observer",
     "RunFolder",
-    "Side",
     "StepEvent",
     "StepPrecision",
     "TensorBoardLog",
     "TensorBoardObserver",
+    "TokenizedSplit",
     "TrainState",
     "choose_precision",
     "count_trained",
@@ -39,10 +39,10 @@ __all__ = [
     "latest_run",
     "load_teacher",
     "make_predictor",
-    "make_side",
     "make_strategy",
     "predict_logits",
     "settle_unknown",
+    "tokenize_split",
     "total_over_workers",
     "train",
     "uses_xla",

@@ -14,8 +14,8 @@ from tfapp.errors import ModelError, TrainingError
 from tfapp.models import BertModel, Preset, TaskModel, student_preset
 from tfapp.models.students import chosen_layers
 from tfapp.training.run_folder import RunFolder, latest_run
-from tfapp.training.sides import Side
 from tfapp.training.steps import make_predictor, predict_logits
+from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["Distillation", "cut_teacher", "load_teacher"]
 
@@ -40,7 +40,7 @@ class Distillation:
     def __post_init__(self) -> None:
         _check_pair(self.student, self.teacher, self.settings)
 
-    def prepare(self, side: Side) -> Side:
+    def prepare(self, side: TokenizedSplit) -> TokenizedSplit:
         """The side that is learnt from, with the teacher's logits where it need not read along for its vectors."""
         if self.settings.hidden_weight:
             return side

@@ -16,9 +16,9 @@ import tensorflow as tf
 from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
-from tfapp.training.sides import Side
+from tfapp.training.parallel_shards import side_by_side
 from tfapp.training.steps import distribute
-from tfapp.training.streams import side_by_side
+from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["FeatureReader", "FeatureStore"]
 
@@ -67,13 +67,13 @@ class FeatureReader:
         self._batch_size = batch_size
         self._step = _make_step(model, strategy)
 
-    def steps(self, side: Side) -> int:
+    def steps(self, side: TokenizedSplit) -> int:
         """How many steps it takes to read a side."""
         return math.ceil(len(side.texts) / self._batch_size)
 
     def read(
         self,
-        side: Side,
+        side: TokenizedSplit,
         *,
         done: list[np.ndarray],
         around: Callable[[], AbstractContextManager[None]],
@@ -103,7 +103,7 @@ class FeatureReader:
             features[rows.reshape(-1)] = np.concatenate([*done, *read])
         return features
 
-    def _rows(self, side: Side) -> np.ndarray:
+    def _rows(self, side: TokenizedSplit) -> np.ndarray:
         """int64[S, B]: shortest texts first, the first batch topped up with the shortest text."""
         order = np.argsort(side.texts.lengths, kind="stable")
         missing = -len(order) % self._batch_size

@@ -19,8 +19,8 @@ from tfapp.data.batches import TokenizedTexts
 from tfapp.models import ClassEmbedder, TextClassifier
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.sides import Side
 from tfapp.training.state import TrainState
+from tfapp.training.tokenized_split import TokenizedSplit
 from tfapp.training.trainer import Trainer
 
 __all__ = ["draw_partners", "train_few_shot"]
@@ -31,7 +31,7 @@ def train_few_shot(
     fit: Callable[..., Trainer],
     *,
     model: TextClassifier,
-    train_side: Side,
+    train_split: TokenizedSplit,
     settings: TrainingSettings,
     folder: RunFolder,
     observers: Sequence[Observer],
@@ -43,7 +43,7 @@ def train_few_shot(
         tune: Trains by steps.
         fit: Fits the head.
         model: The classifier.
-        train_side: What is learnt from.
+        train_split: What is learnt from.
         settings: How; its epochs are the partners that each text meets.
         folder: Where best weights go; the first phase has a folder in it.
         observers: Told of the steps of both phases as of one training.
@@ -53,7 +53,7 @@ def train_few_shot(
         The second phase's state.
     """
     embedder = model.embedder()
-    side = _pairs(embedder, train_side, settings)
+    side = _pairs(embedder, train_split, settings)
     phase = RunFolder(folder.contrast)
     if embedder.is_saved(phase.model):
         embedder.load_weights(phase.model)
@@ -63,15 +63,15 @@ def train_few_shot(
         once = settings.model_copy(update={"epochs": 1})
         tune(
             model=embedder,
-            train_side=side,
+            train_split=side,
             settings=once,
             folder=phase,
             observers=observers,
-            **rest | {"dev_side": _nothing(side)},
+            **rest | {"dev_split": _nothing(side)},
         ).run()
     offset = -(-len(side.texts) // settings.batch_size)
     later = [_Later(observer, offset) for observer in observers]
-    return fit(model=model, train_side=train_side, settings=settings, folder=folder, observers=later, **rest).run()
+    return fit(model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest).run()
 
 
 def draw_partners(classes: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
@@ -114,7 +114,7 @@ class _Later:
         self.observer.on_epoch(replace(event, step=self.offset + event.step))
 
 
-def _pairs(embedder: ClassEmbedder, side: Side, settings: TrainingSettings) -> Side:
+def _pairs(embedder: ClassEmbedder, side: TokenizedSplit, settings: TrainingSettings) -> TokenizedSplit:
     """Each text with a partner of its class, anew for each epoch."""
     texts = tf.RaggedTensor.from_row_splits(*embedder.tokenize(side.columns))
     count = len(side.texts)
@@ -122,10 +122,10 @@ def _pairs(embedder: ClassEmbedder, side: Side, settings: TrainingSettings) -> S
     first, second = np.tile(np.arange(count), settings.epochs), np.concatenate([np.zeros(0, np.int64), *partners])
     rows = tf.concat([tf.gather(texts, first), tf.gather(texts, second)], axis=1)
     tokens = TokenizedTexts(rows.values.numpy(), rows.row_splits.numpy())
-    return Side(tokens, side.targets[first], {}, side.inputs, first)
+    return TokenizedSplit(tokens, side.targets[first], {}, side.inputs, first)
 
 
-def _nothing(side: Side) -> Side:
+def _nothing(side: TokenizedSplit) -> TokenizedSplit:
     """No rows of a side's kind."""
     texts = TokenizedTexts(side.texts.ids[:0], side.texts.splits[:1])
-    return Side(texts, side.targets[:0], {}, side.inputs, side.rows[:0])
+    return TokenizedSplit(texts, side.targets[:0], {}, side.inputs, side.rows[:0])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfapp.models import TaskModel
-from tfapp.training.streams import parts_of, side_by_side
+from tfapp.training.parallel_shards import parts_of, side_by_side
 
 __all__ = ["BatchGradients", "Gradients"]
 

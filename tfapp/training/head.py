@@ -111,13 +111,13 @@ class HeadTrainer(Trainer):
         kept = store.load()
         self._steps = sum(map(len, kept)) // self.settings.batch_size
         check_same_step(self.strategy, self.steps_done)
-        total = reader.steps(self.train_side) + reader.steps(self.dev_side) + len(PENALTIES)
+        total = reader.steps(self.train_split) + reader.steps(self.dev_split) + len(PENALTIES)
         for observer in self.observers:
             observer.on_start(self.steps_done, total)
         train = reader.read(
-            self.train_side, done=kept, around=self.precision.applied, on_step=self._keeper(store, len(kept))
+            self.train_split, done=kept, around=self.precision.applied, on_step=self._keeper(store, len(kept))
         )
-        dev = reader.read(self.dev_side, done=[], around=nullcontext, on_step=lambda _: self._step())
+        dev = reader.read(self.dev_split, done=[], around=nullcontext, on_step=lambda _: self._step())
         self._fit(train, dev)
         return self.state
 
@@ -138,9 +138,9 @@ class HeadTrainer(Trainer):
             observer.on_progress(self.steps_done)
 
     def _fit(self, train: np.ndarray, dev: np.ndarray) -> None:
-        head = HeadFit(self.model, train, self.train_side.targets)
+        head = HeadFit(self.model, train, self.train_split.targets)
         patience = self.settings.patience or _PATIENCE
-        for penalty in PENALTIES if len(self.dev_side.texts) else (_WITHOUT_DEV,):
+        for penalty in PENALTIES if len(self.dev_split.texts) else (_WITHOUT_DEV,):
             if self.state.stale_epochs >= patience:
                 break
             head.fit(penalty)

@@ -19,18 +19,18 @@ from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
-from tfapp.training.averaging import WeightAverage
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
+from tfapp.training.ema import WeightAverage
 from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer
 from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.sides import Side, epoch_side
 from tfapp.training.state import TrainState
 from tfapp.training.steps import Objective, StepResult, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
+from tfapp.training.tokenized_split import TokenizedSplit, epoch_split
 from tfapp.training.trainer import Trainer
 
 __all__ = ["TrainState", "train"]
@@ -69,11 +69,11 @@ def train(
     model: TaskModel,
     strategy: tf.distribute.Strategy,
     *,
-    train_side: Side,
-    dev_side: Side,
+    train_split: TokenizedSplit,
+    dev_split: TokenizedSplit,
     settings: TrainingSettings,
     folder: RunFolder,
-    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation],
+    evaluate: Callable[[TaskModel, np.ndarray, TokenizedSplit], Evaluation],
     precision: StepPrecision | None = None,
     objective: Objective | None = None,
     observers: Sequence[Observer] = (),
@@ -90,8 +90,8 @@ def train(
     Args:
         model: Made under the strategy's scope.
         strategy: From `make_strategy`.
-        train_side: What is learnt from.
-        dev_side: What chooses the best epoch.
+        train_split: What is learnt from.
+        dev_split: What chooses the best epoch.
         settings: How to learn.
         folder: Where checkpoint and best weights go.
         evaluate: Makes the dev evaluation from model, logits and side; it may fit the model's thresholds.
@@ -115,8 +115,8 @@ def train(
     arguments: dict[str, Any] = {
         "model": model,
         "strategy": strategy,
-        "train_side": train_side,
-        "dev_side": dev_side,
+        "train_split": train_split,
+        "dev_split": dev_split,
         "settings": settings,
         "folder": folder,
         "evaluate": evaluate,
@@ -138,7 +138,7 @@ class _FineTuner(Trainer):
     clock: Callable[[], float]
 
     def __post_init__(self) -> None:
-        self.epoch_steps = math.ceil(len(self.train_side.texts) / self.settings.batch_size)
+        self.epoch_steps = math.ceil(len(self.train_split.texts) / self.settings.batch_size)
         self.total_steps = self.epoch_steps * self.settings.epochs
         self.schedule = make_schedule(self.settings, self.total_steps)
         with self.strategy.scope():
@@ -157,7 +157,7 @@ class _FineTuner(Trainer):
             sub_batch=self.settings.sub_batch,
             sam_rho=self.settings.sam_rho,
         )
-        self.predictor = make_predictor(self.model, self.dev_side.targets)
+        self.predictor = make_predictor(self.model, self.dev_split.targets)
 
     @property
     def variables(self) -> list[Any]:
@@ -189,9 +189,9 @@ class _FineTuner(Trainer):
         return self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience
 
     def _run_epoch(self) -> None:
-        side = epoch_side(
+        side = epoch_split(
             self.model,
-            self.train_side,
+            self.train_split,
             seed=self.settings.seed,
             epoch=self.state.epoch,
             word_dropout=self.settings.word_dropout,
@@ -227,7 +227,7 @@ class _FineTuner(Trainer):
             observer.on_step(event)
 
     def _predict(self) -> np.ndarray:
-        return predict_logits(self.predictor, self.dev_side.texts, self.dev_side.targets)
+        return predict_logits(self.predictor, self.dev_split.texts, self.dev_split.targets)
 
     def _finish_epoch(self) -> None:
         with self.average.applied() if self.average else nullcontext():

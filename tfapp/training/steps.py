@@ -13,8 +13,8 @@ from tfapp.data.batches import TokenizedTexts, inference_batches, inference_data
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.gradients import BatchGradients
-from tfapp.training.sharpness import SharpnessAware
-from tfapp.training.streams import side_by_side
+from tfapp.training.parallel_shards import side_by_side
+from tfapp.training.sam import SharpnessAware
 
 __all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
 
@@ -140,7 +140,7 @@ def make_predictor(model: TaskModel, targets: np.ndarray) -> Callable[[tf.Ragged
 
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32), form], autograph=False)
     def predict(ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        return side_by_side(model.streams, model.measure, ids, targets)
+        return side_by_side(model.streams, model.evaluation_outputs, ids, targets)
 
     return predict
 

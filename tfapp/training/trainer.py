@@ -15,9 +15,9 @@ from tfapp.models import TaskModel
 from tfapp.training.observers import EpochEvent, Observer
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.sides import Side
 from tfapp.training.state import TrainState
 from tfapp.training.strategy import is_chief
+from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["Trainer"]
 
@@ -28,11 +28,11 @@ class Trainer(abc.ABC):
 
     model: TaskModel
     strategy: tf.distribute.Strategy
-    train_side: Side
-    dev_side: Side
+    train_split: TokenizedSplit
+    dev_split: TokenizedSplit
     settings: TrainingSettings
     folder: RunFolder
-    evaluate: Callable[[TaskModel, np.ndarray, Side], Evaluation]
+    evaluate: Callable[[TaskModel, np.ndarray, TokenizedSplit], Evaluation]
     precision: StepPrecision
     observers: Sequence[Observer]
     state: TrainState = field(default_factory=TrainState)
@@ -53,16 +53,16 @@ class Trainer(abc.ABC):
             logits: Those of the dev side.
             penalty: The one that the epoch's weights were fitted with.
         """
-        dev = self.evaluate(self.model, logits, self.dev_side) if len(self.dev_side.texts) else None
+        dev = self.evaluate(self.model, logits, self.dev_split) if len(self.dev_split.texts) else None
         by_loss = penalty is not None or (dev is not None and dev.by_loss)
         self.state = self.state.after_epoch(dev, by_loss=by_loss)
         self._tell(dev, penalty)
 
     def _begin(self, logits: np.ndarray) -> None:
         """Does the same before the first epoch, so that a training cannot end with less than it began with."""
-        if not len(self.dev_side.texts):
+        if not len(self.dev_split.texts):
             return
-        dev = self.evaluate(self.model, logits, self.dev_side)
+        dev = self.evaluate(self.model, logits, self.dev_split)
         self.state = replace(self.state, best_score=dev.main_score, best_loss=dev.loss)
         self._tell(dev)
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tfapp.models import TaskModel
 from tfapp.models.unknown import Unknown
-from tfapp.training.sides import Side
 from tfapp.training.steps import make_predictor, predict_logits
+from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["choose_references", "fit_unknown", "settle_unknown"]
 
@@ -20,13 +20,13 @@ _PER_LABEL: Final = 64
 _MOST: Final = 4096
 
 
-def settle_unknown(model: TaskModel, train_side: Side, dev_side: Side) -> bool:
+def settle_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: TokenizedSplit) -> bool:
     """Gives a trained classifier that measures distances what it measures them to, and its limit.
 
     Args:
         model: With its best weights.
-        train_side: Of its texts some are measured to.
-        dev_side: Where the limit shows.
+        train_split: Of its texts some are measured to.
+        dev_split: Where the limit shows.
 
     Returns:
         Whether the model measures distances.
@@ -34,11 +34,11 @@ def settle_unknown(model: TaskModel, train_side: Side, dev_side: Side) -> bool:
     unknown = model.unknown
     if unknown is None or unknown.by != "distance":
         return False
-    chosen = choose_references(train_side.targets)
-    predictor = make_predictor(model, dev_side.targets)
-    references = predict_logits(predictor, train_side.texts.take(chosen), train_side.targets[chosen])
-    dev = predict_logits(predictor, dev_side.texts, dev_side.targets)
-    model.unknown = fit_unknown(replace(unknown, references=references), dev, dev_side.targets)
+    chosen = choose_references(train_split.targets)
+    predictor = make_predictor(model, dev_split.targets)
+    references = predict_logits(predictor, train_split.texts.take(chosen), train_split.targets[chosen])
+    dev = predict_logits(predictor, dev_split.texts, dev_split.targets)
+    model.unknown = fit_unknown(replace(unknown, references=references), dev, dev_split.targets)
     return True
 
 

@@ -12,7 +12,7 @@ from tfapp.evaluation import Evaluation
 from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel import PackedEncoder
 from tfapp.tasks.registry import find_task
-from tfapp.training import RunFolder, Side, make_predictor, make_side, predict_logits
+from tfapp.training import RunFolder, TokenizedSplit, make_predictor, predict_logits, tokenize_split
 from tfapp.workflows.run_data import load_run_splits
 
 __all__ = ["ALLOWED_LOSS", "check_precision"]
@@ -41,7 +41,7 @@ def check_precision(
     """
     name = f"export.precision {encoder.precision.name}"
     try:
-        side = make_side(model, _dev(folder))
+        side = tokenize_split(model, _dev(folder))
     except TfappError as error:
         if force:
             return None
@@ -63,7 +63,7 @@ def _dev(folder: RunFolder) -> pa.Table:
     return splits.dev
 
 
-def _evaluate(model: TaskModel, side: Side, *, quiet: bool) -> Evaluation:
+def _evaluate(model: TaskModel, side: TokenizedSplit, *, quiet: bool) -> Evaluation:
     with progress("Comparing on dev", "texts", quiet=quiet) as advance:
         predictor = make_predictor(model, side.targets)
         logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)

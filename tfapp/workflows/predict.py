@@ -109,7 +109,7 @@ def _from_run(folder: Path) -> Predictor:
         input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs], autograph=False
     )
     def answer(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.respond(dict(zip(model.inputs, texts, strict=True)))
+        return model.predict_text(dict(zip(model.inputs, texts, strict=True)))
 
     identity = _identity(folder / "model" / "model.weights.h5")
     return Predictor(folder, identity, model.labels, _as_arrays(answer, model.inputs), model.inputs)

@@ -29,10 +29,10 @@ from tfapp.training import (
     find_resumable,
     is_chief,
     make_predictor,
-    make_side,
     make_strategy,
     predict_logits,
     settle_unknown,
+    tokenize_split,
     total_over_workers,
     train,
 )
@@ -92,14 +92,14 @@ def run_experiment(
         for learner in (model, lesson.teacher) if lesson else (model,):
             learner.streams = folder.streams
         _remember_data(folder, splits, model)
-        train_side, dev_side = make_side(model, splits.train), make_side(model, splits.dev)
-        model.prepare(train_side.targets)
+        train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
+        model.prepare(train_split.targets)
         with ExitStack() as watching:
             state = train(
                 model,
                 strategy,
-                train_side=lesson.prepare(train_side) if lesson else train_side,
-                dev_side=dev_side,
+                train_split=lesson.prepare(train_split) if lesson else train_split,
+                dev_split=dev_split,
                 settings=experiment.training,
                 folder=folder,
                 evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
@@ -110,7 +110,7 @@ def run_experiment(
         if chief:
             best = load_model(folder.model)
             best.streams = model.streams
-            if settle_unknown(best, train_side, dev_side):
+            if settle_unknown(best, train_split, dev_split):
                 best.save(folder.model)
             _evaluate_split(folder, best, splits, quiet=quiet)
             score = state.best_score if splits.dev.num_rows else None
@@ -205,7 +205,7 @@ def _evaluate_split(folder: RunFolder, model: TaskModel, splits: Splits, *, quie
 def _evaluate_table(
     folder: RunFolder, model: TaskModel, table: Any, data: str | None, shown: str, *, quiet: bool
 ) -> Evaluation:
-    side = make_side(model, table)
+    side = tokenize_split(model, table)
     with progress("Evaluating", "texts", quiet=quiet) as advance:
         predictor = make_predictor(model, side.targets)
         logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)

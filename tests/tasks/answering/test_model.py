@@ -185,7 +185,7 @@ ROWS = [("which ball", "the old goal says more " * 5), ("", ""), ("tax?", "bank 
 
 
 def respond(model: Answerer, rows: list[tuple[str, str]]) -> dict[str, np.ndarray]:
-    return {name: values.numpy() for name, values in model.respond(inputs_of(rows)).items()}
+    return {name: values.numpy() for name, values in model.predict_text(inputs_of(rows)).items()}
 
 
 def inputs_of(rows: list[tuple[str, str]]) -> dict[str, tf.Tensor]:
@@ -197,7 +197,7 @@ def inputs_of(rows: list[tuple[str, str]]) -> dict[str, tf.Tensor]:
 def ask(model: Answerer) -> Any:
     """The answers as a graph gives them."""
     spec = tf.TensorSpec([None], tf.string)
-    return tf.function(model.respond, input_signature=[{"question": spec, "context": spec}])
+    return tf.function(model.predict_text, input_signature=[{"question": spec, "context": spec}])
 
 
 @settings(max_examples=15)

@@ -41,7 +41,7 @@ def test_each_epoch_hides_other_tokens_of_the_same_texts(model: LanguageModel) -
     ids, splits, targets, _ = model.encode({"text": TEXTS})
     again = model.encode({"text": TEXTS})
     np.testing.assert_array_equal(ids, again[0])
-    drawn = [model.redraw(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
+    drawn = [model.resample(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
     np.testing.assert_array_equal(drawn[0][1], drawn[1][1])
     assert (drawn[0][1] != drawn[2][1]).any()
     for shown, hidden in drawn:
@@ -58,7 +58,7 @@ def test_long_texts_are_cut_into_blocks_and_none_is_lost(shallow_preset: Path) -
 def test_it_guesses_at_the_masked_places_what_it_guesses_everywhere(model: LanguageModel) -> None:
     ids, splits, targets, _ = model.encode({"text": TEXTS})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
-    sums = model.measure(ragged, tf.constant(targets)).numpy()
+    sums = model.evaluation_outputs(ragged, tf.constant(targets)).numpy()
     logits = model.logits(ragged)
     assert logits.shape[-1] == len(VOCABULARY)
     np.testing.assert_array_equal(sums[:, 2], (targets >= 0).sum(axis=1))
@@ -70,8 +70,11 @@ def test_it_guesses_at_the_masked_places_what_it_guesses_everywhere(model: Langu
 def test_padding_and_neighbours_change_nothing(model: LanguageModel) -> None:
     ids, splits, targets, _ = model.encode({"text": [*TEXTS, "tax"]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
-    together = model.measure(ragged, tf.constant(targets)).numpy()
-    alone = [model.measure(ragged[i : i + 1], tf.constant(targets[i : i + 1])).numpy()[0] for i in range(len(targets))]
+    together = model.evaluation_outputs(ragged, tf.constant(targets)).numpy()
+    alone = [
+        model.evaluation_outputs(ragged[i : i + 1], tf.constant(targets[i : i + 1])).numpy()[0]
+        for i in range(len(targets))
+    ]
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
@@ -81,14 +84,14 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(shallow_preset: Path, t
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     weights = np.array([0.0, *[1.0] * (len(targets) - 1)], np.float32)
     total, count = model.batch_loss(ragged, tf.constant(targets), tf.constant(weights))
-    sums = model.measure(ragged, tf.constant(targets)).numpy()[1:]
+    sums = model.evaluation_outputs(ragged, tf.constant(targets)).numpy()[1:]
     assert float(count) == sums[:, 2].sum()
     assert float(total) == pytest.approx(sums[:, 0].sum(), rel=1e-4)
 
 
 def test_no_texts_are_judged_too(model: LanguageModel) -> None:
     nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
-    assert model.measure(nothing, tf.zeros([0, 16], tf.int32)).shape == (0, 3)
+    assert model.evaluation_outputs(nothing, tf.zeros([0, 16], tf.int32)).shape == (0, 3)
     assert model.logits(nothing).shape[0] == 0
 
 
@@ -159,5 +162,5 @@ def test_in_half_precision_logits_and_weights_stay_whole(shallow_preset: Path) -
     ids, splits, targets, _ = mixed.encode({"text": TEXTS[:4]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
     assert mixed.logits(ragged).dtype == tf.float32
-    whole = build(shallow_preset).measure(ragged, tf.constant(targets))
-    np.testing.assert_allclose(mixed.measure(ragged, tf.constant(targets))[:, 0], whole[:, 0], rtol=0.1)
+    whole = build(shallow_preset).evaluation_outputs(ragged, tf.constant(targets))
+    np.testing.assert_allclose(mixed.evaluation_outputs(ragged, tf.constant(targets))[:, 0], whole[:, 0], rtol=0.1)

@@ -54,7 +54,7 @@ def model(request: pytest.FixtureRequest, shallow_preset: Path) -> TextTagger:
 
 
 def respond(model: TextTagger, texts: list[str]) -> list[list[dict[str, Any]]]:
-    outputs = model.respond({"text": tf.constant(texts, tf.string)})
+    outputs = model.predict_text({"text": tf.constant(texts, tf.string)})
     return to_entities({name: value.numpy() for name, value in outputs.items()}, texts)
 
 
@@ -97,7 +97,7 @@ def test_padding_and_neighbours_change_nothing(model: TextTagger) -> None:
 
 def test_answers_fulfil_the_contract_and_lie_in_the_text(model: TextTagger) -> None:
     for texts in (TEXTS, [""], []):
-        outputs = model.respond({"text": tf.constant(texts, tf.string)})
+        outputs = model.predict_text({"text": tf.constant(texts, tf.string)})
         for spec in contract.TAGGING.outputs:
             assert outputs[spec.name].dtype.name == spec.dtype
             assert outputs[spec.name].shape.rank == spec.rank

@@ -120,8 +120,8 @@ def test_a_graph_with_other_places_is_not_published(run: Run, models: Path) -> N
     class Shifted:
         inputs, preprocessor = model.inputs, model.preprocessor
 
-        def respond(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            answers = model.respond(*args, **kwargs)
+        def predict_text(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+            answers = model.predict_text(*args, **kwargs)
             return answers | {"end": answers["end"] + tf.cast(answers["end"] > 0, tf.int32)}
 
     with pytest.raises(ExportError, match="the exported model's end differs from the Keras model's by 1 "):

@@ -12,7 +12,7 @@ from tfapp.tasks.answering.evaluate_answers import evaluate_answers
 from tfapp.tasks.answering.metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
 from tfapp.tasks.answering.model import Answerer
 from tfapp.tasks.spec import Evaluator
-from tfapp.training import Side
+from tfapp.training import TokenizedSplit
 
 __all__ = ["AnswerEvaluator"]
 
@@ -20,31 +20,31 @@ __all__ = ["AnswerEvaluator"]
 class AnswerEvaluator(Evaluator):
     """Evaluates answers by their words."""
 
-    def fit(self, model: TaskModel, logits: np.ndarray, side: Side) -> None:
+    def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
         """See `Evaluator.fit`."""
         assert isinstance(model, Answerer)
         if model.no_answer:
-            found = model.find(tf.constant(logits), side.places)
-            texts = cut_texts(side.columns["context"], found.starts.numpy(), found.ends.numpy())
-            wanted = gold_texts(side.columns["context"], side.columns["label"])
+            found = model.find(tf.constant(logits), split.places)
+            texts = cut_texts(split.columns["context"], found.starts.numpy(), found.ends.numpy())
+            wanted = gold_texts(split.columns["context"], split.columns["label"])
             answered = np.array([f1_score(text, golds) for text, golds in zip(texts, wanted, strict=True)])
             absent = np.array([f1_score("", golds) for golds in wanted])
             model.threshold = fit_answer_threshold((found.chances - found.absences).numpy(), answered, absent)
 
-    def evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """See `Evaluator.evaluate`."""
         assert isinstance(model, Answerer)
-        found = model.find(tf.constant(logits), side.places)
-        losses = model.loss(tf.constant(side.targets), mask_logits(tf.constant(logits), side.places)).numpy()
+        found = model.find(tf.constant(logits), split.places)
+        losses = model.loss(tf.constant(split.targets), mask_logits(tf.constant(logits), split.places)).numpy()
         answered = model.is_answered(found).numpy()
         return evaluate_answers(
-            questions=side.columns["question"],
-            contexts=side.columns["context"],
-            wanted=side.columns["label"],
+            questions=split.columns["question"],
+            contexts=split.columns["context"],
+            wanted=split.columns["label"],
             starts=np.where(answered, found.starts, 0),
             ends=np.where(answered, found.ends, 0),
             scores=np.exp(np.where(answered, found.chances, found.absences)),
             loss=float(losses.sum() / max(len(losses), 1)),
             threshold=model.threshold if model.no_answer else None,
-            rows=side.rows.tolist(),
+            rows=split.rows.tolist(),
         )

@@ -45,7 +45,7 @@ class Answerer(BertModel):
 
     task = contract.ANSWERING
     kind = "bert"
-    own = ("no_answer", "threshold", "stride", "max_windows", "max_answer_length", "dropout")
+    config_keys = ("no_answer", "threshold", "stride", "max_windows", "max_answer_length", "dropout")
     reads: Reads = "tokens"
 
     def __init__(
@@ -143,7 +143,7 @@ class Answerer(BertModel):
         there = found.starts >= 0
         return there & (found.chances - found.absences > self.threshold) if self.no_answer else there
 
-    def respond(
+    def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
     ) -> dict[str, tf.Tensor]:
         """Answers raw questions, as TensorFlow ops.

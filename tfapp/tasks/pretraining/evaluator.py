@@ -8,7 +8,7 @@ from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel
 from tfapp.tasks.pretraining.evaluation import evaluate_language
 from tfapp.tasks.spec import Evaluator
-from tfapp.training import Side
+from tfapp.training import TokenizedSplit
 
 __all__ = ["LanguageEvaluator"]
 
@@ -16,7 +16,7 @@ __all__ = ["LanguageEvaluator"]
 class LanguageEvaluator(Evaluator):
     """Evaluates guesses of masked tokens."""
 
-    def evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """See `Evaluator.evaluate`."""
-        del model, side
+        del model, split
         return evaluate_language(logits)

@@ -32,7 +32,7 @@ _EVALUATION_SEED: Final = 0
 class LanguageModel(BertModel):
     """BERT that guesses masked tokens (Devlin et al. 2019), without the task of the next sentence.
 
-    A row is a block of tokens, of one text or several. `encode` hides tokens once for all evaluations, `redraw` anew
+    A row is a block of tokens, of one text or several. `encode` hides tokens once for all evaluations, `resample` anew
     for each epoch (Liu et al. 2019), in NumPy and ahead of the steps: so the masks depend on seed and epoch alone, not
     on the devices. The network computes logits at the masked places only: the vocabulary is long.
 
@@ -97,7 +97,7 @@ class LanguageModel(BertModel):
         shown, hidden = self._masker.hide(ids, splits, np.random.default_rng(_EVALUATION_SEED))
         return Encoded(shown, splits, to_dense(hidden, splits, -1))
 
-    def redraw(
+    def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """The same blocks with other tokens hidden."""
@@ -130,7 +130,7 @@ class LanguageModel(BertModel):
         losses, _, counts = tf.unstack(self._measure(ids, targets, training=True), axis=1)
         return tf.reduce_sum(losses * weights), tf.reduce_sum(counts * weights)
 
-    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+    def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         """How well blocks are guessed.
 
         Args:

@@ -11,7 +11,7 @@ from tfapp.models import TaskModel
 from tfapp.tasks.ranking.evaluate_ranking import evaluate_ranking
 from tfapp.tasks.ranking.model import PairRanker
 from tfapp.tasks.spec import Evaluator
-from tfapp.training import Side
+from tfapp.training import TokenizedSplit
 
 __all__ = ["RankingEvaluator"]
 
@@ -19,16 +19,16 @@ __all__ = ["RankingEvaluator"]
 class RankingEvaluator(Evaluator):
     """Evaluates the order of each query's candidates."""
 
-    def evaluate(self, model: TaskModel, logits: np.ndarray, side: Side) -> Evaluation:
+    def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """See `Evaluator.evaluate`."""
         assert isinstance(model, PairRanker)
-        columns = side.columns
+        columns = split.columns
         return evaluate_ranking(
-            side.targets,
+            split.targets,
             model.scores(tf.constant(logits)).numpy(),
             # As the split compares them.
             groups=[normalize_text(group) for group in columns["group"]],
             queries=columns["query"],
             candidates=columns["candidate"],
-            rows=side.rows.tolist(),
+            rows=split.rows.tolist(),
         )

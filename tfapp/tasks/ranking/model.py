@@ -31,7 +31,7 @@ class PairRanker(BertModel):
 
     task = contract.RANKING
     kind = "bert"
-    own = ("top_grade", "pooling", "dropout")
+    config_keys = ("top_grade", "pooling", "dropout")
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ class TextTagger(BertModel):
 
     task = contract.TAGGING
     kind = "bert"
-    own = ("labels", "dropout", "decoding", "word_shapes", "words")
+    config_keys = ("labels", "dropout", "decoding", "word_shapes", "words")
     reads: Reads = "tokens"
     limit = "Longest window"
 
@@ -208,7 +208,7 @@ class TextTagger(BertModel):
         return tf.reduce_sum(losses * counted, axis=1)
 
     @_as_it_is
-    def respond(
+    def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
     ) -> dict[str, tf.Tensor]:
         """Finds the spans in raw texts, as TensorFlow ops.

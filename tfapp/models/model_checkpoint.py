@@ -16,14 +16,14 @@ from tfapp.core.files import replacing, write_json
 from tfapp.errors import ModelError
 from tfapp.models.preprocessor import Preprocessor
 
-__all__ = ["SavedModel"]
+__all__ = ["ModelCheckpoint"]
 
 _CONFIG = "model.json"
 _WEIGHTS = "model.weights.h5"
 _ARRAYS = "arrays.npz"
 
 
-class SavedModel(abc.ABC):
+class ModelCheckpoint(abc.ABC):
     """A model that can be written to a folder, and read again by `tfapp.models.load_model`."""
 
     task: ClassVar[contract.Task]
@@ -44,7 +44,7 @@ class SavedModel(abc.ABC):
         """What `save` keeps beside the network's weights and the config, by name."""
         return {}
 
-    def take_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - most models have none
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - most models have none
         """Takes what `arrays` gave when the model was saved."""
 
     def save(self, folder: Path) -> None:
@@ -63,7 +63,7 @@ class SavedModel(abc.ABC):
         self.network.load_weights(folder / _WEIGHTS)
         if (folder / _ARRAYS).exists():
             with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-                self.take_arrays(arrays)
+                self.load_arrays(arrays)
 
     @staticmethod
     def is_saved(folder: Path) -> bool:

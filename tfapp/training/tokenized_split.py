@@ -1,4 +1,4 @@
-"""One side of the data, tokenized for a model: where data and models meet."""
+"""A split of the data, tokenized for a model: where data and models meet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfapp.models import TaskModel
 from tfapp.models.base import Encoded
 from tfapp.models.masking import drop_words
 
-__all__ = ["Side", "epoch_side", "make_side"]
+__all__ = ["TokenizedSplit", "epoch_split", "tokenize_split"]
 
 _PLACES = ("row", "file")
 # Other random numbers than those of the epoch's order.
@@ -23,8 +23,8 @@ _DRAWS = 1
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side of the data, ready for the model.
+class TokenizedSplit:
+    """A split of the data, ready for the model.
 
     Attributes:
         texts: The examples, tokenized: the N rows, or more of them where the model reads rows in windows.
@@ -49,7 +49,7 @@ class Side:
         return [row_line(row) for row in to_rows(self.columns, self.inputs)]
 
 
-def make_side(model: TaskModel, table: pa.Table) -> Side:
+def tokenize_split(model: TaskModel, table: pa.Table) -> TokenizedSplit:
     """Tokenizes a table's texts and encodes its labels, by the model.
 
     Args:
@@ -62,21 +62,23 @@ def make_side(model: TaskModel, table: pa.Table) -> Side:
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
     found = Encoded(*model.encode(columns))
     texts = TokenizedTexts(found.ids, found.splits)
-    return Side(texts, found.targets, columns, model.inputs, table.column("row").to_numpy(), found.places)
+    return TokenizedSplit(texts, found.targets, columns, model.inputs, table.column("row").to_numpy(), found.places)
 
 
-def epoch_side(model: TaskModel, side: Side, *, seed: int, epoch: int, word_dropout: float = 0.0) -> Side:
+def epoch_split(
+    model: TaskModel, split: TokenizedSplit, *, seed: int, epoch: int, word_dropout: float = 0.0
+) -> TokenizedSplit:
     """What one epoch learns from; the same arguments give the same.
 
     Args:
         model: May draw something new of each row.
-        side: As `make_side` made it.
+        split: As `tokenize_split` made it.
         seed: Of the experiment.
         epoch: Counted from 0.
         word_dropout: Share of word pieces to hide, see `TrainingSettings`.
     """
     random = np.random.default_rng([seed, epoch, _DRAWS])
-    ids, targets = model.redraw(side.texts.ids, side.texts.splits, side.targets, random)
+    ids, targets = model.resample(split.texts.ids, split.texts.splits, split.targets, random)
     if word_dropout:
         ids = drop_words(ids, model.preprocessor.vocabulary, word_dropout, random)
-    return replace(side, texts=TokenizedTexts(ids, side.texts.splits), targets=targets)
+    return replace(split, texts=TokenizedTexts(ids, split.texts.splits), targets=targets)

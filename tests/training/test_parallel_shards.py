@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.training.streams import parts_of, side_by_side
+from tfapp.training.parallel_shards import parts_of, side_by_side
 
 LENGTHS = st.lists(st.integers(0, 5), max_size=9)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfapp.training.averaging import WeightAverage
+from tfapp.training.ema import WeightAverage
 
 STEPS = 8  # from one point to the next
 
