@@ -16,8 +16,8 @@ from tfapp_client import Answer, AsyncClient
 
 import tfapp
 from tests.answers import toy_questions, write_squad
-from tests.models.test_answerer import TEXTS
 from tests.processes import call, complaint
+from tests.tasks.answering.test_model import TEXTS
 from tests.toy import toy_experiment
 from tfapp import Run
 from tfapp.config import load_experiment, parse_experiment

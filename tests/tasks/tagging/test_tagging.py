@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tfapp_client import AnswerError, AsyncClient, Entity
 
 import tfapp
-from tests.models.test_words import MIXED, words_of
+from tests.tasks.tagging.test_pretokenizer import MIXED, words_of
 from tests.toy import FILLERS, TOPICS, toy_experiment
 from tfapp import Run
 from tfapp.api import ServedModels
