@@ -25,14 +25,14 @@ from typing import Any
 from sides import home_folder
 
 from tfapp.apps.monitor.alert import Alert
-from tfapp.apps.monitor.archive import Archive
-from tfapp.apps.monitor.intake import Outcome
-from tfapp.apps.monitor.message import Judged, Message
-from tfapp.apps.monitor.plot import draw_trends
-from tfapp.apps.monitor.reading import Reading
-from tfapp.apps.monitor.replay import Pool, Surge, news_pool, rated_pool, replay
+from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
+from tfapp.apps.monitor.batches import IngestCounts
+from tfapp.apps.monitor.message import ClassifiedMessage, Message
+from tfapp.apps.monitor.message_store import MessageStore
+from tfapp.apps.monitor.queries import MonitorQueries
+from tfapp.apps.monitor.replay import ReplaySource, Surge, news_pool, rated_pool, replay
 from tfapp.apps.monitor.service import Monitor
-from tfapp.apps.monitor.watch import Watch
+from tfapp.apps.monitor.trend_plot import draw_trends
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import utc_now
 from tfapp.core.files import write_json, write_json_lines
@@ -62,8 +62,8 @@ def main() -> None:
         trained = monitor.prepare()
         result: dict[str, Any] = {"models": trained, "settings": monitor.settings.model_dump(mode="json")}
         if "detection" in options.parts:
-            judged = _judge_all(monitor)
-            result["detection"] = {data: _detection(monitor, judged[data], options) for data in DATA}
+            classified = _classify_all(monitor)
+            result["detection"] = {data: _detection(monitor, classified[data], options) for data in DATA}
         if "speed" in options.parts:
             result["speed"] = _speed(monitor, options.texts)
             print("speed: " + ", ".join(f"{name} {value}" for name, value in result["speed"].items()))
@@ -72,23 +72,23 @@ def main() -> None:
         write_json(options.output, result)
 
 
-def _judge_all(monitor: Monitor) -> dict[str, dict[str, tuple[Judged, bool]]]:
+def _classify_all(monitor: Monitor) -> dict[str, dict[str, tuple[ClassifiedMessage, bool]]]:
     """What the served models say of each text, asked once, and whether it is negative; by data set and text."""
     import threading
 
-    from tfapp.apps.monitor.judging import Judge
+    from tfapp.apps.monitor.classifier_client import ClassifierClient
 
     pools = [
         rated_pool("tweets", share=QUIET, per_window=0, unseen_only=True),
         rated_pool("product-reviews", share=QUIET, per_window=0),
         news_pool(per_window=0),
     ]
-    found: dict[str, dict[str, tuple[Judged, bool]]] = {}
+    found: dict[str, dict[str, tuple[ClassifiedMessage, bool]]] = {}
     with monitor.models.client() as client:
-        judge = Judge(client, monitor.settings, threading.Event())
+        classifiers = ClassifierClient(client, monitor.settings, threading.Event())
         for pool in pools:
             texts = list(dict.fromkeys((*pool.negative, *pool.other)))
-            answers = judge.judge([Message(str(n), pool.source, BEGIN, text) for n, text in enumerate(texts)])
+            answers = classifiers.classify([Message(str(n), pool.source, BEGIN, text) for n, text in enumerate(texts)])
             negative = set(pool.negative)
             found[pool.source] = {
                 answer.message.text: (
@@ -96,19 +96,19 @@ def _judge_all(monitor: Monitor) -> dict[str, dict[str, tuple[Judged, bool]]]:
                     answer.sentiment == "negative" if pool.source == "bbc-news" else answer.message.text in negative,
                 )
                 for answer in answers
-                if isinstance(answer, Judged)
+                if isinstance(answer, ClassifiedMessage)
             }
     return found
 
 
 def _detection(
-    monitor: Monitor, judged: Mapping[str, tuple[Judged, bool]], options: argparse.Namespace
+    monitor: Monitor, classified: Mapping[str, tuple[ClassifiedMessage, bool]], options: argparse.Namespace
 ) -> dict[str, Any]:
-    pools = _pools(judged)
+    pools = _pools(classified)
     topic = max(pools, key=lambda pool: pool.per_window)
-    data = next(iter(judged.values()))[0].message.source
-    negatives = [answer.sentiment == "negative" for answer, is_negative in judged.values() if is_negative]
-    others = [answer.sentiment == "negative" for answer, is_negative in judged.values() if not is_negative]
+    data = next(iter(classified.values()))[0].message.source
+    negatives = [answer.sentiment == "negative" for answer, is_negative in classified.values() if is_negative]
+    others = [answer.sentiment == "negative" for answer, is_negative in classified.values() if not is_negative]
     result: dict[str, Any] = {
         "topic": topic.source,
         "texts_per_window": round(topic.per_window, 1),
@@ -116,7 +116,7 @@ def _detection(
         "false_negatives": round(statistics.fmean(others), 3),
     }
     sizes = f"topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window"
-    judges = f"of negative texts {result['recall']:.0%} are judged so, of others {result['false_negatives']:.0%}"
+    judges = f"of negative texts {result['recall']:.0%} are classified so, of others {result['false_negatives']:.0%}"
     print(f"{data}: {sizes}; {judges}")
     false, windows = defaultdict(int), 0
     for size in SIZES:
@@ -126,7 +126,9 @@ def _detection(
             surges = [Surge(topic.source, APART + number * (APART + LASTS), LASTS, size) for number in range(SURGES)]
             plot = options.plot if (size, seed, data) == (0.5, 0, "tweets") else None
             length = SURGES * (APART + LASTS) + APART
-            alerts = _replay(monitor, judged, pools, length, surges, seed=1000 * seed + round(size * 100), plot=plot)
+            alerts = _replay(
+                monitor, classified, pools, length, surges, seed=1000 * seed + round(size * 100), plot=plot
+            )
             windows += length
             for surge in surges:
                 hits = [alert for alert in alerts if alert.topic == topic.source and _hits(alert, surge)]
@@ -152,13 +154,13 @@ def _detection(
     return result
 
 
-def _pools(judged: Mapping[str, tuple[Judged, bool]]) -> list[Pool]:
+def _pools(classified: Mapping[str, tuple[ClassifiedMessage, bool]]) -> list[ReplaySource]:
     """A pool a topic, as the model sees topics."""
     sides: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for text, (answer, negative) in judged.items():
+    for text, (answer, negative) in classified.items():
         sides[answer.topic][not negative].append(text)
     return [
-        Pool(topic, negative, other, QUIET, PER_WINDOW * (len(negative) + len(other)) / len(judged))
+        ReplaySource(topic, negative, other, QUIET, PER_WINDOW * (len(negative) + len(other)) / len(classified))
         for topic, (negative, other) in sorted(sides.items())
         if negative and other
     ]
@@ -166,8 +168,8 @@ def _pools(judged: Mapping[str, tuple[Judged, bool]]) -> list[Pool]:
 
 def _replay(
     monitor: Monitor,
-    judged: Mapping[str, tuple[Judged, bool]],
-    pools: Sequence[Pool],
+    classified: Mapping[str, tuple[ClassifiedMessage, bool]],
+    pools: Sequence[ReplaySource],
     windows: int,
     surges: Sequence[Surge],
     *,
@@ -176,19 +178,19 @@ def _replay(
 ) -> list[Alert]:
     """The alerts of a stream, found by the application's own archive and watch."""
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "store.sqlite")) as store:
-        archive = Archive(store, monitor.settings, utc_now)
+        message_store = MessageStore(store, monitor.settings, utc_now)
         rows = replay(pools, windows, surges, seed=seed)
-        while batch := [_judged(judged, row) for row in islice(rows, 500)]:
-            archive.keep(batch, [], [], 0)
-        Watch(store, monitor.settings, utc_now).judge(final=True)
-        reading = Reading(store, monitor.settings)
+        while batch := [_classified(classified, row) for row in islice(rows, 500)]:
+            message_store.keep(batch, [], [], 0)
+        AlertEvaluator(store, monitor.settings, utc_now).evaluate(final=True)
+        reading = MonitorQueries(store, monitor.settings)
         if plot:
             draw_trends(reading.trends(last=windows, most=3), reading.alerts(), plot)
         return list(reversed(reading.alerts(most=1000)))
 
 
-def _judged(judged: Mapping[str, tuple[Judged, bool]], row: Mapping[str, Any]) -> Judged:
-    answer = judged[row["text"]][0]
+def _classified(classified: Mapping[str, tuple[ClassifiedMessage, bool]], row: Mapping[str, Any]) -> ClassifiedMessage:
+    answer = classified[row["text"]][0]
     time = datetime.fromisoformat(row["time"])
     return replace(answer, message=Message(f"{row['source']} {row['id']}"[:32], "replay", time, row["text"]))
 
@@ -198,12 +200,12 @@ def _window(time: datetime) -> int:
 
 
 def _hits(alert: Alert, surge: Surge) -> bool:
-    """Whether it was found in a surge, or in the windows after it that are judged together with it."""
+    """Whether it was found in a surge, or in the windows after it that are classified together with it."""
     return surge.start <= _window(alert.found) < surge.start + surge.windows + 4
 
 
 def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
-    """Texts a second from a file to the database, judged by the embedded server."""
+    """Texts a second from a file to the database, classified by the embedded server."""
     pools = [
         rated_pool("tweets", share=QUIET, per_window=25),
         rated_pool("product-reviews", share=QUIET, per_window=25),
@@ -223,20 +225,20 @@ def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
         result["texts_per_second"] = round(number / (last[0] - first[0]), 1)
         result["cpu_milliseconds_per_text"] = round((last[1] - first[1]) / number * 1000, 2)
         result["load"] = os.getloadavg()[0]
-        archive = Archive(store, monitor.settings, utc_now)
+        message_store = MessageStore(store, monitor.settings, utc_now)
         times = [BEGIN + number * HOUR / 60 for number in range(5000)]
         made = [
-            Judged(Message(f"x{number}", "s", time, "a text of some words"), "tech", 0.9, "negative", 0.9)
+            ClassifiedMessage(Message(f"x{number}", "s", time, "a text of some words"), "tech", 0.9, "negative", 0.9)
             for number, time in enumerate(times)
         ]
         began = time.perf_counter()
         for start in range(0, 5000, monitor.settings.batch_size):
-            archive.keep(made[start : start + monitor.settings.batch_size], [], [], 0)
+            message_store.keep(made[start : start + monitor.settings.batch_size], [], [], 0)
         result["stored_alone_per_second"] = round(5000 / (time.perf_counter() - began), 1)
     return result
 
 
-def _note(seen: list[tuple[float, float, int]], total: Outcome) -> None:
+def _note(seen: list[tuple[float, float, int]], total: IngestCounts) -> None:
     seen.append((time.perf_counter(), time.process_time(), total.stored))
 
 

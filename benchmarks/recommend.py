@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from sides import environment, home_folder, write_report
 
-from tfapp.apps.recommend.evaluation import Evaluation, evaluate
-from tfapp.apps.recommend.log import Log
+from tfapp.apps.recommend.evaluation import ListEvaluation, evaluate
+from tfapp.apps.recommend.event_log import EventLog
+from tfapp.apps.recommend.item_matrix import ItemMatrix
 from tfapp.apps.recommend.service import Recommend
-from tfapp.apps.recommend.shelf import Shelf
 
 PACKAGES = ("tfapp", "scikit-learn", "scipy", "numpy", "usearch", "tensorflow")
 SHARES = (0.1, 0.2)
@@ -44,12 +44,12 @@ def main() -> None:
         service = Recommend.open(home, overrides=options.set)
         seconds = _fill(service, options.data)
         identity = service.catalogue.vectors.embedder()
-        shelf = service.catalogue.shelf(identity)
-        log = service.catalogue.log(shelf)
+        item_matrix = service.catalogue.item_matrix(identity)
+        log = service.catalogue.log(item_matrix)
         log = log[: round(options.first * len(log))]
-        found = {f"last {share:.0%}": _measured(service, shelf, log, share) for share in SHARES}
+        found = {f"last {share:.0%}": _measured(service, item_matrix, log, share) for share in SHARES}
         name = f"last {SHARES[-1]:.0%}, a tenth of the items made new"
-        found[name] = _measured(service, shelf, _planted(log, SHARES[-1]), SHARES[-1])
+        found[name] = _measured(service, item_matrix, _planted(log, SHARES[-1]), SHARES[-1])
     if options.output:
         about = {"seconds": seconds, "embedder": identity, "first": options.first, "settings": options.set}
         write_report(options.output, {"environment": environment(*PACKAGES), **about, "splits": found})
@@ -93,20 +93,20 @@ def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return file
 
 
-def _planted(log: Log, share: float) -> Log:
+def _planted(log: EventLog, share: float) -> EventLog:
     start = log.times[int((1 - share) * len(log))]
     taken = np.random.default_rng(0).random(int(log.items.max()) + 1) < PLANTED
     return log[~taken[log.items] | (log.times >= start)]
 
 
-def _measured(service: Recommend, shelf: Shelf, log: Log, share: float) -> dict[str, Any]:
+def _measured(service: Recommend, item_matrix: ItemMatrix, log: EventLog, share: float) -> dict[str, Any]:
     began = time.perf_counter()
-    found = evaluate(shelf, log, service.settings, share=share)
+    found = evaluate(item_matrix, log, service.settings, share=share)
     _print(found, share)
     return {**asdict(found), "seconds": round(time.perf_counter() - began, 1)}
 
 
-def _print(found: Evaluation, share: float) -> None:
+def _print(found: ListEvaluation, share: float) -> None:
     print(f"\nlast {share:.0%}: learnt from {found.events} events and {found.lists} lists, {found.later} events after")
     for title, scores in (("all items", found.all_items), ("new items", found.new_items)):
         users = next(iter(scores.values())).users

@@ -1,4 +1,4 @@
-"""Databases for the tests of the applications: SQLite, and PostgreSQL where it is installed."""
+"""Databases for the tests of the applications (SQLite, and PostgreSQL where it is installed), and a console."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.apps.postgres import PostgresServer, find_programs, running_server
+from tests.console_site import ready_home, site
 from tfapp.apps.shared.store import Store
+
+__all__ = ["postgres", "ready_home", "site", "store", "store_url"]
 
 
 @pytest.fixture(scope="session")

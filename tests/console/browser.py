@@ -10,9 +10,9 @@ from pathlib import Path
 
 import uvicorn
 
-from tests.console.site import Site
+from tests.console_site import Site
 from tests.processes import wait_until
-from tfapp.console.running import listen
+from tfapp.console.console_server import listen
 
 __all__ = ["SCREENSHOTS", "find_browser", "running_console"]
 

@@ -7,10 +7,10 @@ import anyio
 import pytest
 from starlette.types import ASGIApp, Message, Scope
 
-from tests.console.site import Site, write_models
+from tests.console_site import Site, write_models
 from tfapp.errors import SettingsError
 from tfapp.web.access import Access
-from tfapp.web.guard import LONGEST_BODY, LONGEST_LOGIN
+from tfapp.web.request_guard import LONGEST_BODY, LONGEST_LOGIN
 
 PASSWORD = "correct horse"
 

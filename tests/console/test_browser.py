@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests.apps.monitor.stream import Stream
 from tests.console.browser import SCREENSHOTS, find_browser, running_console
-from tests.console.site import Site
+from tests.console_site import Site
 from tfapp.apps.shared.store import Store
 from tfapp.web.access import Access
 
@@ -94,7 +94,7 @@ def test_models_and_their_live_states(page: Page, site: Site) -> None:
     expect(row.get_by_text("serving")).to_be_visible()
     keep(page, "models")
     row.get_by_role("link", name="news", exact=True).click()
-    expect(page.get_by_role("heading", name="Card of version 2")).to_be_visible()
+    expect(page.get_by_role("heading", name="Model card of version 2")).to_be_visible()
     keep(page, "model")
 
 
@@ -114,7 +114,7 @@ def test_a_model_is_tried(page: Page, model: str, fields: dict[str, str], answer
         page.get_by_label(label, exact=True).fill(text)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#answer")).to_contain_text(answer)
-    keep(page, f"try-{model}")
+    keep(page, f"playground-{model}")
 
 
 def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, browser: Browser) -> None:
@@ -136,15 +136,15 @@ def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, brows
     expect(page.get_by_text("handed over to a person")).to_be_visible()
     keep(page, "chat")
     # Somebody else answers in the queue, and the chat shows it without being loaded again.
-    desk = page.context.new_page()
-    desk.goto("/support/handovers")
-    waiting = desk.locator(".handover").filter(has_text=asked).first
+    inbox = page.context.new_page()
+    inbox.goto("/support/handovers")
+    waiting = inbox.locator(".handover").filter(has_text=asked).first
     waiting.get_by_label("Your answer").fill("We do, for two euros.")
-    desk.size = page.size  # type: ignore[attr-defined]
-    keep(desk, "handovers")
+    inbox.size = page.size  # type: ignore[attr-defined]
+    keep(inbox, "handovers")
     waiting.get_by_role("button", name="Answer", exact=True).click()
     expect(waiting).to_have_count(0)
-    desk.close()
+    inbox.close()
     expect(page.get_by_text("We do, for two euros.")).to_be_visible()
 
 
@@ -168,7 +168,7 @@ def test_two_people_answer_one_hand_over(page: Page, site: Site) -> None:
     with page.expect_response("**/support/handovers"):
         pass
     expect(card.get_by_label("Your answer")).to_have_value("They prefer a desk.")
-    card.get_by_role("button", name="Put yours in its place").click()
+    card.get_by_role("button", name="Replace their answer").click()
     expect(card).to_have_count(0)
     page.goto(f"/support/chat/owls-{page.size}")  # type: ignore[attr-defined]
     expect(page.get_by_text("They prefer a desk.")).to_be_visible()
@@ -179,7 +179,7 @@ def test_an_alert_opens_the_texts_behind_it(page: Page) -> None:
     expect(page.get_by_role("img", name="Share of negative texts")).to_be_visible()
     keep(page, "monitor")
     page.get_by_role("link", name="phone: negative share from").click()
-    expect(page.get_by_role("heading", name="The texts that show it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Texts behind this alert")).to_be_visible()
     expect(page.get_by_text("a bad joke").first).to_be_visible()
     keep(page, "monitor-alert")
     page.goto("/monitor/texts?topic=parcel&sentiment=negative")
@@ -192,7 +192,7 @@ def test_a_list_says_why(page: Page) -> None:
     page.get_by_label("User").fill("reader-0")
     page.get_by_role("button", name="Recommend").click()
     expect(page.get_by_role("heading", name="For reader-0")).to_be_visible()
-    expect(page.locator(".because").first).to_contain_text(re.compile("reads like|liked together"))
+    expect(page.locator(".because").first).to_contain_text(re.compile("similar to|liked together"))
     keep(page, "recommend")
     page.get_by_role("link", name=re.compile("More like this")).first.click()
     expect(page.get_by_role("heading", name="Items like")).to_be_visible()
@@ -228,13 +228,13 @@ def test_texts_are_labelled_by_keyboard(page: Page, site: Site) -> None:
     skipped = page.locator("#to-label").inner_text()
     page.keyboard.press("s")
     expect(page.locator("#to-label")).not_to_have_text(skipped)
-    page.get_by_label("A label that it does not know").fill("culture 1")
+    page.get_by_label("A new label").fill("culture 1")
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 of 12 labelled")).to_be_visible()
     keep(page, "labelling-pool")
     page.goto("/labelling")
     pool = page.get_by_role("article").filter(has_text=name)
-    expect(pool.get_by_text("2 labelled, 1 skipped, 9 wait")).to_be_visible()
+    expect(pool.get_by_text("2 labelled, 1 skipped, 9 waiting")).to_be_visible()
     keep(page, "labelling")
     with page.expect_download() as download:
         page.get_by_role("link", name=re.compile("Export jsonl of news")).click()
@@ -308,9 +308,9 @@ def test_the_password_is_asked_for(browser: Browser, tmp_path: Path) -> None:
         opened.goto(f"{address}/labelling")
         opened.get_by_label("Password").fill("correct horse")
         opened.size = "desk"  # type: ignore[attr-defined]
-        keep(opened, "entrance")
-        opened.get_by_role("button", name="Enter").click()
+        keep(opened, "login")
+        opened.get_by_role("button", name="Log in").click()
         expect(opened.get_by_role("heading", name="Labelling")).to_be_visible()
-        opened.get_by_role("button", name="Leave").click()
+        opened.get_by_role("button", name="Log out").click()
         expect(opened.get_by_label("Password")).to_be_visible()
         opened.context.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from tests.console.site import Site
+from tests.console_site import Site
 from tests.processes import call, complaint, start, wait_until
 from tests.toy import toy_text
 from tfapp.apps.feedback.labels import Label

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from starlette.routing import Route
 from starlette.types import Message
 
-from tests.console.site import Site
+from tests.console_site import Site
 from tfapp.web.access import Access
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.site import Site
 from tests.console.test_pages import ATTACK, text_of
+from tests.console_site import Site
 from tests.processes import wait_until
-from tfapp.console.scoring import Scoring
+from tfapp.console.background_scoring import BackgroundScoring
 
 TEXTS = ["money money money", "money match", "match match match money", "match match match match"]
 
@@ -116,6 +116,6 @@ def test_a_new_version_is_asked_about_what_waits(site: Site) -> None:
     path, pools = pool_of(site, "versions.jsonl", ["money or match, new"]), site.state.feedback.pools
     pool = pools.get(path.rpartition("/")[2])
     site.server.classifier("news", lambda _text: {"money": 0.01, "sport": 0.99}, version=3)
-    Scoring(site.state).keep_up(pool)
+    BackgroundScoring(site.state).keep_up(pool)
     wait_until(lambda: pools.least_certain(pool)[0].version == 3)
     assert pools.least_certain(pool)[0].predicted == "sport"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.console.site import Site, write_models
+from tests.console_site import Site, write_models
 from tfapp.console.pages.login import own_path
 from tfapp.web.access import Access
 from tfapp.web.login_throttle import LoginThrottle
@@ -215,7 +215,7 @@ def test_a_request_that_was_under_way_does_not_begin_its_session_again(clock: Cl
     sessions = Sessions(Access(), clock)
     session = sessions.enter()
     sessions.end(session)
-    session["notice"] = "CachedResource."
+    session["notice"] = "Saved."
     sessions.keep(session)
     assert len(sessions) == 0
 

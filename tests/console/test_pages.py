@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.console.site import Site, build_support, write_model
+from tests.console_site import Site, build_support, write_model
 from tests.processes import wait_until
 from tfapp.registry import STABLE, LabelStore
 
@@ -65,7 +65,7 @@ def test_a_page_is_sound(site: Site, path: str) -> None:
 def test_models_are_shown_with_their_cards_and_what_the_server_says(site: Site) -> None:
     site.state.endpoints["models"].client()
     listed = text_of(site.get("/models").text)
-    assert "news classification 2, newest 2 accuracy 0.973 – serving Try news" in listed
+    assert "news classification 2 versions, latest is 2 accuracy 0.973 – serving Try news" in listed
     page = site.get("/models/models/news?version=1").text
     assert "accuracy 0.9512" in text_of(page)
     assert "<td>accuracy</td>" in page
@@ -81,7 +81,9 @@ def test_a_stable_version_is_what_is_shown_and_tried(tmp_path: Path) -> None:
     site.server.classifier("mail", lambda _: {"new": 1.0}, version=2)
     with site.browser:
         site.state.endpoints["models"].client()
-        assert "mail classification 2, newest 2, stable 1 accuracy 0.910 stable 1" in text_of(site.get("/models").text)
+        assert "mail classification 2 versions, latest is 2, stable is 1 accuracy 0.910 stable 1" in text_of(
+            site.get("/models").text
+        )
         assert (
             '<tr class="chosen">\n      <th scope="row"><a href="?version=1">' in site.get("/models/models/mail").text
         )
@@ -241,6 +243,6 @@ def test_what_is_missing_is_said_with_the_command_to_run(empty_site: Site, path:
 
 
 def test_an_application_that_is_built_meanwhile_is_found(empty_site: Site) -> None:
-    assert "There is none here yet" in text_of(empty_site.get("/support").text)
+    assert "It is not set up here yet" in text_of(empty_site.get("/support").text)
     build_support(empty_site.home / "support", empty_site.server)
-    assert "Ask as a customer would" in text_of(empty_site.get("/support").text)
+    assert "Ask a question as a customer would" in text_of(empty_site.get("/support").text)

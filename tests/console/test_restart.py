@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.site import Site
 from tests.console.test_pages import text_of
+from tests.console_site import Site
 from tests.processes import wait_until
 from tests.toy import toy_text
 from tfapp import api

@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.command import EMBEDDED, parse_command
 from tests.hostile.attack import Plan
 from tests.hostile.grpc_port import GrpcPort
-from tests.hostile.target import Target, own_process, same_process
+from tests.hostile.target import AnswerTarget, own_process, same_process
 
 # Seconds that all attacks share; without it, each is a short one, always the same.
 _SECONDS = "TFAPP_HOSTILE_SECONDS"
@@ -37,7 +37,7 @@ def _weight(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerTarget]:
     """The model server: the embedded one in this process for a short attack, otherwise what --server-command names."""
     command, without = (request.config.getoption(name) for name in ("server_command", "without"))
     folder = tmp_path_factory.mktemp("hostile")
@@ -54,7 +54,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def port(target: Target) -> Iterator[GrpcPort]:
+def port(target: AnswerTarget) -> Iterator[GrpcPort]:
     """The target's gRPC port, by a channel without bounds."""
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(target.address, options) as channel:

@@ -15,11 +15,11 @@ from tests.hostile.attack import Process
 from tests.served_models import write_numbers, write_words
 from tfapp.server import ServerSettings, running_server
 
-__all__ = ["Target", "own_process", "same_process"]
+__all__ = ["AnswerTarget", "own_process", "same_process"]
 
 
 @dataclass(frozen=True)
-class Target:
+class AnswerTarget:
     """A server with the models `numbers`, `words` and perhaps `toy`, one of ours.
 
     Attributes:
@@ -38,16 +38,20 @@ class Target:
 
 
 @contextmanager
-def same_process(models: Path, toy: Path | None) -> Iterator[Target]:
+def same_process(models: Path, toy: Path | None) -> Iterator[AnswerTarget]:
     """Serves here, which costs no start of another process; a crash ends the tests."""
     _write(models, toy)
     with running_server(models, port=0, settings=ServerSettings(rest_api_port=0)) as server:
         assert server.rest_address is not None
-        yield Target(server.address, int(server.rest_address.rpartition(":")[2]), Process("self"), ("numbers", "words"))
+        yield AnswerTarget(
+            server.address, int(server.rest_address.rpartition(":")[2]), Process("self"), ("numbers", "words")
+        )
 
 
 @contextmanager
-def own_process(command: ServerCommand, without: Collection[str], folder: Path, toy: Path | None) -> Iterator[Target]:
+def own_process(
+    command: ServerCommand, without: Collection[str], folder: Path, toy: Path | None
+) -> Iterator[AnswerTarget]:
     """Serves by a command, as the conformance suite does."""
     suite = Suite(command, frozenset(without), folder)
     models = suite.folder("hostile") / "models"
@@ -55,7 +59,7 @@ def own_process(command: ServerCommand, without: Collection[str], folder: Path, 
     base = [model_config(path.name, path) for path in sorted(models.iterdir())]
     with suite.server("hostile", base, enable_grpc_healthcheck_service="true").running() as server:
         process = Process(None if "memory" in without else server.pid)
-        yield Target(
+        yield AnswerTarget(
             server.address,
             server.rest_port,
             process,

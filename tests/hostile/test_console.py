@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.site import Site, build_monitor, build_recommend, build_support, model_server, write_models
+from tests.console_site import Site, build_monitor, build_recommend, build_support, model_server, write_models
 from tests.hostile.attack import Plan, attack
 from tests.hostile.console_requests import any_page, routes_of
 from tfapp.web.access import Access

@@ -14,7 +14,7 @@ import pytest
 from tests.hostile.attack import Plan, attack
 from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
 from tfapp.apps.monitor.readers import FileFollower, FolderReader, TableReader
-from tfapp.apps.shared.records import read_records
+from tfapp.apps.shared.record_reader import read_records
 from tfapp.config import DataSettings, load_experiment
 from tfapp.data import load, sniff
 from tfapp.errors import TfappError

@@ -13,7 +13,7 @@ from tests.hostile.grpc_calls import Call, any_call
 from tests.hostile.grpc_port import GrpcPort
 from tests.hostile.grpc_streams import Conversation, any_conversation, bomb
 from tests.hostile.http2 import Http2Connection
-from tests.hostile.target import Target
+from tests.hostile.target import AnswerTarget
 
 # Connections that are left open, while others ask.
 _MOST_LEFT_OPEN = 4
@@ -58,7 +58,7 @@ class Callers:
 
 
 @pytest.fixture
-def callers(target: Target) -> Iterator[Callers]:
+def callers(target: AnswerTarget) -> Iterator[Callers]:
     made = Callers(target.address)
     yield made
     made.leave()
@@ -71,7 +71,7 @@ def test_bombs(port: GrpcPort, callers: Callers) -> None:
         port.still_good()
 
 
-def test_any_stream(target: Target, port: GrpcPort, callers: Callers, plan: Plan) -> None:
+def test_any_stream(target: AnswerTarget, port: GrpcPort, callers: Callers, plan: Plan) -> None:
     def draw(source: random.Random) -> Call:
         while not port.takes(call := any_call(source, target.models)):
             pass

@@ -19,9 +19,9 @@ from tests.apps.monitor.stream import Stream, rows
 from tests.apps.monitor.test_pipeline import Reader as Batches
 from tests.hostile.attack import Plan, attack
 from tests.hostile.streams import SECRET, any_application_settings, any_stream, any_watch_settings
-from tfapp.apps.monitor.intake import Outcome
+from tfapp.apps.monitor.batches import IngestCounts
+from tfapp.apps.monitor.queries import By
 from tfapp.apps.monitor.readers import FileFollower, TableReader
-from tfapp.apps.monitor.reading import By
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.shared.settings import ApplicationSettings, load_settings
@@ -57,7 +57,7 @@ def test_any_stream(store: Store, tmp_path: Path, plan: Plan) -> None:
     def still_good() -> None:
         stream = Stream(store)
         stream.pipeline().run([Batches(rows("phone is bad"))])
-        (trend,) = stream.reading.trends("topic")
+        (trend,) = stream.queries.trends("topic")
         assert (trend.name, trend.total.texts, trend.total.negatives) == ("phone", 1, 1)
         _clear(store)
 
@@ -96,7 +96,7 @@ def _loaded(
         return None, str(error)
 
 
-def _read(stream: Stream, file: Path) -> tuple[int, Outcome]:
+def _read(stream: Stream, file: Path) -> tuple[int, IngestCounts]:
     """How many rows a file has, and what came of them."""
     reader = FileFollower(file, follow=False) if file.suffix == ".jsonl" else TableReader(file)
     batches = list(reader.batches(threading.Event()))
@@ -107,11 +107,11 @@ def _read(stream: Stream, file: Path) -> tuple[int, Outcome]:
 
 def _look(stream: Stream) -> None:
     """Reads all that is shown of a monitor."""
-    reading = stream.reading
+    queries = stream.queries
     for by in get_args(By):
-        reading.trends(by)
-    json.dumps([text.to_dict() for alert in reading.alerts() for text in reading.texts_of(alert)])
-    reasons = [str(row["reason"]) for row in reading.set_aside()]
+        queries.trends(by)
+    json.dumps([text.to_dict() for alert in queries.alerts() for text in queries.texts_of(alert)])
+    reasons = [str(row["reason"]) for row in queries.set_aside()]
     assert not [reason for reason in reasons if "could not be judged" in reason or "cannot be used" in reason], reasons
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.hostile.attack import HANG_SECONDS, Plan, attack
 from tests.hostile.draws import maybe, nested, number, text
 from tests.hostile.http_requests import HttpRequest, any_http, any_json, exchange
-from tfapp.apps.monitor.intake import Outcome
+from tfapp.apps.monitor.batches import IngestCounts
 from tfapp.apps.monitor.readers import PushReader
 
 _FIELDS = ("text", "time", "source", "id", "topic")
@@ -25,7 +25,7 @@ def address() -> Iterator[tuple[str, int]]:
 
     def store() -> None:
         for batch in reader.batches(stop):
-            batch.stored(Outcome(len(batch.rows)))
+            batch.stored(IngestCounts(len(batch.rows)))
 
     thread = threading.Thread(target=store)
     thread.start()

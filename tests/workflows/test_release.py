@@ -15,7 +15,7 @@ from tests.load import Load
 from tests.registry.fake_versions import add_version, add_versions, parsed, record
 from tests.served_models import write_classifier, write_numbers
 from tfapp import registry
-from tfapp.apps.shared.embedder import released_version
+from tfapp.apps.shared.embedding_client import released_version
 from tfapp.errors import PromotionRefusedError, RegistryError, SettingsError
 from tfapp.registry import LabelStore
 from tfapp.server import ModelServer, ServerSettings, configured_server, running_server

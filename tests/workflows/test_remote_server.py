@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from tests.client.bare_server import BareServer
-from tfapp.apps.shared.model_server import ModelServer
+from tfapp.apps.shared.application_models import ModelServer
 from tfapp.apps.support.service import Support
 from tfapp.errors import SettingsError
 from tfapp.workflows.remote_server import RemoteServer

@@ -63,8 +63,8 @@ def console(
     """Shows models, customer service, monitor, recommendations and labelling in a browser, until it is stopped."""
     with needs_applications():
         from tfapp.console.app import make_app
+        from tfapp.console.console_server import listen, run
         from tfapp.console.console_state import ConsoleState
-        from tfapp.console.running import listen, run
         from tfapp.web.access import Access
     if not home.is_dir():
         raise SettingsError(f"--home {home}: no such folder")

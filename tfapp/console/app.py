@@ -24,8 +24,8 @@ from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.playground import PlaygroundPages
 from tfapp.web.access import Access
 from tfapp.web.app_state import Pages
-from tfapp.web.guard import Guard
 from tfapp.web.login_throttle import LoginThrottle
+from tfapp.web.request_guard import RequestGuard
 from tfapp.web.sessions import SessionCookies, Sessions
 from tfapp.web.views import Views
 
@@ -63,7 +63,7 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
         routes=[*routes, Mount("/static", StaticFiles(directory=_STATIC), name="static")],
         middleware=[
             Middleware(SessionCookies, access=access, sessions=sessions),
-            Middleware(Guard, access=access),
+            Middleware(RequestGuard, access=access),
         ],
         exception_handlers=views.handlers,
         lifespan=_lifespan(state),

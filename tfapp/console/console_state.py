@@ -1,4 +1,4 @@
-"""What the console shows: all applications, and the feedback."""
+"""The state of the console: all applications, and the feedback."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ class ConsoleState(AppState):
 
     @property
     def feedback(self) -> Feedback:
-        """The feedback, which is begun where there is none."""
+        """Returns the feedback, which is created where there is none."""
         return self.opened("feedback", self._open_feedback, lambda feedback: feedback.store.close())
 
     @property
     def begun_feedback(self) -> Feedback | None:
-        """The feedback, if anything was kept: looking at the console makes no folder."""
+        """Returns the feedback, if there is any: looking at the console makes no folder."""
         return self.feedback if self._database is not None or was_begun(self.home / "feedback") else None
 
     @property
     def support(self) -> SupportSession | None:
-        """The customer service, if one was built."""
+        """Returns the customer service, if one was built."""
         return self.session(SUPPORT)
 
     @property
     def monitor(self) -> Monitor | None:
-        """The monitor, if one was begun."""
+        """Returns the monitor, if there is one."""
         return self.session(MONITOR)
 
     @property
     def recommend(self) -> RecommendSession | None:
-        """The recommender, if one was begun."""
+        """Returns the recommender, if there is one."""
         return self.session(RECOMMEND)
 
     def _open_feedback(self) -> Feedback:

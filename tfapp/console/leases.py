@@ -1,4 +1,4 @@
-"""Who is busy with what, so that two people are not shown the same text."""
+"""Leases of texts, so that two people are not shown the same one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Leases"]
 
 
 class Leases:
-    """Things that are lent to people for a while.
+    """Leases things to people for a while.
 
     Args:
         ticks: Tells the time, in seconds.
@@ -23,14 +23,14 @@ class Leases:
         self._lock = threading.Lock()
 
     def others(self, of: str, who: str) -> set[int]:
-        """What of something is lent to others."""
+        """Returns what others hold a lease of."""
         with self._lock:
             now = self._ticks()
             self._lent = {key: lent for key, lent in self._lent.items() if lent[1] > now}
             return {number for (kept, number), (holder, _) in self._lent.items() if kept == of and holder != who}
 
     def take(self, of: str, number: int, who: str) -> None:
-        """Lends something to a person, who gives back whatever they had of it before."""
+        """Leases something to a person, whose earlier lease ends."""
         with self._lock:
             kept = {key: lent for key, lent in self._lent.items() if key[0] != of or lent[0] != who}
             self._lent = {**kept, (of, number): (who, self._ticks() + self._seconds)}

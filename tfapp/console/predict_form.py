@@ -1,4 +1,4 @@
-"""Asks a model what a form says, by the model's task."""
+"""Asks a model about the texts of a form, by the model's task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from tfapp_client import Classification, Client, contract
 from tfapp_client.errors import ClientError
 
-from tfapp.console.spans import Span, pieces
+from tfapp.console.text_segments import MarkedSpan, text_segments
 from tfapp.errors import SettingsError
 from tfapp.web.forms import Form
 from tfapp.workflows.version_catalogue import CatalogueEntry
@@ -21,7 +21,7 @@ _SHOWN_LABELS: Final = 12
 
 @dataclass(frozen=True)
 class Question:
-    """Which model is asked.
+    """The model that is asked, and its version.
 
     Attributes:
         client: Asks it.
@@ -37,7 +37,7 @@ class Question:
 
 
 def ask(task: str, question: Question, form: Form) -> dict[str, Any]:
-    """Asks, and gives what the task's template shows.
+    """Asks the model and returns the values for the task's template.
 
     Args:
         task: One of `TASKS`.
@@ -54,7 +54,7 @@ def ask(task: str, question: Question, form: Form) -> dict[str, Any]:
 
 
 def task_of(model: CatalogueEntry, client: Callable[[], Client]) -> str:
-    """A model's task: on record, or by what it takes and answers; empty where neither tells.
+    """Returns a model's task, as recorded or by its signature; empty where neither tells.
 
     Raises:
         ServerError: The server must be asked and does not start.
@@ -99,8 +99,8 @@ def _labels(answer: Classification) -> dict[str, Any]:
 def _tag(question: Question, form: Form) -> dict[str, Any]:
     text = form.needed("text")
     (found,) = question.client.tag(question.model, [text], version=question.version, label=question.label)
-    spans = [Span(entity.start, entity.end, entity.tag, entity.score) for entity in found]
-    return {"pieces": pieces(text, spans), "entities": sorted(found, key=lambda entity: entity.start)}
+    spans = [MarkedSpan(entity.start, entity.end, entity.tag, entity.score) for entity in found]
+    return {"segments": text_segments(text, spans), "entities": sorted(found, key=lambda entity: entity.start)}
 
 
 def _rank(question: Question, form: Form) -> dict[str, Any]:
@@ -117,8 +117,8 @@ def _answer(question: Question, form: Form) -> dict[str, Any]:
     (answer,) = question.client.answer(
         question.model, [(asked, context)], version=question.version, label=question.label
     )
-    spans = [Span(answer.start, answer.end, "answer", answer.score)] if answer.start >= 0 else []
-    return {"answer": answer, "pieces": pieces(context, spans)}
+    spans = [MarkedSpan(answer.start, answer.end, "answer", answer.score)] if answer.start >= 0 else []
+    return {"answer": answer, "segments": text_segments(context, spans)}
 
 
 def _embed(question: Question, form: Form) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _SHORTEST: Final = 8
 
 @dataclass(frozen=True)
 class Access:
-    """Where the console listens, and what it takes to enter.
+    """The console's address and the rules of access to it.
 
     Attributes:
         host: The address that it listens on.
@@ -50,7 +50,7 @@ class Access:
 
     @property
     def loosenings(self) -> list[str]:
-        """A line for each setting that lets more people in than the defaults do."""
+        """Returns a line for each setting that lets more people in than the defaults do."""
         if is_loopback(self.host):
             return []
         lines = [f"--host {self.host}: other machines can open the console"]
@@ -60,11 +60,11 @@ class Access:
 
     @property
     def cookie(self) -> str:
-        """The session cookie's name: browsers send the cookies of one port to all ports of a host."""
+        """Returns the session cookie's name, with the port: browsers send cookies to all ports of a host."""
         return f"tfapp_console_{self.port}"
 
     def allows(self, host_header: str) -> bool:
-        """Whether a request's Host is this machine, by name or by an address."""
+        """Returns whether a request's Host is this machine, by name or by an address."""
         return self._hosts.allows(host_header)
 
     @cached_property
@@ -72,7 +72,7 @@ class Access:
         return OwnHosts(self.names, any_address=True)
 
     def is_password(self, given: str) -> bool:
-        """Whether it is the password."""
+        """Returns whether it is the password."""
         return _is_same(given, self.password or "")
 
     def session_cookie(self, session: str) -> str:
@@ -85,11 +85,11 @@ class Access:
         return session if _is_same(signature, self._sign("session", session)) else ""
 
     def form_token(self, session: str) -> str:
-        """What each form of a session carries, so that other sites cannot send it."""
+        """Returns the token that each form of a session carries, so that other sites cannot send it."""
         return self._sign("form", session)
 
     def is_form_token(self, given: str, session: str) -> bool:
-        """Whether a form came from a page of this session."""
+        """Returns whether a form came from a page of this session."""
         return bool(session) and _is_same(given, self.form_token(session))
 
     def _sign(self, kind: str, session: str) -> str:
@@ -97,5 +97,5 @@ class Access:
 
 
 def _is_same(given: str, wanted: str) -> bool:
-    """Compares in a time that does not depend on where they differ; a surrogate is in no encoding, and never right."""
+    """Compares in constant time; a surrogate is in no encoding, and never right."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())

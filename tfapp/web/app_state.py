@@ -1,4 +1,4 @@
-"""What the pages of a web application are about: models folders with their servers, and applications in a folder."""
+"""The state behind a web application's pages: models folders, their servers, and applications."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfapp.api import ServedModels
 from tfapp.core.clock import Clock, utc_now
 from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.errors import RegistryError
-from tfapp.web.jobs import Jobs
+from tfapp.web.background_jobs import BackgroundJobs
 from tfapp.web.models_endpoint import Connect, ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows.remote_server import RemoteServer
@@ -56,7 +56,7 @@ class WebApplication(Generic[T]):
 
 
 class AppState:
-    """Opens what there is when it is first looked at.
+    """Opens models folders and applications when they are first used.
 
     Args:
         home: The folder with the applications' folders, by their names.
@@ -85,7 +85,7 @@ class AppState:
         self.home = home
         self.applications = tuple(applications)
         self.clock = clock
-        self.jobs = Jobs()
+        self.jobs = BackgroundJobs()
         self.remote = None if server is None else RemoteServer.named(server)
         reach = connect or (lambda folder: _reach(folder, self.remote))
         folders = {"models": models or home / "models"}
@@ -118,7 +118,7 @@ class AppState:
             return self._sessions[name]
 
     def start(self) -> None:
-        """Begins to start the servers of what there is."""
+        """Starts the servers of all models folders in the background."""
         for endpoint in self.endpoints.values():
             endpoint.start()
 

@@ -1,4 +1,4 @@
-"""Something that is costly to make and is kept until what it was made of has changed."""
+"""A cached resource, which is made again when what it was made of has changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOOK_SECONDS: Final = 5.0
 
 
 class CachedResource(Generic[T]):
-    """Keeps a thing; safe to share between threads.
+    """Caches a resource; safe to share between threads.
 
     Args:
         make: Makes it.
@@ -35,7 +35,7 @@ class CachedResource(Generic[T]):
         self._looked_at = 0.0
 
     def get(self) -> T:
-        """The thing as it should be now."""
+        """Returns the current resource."""
         with self._lock:
             if not self._held or self._ticks() - self._looked_at > _LOOK_SECONDS:
                 seen = self._state()
@@ -50,7 +50,7 @@ class CachedResource(Generic[T]):
             self._looked_at = float("-inf")
 
     def close(self) -> None:
-        """Lets go of it."""
+        """Closes the resource."""
         with self._lock:
             while self._held:
                 self._held.pop()[0].__exit__(None, None, None)

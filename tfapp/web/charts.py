@@ -21,7 +21,7 @@ _MOST_DATES: Final = 5
 
 @dataclass(frozen=True)
 class Series:
-    """What a line shows: a value a window, None where there is none.
+    """The values of a line, one per window, None where there is none.
 
     Attributes:
         name: For the legend.
@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time that is marked: from its first window to its last, by place, and what it is."""
+    """A marked span of time: its first and last window, by place, and its title."""
 
     first: int
     last: int
@@ -47,7 +47,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Line:
-    """A series as it is drawn: `path` is SVG's."""
+    """A drawn series; `path` is SVG's."""
 
     name: str
     path: str
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """A marked stretch as it is drawn."""
+    """A drawn span of time."""
 
     x: float
     width: float
@@ -66,7 +66,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Column:
-    """A window's place, and what is said of it; `y` and `height` are 0 in a chart of lines."""
+    """A window's place and title; `y` and `height` are 0 in a chart of lines."""
 
     x: float
     width: float
@@ -77,7 +77,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart.
+    """A drawn chart.
 
     Attributes:
         title: For those who cannot see it.
@@ -97,7 +97,7 @@ class Chart:
 
 
 def line_chart(title: str, times: Sequence[datetime], series: Sequence[Series], marked: Iterable[Window] = ()) -> Chart:
-    """A chart of shares from 0 to 1.
+    """Returns a chart of shares from 0 to 1.
 
     Args:
         title: What it shows.
@@ -116,7 +116,7 @@ def line_chart(title: str, times: Sequence[datetime], series: Sequence[Series], 
 
 
 def column_chart(title: str, times: Sequence[datetime], counts: Sequence[int], unit: str) -> Chart:
-    """A chart of counts, a column a window."""
+    """Returns a chart of counts, one column per window."""
     top = _round_up(max(counts, default=0))
     step = WIDTH / max(1, len(times))
     columns = tuple(
@@ -134,12 +134,12 @@ def column_chart(title: str, times: Sequence[datetime], counts: Sequence[int], u
 
 
 def spark(values: Sequence[float | None]) -> str:
-    """A small line of shares, as an SVG path."""
+    """Returns a small line of shares, as an SVG path."""
     return _path(values, 1.0)
 
 
 def _path(values: Sequence[float | None], top: float) -> str:
-    """A line through the middles of the windows, broken where a window has no value; a lone value is a dot."""
+    """Returns a line through the middles of the windows, broken where a value is missing; a lone value is a dot."""
     step = WIDTH / max(1, len(values))
     parts: list[str] = []
     open_part = False
@@ -175,7 +175,7 @@ def _moment(time: datetime) -> str:
 
 
 def _round_up(count: int) -> int:
-    """An even number of at most two digits that say something, not below a count."""
+    """Returns an even number of at most two significant digits, not below a count."""
     size = 10 ** max(0, len(str(count)) - 2)
     rounded = math.ceil(count / size) * size
     return max(2, rounded + rounded % 2)

@@ -1,4 +1,4 @@
-"""One line for what went wrong."""
+"""Makes one-line messages of errors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from tfapp_client.errors import ClientError, DeadlineExceededError, StatusError,
 
 from tfapp.errors import ConflictError, ServerError, StoreError
 
-__all__ = ["explain", "http_status"]
+__all__ = ["error_message", "http_status"]
 
 
-def explain(error: Exception) -> str:
-    """What is said of an error."""
+def error_message(error: Exception) -> str:
+    """Returns the message of an error, on one line."""
     if isinstance(error, (UnavailableError, DeadlineExceededError)):
         return "the model server does not answer; the models page shows its state"
     if isinstance(error, StatusError):
@@ -19,7 +19,7 @@ def explain(error: Exception) -> str:
 
 
 def http_status(error: Exception) -> int:
-    """The status of its page: what may be better in a moment is 503, what others did first 409."""
+    """Returns the HTTP status of an error: 503 where a retry may help, 409 where others were first, else 400."""
     if isinstance(error, ConflictError):
         return 409
     return 503 if isinstance(error, (ServerError, StoreError, ClientError)) else 400

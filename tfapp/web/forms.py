@@ -1,4 +1,4 @@
-"""What a form sent, checked where it comes in."""
+"""Reads and checks the fields of forms."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Form:
         self._data = data if isinstance(data, FormData) else FormData(data)
 
     def text(self, name: str, *, longest: int = _LONGEST) -> str:
-        """A field's text, line ends as line feeds; empty where it is missing.
+        """Returns a field's text, line ends as line feeds; empty where it is missing.
 
         Raises:
             SettingsError: It is too long.
@@ -54,7 +54,7 @@ class Form:
         return text
 
     def needed(self, name: str, *, longest: int = _LONGEST) -> str:
-        """The same of a field that must not be empty.
+        """Returns the text of a field that must not be empty.
 
         Raises:
             SettingsError: It is, or it is too long.
@@ -65,7 +65,7 @@ class Form:
         return text
 
     def lines(self, name: str, *, fewest: int = 1) -> list[str]:
-        """The lines of a field that are not blank.
+        """Returns the lines of a field that are not blank.
 
         Raises:
             SettingsError: There are too few or too many.
@@ -76,7 +76,7 @@ class Form:
         return found
 
     def choice(self, name: str, choices: Collection[str]) -> str:
-        """A field that is one of some words.
+        """Returns a field that must be one of some words.
 
         Raises:
             SettingsError: It is none of them.
@@ -87,7 +87,7 @@ class Form:
         return value
 
     def number(self, name: str, *, most: int = _LARGEST) -> int:
-        """A whole number.
+        """Returns a field that must be a whole number.
 
         Raises:
             SettingsError: It is none, or too large.
@@ -95,17 +95,17 @@ class Form:
         return whole_number(name, self.text(name), most=most)
 
     def several(self, name: str) -> list[str]:
-        """All values of a field that may come more than once."""
+        """Returns all values of a field that may come more than once."""
         return [storable(value) for value in self._data.getlist(name) if isinstance(value, str) and value.strip()]
 
     def upload(self, name: str) -> UploadFile | None:
-        """A file, if one was sent."""
+        """Returns the file of a field, if one was sent."""
         value = self._data.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
 
 def whole_number(name: str, text: str, *, most: int = _LARGEST) -> int:
-    """Reads a whole number of a form or an address.
+    """Parses a whole number of a form or an address.
 
     Args:
         name: Of the field.

@@ -1,4 +1,4 @@
-"""Wrong passwords are counted by the address that they come from, which must wait longer after each."""
+"""Slows down wrong passwords by the address that they come from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Tries:
 
 
 class LoginThrottle:
-    """Slows down who guesses, and nobody else.
+    """Lets an address try passwords ever more slowly, and no other address.
 
     Args:
         ticks: Tells the time, in seconds.
@@ -45,7 +45,7 @@ class LoginThrottle:
         return len(self._tries)
 
     def take(self, address: str) -> int:
-        """Takes a try of an address, or tells for how many seconds it must wait.
+        """Counts a try of an address, and returns for how many seconds it must wait.
 
         A try counts as wrong until `forget` says that it was right, so that many at once are no way around a pause.
 
@@ -72,7 +72,7 @@ class LoginThrottle:
             return 0
 
     def forget(self, address: str) -> None:
-        """Forgets the tries of an address whose password was right."""
+        """Clears the tries of an address whose password was right."""
         with self._lock:
             self._tries.pop(_network(address), None)
 
@@ -82,7 +82,7 @@ class LoginThrottle:
 
 
 def _network(address: str) -> str:
-    """What stands for a caller: of IPv6, where everybody has a network of addresses, the network."""
+    """Returns the network of a caller's IPv6 address, as everybody has many addresses of one, or the IPv4 address."""
     try:
         known = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

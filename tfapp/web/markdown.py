@@ -1,4 +1,4 @@
-"""Model cards as HTML."""
+"""Renders model cards as HTML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["render"]
 
 
 def render(text: str) -> Markup:
-    """Makes HTML of Markdown; HTML in it is shown as text, and links that run something are no links.
+    """Renders Markdown as HTML; HTML in it is shown as text, and links that run something are no links.
 
     Its headings stand two levels lower, below those of the page.
     """

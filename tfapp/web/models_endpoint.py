@@ -1,4 +1,4 @@
-"""Where models are, and the servers that are asked about them."""
+"""Endpoints of models: their folders, and the servers that answer for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfapp_client.errors import ClientError, NotFoundError
 from tfapp import registry
 from tfapp.api import ServedModels
 from tfapp.errors import RegistryError, ServerError, TfappError
-from tfapp.web.error_messages import explain
+from tfapp.web.error_messages import error_message
 from tfapp.workflows import version_catalogue
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
@@ -50,7 +50,7 @@ class ModelsEndpoint:
         self._entered: AbstractContextManager[ServedModels] | None = None
 
     def models(self) -> list[CatalogueEntry]:
-        """What is on record of the models; none where the folder is not there or empty."""
+        """Returns the recorded facts of the models; none where the folder is missing or empty."""
         try:
             return version_catalogue.describe(self.folder)
         except RegistryError:
@@ -59,11 +59,11 @@ class ModelsEndpoint:
             return []
 
     def has_models(self) -> bool:
-        """Whether there is a model in the folder."""
+        """Returns whether there is a model in the folder."""
         return self.folder.is_dir() and bool(registry.models(self.folder))
 
     def start(self) -> None:
-        """Begins to start the server, unless it runs or starts already, or there is nothing to serve."""
+        """Starts the server in the background, unless it runs or starts already, or there is nothing to serve."""
         with self._lock:
             failed = self._starting is not None and self._starting.done() and self._starting.exception() is not None
             if (self._starting is None or failed) and self.has_models():
@@ -71,11 +71,11 @@ class ModelsEndpoint:
                 threading.Thread(target=self._run, args=(self._starting,), name=self.name, daemon=True).start()
 
     def client(self, *, wait: bool = True) -> Client:
-        """A client of the server; arguments and errors as of `served`."""
+        """Returns a client of the server; arguments and errors as of `served`."""
         return self.served(wait=wait).client
 
     def served(self, *, wait: bool = True) -> ServedModels:
-        """The server.
+        """Returns the server.
 
         Args:
             wait: For a server that is starting.
@@ -93,16 +93,16 @@ class ModelsEndpoint:
 
     @property
     def state(self) -> str:
-        """`ready`, `starting`, `stopped`, or why it failed."""
+        """Returns `ready`, `starting`, `stopped`, or why the server failed."""
         if self._starting is None:
             return "stopped"
         if not self._starting.done():
             return "starting"
         error = self._starting.exception()
-        return "ready" if error is None else explain(error) if isinstance(error, Exception) else str(error)
+        return "ready" if error is None else error_message(error) if isinstance(error, Exception) else str(error)
 
     def status(self, model: str) -> tuple[list[VersionStatus], str]:
-        """The states of a model's versions, and why they are not known; does not wait for a server that starts."""
+        """Returns the states of a model's versions, or why they are unknown; waits for no server that starts."""
         if self.state != "ready":
             return [], self.state
         try:

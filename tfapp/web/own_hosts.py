@@ -1,4 +1,4 @@
-"""The hosts that a web server is called by, and the pages that may call it."""
+"""Checks by which hosts a web server is called, and from which pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OwnHosts:
         self._any_address = any_address
 
     def allows(self, netloc: str) -> bool:
-        """Whether HOST or HOST:PORT is one of them, as a Host header or an Origin says it."""
+        """Returns whether HOST or HOST:PORT, as of a Host header or an Origin, is one of them."""
         try:
             name = urlsplit(f"//{netloc}").hostname or ""
         except ValueError:
@@ -36,7 +36,7 @@ class OwnHosts:
 
 
 def comes_from(headers: Mapping[str, str], is_own: Callable[[str], bool]) -> bool:
-    """Whether a browser says that a request comes from a page of an own host; other programs say nothing.
+    """Returns whether a request comes from a page of an own host, or from a program that is no browser.
 
     Args:
         headers: The request's, by names in lower case.

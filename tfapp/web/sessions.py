@@ -1,4 +1,4 @@
-"""Sessions that the server keeps and ends; a browser holds no more than a session's random name."""
+"""Login sessions on the server; a browser holds no more than a session's random name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST: Final = 1000
 
 
 class Session(dict[str, Any]):
-    """What is known of somebody, JSON values by their names; `id` names the session.
+    """A session's JSON values by their names; `id` names the session.
 
     Attributes:
         begun: When it was first kept; None: it holds nothing yet that is worth keeping.
@@ -36,12 +36,12 @@ class Session(dict[str, Any]):
 
     @property
     def entered(self) -> bool:
-        """Whether its owner gave the password."""
+        """Returns whether its owner gave the password."""
         return bool(self.get("entered"))
 
 
 class Sessions:
-    """The sessions of a console, at most so many; they end with it.
+    """The sessions of a console, up to a maximum; they end with it.
 
     A visitor who has not entered is only a signed name in a cookie, so visitors take no memory, however many come.
 
@@ -75,13 +75,13 @@ class Sessions:
             return session
 
     def enter(self) -> Session:
-        """Begins the session of somebody who gave the password, under a name that nobody can have known before."""
+        """Starts the session of somebody who gave the password, under a name that nobody can have known before."""
         session = Session(id=secrets.token_urlsafe(16), entered=True)
         self.keep(session)
         return session
 
     def keep(self, session: Session) -> None:
-        """Keeps a session from its first request with something to keep; one that has ended is not begun again."""
+        """Stores a session with its first values; one that has ended is not started again."""
         if session.begun is not None or len(session) < 2:
             return
         with self._lock:

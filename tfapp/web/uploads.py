@@ -1,4 +1,4 @@
-"""Files that were uploaded."""
+"""Uploaded files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST: Final = 100
 
 @contextmanager
 def uploaded(upload: UploadFile) -> Iterator[tuple[str, Path]]:
-    """Puts an upload into a file while the block runs.
+    """Yields an upload as a file.
 
     Yields:
         What it was called, for people to read; and the file, whose name is ours.

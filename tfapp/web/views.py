@@ -1,4 +1,4 @@
-"""Makes pages of templates, and says what went wrong on one."""
+"""Renders pages from templates, also for errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfapp_client.errors import ClientError
 from tfapp.errors import TfappError
 from tfapp.version import __version__
 from tfapp.web.access import Access
-from tfapp.web.error_messages import explain, http_status
+from tfapp.web.error_messages import error_message, http_status
 from tfapp.web.forms import Form, read_form
 from tfapp.web.markdown import render
 
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Views:
-    """What all pages have in common.
+    """Renders pages, checks forms, and shows errors.
 
     Args:
         access: Signs the forms.
@@ -62,7 +62,7 @@ class Views:
         self._env.globals |= {"tfapp_version": __version__, "protected": access.password is not None}
 
     def page(self, request: Request, template: str, **context: Any) -> Response:
-        """Makes a page of a template and what it shows."""
+        """Renders a page from a template."""
         session = request.session
         notice = session.pop("notice", "")
         token = self._access.form_token(session.get("id", ""))
@@ -71,19 +71,19 @@ class Views:
         return HTMLResponse(text)
 
     def error(self, request: Request, status: int, message: str) -> Response:
-        """Makes a page with one line that says what went wrong."""
+        """Renders a page with the message of an error."""
         page = self.page(request, "error.html", message=message, status=status)
         page.status_code = status
         return page
 
-    def go(self, request: Request, where: str, notice: str = "") -> Response:
-        """Leads on to a page, which shows the notice."""
+    def redirect(self, request: Request, where: str, notice: str = "") -> Response:
+        """Redirects to a page, which shows the notice."""
         if notice:
             request.session["notice"] = notice
         return RedirectResponse(where, 303)
 
     def post(self, path: str, action: Action) -> Route:
-        """A route for a form: it is read and its token checked, and the action runs in a thread."""
+        """Returns a route for a form, which is read, whose token is checked, and whose action runs in a thread."""
 
         async def endpoint(request: Request) -> Response:
             async with read_form(request) as form:
@@ -95,7 +95,7 @@ class Views:
 
     @property
     def handlers(self) -> dict[Any, Any]:
-        """What makes pages of exceptions."""
+        """Returns the handlers that make pages of exceptions."""
         return {
             HTTPException: self._refused,
             TfappError: self._explained,
@@ -111,7 +111,7 @@ class Views:
         return self.error(request, error.status_code, said)
 
     def _explained(self, request: Request, error: Exception) -> Response:
-        return self.error(request, http_status(error), explain(error))
+        return self.error(request, http_status(error), error_message(error))
 
     def _defect(self, request: Request, error: Exception) -> Response:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
@@ -137,7 +137,7 @@ def _when(moment: datetime | str) -> str:
 
 
 def _tint(name: str) -> int:
-    """One of the stylesheet's tints, always the same one for a name."""
+    """Returns one of the stylesheet's tints, always the same one for a name."""
     return zlib.crc32(name.casefold().encode()) % _TINTS
 
 

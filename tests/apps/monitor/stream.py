@@ -13,19 +13,19 @@ from tfapp_client import Client
 from tfapp_client.results import Entity
 from tfapp_client.testing import FakeTransport
 
-from tfapp.apps.monitor.archive import Archive
-from tfapp.apps.monitor.intake import Batch, Place
-from tfapp.apps.monitor.judging import Judge
-from tfapp.apps.monitor.message import Columns, Judged, Message
+from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
+from tfapp.apps.monitor.batches import Batch, SourceRow
+from tfapp.apps.monitor.classifier_client import ClassifierClient
+from tfapp.apps.monitor.message import ClassifiedMessage, Message, MessageColumns
+from tfapp.apps.monitor.message_store import MessageStore
 from tfapp.apps.monitor.pipeline import Pipeline
-from tfapp.apps.monitor.reading import Reading
+from tfapp.apps.monitor.queries import MonitorQueries
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.shared.records import Record
+from tfapp.apps.shared.record_reader import Record
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import Clock
 
-__all__ = ["HOUR", "START", "Stream", "fake_server", "judged", "rows"]
+__all__ = ["HOUR", "START", "Stream", "classified", "fake_server", "rows"]
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -48,18 +48,18 @@ def fake_server() -> FakeTransport:
     return server.tagger("brands", brands)
 
 
-def judged(
+def classified(
     key: str, time: datetime, *, topic: str = "phone", negative: bool = False, source: str = "shop", text: str = ""
-) -> Judged:
+) -> ClassifiedMessage:
     message = Message(key, source, time, text or f"{topic} {key}")
-    return Judged(message, topic, 0.9, "negative" if negative else "positive", 0.8)
+    return ClassifiedMessage(message, topic, 0.9, "negative" if negative else "positive", 0.8)
 
 
 def rows(*texts: str, start: datetime = START, source: str = "shop") -> Batch:
     """A batch of texts, a second apart."""
     times = [start + timedelta(seconds=n) for n in range(len(texts))]
     places = [
-        Place(f"line {n}", Record(n, {"id": f"{start} {n}", "text": text, "time": time.isoformat()}))
+        SourceRow(f"line {n}", Record(n, {"id": f"{start} {n}", "text": text, "time": time.isoformat()}))
         for n, (time, text) in enumerate(zip(times, texts, strict=True), start=1)
     ]
     return Batch(source, places)
@@ -86,9 +86,9 @@ class Stream:
         self.clock: Clock = clock or (lambda: START + timedelta(days=100, seconds=next(seconds)))
         self.ticks = ticks
         self.stop = threading.Event()
-        self.archive = Archive(store, self.settings, self.clock)
-        self.watch = Watch(store, self.settings, self.clock, ["log"])
-        self.reading = Reading(store, self.settings)
+        self.message_store = MessageStore(store, self.settings, self.clock)
+        self.evaluator = AlertEvaluator(store, self.settings, self.clock, ["log"])
+        self.queries = MonitorQueries(store, self.settings)
 
     def pipeline(self, waits: int = 20) -> Pipeline:
         client = Client(transport=self.server)
@@ -97,12 +97,12 @@ class Stream:
         def wait(_: float) -> bool:
             return next(left, None) is None
 
-        judge = Judge(client, self.settings, self.stop, wait)
-        columns = Columns(longest=self.settings.longest_text)
+        classifiers = ClassifierClient(client, self.settings, self.stop, wait)
+        columns = MessageColumns(longest=self.settings.longest_text)
         return Pipeline(
-            self.archive,
-            judge,
-            self.watch,
+            self.message_store,
+            classifiers,
+            self.evaluator,
             settings=self.settings,
             columns=columns,
             clock=self.clock,
@@ -110,14 +110,16 @@ class Stream:
             ticks=self.ticks,
         )
 
-    def keep(self, texts: Sequence[Judged]) -> int:
-        return self.archive.keep(texts, [], [], 0).outcome.stored
+    def keep(self, texts: Sequence[ClassifiedMessage]) -> int:
+        return self.message_store.keep(texts, [], [], 0).outcome.stored
 
-    def hour(self, number: int, texts: int, negatives: int, *, topic: str = "phone", tag: str = "") -> list[Judged]:
+    def hour(
+        self, number: int, texts: int, negatives: int, *, topic: str = "phone", tag: str = ""
+    ) -> list[ClassifiedMessage]:
         """Texts of an hour, kept."""
         time = START + number * HOUR
         made = [
-            judged(f"{topic}{number}-{n}{tag}", time + n * HOUR / 1000, topic=topic, negative=n < negatives)
+            classified(f"{topic}{number}-{n}{tag}", time + n * HOUR / 1000, topic=topic, negative=n < negatives)
             for n in range(texts)
         ]
         self.keep(made)
@@ -125,5 +127,5 @@ class Stream:
 
     def headlines(self) -> list[tuple[str, int, str]]:
         """The alerts: topic or kind, the hour of the start, the state."""
-        found = reversed(self.reading.alerts())
+        found = reversed(self.queries.alerts())
         return [(a.topic or a.kind, round((a.start - START) / HOUR), a.state) for a in found]

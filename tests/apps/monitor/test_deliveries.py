@@ -16,12 +16,12 @@ from sqlalchemy import select
 
 from tests.apps.monitor.receivers import PAYLOAD, dribbling
 from tests.apps.monitor.stream import HOUR, Stream
-from tests.apps.monitor.test_watch import calm
+from tests.apps.monitor.test_alert_evaluator import calm
+from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.deliveries import Deliveries
 from tfapp.apps.monitor.settings import MonitorSettings, WebhookSettings
 from tfapp.apps.monitor.sinks import LogSink, SinkError, WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
-from tfapp.apps.monitor.watch import Watch
 from tfapp.apps.shared.store import Store
 from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError, StoreError
@@ -46,10 +46,10 @@ class Flaky:
 def alert(store: Store, *sinks: str) -> Stream:
     """A stream in which an alert waits to be delivered."""
     stream = Stream(store)
-    stream.watch = Watch(store, stream.settings, stream.clock, sinks)
+    stream.evaluator = AlertEvaluator(store, stream.settings, stream.clock, sinks)
     calm(stream)
     stream.hour(8, 20, 16)
-    stream.watch.judge(final=True)
+    stream.evaluator.evaluate(final=True)
     return stream
 
 
@@ -69,7 +69,7 @@ def test_a_sink_that_fails_is_tried_again_until_it_has_taken_it(alerted: Stream)
     assert [event for event, _ in sink.told] == ["opened"]
     (row,) = alerted.store.run(lambda session: list(session.scalars(select(DeliveryRow))))
     assert (row.tries, row.error) == (3, None)
-    assert alerted.reading.counts()["undelivered"] == 0
+    assert alerted.queries.counts()["undelivered"] == 0
 
 
 class Raising:
@@ -86,7 +86,7 @@ def test_one_sinks_defect_is_no_failure_of_the_others(sqlite: Store) -> None:
     sink = Flaky()
     with Deliveries(sqlite, [Raising(), sink], stream.clock).running():
         pass
-    assert (stream.reading.counts()["undelivered"], len(sink.told)) == (1, 1)
+    assert (stream.queries.counts()["undelivered"], len(sink.told)) == (1, 1)
 
 
 def test_what_is_tried_too_often_is_kept_as_undeliverable_and_shown_and_not_sent_after_a_restart(store: Store) -> None:
@@ -102,15 +102,15 @@ def test_what_is_tried_too_often_is_kept_as_undeliverable_and_shown_and_not_sent
         )
         pauses.append((now - before).total_seconds())
     assert pauses == [1, 2, 4, 8, 0]
-    (row,) = stream.reading.undeliverable()
+    (row,) = stream.queries.undeliverable()
     assert (row["sink"], row["event"], row["tries"], row["failed_at"]) == ("webhook", "opened", 5, now)
     assert "UnicodeEncodeError" in str(row["error"])
-    counts = stream.reading.counts()
+    counts = stream.queries.counts()
     assert (counts["undelivered"], counts["undeliverable"]) == (0, 1)
     again = Flaky()
     again.name = "webhook"
     assert Deliveries(store, [again], lambda: now + timedelta(days=9)).send_due() == 0
-    assert stream.reading.counts()["undeliverable"] == 1
+    assert stream.queries.counts()["undeliverable"] == 1
 
 
 def test_what_is_undeliverable_is_sent_once_it_is_queued_anew_with_as_many_tries(store: Store) -> None:
@@ -120,9 +120,9 @@ def test_what_is_undeliverable_is_sent_once_it_is_queued_anew_with_as_many_tries
     assert failing.resend(alert=2) == 0
     assert failing.resend(alert=1) == 1
     failing.send_due()
-    assert stream.reading.undeliverable()[0]["tries"] == 1
+    assert stream.queries.undeliverable()[0]["tries"] == 1
     assert (failing.resend(), failing.resend()) == (1, 0)
-    counts = stream.reading.counts()
+    counts = stream.queries.counts()
     assert (counts["undelivered"], counts["undeliverable"]) == (1, 0)
     sink = Flaky()
     sink.name = "webhook"
@@ -222,7 +222,7 @@ def test_a_slow_sink_delays_itself_alone(sqlite: Store) -> None:
         assert told.wait(60)
         assert not slow.told
         slow.released.set()
-    assert (stream.reading.counts()["undelivered"], len(slow.told)) == (0, 1)
+    assert (stream.queries.counts()["undelivered"], len(slow.told)) == (0, 1)
 
 
 def test_each_sink_is_told_in_order_and_what_comes_last_at_the_end(sqlite: Store) -> None:
@@ -230,7 +230,7 @@ def test_each_sink_is_told_in_order_and_what_comes_last_at_the_end(sqlite: Store
     with Deliveries(sqlite, [slow, sink], stream.clock).running(seconds=0.01):
         assert slow.began.wait(60)
         stream.hour(9, 100, 20)
-        stream.watch.judge(final=True)
+        stream.evaluator.evaluate(final=True)
         slow.released.set()
     assert [event for event, _ in slow.told] == [event for event, _ in sink.told] == ["opened", "ended"]
 
@@ -240,7 +240,7 @@ def test_each_sink_is_told_once_and_others_wait(sqlite: Store) -> None:
     sink = Flaky()
     assert Deliveries(sqlite, [sink], stream.clock).send_due() == 1
     assert Deliveries(sqlite, [sink], stream.clock).send_due() == 0
-    assert stream.reading.counts()["undelivered"] == 1
+    assert stream.queries.counts()["undelivered"] == 1
 
 
 def test_the_log_has_a_line_an_alert(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.apps.monitor.receivers import PAYLOAD, dribbling
 from tfapp.apps.monitor.settings import SmtpSettings
 from tfapp.apps.monitor.sinks import MailSink, SinkError
-from tfapp.apps.monitor.sinks.deadline import Deadline
+from tfapp.apps.monitor.sinks.deadline import SendDeadline
 from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError
 
@@ -135,7 +135,7 @@ def test_a_mail_that_was_accepted_is_no_failure_however_the_call_ends(mail_serve
 def test_a_name_that_is_looked_up_for_ever_ends_at_the_deadline_and_is_left_alone_then() -> None:
     found, closed = threading.Event(), threading.Event()
 
-    def connect(_: SmtpSettings, deadline: Deadline) -> smtplib.SMTP:
+    def connect(_: SmtpSettings, deadline: SendDeadline) -> smtplib.SMTP:
         found.wait()
         connection = socket.socket()
         with pytest.raises(TimeoutError):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.apps.monitor.stream import START
-from tfapp.apps.monitor.message import Columns, Message
-from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.monitor.message import Message, MessageColumns
+from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.shared.times import parse_time, shift
 from tfapp.errors import SettingsError
 
@@ -23,8 +23,8 @@ def _nested(depth: int) -> list[Any]:
     return inner
 
 
-def make(columns: Columns | None = None, **values: Any) -> Message | SetAside:
-    return (columns or Columns(longest=50)).message(Record(7, values), source="shop", latest=NOW, now=START)
+def make(columns: MessageColumns | None = None, **values: Any) -> Message | RejectedRow:
+    return (columns or MessageColumns(longest=50)).message(Record(7, values), source="shop", latest=NOW, now=START)
 
 
 def message(**values: Any) -> Message:
@@ -38,7 +38,7 @@ def test_a_row_becomes_a_message() -> None:
     assert (made.source, made.text, made.time) == ("app store", "It broke.", datetime(2026, 3, 1, 10, tzinfo=UTC))
     assert message(body="It broke.").source == "shop"
     assert message(body="It broke.").time == START
-    named = make(Columns({"text": "review"}), review="Good", text="")
+    named = make(MessageColumns({"text": "review"}), review="Good", text="")
     assert isinstance(named, Message)
 
 
@@ -71,7 +71,7 @@ def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
 )
 def test_what_cannot_be_used_is_set_aside_with_its_reason(values: dict[str, Any], reason: str) -> None:
     made = make(**values)
-    assert isinstance(made, SetAside)
+    assert isinstance(made, RejectedRow)
     assert reason in made.reason
     assert made.line == 7
 
@@ -84,7 +84,7 @@ def test_what_a_database_does_not_keep_is_replaced() -> None:
 
 def test_an_unknown_column_is_refused() -> None:
     with pytest.raises(SettingsError, match="--column when: give NAME=COLUMN, where NAME is one of text, time"):
-        Columns({"when": "x"})
+        MessageColumns({"when": "x"})
 
 
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -129,6 +129,6 @@ def test_arithmetic_ends_at_the_first_and_the_last_time(time: datetime, by: time
 
 
 def test_names_that_no_database_keeps_are_cut_and_replaced() -> None:
-    made = Columns().message(Record(1, {"text": "a"}), source="x\udcff" * 300, latest=NOW, now=START)
+    made = MessageColumns().message(Record(1, {"text": "a"}), source="x\udcff" * 300, latest=NOW, now=START)
     assert isinstance(made, Message)
     assert made.source == "x?" * 100

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from tests.apps.monitor.test_deliveries import alert
 from tests.processes import call
 from tfapp.apps.monitor.output import show_set_aside, show_trends, sparkline
-from tfapp.apps.monitor.reading import Trend, TrendPoint
+from tfapp.apps.monitor.queries import Trend, TrendPoint
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.windows import Counts
 from tfapp.apps.shared.store import Store
@@ -54,7 +54,7 @@ def test_what_no_sink_took_is_queued_anew(tmp_path: Path) -> None:
         store.run(lambda session: session.execute(update(DeliveryRow).values(failed_at=stream.clock())))
         shown = call("monitor", "resend", 1, "--home", tmp_path)
         assert shown.out == "Queued    1 messages; tfapp monitor run sends them, one that runs already at once\n", shown
-        assert stream.reading.counts()["undelivered"] == 1
+        assert stream.queries.counts()["undelivered"] == 1
         assert json.loads(call("monitor", "resend", "--json", "--home", tmp_path).out) == {"queued": 0}
         assert "there is no message that no sink took" in call("monitor", "resend", "--home", tmp_path).out
 

@@ -17,15 +17,15 @@ from tfapp_client.testing import FakeTransport
 from tfapp_client.transport import Method
 
 from tests.apps.monitor.stream import HOUR, START, Stream, fake_server, rows
-from tests.apps.monitor.test_watch import deliveries
+from tests.apps.monitor.test_alert_evaluator import deliveries
 from tests.apps.postgres import PostgresServer
-from tfapp.apps.monitor.archive import Archive, Kept
-from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Place
-from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.monitor.batches import Batch, Checkpoint, IngestCounts, SourceRow
+from tfapp.apps.monitor.message_store import MessageStore, StoredBatch
+from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.shared.store import Store
 from tfapp.errors import DataError, ServerError, StoreError
 
-BROKEN = Place("line 9", SetAside(9, "not valid JSON", "{"))
+BROKEN = SourceRow("line 9", RejectedRow(9, "not valid JSON", "{"))
 
 
 class Reader:
@@ -62,26 +62,26 @@ class NoPause(threading.Event):
 
 
 def texts(stream: Stream) -> list[tuple[str, str, str]]:
-    return sorted((t.topic, t.sentiment, t.text) for t in stream.reading.texts())
+    return sorted((t.topic, t.sentiment, t.text) for t in stream.queries.texts())
 
 
 def test_texts_are_judged_and_stored_and_broken_rows_set_aside(store: Store) -> None:
     stream = Stream(store, tagger="brands")
     batch = rows("phone is bad", "parcel came", "phone of acme")
     more = Batch(
-        "shop", [BROKEN, Place("line 10", Record(10, {"text": ""})), *batch.rows[:1]], Checkpoint("f", {"o": 1})
+        "shop", [BROKEN, SourceRow("line 10", Record(10, {"text": ""})), *batch.rows[:1]], Checkpoint("f", {"o": 1})
     )
-    assert stream.pipeline().run([Reader(batch, more)]) == Outcome(3, 1, 2)
+    assert stream.pipeline().run([Reader(batch, more)]) == IngestCounts(3, 1, 2)
     assert texts(stream) == [
         ("parcel", "positive", "parcel came"),
         ("phone", "negative", "phone is bad"),
         ("phone", "positive", "phone of acme"),
     ]
-    assert stream.archive.checkpoint("f") == {"o": 1}
-    assert [row["reason"] for row in stream.reading.set_aside()] == ['no text in "text"', "not valid JSON"]
-    (trend,) = stream.reading.trends("entity")
+    assert stream.message_store.checkpoint("f") == {"o": 1}
+    assert [row["reason"] for row in stream.queries.set_aside()] == ['no text in "text"', "not valid JSON"]
+    (trend,) = stream.queries.trends("entity")
     assert (trend.name, trend.total.texts) == ("brand:acme", 1)
-    assert [text.text for text in stream.reading.texts(entity="brand:acme")] == ["phone of acme"]
+    assert [text.text for text in stream.queries.texts(entity="brand:acme")] == ["phone of acme"]
 
 
 def test_trends_have_all_windows_and_what_was_expected(sqlite: Store) -> None:
@@ -89,16 +89,16 @@ def test_trends_have_all_windows_and_what_was_expected(sqlite: Store) -> None:
     for hour in range(6):
         stream.hour(hour, 10, 2)
     stream.hour(8, 10, 2, topic="parcel")
-    stream.watch.judge(final=True)
-    first, second = stream.reading.trends(last=9)
+    stream.evaluator.evaluate(final=True)
+    first, second = stream.queries.trends(last=9)
     assert (first.name, second.name) == ("phone", "parcel")
     assert [point.counts.texts for point in first.points] == [10] * 6 + [0] * 3
     assert first.shares[0] == 0.2
     assert first.shares[8] is None
     assert first.points[5].expected == pytest.approx(0.2, abs=0.02)
-    (day,) = stream.reading.trends("source", window="day", last=1)
+    (day,) = stream.queries.trends("source", window="day", last=1)
     assert (day.name, day.total.texts) == ("shop", 70)
-    (of_topic,) = stream.reading.trends("source", window="day", topic="parcel", last=1)
+    (of_topic,) = stream.queries.trends("source", window="day", topic="parcel", last=1)
     assert of_topic.total.texts == 10
 
 
@@ -108,7 +108,7 @@ def test_an_outage_of_the_models_is_waited_out(sqlite: Store) -> None:
     for _ in range(8):
         stream.server.fail(grpc.StatusCode.UNAVAILABLE, "restarts")
     stream.server.fail(grpc.StatusCode.NOT_FOUND, "is being loaded")
-    assert stream.pipeline().run([Reader(rows("phone is bad"))]) == Outcome(1, 0, 0)
+    assert stream.pipeline().run([Reader(rows("phone is bad"))]) == IngestCounts(1, 0, 0)
 
 
 class Restarting:
@@ -130,49 +130,49 @@ def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer) -
         taken = stream.pipeline().run([Restarting(postgres)])
         # What was written when the connection broke may count as known already.
         assert taken.stored + taken.repeated == 3
-        assert stream.reading.counts()["texts"] == 3
-        assert sum(point.counts.texts for trend in stream.reading.trends() for point in trend.points) == 3
+        assert stream.queries.counts()["texts"] == 3
+        assert sum(point.counts.texts for trend in stream.queries.trends() for point in trend.points) == 3
 
 
 def test_a_stop_in_an_outage_stores_nothing_and_the_next_run_takes_it(sqlite: Store) -> None:
     batch = Batch("shop", rows("phone is bad").rows, Checkpoint("f", {"o": 1}))
     away = Stream(sqlite, Failing(grpc.StatusCode.UNAVAILABLE))
-    assert away.pipeline().run([Reader(batch)]) == Outcome()
-    assert away.archive.checkpoint("f") is None
-    assert Stream(sqlite).pipeline().run([Reader(batch)]) == Outcome(1, 0, 0)
+    assert away.pipeline().run([Reader(batch)]) == IngestCounts()
+    assert away.message_store.checkpoint("f") is None
+    assert Stream(sqlite).pipeline().run([Reader(batch)]) == IngestCounts(1, 0, 0)
 
 
 def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
     stream = Stream(sqlite, Failing(grpc.StatusCode.INVALID_ARGUMENT, "poison"))
-    assert stream.pipeline().run([Reader(rows("phone a", "poison", "parcel b", "phone c"))]) == Outcome(3, 0, 1)
-    (row,) = stream.reading.set_aside()
+    assert stream.pipeline().run([Reader(rows("phone a", "poison", "parcel b", "phone c"))]) == IngestCounts(3, 0, 1)
+    (row,) = stream.queries.set_aside()
     assert "a model refuses it: INVALID_ARGUMENT: no such thing" in str(row["reason"])
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
 def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store, code: grpc.StatusCode) -> None:
     stream = Stream(sqlite, Failing(code, "poison"))
-    told: list[Outcome] = []
+    told: list[IngestCounts] = []
     batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=told.append)
-    assert stream.pipeline(waits=1000).run([Reader(batch)]) == Outcome(2, 0, 1)
-    (row,) = stream.reading.set_aside()
+    assert stream.pipeline(waits=1000).run([Reader(batch)]) == IngestCounts(2, 0, 1)
+    (row,) = stream.queries.set_aside()
     assert str(row["reason"]).startswith(f"a model refuses it: {code.name}")
-    assert told == [Outcome(2, 0, 1)]
+    assert told == [IngestCounts(2, 0, 1)]
 
 
 def test_a_score_that_is_no_number_sets_its_text_aside(sqlite: Store) -> None:
     server = fake_server().classifier("strange", lambda text: {"phone": float("nan") if "odd" in text else 1.0})
     stream = Stream(sqlite, server, topic_model="strange")
-    assert stream.pipeline().run([Reader(rows("phone a", "phone odd", "parcel b"))]) == Outcome(2, 0, 1)
-    assert "nan" in str(stream.reading.set_aside()[0]["reason"])
+    assert stream.pipeline().run([Reader(rows("phone a", "phone odd", "parcel b"))]) == IngestCounts(2, 0, 1)
+    assert "nan" in str(stream.queries.set_aside()[0]["reason"])
 
 
-class Choosy(Archive):
+class Choosy(MessageStore):
     """Stores no text with a word in it."""
 
     word = "poison"
 
-    def keep(self, texts: Any, refused: Any, checkpoints: Any, repeated: int) -> Kept:
+    def keep(self, texts: Any, refused: Any, checkpoints: Any, repeated: int) -> StoredBatch:
         if any(self.word in text.message.text for text in texts):
             raise ValueError("no such thing")
         return super().keep(texts, refused, checkpoints, repeated)
@@ -180,27 +180,27 @@ class Choosy(Archive):
 
 def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
     stream, told = Stream(sqlite), []
-    stream.archive = Choosy(sqlite, stream.settings, stream.clock)
+    stream.message_store = Choosy(sqlite, stream.settings, stream.clock)
     names = ("phone a", "poison", "parcel b", "phone c", "poison too", "phone d", "phone e")
     batch = Batch("http", [*rows(*names).rows, BROKEN], Checkpoint("f", {"o": 8}), stored=told.append)
-    assert stream.pipeline().run([Reader(batch)]) == Outcome(5, 0, 3)
-    assert told == [Outcome(5, 0, 3)]
-    reasons = {str(row["content"]): row["reason"] for row in stream.reading.set_aside()}
+    assert stream.pipeline().run([Reader(batch)]) == IngestCounts(5, 0, 3)
+    assert told == [IngestCounts(5, 0, 3)]
+    reasons = {str(row["content"]): row["reason"] for row in stream.queries.set_aside()}
     assert reasons["poison too"] == "it cannot be stored: ValueError: no such thing"
-    assert stream.archive.checkpoint("f") == {"o": 8}
-    assert stream.reading.counts()["texts"] == 5
+    assert stream.message_store.checkpoint("f") == {"o": 8}
+    assert stream.queries.counts()["texts"] == 5
 
 
 def test_a_database_that_takes_nothing_is_no_fault_of_the_texts(sqlite: Store) -> None:
-    class Closed(Archive):
-        def keep(self, *_: object) -> Kept:
+    class Closed(MessageStore):
+        def keep(self, *_: object) -> StoredBatch:
             raise ValueError("no such table")
 
     stream = Stream(sqlite)
-    stream.archive = Closed(sqlite, stream.settings, stream.clock)
+    stream.message_store = Closed(sqlite, stream.settings, stream.clock)
     with pytest.raises(ValueError, match="no such table"):
         stream.pipeline().run([Reader(rows("phone a", "phone b"))])
-    assert stream.reading.counts()["set_aside"] == 0
+    assert stream.queries.counts()["set_aside"] == 0
 
 
 times = st.one_of(
@@ -216,32 +216,32 @@ times = st.one_of(
 @given(st.lists(times, min_size=1, max_size=8), st.sampled_from(["minute", "hour", "day"]))
 def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list[Any], window: str) -> None:
     stream = Stream(sqlite, window=window, lateness_minutes=1e12, future_minutes=1e12, least_history=2)
-    places = [Place(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(drawn)]
+    places = [SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(drawn)]
     outcome = stream.pipeline().run([Reader(Batch("shop", places))])
     assert outcome.stored + outcome.repeated + outcome.set_aside <= len(drawn)
-    assert not [row for row in stream.reading.set_aside() if "its time, " not in str(row["reason"])]
-    stream.reading.trends(window=window, last=10_000, most=1)  # type: ignore[arg-type]
-    newest = stream.reading.newest()
+    assert not [row for row in stream.queries.set_aside() if "its time, " not in str(row["reason"])]
+    stream.queries.trends(window=window, last=10_000, most=1)  # type: ignore[arg-type]
+    newest = stream.queries.newest()
     assert newest is None or newest <= stream.clock() + 24 * HOUR
 
 
 def test_models_that_refuse_everything_are_no_fault_of_the_texts(sqlite: Store) -> None:
     stream = Stream(sqlite, Failing(grpc.StatusCode.INTERNAL))
-    assert stream.pipeline().run([Reader(rows("phone a"))]) == Outcome()
-    assert stream.reading.counts()["set_aside"] == 0
+    assert stream.pipeline().run([Reader(rows("phone a"))]) == IngestCounts()
+    assert stream.queries.counts()["set_aside"] == 0
 
 
 def test_a_model_of_another_kind_is_refused_before_anything_is_taken(sqlite: Store) -> None:
     from tfapp_client import Client
 
-    from tfapp.apps.monitor.judging import Judge
+    from tfapp.apps.monitor.classifier_client import ClassifierClient
 
     stream = Stream(sqlite, sentiment_model="brands")
     with pytest.raises(ServerError, match="brands: does not answer as a classifier"):
-        Judge(Client(transport=stream.server), stream.settings, stream.stop).check()
+        ClassifierClient(Client(transport=stream.server), stream.settings, stream.stop).check()
     missing = Stream(sqlite, topic_model="nowhere")
     with pytest.raises(ServerError, match="nowhere: this model is not served"):
-        Judge(Client(transport=missing.server), missing.settings, missing.stop).check()
+        ClassifierClient(Client(transport=missing.server), missing.settings, missing.stop).check()
 
 
 def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
@@ -261,9 +261,9 @@ def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
         def read(self, work):  # type: ignore[no-untyped-def]
             return sqlite.read(work)
 
-    stream.archive = type(stream.archive)(Flaky(None), stream.settings, stream.clock)  # type: ignore[arg-type]
+    stream.message_store = type(stream.message_store)(Flaky(None), stream.settings, stream.clock)  # type: ignore[arg-type]
     stream.stop = NoPause()
-    assert stream.pipeline().run([Reader(rows("phone a"))]) == Outcome(1, 0, 0)
+    assert stream.pipeline().run([Reader(rows("phone a"))]) == IngestCounts(1, 0, 0)
 
 
 def test_each_caller_is_told_what_came_of_its_own_texts(sqlite: Store) -> None:
@@ -271,7 +271,7 @@ def test_each_caller_is_told_what_came_of_its_own_texts(sqlite: Store) -> None:
     mine = Batch("http", [*rows("phone a", "phone b").rows, BROKEN], stored=told.append)
     again = Batch("http", rows("phone a").rows, stored=told.append)
     stream.pipeline().run([Reader(mine, again)])
-    assert told == [Outcome(2, 0, 1), Outcome(0, 1, 0)]
+    assert told == [IngestCounts(2, 0, 1), IngestCounts(0, 1, 0)]
 
 
 def test_a_source_that_cannot_be_read_ends_it_with_its_error(sqlite: Store) -> None:
@@ -294,8 +294,8 @@ def test_a_stream_that_is_cut_anywhere_and_sent_again_gives_the_same(sqlite: Sto
             cut = Stream(other)
             cut.pipeline().run([Reader(*batches[:end])])
         assert cut.headlines() == whole.headlines() == [("phone", 10, "over: normal")]
-        assert cut.reading.trends() == whole.reading.trends()
-        assert cut.reading.counts()["undelivered"] == whole.reading.counts()["undelivered"] == 2
+        assert cut.queries.trends() == whole.queries.trends()
+        assert cut.queries.counts()["undelivered"] == whole.queries.counts()["undelivered"] == 2
 
 
 class Hourly:
@@ -329,7 +329,7 @@ def test_a_clock_that_jumps_loses_no_text_and_repeats_no_alert(sqlite: Store, ju
     reader = Hourly(jumps)
     # What is not told of within an hour is judged by the clock.
     stream = Stream(sqlite, clock=reader.clock, ticks=lambda: reader.ticks, idle_seconds=3000)
-    assert stream.pipeline().run([reader]) == Outcome(stored=280)
-    assert stream.reading.counts()["set_aside"] == 0
+    assert stream.pipeline().run([reader]) == IngestCounts(stored=280)
+    assert stream.queries.counts()["set_aside"] == 0
     assert stream.headlines() == [("phone", 12, "over: normal")]
     assert deliveries(sqlite) == [("ended", 1), ("opened", 1)]

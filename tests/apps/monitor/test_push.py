@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tfapp.apps.monitor.intake import Batch, Outcome
+from tfapp.apps.monitor.batches import Batch, IngestCounts
 from tfapp.apps.monitor.readers import PushReader
-from tfapp.apps.shared.records import Record
+from tfapp.apps.shared.record_reader import Record
 from tfapp.errors import ServerError, SettingsError
 
 
@@ -24,7 +24,7 @@ def listening(taken: list[Batch], token: str | None = None, **options: Any) -> I
     def take() -> None:
         for batch in reader.batches(stop):
             taken.append(batch)
-            batch.stored(Outcome(len(batch.rows)))
+            batch.stored(IngestCounts(len(batch.rows)))
 
     thread = threading.Thread(target=take)
     thread.start()
@@ -238,7 +238,7 @@ def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> 
         posters[0].join(0.01)
     assert answers == [503]
     for batch in waiting:
-        batch.stored(Outcome(1))
+        batch.stored(IngestCounts(1))
     for poster in posters:
         poster.join()
     stop.set()

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.apps.monitor.intake import Batch
+from tfapp.apps.monitor.batches import Batch
 from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, TableReader
 from tfapp.apps.monitor.readers.lines import LONGEST_LINE, line_row
-from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.errors import DataError
 
 
@@ -180,7 +180,7 @@ def test_lines_that_cannot_be_used_are_set_aside() -> None:
     for content, reason in cases.items():
         place = line_row("byte 0", content)
         assert place is not None
-        assert isinstance(place.row, SetAside)
+        assert isinstance(place.row, RejectedRow)
         assert reason in place.row.reason
     assert line_row("byte 0", b"  \r\n") is None
 

@@ -123,12 +123,12 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
     )
     run.start()
     try:
-        _until(lambda: monitor.reading.counts()["texts"] == 20)
+        _until(lambda: monitor.queries.counts()["texts"] == 20)
         answer = httpx2.post(f"http://127.0.0.1:{port}/messages", json=[line(1, 1, "negative")] * 2, timeout=30)
         assert answer.json() == {"stored": 1, "repeated": 1, "set_aside": 0}
         with file.open("a") as out:
             out.write(json.dumps(line(1, 2, "positive")) + "\n")
-        _until(lambda: monitor.reading.counts()["texts"] == 22)
+        _until(lambda: monitor.queries.counts()["texts"] == 22)
     finally:
         stop.set()
         run.join()
@@ -181,14 +181,14 @@ def test_a_restart_of_the_model_server_loses_nothing(home: Path, tmp_path: Path)
         monitor = Monitor.open(home, server=served.address)
         run = threading.Thread(target=lambda: monitor.run([file], stop=stop, quiet=True))
         run.start()
-        _until(lambda: monitor.reading.counts()["texts"] == 100)
+        _until(lambda: monitor.queries.counts()["texts"] == 100)
     with file.open("a") as out:
         out.write("".join(lines[100:]))
     with api.serve(home / "models", port=port):
-        _until(lambda: monitor.reading.counts()["texts"] == 240)
+        _until(lambda: monitor.queries.counts()["texts"] == 240)
         stop.set()
         run.join()
-    assert monitor.reading.alerts()
+    assert monitor.queries.alerts()
 
 
 @pytest.mark.slow
@@ -207,18 +207,18 @@ def test_killed_again_and_again_it_loses_and_doubles_nothing(home: Path, tmp_pat
         for number, mark in enumerate((90, 230, 500, 640, 1000)):
             with file.open("a") as out:
                 out.write("".join(lines[number * 240 : (number + 1) * 240]))
-            kill_when(lambda mark=mark: monitor.reading.counts()["texts"] >= mark, *arguments)  # type: ignore[misc]
+            kill_when(lambda mark=mark: monitor.queries.counts()["texts"] >= mark, *arguments)  # type: ignore[misc]
             if number == 2:
                 file.rename(tmp_path / "shop.jsonl.1")
                 file.touch()
-        assert monitor.reading.counts()["texts"] < 1200
+        assert monitor.queries.counts()["texts"] < 1200
         assert finish(start(*arguments, "--once")).code == 0
-    assert monitor.reading.counts() == calm.reading.counts() | {"repeated": monitor.reading.counts()["repeated"]}
+    assert monitor.queries.counts() == calm.queries.counts() | {"repeated": monitor.queries.counts()["repeated"]}
     for by in ("topic", "source"):
-        assert monitor.reading.trends(by) == calm.reading.trends(by)  # type: ignore[arg-type]
-    alerts = monitor.reading.alerts()
+        assert monitor.queries.trends(by) == calm.queries.trends(by)  # type: ignore[arg-type]
+    alerts = monitor.queries.alerts()
     assert [(a.key, a.negatives, a.state) for a in alerts] == [
-        (a.key, a.negatives, a.state) for a in calm.reading.alerts()
+        (a.key, a.negatives, a.state) for a in calm.queries.alerts()
     ]
     assert len(alerts) >= 2
     # Each is told when it is opened and when it has ended; after a crash perhaps once more, with the same key.
@@ -231,7 +231,7 @@ def test_it_ends_in_order_when_it_is_told_to(home: Path, tmp_path: Path) -> None
     file.write_text("".join(stream(hours=2)))
     process = start("monitor", "run", file, "--home", home)
     monitor = Monitor.open(home)
-    wait_for(lambda: monitor.reading.counts()["texts"] == 40, process, pause=0.1)
+    wait_for(lambda: monitor.queries.counts()["texts"] == 40, process, pause=0.1)
     process.terminate()
     result = finish(process)
     assert (result.code, "Taken in  40 new texts" in result.out) == (0, True), result

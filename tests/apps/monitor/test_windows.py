@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.apps.monitor.stream import START, judged
-from tfapp.apps.monitor.message import Judged, Mention
+from tests.apps.monitor.stream import START, classified
+from tfapp.apps.monitor.message import ClassifiedMessage, Mention
 from tfapp.apps.monitor.windows import WIDTHS, Counts, count, window_start
 
 
@@ -19,8 +19,8 @@ def test_a_time_lies_in_its_window_and_in_no_other(time: datetime, width: str) -
 
 
 texts = st.builds(
-    lambda key, minutes, topic, negative, source, names: Judged(
-        judged(str(key), START + timedelta(minutes=minutes), source=source).message,
+    lambda key, minutes, topic, negative, source, names: ClassifiedMessage(
+        classified(str(key), START + timedelta(minutes=minutes), source=source).message,
         topic,
         0.9,
         "negative" if negative else "neutral",
@@ -37,7 +37,7 @@ texts = st.builds(
 
 
 @given(st.lists(texts, max_size=30))
-def test_every_text_is_counted_once_in_each_width(found: list[Judged]) -> None:
+def test_every_text_is_counted_once_in_each_width(found: list[ClassifiedMessage]) -> None:
     counts = count(found, negative="negative", positive="positive")
     for width in WIDTHS:
         sources = {cell: c for cell, c in counts.items() if cell.width == width and cell.by == "source"}

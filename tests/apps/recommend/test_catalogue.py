@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.apps.postgres import PostgresServer
-from tests.apps.recommend.made import START, Library, item_entries, made_events, made_log
-from tfapp.apps.recommend.entries import EventEntry, ItemEntry
-from tfapp.apps.shared.records import SetAside
+from tests.apps.recommend.library import START, Library, item_entries, made_event_log, made_events
+from tfapp.apps.recommend.file_entries import EventEntry, ItemEntry
+from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
 
 EVENT = EventEntry(2, "ada", "i1", "rate", 5.0, START)
@@ -18,7 +18,7 @@ EVENT = EventEntry(2, "ada", "i1", "rate", 5.0, START)
 def test_items_and_events_are_kept_once_and_what_is_new_is_added(store: Store, tmp_path: Path) -> None:
     library = Library(store, tmp_path)
     catalogue = library.catalogue
-    first = catalogue.add_items("a.csv", [*item_entries(3), SetAside(9, "no title", "?\0")])
+    first = catalogue.add_items("a.csv", [*item_entries(3), RejectedRow(9, "no title", "?\0")])
     assert (first.rows, first.added, first.repeated, first.set_aside) == (4, 3, 0, 1)
     again = catalogue.add_items("a.csv", item_entries(4))
     assert (again.added, again.repeated) == (1, 3)
@@ -36,11 +36,11 @@ def test_an_item_that_has_changed_is_embedded_again_and_no_other(store: Store, t
     library = Library(store, tmp_path)
     assert library.add(item_entries(3)) == 3
     assert library.add(item_entries(3)) == 0
-    before = library.catalogue.shelf("minilm-l6/1")
+    before = library.catalogue.item_matrix("minilm-l6/1")
     # Only its time is another: its text has its vector already.
     dated = replace(item_entries(3)[0], published=START)
     assert library.add([dated, ItemEntry(9, "i1", "quite another title")]) == 1
-    after = library.catalogue.shelf("minilm-l6/1")
+    after = library.catalogue.item_matrix("minilm-l6/1")
     assert [item.title for item in after.items][1] == "quite another title"
     assert after.published[0] == START.timestamp()
     np.testing.assert_array_equal(after.vectors[[0, 2]], before.vectors[[0, 2]])
@@ -58,19 +58,19 @@ def test_the_log_has_the_events_in_order_of_time_with_what_they_say(store: Store
         EventEntry(6, "bob", "i0", "rate", 3.0, minutes[2]),
     ]
     library.add(item_entries(3), events)
-    shelf = library.catalogue.shelf("minilm-l6/1")
-    log = library.catalogue.log(shelf)
+    item_matrix = library.catalogue.item_matrix("minilm-l6/1")
+    log = library.catalogue.log(item_matrix)
     assert log.items.tolist() == [0, 1, 0, 1, 2]
     assert log.strengths.tolist() == [0.5, 1.0, 0.0, 1.0, -1.0]
     assert log.users.tolist() == [0, 1, 1, 0, 1]
     assert len(log.before(minutes[2].timestamp())) == 2
-    assert library.catalogue.log_of("bob", shelf).items.tolist() == [1, 0, 2]
-    assert len(library.catalogue.log_of("nobody", shelf)) == 0
+    assert library.catalogue.log_of("bob", item_matrix).items.tolist() == [1, 0, 2]
+    assert len(library.catalogue.log_of("nobody", item_matrix)) == 0
 
 
 def test_the_newest_training_counts_and_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
     library = Library(store, tmp_path)
-    library.add(item_entries(30), made_events(made_log(30, users=30, each=8)))
+    library.add(item_entries(30), made_events(made_event_log(30, users=30, each=8)))
     assert library.catalogue.trained() is None
     library.train()
     first = library.catalogue.trained()

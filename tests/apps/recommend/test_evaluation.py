@@ -7,15 +7,15 @@ from sklearn.metrics import ndcg_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.apps.recommend.made import made_log, made_shelf
+from tests.apps.recommend.library import made_event_log, made_item_matrix
 from tfapp.apps.recommend.evaluation import _gain, evaluate
-from tfapp.apps.recommend.linear import Linear
+from tfapp.apps.recommend.logistic_weights import LogisticWeights
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.errors import DataError
 
 
 def test_lists_beat_what_is_popular_and_new_items_are_found_where_item_knn_finds_none() -> None:
-    found = evaluate(made_shelf(150), made_log(150, users=90, each=15, met=110), RecommendSettings())
+    found = evaluate(made_item_matrix(150), made_event_log(150, users=90, each=15, met=110), RecommendSettings())
     everything, new = found.all_items, found.new_items
     assert everything["ours"].ndcg > 2 * everything["popularity"].ndcg
     assert everything["ours"].ndcg > 0.95 * everything["item-kNN"].ndcg
@@ -43,21 +43,24 @@ def test_a_short_list_gains_what_its_places_gain() -> None:
 
 def test_too_few_events_are_told() -> None:
     with pytest.raises(DataError, match="nobody liked anything after the first 80% of them and 10 of their own; add"):
-        evaluate(made_shelf(30), made_log(30, users=1, each=2), RecommendSettings())
+        evaluate(made_item_matrix(30), made_event_log(30, users=1, each=2), RecommendSettings())
 
 
 def test_the_weights_are_scikit_learns_and_come_back_from_json() -> None:
     random = np.random.default_rng(0)
     values, liked = random.normal(size=(200, 3)) * [1, 10, 0.1], random.random(200) < 0.4
-    mine = Linear.fit(("a", "b", "c"), values, liked)
+    mine = LogisticWeights.fit(("a", "b", "c"), values, liked)
     assert mine is not None
     theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(values, liked)
     np.testing.assert_allclose(mine.scores(values), theirs.decision_function(values), atol=1e-9)
-    assert Linear.from_dict(mine.to_dict()) == mine
-    assert Linear.fit(("a", "b", "c"), values, np.zeros(200, bool)) is None
+    assert LogisticWeights.from_dict(mine.to_dict()) == mine
+    assert LogisticWeights.fit(("a", "b", "c"), values, np.zeros(200, bool)) is None
     # A row that counts twice is as good as two of it.
     counts = 1.0 + liked
-    weighed, doubled = Linear.fit(("a",), values[:, :1], liked, counts), np.r_[np.arange(200), np.flatnonzero(liked)]
+    weighed, doubled = (
+        LogisticWeights.fit(("a",), values[:, :1], liked, counts),
+        np.r_[np.arange(200), np.flatnonzero(liked)],
+    )
     assert weighed is not None
     again = LogisticRegression(max_iter=500).fit(
         (values[doubled, :1] - weighed.means[0]) / weighed.scales[0], liked[doubled]

@@ -7,28 +7,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.apps.recommend.made import made_log, made_shelf
+from tests.apps.recommend.library import made_event_log, made_item_matrix
 from tfapp.apps.recommend.candidates import exact_search
-from tfapp.apps.recommend.examples import occasions, past_occasions
-from tfapp.apps.recommend.features import feature_names, features
-from tfapp.apps.recommend.history import History
-from tfapp.apps.recommend.lister import Lister
-from tfapp.apps.recommend.log import Log
-from tfapp.apps.recommend.moment import Moment
-from tfapp.apps.recommend.profile import Profile
+from tfapp.apps.recommend.event_log import EventLog
+from tfapp.apps.recommend.list_builder import ListBuilder
+from tfapp.apps.recommend.past_lists import lists_after, past_lists
+from tfapp.apps.recommend.ranking_features import feature_names, features
+from tfapp.apps.recommend.ranking_training import collect_rows
 from tfapp.apps.recommend.settings import RecommendSettings
-from tfapp.apps.recommend.training import collect_rows
+from tfapp.apps.recommend.snapshot import Snapshot
+from tfapp.apps.recommend.user_history import UserHistory
+from tfapp.apps.recommend.user_profile import UserProfile
 
 SETTINGS = RecommendSettings()
-SHELF = made_shelf(30)
-LOG = made_log(30, users=20, each=8)
+ITEM_MATRIX = made_item_matrix(30)
+LOG = made_event_log(30, users=20, each=8)
 
 
-def altered(log: Log, time: float, seed: int) -> Log:
+def altered(log: EventLog, time: float, seed: int) -> EventLog:
     """The same before a time; anything from it on."""
     random = np.random.default_rng(seed)
     past, count = log.before(time), int(random.integers(1, 200))
-    future = Log.of(
+    future = EventLog.of(
         random.integers(0, 25, count),
         random.integers(0, 30, count),
         random.choice([-1.0, 0.0, 1.0], count),
@@ -36,18 +36,18 @@ def altered(log: Log, time: float, seed: int) -> Log:
         time + random.integers(0, 5000, count),
     )
     names = ("users", "items", "strengths", "rated", "times")
-    return Log.of(*(np.concatenate([getattr(past, name), getattr(future, name)]) for name in names))
+    return EventLog.of(*(np.concatenate([getattr(past, name), getattr(future, name)]) for name in names))
 
 
-def all_features(log: Log, time: float) -> np.ndarray:
+def all_features(log: EventLog, time: float) -> np.ndarray:
     """Of every user and every item, and the lists, at a moment."""
-    moment = Moment.at(time, log, SHELF, SETTINGS)
+    snapshot = Snapshot.at(time, log, ITEM_MATRIX, SETTINGS)
     names = feature_names(len(SETTINGS.popular_days))
     found = []
     for events in log.before(time).by_user():
-        profile = Profile.of(History.of(events, most=100, half_life=10), SHELF)
-        listed = Lister(moment, exact_search(moment), SETTINGS).make(profile, 10)
-        found.append(features(moment, profile, np.arange(30), names).ravel())
+        profile = UserProfile.of(UserHistory.of(events, most=100, half_life=10), ITEM_MATRIX)
+        listed = ListBuilder(snapshot, exact_search(snapshot), SETTINGS).make(profile, 10)
+        found.append(features(snapshot, profile, np.arange(30), names).ravel())
         found.append(np.array([value for one in listed for value in (one.place, one.score)]))
     return np.concatenate(found)
 
@@ -64,7 +64,7 @@ def test_what_is_liked_comes_after_all_of_the_history(start: float, depth: int) 
     times = {(user, item): [] for user in range(20) for item in range(30)}  # type: dict[tuple[int, int], list[float]]
     for user, item, time in zip(LOG.users.tolist(), LOG.items.tolist(), LOG.times.tolist(), strict=True):
         times[user, item].append(time)
-    for one in occasions(LOG, start, SETTINGS, depths=(depth,)):
+    for one in lists_after(LOG, start, SETTINGS, depths=(depth,)):
         history = [min(times[one.user, item]) for item in one.history.items.tolist()]
         assert len(one.history) <= max(depth, int((LOG.times[LOG.users == one.user] < start).sum()))
         for item in one.liked.tolist():
@@ -73,14 +73,14 @@ def test_what_is_liked_comes_after_all_of_the_history(start: float, depth: int) 
 
 
 def test_a_moment_of_training_knows_what_came_before_it_alone() -> None:
-    for time, found in past_occasions(LOG, SETTINGS):
+    for time, found in past_lists(LOG, SETTINGS):
         assert found
-        assert Moment.at(time, LOG, SHELF, SETTINGS).popularity.events.sum() == (LOG.times < time).sum()
+        assert Snapshot.at(time, LOG, ITEM_MATRIX, SETTINGS).popularity.events.sum() == (LOG.times < time).sum()
 
 
 def test_learning_from_the_past_takes_the_same_rows_whatever_follows() -> None:
     time = float(LOG.times[100])
-    rows = [collect_rows(SHELF, log.before(time), SETTINGS)[0] for log in (LOG, altered(LOG, time, 3))]
+    rows = [collect_rows(ITEM_MATRIX, log.before(time), SETTINGS)[0] for log in (LOG, altered(LOG, time, 3))]
     for first, second in zip(rows[0].values, rows[1].values, strict=True):
         np.testing.assert_array_equal(first, second)
 

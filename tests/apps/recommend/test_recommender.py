@@ -9,8 +9,8 @@ import grpc
 import numpy as np
 import pytest
 
-from tests.apps.recommend.made import START, TOPICS, Library, item_entries, made_events, made_log
-from tfapp.apps.recommend.entries import EventEntry, ItemEntry
+from tests.apps.recommend.library import START, TOPICS, Library, item_entries, made_event_log, made_events
+from tfapp.apps.recommend.file_entries import EventEntry, ItemEntry
 from tfapp.apps.recommend.suggestion import Suggestions
 from tfapp.apps.shared.store import Store
 from tfapp.errors import DataError, ServerError, SettingsError
@@ -28,7 +28,7 @@ def opened(tmp_path: Path) -> Iterator[Store]:
 def library(opened: Store, tmp_path: Path) -> Library:
     """Sixty items with events, three new ones, a ranking that was learnt."""
     made = Library(opened, tmp_path, reasons=3)
-    made.add([*item_entries(60), *NEW], made_events(made_log()))
+    made.add([*item_entries(60), *NEW], made_events(made_event_log()))
     made.train()
     return made
 
@@ -44,7 +44,7 @@ def topic_of(key: str) -> int:
 def test_a_user_gets_what_is_of_their_taste_without_what_they_have_seen(library: Library) -> None:
     recommender = library.recommender()
     for user in range(3):
-        seen = set(library.catalogue.log_of(f"u{user}", library.catalogue.shelf(None)).items.tolist())
+        seen = set(library.catalogue.log_of(f"u{user}", library.catalogue.item_matrix(None)).items.tolist())
         found = recommender.recommend(f"u{user}", 10)
         assert len(found.suggestions) == 10
         assert found.trained
@@ -56,7 +56,7 @@ def test_a_user_gets_what_is_of_their_taste_without_what_they_have_seen(library:
 
 def test_what_was_seen_long_ago_is_left_out_too(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"history": 2})
-    seen = set(library.catalogue.log_of("u0", library.catalogue.shelf(None)).items.tolist())
+    seen = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
     found = library.recommender().recommend("u0", 60)
     assert found.events == 2
     assert not {f"i{place}" for place in seen} & set(keys(found))
@@ -64,7 +64,7 @@ def test_what_was_seen_long_ago_is_left_out_too(library: Library) -> None:
 
 def test_what_was_seen_may_come_again_by_setting(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"repeat": True})
-    seen = set(library.catalogue.log_of("u0", library.catalogue.shelf(None)).items.tolist())
+    seen = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
     assert {f"i{place}" for place in seen} & set(keys(library.recommender().recommend("u0", 10)))
 
 
@@ -94,7 +94,7 @@ def test_somebody_unknown_gets_what_is_popular_or_what_they_ask_for(library: Lib
     recommender = library.recommender()
     asked = len(library.server.requests)
     found = recommender.recommend("nobody", 5)
-    counts = np.bincount(library.catalogue.log(library.catalogue.shelf(None)).items)
+    counts = np.bincount(library.catalogue.log(library.catalogue.item_matrix(None)).items)
     assert found.events == 0
     assert {"popular"} == {way for one in found.suggestions for way in one.ways if way != "text"}
     assert counts[int(keys(found)[0][1:])] >= np.sort(counts)[-10]
@@ -136,7 +136,7 @@ def test_before_a_training_what_was_found_is_fused(opened: Store, tmp_path: Path
     library.add([*item_entries(60), *NEW])
     # Without events the newest come first.
     assert set(keys(library.recommender().recommend("u0", 3))) == {"new0", "new1", "new2"}
-    library.catalogue.add_events("e.csv", made_events(made_log()))
+    library.catalogue.add_events("e.csv", made_events(made_event_log()))
     found = library.recommender().recommend("u0", 10)
     assert not found.trained
     # What is popular has its share there.
@@ -155,12 +155,12 @@ def test_a_diverse_list_has_several_topics(library: Library) -> None:
 
 
 def test_a_pair_model_orders_the_best_and_a_list_is_made_without_it_when_it_is_away(library: Library) -> None:
-    from tfapp.apps.recommend.pairing import pair_scores
-    from tfapp.apps.recommend.training import learn_ranking
+    from tfapp.apps.recommend.pair_model import pair_scores
+    from tfapp.apps.recommend.ranking_training import learn_ranking
 
-    shelf = library.catalogue.shelf("minilm-l6/1")
-    pairs = pair_scores(lambda: library.client, "taste", shelf)
-    lesson = learn_ranking(shelf, library.catalogue.log(shelf), library.settings, pairs=pairs)
+    item_matrix = library.catalogue.item_matrix("minilm-l6/1")
+    pairs = pair_scores(lambda: library.client, "taste", item_matrix)
+    lesson = learn_ranking(item_matrix, library.catalogue.log(item_matrix), library.settings, pairs=pairs)
     assert lesson.ranking is not None
     assert lesson.ranking.paired is not None
     assert lesson.ranking.paired.names[-1] == "pair"

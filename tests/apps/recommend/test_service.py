@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.recommend.made import made_events, made_log
+from tests.apps.recommend.library import made_event_log, made_events
 from tests.processes import call, complaint, kill_when
 from tests.toy import TOPICS, toy_text, write_toy_preset
 from tfapp import api
@@ -51,7 +51,7 @@ def items(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def events(folder: Path) -> Path:
     """Events, one of them of an item that is not there."""
-    made = made_events(made_log(COUNT, users=30, each=8))
+    made = made_events(made_event_log(COUNT, users=30, each=8))
     rows = [(one.user, one.item, one.kind, one.time.isoformat()) for one in made]
     return write(folder / "events.csv", [("user", "item", "kind", "time"), *rows, ("u1", "i99", "view", "2026-01-01")])
 

@@ -13,18 +13,18 @@ import numpy as np
 from tfapp_client import Client, Entity
 from tfapp_client.testing import FakeTransport
 
-from tfapp.apps.shared.embedder import Embedder
-from tfapp.apps.shared.indexing import embed_new, open_index
+from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.vector_indexing import embed_new, open_index
 from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
-from tfapp.apps.support.exchanges import Exchange
-from tfapp.apps.support.index import WordIndex, words_of
+from tfapp.apps.support.corrections import Corrections
 from tfapp.apps.support.knowledge import Knowledge
-from tfapp.apps.support.learning import Corrections
+from tfapp.apps.support.qa_pairs import QAPair
 from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.support.word_index import WordIndex, words_of
 from tfapp.core.clock import Clock
 
 __all__ = ["ROWS", "Service", "fake_server", "ticking", "vector"]
@@ -33,13 +33,13 @@ WIDTH = 64
 RETURNS = "Print the return label and hand the parcel in at any post office."
 REFUND = "Refunds reach your card within five working days."
 ROWS = [
-    Exchange(2, "How do I send shoes back?", RETURNS),
-    Exchange(3, "How do I return a lamp?", RETURNS),
-    Exchange(4, "How long does a refund for shoes take?", REFUND),
-    Exchange(5, "Which cards do you take?", "We take Visa and Mastercard."),
-    Exchange(6, "Where is my order?", None, "tracking"),
-    Exchange(7, "I want to track an order", None, "tracking"),
-    Exchange(8, "Cancel it all", None, "cancel"),
+    QAPair(2, "How do I send shoes back?", RETURNS),
+    QAPair(3, "How do I return a lamp?", RETURNS),
+    QAPair(4, "How long does a refund for shoes take?", REFUND),
+    QAPair(5, "Which cards do you take?", "We take Visa and Mastercard."),
+    QAPair(6, "Where is my order?", None, "tracking"),
+    QAPair(7, "I want to track an order", None, "tracking"),
+    QAPair(8, "Cancel it all", None, "cancel"),
 ]
 
 
@@ -85,9 +85,9 @@ class Service:
         self.settings = SupportSettings.model_validate({"answer_threshold": 0.7, **settings})
         self.knowledge = Knowledge(store, self.clock)
         self.corrections = Corrections(store, self.clock)
-        self.embedder = Embedder.released(self.client, self.settings.embedder)
+        self.embedder = EmbeddingClient.released(self.client, self.settings.embedder)
 
-    def build(self, rows: Iterable[Exchange] = tuple(ROWS)) -> int:
+    def build(self, rows: Iterable[QAPair] = tuple(ROWS)) -> int:
         """Adds rows and embeds what is new; says how many texts were."""
         self.knowledge.add("faq.csv", rows)
         return embed_new(self.knowledge.vectors, self.embedder)

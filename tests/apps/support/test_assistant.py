@@ -8,7 +8,7 @@ import pytest
 from tests.apps.postgres import PostgresServer
 from tests.apps.support.service import REFUND, RETURNS, ROWS, Service
 from tfapp.apps.shared.store import Store
-from tfapp.apps.support.exchanges import Exchange
+from tfapp.apps.support.qa_pairs import QAPair
 from tfapp.errors import SettingsError
 
 TEMPLATES = {"tracking": "Order {order} is on its way.", "cancel": "Everything is cancelled."}
@@ -44,7 +44,7 @@ def test_what_is_not_known_is_handed_over_with_a_summary(service: Service) -> No
 
 
 def test_a_question_is_understood_with_the_turn_before(service: Service) -> None:
-    service.build([Exchange(30, "How long does it take to return shoes?", "Two weeks."), Exchange(31, "q", "a")])
+    service.build([QAPair(30, "How long does it take to return shoes?", "Two weeks."), QAPair(31, "q", "a")])
     assistant = service.assistant()
     assert assistant.ask("How do I send shoes back?", "c").text == RETURNS
     reply = assistant.ask("and how long does it take?", "c")
@@ -54,7 +54,7 @@ def test_a_question_is_understood_with_the_turn_before(service: Service) -> None
 
 
 def test_a_known_question_is_meant_as_it_stands(service: Service) -> None:
-    service.build([Exchange(30, "Is it open?", "From nine to six.")])
+    service.build([QAPair(30, "Is it open?", "From nine to six.")])
     assistant = service.assistant()
     assistant.ask("How do I send shoes back?", "c")
     reply = assistant.ask("Is it open?", "c")
@@ -97,7 +97,7 @@ def test_a_question_whose_nearest_ones_have_another_intent_goes_to_a_person(tmp_
     with Store.open(tmp_path / "split.sqlite") as store:
         service = Service(store, tmp_path / "split")
         # The model says tracking (0.9) of every order.
-        service.build([*ROWS, Exchange(30, "Send my order back again", None, "returning")])
+        service.build([*ROWS, QAPair(30, "Send my order back again", None, "returning")])
         service.knowledge.set_answers({"tracking": "On its way.", "returning": "Here is a label."})
         reply = service.assistant(classifies=True).ask("Now send my order back please")
         assert reply.kind == "handover"
@@ -150,12 +150,12 @@ def test_a_ranker_that_is_away_costs_its_order_alone(tmp_path: Path) -> None:
 def test_of_a_long_answer_the_sentences_nearest_to_the_question_stay(service: Service) -> None:
     long = "We are here. Cats like milk. Dogs like bones. Parrots like seeds. Mice like cheese. Bye."
     service.settings = service.settings.model_copy(update={"sentences": 2})
-    service.build([Exchange(40, "What do dogs like, and mice?", long)])
+    service.build([QAPair(40, "What do dogs like, and mice?", long)])
     assert service.assistant().ask("What do dogs like, and mice?").text == "Dogs like bones. Mice like cheese."
 
 
 def test_a_passage_that_speaks_for_itself_is_added(service: Service) -> None:
-    service.build([Exchange(50, "Refunds on your card?", "Yes."), Exchange(51, "x", "Refunds reach your card")])
+    service.build([QAPair(50, "Refunds on your card?", "Yes."), QAPair(51, "x", "Refunds reach your card")])
     reply = service.assistant().ask("Refunds reach your card?")
     assert reply.text == "Refunds reach your card"
     assert REFUND not in reply.text

@@ -4,7 +4,7 @@ import pytest
 
 from tests.apps.support.service import Service
 from tfapp.apps.support.conversation_log import ConversationLog
-from tfapp.apps.support.dialogue import Turn, readings, refers_back
+from tfapp.apps.support.dialogue import Turn, interpretations, refers_back
 from tfapp.apps.support.slots import check_template, fill, missing_slots
 from tfapp.errors import DataError
 
@@ -29,17 +29,17 @@ def test_some_questions_need_the_one_before(question: str, expected: bool) -> No
 
 
 def test_a_question_that_refers_back_is_read_with_its_topic() -> None:
-    assert readings("and how long does that take?", [FIRST]) == [
+    assert interpretations("and how long does that take?", [FIRST]) == [
         "How do I return shoes? how long does that take?",
         "and how long does that take?",
     ]
-    assert readings("and how long does that take?", []) == ["and how long does that take?"]
-    assert readings("How do I pay?", [FIRST]) == ["How do I pay?"]
+    assert interpretations("and how long does that take?", []) == ["and how long does that take?"]
+    assert interpretations("How do I pay?", [FIRST]) == ["How do I pay?"]
 
 
 def test_the_topic_is_the_last_question_that_stood_alone() -> None:
     second = Turn("and lamps?", "How do I return shoes? lamps?", "passages", "The same way.")
-    assert readings("is it free?", [FIRST, second])[0] == "How do I return shoes? is it free?"
+    assert interpretations("is it free?", [FIRST, second])[0] == "How do I return shoes? is it free?"
 
 
 def test_slots_are_found_and_filled() -> None:

@@ -8,12 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking, vector
-from tfapp.apps.shared.indexing import embed_new, index_file, open_index
-from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_index import VectorIndex
-from tfapp.apps.support.exchanges import Exchange
+from tfapp.apps.shared.vector_indexing import embed_new, index_file, open_index
 from tfapp.apps.support.knowledge import Knowledge
+from tfapp.apps.support.qa_pairs import QAPair
 from tfapp.apps.support.tables import PairRow
 
 
@@ -23,8 +23,8 @@ def knowledge(store: Store) -> Knowledge:
 
 
 def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> None:
-    broken = [SetAside(9, "no text", "?\0"), SetAside(9, "no text", "!"), SetAside(11, "other \ud800", "")]
-    first = knowledge.add("a.csv", [*ROWS, *broken, Exchange(12, "CANCEL  it all", None, "cancel")])
+    broken = [RejectedRow(9, "no text", "?\0"), RejectedRow(9, "no text", "!"), RejectedRow(11, "other \ud800", "")]
+    first = knowledge.add("a.csv", [*ROWS, *broken, QAPair(12, "CANCEL  it all", None, "cancel")])
     assert (first.rows, first.added, first.repeated, first.set_aside) == (11, 7, 1, 3)
     assert dict(first.reasons) == {"no text": 2, "other ?": 1}
     again = knowledge.add("a.csv", ROWS)
@@ -36,7 +36,7 @@ def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> Non
 
 
 def test_a_build_that_is_cut_off_keeps_what_it_had_and_is_gone_on_with(knowledge: Knowledge) -> None:
-    rows = [Exchange(line, f"question {line}", "answer") for line in range(1200)]
+    rows = [QAPair(line, f"question {line}", "answer") for line in range(1200)]
 
     def cut_off() -> object:
         yield from rows[:1100]
@@ -76,19 +76,19 @@ def test_only_what_is_new_is_embedded(store: Store, tmp_path: Path) -> None:
     assert service.build() == 0
     asked = list(service.embedded_texts())
     assert len(asked) == len(set(asked)) == 10
-    more = [Exchange(line, f"Is shop {line} open?", "It is.") for line in range(100)]
+    more = [QAPair(line, f"Is shop {line} open?", "It is.") for line in range(100)]
     assert service.build(more) == 101
     assert set(list(service.embedded_texts())[10:]) == {"It is.", *(row.question for row in more)}
     index, added = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
     assert (len(index), added) == (111, 111)
-    service.build([Exchange(1, "One more?", "It is.")])
+    service.build([QAPair(1, "One more?", "It is.")])
     index, added = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
     assert (len(index), added) == (112, 1)
 
 
 def test_embedding_that_was_cut_off_goes_on(store: Store, tmp_path: Path) -> None:
     service = Service(store, tmp_path)
-    service.knowledge.add("a.csv", [Exchange(line, f"question {line}", "answer") for line in range(300)])
+    service.knowledge.add("a.csv", [QAPair(line, f"question {line}", "answer") for line in range(300)])
 
     def stop(done: int, total: int | None) -> None:
         raise KeyboardInterrupt
@@ -146,7 +146,7 @@ def test_the_index_finds_what_a_full_comparison_finds() -> None:
 
 def test_vectors_come_back_as_they_were_kept(store: Store) -> None:
     knowledge = Knowledge(store, ticking())
-    knowledge.add("a.csv", [Exchange(1, "q", REFUND)])
+    knowledge.add("a.csv", [QAPair(1, "q", REFUND)])
     ids = [key for key, _ in knowledge.vectors.unembedded("m/1")]
     given = np.array([[1.5, -2.0], [0.1, 1e-30]], np.float32)
     knowledge.vectors.keep("m/1", ids, given)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.apps.support.service import REFUND, RETURNS, Service, vector
-from tfapp.apps.support.evidence import weigh
-from tfapp.apps.support.exchanges import Exchange
-from tfapp.apps.support.index import WordIndex
+from tfapp.apps.support.answer_votes import count_votes
+from tfapp.apps.support.qa_pairs import QAPair
 from tfapp.apps.support.retrieval import Passage
+from tfapp.apps.support.word_index import WordIndex
 
 
 def search(service: Service, query: str, **options: object) -> list[Passage]:
@@ -38,7 +38,7 @@ def test_words_alone_must_do_without_a_vector(service: Service) -> None:
 
 
 def test_a_known_question_gets_its_own_answer_first(service: Service) -> None:
-    service.build([Exchange(20, "Cards cards cards", "A pack of cards."), Exchange(21, "cards", "Which?")])
+    service.build([QAPair(20, "Cards cards cards", "A pack of cards."), QAPair(21, "cards", "Which?")])
     found = search(service, "which  CARDS do you take?")
     assert (found[0].target.text, found[0].cosine) == ("We take Visa and Mastercard.", 1.0)
 
@@ -61,11 +61,11 @@ def test_a_ranking_model_has_the_last_word(service: Service) -> None:
 def test_many_near_questions_outweigh_a_single_one_that_is_little_nearer() -> None:
     cosines = {1: 0.80, 2: 0.79, 3: 0.79}
     leads_to = {1: ["a"], 2: ["b"], 3: ["b"]}
-    votes = weigh(cosines, {}, leads_to, words_share=0.1, temperature=0.05)
+    votes = count_votes(cosines, {}, leads_to, words_share=0.1, temperature=0.05)
     assert votes["b"] > votes["a"]
-    sharp = weigh(cosines, {}, leads_to, words_share=0.1, temperature=0.001)
+    sharp = count_votes(cosines, {}, leads_to, words_share=0.1, temperature=0.001)
     assert sharp["a"] > sharp["b"]
-    worded = weigh(cosines, {1: 8.0}, leads_to, words_share=0.1, temperature=0.05)
+    worded = count_votes(cosines, {1: 8.0}, leads_to, words_share=0.1, temperature=0.05)
     assert worded["a"] > worded["b"]
 
 

@@ -1,4 +1,4 @@
-"""Feedback: texts wait in pools, the least certain answers are shown to people first, and their labels are kept.
+"""Feedback: pools of texts whose least certain answers people label first, and the labels.
 
 `tfapp.apps.feedback.service` opens it; the console shows it, and `tfapp train` reads what it exports.
 """

@@ -1,4 +1,4 @@
-"""`tfapp feedback`: texts that wait for labels, and the labels that people gave."""
+"""The commands `tfapp feedback`: texts that wait for labels, and the labels that people gave."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add(
     database: _Database = None,
     json: Json = False,
 ) -> None:
-    """Takes texts in, of which the console's labelling page shows the least certain first."""
+    """Adds texts to a pool, of which the console's labelling page shows the least certain first."""
     feedback = _open(home, database)
     pool = feedback.add(file, model=model, column=column)
     progress = feedback.pools.progress(pool)
@@ -53,7 +53,7 @@ def add(
 
 @_feedback.command()
 def show(*, home: _Home = _FOLDER, database: _Database = None, json: Json = False) -> None:
-    """Tells how far the pools are, and how many texts were labelled for each model."""
+    """Shows the progress of the pools, and how many texts were labelled for each model."""
     feedback = _open(home, database)
     pools = [(pool, feedback.pools.progress(pool)) for pool in feedback.pools.all()]
     counts = feedback.labels.counts()

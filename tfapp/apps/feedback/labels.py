@@ -1,4 +1,4 @@
-"""The labels that people gave."""
+"""Stores the labels that people gave."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Label", "Labels"]
 
 @dataclass(frozen=True)
 class Label:
-    """What a person says that a text is.
+    """The labels that a person gave to a text.
 
     Attributes:
         model: The model whose labels they are.
@@ -44,14 +44,14 @@ class Label:
 
 
 class Labels:
-    """The labels of a database: one answer a text and model, and the last word holds."""
+    """The labels in the database, of which the last one of each text and model counts."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     def give(self, label: Label) -> None:
-        """Keeps a label; the same one twice is one.
+        """Stores a label; the same one twice counts once.
 
         Raises:
             SettingsError: There is no label, one is too long, or there are several where a text has one.
@@ -76,7 +76,7 @@ class Labels:
         self._store.run(work)
 
     def take_back(self, model: str, text: str) -> None:
-        """Forgets the label of a text, if it has one."""
+        """Deletes the label of a text, if it has one."""
 
         def work(session: Session) -> None:
             row = session.scalars(_of(model).where(LabelRow.key == text_key(text))).first()
@@ -86,17 +86,17 @@ class Labels:
         self._store.run(work)
 
     def counts(self) -> dict[str, int]:
-        """How many texts have a label, by model."""
+        """Returns how many texts have a label, by model."""
         query = select(LabelRow.model, func.count()).group_by(LabelRow.model).order_by(LabelRow.model)
         return self._store.read(lambda session: {row.model: int(row[1]) for row in session.execute(query)})
 
     def latest(self, model: str, most: int = 10) -> list[Label]:
-        """The labels that were given last, newest first."""
+        """Returns the last labels, newest first."""
         query = _of(model).order_by(LabelRow.given_at.desc(), LabelRow.id.desc()).limit(most)
         return self._store.read(lambda session: [_label(row) for row in session.scalars(query)])
 
     def rows(self, model: str) -> Iterator[dict[str, Any]]:
-        """The labels as rows that `tfapp train` reads: text and label, which is a list where a text may have several.
+        """Yields the labels as rows that `tfapp train` reads: text, and label or list of labels.
 
         Besides, what was known of the answer: model, version, predicted, score, given_by, given_at.
         """

@@ -1,4 +1,4 @@
-"""Pools of unlabelled texts, and what a model answered to them."""
+"""Pools of unlabelled texts, and a model's answers to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import checked_name, digest, text_key
 from tfapp.errors import DataError
 
-__all__ = ["Measure", "Pool", "PoolText", "Pools", "Progress", "Scored"]
+__all__ = ["Measure", "Pool", "PoolProgress", "PoolText", "Pools", "ScoredText"]
 
 Measure = Literal["margin", "entropy"]
 # Texts of one transaction, fewer than the parameters that a statement may have.
@@ -25,7 +25,7 @@ _BATCH: Final = 500
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool.
+    """A pool of unlabelled texts for a model.
 
     Attributes:
         id: Its key.
@@ -57,8 +57,8 @@ class PoolText:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What a version answered to a text: its label, that one's probability, and how uncertain it is by each measure."""
+class ScoredText:
+    """A version's answer to a text: its label, its probability, and its uncertainty by each measure."""
 
     id: int
     predicted: str
@@ -68,8 +68,8 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How many texts a pool has, how many of them were scored, labelled and skipped."""
+class PoolProgress:
+    """The numbers of texts of a pool: all, scored, labelled and skipped."""
 
     texts: int
     scored: int
@@ -78,7 +78,7 @@ class Progress:
 
 
 class Pools:
-    """The pools of a database; a text is in a pool once."""
+    """The pools in the database; a text is in a pool once."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -109,7 +109,7 @@ class Pools:
         return self.get(key)
 
     def get(self, pool: str) -> Pool:
-        """A pool by its key.
+        """Returns a pool by its key.
 
         Raises:
             DataError: There is none.
@@ -120,22 +120,22 @@ class Pools:
         return _pool(row)
 
     def all(self) -> list[Pool]:
-        """All pools, newest first."""
+        """Returns all pools, newest first."""
         query = select(PoolRow).order_by(PoolRow.added_at.desc(), PoolRow.id)
         return self._store.read(lambda session: [_pool(row) for row in session.scalars(query)])
 
-    def progress(self, pool: Pool) -> Progress:
-        """How far a pool is."""
+    def progress(self, pool: Pool) -> PoolProgress:
+        """Returns the progress of a pool."""
         labelled, count = _labelled(pool), func.count(PoolTextRow.id)
         skipped = count.filter(PoolTextRow.skipped, ~labelled)
         query = select(count, func.count(PoolTextRow.version), count.filter(labelled), skipped)
         query = query.where(PoolTextRow.pool_id == pool.id)
-        return self._store.read(lambda session: Progress(*session.execute(query).one()))
+        return self._store.read(lambda session: PoolProgress(*session.execute(query).one()))
 
     def least_certain(
         self, pool: Pool, measure: Measure = "margin", *, most: int = 1, without: Collection[int] = ()
     ) -> list[PoolText]:
-        """The texts without a label that the model is least sure of; those not scored yet come last.
+        """Returns the unlabelled texts that the model is least sure of; those not scored yet come last.
 
         Args:
             pool: The pool.
@@ -157,7 +157,7 @@ class Pools:
         return self._store.read(work)
 
     def text(self, pool: Pool, text: int) -> PoolText:
-        """One text of a pool.
+        """Returns one text of a pool.
 
         Raises:
             DataError: The pool has no such text.
@@ -169,7 +169,7 @@ class Pools:
         return _text(row, "margin")
 
     def unscored(self, pool: Pool, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
-        """Texts that wait for a label and that this version has not answered, as (id, text), in the order of ids.
+        """Returns the texts that wait for a label and for this version's answer, as (id, text), in the order of ids.
 
         Args:
             pool: The pool.
@@ -182,9 +182,9 @@ class Pools:
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
-        self, pool: Pool, version: int, scored: Sequence[Scored], *, labels: Sequence[str], multi_label: bool
+        self, pool: Pool, version: int, scored: Sequence[ScoredText], *, labels: Sequence[str], multi_label: bool
     ) -> None:
-        """Keeps what a version answered, and the labels that it knows."""
+        """Stores a version's answers, and the labels that it knows."""
         rows: list[dict[str, Any]] = [{"version": version, **vars(item)} for item in scored]
 
         def work(session: Session) -> None:
@@ -195,7 +195,7 @@ class Pools:
         self._store.run(work)
 
     def skip(self, pool: Pool, text: int) -> None:
-        """Leaves a text without a label; it does not come again."""
+        """Skips a text, which is not shown again."""
         changed = update(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
         self._store.run(lambda session: session.execute(changed.values(skipped=True)))
 

@@ -1,4 +1,4 @@
-"""Feedback in a folder: pools of texts, the labels that people gave, and the file that a training reads.
+"""Feedback in a folder: pools of texts, labels, and their export for training.
 
 feedback = Feedback.open("feedback")
 feedback.add(Path("messages.csv"), model="bbc-news")
@@ -15,10 +15,10 @@ from typing import Self
 from tfapp_client import Client
 
 from tfapp.apps.feedback.labels import Labels
+from tfapp.apps.feedback.pool_scoring import score_pool
 from tfapp.apps.feedback.pools import Pool, Pools
-from tfapp.apps.feedback.reading import TextFile
-from tfapp.apps.feedback.scoring import score_pool
-from tfapp.apps.shared.embedder import released_version
+from tfapp.apps.feedback.text_file import TextFile
+from tfapp.apps.shared.embedding_client import released_version
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import Clock, utc_now
 from tfapp.core.files import write_json_lines
@@ -30,7 +30,7 @@ __all__ = ["Feedback"]
 
 @dataclass(frozen=True)
 class Feedback:
-    """What people said of models' answers.
+    """The pools and labels of a folder.
 
     Attributes:
         store: The database.
@@ -42,7 +42,7 @@ class Feedback:
 
     @classmethod
     def open(cls, home: str | Path = "feedback", *, database: str | None = None, clock: Clock = utc_now) -> Self:
-        """Opens the feedback of a folder, or begins it.
+        """Opens the feedback of a folder, or creates it.
 
         Args:
             home: The folder.
@@ -56,16 +56,16 @@ class Feedback:
 
     @property
     def pools(self) -> Pools:
-        """The texts that wait for labels."""
+        """Returns the pools of texts that wait for labels."""
         return Pools(self.store, self.clock)
 
     @property
     def labels(self) -> Labels:
-        """The labels that were given."""
+        """Returns the store of labels."""
         return Labels(self.store, self.clock)
 
     def add(self, file: Path, *, model: str, name: str | None = None, column: str | None = None) -> Pool:
-        """Takes the texts of a file in; the same file twice adds nothing.
+        """Adds the texts of a file to a pool; the same file twice adds nothing.
 
         Args:
             file: A csv, tsv or jsonl file.
@@ -81,11 +81,11 @@ class Feedback:
         return self.pools.add(name or file.name, model, texts, set_aside=lambda: texts.set_aside)
 
     def score(self, pool: Pool, client: Client, *, go_on: Callable[[int], bool] = lambda _: True) -> int:
-        """Asks the released version about a pool's texts; as `tfapp.apps.feedback.scoring.score_pool`."""
+        """Scores a pool by the released version, as `tfapp.apps.feedback.pool_scoring.score_pool` does."""
         return score_pool(self.pools, pool, client, released_version(client, pool.model), go_on=go_on)
 
     def export(self, model: str, file: Path) -> int:
-        """Writes a model's labels as jsonl, which `tfapp train` reads; gives how many.
+        """Writes a model's labels as jsonl, which `tfapp train` reads, and returns how many.
 
         Raises:
             DataError: Nobody has labelled a text for this model yet.

@@ -1,4 +1,4 @@
-"""The tables of the feedback."""
+"""The database tables of the feedback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = String(LONGEST_NAME)
 
 
 class PoolRow(Base):
-    """Unlabelled texts that a model is asked about; `name` is what they were called, and is never a path."""
+    """A pool of unlabelled texts for a model; `name` is what the file was called, and is never a path."""
 
     __tablename__ = "feedback_pool"
     id: Mapped[str] = mapped_column(_KEY, primary_key=True)
@@ -30,7 +30,7 @@ class PoolRow(Base):
 
 
 class PoolTextRow(Base):
-    """A text of a pool, and what a version answered; `version` is None until one has."""
+    """A text of a pool and a version's answer; `version` is None until one has answered."""
 
     __tablename__ = "feedback_text"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,7 +51,7 @@ class PoolTextRow(Base):
 
 
 class LabelRow(Base):
-    """What a person says that a text is, of a model's labels or another; a text has one such answer a model."""
+    """A person's label of a text, of a model's labels or another; a text has one for each model."""
 
     __tablename__ = "feedback_label"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,4 +1,4 @@
-"""How uncertain an answer is, from the probabilities of its labels.
+"""Measures how uncertain an answer is, from the probabilities of its labels.
 
 Margin and entropy are those of Settles, Active Learning Literature Survey (2009), section 3.1, turned and scaled so
 that 0 is sure and 1 is most uncertain.
@@ -18,7 +18,7 @@ MEASURES: Final = ("margin", "entropy")
 
 
 def margin(probabilities: Sequence[float], *, multi_label: bool = False) -> float:
-    """1 minus the distance of the two likeliest labels; of several labels, how near the nearest is to one half.
+    """Returns 1 minus the margin of the two likeliest labels; of several labels, how near the nearest is to one half.
 
     Example:
         >>> margin([0.5, 0.5, 0.0]), margin([1.0, 0.0]), margin([0.99, 0.5], multi_label=True)
@@ -32,7 +32,7 @@ def margin(probabilities: Sequence[float], *, multi_label: bool = False) -> floa
 
 
 def entropy(probabilities: Sequence[float], *, multi_label: bool = False) -> float:
-    """The entropy as a share of the largest there is; of several labels, the mean of each one's own.
+    """Returns the entropy as a share of its maximum; of several labels, the mean of each one's own.
 
     Example:
         >>> round(entropy([0.25, 0.25, 0.25, 0.25]), 6), entropy([1.0, 0.0])

@@ -1,4 +1,4 @@
-"""An alert, as sinks, the command line and the console tell it."""
+"""An alert, as sinks, the command line and the console show it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final, Literal, Self
 
 from tfapp.apps.monitor.episode import EndedBy
-from tfapp.apps.monitor.profile import MEASURES, Measure
 from tfapp.apps.monitor.tables import AlertRow, MessageRow
+from tfapp.apps.monitor.text_profile import MEASURES, Measure
 from tfapp.apps.monitor.windows import WidthName
 
 __all__ = ["KINDS", "Alert", "AlertKind", "ShownText"]
@@ -22,11 +22,16 @@ _MEANS: Final = {
     "length": "words a text",
     "confidence": "the models' confidence",
 }
+_ENDINGS: Final[dict[EndedBy, str]] = {
+    "normal": "back to normal",
+    "lasting": "it lasted so long that it is normal now",
+    "late texts": "texts that came late explain it",
+}
 
 
 @dataclass(frozen=True)
 class ShownText:
-    """A text that shows what an alert is about, or that was asked for; confidences are probabilities."""
+    """A text that is shown, such as one behind an alert; confidences are probabilities."""
 
     id: int
     source: str
@@ -39,12 +44,12 @@ class ShownText:
 
     @classmethod
     def of(cls, row: MessageRow) -> Self:
-        """Of a row."""
+        """Returns the text of a row of the database."""
         values = {name: getattr(row, name) for name in cls.__dataclass_fields__}
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Returns its values for JSON."""
         return {**self.__dict__, "time": self.time.isoformat()}
 
 
@@ -88,12 +93,12 @@ class Alert:
 
     @classmethod
     def of(cls, row: AlertRow) -> Self:
-        """Of a row."""
+        """Returns the alert of a row of the database."""
         return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
 
     @property
     def headline(self) -> str:
-        """What it says, in one line."""
+        """Returns one line that says what has changed."""
         since = f"since {self.start:%Y-%m-%d %H:%M} UTC"
         why = f"p = {self.p_value:.1g}"
         if self.kind == "rise":
@@ -106,11 +111,16 @@ class Alert:
 
     @property
     def state(self) -> str:
-        """Whether it goes on, or why it ended."""
+        """Returns `open`, or why it ended, as JSON has it."""
         return "open" if self.end is None else f"over: {self.ended_by}"
 
+    @property
+    def status(self) -> str:
+        """Returns `open`, or why it ended, as people read it."""
+        return f"ended: {_ENDINGS[self.ended_by]}" if self.ended_by else "open"
+
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Returns its values for JSON."""
         times = {name: getattr(self, name).isoformat() for name in ("start", "found", "opened_at")}
         end = self.end.isoformat() if self.end else None
         return {**self.__dict__, **times, "end": end, "state": self.state, "headline": self.headline}

@@ -1,4 +1,4 @@
-"""`tfapp monitor`: trends of opinions in a stream of texts, and alerts when they turn."""
+"""The commands `tfapp monitor`: trends of opinions in a stream of texts, and alerts when they change."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(
     server: Server = None,
     json: Json = False,
 ) -> None:
-    """Takes texts in, judges and stores each once, and raises alerts; what is missing of the models is trained first.
+    """Reads texts, classifies and stores each once, and raises alerts; models that are missing are trained first.
 
     It may be stopped or killed at any moment: the same command goes on where it was.
     """
@@ -82,7 +82,7 @@ def run(
             trained=lambda line: output.show_model(line, as_json=json),
             quiet=json,
         )
-    output.show_outcome(outcome, monitor.reading.counts(), as_json=json)
+    output.show_outcome(outcome, monitor.queries.counts(), as_json=json)
 
 
 @_monitor.command()
@@ -96,15 +96,15 @@ def show(
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
-    """Shows how topics, sources or entities went on, and what could not be told to the sinks."""
-    reading = _open(home).reading
-    trends = reading.trends(by, window=window, topic=topic, last=last)  # type: ignore[arg-type]  # it checks the words
+    """Shows the trends of topics, sources or entities, and the notifications that could not be delivered."""
+    queries = _open(home).queries
+    trends = queries.trends(by, window=window, topic=topic, last=last)  # type: ignore[arg-type]  # it checks the words
     if plot is not None:
-        from tfapp.apps.monitor.plot import draw_trends
+        from tfapp.apps.monitor.trend_plot import draw_trends
 
-        draw_trends(trends, reading.alerts(), plot)
-    failed = reading.undeliverable(_FAILED)
-    output.show_trends(trends, reading.counts(), by, undeliverable=failed, as_json=json)
+        draw_trends(trends, queries.alerts(), plot)
+    failed = queries.undeliverable(_FAILED)
+    output.show_trends(trends, queries.counts(), by, undeliverable=failed, as_json=json)
 
 
 @_monitor.command()
@@ -119,12 +119,12 @@ def alerts(
     json: Json = False,
 ) -> None:
     """Lists the alerts, newest first; or shows one with its texts."""
-    reading = _open(home).reading
+    queries = _open(home).queries
     if alert is not None:
-        found = reading.alert(alert)
-        output.show_alert(found, reading.texts_of(found, most), as_json=json)
+        found = queries.alert(alert)
+        output.show_alert(found, queries.texts_of(found, most), as_json=json)
         return
-    listed = reading.alerts(kind=kind, topic=topic, open_only=open_only, most=most)  # type: ignore[arg-type]
+    listed = queries.alerts(kind=kind, topic=topic, open_only=open_only, most=most)  # type: ignore[arg-type]
     output.show_alerts(listed, as_json=json)
 
 
@@ -135,7 +135,7 @@ def resend(
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
-    """Queues what no sink took anew, as `show` lists it; `run` sends it, one that runs already at once."""
+    """Queues undeliverable notifications again, as `show` lists them; `run` sends them, also one that runs already."""
     output.show_resent(_open(home).resend(alert), as_json=json)
 
 
@@ -146,14 +146,14 @@ def set_aside(
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
-    """Lists the rows that could not be used, and why; the newest are kept, all are counted."""
-    reading = _open(home).reading
-    output.show_set_aside(reading.set_aside(most), reading.counts(), as_json=json)
+    """Lists the rejected rows with their reasons; the newest are kept, all are counted."""
+    queries = _open(home).queries
+    output.show_set_aside(queries.set_aside(most), queries.counts(), as_json=json)
 
 
 @_monitor.command()
 def demo(*, home: _Home = _FOLDER) -> None:
-    """Shows everything once: trains the models, replays real texts with a surge of complaints, and finds it."""
+    """Shows a whole monitor: trains the models, replays real texts with a surge of complaints, and detects it."""
     from tfapp.apps.monitor.demo import show_monitor
 
     show_monitor(_open(home))

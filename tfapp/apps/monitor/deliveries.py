@@ -1,4 +1,4 @@
-"""Tells the sinks what is queued for them, until they have taken it."""
+"""Delivers queued notifications to the sinks, with retries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LONGEST_LOOK: Final = 60.0
 
 
 class Deliveries:
-    """The queue of what sinks are to be told.
+    """The queue of notifications for the sinks.
 
     It is filled in the transaction that writes the alert, so a crash loses none; what was sent just before a crash is
     sent again, with the same key. A sink that fails or is slow holds up no other one; what was tried too often is kept
@@ -50,7 +50,7 @@ class Deliveries:
         self._most_tries = most_tries
 
     def send_due(self, sink: str | None = None) -> int:
-        """Tries what is due once; says how much was delivered. A sink that fails is tried again, ever more rarely.
+        """Tries each notification that is due once and returns how many were delivered.
 
         Args:
             sink: The name of the one that is told; None: all, one after another.
@@ -67,7 +67,7 @@ class Deliveries:
         return sum(self._send(row) for row in rows)
 
     def resend(self, alert: int | None = None) -> int:
-        """Queues what is undeliverable anew, with as many tries as at first; says how much that is.
+        """Queues undeliverable notifications again, with all their tries, and returns how many.
 
         Args:
             alert: What tells of the alert of this number; None: all.
@@ -80,7 +80,7 @@ class Deliveries:
 
     @contextmanager
     def running(self, seconds: float = 1.0) -> Iterator[None]:
-        """Sends what is due again and again meanwhile, and once at the end, to each sink in a thread of its own.
+        """Delivers notifications while the block runs and once at its end, each sink in a thread of its own.
 
         Args:
             seconds: Between two looks; where they fail, ever more.
@@ -140,12 +140,12 @@ class Deliveries:
 
 
 def _pause(tries: int) -> timedelta:
-    """How long what failed so many times waits."""
+    """Returns how long a notification waits after so many failures."""
     return min(timedelta(seconds=2 ** min(tries - 1, _GROWING)), _LONGEST_PAUSE) if tries else timedelta()
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    """What has waited, and what waits longer than its pause, as the clock was set back since."""
+    """Returns the condition of notifications that are due, also after the clock was set back."""
     latest = {tries: literal(now + _pause(tries), UtcTime) for tries in range(_GROWING)}
     farthest = case(latest, value=DeliveryRow.tries, else_=literal(now + _LONGEST_PAUSE, UtcTime))
     return or_(DeliveryRow.due_at <= now, DeliveryRow.due_at > farthest)

@@ -1,4 +1,4 @@
-"""What `tfapp monitor demo` shows."""
+"""The demo of `tfapp monitor`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def show_monitor(monitor: Monitor) -> None:
     _write_stream(stream)
     with progress("Monitoring", "texts") as advance:
         outcome = monitor.run([stream], follow=False, told=lambda total: advance(total.stored))
-    reading = monitor.reading
-    output.show_outcome(outcome, reading.counts(), as_json=False)
-    output.show_trends(reading.trends(last=_WINDOWS), reading.counts(), "topic", as_json=False)
+    queries = monitor.queries
+    output.show_outcome(outcome, queries.counts(), as_json=False)
+    output.show_trends(queries.trends(last=_WINDOWS), queries.counts(), "topic", as_json=False)
     screen.rule("3. What was not as usual, and the texts that show it")
-    for alert in reversed(reading.alerts()):
-        output.show_alert(alert, reading.texts_of(alert), as_json=False)
+    for alert in reversed(queries.alerts()):
+        output.show_alert(alert, queries.texts_of(alert), as_json=False)
     plot = monitor.home / "trends.png"
     _draw(monitor, plot)
     screen.rule("What next")
@@ -47,7 +47,7 @@ def show_monitor(monitor: Monitor) -> None:
 
 
 def _write_stream(file: Path) -> None:
-    """News, and reviews of which one in five is negative; in six hours of the second day, four in five."""
+    """Writes news and reviews, of which one in five is negative, and four in five for six hours of the second day."""
     from tfapp.apps.monitor.replay import Surge, news_pool, rated_pool, replay
 
     reviews = rated_pool("product-reviews", share=0.2, per_window=24)
@@ -56,6 +56,6 @@ def _write_stream(file: Path) -> None:
 
 
 def _draw(monitor: Monitor, file: Path) -> None:
-    from tfapp.apps.monitor.plot import draw_trends
+    from tfapp.apps.monitor.trend_plot import draw_trends
 
-    draw_trends(monitor.reading.trends(last=_WINDOWS), monitor.reading.alerts(), file)
+    draw_trends(monitor.queries.trends(last=_WINDOWS), monitor.queries.alerts(), file)

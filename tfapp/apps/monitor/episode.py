@@ -1,4 +1,4 @@
-"""What detectors say: of each window what they make of it, and of many windows the episodes that are alerts."""
+"""The results of detectors: a verdict for each window, and episodes of several windows, which become alerts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EndedBy = Literal["normal", "lasting", "late texts"]
 
 @dataclass(frozen=True)
 class Ending:
-    """Where an episode ended, and why."""
+    """The end of an episode and its reason."""
 
     end: datetime
     by: EndedBy
@@ -25,7 +25,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Episode:
-    """A time in which something was not as usual.
+    """A time span in which something was unusual.
 
     Attributes:
         start: The first window of it.
@@ -50,7 +50,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a detector makes of a window.
+    """The result of a detector for one window.
 
     Attributes:
         state: What it must know for the next window; as JSON.
@@ -68,10 +68,10 @@ class Verdict:
 
 
 class Detector(Protocol[W_contra]):
-    """Judges one window after another; what it remembers is in the state alone."""
+    """A detector that evaluates windows one by one; all it remembers is in the state."""
 
     def step(self, start: datetime, window: W_contra, state: Mapping[str, Any] | None) -> Verdict:
-        """Judges a window.
+        """Evaluates a window.
 
         Args:
             start: Its first moment.
@@ -80,13 +80,13 @@ class Detector(Protocol[W_contra]):
         """
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
-        """The episode that goes on in a state."""
+        """Returns the episode that is open in a state."""
 
 
 def fold(
     detector: Detector[W_contra], windows: Iterable[tuple[datetime, W_contra]], state: Mapping[str, Any] | None
 ) -> tuple[list[tuple[datetime, Verdict]], list[Episode]]:
-    """Judges windows in their order.
+    """Evaluates windows in their order.
 
     Args:
         detector: How.

@@ -1,4 +1,4 @@
-"""How surprising a share is, given its history: the tail of a beta-binomial distribution.
+"""Computes how improbable a share is, given its history: the tail of a beta-binomial distribution.
 
 The windows' shares are taken to vary around their mean by more than chance, as they do in most streams. How much more
 is estimated by moments (Williams, Extra-binomial variation in logistic linear models, Applied Statistics 31, 1982), and
@@ -20,7 +20,7 @@ __all__ = ["Exceedance", "exceedance"]
 
 @dataclass(frozen=True)
 class Exceedance:
-    """What was expected, and how probable at least as much as was seen is under it.
+    """The expected share, and the probability of at least the observed count under it.
 
     Attributes:
         expected: The share that the history says.
@@ -58,7 +58,7 @@ def exceedance(recent: Sequence[tuple[int, int]], history: Sequence[tuple[int, i
 
 
 def _correlation(windows: np.ndarray) -> float:
-    """How much texts of one window are alike beyond the mean, from 0; [windows, 2] of texts and negatives."""
+    """Returns the correlation of texts within a window, from 0; takes [windows, 2] of texts and negatives."""
     texts, negatives = windows[:, 0], windows[:, 1]
     mean, number = negatives.sum() / texts.sum(), len(windows)
     more = (texts - 1).sum()

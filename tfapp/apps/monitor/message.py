@@ -1,4 +1,4 @@
-"""A text of the stream: as it came, and as it was judged."""
+"""A text of the stream, as it came and as it was classified."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.shared.times import check_time, parse_time
 from tfapp.data.cleaning import is_visible
 from tfapp.data.stored_texts import LONGEST_NAME, digest, storable
 from tfapp.errors import SettingsError
 
-__all__ = ["Columns", "Judged", "Mention", "Message"]
+__all__ = ["ClassifiedMessage", "Mention", "Message", "MessageColumns"]
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "text": ("text", "message", "body", "content", "sentence", "review"),
@@ -44,20 +44,20 @@ class Message:
 
 @dataclass(frozen=True)
 class Mention:
-    """An entity that a text names: its tag, and the words in lower case."""
+    """An entity that a text mentions: its tag, and its words in lower case."""
 
     tag: str
     text: str
 
     @property
     def name(self) -> str:
-        """TAG:WORDS."""
+        """Returns the entity as TAG:WORDS."""
         return f"{self.tag}:{self.text}"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A text with what the models say of it; confidences are probabilities."""
+class ClassifiedMessage:
+    """A text with its topic, sentiment and entities; confidences are probabilities."""
 
     message: Message
     topic: str
@@ -68,8 +68,8 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Makes messages of rows.
+class MessageColumns:
+    """Makes messages from rows by the names of their columns.
 
     Attributes:
         given: Column names by what they hold (text, time, id, source); what is missing is found by its usual names.
@@ -84,8 +84,8 @@ class Columns:
             if name not in _NAMES:
                 raise SettingsError(f"--column {name}: give NAME=COLUMN, where NAME is one of {', '.join(_NAMES)}")
 
-    def message(self, row: Record, *, source: str, latest: datetime, now: datetime) -> Message | SetAside:
-        """Makes a message of a row; one that cannot be is set aside with its reason.
+    def message(self, row: Record, *, source: str, latest: datetime, now: datetime) -> Message | RejectedRow:
+        """Makes a message from a row; a row that is none is rejected with its reason.
 
         Args:
             row: Values by column.
@@ -99,7 +99,7 @@ class Columns:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - whatever a row holds, the next one is read
             reason = f"it cannot be used: {type(error).__name__}: {error}"
-        return SetAside(row.line, storable(reason)[:_SHOWN], _shown(row))
+        return RejectedRow(row.line, storable(reason)[:_SHOWN], _shown(row))
 
     def _message(self, values: Mapping[str, Any], source: str, latest: datetime, now: datetime) -> Message:
         found = {what: self._value(values, what) for what in _NAMES}
@@ -124,7 +124,7 @@ class Columns:
 
 
 def _shown(row: Record) -> str:
-    """The beginning of a row, as far as it can be written."""
+    """Returns the beginning of a row, as far as it can be stored."""
     try:
         return storable(str(row.values)[:_SHOWN])
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The models of a monitor: trained and exported here, served here or elsewhere."""
+"""The models of a monitor, trained and exported here, served here or elsewhere."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from tfapp_client import Client
 
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.shared.model_errors import asking
-from tfapp.apps.shared.model_server import ModelServer
+from tfapp.apps.shared.application_models import ApplicationModels
+from tfapp.apps.shared.model_errors import translate_client_errors
 from tfapp.registry import versions
 from tfapp.workflows.remote_server import RemoteServer
 
@@ -20,7 +20,7 @@ __all__ = ["MonitorModels", "classifier_experiment"]
 
 @dataclass(frozen=True)
 class MonitorModels:
-    """Makes the models and reaches them.
+    """Trains and exports the models and connects to them.
 
     Attributes:
         home: The monitor's folder; its models are in `models`, which a server reads.
@@ -34,15 +34,15 @@ class MonitorModels:
 
     @property
     def folder(self) -> Path:
-        """The models folder."""
+        """Returns the models folder."""
         return self.home / "models"
 
     def client(self) -> AbstractContextManager[Client]:
-        """A client of the model server, while the block runs."""
+        """Yields a client of the model server."""
         return self._models.client()
 
     def prepare(self, *, quiet: bool = False) -> list[str]:
-        """Trains and exports the classifiers that are missing; says of each how good it is.
+        """Trains and exports the classifiers that are missing, and returns a line on the quality of each.
 
         Raises:
             TfappError: Data, training or export.
@@ -65,7 +65,7 @@ class MonitorModels:
         for name in names:
             if name is None or not versions(self.folder, name):
                 continue
-            with asking(name, where=self._models.where):
+            with translate_client_errors(name, where=self._models.where):
                 client.wait_until_ready(name, timeout=seconds)
 
     def _train(self, name: str, data: str, *, quiet: bool) -> str:
@@ -74,12 +74,12 @@ class MonitorModels:
         return f"{name}/{version} learnt from {data}: {score}"
 
     @property
-    def _models(self) -> ModelServer:
-        return ModelServer(self.folder, self.server)
+    def _models(self) -> ApplicationModels:
+        return ApplicationModels(self.folder, self.server)
 
 
 def classifier_experiment(name: str, data: str, settings: MonitorSettings) -> dict[str, Any]:
-    """The experiment that trains a classifier: its output layer, on a BERT that stays as it is.
+    """Returns the experiment that trains a classifier's output layer on a frozen BERT.
 
     Args:
         name: Its name.

@@ -1,4 +1,4 @@
-"""What `tfapp monitor` prints."""
+"""The output of `tfapp monitor`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
     from tfapp.apps.monitor.alert import Alert, ShownText
-    from tfapp.apps.monitor.intake import Outcome
-    from tfapp.apps.monitor.reading import Trend
+    from tfapp.apps.monitor.batches import IngestCounts
+    from tfapp.apps.monitor.queries import Trend
     from tfapp.apps.monitor.sinks import Sink
 
 __all__ = [
@@ -35,7 +35,7 @@ _OTHERS: Final = 42
 
 
 def sparkline(trend: Trend, width: int) -> str:
-    """A trend's negative share, from 0 to 1, as blocks; where there are no texts, a blank.
+    """Returns a trend's negative share, from 0 to 1, as blocks, with a blank where there are no texts.
 
     Args:
         trend: Its windows.
@@ -60,13 +60,13 @@ def console_sinks(*, as_json: bool) -> list[Sink]:
 
 
 def show_model(line: str, *, as_json: bool) -> None:
-    """A model that was trained."""
+    """Prints that a model was trained."""
     if not as_json:
         _line("Model", line)
 
 
-def show_outcome(outcome: Outcome, counts: Mapping[str, int], *, as_json: bool) -> None:
-    """What came of a run."""
+def show_outcome(outcome: IngestCounts, counts: Mapping[str, int], *, as_json: bool) -> None:
+    """Prints the outcome of a run."""
     if as_json:
         print_json({**asdict(outcome), "alerts": counts["alerts"], "undelivered": counts["undelivered"]})
         return
@@ -87,7 +87,7 @@ def show_trends(
     undeliverable: Sequence[Mapping[str, object]] = (),
     as_json: bool,
 ) -> None:
-    """A line a trend, and one for all that no sink took."""
+    """Prints a line for each trend, and the undeliverable notifications."""
     if as_json:
         failed = [{name: _plain(value) for name, value in row.items()} for row in undeliverable]
         print_json({"counts": dict(counts), "trends": [_trend(trend) for trend in trends], "undeliverable": failed})
@@ -112,29 +112,29 @@ def show_trends(
 
 
 def show_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
-    """A line an alert."""
+    """Prints a line for each alert."""
     if as_json:
         print_json([alert.to_dict() for alert in alerts])
         return
     for alert in alerts:
-        _line(f"{alert.id}", f"{alert.headline}; {alert.state}")
+        _line(f"{alert.id}", f"{alert.headline}; {alert.status}")
     if not alerts:
         _line("None", "nothing was out of the ordinary")
 
 
 def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> None:
-    """An alert with the texts that show it."""
+    """Prints an alert with the texts behind it."""
     found = {"alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
     if as_json:
         print_json(found)
         return
     _show_payload({"event": "opened", **found})
-    over = f"; {alert.state}, since {alert.end:%Y-%m-%d %H:%M} UTC" if alert.end else "; it goes on"
-    _line("", f"number {alert.id}, found in the {alert.width} of {alert.found:%Y-%m-%d %H:%M} UTC{over}")
+    status = f"; {alert.status}, at {alert.end:%Y-%m-%d %H:%M} UTC" if alert.end else "; still open"
+    _line("", f"number {alert.id}, detected in the {alert.width} from {alert.found:%Y-%m-%d %H:%M} UTC{status}")
 
 
 def show_resent(number: int, *, as_json: bool) -> None:
-    """How much is queued anew."""
+    """Prints how many notifications are queued again."""
     if as_json:
         print_json({"queued": number})
     elif number:
@@ -144,7 +144,7 @@ def show_resent(number: int, *, as_json: bool) -> None:
 
 
 def show_set_aside(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int], *, as_json: bool) -> None:
-    """The rows that could not be used, and how many there were that are no longer kept."""
+    """Prints the rejected rows, and how many more are no longer kept."""
     if as_json:
         print_json([dict(row) for row in rows])
         return

@@ -1,4 +1,4 @@
-"""The monitor: trends, alerts that open the texts behind them, texts, and what was set aside."""
+"""The monitor's pages: trends, alerts with the texts behind them, texts, and rejected rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.monitor.alert import Alert
-from tfapp.apps.monitor.reading import By, Reading, Trend
+from tfapp.apps.monitor.queries import By, MonitorQueries, Trend
 from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.apps.shared.times import shift
@@ -47,7 +47,7 @@ class MonitorPages:
         self._state = state
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are."""
+        """Returns the routes of the pages."""
         return [
             Route("/monitor", self._dashboard),
             Route("/monitor/alerts/{alert}", self._alert),
@@ -58,68 +58,68 @@ class MonitorPages:
     def _dashboard(self, request: Request) -> Response:
         if self._state.session(MONITOR) is None:
             return self._views.page(request, "missing.html", **_MISSING)
-        reading = self._reading()
+        queries = self._queries()
         by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._width())
         topic = request.query_params.get("topic") or None
-        trends = reading.trends(cast(By, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
-        alerts = reading.alerts(most=_ALERTS)
+        trends = queries.trends(cast(By, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
+        alerts = queries.alerts(most=_ALERTS)
         return self._page(
             request,
             "monitor.html",
             by=by,
             width=width,
             widths=list(WIDTHS),
-            counts=reading.counts(),
-            undeliverable=reading.undeliverable(_ALERTS),
+            counts=queries.counts(),
+            undeliverable=queries.undeliverable(_ALERTS),
             alerts=alerts,
-            going_on=len(reading.alerts(open_only=True)),
+            open_alerts=len(queries.alerts(open_only=True)),
             trends=[(trend, spark(trend.shares), _texts_of(trend, by, topic)) for trend in trends],
             topic=topic,
             shares=_shares(trends, alerts, one=by == "topic" and topic is not None),
             pooled=_POOLED,
             volume=_volume(trends, "mentions" if by == "entity" else "texts"),
-            newest=reading.newest(),
+            newest=queries.newest(),
         )
 
     def _alert(self, request: Request) -> Response:
         name = request.path_params["alert"]
         if not name.isdecimal():
             raise HTTPException(404)
-        reading = self._reading()
-        alert = reading.alert(whole_number("the alert", name, most=LARGEST_KEY))
-        chart = self._around(reading, alert) if alert.kind == "rise" else None
-        texts = reading.texts_of(alert, _TEXTS)
+        queries = self._queries()
+        alert = queries.alert(whole_number("the alert", name, most=LARGEST_KEY))
+        chart = self._around(queries, alert) if alert.kind == "rise" else None
+        texts = queries.texts_of(alert, _TEXTS)
         return self._page(request, "monitor_alert.html", alert=alert, texts=texts, chart=chart)
 
     def _texts(self, request: Request) -> Response:
-        reading = self._reading()
+        queries = self._queries()
         chosen: dict[str, Any] = {name: request.query_params.get(name) or None for name in _FILTERS}
-        texts = reading.texts(**chosen, most=_PAGE)
+        texts = queries.texts(**chosen, most=_PAGE)
         settings = self._monitor().settings
         return self._page(request, "monitor_texts.html", texts=texts, chosen=chosen, most=_PAGE, settings=settings)
 
     def _set_aside(self, request: Request) -> Response:
-        reading = self._reading()
-        return self._page(request, "monitor_set_aside.html", rows=reading.set_aside(_PAGE), counts=reading.counts())
+        queries = self._queries()
+        return self._page(request, "monitor_set_aside.html", rows=queries.set_aside(_PAGE), counts=queries.counts())
 
     def _page(self, request: Request, template: str, **context: Any) -> Response:
         return self._views.page(request, template, negative=self._monitor().settings.negative, **context)
 
-    def _around(self, reading: Reading, alert: Alert) -> Chart | None:
-        """The topic's share before, in and after the rise, with what was expected."""
+    def _around(self, queries: MonitorQueries, alert: Alert) -> Chart | None:
+        """Returns a chart of the topic's share before, during and after the rise, beside what was expected."""
         end = shift(alert.end or alert.found, WIDTHS[alert.width], _AROUND // 4)
-        newest = reading.newest()
+        newest = queries.newest()
         until = min(end, newest) if newest else end
         spanned = (until - alert.start) // WIDTHS[alert.width] + _AROUND
-        found = reading.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
+        found = queries.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
         trend = next((one for one in found if one.name == alert.topic), None)
         return None if trend is None else _beside_expected(trend, [alert])
 
     def _width(self) -> str:
         return self._monitor().settings.window
 
-    def _reading(self) -> Reading:
-        return self._monitor().reading
+    def _queries(self) -> MonitorQueries:
+        return self._monitor().queries
 
     def _monitor(self) -> Monitor:
         monitor = self._state.session(MONITOR)
@@ -129,7 +129,7 @@ class MonitorPages:
 
 
 def _shares(trends: Sequence[Trend], alerts: Sequence[Alert], *, one: bool) -> Chart | None:
-    """The shares of all trends, each over some windows: those of single ones jump where texts are few."""
+    """Returns a chart of the shares of all trends, each over some windows, because single windows have few texts."""
     if not trends:
         return None
     if one:
@@ -140,7 +140,7 @@ def _shares(trends: Sequence[Trend], alerts: Sequence[Alert], *, one: bool) -> C
 
 
 def _pooled(trend: Trend) -> list[float | None]:
-    """The share of the texts of each window and those just before it."""
+    """Returns the share over each window and those just before it."""
     points = trend.points
     parts = (points[max(0, place + 1 - _POOLED) : place + 1] for place in range(len(points)))
     return [sum((point.counts for point in part), Counts()).share for part in parts]
@@ -162,7 +162,7 @@ def _volume(trends: Sequence[Trend], unit: str) -> Chart | None:
 
 
 def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
-    """The alerts that lie in a chart, by the places of their windows."""
+    """Returns the alerts that lie in a chart, by the positions of their windows."""
     step = times[1] - times[0] if len(times) > 1 else WIDTHS["hour"]
     marks = []
     for alert in alerts:
@@ -174,7 +174,7 @@ def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
 
 
 def _texts_of(trend: Trend, by: str, topic: str | None) -> str:
-    """Where the texts of a trend are."""
+    """Returns the address of the texts of a trend."""
     return f"/monitor/texts?{urlencode({'topic': topic, by: trend.name} if topic else {by: trend.name})}"
 
 

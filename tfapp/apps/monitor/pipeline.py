@@ -1,4 +1,4 @@
-"""The way of a text: from its reader, judged, into the database, and into alerts."""
+"""The pipeline of the stream: from readers through the models into the database, and to alerts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from tfapp.apps.monitor.archive import Archive, Kept, Refused
-from tfapp.apps.monitor.intake import Batch, Checkpoint, Outcome, Reader
-from tfapp.apps.monitor.judging import Judge, Stopped
-from tfapp.apps.monitor.message import Columns, Judged, Message
+from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
+from tfapp.apps.monitor.batches import Batch, Checkpoint, IngestCounts, Reader
+from tfapp.apps.monitor.classifier_client import ClassifierClient, StopRequested
+from tfapp.apps.monitor.message import ClassifiedMessage, Message, MessageColumns
+from tfapp.apps.monitor.message_store import MessageStore, RejectedMessage, StoredBatch
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.monitor.watch import Watch
-from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.times import shift
 from tfapp.core.clock import Clock
 from tfapp.errors import StoreError
@@ -42,15 +42,15 @@ _JOIN_SECONDS: Final = 6.0
 
 
 class Pipeline:
-    """Takes texts from readers until they end, or it is told to stop.
+    """Runs texts from readers through the models into the database until the readers end or it is told to stop.
 
     What a reader hands on is stored with its checkpoint in one transaction, so it may end at any moment, and the next
     run goes on behind what was stored. Where the model server or the database is away, it waits.
 
     Args:
-        archive: Keeps texts.
-        judge: Judges them.
-        watch: Looks for alerts.
+        message_store: Stores texts.
+        classifiers: Classifies them.
+        evaluator: Raises alerts.
         settings: How many texts are taken together.
         columns: Makes messages of rows.
         clock: Tells the time.
@@ -60,19 +60,19 @@ class Pipeline:
 
     def __init__(
         self,
-        archive: Archive,
-        judge: Judge,
-        watch: Watch,
+        message_store: MessageStore,
+        classifiers: ClassifierClient,
+        evaluator: AlertEvaluator,
         *,
         settings: MonitorSettings,
-        columns: Columns,
+        columns: MessageColumns,
         clock: Clock,
         stop: threading.Event,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._archive = archive
-        self._judge = judge
-        self._watch = watch
+        self._message_store = message_store
+        self._classifiers = classifiers
+        self._evaluator = evaluator
         self._settings = settings
         self._columns = columns
         self._clock = clock
@@ -81,10 +81,10 @@ class Pipeline:
         self._began = clock(), ticks()
         self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(_AHEAD)
         self._left = 0
-        self._judge_at = 0.0
+        self._evaluate_at = 0.0
 
-    def run(self, readers: Sequence[Reader], told: Callable[[Outcome], None] = lambda _: None) -> Outcome:
-        """Takes all that the readers have.
+    def run(self, readers: Sequence[Reader], told: Callable[[IngestCounts], None] = lambda _: None) -> IngestCounts:
+        """Ingests all that the readers have.
 
         Args:
             readers: Each is read in a thread of its own.
@@ -100,7 +100,7 @@ class Pipeline:
         threads = [threading.Thread(target=self._pump, args=(reader,), daemon=True) for reader in readers]
         for thread in threads:
             thread.start()
-        total, newest, changed = Outcome(), self._ticks(), False
+        total, newest, changed = IngestCounts(), self._ticks(), False
         try:
             while batches := self._gather():
                 if any(batch.rows or batch.checkpoint for batch in batches):
@@ -108,12 +108,12 @@ class Pipeline:
                     newest, changed = self._ticks(), True
                     told(total)
                 idle = self._ticks() - newest > self._settings.idle_seconds
-                if idle or (changed and self._ticks() >= self._judge_at):
-                    self._judge_windows(idle=idle)
+                if idle or (changed and self._ticks() >= self._evaluate_at):
+                    self._evaluate_windows(idle=idle)
                     newest, changed = self._ticks() if idle else newest, False
             if not self._stop.is_set():
-                self._patiently(lambda: self._watch.judge(final=True))
-        except Stopped:
+                self._patiently(lambda: self._evaluator.evaluate(final=True))
+        except StopRequested:
             _log.info("stopped while it waited; what was not stored is read again")
         finally:
             self._stop.set()
@@ -121,15 +121,15 @@ class Pipeline:
                 thread.join(_JOIN_SECONDS)
         return total
 
-    def _judge_windows(self, *, idle: bool) -> None:
-        """Looks for alerts; where old texts come in, which change many windows, the more rarely the longer it takes."""
+    def _evaluate_windows(self, *, idle: bool) -> None:
+        """Evaluates the windows; the longer it takes, because old texts change many windows, the more rarely."""
         began = self._ticks()
-        self._patiently(lambda: self._watch.judge(idle=idle))
+        self._patiently(lambda: self._evaluator.evaluate(idle=idle))
         ended = self._ticks()
-        self._judge_at = ended + _APART * (ended - began)
+        self._evaluate_at = ended + _APART * (ended - began)
 
     def _pump(self, reader: Reader) -> None:
-        """Reads, in a thread."""
+        """Reads a source into the queue, in a thread."""
         ending: Exception | None = None
         try:
             for batch in reader.batches(self._stop):
@@ -149,7 +149,7 @@ class Pipeline:
             return
 
     def _gather(self) -> list[Batch]:
-        """Batches with as many rows as are judged together; an empty batch where none came; none at the end."""
+        """Returns as many batches as are classified together; an empty one where none came; none at the end."""
         found: list[Batch] = []
         end = self._ticks() + _LOOK_SECONDS
         while self._left and not self._stop.is_set() and sum(len(b.rows) for b in found) < self._settings.batch_size:
@@ -167,95 +167,98 @@ class Pipeline:
             found.append(item)
         return [] if self._stop.is_set() else found
 
-    def _take(self, batches: Sequence[Batch]) -> Outcome:
-        """Judges and stores; tells each batch what came of it."""
+    def _take(self, batches: Sequence[Batch]) -> IngestCounts:
+        """Classifies and stores batches, and tells each one its counts."""
         messages, refused = self._messages(batches)
         flat = [message for part in messages for message in part]
-        new = self._patiently(lambda: self._archive.unknown(flat))
-        judged: list[Judged] = []
-        for message, result in zip(new, self._judge.judge(new), strict=True):
-            if isinstance(result, SetAside):
-                refused.append(Refused(message.source, message.key, result))
+        new = self._patiently(lambda: self._message_store.unknown(flat))
+        classified: list[ClassifiedMessage] = []
+        for message, result in zip(new, self._classifiers.classify(new), strict=True):
+            if isinstance(result, RejectedRow):
+                refused.append(RejectedMessage(message.source, message.key, result))
             else:
-                judged.append(result)
+                classified.append(result)
         checkpoints = [batch.checkpoint for batch in batches if batch.checkpoint is not None]
-        kept = self._keep([*judged, *refused], checkpoints, len(flat) - len(new))
+        kept = self._keep([*classified, *refused], checkpoints, len(flat) - len(new))
         self._tell(batches, messages, kept)
         return kept.outcome
 
     def _keep(
-        self, rows: Sequence[Judged | Refused], checkpoints: Sequence[Checkpoint] = (), repeated: int = 0
-    ) -> Kept:
-        """Stores all of it; rows without which the database takes the others are set aside."""
-        judged = [row for row in rows if isinstance(row, Judged)]
-        refused = [row for row in rows if isinstance(row, Refused)]
+        self,
+        rows: Sequence[ClassifiedMessage | RejectedMessage],
+        checkpoints: Sequence[Checkpoint] = (),
+        repeated: int = 0,
+    ) -> StoredBatch:
+        """Stores all rows; those that keep the database from storing the others are rejected."""
+        classified = [row for row in rows if isinstance(row, ClassifiedMessage)]
+        refused = [row for row in rows if isinstance(row, RejectedMessage)]
         try:
-            return self._patiently(lambda: self._archive.keep(judged, refused, checkpoints, repeated))
-        except Stopped:
+            return self._patiently(lambda: self._message_store.keep(classified, refused, checkpoints, repeated))
+        except StopRequested:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one row causes, the others are stored
             # Where the database takes nothing at all, no row is to blame, and this raises.
-            self._patiently(lambda: self._archive.keep([], [], [], 0))
+            self._patiently(lambda: self._message_store.keep([], [], [], 0))
             kept = self._keep_apart(rows, error)
         # What was stored just now is known if it comes again, so the checkpoints may come last.
-        return kept + self._patiently(lambda: self._archive.keep([], [], checkpoints, repeated))
+        return kept + self._patiently(lambda: self._message_store.keep([], [], checkpoints, repeated))
 
-    def _keep_apart(self, rows: Sequence[Judged | Refused], problem: Exception) -> Kept:
+    def _keep_apart(self, rows: Sequence[ClassifiedMessage | RejectedMessage], problem: Exception) -> StoredBatch:
         """Stores rows by halves, down to the one that cannot be stored."""
         if len(rows) != 1:
             half = len(rows) // 2
-            return self._keep(rows[:half]) + self._keep(rows[half:]) if rows else Kept()
+            return self._keep(rows[:half]) + self._keep(rows[half:]) if rows else StoredBatch()
         (row,) = rows
         reason = f"it cannot be stored: {_in_a_line(problem)}"
-        if isinstance(row, Refused):
+        if isinstance(row, RejectedMessage):
             _log.warning("%s, %s: a row that was set aside is not kept: %s", row.source, row.place, reason)
-            return Kept(outcome=Outcome(set_aside=1))
-        aside = SetAside(1, reason, row.message.text[:_SHOWN])
-        return self._keep([Refused(row.message.source, row.message.key, aside)])
+            return StoredBatch(outcome=IngestCounts(set_aside=1))
+        aside = RejectedRow(1, reason, row.message.text[:_SHOWN])
+        return self._keep([RejectedMessage(row.message.source, row.message.key, aside)])
 
-    def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[Refused]]:
+    def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[RejectedMessage]]:
         now = self._clock()
         present = max(now, self._elapsed())
         latest = min(shift(present, _MINUTE, self._settings.future_minutes), shift(present, _FARTHEST))
         messages: list[list[Message]] = []
-        refused: list[Refused] = []
+        refused: list[RejectedMessage] = []
         for batch in batches:
             messages.append([])
             for place in batch.rows:
-                made: Message | SetAside = (
+                made: Message | RejectedRow = (
                     place.row
-                    if isinstance(place.row, SetAside)
+                    if isinstance(place.row, RejectedRow)
                     else self._columns.message(place.row, source=batch.source, latest=latest, now=now)
                 )
-                if isinstance(made, SetAside):
-                    refused.append(Refused(batch.source, place.where, made))
+                if isinstance(made, RejectedRow):
+                    refused.append(RejectedMessage(batch.source, place.where, made))
                 else:
                     messages[-1].append(made)
         return messages, refused
 
     def _elapsed(self) -> datetime:
-        """The time if the clock was right at the start: once it is set back, new texts are none of the future."""
+        """Returns the start time plus the ticks since, so that a clock that is set back rejects no texts."""
         start, ticks = self._began
         return shift(start, timedelta(seconds=self._ticks() - ticks))
 
-    def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], kept: Kept) -> None:
+    def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], kept: StoredBatch) -> None:
         told: set[str] = set()
         for batch, mine in zip(batches, messages, strict=True):
             keys = {message.key for message in mine} - told
             told |= keys
             stored, aside = len(keys & kept.keys), len(keys & kept.refused)
             unread = len(batch.rows) - len(mine)
-            batch.stored(Outcome(stored, len(mine) - stored - aside, unread + aside))
+            batch.stored(IngestCounts(stored, len(mine) - stored - aside, unread + aside))
 
     def _patiently(self, work: Callable[[], T]) -> T:
-        """Does what needs the database, again and again while that is away."""
+        """Runs work that needs the database, again and again while that is away."""
         while True:
             try:
                 return work()
             except StoreError as error:
                 _log.warning("the stream waits for the database: %s", error)
                 if self._stop.wait(_STORE_PAUSE):
-                    raise Stopped from error
+                    raise StopRequested from error
 
 
 def _in_a_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A stream made of real texts, with surges of complaints planted in it; for the demo and the benchmark."""
+"""Makes a stream of real texts with surges of complaints planted in it, for the demo and the benchmark."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from tfapp import api
 
-__all__ = ["Pool", "Surge", "news_pool", "rated_pool", "replay"]
+__all__ = ["ReplaySource", "Surge", "news_pool", "rated_pool", "replay"]
 
 _BEGIN: Final = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Texts of a source.
+class ReplaySource:
+    """The texts of one source of a replayed stream.
 
     Attributes:
         source: Its name.
@@ -51,8 +51,8 @@ class Surge:
     share: float
 
 
-def rated_pool(data: str, *, share: float, per_window: float, unseen_only: bool = False) -> Pool:
-    """A pool of a data set that is labelled negative, neutral and positive.
+def rated_pool(data: str, *, share: float, per_window: float, unseen_only: bool = False) -> ReplaySource:
+    """Returns the texts of a data set that is labelled negative, neutral and positive.
 
     Args:
         data: Its name.
@@ -64,19 +64,19 @@ def rated_pool(data: str, *, share: float, per_window: float, unseen_only: bool 
     sides = (splits.test,) if unseen_only else (splits.train, splits.dev, splits.test)
     rows = [(str(row["text"]), row["label"] == "negative") for side in sides for row in side.to_pylist()]
     negative = [text for text, is_negative in rows if is_negative]
-    return Pool(data, negative, [text for text, is_negative in rows if not is_negative], share, per_window)
+    return ReplaySource(data, negative, [text for text, is_negative in rows if not is_negative], share, per_window)
 
 
-def news_pool(*, per_window: float) -> Pool:
-    """Headlines and first paragraphs of the BBC News articles that no model has learnt from; they have no sentiment."""
+def news_pool(*, per_window: float) -> ReplaySource:
+    """Returns beginnings of BBC News articles that no model was trained on; they have no sentiment."""
     texts = [" ".join(str(text).split("\n\n")[:2]) for text in api.load_data("bbc-news").test["text"].to_pylist()]
-    return Pool("bbc-news", texts, texts, 0.0, per_window)
+    return ReplaySource("bbc-news", texts, texts, 0.0, per_window)
 
 
 def replay(
-    pools: Sequence[Pool], windows: int, surges: Sequence[Surge] = (), *, seed: int = 0
+    pools: Sequence[ReplaySource], windows: int, surges: Sequence[Surge] = (), *, seed: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """The stream's rows in the order of their times: id, source, time and text; a window is an hour.
+    """Yields the stream's rows in the order of their times: id, source, time and text; a window is an hour.
 
     Texts are drawn with replacement, each with an id of its own; how many a window has varies as chance does (Poisson).
 

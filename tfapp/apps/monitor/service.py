@@ -1,9 +1,9 @@
-"""Opinion monitoring in a folder: joins the stream with the models that it trains, exports and asks.
+"""Opinion monitoring in a folder: connects the stream with the models that it trains, exports and asks.
 
 monitor = Monitor.open("monitor")
 monitor.run(["reviews.jsonl"], follow=False)
-for alert in monitor.reading.alerts():
-    print(alert.headline, monitor.reading.texts_of(alert))
+for alert in monitor.queries.alerts():
+    print(alert.headline, monitor.queries.texts_of(alert))
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 
 from tfapp_client import Client
 
-from tfapp.apps.monitor.archive import Archive
+from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
+from tfapp.apps.monitor.batches import IngestCounts, Reader
+from tfapp.apps.monitor.classifier_client import ClassifierClient
 from tfapp.apps.monitor.deliveries import Deliveries
-from tfapp.apps.monitor.intake import Outcome, Reader
-from tfapp.apps.monitor.judging import Judge
-from tfapp.apps.monitor.message import Columns
+from tfapp.apps.monitor.message import MessageColumns
+from tfapp.apps.monitor.message_store import MessageStore
 from tfapp.apps.monitor.models import MonitorModels
 from tfapp.apps.monitor.pipeline import Pipeline
+from tfapp.apps.monitor.queries import MonitorQueries
 from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, PushReader, TableReader
-from tfapp.apps.monitor.reading import Reading
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.sinks import LogSink, MailSink, Sink, WebhookSink
-from tfapp.apps.monitor.watch import Watch
 from tfapp.apps.shared.application import Application
 from tfapp.errors import DataError, SettingsError
 
@@ -44,17 +44,17 @@ class Monitor(Application[MonitorSettings]):
     folder = "monitor"
 
     @property
-    def reading(self) -> Reading:
-        """Trends, alerts and their texts, of what was stored so far."""
-        return Reading(self.store, self.settings)
+    def queries(self) -> MonitorQueries:
+        """Returns the queries of trends, alerts and texts."""
+        return MonitorQueries(self.store, self.settings)
 
     @property
     def models(self) -> MonitorModels:
-        """Its models."""
+        """Returns the application's models."""
         return MonitorModels(self.home, self.settings, self.server)
 
     def prepare(self, *, quiet: bool = False) -> list[str]:
-        """Keeps the settings, and trains and exports the models that are missing; says of each how good it is.
+        """Stores the settings and trains the models that are missing, and returns a line on the quality of each.
 
         Raises:
             TfappError: Data, training or export.
@@ -72,11 +72,11 @@ class Monitor(Application[MonitorSettings]):
         follow: bool = True,
         sinks: Sequence[Sink] = (),
         stop: threading.Event | None = None,
-        told: Callable[[Outcome], None] = lambda _: None,
+        told: Callable[[IngestCounts], None] = lambda _: None,
         trained: Callable[[str], None] = lambda _: None,
         quiet: bool = False,
-    ) -> Outcome:
-        """Takes texts in, judges and stores them, and tells the sinks of alerts.
+    ) -> IngestCounts:
+        """Reads texts, classifies and stores them, and notifies the sinks of alerts.
 
         Args:
             inputs: Files of json lines, which may grow; csv and tsv files; folders of such; `-`: standard input.
@@ -98,7 +98,7 @@ class Monitor(Application[MonitorSettings]):
                 gone on with by the same call.
         """
         ending = stop or threading.Event()
-        mapping = Columns(columns or {}, self.settings.longest_text)
+        mapping = MessageColumns(columns or {}, self.settings.longest_text)
         readers = [*self._readers(inputs, follow=follow), *self._listeners(listen, allow_hosts)]
         if not readers:
             raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
@@ -112,7 +112,7 @@ class Monitor(Application[MonitorSettings]):
                 return self._pipeline(client, mapping, ending, everyone).run(readers, told)
 
     def resend(self, alert: int | None = None) -> int:
-        """Queues what no sink took anew: `run` sends it, one that runs already at once. Says how much that is.
+        """Queues undeliverable notifications again, for `run` to send, and returns how many.
 
         Args:
             alert: What tells of the alert of this number; None: all.
@@ -120,16 +120,18 @@ class Monitor(Application[MonitorSettings]):
         Raises:
             SettingsError: There is no such alert.
         """
-        number = None if alert is None else self.reading.alert(alert).id
+        number = None if alert is None else self.queries.alert(alert).id
         return Deliveries(self.store, (), self.clock).resend(number)
 
-    def _pipeline(self, client: Client, columns: Columns, stop: threading.Event, sinks: Sequence[Sink]) -> Pipeline:
-        judge = Judge(client, self.settings, stop)
-        judge.check()
+    def _pipeline(
+        self, client: Client, columns: MessageColumns, stop: threading.Event, sinks: Sequence[Sink]
+    ) -> Pipeline:
+        classifiers = ClassifierClient(client, self.settings, stop)
+        classifiers.check()
         return Pipeline(
-            Archive(self.store, self.settings, self.clock),
-            judge,
-            Watch(self.store, self.settings, self.clock, [sink.name for sink in sinks]),
+            MessageStore(self.store, self.settings, self.clock),
+            classifiers,
+            AlertEvaluator(self.store, self.settings, self.clock, [sink.name for sink in sinks]),
             settings=self.settings,
             columns=columns,
             clock=self.clock,
@@ -143,13 +145,13 @@ class Monitor(Application[MonitorSettings]):
         size = self.settings.batch_size
         if item == "-":
             return PipeReader(sys.stdin.buffer, size=size)
-        archive, path = Archive(self.store, self.settings, self.clock), Path(item)
+        message_store, path = MessageStore(self.store, self.settings, self.clock), Path(item)
         if path.is_dir():
-            kept = archive.checkpoints(FileFollower.name(path))
+            kept = message_store.checkpoints(FileFollower.name(path))
             return FolderReader(path, kept, follow=follow, size=size)
         if not path.exists() and not (follow and path.parent.is_dir()):
             raise DataError(f"{path}: no such file or folder")
-        position = archive.checkpoint(FileFollower.name(path))
+        position = message_store.checkpoint(FileFollower.name(path))
         if path.suffix.lower() in _TABLES:
             return TableReader(path, position, size=size)
         return FileFollower(path, position, follow=follow, size=size)
@@ -166,7 +168,7 @@ class Monitor(Application[MonitorSettings]):
         return [PushReader(host.strip("[]"), int(port), settings.listen_token, allow_hosts=allowed, **bounds)]
 
     def _sinks(self) -> list[Sink]:
-        """Those of the settings."""
+        """Returns the sinks of the settings."""
         settings = self.settings
         log: list[Sink] = [LogSink(self.home / "alerts.jsonl")] if settings.log else []
         webhook: list[Sink] = [WebhookSink(settings.webhook)] if settings.webhook else []

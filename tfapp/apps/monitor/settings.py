@@ -1,4 +1,4 @@
-"""The settings of opinion monitoring: a TOML file, or their defaults."""
+"""The settings of opinion monitoring."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class SmtpSettings(Settings):
 
 
 class MonitorSettings(ApplicationSettings):
-    """Which models judge, what is an alert, and who hears of it."""
+    """The models of a monitor, its thresholds of alerts, and its sinks."""
 
     topic_model: str = Field("monitor-topics", min_length=1, description="The served classifier of topics.")
     topic_data: str | None = Field(

@@ -1,4 +1,4 @@
-"""The tables of opinion monitoring."""
+"""The database tables of opinion monitoring."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = [
     "AlertRow",
     "CheckpointRow",
     "DeliveryRow",
-    "JudgementRow",
+    "DetectorStateRow",
     "MentionRow",
     "MessageRow",
     "ProgressRow",
     "ReferenceRow",
-    "SetAsideMessageRow",
+    "RejectedMessageRow",
     "WindowRow",
 ]
 
@@ -90,7 +90,7 @@ class CheckpointRow(Base):
 
 
 class ProgressRow(Base):
-    """The one row that tells how far the stream has come; judging locks it."""
+    """The one row that says how far the stream has come; evaluation locks it."""
 
     __tablename__ = "monitor_progress"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -99,8 +99,8 @@ class ProgressRow(Base):
     set_aside: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
-class JudgementRow(Base):
-    """A topic's window as it was judged, and the detector's state after it."""
+class DetectorStateRow(Base):
+    """A topic's window as it was evaluated, and the detector's state after it."""
 
     __tablename__ = "monitor_judgement"
     subject: Mapped[str] = mapped_column(String(LONGEST_NAME + 20), primary_key=True)
@@ -112,7 +112,7 @@ class JudgementRow(Base):
 
 
 class ReferenceRow(Base):
-    """What texts were like when all was well; drift is measured against the newest one."""
+    """A reference of texts; drift is measured against the newest one."""
 
     __tablename__ = "monitor_reference"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -142,7 +142,7 @@ class AlertRow(Base):
 
 
 class DeliveryRow(Base):
-    """An alert that a sink is to be told of, until it is, or was tried too often (`failed_at`)."""
+    """A notification of an alert for a sink, until it is delivered or was tried too often (`failed_at`)."""
 
     __tablename__ = "monitor_delivery"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -159,8 +159,8 @@ class DeliveryRow(Base):
     __table_args__ = (UniqueConstraint("alert_id", "event", "sink"),)
 
 
-class SetAsideMessageRow(Base):
-    """A row of the stream that could not be used, once, and why; the newest ones are kept."""
+class RejectedMessageRow(Base):
+    """A rejected row of the stream, once, and its reason; the newest ones are kept."""
 
     __tablename__ = "monitor_set_aside"
     id: Mapped[int] = mapped_column(primary_key=True)

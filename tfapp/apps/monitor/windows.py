@@ -1,4 +1,4 @@
-"""Windows of time, and what is counted in them."""
+"""Windows of time, and the counts of texts in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from tfapp.apps.monitor.message import Judged
+from tfapp.apps.monitor.message import ClassifiedMessage
 
 __all__ = ["WIDTHS", "Cell", "Counts", "WidthName", "count", "window_start"]
 
@@ -22,7 +22,7 @@ WIDTHS: Final[dict[WidthName, timedelta]] = {
 
 
 class Cell(NamedTuple):
-    """What counts are kept of: a topic's texts in a window, from a source or about an entity.
+    """The key of a count: a topic's texts in a window, from a source or about an entity.
 
     Attributes:
         width: The window's width.
@@ -41,7 +41,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """Texts, and how many of them are negative and positive."""
+    """The number of texts, and how many of them are negative and positive."""
 
     texts: int = 0
     negatives: int = 0
@@ -52,12 +52,12 @@ class Counts:
 
     @property
     def share(self) -> float | None:
-        """The share of negative texts; None where there are no texts."""
+        """Returns the share of negative texts; None where there are no texts."""
         return self.negatives / self.texts if self.texts else None
 
 
 def window_start(time: datetime, width: WidthName) -> datetime:
-    """The first moment of the window that a time lies in.
+    """Returns the first moment of the window that a time lies in.
 
     Example:
         >>> window_start(datetime(2026, 3, 1, 12, 34, tzinfo=UTC), "hour").isoformat()
@@ -70,7 +70,7 @@ def window_start(time: datetime, width: WidthName) -> datetime:
     return minute.replace(minute=0) if width == "hour" else minute.replace(hour=0, minute=0)
 
 
-def count(texts: Iterable[Judged], *, negative: str, positive: str) -> dict[Cell, Counts]:
+def count(texts: Iterable[ClassifiedMessage], *, negative: str, positive: str) -> dict[Cell, Counts]:
     """Counts texts in all windows that they lie in.
 
     Args:

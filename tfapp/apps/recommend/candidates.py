@@ -1,4 +1,4 @@
-"""The items that may come into a list: four ways of searching, each with its best."""
+"""Finds the candidates of a list by four searches."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.apps.recommend.moment import Moment
-from tfapp.apps.recommend.profile import Profile
 from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.recommend.snapshot import Snapshot
+from tfapp.apps.recommend.user_profile import UserProfile
 from tfapp.apps.shared.vector_index import Hit
 
 __all__ = ["Candidates", "Search", "Way", "exact_search", "find_candidates"]
@@ -28,7 +28,7 @@ _OWN: Final = 5
 
 @dataclass(frozen=True)
 class Candidates:
-    """What was found.
+    """The candidates that each search found.
 
     Attributes:
         ways: The items that each way found, best first.
@@ -38,20 +38,20 @@ class Candidates:
 
     @property
     def known(self) -> NDArray[np.intp]:
-        """The items that have events, or were found by any way but `new`; each once, rising."""
+        """Returns the items that any search but `new` found, each once, rising."""
         found = [places for way, places in self.ways.items() if way != "new"]
         return np.unique(np.concatenate(found)) if found else np.array([], np.intp)
 
     @property
     def new(self) -> NDArray[np.intp]:
-        """The new items, nearest first."""
+        """Returns the new items, nearest first."""
         return self.ways["new"]
 
 
-def exact_search(moment: Moment) -> Search:
-    """Compares with all items that are there."""
-    places = np.flatnonzero(moment.there)
-    vectors = moment.shelf.vectors[places]
+def exact_search(snapshot: Snapshot) -> Search:
+    """Returns a search that compares with all items that are published."""
+    places = np.flatnonzero(snapshot.there)
+    vectors = snapshot.item_matrix.vectors[places]
 
     def search(vector: NDArray[np.float32], count: int) -> list[Hit]:
         cosines = vectors @ vector
@@ -62,64 +62,64 @@ def exact_search(moment: Moment) -> Search:
 
 
 def find_candidates(
-    moment: Moment, profile: Profile, search: Search, settings: RecommendSettings, *, without: NDArray[np.intp]
+    snapshot: Snapshot, profile: UserProfile, search: Search, settings: RecommendSettings, *, without: NDArray[np.intp]
 ) -> Candidates:
-    """Finds candidates.
+    """Finds the candidates of a user's list.
 
     Args:
-        moment: What is known of the items.
+        snapshot: What is known of the items.
         profile: What is known of the user.
         search: Finds items by a vector.
         settings: How many each way finds.
         without: Items that are not wanted.
     """
-    open_ = moment.there.copy()
+    open_ = snapshot.there.copy()
     open_[without] = False
-    known = open_ & ~moment.new
+    known = open_ & ~snapshot.new
     count, history = settings.candidates, profile.history
-    together = moment.liked.scores(history.items, history.likes)
-    recent = moment.liked.scores(history.items, history.recent_likes)
-    met = moment.met.scores(history.items, np.ones(len(history)))
-    popular = [_top(counts, known, count) for counts in (moment.popularity.likes, *moment.popularity.lately)]
+    together = snapshot.liked.scores(history.items, history.likes)
+    recent = snapshot.liked.scores(history.items, history.recent_likes)
+    met = snapshot.met.scores(history.items, np.ones(len(history)))
+    popular = [_top(counts, known, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
     return Candidates(
         {
-            "text": _by_text(moment, profile, search, count, known),
+            "text": _by_text(snapshot, profile, search, count, known),
             "together": _merged([_top(scores, known, count) for scores in (together, recent, met)]),
             "popular": _merged([popular[1 + len(popular[1:]) // 2], *popular]),
-            "new": _new(moment, profile, open_ & moment.new, count),
+            "new": _new(snapshot, profile, open_ & snapshot.new, count),
         }
     )
 
 
 def _by_text(
-    moment: Moment, profile: Profile, search: Search, count: int, known: NDArray[np.bool_]
+    snapshot: Snapshot, profile: UserProfile, search: Search, count: int, known: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    """Those nearest to the profile, and to each of the last liked items."""
-    own = moment.shelf.vectors[profile.history.liked(_OWN)]
+    """Returns the items nearest to the profile and to each of the last liked items."""
+    own = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
     asked = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
     found = [[place for place, _ in search(vector, most)] for vector, most in asked if most and vector.any()]
     return _merged([np.array([place for place in places if known[place]], np.intp) for places in found])
 
 
-def _new(moment: Moment, profile: Profile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
+def _new(snapshot: Snapshot, profile: UserProfile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
     places = np.flatnonzero(new)
-    cosines = moment.shelf.vectors[places] @ profile.whole
+    cosines = snapshot.item_matrix.vectors[places] @ profile.whole
     # The newer ones first where nothing else tells them apart.
-    return places[np.lexsort((-moment.shelf.published[places], -cosines))[:count]]
+    return places[np.lexsort((-snapshot.item_matrix.published[places], -cosines))[:count]]
 
 
 def _top(scores: NDArray[np.float64], known: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
-    """The items with the greatest scores over 0, best first."""
+    """Returns the items with the greatest scores over 0, best first."""
     places = np.flatnonzero(known & (scores > 0))
     return places[_greatest(scores[places], count)]
 
 
 def _greatest(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
-    """The rows of the greatest scores, best first."""
+    """Returns the rows of the greatest scores, best first."""
     rows = np.argpartition(-scores, count)[:count] if count < len(scores) else np.arange(len(scores))
     return rows[np.lexsort((rows, -scores[rows]))]
 
 
 def _merged(rankings: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
-    """All of them, each once, in the order in which they come."""
+    """Merges arrays of items, each item once, in order."""
     return np.array(list(dict.fromkeys(place for ranking in rankings for place in ranking.tolist())), np.intp)

@@ -1,4 +1,4 @@
-"""Items, events and trainings in the database."""
+"""Stores items, events and trainings in the database."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import numpy as np
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.recommend.entries import EventEntry, ItemEntry
-from tfapp.apps.recommend.features import feature_names
+from tfapp.apps.recommend.event_log import EventLog, strength
+from tfapp.apps.recommend.file_entries import EventEntry, ItemEntry
 from tfapp.apps.recommend.item import Item
-from tfapp.apps.recommend.log import Log, strength
+from tfapp.apps.recommend.item_matrix import ItemMatrix
 from tfapp.apps.recommend.ranking import Ranking
+from tfapp.apps.recommend.ranking_features import feature_names
 from tfapp.apps.recommend.settings import RecommendSettings
-from tfapp.apps.recommend.shelf import Shelf
-from tfapp.apps.recommend.tables import EventRow, ItemRow, ItemVectorRow, ReadingRow, SetAsideEntryRow, TrainedRow
-from tfapp.apps.shared.ingest import Addition, Intake, Taken
-from tfapp.apps.shared.records import SetAside
+from tfapp.apps.recommend.tables import EventRow, IngestRow, ItemRow, ItemVectorRow, RejectedEntryRow, TrainedRow
+from tfapp.apps.shared.ingest import BatchResult, FileIngest, IngestResult
+from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_store import VectorStore
 from tfapp.core.clock import Clock, after
 from tfapp.data.stored_texts import digest
 
-__all__ = ["Catalogue", "Trained"]
+__all__ = ["Catalogue", "TrainedRanking"]
 
 _EVENT: Final = (EventRow.user, EventRow.item_id, EventRow.kind, EventRow.value, EventRow.at)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A training of the final ranking.
+class TrainedRanking:
+    """A trained final ranking.
 
     Attributes:
         at: When it was.
@@ -51,12 +51,12 @@ class Trained:
     ranking: Ranking
 
     def fits(self, embedder: str, settings: RecommendSettings) -> bool:
-        """Whether what was learnt is of these vectors, and of the features that these settings make."""
+        """Returns whether the ranking was trained on these vectors and the features of these settings."""
         return self.embedder == embedder and self.ranking.known.names == feature_names(len(settings.popular_days))
 
 
 class Catalogue:
-    """What the recommender remembers; each item is kept once by its key, and each event once."""
+    """Stores items, each once by its key, events, each once, and trainings."""
 
     def __init__(self, store: Store, clock: Clock, settings: RecommendSettings) -> None:
         self._store = store
@@ -65,23 +65,23 @@ class Catalogue:
 
     @property
     def vectors(self) -> VectorStore:
-        """The vectors of the items' texts."""
+        """Returns the store of the items' vectors."""
         return VectorStore(self._store, ItemVectorRow, ItemVectorRow.item_id, select(ItemRow.id, ItemRow.text))
 
-    def add_items(self, source: str, rows: Iterable[ItemEntry | SetAside]) -> Addition:
-        """Takes items in; one that is known by its key is replaced where it has changed."""
-        return self._intake(_keep_items).add(source, rows)
+    def add_items(self, source: str, rows: Iterable[ItemEntry | RejectedRow]) -> IngestResult:
+        """Ingests items; one that is known by its key is replaced where it has changed."""
+        return self._ingest(_keep_items).add(source, rows)
 
-    def add_events(self, source: str, rows: Iterable[EventEntry | SetAside]) -> Addition:
-        """Takes events in; those of items that are not known are set aside."""
-        return self._intake(_keep_events).add(source, rows)
+    def add_events(self, source: str, rows: Iterable[EventEntry | RejectedRow]) -> IngestResult:
+        """Ingests events; those of items that are not known are rejected."""
+        return self._ingest(_keep_events).add(source, rows)
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were set aside last; as `tfapp.apps.shared.ingest.Intake.set_aside`."""
-        return self._intake(_keep_items).set_aside(most)
+        """The rows that were rejected last; as `tfapp.apps.shared.ingest.FileIngest.set_aside`."""
+        return self._ingest(_keep_items).set_aside(most)
 
-    def shelf(self, embedder: str | None) -> Shelf:
-        """All items, with their vectors of an embedder; zeros where one has none."""
+    def item_matrix(self, embedder: str | None) -> ItemMatrix:
+        """Returns all items with their vectors of an embedder; zeros where one has none."""
         query = select(ItemRow).order_by(ItemRow.id)
         items = self._store.read(lambda session: [_item(row) for row in session.scalars(query)])
         places = {item.number: place for place, item in enumerate(items)}
@@ -89,24 +89,24 @@ class Catalogue:
         # One may have been added between the two queries.
         ids = [number for number in have if number in places]
         if embedder is None or not ids:
-            return Shelf.of(items, np.zeros((len(items), 1), np.float32))
+            return ItemMatrix.of(items, np.zeros((len(items), 1), np.float32))
         found = self.vectors.read(embedder, ids)
         vectors = np.zeros((len(items), found.shape[1]), np.float32)
         vectors[[places[number] for number in ids]] = found
-        return Shelf.of(items, vectors)
+        return ItemMatrix.of(items, vectors)
 
-    def log(self, shelf: Shelf) -> Log:
-        """All events of the shelf's items."""
+    def log(self, item_matrix: ItemMatrix) -> EventLog:
+        """All events of the item matrix's items."""
         query = select(*_EVENT).order_by(EventRow.at, EventRow.id)
-        return self._logged(query, shelf)
+        return self._logged(query, item_matrix)
 
-    def log_of(self, user: str, shelf: Shelf) -> Log:
-        """A user's events, as the database has them now; none where nothing is known of the user."""
+    def log_of(self, user: str, item_matrix: ItemMatrix) -> EventLog:
+        """Returns a user's events, as the database has them now; none for an unknown user."""
         query = select(*_EVENT).where(EventRow.user == user).order_by(EventRow.at, EventRow.id)
-        return self._logged(query, shelf)
+        return self._logged(query, item_matrix)
 
     def users(self, most: int = 100) -> list[dict[str, Any]]:
-        """Users with their numbers of events and their last times: user, events, last; those who came last first."""
+        """Returns users with their numbers of events and last times (user, events, last), those who came last first."""
         last = func.max(EventRow.at)
         query = select(EventRow.user, func.count(EventRow.id), last).group_by(EventRow.user)
         rows = query.order_by(last.desc(), EventRow.user).limit(most)
@@ -117,20 +117,20 @@ class Catalogue:
         )
 
     def counts(self) -> dict[str, int]:
-        """How many items, users and events there are, items without events, and rows that were set aside."""
+        """Returns the numbers of items, users, events, items without events, and rejected rows."""
         queries = {
             "items": select(func.count(ItemRow.id)),
             "users": select(func.count(func.distinct(EventRow.user))),
             "events": select(func.count(EventRow.id)),
             "met": select(func.count(func.distinct(EventRow.item_id))),
-            "set_aside": select(func.count(SetAsideEntryRow.id)),
+            "set_aside": select(func.count(RejectedEntryRow.id)),
         }
         found = self._store.read(lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()})
         met = found.pop("met")
         return {**found, "new_items": found["items"] - met}
 
-    def keep_trained(self, trained: Trained) -> None:
-        """Keeps a training; the newest one counts."""
+    def keep_trained(self, trained: TrainedRanking) -> None:
+        """Stores a trained ranking; the newest one counts."""
         name = uuid4().hex
 
         def work(session: Session) -> None:
@@ -147,36 +147,36 @@ class Catalogue:
 
         self._store.run(work)
 
-    def trained(self) -> Trained | None:
-        """The newest training; None: there was none."""
+    def trained(self) -> TrainedRanking | None:
+        """Returns the newest trained ranking; None if there is none."""
         query = select(TrainedRow).order_by(TrainedRow.trained_at.desc(), TrainedRow.id).limit(1)
         row = self._store.read(lambda session: session.scalars(query).first())
         if row is None:
             return None
-        return Trained(row.trained_at, row.embedder, row.events, row.lists, Ranking.from_dict(row.weights))
+        return TrainedRanking(row.trained_at, row.embedder, row.events, row.lists, Ranking.from_dict(row.weights))
 
-    def _logged(self, query: Any, shelf: Shelf) -> Log:
+    def _logged(self, query: Any, item_matrix: ItemMatrix) -> EventLog:
         rows = self._store.read(lambda session: session.execute(query).all())
         users: dict[str, int] = {}
         columns = [
-            (users.setdefault(user, len(users)), shelf.numbers[item], kind, value, at.timestamp())
+            (users.setdefault(user, len(users)), item_matrix.numbers[item], kind, value, at.timestamp())
             for user, item, kind, value, at in rows
-            if item in shelf.numbers
+            if item in item_matrix.numbers
         ]
         strengths = [strength(kind, value, self._settings) for _, _, kind, value, _ in columns]
         rated = [kind == "rate" for _, _, kind, _, _ in columns]
-        return Log.of([c[0] for c in columns], [c[1] for c in columns], strengths, rated, [c[4] for c in columns])
+        return EventLog.of([c[0] for c in columns], [c[1] for c in columns], strengths, rated, [c[4] for c in columns])
 
-    def _intake(self, keep: Any) -> Intake[Any]:
-        return Intake(self._store, self._clock, readings=ReadingRow, aside=SetAsideEntryRow, keep=keep)
+    def _ingest(self, keep: Any) -> FileIngest[Any]:
+        return FileIngest(self._store, self._clock, ingests=IngestRow, rejected=RejectedEntryRow, keep=keep)
 
 
 def _item(row: ItemRow) -> Item:
     return Item(row.id, row.key, row.title, row.description, tuple(row.tags), row.text, row.published_at)
 
 
-def _keep_items(session: Session, entries: Sequence[ItemEntry], _source: str, now: datetime) -> Taken:
-    """Adds what is new, and replaces what has changed; the vector of another text is of no use any more."""
+def _keep_items(session: Session, entries: Sequence[ItemEntry], _source: str, now: datetime) -> BatchResult:
+    """Adds new items and replaces changed ones, whose vectors are deleted with their texts."""
     # Of several rows of one item the last counts.
     wanted = {entry.key: entry for entry in entries}
     known = {row.key: row for row in session.scalars(select(ItemRow).where(ItemRow.key.in_(list(wanted))))}
@@ -198,14 +198,14 @@ def _keep_items(session: Session, entries: Sequence[ItemEntry], _source: str, no
             setattr(row, name, value)
         session.add(row)
         changed += 1
-    return Taken(changed)
+    return BatchResult(changed)
 
 
-def _keep_events(session: Session, entries: Sequence[EventEntry], _source: str, _now: datetime) -> Taken:
+def _keep_events(session: Session, entries: Sequence[EventEntry], _source: str, _now: datetime) -> BatchResult:
     names = {entry.item for entry in entries}
     query = select(ItemRow.key, ItemRow.id).where(ItemRow.key.in_(names))
     items = {row.key: row.id for row in session.execute(query)}
-    aside = [_unknown_item(entry) for entry in entries if entry.item not in items]
+    rejected = [_unknown_item(entry) for entry in entries if entry.item not in items]
     wanted = {_event_key(entry): entry for entry in entries if entry.item in items}
     known = set(session.scalars(select(EventRow.key).where(EventRow.key.in_(list(wanted)))))
     new = {key: entry for key, entry in wanted.items() if key not in known}
@@ -213,12 +213,12 @@ def _keep_events(session: Session, entries: Sequence[EventEntry], _source: str, 
         EventRow(key=key, user=entry.user, item_id=items[entry.item], kind=entry.kind, value=entry.value, at=entry.time)
         for key, entry in new.items()
     )
-    return Taken(len(new), aside)
+    return BatchResult(len(new), rejected)
 
 
-def _unknown_item(entry: EventEntry) -> SetAside:
+def _unknown_item(entry: EventEntry) -> RejectedRow:
     content = f"{entry.user} {entry.kind} {entry.item} {entry.time.isoformat()}"
-    return SetAside(entry.line, "there is no such item; add items first", content)
+    return RejectedRow(entry.line, "there is no such item; add items first", content)
 
 
 def _event_key(entry: EventEntry) -> str:

@@ -1,4 +1,4 @@
-"""`tfapp recommend`: lists of items for users, which explain themselves."""
+"""The commands `tfapp recommend`: lists of items for users, with reasons."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def items(
     server: Server = None,
     json: Json = False,
 ) -> None:
-    """Takes items in, and embeds those that are new."""
+    """Ingests items and embeds those that are new."""
     service = _open(home, settings=settings, overrides=overrides or (), server=server)
     added = service.add_items(file, columns=named_values("--column", column), encoding=encoding, quiet=json)
     output.show_items(added, as_json=json)
@@ -71,7 +71,7 @@ def events(
     overrides: SetItem = None,
     json: Json = False,
 ) -> None:
-    """Takes in what users viewed, clicked and rated."""
+    """Ingests what users viewed, clicked and rated."""
     service = _open(home, settings=settings, overrides=overrides or ())
     addition = service.add_events(file, columns=named_values("--column", column), encoding=encoding, quiet=json)
     output.show_events(addition, as_json=json)
@@ -79,7 +79,7 @@ def events(
 
 @_recommend.command()
 def train(*, home: _Home = _FOLDER, overrides: SetItem = None, server: Server = None, json: Json = False) -> None:
-    """Learns the final ranking from what users liked after what they had done before."""
+    """Trains the final ranking on what users liked after what they had done before."""
     service = _open(home, overrides=overrides or (), server=server)
     output.show_trained(service.train(quiet=json), as_json=json)
 
@@ -118,7 +118,7 @@ def like(
 
 @_recommend.command()
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
-    """Tells what is known, who came last, and which rows were set aside and why."""
+    """Shows what is known, who came last, and the rejected rows with their reasons."""
     catalogue = _open(home).catalogue
     output.show_known(catalogue.counts(), catalogue.users(10), catalogue.trained(), catalogue.set_aside(), as_json=json)
 
@@ -135,14 +135,14 @@ def evaluate(
     server: Server = None,
     json: Json = False,
 ) -> None:
-    """Measures the lists on what users liked later, beside what is popular and item-kNN."""
+    """Evaluates the lists on what users liked later, beside popularity and item-kNN."""
     service = _open(home, overrides=overrides or (), server=server)
     output.show_evaluation(service.evaluate(share=share, after=after, quiet=json), as_json=json)
 
 
 @_recommend.command()
 def demo(*, home: _Home = _FOLDER) -> None:
-    """Shows everything once, on BBC News with simulated readers."""
+    """Shows a whole recommender on BBC News with simulated readers."""
     from tfapp.apps.recommend.demo import show_recommend
 
     show_recommend(_open(home))

@@ -1,4 +1,4 @@
-"""Which items the same users like: item-based collaborative filtering."""
+"""Item-based collaborative filtering: which items the same users like."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Cooccurrence:
         count: int,
         most: int,
     ) -> Self:
-        """Counts.
+        """Counts events.
 
         Args:
             users: int[N].
@@ -57,7 +57,7 @@ class Cooccurrence:
         return cls(csr_array(vstack(blocks)) if blocks else csr_array((count, count)))
 
     def scores(self, items: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """For every item the sum of its cosines with some items.
+        """Returns for every item the sum of its cosines with some items.
 
         Args:
             items: int[N].
@@ -69,12 +69,12 @@ class Cooccurrence:
         return np.asarray(self.cosines[items].T @ weights)
 
     def rows(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The cosines of items with others; float[items, others]."""
+        """Returns the cosines of items with others; float[items, others]."""
         return np.asarray(self.cosines[items][:, others].todense())
 
 
 def _greatest(users: NDArray[np.intp], items: NDArray[np.intp], weights: NDArray[np.float64], count: int) -> Any:
-    """Users and items, in each cell the greatest weight."""
+    """Returns the matrix of users and items with the greatest weight in each cell."""
     from scipy.sparse import csr_array
 
     _, rows = np.unique(users, return_inverse=True)
@@ -86,7 +86,7 @@ def _greatest(users: NDArray[np.intp], items: NDArray[np.intp], weights: NDArray
 
 
 def _best(block: Any, start: int, most: int) -> Any:
-    """The greatest `most` of each row, without the item itself."""
+    """Keeps the greatest `most` of each row, without the item itself."""
     from scipy.sparse import csr_array
 
     block = csr_array(block)

@@ -1,4 +1,4 @@
-"""What `tfapp recommend demo` shows."""
+"""The demo of `tfapp recommend`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ABOUT: Final = "mobile phones and the networks that they run on"
 
 
 def show_recommend(service: Recommend) -> None:
-    """Recommends BBC News to readers who are simulated, says why, and measures it.
+    """Recommends BBC News to simulated readers, with reasons, and evaluates the lists.
 
     Args:
         service: In a folder of its own.
@@ -53,7 +53,7 @@ def show_recommend(service: Recommend) -> None:
 
 
 def _write_data(folder: Path) -> tuple[Path, Path]:
-    """The articles and the simulated events, as files that the commands read."""
+    """Writes the articles and the simulated events as files that the commands read."""
     from dataclasses import asdict
 
     from tfapp import assets

@@ -1,4 +1,4 @@
-"""Lists whose items are not all alike."""
+"""Diversifies lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good the lists are, on what users liked after a time; beside what is popular and item-kNN."""
+"""Evaluates lists on what users liked after a time, beside popularity and item-kNN."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.apps.recommend.candidates import exact_search
-from tfapp.apps.recommend.examples import Occasion, occasions
-from tfapp.apps.recommend.lister import Lister, Pairs
-from tfapp.apps.recommend.log import Log
-from tfapp.apps.recommend.moment import Moment
-from tfapp.apps.recommend.profile import Profile
+from tfapp.apps.recommend.event_log import EventLog
+from tfapp.apps.recommend.item_matrix import ItemMatrix
+from tfapp.apps.recommend.list_builder import ListBuilder, PairScorer
+from tfapp.apps.recommend.past_lists import PastList, lists_after
+from tfapp.apps.recommend.ranking_training import learn_ranking
 from tfapp.apps.recommend.settings import RecommendSettings
-from tfapp.apps.recommend.shelf import Shelf
-from tfapp.apps.recommend.training import learn_ranking
+from tfapp.apps.recommend.snapshot import Snapshot
+from tfapp.apps.recommend.user_profile import UserProfile
 from tfapp.core.ndcg import ndcg
 from tfapp.errors import DataError
 
-__all__ = ["Evaluation", "Score", "evaluate"]
+__all__ = ["ListEvaluation", "Score", "evaluate"]
 
-Ranker = Callable[[Occasion], NDArray[np.intp]]
+Ranker = Callable[[PastList], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a way of making lists comes to.
+    """The scores of one method of making lists.
 
     Attributes:
         ndcg: nDCG of the first ten, mean over users.
@@ -43,8 +43,8 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation found.
+class ListEvaluation:
+    """The result of an evaluation.
 
     Attributes:
         events: Events before the time, from which everything was learnt.
@@ -62,23 +62,23 @@ class Evaluation:
 
 
 def evaluate(
-    shelf: Shelf,
-    log: Log,
+    item_matrix: ItemMatrix,
+    log: EventLog,
     settings: RecommendSettings,
     *,
     share: float = 0.2,
     after: int = 10,
     most: int = 10,
-    pairs: Pairs | None = None,
+    pairs: PairScorer | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
-) -> Evaluation:
-    """Learns from the events before a time, and judges by what users liked after it.
+) -> ListEvaluation:
+    """Trains on the events before a time, and evaluates on what users liked after it.
 
     A user's list is made of what the user had done before that time; of a user who had done less, of the first
     `after` events. What is known of items is of before that time for every way alike.
 
     Args:
-        shelf: The items.
+        item_matrix: The items.
         log: Events.
         settings: How lists are made.
         share: Of the events, those after the time.
@@ -91,91 +91,93 @@ def evaluate(
         DataError: Nobody liked anything after the time.
     """
     start = float(log.times[int((1 - share) * len(log))]) if len(log) else 0.0
-    cases = list(occasions(log, start, settings, depths=(after,)))
+    cases = list(lists_after(log, start, settings, depths=(after,)))
     if not cases:
         raise DataError(
             f"{len(log)} events: nobody liked anything after the first {1 - share:.0%} of them and {after} of their "
             "own; add more events, or ask for fewer with --after"
         )
     past = log.before(start)
-    lesson = learn_ranking(shelf, past, settings, pairs=pairs, on_progress=on_progress)
-    moment = Moment.at(start, past, shelf, settings)
-    lister = Lister(moment, exact_search(moment), settings, lesson.ranking, pairs)
-    ways = _ways(lister, most)
-    new, fresh = _new_ways(lister, most), _only(cases, moment.new)
-    return Evaluation(
+    lesson = learn_ranking(item_matrix, past, settings, pairs=pairs, on_progress=on_progress)
+    snapshot = Snapshot.at(start, past, item_matrix, settings)
+    list_builder = ListBuilder(snapshot, exact_search(snapshot), settings, lesson.ranking, pairs)
+    ways = _ways(list_builder, most)
+    new, fresh = _new_ways(list_builder, most), _only(cases, snapshot.new)
+    return ListEvaluation(
         len(past),
         len(log) - len(past),
         lesson.lists,
-        {name: _score(way, cases, len(shelf), most) for name, way in ways.items()},
-        {name: _score(way, fresh, len(shelf), most) for name, way in new.items()},
+        {name: _score(way, cases, len(item_matrix), most) for name, way in ways.items()},
+        {name: _score(way, fresh, len(item_matrix), most) for name, way in new.items()},
     )
 
 
-def _ways(lister: Lister, most: int) -> dict[str, Ranker]:
-    moment = lister.moment
-    found = moment.popularity
+def _ways(list_builder: ListBuilder, most: int) -> dict[str, Ranker]:
+    snapshot = list_builder.snapshot
+    found = snapshot.popularity
 
-    def made(chosen: Lister) -> Ranker:
-        return lambda one: np.array(
-            [listed.place for listed in chosen.make(Profile.of(one.history, moment.shelf), most)], np.intp
+    def made(chosen: ListBuilder) -> Ranker:
+        return lambda case: np.array(
+            [listed.place for listed in chosen.make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
         )
 
-    settings = lister.settings
-    only_known = replace(lister, settings=settings.model_copy(update={"new_places": 0}))
+    settings = list_builder.settings
+    only_known = replace(list_builder, settings=settings.model_copy(update={"new_places": 0}))
     without = {"ours, without places for new items": made(only_known)} if settings.new_places else {}
 
-    def scored(scores: Callable[[Occasion], NDArray[np.float64]]) -> Ranker:
-        return lambda occasion: _best(scores(occasion), moment.there, occasion, most)
+    def scored(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
+        return lambda case: _best(scores(case), snapshot.there, case, most)
 
     return {
         "popularity": scored(lambda _: found.events),
         "popularity of late": scored(lambda _: found.current),
-        "item-kNN": scored(lambda one: moment.liked.scores(one.history.items, one.history.likes)),
-        "text alone": scored(lambda one: _near(moment, one)),
-        "ours": made(lister),
+        "item-kNN": scored(lambda case: snapshot.liked.scores(case.history.items, case.history.likes)),
+        "text alone": scored(lambda case: _near(snapshot, case)),
+        "ours": made(list_builder),
         **without,
     }
 
 
-def _new_ways(lister: Lister, most: int) -> dict[str, Ranker]:
-    moment = lister.moment
+def _new_ways(list_builder: ListBuilder, most: int) -> dict[str, Ranker]:
+    snapshot = list_builder.snapshot
 
-    def ours(occasion: Occasion) -> NDArray[np.intp]:
-        profile = Profile.of(occasion.history, moment.shelf)
-        return np.array([listed.place for listed in lister.only_new(profile, most)], np.intp)
+    def ours(case: PastList) -> NDArray[np.intp]:
+        profile = UserProfile.of(case.history, snapshot.item_matrix)
+        return np.array([listed.place for listed in list_builder.only_new(profile, most)], np.intp)
 
-    def scored(scores: Callable[[Occasion], NDArray[np.float64]]) -> Ranker:
-        return lambda occasion: _best(scores(occasion), moment.new, occasion, most)
+    def scored(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
+        return lambda case: _best(scores(case), snapshot.new, case, most)
 
     return {
-        "popularity": scored(lambda _: moment.popularity.events),
-        "item-kNN": scored(lambda one: moment.liked.scores(one.history.items, one.history.likes)),
-        "text alone": scored(lambda one: _near(moment, one)),
+        "popularity": scored(lambda _: snapshot.popularity.events),
+        "item-kNN": scored(lambda case: snapshot.liked.scores(case.history.items, case.history.likes)),
+        "text alone": scored(lambda case: _near(snapshot, case)),
         "ours": ours,
     }
 
 
-def _near(moment: Moment, occasion: Occasion) -> NDArray[np.float64]:
+def _near(snapshot: Snapshot, case: PastList) -> NDArray[np.float64]:
     # Over 0, for an item without a score is not listed; a cosine is -1 or more.
-    return (moment.shelf.vectors @ Profile.of(occasion.history, moment.shelf).whole).astype(np.float64) + 2.0
+    return (snapshot.item_matrix.vectors @ UserProfile.of(case.history, snapshot.item_matrix).whole).astype(
+        np.float64
+    ) + 2.0
 
 
-def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], occasion: Occasion, most: int) -> NDArray[np.intp]:
-    """The items with the greatest scores over 0 that the user has not seen."""
+def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], case: PastList, most: int) -> NDArray[np.intp]:
+    """Returns the items with the greatest scores over 0 that the user has not seen."""
     chosen = open_ & (scores > 0)
-    chosen[occasion.history.seen] = False
+    chosen[case.history.seen] = False
     places = np.flatnonzero(chosen)
     return places[np.argsort(-scores[places], kind="stable")[:most]]
 
 
-def _only(cases: Sequence[Occasion], wanted: NDArray[np.bool_]) -> list[Occasion]:
-    """The cases in which one of some items was liked, with these alone."""
-    cut = (Occasion(one.user, one.history, one.liked[wanted[one.liked]]) for one in cases)
+def _only(cases: Sequence[PastList], wanted: NDArray[np.bool_]) -> list[PastList]:
+    """Returns the cases in which some of the items were liked, with these alone."""
+    cut = (PastList(one.user, one.history, one.liked[wanted[one.liked]]) for one in cases)
     return [one for one in cut if len(one.liked)]
 
 
-def _score(way: Ranker, cases: Sequence[Occasion], count: int, most: int) -> Score:
+def _score(way: Ranker, cases: Sequence[PastList], count: int, most: int) -> Score:
     gains, recalls, shown = [], [], set[int]()
     for case in cases:
         chosen = way(case)
@@ -187,7 +189,7 @@ def _score(way: Ranker, cases: Sequence[Occasion], count: int, most: int) -> Sco
 
 
 def _gain(liked: NDArray[np.intp], chosen: NDArray[np.intp], count: int, most: int) -> float:
-    """What a list gains, by nDCG; places that a short one leaves empty gain nothing."""
+    """Returns the nDCG of a list; places that a short one leaves empty gain nothing."""
     grades, scores = np.zeros(count + most), np.full(count + most, -np.inf)
     grades[liked] = 1
     scores[count:] = -len(chosen) - np.arange(most)

@@ -1,4 +1,4 @@
-"""An item as it is recommended."""
+"""An item of a recommendation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Item"]
 
 @dataclass(frozen=True)
 class Item:
-    """An item.
+    """An item that can be recommended.
 
     Attributes:
         number: Its row in the database.

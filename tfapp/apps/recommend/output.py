@@ -1,4 +1,4 @@
-"""What `tfapp recommend` prints."""
+"""The output of `tfapp recommend`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
-    from tfapp.apps.recommend.catalogue import Trained
-    from tfapp.apps.recommend.evaluation import Evaluation, Score
+    from tfapp.apps.recommend.catalogue import TrainedRanking
+    from tfapp.apps.recommend.evaluation import ListEvaluation, Score
     from tfapp.apps.recommend.service import ItemsAdded
     from tfapp.apps.recommend.suggestion import Reason, Suggestion, Suggestions
-    from tfapp.apps.shared.ingest import Addition
+    from tfapp.apps.shared.ingest import IngestResult
 
 __all__ = ["show_evaluation", "show_events", "show_items", "show_known", "show_list", "show_trained"]
 
@@ -24,7 +24,7 @@ _TABLES = (
 
 
 def show_items(added: ItemsAdded, *, as_json: bool) -> None:
-    """What came of adding items."""
+    """Prints the outcome of adding items."""
     if as_json:
         print_json(asdict(added))
         return
@@ -33,8 +33,8 @@ def show_items(added: ItemsAdded, *, as_json: bool) -> None:
     _line("Next", "tfapp recommend events FILE")
 
 
-def show_events(addition: Addition, *, as_json: bool) -> None:
-    """What came of adding events."""
+def show_events(addition: IngestResult, *, as_json: bool) -> None:
+    """Prints the outcome of adding events."""
     if as_json:
         print_json(asdict(addition))
         return
@@ -42,8 +42,8 @@ def show_events(addition: Addition, *, as_json: bool) -> None:
     _line("Next", "tfapp recommend train")
 
 
-def show_trained(trained: Trained, *, as_json: bool) -> None:
-    """What was learnt."""
+def show_trained(trained: TrainedRanking, *, as_json: bool) -> None:
+    """Prints what was trained."""
     weights = dict(zip(trained.ranking.known.names, trained.ranking.known.weights, strict=True))
     if as_json:
         print_json({"at": trained.at.isoformat(), "events": trained.events, "lists": trained.lists, "weights": weights})
@@ -55,7 +55,7 @@ def show_trained(trained: Trained, *, as_json: bool) -> None:
 
 
 def show_list(found: Suggestions, *, as_json: bool) -> None:
-    """A list, with what led to each item."""
+    """Prints a list with the reasons for each item."""
     if as_json:
         print_json(found.to_dict())
         return
@@ -77,12 +77,12 @@ def show_list(found: Suggestions, *, as_json: bool) -> None:
 def show_known(
     counts: Mapping[str, int],
     users: Sequence[Mapping[str, Any]],
-    trained: Trained | None,
+    trained: TrainedRanking | None,
     set_aside: Sequence[Mapping[str, object]],
     *,
     as_json: bool,
 ) -> None:
-    """What is known, and the rows that were set aside."""
+    """Prints what is known, and the rejected rows."""
     when = trained.at.isoformat() if trained else None
     if as_json:
         rows = [dict(row) for row in set_aside]
@@ -90,15 +90,15 @@ def show_known(
         return
     for name in ("items", "new_items", "users", "events", "set_aside"):
         _line(name.replace("_", " ").capitalize(), str(counts[name]))
-    _line("Trained", when or "no; tfapp recommend train")
+    _line("TrainedRanking", when or "no; tfapp recommend train")
     for user in users:
         _line("User", f"{user['user']}, {user['events']} events, the last at {user['last']}")
     for row in set_aside:
         _line("", f"{row['source']}, line {row['line']}: {row['reason']}: {str(row['content'])[:80]}")
 
 
-def show_evaluation(found: Evaluation, *, as_json: bool) -> None:
-    """The tables of an evaluation."""
+def show_evaluation(found: ListEvaluation, *, as_json: bool) -> None:
+    """Prints the tables of an evaluation."""
     if as_json:
         print_json(asdict(found))
         return
@@ -136,7 +136,7 @@ def _reason(reason: Reason) -> str:
     return f"{reason.title} ({how} {reason.similarity:.2f})"
 
 
-def _show_addition(found: Addition) -> None:
+def _show_addition(found: IngestResult) -> None:
     _line("Read", f"{found.rows} rows: {found.added} new, {found.repeated} known, {found.set_aside} set aside")
     for reason, count in found.reasons.items():
         _line("", f"{count} x {reason}")

@@ -1,4 +1,4 @@
-"""The recommender: lists for users, items like an item, and why."""
+"""The recommender's pages: lists for users and similar items, with reasons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RecommendPages:
         self._state = state
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are."""
+        """Returns the routes of the pages."""
         return [
             Route("/recommend", self._list),
             Route("/recommend/like", self._like),

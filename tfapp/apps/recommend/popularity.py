@@ -1,4 +1,4 @@
-"""What many like, ever and of late."""
+"""Popularity of items, of all time and of late."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.apps.recommend.log import Log
+from tfapp.apps.recommend.event_log import EventLog
 
 __all__ = ["Popularity"]
 
@@ -20,7 +20,7 @@ _PRIOR: Final = 10.0
 
 @dataclass(frozen=True)
 class Popularity:
-    """Counts of I items at a moment.
+    """Counts of events of I items at a time.
 
     Attributes:
         events: float[I], events.
@@ -35,8 +35,8 @@ class Popularity:
     lately: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, log: Log, *, count: int, now: float, days: Sequence[float]) -> Self:
-        """Counts.
+    def fit(cls, log: EventLog, *, count: int, now: float, days: Sequence[float]) -> Self:
+        """Counts events.
 
         Args:
             log: Events before `now`.
@@ -53,7 +53,7 @@ class Popularity:
 
     @property
     def current(self) -> NDArray[np.float64]:
-        """Likes of late, by the middle one of the half-lives."""
+        """Returns likes of late, by the middle one of the half-lives."""
         return self.lately[len(self.lately) // 2]
 
 

@@ -1,34 +1,34 @@
-"""The final ranking: what was learnt of how much each feature says."""
+"""The final ranking: the weights of the features."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tfapp.apps.recommend.linear import Linear
+from tfapp.apps.recommend.logistic_weights import LogisticWeights
 
 __all__ = ["Ranking"]
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Weights, by what is known of an item.
+    """The weights of the final ranking, with and without a pair model.
 
     Attributes:
         known: Of items with events.
         paired: Of those that a pair model has scored, too; its score is the last feature. None: there is no such model.
     """
 
-    known: Linear
-    paired: Linear | None = None
+    known: LogisticWeights
+    paired: LogisticWeights | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON keeps it."""
+        """Returns its values for JSON."""
         weights = {"known": self.known, "paired": self.paired}
         return {name: None if one is None else one.to_dict() for name, one in weights.items()}
 
     @classmethod
     def from_dict(cls, kept: dict[str, Any]) -> Self:
-        """As `to_dict` gave it."""
+        """Makes it from the values that `to_dict` returned."""
         paired = kept["paired"]
-        return cls(Linear.from_dict(kept["known"]), Linear.from_dict(paired) if paired else None)
+        return cls(LogisticWeights.from_dict(kept["known"]), LogisticWeights.from_dict(paired) if paired else None)

@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.apps.recommend.moment import Moment
-from tfapp.apps.recommend.profile import Profile
-from tfapp.apps.recommend.shelf import Shelf
+from tfapp.apps.recommend.item_matrix import ItemMatrix
+from tfapp.apps.recommend.snapshot import Snapshot
 from tfapp.apps.recommend.suggestion import Reason, Tie
+from tfapp.apps.recommend.user_profile import UserProfile
 
 __all__ = ["reasons_for"]
 
@@ -20,24 +20,24 @@ _LEAST: Final = {"text": 0.3, "together": 0.2}
 _SHARED: Final = 3
 
 
-def reasons_for(moment: Moment, profile: Profile, place: int, *, wanted: str, most: int) -> tuple[Reason, ...]:
-    """What led to an item: the liked items that it reads like, and those that the same users liked.
+def reasons_for(snapshot: Snapshot, profile: UserProfile, place: int, *, wanted: str, most: int) -> tuple[Reason, ...]:
+    """Returns the reasons for an item: liked items with similar texts, and those that the same users liked.
 
     Args:
-        moment: What is known of the items.
+        snapshot: What is known of the items.
         profile: What is known of the user.
         place: The item.
         wanted: What the user says to look for, if the profile has it.
         most: Reasons, at most.
     """
-    shelf = moment.shelf
+    item_matrix = snapshot.item_matrix
     liked = profile.history.items[profile.history.strengths > 0]
     found = [
-        *_ties(shelf, liked, shelf.vectors[liked] @ shelf.vectors[place], "text"),
-        *_ties(shelf, liked, _together(moment, liked, place), "together"),
+        *_ties(item_matrix, liked, item_matrix.vectors[liked] @ item_matrix.vectors[place], "text"),
+        *_ties(item_matrix, liked, _together(snapshot, liked, place), "together"),
     ]
     if profile.wanted is not None:
-        found.append(Reason(None, wanted, "text", float(profile.wanted @ shelf.vectors[place])))
+        found.append(Reason(None, wanted, "text", float(profile.wanted @ item_matrix.vectors[place])))
     # Each item once, by the stronger of its two ties.
     chosen: dict[str | None, Reason] = {}
     for reason in sorted(found, key=_weight, reverse=True):
@@ -46,18 +46,18 @@ def reasons_for(moment: Moment, profile: Profile, place: int, *, wanted: str, mo
     return tuple(chosen.values())[:most]
 
 
-def _ties(shelf: Shelf, liked: NDArray[np.intp], cosines: NDArray[Any], kind: Tie) -> list[Reason]:
+def _ties(item_matrix: ItemMatrix, liked: NDArray[np.intp], cosines: NDArray[Any], kind: Tie) -> list[Reason]:
     pairs = zip(liked.tolist(), cosines.tolist(), strict=True)
-    return [Reason(shelf.items[item].key, shelf.items[item].title, kind, cosine) for item, cosine in pairs]
+    return [Reason(item_matrix.items[item].key, item_matrix.items[item].title, kind, cosine) for item, cosine in pairs]
 
 
-def _together(moment: Moment, liked: NDArray[np.intp], place: int) -> NDArray[np.float64]:
-    """The cosines of who liked both; 0 where that is too few to tell from chance."""
-    cosines = moment.liked.rows(liked, np.array([place]))[:, 0]
-    likes = moment.popularity.likes
+def _together(snapshot: Snapshot, liked: NDArray[np.intp], place: int) -> NDArray[np.float64]:
+    """Returns the cosines of who liked both; 0 where that is too few to tell from chance."""
+    cosines = snapshot.liked.rows(liked, np.array([place]))[:, 0]
+    likes = snapshot.popularity.likes
     return np.where(cosines * np.sqrt(likes[liked] * likes[place]) >= _SHARED - 0.5, cosines, 0.0)
 
 
 def _weight(reason: Reason) -> float:
-    """How strong a tie is, on one scale; from 1 on it is worth saying."""
+    """Returns how strong a reason is, on one scale; from 1 on it is worth showing."""
     return reason.similarity / _LEAST[reason.kind]

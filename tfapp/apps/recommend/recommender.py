@@ -1,4 +1,4 @@
-"""Recommends items to users, and says why."""
+"""Recommends items to users, with reasons."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tfapp_client import Client
 from tfapp_client.errors import ClientError
 
 from tfapp.apps.recommend.catalogue import Catalogue
-from tfapp.apps.recommend.history import History
-from tfapp.apps.recommend.lister import Listed, Lister
-from tfapp.apps.recommend.log import Log
-from tfapp.apps.recommend.moment import Moment
-from tfapp.apps.recommend.pairing import pair_scores
-from tfapp.apps.recommend.profile import Profile
+from tfapp.apps.recommend.event_log import EventLog
+from tfapp.apps.recommend.list_builder import ListBuilder, ListedItem
+from tfapp.apps.recommend.pair_model import pair_scores
 from tfapp.apps.recommend.ranking import Ranking
 from tfapp.apps.recommend.reasons import reasons_for
 from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.recommend.snapshot import Snapshot
 from tfapp.apps.recommend.suggestion import Reason, Suggestion, Suggestions
-from tfapp.apps.shared.embedder import Embedder
-from tfapp.apps.shared.model_errors import asking
+from tfapp.apps.recommend.user_history import UserHistory
+from tfapp.apps.recommend.user_profile import UserProfile
+from tfapp.apps.shared.embedding_client import EmbeddingClient
+from tfapp.apps.shared.model_errors import translate_client_errors
 from tfapp.apps.shared.vector_index import Hit, VectorIndex
 from tfapp.data.stored_texts import tidy
 from tfapp.errors import DataError, SettingsError, did_you_mean
@@ -35,14 +35,14 @@ _SPARE: Final = 50
 
 
 class Recommender:
-    """Lists for users.
+    """Makes lists for users, with reasons.
 
     What is known of all items is that of the moment when it was made; a user's own events are read at each call, so
     that the newest ones count at once. It keeps no state, and several threads may use it.
 
     Args:
         catalogue: Reads users' events.
-        moment: What is known of the items.
+        snapshot: What is known of the items.
         index: Their vectors, by their rows in the database.
         ranking: What was learnt; None: nothing yet.
         settings: How lists are made.
@@ -53,7 +53,7 @@ class Recommender:
     def __init__(
         self,
         catalogue: Catalogue,
-        moment: Moment,
+        snapshot: Snapshot,
         *,
         index: VectorIndex,
         ranking: Ranking | None,
@@ -62,7 +62,7 @@ class Recommender:
         embedder: str | None,
     ) -> None:
         self._catalogue = catalogue
-        self._moment = moment
+        self._moment = snapshot
         self._index = index
         self._ranking = ranking
         self._settings = settings
@@ -70,7 +70,7 @@ class Recommender:
         self._embedder = embedder
 
     def recommend(self, user: str, k: int = 10, *, about: str | None = None, new_only: bool = False) -> Suggestions:
-        """A list for a user.
+        """Returns a list for a user.
 
         Args:
             user: The user; of one who is not known, or has done nothing yet, nothing but `about` is known.
@@ -86,76 +86,76 @@ class Recommender:
         _check(k)
         said = tidy(about or "")
         wanted = self._embedded(said) if said else None
-        profile = Profile.of(self._history(user), self._moment.shelf, wanted)
+        profile = UserProfile.of(self._history(user), self._moment.item_matrix, wanted)
         listed, degraded = self._listed(profile, k, new_only=new_only)
         made = tuple(self._suggestion(one, profile, said or "") for one in listed)
         return Suggestions(user, len(profile.history), self._ranking is not None, made, degraded)
 
     def similar(self, item: str, k: int = 10) -> Suggestions:
-        """Items like an item: those that read alike, and those that the same users liked, fused by their places.
+        """Returns items like an item: those with similar texts and those that the same users liked, fused by rank.
 
         Raises:
             DataError: There is no such item.
             SettingsError: `k` is below 1.
         """
         _check(k)
-        shelf = self._moment.shelf
-        place = shelf.places.get(item)
+        item_matrix = self._moment.item_matrix
+        place = item_matrix.places.get(item)
         if place is None:
-            raise DataError(f"{item}: no such item{did_you_mean(item, shelf.places)}")
+            raise DataError(f"{item}: no such item{did_you_mean(item, item_matrix.places)}")
         # As if it were all that a user had ever liked.
         own = np.array([place], np.intp)
-        history = History(own, own, np.ones(1), self._settings.half_life)
-        profile = Profile.of(history, shelf)
-        lister = replace(self._lister(), ranking=None, pairs=None)
-        made = tuple(self._suggestion(one, profile, "") for one in lister.alike(profile, k))
+        history = UserHistory(own, own, np.ones(1), self._settings.half_life)
+        profile = UserProfile.of(history, item_matrix)
+        list_builder = replace(self._list_builder(), ranking=None, pairs=None)
+        made = tuple(self._suggestion(one, profile, "") for one in list_builder.alike(profile, k))
         return Suggestions(item, 0, self._ranking is not None, made)
 
     def past(self, user: str, most: int = 10) -> list[str]:
-        """The titles of what a user had to do with last, newest first."""
+        """Returns the titles of a user's last items, newest first."""
         items = self._history(user).seen[::-1][:most]
-        return [self._moment.shelf.items[place].title for place in items]
+        return [self._moment.item_matrix.items[place].title for place in items]
 
-    def _listed(self, profile: Profile, count: int, *, new_only: bool) -> tuple[Sequence[Listed], str]:
-        """The list, and what it had to do without."""
-        lister, ranker = self._lister(), self._settings.ranker
+    def _listed(self, profile: UserProfile, count: int, *, new_only: bool) -> tuple[Sequence[ListedItem], str]:
+        """Returns the list, and the model that could not be asked."""
+        list_builder, ranker = self._list_builder(), self._settings.ranker
         if new_only:
-            return lister.only_new(profile, count), ""
+            return list_builder.only_new(profile, count), ""
         try:
-            listed = lister.make(profile, count)
+            listed = list_builder.make(profile, count)
         except ClientError:
-            return replace(lister, pairs=None).make(profile, count), f"{ranker}, which could not be asked"
+            return replace(list_builder, pairs=None).make(profile, count), f"{ranker}, which could not be asked"
         unlearnt = ranker is not None and (self._ranking is None or self._ranking.paired is None)
         return listed, f"{ranker}, without which the ranking was trained; tfapp recommend train" if unlearnt else ""
 
-    def _lister(self) -> Lister:
+    def _list_builder(self) -> ListBuilder:
         pairs = None
         if self._settings.ranker is not None:
-            pairs = pair_scores(self._connect, self._settings.ranker, self._moment.shelf)
-        return Lister(self._moment, self._search, self._settings, self._ranking, pairs)
+            pairs = pair_scores(self._connect, self._settings.ranker, self._moment.item_matrix)
+        return ListBuilder(self._moment, self._search, self._settings, self._ranking, pairs)
 
     def _search(self, vector: NDArray[np.float32], count: int) -> list[Hit]:
-        numbers, there = self._moment.shelf.numbers, self._moment.there
+        numbers, there = self._moment.item_matrix.numbers, self._moment.there
         hits = [(numbers.get(number, -1), cosine) for number, cosine in self._index.search(vector, count + _SPARE)]
         return [(place, cosine) for place, cosine in hits if place >= 0 and there[place]][:count]
 
-    def _history(self, user: str) -> History:
-        log: Log = self._catalogue.log_of(user, self._moment.shelf)
-        return History.of(log, most=self._settings.history, half_life=self._settings.half_life)
+    def _history(self, user: str) -> UserHistory:
+        log: EventLog = self._catalogue.log_of(user, self._moment.item_matrix)
+        return UserHistory.of(log, most=self._settings.history, half_life=self._settings.half_life)
 
     def _embedded(self, text: str) -> NDArray[np.float32]:
         if self._embedder is None:
             raise DataError(
                 "no item has a vector yet, so no text can be looked for; `tfapp recommend items FILE` first"
             )
-        with asking(self._embedder):
-            return np.asarray(Embedder.named(self._connect(), self._embedder).embed([text])[0], np.float32)
+        with translate_client_errors(self._embedder):
+            return np.asarray(EmbeddingClient.named(self._connect(), self._embedder).embed([text])[0], np.float32)
 
-    def _suggestion(self, listed: Listed, profile: Profile, wanted: str) -> Suggestion:
+    def _suggestion(self, listed: ListedItem, profile: UserProfile, wanted: str) -> Suggestion:
         reasons: tuple[Reason, ...] = reasons_for(
             self._moment, profile, listed.place, wanted=wanted, most=self._settings.reasons
         )
-        return Suggestion(self._moment.shelf.items[listed.place], listed.score, listed.ways, reasons)
+        return Suggestion(self._moment.item_matrix.items[listed.place], listed.score, listed.ways, reasons)
 
 
 def _check(count: int) -> None:

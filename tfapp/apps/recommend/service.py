@@ -1,4 +1,4 @@
-"""A recommender in a folder: joins items and events with the models that it asks.
+"""A recommender in a folder: connects items and events with the models that it asks.
 
 recommend = Recommend.open("recommend")
 recommend.add_items("items.csv")
@@ -20,25 +20,25 @@ from threading import Lock
 
 from tfapp_client import Client
 
-from tfapp.apps.recommend.catalogue import Catalogue, Trained
-from tfapp.apps.recommend.entries import read_events, read_items
-from tfapp.apps.recommend.evaluation import Evaluation, evaluate
-from tfapp.apps.recommend.lister import Pairs
-from tfapp.apps.recommend.log import Log
-from tfapp.apps.recommend.moment import Moment
-from tfapp.apps.recommend.pairing import pair_scores
+from tfapp.apps.recommend.catalogue import Catalogue, TrainedRanking
+from tfapp.apps.recommend.evaluation import ListEvaluation, evaluate
+from tfapp.apps.recommend.event_log import EventLog
+from tfapp.apps.recommend.file_entries import read_events, read_items
+from tfapp.apps.recommend.item_matrix import ItemMatrix
+from tfapp.apps.recommend.list_builder import PairScorer
+from tfapp.apps.recommend.pair_model import pair_scores
+from tfapp.apps.recommend.ranking_training import learn_ranking, pair_rows
 from tfapp.apps.recommend.recommender import Recommender
 from tfapp.apps.recommend.settings import RecommendSettings
-from tfapp.apps.recommend.shelf import Shelf
-from tfapp.apps.recommend.training import learn_ranking, pair_rows
+from tfapp.apps.recommend.snapshot import Snapshot
 from tfapp.apps.shared.application import Application
-from tfapp.apps.shared.embedder_model import EmbedderModel
-from tfapp.apps.shared.indexing import open_index
-from tfapp.apps.shared.ingest import Addition
-from tfapp.apps.shared.model_errors import asking
-from tfapp.apps.shared.model_server import ModelServer
-from tfapp.apps.shared.records import read_records
+from tfapp.apps.shared.application_models import ApplicationModels
+from tfapp.apps.shared.embedding_model import EmbeddingModel
+from tfapp.apps.shared.ingest import IngestResult
+from tfapp.apps.shared.model_errors import translate_client_errors
+from tfapp.apps.shared.record_reader import read_records
 from tfapp.apps.shared.vector_index import VectorIndex
+from tfapp.apps.shared.vector_indexing import open_index
 from tfapp.core.files import write_json_lines
 from tfapp.core.terminal import counted, progress
 from tfapp.errors import DataError
@@ -48,7 +48,7 @@ __all__ = ["ItemsAdded", "Recommend"]
 
 @dataclass(frozen=True)
 class ItemsAdded:
-    """What came of adding items.
+    """Prints the outcome of adding items.
 
     Attributes:
         addition: What the file brought.
@@ -56,7 +56,7 @@ class ItemsAdded:
         items: All items that are known.
     """
 
-    addition: Addition
+    addition: IngestResult
     embedded: int
     items: int
 
@@ -70,18 +70,18 @@ class Recommend(Application[RecommendSettings]):
 
     @property
     def catalogue(self) -> Catalogue:
-        """What it remembers."""
+        """Returns the catalogue of items and events."""
         return Catalogue(self.store, self.clock, self.settings)
 
     @property
-    def models(self) -> ModelServer:
-        """Where its models are served."""
-        return ModelServer(self.home / "models", self.server)
+    def models(self) -> ApplicationModels:
+        """Returns the application's models."""
+        return ApplicationModels(self.home / "models", self.server)
 
     @property
-    def embedder(self) -> EmbedderModel:
-        """The embedding model."""
-        return EmbedderModel(self.models, self.settings.embedder, self.settings.embedder_preset, self.wait)
+    def embedder(self) -> EmbeddingModel:
+        """Returns the embedding model."""
+        return EmbeddingModel(self.models, self.settings.embedder, self.settings.embedder_preset, self.wait)
 
     def add_items(
         self,
@@ -91,7 +91,7 @@ class Recommend(Application[RecommendSettings]):
         encoding: str = "utf-8",
         quiet: bool = False,
     ) -> ItemsAdded:
-        """Takes items in and embeds those that are new; what is there already stays, what has changed is replaced.
+        """Ingests items and embeds those that are new; what is there stays, what has changed is replaced.
 
         Args:
             file: A csv, tsv or jsonl file with an id, a title or a description; tags and a time, if there are.
@@ -117,8 +117,8 @@ class Recommend(Application[RecommendSettings]):
         columns: Mapping[str, str] | None = None,
         encoding: str = "utf-8",
         quiet: bool = False,
-    ) -> Addition:
-        """Takes events in; no model is needed for it.
+    ) -> IngestResult:
+        """Ingests events; no model is needed for it.
 
         Args:
             file: A csv, tsv or jsonl file with a user, an item and a time; a kind (view, click, rate) and a value.
@@ -134,8 +134,8 @@ class Recommend(Application[RecommendSettings]):
             rows = read_events(read_records(Path(file), encoding=encoding), source=str(file), given=columns)
             return self.catalogue.add_events(str(file), counted(rows, advance))
 
-    def train(self, *, quiet: bool = False) -> Trained:
-        """Learns the final ranking from the lists that users could have been given, and what they liked after them.
+    def train(self, *, quiet: bool = False) -> TrainedRanking:
+        """Trains the final ranking on lists that users could have been given, and what they liked after them.
 
         `training/ranking.jsonl` in the folder is what `tfapp train` makes a pair model of (`task = "ranking"`).
 
@@ -143,21 +143,21 @@ class Recommend(Application[RecommendSettings]):
             DataError: There are too few events.
             TfappError: Database, or the model server, where a pair model is asked.
         """
-        shelf, log, identity = self._known()
-        self._write_pairs(shelf, log)
-        with self._pairs(shelf) as pairs, progress("Learning", "lists", quiet=quiet) as advance:
-            lesson = learn_ranking(shelf, log, self.settings, pairs=pairs, on_progress=advance)
+        item_matrix, log, identity = self._known()
+        self._write_pairs(item_matrix, log)
+        with self._pairs(item_matrix) as pairs, progress("Learning", "lists", quiet=quiet) as advance:
+            lesson = learn_ranking(item_matrix, log, self.settings, pairs=pairs, on_progress=advance)
         if lesson.ranking is None:
             raise DataError(
                 f"{self.home}: {len(log)} events are too few to learn from: users must have liked something after "
                 "they had liked something else; add more events"
             )
-        trained = Trained(self.clock(), identity, len(log), lesson.lists, lesson.ranking)
+        trained = TrainedRanking(self.clock(), identity, len(log), lesson.lists, lesson.ranking)
         self.catalogue.keep_trained(trained)
         return trained
 
-    def evaluate(self, *, share: float = 0.2, after: int = 10, quiet: bool = False) -> Evaluation:
-        """Learns from the events before a time alone, and judges by what users liked after it.
+    def evaluate(self, *, share: float = 0.2, after: int = 10, quiet: bool = False) -> ListEvaluation:
+        """Trains on the events before a time alone, and evaluates on what users liked after it.
 
         Args:
             share: Of the events, those after the time.
@@ -168,13 +168,13 @@ class Recommend(Application[RecommendSettings]):
             DataError: There are too few events.
             TfappError: As of `train`.
         """
-        shelf, log, _ = self._known()
-        with self._pairs(shelf) as pairs, progress("Evaluating", "lists", quiet=quiet) as advance:
-            return evaluate(shelf, log, self.settings, share=share, after=after, pairs=pairs, on_progress=advance)
+        item_matrix, log, _ = self._known()
+        with self._pairs(item_matrix) as pairs, progress("Evaluating", "lists", quiet=quiet) as advance:
+            return evaluate(item_matrix, log, self.settings, share=share, after=after, pairs=pairs, on_progress=advance)
 
     @contextmanager
     def recommender(self, connect: Callable[[], Client] | None = None) -> Iterator[Recommender]:
-        """The recommender, while the block runs; a model server is started only when a model must be asked.
+        """Yields the recommender; a model server is started only when a model must be asked.
 
         Args:
             connect: Gives a client of a server that runs already; None: of the service's own.
@@ -183,13 +183,13 @@ class Recommend(Application[RecommendSettings]):
             DataError: No item is known yet.
             StoreError: The database cannot be used.
         """
-        shelf, log, identity = self._known()
+        item_matrix, log, identity = self._known()
         trained = self.catalogue.trained()
         index = open_index(self.home, self.catalogue.vectors, identity)[0] if identity else VectorIndex()
         with ExitStack() as stack:
             yield Recommender(
                 self.catalogue,
-                Moment.at(self.clock().timestamp(), log, shelf, self.settings),
+                Snapshot.at(self.clock().timestamp(), log, item_matrix, self.settings),
                 index=index,
                 ranking=trained.ranking if trained and trained.fits(identity, self.settings) else None,
                 settings=self.settings,
@@ -197,31 +197,31 @@ class Recommend(Application[RecommendSettings]):
                 embedder=identity or None,
             )
 
-    def _known(self) -> tuple[Shelf, Log, str]:
-        """The items, the events, and the embedder whose vectors they have."""
+    def _known(self) -> tuple[ItemMatrix, EventLog, str]:
+        """Returns the items, the events, and the embedder whose vectors they have."""
         identity = self.catalogue.vectors.embedder() or ""
-        shelf = self.catalogue.shelf(identity or None)
-        if not len(shelf):
+        item_matrix = self.catalogue.item_matrix(identity or None)
+        if not len(item_matrix):
             raise DataError(f"{self.home}: no item is known yet; `tfapp recommend items FILE --home {self.home}` first")
-        return shelf, self.catalogue.log(shelf), identity
+        return item_matrix, self.catalogue.log(item_matrix), identity
 
     @contextmanager
-    def _pairs(self, shelf: Shelf) -> Iterator[Pairs | None]:
-        """The pair model, while the block runs; None where there is none."""
+    def _pairs(self, item_matrix: ItemMatrix) -> Iterator[PairScorer | None]:
+        """Yields the pair model; None where there is none."""
         if self.settings.ranker is None:
             yield None
             return
-        with ExitStack() as stack, asking(self.settings.ranker, where=self.models.where):
-            yield pair_scores(_connecting(stack, self.models), self.settings.ranker, shelf)
+        with ExitStack() as stack, translate_client_errors(self.settings.ranker, where=self.models.where):
+            yield pair_scores(_connecting(stack, self.models), self.settings.ranker, item_matrix)
 
-    def _write_pairs(self, shelf: Shelf, log: Log) -> None:
-        rows = pair_rows(shelf, log, self.settings)
+    def _write_pairs(self, item_matrix: ItemMatrix, log: EventLog) -> None:
+        rows = pair_rows(item_matrix, log, self.settings)
         named = ({"query": liked, "candidate": text, "label": label} for liked, text, label in rows)
         write_json_lines(self.home / "training" / "ranking.jsonl", named)
 
 
-def _connecting(stack: ExitStack, models: ModelServer) -> Callable[[], Client]:
-    """Gives one client, which is made when it is first asked for."""
+def _connecting(stack: ExitStack, models: ApplicationModels) -> Callable[[], Client]:
+    """Returns a function that connects once, when it is first called."""
     lock = Lock()
 
     @cache

@@ -1,4 +1,4 @@
-"""The recommender as the console keeps it open."""
+"""The console's session of a recommender."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OLD: Final = 600
 
 
 class RecommendSession:
-    """A recommender that stays in memory, and is made anew when items, events or the ranking have changed.
+    """A recommender that stays in memory and is rebuilt when items, events or the ranking change.
 
     Args:
         home: Its folder.
@@ -41,16 +41,16 @@ class RecommendSession:
 
     @property
     def store(self) -> Store:
-        """Its database."""
+        """Returns the application's database."""
         return self.service.store
 
     @property
     def catalogue(self) -> Catalogue:
-        """Items, events and users."""
+        """Returns the catalogue of items, events and users."""
         return self.service.catalogue
 
     def recommender(self) -> Recommender:
-        """The recommender.
+        """Returns the recommender.
 
         Raises:
             DataError: No item is known yet.

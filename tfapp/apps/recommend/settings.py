@@ -1,4 +1,4 @@
-"""The settings of a recommender: a TOML file, or their defaults."""
+"""The settings of a recommender."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["RecommendSettings"]
 
 
 class RecommendSettings(ApplicationSettings):
-    """What is recommended, by which models, and what counts as interest."""
+    """The models of a recommender, the make-up of its lists, and what counts as interest."""
 
     embedder: str = Field("minilm-l6", min_length=1, description="The served embedding model.")
     embedder_preset: str | None = Field(

@@ -1,4 +1,4 @@
-"""Readers who do not exist: events for trying the recommender where there are none.
+"""Simulates readers, whose events show the recommender where there are no real ones.
 
 Each likes a few articles to begin with, and then opens, of what is out so far, what shares words with those (tf-idf),
 what is of a section of theirs, what is fresh, and what has more appeal for everybody; the rest is chance. The embedding
@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Article", "Reading", "publish", "simulate"]
+__all__ = ["Article", "ArticleView", "publish", "simulate"]
 
 _START: Final = datetime(2005, 1, 1, tzinfo=UTC)
 _DAYS: Final = 30
@@ -42,7 +42,7 @@ class Article:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ArticleView:
     """An article that a simulated reader looked at, or opened."""
 
     user: str
@@ -52,7 +52,7 @@ class Reading:
 
 
 def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
-    """Gives articles days of publication, by chance: those of BBC News come without.
+    """Draws days of publication for articles, as those of BBC News come without.
 
     Args:
         rows: With id, text (a title, an empty line, paragraphs) and label.
@@ -70,8 +70,8 @@ def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
     return found
 
 
-def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[Reading]:
-    """What the readers open each morning; nobody sees the articles of the last day.
+def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[ArticleView]:
+    """Yields what the readers open each morning; nobody sees the articles of the last day.
 
     Args:
         articles: In order of publication.
@@ -96,18 +96,18 @@ def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[Reading]
 
 
 def _drawn(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.intp]:
-    """What is opened on a day."""
+    """Yields what is opened on a day."""
     chances = np.exp(odds - odds.max())
     # A little of everything may be opened.
     chances = 0.9 * chances / chances.sum() + 0.1 / len(chances)
     return random.choice(len(odds), min(int(random.poisson(_DAILY)), len(odds)), replace=False, p=chances)
 
 
-def _readings(user: str, opened: Sequence[Article], day: int, random: np.random.Generator) -> Iterator[Reading]:
+def _readings(user: str, opened: Sequence[Article], day: int, random: np.random.Generator) -> Iterator[ArticleView]:
     morning = _START + timedelta(days=day, minutes=360 + int(random.integers(120)))
     for number, article in enumerate(opened):
         kind = "click" if random.random() < 0.8 else "view"
-        yield Reading(user, article.key, kind, morning + timedelta(minutes=7 * number))
+        yield ArticleView(user, article.key, kind, morning + timedelta(minutes=7 * number))
 
 
 def _words(articles: Sequence[Article]) -> Any:

@@ -1,4 +1,4 @@
-"""What is recommended, and why."""
+"""Suggestions and their reasons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Tie = Literal["text", "together"]
 
 @dataclass(frozen=True)
 class Reason:
-    """What led to a suggestion.
+    """A reason for a suggestion.
 
     Attributes:
         item: The key of an item of the user's past; None: what the user says to look for.
@@ -33,7 +33,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """An item of a list.
+    """An item of a list, with its score and reasons.
 
     Attributes:
         item: The item.
@@ -48,7 +48,7 @@ class Suggestion:
     reasons: tuple[Reason, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Returns its values for JSON."""
         return {
             "item": self.item.key,
             "title": self.item.title,
@@ -62,7 +62,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Suggestions:
-    """A list.
+    """A list of suggestions.
 
     Attributes:
         asked_for: The user, or the item that others are like.
@@ -79,6 +79,6 @@ class Suggestions:
     degraded: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Returns its values for JSON."""
         own = {"asked_for": self.asked_for, "events": self.events, "trained": self.trained, "degraded": self.degraded}
         return {**own, "suggestions": [one.to_dict() for one in self.suggestions]}

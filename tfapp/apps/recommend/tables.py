@@ -1,4 +1,4 @@
-"""The tables of the recommender."""
+"""The database tables of the recommender."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tfapp.apps.shared.ingest import ReadingColumns, SetAsideColumns
+from tfapp.apps.shared.ingest import IngestColumns, RejectedRowColumns
 from tfapp.apps.shared.store import Base, UtcTime
 from tfapp.data.stored_texts import LONGEST_NAME
 
-__all__ = ["EventRow", "ItemRow", "ItemVectorRow", "ReadingRow", "SetAsideEntryRow", "TrainedRow"]
+__all__ = ["EventRow", "IngestRow", "ItemRow", "ItemVectorRow", "RejectedEntryRow", "TrainedRow"]
 
 _KEY = String(32)
 _NAME = String(LONGEST_NAME)
@@ -42,7 +42,7 @@ class ItemVectorRow(Base):
 
 
 class EventRow(Base):
-    """What a user did with an item; once, by the digest of user, item, kind and time."""
+    """An event of a user with an item; once, by the digest of user, item, kind and time."""
 
     __tablename__ = "recommend_event"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,21 +54,21 @@ class EventRow(Base):
     at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
-class ReadingRow(ReadingColumns, Base):
-    """One reading of one file."""
+class IngestRow(IngestColumns, Base):
+    """An ingest of a file."""
 
     __tablename__ = "recommend_reading"
 
 
-class SetAsideEntryRow(SetAsideColumns, Base):
-    """A row of a file that could not be used, and why."""
+class RejectedEntryRow(RejectedRowColumns, Base):
+    """A rejected row of a file and its reason."""
 
     __tablename__ = "recommend_set_aside"
     build_id: Mapped[str] = mapped_column(ForeignKey("recommend_reading.id"), index=True)
 
 
 class TrainedRow(Base):
-    """A training of the final ranking: its weights, and what it learnt from."""
+    """A training of the final ranking: its weights, and the data behind it."""
 
     __tablename__ = "recommend_trained"
     id: Mapped[str] = mapped_column(_KEY, primary_key=True)

@@ -1,4 +1,4 @@
-"""What every application is: a folder, settings, a database, and a server of models."""
+"""The base class of applications: a folder, settings, a database, and a server of models."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Application(Generic[S]):
         return cls(chosen_home, chosen, store, remote)  # type: ignore[arg-type]  # `kind` is S
 
     def keep_settings(self) -> Path:
-        """Writes the settings that are not the defaults into the folder, and gives their file."""
+        """Writes the settings that differ from the defaults into the folder, and returns their file."""
         import tomli_w
 
         make_private_folder(self.home, passable=True)

@@ -1,4 +1,4 @@
-"""What the applications' commands share."""
+"""Options that the applications' commands share."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SetItem: TypeAlias = Annotated[
 
 @contextmanager
 def needs_applications() -> Iterator[None]:
-    """Around the import of an application.
+    """Says what to install where the import of an application fails.
 
     Raises:
         SettingsError: What the applications need is not installed; says how to.

@@ -1,4 +1,4 @@
-"""The address of a database: checked when it is given, and shown without its passwords."""
+"""Parses the address of a database, and shows it without its passwords."""
 
 from __future__ import annotations
 

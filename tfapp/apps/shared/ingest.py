@@ -1,4 +1,4 @@
-"""Takes a file's rows into the database, in transactions of some hundreds, and counts what came of them."""
+"""Ingests the rows of a file into the database, in transactions of some hundreds, and counts the outcome."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from uuid import uuid4
 from sqlalchemy import String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store, UtcTime
 from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import storable
 
-__all__ = ["Addition", "Intake", "ReadingColumns", "SetAsideColumns", "Taken"]
+__all__ = ["BatchResult", "FileIngest", "IngestColumns", "IngestResult", "RejectedRowColumns"]
 
 R = TypeVar("R")
 
-# Rows of one transaction: what is killed loses as many, and reads them again.
+# Rows of one transaction: an ingest that is killed loses as many, and the next one reads them again.
 _BATCH: Final = 500
 
 
 @dataclass(frozen=True)
-class Addition:
-    """What came of reading a file.
+class IngestResult:
+    """The outcome of ingesting a file.
 
     Attributes:
         rows: Rows read.
         added: Rows that came with something new.
         repeated: Rows that said what was known.
-        set_aside: Rows that could not be used; the database has them, with their reasons.
+        set_aside: Rows that were rejected; the database has them, with their reasons.
         reasons: How many of them by reason.
     """
 
@@ -45,8 +45,8 @@ class Addition:
     reasons: Mapping[str, int]
 
 
-class ReadingColumns:
-    """Columns of a table of readings: one reading of one file a row."""
+class IngestColumns:
+    """The columns of a table of ingests: one row for each time that a file was read."""
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     source: Mapped[str] = mapped_column(Text)
@@ -58,8 +58,8 @@ class ReadingColumns:
     set_aside: Mapped[int] = mapped_column(default=0)
 
 
-class SetAsideColumns:
-    """Columns of a table of rows that could not be used; it names the reading by a `build_id` of its own."""
+class RejectedRowColumns:
+    """The columns of a table of rejected rows; its sub-class names the ingest by a `build_id` of its own."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
     line: Mapped[int]
@@ -67,22 +67,22 @@ class SetAsideColumns:
     content: Mapped[str] = mapped_column(Text)
 
 
-class Taken(NamedTuple):
-    """What came of some rows: how many were new, and those that the database showed to be of no use."""
+class BatchResult(NamedTuple):
+    """The outcome of storing a batch: how many rows were new, and those that the database had to reject."""
 
     added: int
-    set_aside: Sequence[SetAside] = ()
+    rejected: Sequence[RejectedRow] = ()
 
 
-class Intake(Generic[R]):
-    """Reads files of one kind of rows into an application's tables.
+class FileIngest(Generic[R]):
+    """Ingests files of one kind of rows into an application's tables.
 
     Args:
         store: The database.
         clock: Tells the time.
-        readings: The table of readings.
-        aside: The table of rows set aside, with a reading's id as `build_id`.
-        keep: Keeps rows of a source at a time, in a session's transaction; what is known stays as it is.
+        ingests: The table of ingests.
+        rejected: The table of rejected rows, with an ingest's id as `build_id`.
+        keep: Stores the rows of one source in a session's transaction; what is known stays as it is.
     """
 
     def __init__(
@@ -90,73 +90,71 @@ class Intake(Generic[R]):
         store: Store,
         clock: Clock,
         *,
-        readings: type[ReadingColumns],
-        aside: type[SetAsideColumns],
-        keep: Callable[[Session, Sequence[R], str, datetime], Taken],
+        ingests: type[IngestColumns],
+        rejected: type[RejectedRowColumns],
+        keep: Callable[[Session, Sequence[R], str, datetime], BatchResult],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._readings: Any = readings
-        self._aside: Any = aside
+        self._ingests: Any = ingests
+        self._rejected: Any = rejected
         self._keep = keep
 
-    def add(self, source: str, rows: Iterable[R | SetAside]) -> Addition:
-        """Takes rows in.
+    def add(self, source: str, rows: Iterable[R | RejectedRow]) -> IngestResult:
+        """Ingests rows.
 
         Args:
             source: Where they come from.
-            rows: Rows, and those that are set aside already.
+            rows: Rows, and those that are rejected already.
 
         Returns:
-            What came of it; of a reading that was killed, the rest is read by the next one.
+            The outcome; after an ingest that was killed, the next one reads the rest.
         """
         counts = dict.fromkeys(("rows", "added", "repeated", "set_aside"), 0)
-        reading = self._readings(id=uuid4().hex, source=source, started_at=self._clock(), **counts)
-        self._store.run(lambda session: session.merge(reading))
+        ingest = self._ingests(id=uuid4().hex, source=source, started_at=self._clock(), **counts)
+        self._store.run(lambda session: session.merge(ingest))
         done = 0
         for batch in _batches(rows):
-            self._store.run(partial(self._take, key=reading.id, batch=batch, done=done))
+            self._store.run(partial(self._add_batch, key=ingest.id, batch=batch, done=done))
             done += len(batch)
-        return self._store.run(lambda session: self._finish(session, reading.id))
+        return self._store.run(lambda session: self._finish(session, ingest.id))
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were set aside last: source, line, reason, content; newest reading first."""
-        readings, aside = self._readings, self._aside
+        """Returns the latest rejected rows (source, line, reason, content), those of the newest ingest first."""
+        ingests, rejected = self._ingests, self._rejected
         query = (
-            select(readings.source, aside.line, aside.reason, aside.content)
-            .join(readings, readings.id == aside.build_id)
-            .order_by(readings.started_at.desc(), aside.line)
+            select(ingests.source, rejected.line, rejected.reason, rejected.content)
+            .join(ingests, ingests.id == rejected.build_id)
+            .order_by(ingests.started_at.desc(), rejected.line)
             .limit(most)
         )
         return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
-    def _take(self, session: Session, key: str, batch: Sequence[R | SetAside], done: int) -> None:
-        reading = session.get_one(self._readings, key)
-        if reading.rows > done:
-            return  # it was kept, but the connection broke before that was heard
-        good = [row for row in batch if not isinstance(row, SetAside)]
-        taken = self._keep(session, good, reading.source, self._clock())
-        aside = [*(row for row in batch if isinstance(row, SetAside)), *taken.set_aside]
-        session.add_all(self._aside(build_id=key, **_kept(row)) for row in aside)
-        reading.rows += len(batch)
-        reading.added += taken.added
-        reading.repeated += len(batch) - len(aside) - taken.added
-        reading.set_aside += len(aside)
+    def _add_batch(self, session: Session, key: str, batch: Sequence[R | RejectedRow], done: int) -> None:
+        ingest = session.get_one(self._ingests, key)
+        if ingest.rows > done:
+            return  # it was stored, but the connection broke before the answer came
+        good = [row for row in batch if not isinstance(row, RejectedRow)]
+        result = self._keep(session, good, ingest.source, self._clock())
+        rejected = [*(row for row in batch if isinstance(row, RejectedRow)), *result.rejected]
+        for row in rejected:
+            values = {"line": row.line, "reason": storable(row.reason), "content": storable(row.content)}
+            session.add(self._rejected(build_id=key, **values))
+        ingest.rows += len(batch)
+        ingest.added += result.added
+        ingest.repeated += len(batch) - len(rejected) - result.added
+        ingest.set_aside += len(rejected)
 
-    def _finish(self, session: Session, key: str) -> Addition:
-        reading, aside = session.get_one(self._readings, key), self._aside
-        reading.finished_at = self._clock()
+    def _finish(self, session: Session, key: str) -> IngestResult:
+        ingest, rejected = session.get_one(self._ingests, key), self._rejected
+        ingest.finished_at = self._clock()
         count = func.count()
-        query = select(aside.reason, count).where(aside.build_id == key).group_by(aside.reason)
+        query = select(rejected.reason, count).where(rejected.build_id == key).group_by(rejected.reason)
         reasons = {row.reason: int(row[1]) for row in session.execute(query.order_by(count.desc()))}
-        return Addition(reading.rows, reading.added, reading.repeated, reading.set_aside, reasons)
-
-
-def _kept(row: SetAside) -> dict[str, int | str]:
-    return {"line": row.line, "reason": storable(row.reason), "content": storable(row.content)}
+        return IngestResult(ingest.rows, ingest.added, ingest.repeated, ingest.set_aside, reasons)
 
 
 def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
-    left = iter(rows)
-    while batch := list(islice(left, _BATCH)):
+    iterator = iter(rows)
+    while batch := list(islice(iterator, _BATCH)):
         yield batch

@@ -1,4 +1,4 @@
-"""What a client says went wrong, in the line that a user reads."""
+"""Translates the errors of a model's client into the line that a user reads."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from tfapp_client.errors import ClientError, StatusError
 
 from tfapp.errors import ServerError
 
-__all__ = ["asking"]
+__all__ = ["translate_client_errors"]
 
 
 @contextmanager
-def asking(model: str, *, where: str = "the model server", hint: str = "check that it is served") -> Iterator[None]:
-    """Around what asks a model.
+def translate_client_errors(
+    model: str, *, where: str = "the model server", hint: str = "check that it is served"
+) -> Iterator[None]:
+    """Raises the client's errors within the block as a `ServerError` that names the model and the server.
 
     Args:
-        model: Its name.
+        model: The model's name.
         where: The server.
-        hint: The way out.
+        hint: What the user can do.
 
     Raises:
         ServerError: The model cannot be asked.

@@ -1,4 +1,4 @@
-"""How an application's settings are read."""
+"""Reads an application's settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST: Final = 1_000_000_000_000
 
 
 class ApplicationSettings(Settings):
-    """What every application is told."""
+    """The settings that all applications have."""
 
     database: str | None = Field(
         None,

@@ -56,7 +56,7 @@ _DETAIL: Final = re.compile(r"\n\s*(?:DETAIL|CONTEXT|HINT|LINE \d+):")
 
 
 class Base(DeclarativeBase):
-    """The tables of all applications."""
+    """The base class of the tables of all applications."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -66,11 +66,11 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
-        """As it is written: in UTC."""
+        """Converts to UTC, as it is written."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
-        """As it is read: in UTC."""
+        """Puts UTC back, as it is read."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -141,7 +141,7 @@ class Store:
         return self._transact(self._engine, work)
 
     def read(self, work: Callable[[Session], T]) -> T:
-        """As `run`, of work that changes nothing, or fails: on SQLite it waits for nobody who writes."""
+        """Does a unit of work that only reads; on SQLite it waits for no writer."""
         return self._transact(self._engine.execution_options(**{_READS: True}, postgresql_readonly=True), work)
 
     def _transact(self, engine: Engine, work: Callable[[Session], T]) -> T:
@@ -180,14 +180,14 @@ class Store:
 
 
 def _is_damage(error: DBAPIError) -> bool:
-    """Whether it is the database that fails, and not a statement of ours; a connection that fails has no statement."""
+    """Returns whether the database failed, and not a statement of ours; a connection that fails has no statement."""
     if error.statement is None or isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
         return True
     return getattr(error.orig, "sqlstate", None) in _WRONG_TABLES
 
 
 def _said(error: DBAPIError) -> str:
-    """What the database says, on one line."""
+    """Returns the database's message on one line."""
     return " ".join(_DETAIL.split(str(error.orig))[0].split())
 
 
@@ -247,7 +247,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _passes(error: DBAPIError) -> bool:
-    """Whether the same work may succeed a little later."""
+    """Returns whether the same work may succeed a little later."""
     if isinstance(error, IntegrityError) or error.connection_invalidated:
         return True  # somebody else added the same row first; or the connection is gone
     if not isinstance(error, (OperationalError, InterfaceError)):

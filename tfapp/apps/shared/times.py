@@ -1,4 +1,4 @@
-"""Times as files have them, and arithmetic that ends at the first and the last time that there is."""
+"""Parses times, and shifts them no further than the first and the last time that there is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds vectors: those nearest to another, in an approximate index."""
+"""An approximate index of the nearest vectors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Hit = tuple[int, float]
 
 
 class VectorIndex:
-    """Nearest vectors by cosine, in a graph that takes new ones in (HNSW, Malkov and Yashunin 2020; USearch).
+    """An index of nearest vectors by cosine, in a graph that grows (HNSW, Malkov and Yashunin 2020; USearch).
 
     The file holds nothing that the database lacks: a damaged or a missing one is made again from there. It begins with
     the SHA-256 of the rest, as USearch ends the process at some damaged files.
@@ -47,7 +47,7 @@ class VectorIndex:
         return 0 if self._index is None else len(self._index)
 
     def sync(self, ids: Sequence[int], vectors: Callable[[Sequence[int]], np.ndarray]) -> int:
-        """Takes in what it lacks and drops what should not be there.
+        """Adds the vectors that it lacks and drops those that should not be there.
 
         Args:
             ids: The texts or items that it should have.
@@ -65,14 +65,14 @@ class VectorIndex:
         return len(new)
 
     def search(self, vector: np.ndarray, count: int) -> list[Hit]:
-        """The nearest texts, nearest first, with their cosines."""
+        """Returns the nearest texts, nearest first, with their cosines."""
         if not len(self):
             return []
         found = self._index.search(vector, min(count, len(self)))
         return [(int(key), 1.0 - float(far)) for key, far in zip(found.keys, found.distances, strict=True)]
 
     def cosine(self, vector: np.ndarray, key: int) -> float | None:
-        """The cosine of a vector with a text's; None where the text has none."""
+        """Returns the cosine of a vector with a text's; None where the text has none."""
         own = None if self._index is None else self._index.get(key)
         if own is None:
             return None

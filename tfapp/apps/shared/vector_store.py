@@ -18,7 +18,7 @@ _BATCH: Final = 500
 
 
 class VectorStore:
-    """Vectors by what they are of, and by the model and version that made them.
+    """A store of vectors by text, and by the model and version that made them.
 
     Args:
         store: The database.
@@ -36,14 +36,14 @@ class VectorStore:
         self._texts = texts
 
     def unembedded(self, embedder: str) -> list[tuple[int, str]]:
-        """What has no vector of this embedder, as (id, text)."""
+        """Returns the texts without a vector of this embedder, as (id, text)."""
         vector = select(self._key).where(self._table.embedder == embedder)
         key = self._texts.selected_columns[0]
         query = self._texts.where(key.not_in(vector)).order_by(key)
         return self._store.read(lambda session: [(number, text) for number, text in session.execute(query)])
 
     def keep(self, embedder: str, ids: Sequence[int], vectors: np.ndarray) -> None:
-        """Keeps vectors, in place of another embedder's.
+        """Stores vectors, in place of another embedder's.
 
         Args:
             embedder: What made them, as NAME/VERSION.
@@ -62,12 +62,12 @@ class VectorStore:
         self._store.run(work)
 
     def ids(self, embedder: str) -> list[int]:
-        """What has a vector of this embedder."""
+        """Returns the ids of the texts with a vector of this embedder."""
         query = select(self._key).where(self._table.embedder == embedder)
         return self._store.read(lambda session: list(session.scalars(query)))
 
     def read(self, embedder: str, ids: Sequence[int]) -> np.ndarray:
-        """Vectors of what has one; float32 [N, width]."""
+        """Returns the vectors of the texts that have one; float32 [N, width]."""
         query = select(self._key, self._table.value).where(self._table.embedder == embedder)
 
         def work(session: Session) -> dict[int, bytes]:
@@ -78,7 +78,7 @@ class VectorStore:
         return np.stack([np.frombuffer(found[key], "<f4") for key in ids])
 
     def embedder(self) -> str | None:
-        """What made most of the vectors, as NAME/VERSION; None where there are none."""
+        """Returns the embedder of most of the vectors, as NAME/VERSION; None where there are none."""
         name = self._table.embedder
         count = func.count(self._key)
         query = select(name).group_by(name).order_by(count.desc(), name)

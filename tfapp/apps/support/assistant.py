@@ -1,4 +1,4 @@
-"""The assistant: answers a question within its conversation, or hands it over to a person."""
+"""The assistant, which answers a question within its conversation or hands it over to a person."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from tfapp_client import Client
 from tfapp_client.errors import ClientError
 
-from tfapp.apps.support.composing import choose, compose
+from tfapp.apps.support.answer_composition import choose, compose
 from tfapp.apps.support.conversation_log import ConversationLog
-from tfapp.apps.support.dialogue import Turn, readings
-from tfapp.apps.support.guess import Guess, nearest_intent
-from tfapp.apps.support.handover import summarise
-from tfapp.apps.support.reply import Kind, Reply, Source
+from tfapp.apps.support.dialogue import Turn, interpretations
+from tfapp.apps.support.handover_summary import summarise
+from tfapp.apps.support.intent_prediction import IntentPrediction, nearest_intent
+from tfapp.apps.support.reply import AnswerSource, Kind, Reply
 from tfapp.apps.support.retrieval import Passage, Retriever
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import fill, missing_slots
@@ -36,20 +36,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Case:
-    """A question on its way to an answer."""
+    """The working state of one question."""
 
     question: str
     turns: Sequence[Turn]
     slots: dict[str, str]
-    readings: list[str]
-    intent: Guess | None = None
+    interpretations: list[str]
+    intent: IntentPrediction | None = None
     vectors: np.ndarray | None = None
     found: list[list[Passage]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
 class Assistant:
-    """Answers questions from what is known.
+    """Answers questions from the known questions and answers.
 
     It goes on while its model server is away: questions that are known word for word are answered, others handed over.
     """
@@ -64,7 +64,7 @@ class Assistant:
         answers: Mapping[str, str],
         classifies: bool,
     ) -> None:
-        """Joins what it needs.
+        """Makes an assistant.
 
         Args:
             retriever: Finds answers.
@@ -82,7 +82,7 @@ class Assistant:
         self._classifies = classifies
 
     def ask(self, question: str, conversation: str | None = None) -> Reply:
-        """Answers a question, and keeps the turn.
+        """Answers a question and stores the turn.
 
         Args:
             question: What is asked.
@@ -104,49 +104,51 @@ class Assistant:
         return reply
 
     def answer(self, question: str, turns: Sequence[Turn] = ()) -> Reply:
-        """Answers a question after some turns, and keeps nothing."""
+        """Answers a question after some turns and stores nothing."""
         slots = dict(turns[-1].slots) if turns else {}
-        case = _Case(question, turns, slots, readings(question, turns))
-        case.vectors = self._embed(case, case.readings)
+        case = _Case(question, turns, slots, interpretations(question, turns))
+        case.vectors = self._embed(case, case.interpretations)
         case.slots |= self._entities(case)
-        case.found = [self._search(case, reading, place) for place, reading in enumerate(case.readings)]
+        case.found = [
+            self._search(case, interpretation, place) for place, interpretation in enumerate(case.interpretations)
+        ]
         reply = self._by_slot(case) or self._by_intent(case) or self._by_passages(case)
         return replace(reply, degraded="; ".join(case.failures))
 
     def _by_slot(self, case: _Case) -> Reply | None:
-        """The answer that waited for what the customer tells now."""
+        """Returns the answer that was waiting for a slot, if the question fills one."""
         waiting = case.turns[-1] if case.turns and case.turns[-1].kind == "slot" else None
         if waiting is None or waiting.intent is None or case.slots == waiting.slots:
             return None
-        case.intent = Guess(waiting.intent, 1.0)
+        case.intent = IntentPrediction(waiting.intent, 1.0)
         return self._say(case, case.intent)
 
     def _by_intent(self, case: _Case) -> Reply | None:
-        """The intent's answer, if the model is sure of it, and known questions do not speak for another."""
+        """Returns the intent's answer, if the model is sure of it and known questions do not contradict it."""
         if self._classifies:
             case.intent = self._asked(case, "intent model", lambda: self._classify(case))
-        if case.intent is None or case.intent.chance < self._settings.intent_threshold:
+        if case.intent is None or case.intent.confidence < self._settings.intent_threshold:
             return None
-        near = nearest_intent(case.found[case.intent.reading])
+        near = nearest_intent(case.found[case.intent.interpretation])
         agreed = near is None or near.name == case.intent.name
-        alone = case.intent.chance >= self._settings.intent_alone and near is not None and near.chance < _SAME
+        alone = case.intent.confidence >= self._settings.intent_alone and near is not None and near.confidence < _SAME
         return self._say(case, case.intent) if agreed or alone else None
 
     def _by_passages(self, case: _Case) -> Reply:
-        """The best passages, of the reading that finds one sure enough; or the hand-over."""
+        """Returns an answer from passages of the first interpretation that finds a sure one, or the hand-over."""
         # A question that is known by itself is meant as it stands, whatever came before.
         for place in sorted(range(len(case.found)), key=lambda place: _best(case.found[place]) < _SAME):
             chosen = self._choose(case.found[place])
             if chosen and chosen[0].target.answer_id is None:
                 return self._say_nearest(case, chosen[0], place)
             if chosen:
-                meant = case.readings[place]
+                meant = case.interpretations[place]
                 text = compose(chosen, partial(self._embed, case), question=meant, most=self._settings.sentences)
                 return self._reply(case, "passages", text, _best(chosen[:1]), understood=meant, passages=chosen)
         return self._hand_over(case, case.found[0], self._reason(case, case.found[0]))
 
-    def _say(self, case: _Case, intent: Guess) -> Reply | None:
-        """The intent's answer with its slots filled, or the question for those that are missing."""
+    def _say(self, case: _Case, intent: IntentPrediction) -> Reply | None:
+        """Returns the intent's answer with its slots filled, or the question for those that are missing."""
         template = self._answers.get(intent.name)
         if template is None:
             return None
@@ -155,12 +157,12 @@ class Assistant:
             return self._hand_over(case, [], f"the answer needs {', '.join(missing)}, and no tagger finds them")
         text = f"Please tell me your {_listed(missing)}." if missing else fill(template, case.slots)
         kind: Kind = "slot" if missing else "intent"
-        return self._reply(case, kind, text, intent.chance, intent=intent)
+        return self._reply(case, kind, text, intent.confidence, intent=intent)
 
     def _say_nearest(self, case: _Case, passage: Passage, place: int) -> Reply:
-        """The answer of the nearest question's intent, unless the intent model has another."""
-        near = Guess(passage.target.intent or "", _best([passage]), place)
-        if case.intent and case.intent.name != near.name and near.chance < _SAME:
+        """Returns the answer of the nearest question's intent, unless the intent model has another."""
+        near = IntentPrediction(passage.target.intent or "", _best([passage]), place)
+        if case.intent and case.intent.name != near.name and near.confidence < _SAME:
             return self._hand_over(case, case.found[place], _disagreement(case.intent, near))
         no_answer = f"the intent {near.name} has no answer on file"
         return self._say(case, near) or self._hand_over(case, case.found[place], no_answer)
@@ -169,20 +171,20 @@ class Assistant:
         limits = self._settings
         return choose(passages, threshold=limits.answer_threshold, margin=limits.passage_margin, most=limits.passages)
 
-    def _search(self, case: _Case, reading: str, place: int) -> list[Passage]:
+    def _search(self, case: _Case, interpretation: str, place: int) -> list[Passage]:
         vector = None if case.vectors is None else case.vectors[place]
         # What was said before is no answer to a question that goes on from it.
-        said = {key for turn in case.turns for key in turn.answer_ids} if reading != case.question else set()
+        said = {key for turn in case.turns for key in turn.answer_ids} if interpretation != case.question else set()
         try:
-            return self._retriever.search(reading, vector, without=said)
+            return self._retriever.search(interpretation, vector, without=said)
         except ClientError as error:
             self._note(case, "ranker", error)
-            return self._retriever.search(reading, vector, without=said, rerank=False)
+            return self._retriever.search(interpretation, vector, without=said, rerank=False)
 
     def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
         if case.failures:
             return f"{'; '.join(case.failures)} could not be asked"
-        if case.intent and case.intent.chance >= self._settings.intent_threshold:
+        if case.intent and case.intent.confidence >= self._settings.intent_threshold:
             near = nearest_intent(passages)
             if case.intent.name not in self._answers:
                 return f"the intent {case.intent.name} has no answer on file"
@@ -205,25 +207,31 @@ class Assistant:
         confidence: float,
         *,
         understood: str | None = None,
-        intent: Guess | None = None,
+        intent: IntentPrediction | None = None,
         passages: Sequence[Passage] = (),
     ) -> Reply:
-        sources = tuple(Source(p.target.answer_id, p.matched, p.source, p.line, p.cosine) for p in passages)
+        sources = tuple(AnswerSource(p.target.answer_id, p.matched, p.source, p.line, p.cosine) for p in passages)
         named = intent or case.intent
-        meant = understood or case.readings[named.reading if named else 0]
+        meant = understood or case.interpretations[named.interpretation if named else 0]
         name = named.name if named else None
         return Reply(uuid4().hex[:12], case.question, meant, kind, text, confidence, name, case.slots, sources)
 
-    def _classify(self, case: _Case) -> Guess | None:
-        """The likeliest intent of the first reading; of a later one, where the first says what was answered before."""
-        found = self._client.classify(self._settings.intent_model, case.readings)
+    def _classify(self, case: _Case) -> IntentPrediction | None:
+        """Returns the likeliest intent, of a later interpretation where the first repeats what was answered."""
+        found = self._client.classify(self._settings.intent_model, case.interpretations)
         # "None of these" is an answer, but no intent.
-        guesses = [
-            Guess(one.label, one.score, place) for place, one in enumerate(found) if one.label in one.probabilities
+        predictions = [
+            IntentPrediction(one.label, one.score, place)
+            for place, one in enumerate(found)
+            if one.label in one.probabilities
         ]
         said = case.turns[-1].intent if case.turns and case.turns[-1].kind == "intent" else None
-        new = (guess for guess in guesses if guess.name != said and guess.chance >= self._settings.intent_threshold)
-        return next(new, guesses[0] if guesses else None)
+        new = (
+            prediction
+            for prediction in predictions
+            if prediction.name != said and prediction.confidence >= self._settings.intent_threshold
+        )
+        return next(new, predictions[0] if predictions else None)
 
     def _entities(self, case: _Case) -> dict[str, str]:
         tagger = self._settings.tagger
@@ -236,7 +244,7 @@ class Assistant:
         return self._asked(case, "embedder", lambda: self._retriever.embed(texts))
 
     def _asked(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
-        """Asks a model; None, and a note, where it cannot be asked."""
+        """Asks a model, and notes the failure and returns None where it cannot be asked."""
         try:
             return ask()
         except ClientError as error:
@@ -248,12 +256,12 @@ class Assistant:
         case.failures.append(what)
 
 
-def _disagreement(guess: Guess, near: Guess) -> str:
-    return f"the intent model says {guess.name}, the nearest known questions {near.name}"
+def _disagreement(prediction: IntentPrediction, near: IntentPrediction) -> str:
+    return f"the intent model says {prediction.name}, the nearest known questions {near.name}"
 
 
 def _best(passages: Sequence[Passage]) -> float:
-    """The highest cosine, as a confidence."""
+    """Returns the highest cosine, as a confidence."""
     return min(1.0, max((passage.cosine or 0.0 for passage in passages), default=0.0))
 
 

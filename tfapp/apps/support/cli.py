@@ -1,4 +1,4 @@
-"""`tfapp support`: a customer service that answers from past conversations."""
+"""The commands `tfapp support`: a customer service that answers from past conversations."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def build(
     server: Server = None,
     json: Json = False,
 ) -> None:
-    """Takes questions, answers and intents in, trains and exports what is missing, and indexes what is new."""
+    """Reads questions, answers and intents, trains the models that are missing, and indexes what is new."""
     service = _open(home, settings=settings, overrides=overrides or (), server=server)
     columns, values = named_values("--column", column), named_values("--where", where)
     built = service.build(file, columns=columns, where=values, answers=answers, encoding=encoding, quiet=json)
@@ -103,7 +103,7 @@ def correct(
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
-    """Keeps what a person says of an answer; `learn` makes knowledge of it."""
+    """Stores a person's correction of an answer; `learn` makes knowledge of it."""
     from tfapp.core.terminal import console, print_json
 
     service = _open(home)
@@ -123,14 +123,14 @@ def learn(*, home: _Home = _FOLDER, server: Server = None, json: Json = False) -
 
 @_support.command()
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
-    """Tells what is known, and which rows were set aside and why."""
+    """Shows what is known, and the rejected rows with their reasons."""
     service = _open(home)
     output.show_known(service.knowledge.counts(), service.knowledge.set_aside(), as_json=json)
 
 
 @_support.command()
 def demo(*, home: _Home = _FOLDER) -> None:
-    """Shows everything once, on the chatterbot data: builds, asks, goes on, hands over, corrects, learns."""
+    """Shows a whole customer service on the chatterbot data: builds, asks, hands over, corrects, learns."""
     from tfapp.apps.support.demo import show_support
 
     show_support(_open(home))

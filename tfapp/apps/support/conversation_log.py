@@ -1,4 +1,4 @@
-"""Conversations in the database."""
+"""Stores conversations in the database."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["ConversationLog"]
 
 
 class ConversationLog:
-    """Keeps what was asked and answered."""
+    """Stores the turns of conversations."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     def turns(self, conversation: str) -> list[Turn]:
-        """A conversation's turns, first to last; none of one that has not begun."""
+        """Returns a conversation's turns, first to last; none where it has not begun."""
         query = select(TurnRow).where(TurnRow.conversation_id == conversation).order_by(TurnRow.number)
         return self._store.read(lambda session: [_turn(row) for row in session.scalars(query)])
 
     def keep(self, conversation: str, reply: Reply) -> None:
-        """Keeps a turn, once."""
+        """Stores a turn, once."""
         now = self._clock()
 
         def work(session: Session) -> None:

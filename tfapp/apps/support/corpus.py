@@ -1,4 +1,4 @@
-"""What is known, in memory, as a search needs it."""
+"""The known texts and their answers, in memory, for search."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.tables import IntentRow, PairRow, TextRow
 
-__all__ = ["Corpus", "Link", "Target"]
+__all__ = ["Corpus", "KnownAnswer", "Link"]
 
 
 @dataclass(frozen=True)
-class Target:
-    """What a question is answered with.
+class KnownAnswer:
+    """A known answer, which texts lead to.
 
     Attributes:
         answer_id: The answer's text; None: it is the intent's answer.
@@ -33,16 +33,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Link:
-    """A pair that leads from a text to a target, and where it stood."""
+    """A link from a text to an answer, with its source."""
 
-    target: Target
+    target: KnownAnswer
     source: str
     line: int
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """All texts, and what they lead to.
+    """The known texts and the answers that they lead to.
 
     Attributes:
         texts: Each text by its id.
@@ -54,11 +54,11 @@ class Corpus:
     texts: Mapping[int, str]
     links: Mapping[int, tuple[Link, ...]]
     questions: Mapping[str, int]
-    refused: Mapping[str, frozenset[Target]]
+    refused: Mapping[str, frozenset[KnownAnswer]]
 
     @classmethod
     def read(cls, store: Store) -> Self:
-        """Reads it, at one moment."""
+        """Reads the corpus in one transaction."""
         return store.read(cls._read)
 
     @classmethod
@@ -67,7 +67,7 @@ class Corpus:
         texts, keys = {row.id: row.text for row in rows}, {row.id: row.key for row in rows}
         links: defaultdict[int, list[Link]] = defaultdict(list)
         questions: dict[str, int] = {}
-        refused: defaultdict[str, set[Target]] = defaultdict(set)
+        refused: defaultdict[str, set[KnownAnswer]] = defaultdict(set)
         query = select(PairRow, IntentRow).outerjoin(IntentRow, IntentRow.id == PairRow.intent_id).order_by(PairRow.id)
         for pair, intent in session.execute(query):
             target = _target(pair, intent, texts)
@@ -83,9 +83,9 @@ class Corpus:
         return cls(texts, {key: tuple(found) for key, found in links.items()}, questions, frozen)
 
 
-def _target(pair: PairRow, intent: IntentRow | None, texts: Mapping[int, str]) -> Target:
+def _target(pair: PairRow, intent: IntentRow | None, texts: Mapping[int, str]) -> KnownAnswer:
     name = intent.name if intent else None
     if pair.answer_id is not None:
         # The same answer under two intents is one answer.
-        return Target(pair.answer_id, None, texts[pair.answer_id])
-    return Target(None, name, intent.answer if intent else None)
+        return KnownAnswer(pair.answer_id, None, texts[pair.answer_id])
+    return KnownAnswer(None, name, intent.answer if intent else None)

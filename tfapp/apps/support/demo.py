@@ -1,4 +1,4 @@
-"""What `tfapp support demo` shows."""
+"""The demo of `tfapp support`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AGAIN: Final = "When does the parcel with my kettle arrive?"
 
 
 def show_support(service: Support) -> None:
-    """Builds a customer service from the chatterbot data, and lets it answer, hand over, and learn.
+    """Builds a customer service from the chatterbot data and lets it answer, hand over, and learn.
 
     Args:
         service: In a folder of its own.

@@ -1,4 +1,4 @@
-"""What was said before in a conversation, and how a question is understood by it."""
+"""Interprets a question by the conversation before it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["Turn", "readings", "refers_back"]
+__all__ = ["Turn", "interpretations", "refers_back"]
 
 _OPENERS: Final = re.compile(
     r"(and|but|also|or|then|so|ok|okay|what about|how about|what if|why is that|why not|why|how so|really)\b[\s,]*",
@@ -62,8 +62,8 @@ def refers_back(question: str) -> bool:
     return opener is not None and len(words) <= 2 * _SHORT
 
 
-def readings(question: str, turns: Sequence[Turn]) -> list[str]:
-    """The ways in which a question may be meant, the likeliest first.
+def interpretations(question: str, turns: Sequence[Turn]) -> list[str]:
+    """Returns the interpretations of a question, the likeliest first.
 
     A question that refers back is joined with the last one that did not, and comes alone as the second reading.
 

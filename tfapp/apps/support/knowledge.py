@@ -1,4 +1,4 @@
-"""What the customer service knows: questions, answers, intents, and the texts' vectors, in its database."""
+"""The knowledge of a customer service: questions, answers, intents and vectors, in its database."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.shared.ingest import Addition, Intake, Taken
-from tfapp.apps.shared.records import SetAside
+from tfapp.apps.shared.ingest import BatchResult, FileIngest, IngestResult
+from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_store import VectorStore
-from tfapp.apps.support.exchanges import Exchange
-from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, SetAsideRow, TextRow, VectorRow
+from tfapp.apps.support.qa_pairs import QAPair
+from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, RejectedPairRow, TextRow, VectorRow
 from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import digest, text_key
 
@@ -27,28 +27,28 @@ _BATCH: Final = 500
 
 
 class Knowledge:
-    """Questions with their answers and intents; each text is kept once, and so is each pair."""
+    """Stores questions with their answers and intents, each text and each pair once."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._intake = Intake(store, clock, readings=BuildRow, aside=SetAsideRow, keep=_keep)
+        self._ingest = FileIngest(store, clock, ingests=BuildRow, rejected=RejectedPairRow, keep=_keep)
 
     @property
     def vectors(self) -> VectorStore:
-        """The texts' vectors."""
+        """Returns the store of the texts' vectors."""
         return VectorStore(self._store, VectorRow, VectorRow.text_id, select(TextRow.id, TextRow.text))
 
-    def add(self, source: str, rows: Iterable[Exchange | SetAside]) -> Addition:
-        """Takes rows in; what is known already is left as it is.
+    def add(self, source: str, rows: Iterable[QAPair | RejectedRow]) -> IngestResult:
+        """Ingests rows; what is known already is left as it is.
 
         Args:
             source: Where they come from, for the answers' sources.
             rows: Exchanges, and rows that are set aside.
         """
-        return self._intake.add(source, rows)
+        return self._ingest.add(source, rows)
 
     def set_answers(self, answers: Mapping[str, str]) -> None:
-        """Gives intents their answers; an intent that no question has yet is made."""
+        """Sets the answers of intents, and adds intents that no question has yet."""
 
         def work(session: Session) -> None:
             known = _intents(session, answers)
@@ -58,7 +58,7 @@ class Knowledge:
         self._store.run(work)
 
     def labelled(self) -> list[tuple[str, str]]:
-        """Questions with their intents, in the order in which they came."""
+        """Returns the questions with their intents, in the order in which they came."""
         query = (
             select(TextRow.text, IntentRow.name)
             .join(PairRow, PairRow.question_id == TextRow.id)
@@ -69,13 +69,13 @@ class Knowledge:
         return self._store.read(lambda session: [(text, name) for text, name in session.execute(query)])
 
     def answers(self) -> dict[str, str]:
-        """The intents that have an answer, with it."""
+        """Returns the intents that have an answer, with it."""
         query = select(IntentRow.name, IntentRow.answer).where(IntentRow.answer.is_not(None))
         return self._store.read(lambda session: {name: answer for name, answer in session.execute(query) if answer})
 
     def counts(self) -> dict[str, int]:
-        """How many texts, pairs and intents there are, and how many rows were set aside, of all builds."""
-        tables = {"texts": TextRow, "pairs": PairRow, "intents": IntentRow, "set_aside": SetAsideRow}
+        """Returns the numbers of texts, pairs, intents and rejected rows of all builds."""
+        tables = {"texts": TextRow, "pairs": PairRow, "intents": IntentRow, "set_aside": RejectedPairRow}
         return self._store.read(
             lambda session: {
                 name: session.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()
@@ -83,14 +83,14 @@ class Knowledge:
         )
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were set aside last; as `tfapp.apps.shared.ingest.Intake.set_aside`."""
-        return self._intake.set_aside(most)
+        """The rows that were set aside last; as `tfapp.apps.shared.ingest.FileIngest.set_aside`."""
+        return self._ingest.set_aside(most)
 
 
 def add_pairs(
-    session: Session, exchanges: Sequence[Exchange], *, source: str, now: datetime, verdict: bool | None = None
+    session: Session, exchanges: Sequence[QAPair], *, source: str, now: datetime, verdict: bool | None = None
 ) -> int:
-    """Adds the pairs that are new.
+    """Adds the pairs that are new and returns how many there were.
 
     Args:
         session: In a transaction.
@@ -130,7 +130,7 @@ def add_pairs(
 
 
 def _texts(session: Session, texts: Iterable[str]) -> dict[str, int]:
-    """The ids of texts by key; makes those that are new."""
+    """Returns the ids of texts by key, and adds those that are new."""
     wanted = {text_key(text): text for text in reversed(list(texts))}
     query = select(TextRow.key, TextRow.id)
     known = {
@@ -151,13 +151,13 @@ def _intents(session: Session, names: Iterable[str]) -> dict[str, IntentRow]:
     return known | {row.name: row for row in new}
 
 
-def _pair_key(row: Exchange) -> str:
+def _pair_key(row: QAPair) -> str:
     parts = (text_key(row.question), text_key(row.answer) if row.answer else "", row.intent or "")
     return digest(*parts)
 
 
-def _keep(session: Session, rows: Sequence[Exchange], source: str, now: datetime) -> Taken:
-    return Taken(add_pairs(session, rows, source=source, now=now))
+def _keep(session: Session, rows: Sequence[QAPair], source: str, now: datetime) -> BatchResult:
+    return BatchResult(add_pairs(session, rows, source=source, now=now))
 
 
 def _batches(rows: Iterable[T]) -> Iterator[list[T]]:

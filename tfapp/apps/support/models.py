@@ -1,4 +1,4 @@
-"""The models of a customer service: exported or trained here, served here or elsewhere."""
+"""The models of a customer service, exported or trained here, served here or elsewhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from tfapp_client import Client
 
-from tfapp.apps.shared.embedder_model import EmbedderModel
-from tfapp.apps.shared.model_server import ModelServer
-from tfapp.apps.support.intent_sides import split_questions
+from tfapp.apps.shared.application_models import ApplicationModels
+from tfapp.apps.shared.embedding_model import EmbeddingModel
+from tfapp.apps.support.intent_splits import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.core.files import write_json_lines
 from tfapp.workflows.remote_server import RemoteServer
@@ -22,7 +22,7 @@ __all__ = ["SupportModels", "intent_experiment"]
 
 @dataclass(frozen=True)
 class SupportModels:
-    """Makes the models and reaches them.
+    """Trains and exports the models and connects to them.
 
     Attributes:
         home: The customer service's folder; its models are in `models`, which a server reads.
@@ -38,17 +38,17 @@ class SupportModels:
 
     @property
     def folder(self) -> Path:
-        """The models folder."""
+        """Returns the models folder."""
         return self.home / "models"
 
     def client(self) -> AbstractContextManager[Client]:
-        """A client of the model server, while the block runs."""
+        """Yields a client of the model server."""
         return self._models.client()
 
     @property
-    def embedder(self) -> EmbedderModel:
-        """The embedding model."""
-        return EmbedderModel(self._models, self.settings.embedder, self.settings.embedder_preset, self.wait)
+    def embedder(self) -> EmbeddingModel:
+        """Returns the embedding model."""
+        return EmbeddingModel(self._models, self.settings.embedder, self.settings.embedder_preset, self.wait)
 
     def train_intents(self, questions: Sequence[tuple[str, str]], *, quiet: bool = False) -> tuple[int, str]:
         """Trains and exports the intent model.
@@ -71,12 +71,12 @@ class SupportModels:
         return self._models.train(experiment, runs=self.home / "runs", of="questions", quiet=quiet)
 
     @property
-    def _models(self) -> ModelServer:
-        return ModelServer(self.folder, self.server)
+    def _models(self) -> ApplicationModels:
+        return ApplicationModels(self.folder, self.server)
 
 
 def intent_experiment(settings: SupportSettings, folder: Path) -> dict[str, Any]:
-    """The experiment that trains the intent model.
+    """Returns the experiment that trains the intent model.
 
     Args:
         settings: How.

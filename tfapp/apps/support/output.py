@@ -1,4 +1,4 @@
-"""What `tfapp support` prints."""
+"""The output of `tfapp support`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["show_built", "show_known", "show_learnt", "show_reply"]
 
 
 def show_built(built: Built, *, as_json: bool) -> None:
-    """What came of a build."""
+    """Prints the outcome of a build."""
     if as_json:
         print_json(asdict(built))
         return
@@ -30,7 +30,7 @@ def show_built(built: Built, *, as_json: bool) -> None:
 
 
 def show_learnt(learnt: Learnt, *, as_json: bool) -> None:
-    """What came of learning."""
+    """Prints the outcome of learning."""
     if as_json:
         print_json(asdict(learnt))
         return
@@ -41,7 +41,7 @@ def show_learnt(learnt: Learnt, *, as_json: bool) -> None:
 
 
 def show_reply(reply: Reply, *, as_json: bool) -> None:
-    """An answer, with its sources, or the summary of a hand-over."""
+    """Prints an answer with its sources, or the summary of a hand-over."""
     if as_json:
         print_json(reply.to_dict())
         return
@@ -62,7 +62,7 @@ def show_reply(reply: Reply, *, as_json: bool) -> None:
 
 
 def show_known(counts: Mapping[str, int], set_aside: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
-    """What is known, and the rows that were set aside."""
+    """Prints what is known, and the rejected rows."""
     if as_json:
         print_json({**counts, "rows_set_aside": [dict(row) for row in set_aside]})
         return

@@ -1,4 +1,4 @@
-"""The customer service: the chat, what people say of its answers, the hand-overs, and what it knows."""
+"""The customer service's pages: the chat, corrections, hand-overs, and what it knows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.apps.support.desk import KeptTurn
-from tfapp.apps.support.learning import Verdict
+from tfapp.apps.support.agent_inbox import StoredTurn
+from tfapp.apps.support.corrections import Verdict
 from tfapp.apps.support.session import SupportSession
 from tfapp.data.stored_texts import checked_name
 from tfapp.errors import ConflictError, DataError
@@ -36,7 +36,7 @@ class SupportPages:
         self._state = state
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are."""
+        """Returns the routes of the pages."""
         post = self._views.post
         return [
             Route("/support", self._begin),
@@ -51,18 +51,18 @@ class SupportPages:
     def _begin(self, request: Request) -> Response:
         if self._state.session(SUPPORT) is None:
             return self._views.page(request, "missing.html", **_MISSING)
-        return self._views.go(request, f"/support/chat/{uuid4().hex[:12]}")
+        return self._views.redirect(request, f"/support/chat/{uuid4().hex[:12]}")
 
     def _chat(self, request: Request) -> Response:
         name = _conversation(request)
-        turns = self._session().desk.conversation(name)
+        turns = self._session().inbox.conversation(name)
         return self._page(request, "support_chat.html", conversation=name, turns=turns)
 
     def _ask(self, request: Request, form: Form) -> Response:
         name = _conversation(request)
         reply = self._session().assistant().ask(form.needed("question", longest=_LONGEST_QUESTION), name)
-        notice = f"Could not be asked: {reply.degraded}" if reply.degraded else ""
-        return self._views.go(request, f"/support/chat/{name}", notice)
+        notice = f"Did not respond: {reply.degraded}" if reply.degraded else ""
+        return self._views.redirect(request, f"/support/chat/{name}", notice)
 
     def _judge(self, request: Request, form: Form) -> Response:
         verdict = cast(Verdict, form.choice("verdict", _VERDICTS))
@@ -74,22 +74,22 @@ class SupportPages:
             return self._conflict(request, turn, said)
         back = form.text("conversation")
         where = f"/support/chat/{checked_name('the conversation', back)}" if back else "/support/handovers"
-        return self._views.go(request, where, "CachedResource. It becomes knowledge when the service learns.")
+        return self._views.redirect(request, where, "Saved. It becomes knowledge when the service learns.")
 
     def _handovers(self, request: Request) -> Response:
-        return self._queue(request, self._session().desk.open_handovers())
+        return self._queue(request, self._session().inbox.open_handovers())
 
     def _conflict(self, request: Request, turn: str, said: Mapping[str, str | None]) -> Response:
-        """The queue with a hand-over that somebody else answered first: their answer, and the form as it was sent."""
-        desk = self._session().desk
+        """Shows a hand-over that somebody else answered first: their answer, and the form as it was sent."""
+        inbox = self._session().inbox
         page = self._queue(
-            request, [answered for answered in (desk.turn(turn),) if answered] + desk.open_handovers(), said
+            request, [answered for answered in (inbox.turn(turn),) if answered] + inbox.open_handovers(), said
         )
         page.status_code = 409
         return page
 
     def _queue(
-        self, request: Request, handovers: list[KeptTurn], said: Mapping[str, str | None] | None = None
+        self, request: Request, handovers: list[StoredTurn], said: Mapping[str, str | None] | None = None
     ) -> Response:
         return self._page(request, "support_handovers.html", handovers=handovers, said=said or {})
 
@@ -101,7 +101,7 @@ class SupportPages:
             "support_knowledge.html",
             counts=knowledge.counts(),
             embedder=session.embedder,
-            aside=knowledge.set_aside(_SET_ASIDE),
+            rejected=knowledge.set_aside(_SET_ASIDE),
             answers=knowledge.answers(),
             corrections=session.corrections.waiting(),
             learning=self._state.jobs.get(_LEARNING),
@@ -110,10 +110,10 @@ class SupportPages:
     def _learn(self, request: Request, _form: Form) -> Response:
         session = self._session()
         self._state.jobs.start(_LEARNING, lambda _job: session.learn())
-        return self._views.go(request, "/support/knowledge")
+        return self._views.redirect(request, "/support/knowledge")
 
     def _page(self, request: Request, template: str, **context: object) -> Response:
-        return self._views.page(request, template, waiting=self._session().desk.waiting(), **context)
+        return self._views.page(request, template, waiting=self._session().inbox.waiting(), **context)
 
     def _session(self) -> SupportSession:
         session = self._state.session(SUPPORT)

@@ -1,4 +1,4 @@
-"""What the assistant answers."""
+"""The replies of the assistant."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Kind", "Reply", "Source"]
+__all__ = ["AnswerSource", "Kind", "Reply"]
 
 Kind = Literal["intent", "passages", "slot", "handover"]
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where an answer comes from.
+class AnswerSource:
+    """The source of an answer.
 
     Attributes:
         answer_id: The answer's text; None: an intent's answer.
@@ -57,10 +57,10 @@ class Reply:
     confidence: float
     intent: str | None = None
     slots: Mapping[str, str] = field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
+    sources: tuple[AnswerSource, ...] = ()
     summary: str = ""
     degraded: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Returns its values for JSON."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Hybrid retrieval: by vectors and by words, fused, then weighed, and ordered by a ranking model where there is one."""
+"""Hybrid retrieval by vectors and words, fused, weighted by votes, and reranked by a model where there is one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final, Literal
 
 import numpy as np
 
-from tfapp.apps.shared.embedder import Embedder
-from tfapp.apps.shared.fusion import fuse
+from tfapp.apps.shared.embedding_client import EmbeddingClient
+from tfapp.apps.shared.rank_fusion import fuse
 from tfapp.apps.shared.vector_index import Hit, VectorIndex
-from tfapp.apps.support.corpus import Corpus, Link, Target
-from tfapp.apps.support.evidence import weigh
-from tfapp.apps.support.index import WordIndex
+from tfapp.apps.support.answer_votes import count_votes
+from tfapp.apps.support.corpus import Corpus, KnownAnswer, Link
 from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.support.word_index import WordIndex
 from tfapp.data.stored_texts import text_key
 
 __all__ = ["Passage", "Retriever", "Way"]
@@ -27,7 +27,7 @@ _RERANKED: Final = 10
 
 @dataclass(frozen=True)
 class Passage:
-    """An answer that was found.
+    """An answer that the retrieval returns.
 
     Attributes:
         target: The answer.
@@ -38,7 +38,7 @@ class Passage:
         cosine: Of the asked question and that text; 1 for the very text; None where no vectors were asked.
     """
 
-    target: Target
+    target: KnownAnswer
     text_id: int
     matched: str
     source: str
@@ -55,7 +55,7 @@ class Retriever:
         *,
         vectors: VectorIndex,
         words: WordIndex,
-        embedder: Embedder,
+        embedder: EmbeddingClient,
         settings: SupportSettings,
     ) -> None:
         self._corpus = corpus
@@ -73,7 +73,7 @@ class Retriever:
         without: Collection[int] = (),
         rerank: bool = True,
     ) -> list[Passage]:
-        """Finds answers, best first.
+        """Returns answers, best first.
 
         Args:
             query: The question.
@@ -102,7 +102,7 @@ class Retriever:
         return self._reranked(query, passages) if rerank else passages
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """The vectors of texts, by the model that made those of the index; float32 [texts, width].
+        """Returns vectors of texts by the model of the index; float32 [texts, width].
 
         Raises:
             ClientError: The model server cannot be asked.
@@ -118,28 +118,30 @@ class Retriever:
             hits["words"] = self._words.search(query, count)
         return hits
 
-    def _weighed(self, order: Sequence[Target], hits: Mapping[Way, list[Hit]], vector: np.ndarray) -> list[Target]:
-        """Orders the head of the fused ranking by all the texts that were found."""
+    def _weighed(
+        self, order: Sequence[KnownAnswer], hits: Mapping[Way, list[Hit]], vector: np.ndarray
+    ) -> list[KnownAnswer]:
+        """Orders the head of the fused ranking by the votes of all texts."""
         keys = {key for found in hits.values() for key, _ in found}
         cosines = {key: self._vectors.cosine(vector, key) or 0.0 for key in keys}
         leads_to = {key: [link.target for link in self._corpus.links.get(key, ())] for key in keys}
         shares = {"words_share": self._settings.words_share, "temperature": self._settings.temperature}
-        votes = weigh(cosines, dict(hits.get("words", ())), leads_to, **shares)
+        votes = count_votes(cosines, dict(hits.get("words", ())), leads_to, **shares)
         head = sorted(order[:_WEIGHED], key=lambda target: -votes[target])
         return [*head, *order[_WEIGHED:]]
 
     def _targets(
-        self, hits: Iterable[Hit], refused: Collection[Target], without: Collection[int]
-    ) -> dict[Target, tuple[int, Link]]:
-        """The answers that texts lead to, each once, by the first text that does."""
-        found: dict[Target, tuple[int, Link]] = {}
+        self, hits: Iterable[Hit], refused: Collection[KnownAnswer], without: Collection[int]
+    ) -> dict[KnownAnswer, tuple[int, Link]]:
+        """Returns the answers that texts lead to, each once, by the first text that does."""
+        found: dict[KnownAnswer, tuple[int, Link]] = {}
         for key, _ in hits:
             for link in self._corpus.links.get(key, ()):
                 if link.target not in refused and link.target.answer_id not in without:
                     found.setdefault(link.target, (key, link))
         return found
 
-    def _passage(self, target: Target, key: int, link: Link, vector: np.ndarray | None, same: bool) -> Passage:
+    def _passage(self, target: KnownAnswer, key: int, link: Link, vector: np.ndarray | None, same: bool) -> Passage:
         cosine = 1.0 if same else self._vectors.cosine(vector, key) if vector is not None else None
         return Passage(target, key, self._corpus.texts[key], link.source, link.line, cosine)
 

@@ -1,4 +1,4 @@
-"""A customer service in a folder: joins what it knows with the models that it trains, exports and asks.
+"""A customer service in a folder: connects its knowledge with the models that it trains, exports and asks.
 
 service = Support.open("support")
 service.build("chatterbot", where={"language": "english"})
@@ -16,22 +16,22 @@ from pathlib import Path
 from tfapp_client import Client
 
 from tfapp.apps.shared.application import Application
-from tfapp.apps.shared.embedder import Embedder
-from tfapp.apps.shared.indexing import open_index
-from tfapp.apps.shared.ingest import Addition
-from tfapp.apps.shared.records import Record, read_records
+from tfapp.apps.shared.embedding_client import EmbeddingClient
+from tfapp.apps.shared.ingest import IngestResult
+from tfapp.apps.shared.record_reader import Record, read_records
+from tfapp.apps.shared.vector_indexing import open_index
 from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
-from tfapp.apps.support.exchanges import Columns, read_exchanges
-from tfapp.apps.support.index import WordIndex
-from tfapp.apps.support.intents import IntentModel, Training
+from tfapp.apps.support.corrections import Corrections, LearningResult, Verdict
+from tfapp.apps.support.intent_model import IntentModel, Training
 from tfapp.apps.support.knowledge import Knowledge
-from tfapp.apps.support.learning import Corrections, Lesson, Verdict
 from tfapp.apps.support.models import SupportModels
+from tfapp.apps.support.qa_pairs import PairColumns, read_qa_pairs
 from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import check_template
+from tfapp.apps.support.word_index import WordIndex
 from tfapp.config import DataSettings
 from tfapp.core.files import write_json_lines
 from tfapp.core.terminal import counted, progress
@@ -43,7 +43,7 @@ __all__ = ["Built", "Learnt", "Support"]
 
 @dataclass(frozen=True)
 class Built:
-    """What came of a build.
+    """The outcome of a build.
 
     Attributes:
         addition: What the file brought.
@@ -53,7 +53,7 @@ class Built:
         intent_model: What became of it, in words.
     """
 
-    addition: Addition
+    addition: IngestResult
     embedded: int
     indexed: int
     texts: int
@@ -62,9 +62,9 @@ class Built:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What came of learning from corrections."""
+    """The outcome of learning from corrections."""
 
-    lesson: Lesson
+    lesson: LearningResult
     embedded: int
     intent_model: str
 
@@ -78,12 +78,12 @@ class Support(Application[SupportSettings]):
 
     @property
     def models(self) -> SupportModels:
-        """Its models."""
+        """Returns the application's models."""
         return SupportModels(self.home, self.settings, self.server, self.wait)
 
     @property
     def knowledge(self) -> Knowledge:
-        """What is known."""
+        """Returns the knowledge."""
         return Knowledge(self.store, self.clock)
 
     def build(
@@ -96,7 +96,7 @@ class Support(Application[SupportSettings]):
         encoding: str = "utf-8",
         quiet: bool = False,
     ) -> Built:
-        """Takes a file in, and brings models and index up to date with it; what is there already stays.
+        """Ingests a file and brings models and index up to date; what is there already stays.
 
         Args:
             source: A csv, tsv or jsonl file, or a data set's name.
@@ -113,12 +113,12 @@ class Support(Application[SupportSettings]):
             TfappError: File, settings, database, training or model server; says which, and what to do. A build that
                 failed or was killed is gone on with by the same call.
         """
-        chosen = Columns(columns or {}, where or {}, self.settings.agents)
+        chosen = PairColumns(columns or {}, where or {}, self.settings.agents)
         path = resolve(source, DataSettings(train=source)).path
         templates = _templates(answers, encoding) if answers else {}
         self.keep_settings()
         with progress(f"Reading {source}", "rows", quiet=quiet) as advance:
-            rows = read_exchanges(read_records(path, encoding=encoding), chosen, source=source)
+            rows = read_qa_pairs(read_records(path, encoding=encoding), chosen, source=source)
             addition = self.knowledge.add(source, counted(rows, advance))
         self.knowledge.set_answers(templates)
         intent_model = self._train_intents(quiet=quiet)
@@ -134,12 +134,12 @@ class Support(Application[SupportSettings]):
         intent: str | None = None,
         replaces: str | None = None,
     ) -> str:
-        """Keeps what a person says of an answer; as `tfapp.apps.support.learning.Corrections.give`."""
+        """Stores a correction, as `tfapp.apps.support.corrections.Corrections.give` does."""
         given = Corrections(self.store, self.clock)
         return given.give(turn, verdict, better=better, intent=intent, replaces=replaces)
 
     def learn(self, *, quiet: bool = False) -> Learnt:
-        """Makes knowledge of the corrections that were given since the last time, and training data.
+        """Makes knowledge and training data of the corrections since the last time.
 
         `training/ranking.jsonl` in the folder is what `tfapp train` reads for `task = "ranking"`.
 
@@ -155,7 +155,7 @@ class Support(Application[SupportSettings]):
 
     @contextmanager
     def assistant(self) -> Iterator[Assistant]:
-        """The assistant, while the block runs.
+        """Yields the assistant.
 
         Raises:
             DataError: Nothing was built yet.
@@ -168,7 +168,7 @@ class Support(Application[SupportSettings]):
             yield self.connected(client, identity)
 
     def connected(self, client: Client, identity: str) -> Assistant:
-        """The assistant on a client.
+        """Returns the assistant on a client.
 
         Args:
             client: Asks the models.
@@ -186,11 +186,11 @@ class Support(Application[SupportSettings]):
         )
 
     def retriever(self, client: Client, identity: str) -> Retriever:
-        """Retrieval over all that is known."""
+        """Returns the retriever over all that is known."""
         corpus = Corpus.read(self.store)
         index, _ = open_index(self.home, self.knowledge.vectors, identity)
         words = WordIndex(list(corpus.texts.items()))
-        embedder = Embedder.named(client, identity)
+        embedder = EmbeddingClient.named(client, identity)
         return Retriever(corpus, vectors=index, words=words, embedder=embedder, settings=self.settings)
 
     def _write_grades(self, graded: Sequence[tuple[str, str, int]]) -> None:
@@ -198,13 +198,13 @@ class Support(Application[SupportSettings]):
         write_json_lines(self.home / "training" / "ranking.jsonl", rows)
 
     def _embed(self, *, quiet: bool) -> tuple[int, int]:
-        """Embeds what is new; gives how many texts, and how many vectors the index took in."""
+        """Embeds new texts, and returns how many, and how many vectors the index added."""
         identity, embedded = self.models.embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
         _, indexed = open_index(self.home, self.knowledge.vectors, identity)
         return embedded, indexed
 
     def _train_intents(self, *, quiet: bool) -> str:
-        """Trains and exports the intent model, if questions with intents have come; says what became of it."""
+        """Trains and exports the intent model if there are new questions with intents, and returns a line on it."""
         model = IntentModel(self.store, self.clock, self.settings)
         questions = self.knowledge.labelled()
         reason = model.reason_to_train(questions)
@@ -219,7 +219,7 @@ class Support(Application[SupportSettings]):
 
 
 def _templates(file: Path, encoding: str) -> dict[str, str]:
-    """Intents' answers of a file, of which every row must be good: it is short, and written for this."""
+    """Reads intents' answers from a file, of which every row must be good."""
     found: dict[str, str] = {}
     for row in read_records(file, encoding=encoding):
         values = row.values if isinstance(row, Record) else {}

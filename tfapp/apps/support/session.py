@@ -1,4 +1,4 @@
-"""The customer service as the console keeps it open."""
+"""The console's session of a customer service."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfapp.apps.shared.store import Store
+from tfapp.apps.support.agent_inbox import AgentInbox
 from tfapp.apps.support.assistant import Assistant
-from tfapp.apps.support.desk import Desk
-from tfapp.apps.support.learning import Corrections
+from tfapp.apps.support.corrections import Corrections
 from tfapp.apps.support.service import Support
 from tfapp.core.clock import Clock
 from tfapp.errors import DataError
@@ -22,7 +22,7 @@ __all__ = ["SupportSession"]
 
 
 class SupportSession:
-    """A customer service whose assistant stays in memory, and is made anew when more is known.
+    """A customer service whose assistant stays in memory and is rebuilt when the knowledge changes.
 
     Args:
         home: Its folder.
@@ -41,26 +41,26 @@ class SupportSession:
 
     @property
     def store(self) -> Store:
-        """Its database."""
+        """Returns the application's database."""
         return self.service.store
 
     @property
-    def desk(self) -> Desk:
-        """Conversations and hand-overs."""
-        return Desk(self.store)
+    def inbox(self) -> AgentInbox:
+        """Returns the inbox of conversations and hand-overs."""
+        return AgentInbox(self.store)
 
     @property
     def corrections(self) -> Corrections:
-        """What people say of answers."""
+        """Returns the corrections."""
         return Corrections(self.store, self.service.clock)
 
     @property
     def embedder(self) -> str | None:
-        """What made most of the vectors, as NAME/VERSION."""
+        """Returns the embedder of most of the vectors, as NAME/VERSION."""
         return self.service.knowledge.vectors.embedder()
 
     def assistant(self) -> Assistant:
-        """The assistant.
+        """Returns the assistant.
 
         Raises:
             DataError: Nothing was built yet.
@@ -70,7 +70,7 @@ class SupportSession:
         return self._assistant.get()
 
     def learn(self) -> str:
-        """Makes knowledge of the corrections that wait; says what came of it."""
+        """Learns the corrections that wait, and returns a line on the outcome."""
         address = self._endpoint.served().address
         started = RemoteServer(address) if address else None
         learnt = replace(self.service, server=self.service.server or started).learn(quiet=True)

@@ -1,4 +1,4 @@
-"""The settings of a customer service: a TOML file, or their defaults."""
+"""The settings of a customer service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SupportSettings"]
 
 
 class SupportSettings(ApplicationSettings):
-    """What answers, by which models, and when a person is asked instead."""
+    """The models of a customer service, and the thresholds of answers and hand-overs."""
 
     embedder: str = Field("minilm-l6", min_length=1, description="The served embedding model.")
     embedder_preset: str | None = Field(

@@ -1,4 +1,4 @@
-"""Answers with {slots}, filled from what a tagging model finds in the conversation."""
+"""Fills the {slots} of answers with what a tagging model finds in the conversation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_template(intent: str, template: str) -> None:
 
 
 def missing_slots(template: str, slots: Mapping[str, str]) -> list[str]:
-    """The slots of an answer that nothing is known for, in order."""
+    """Returns the slots of an answer that have no value yet, in order."""
     return [name for name in dict.fromkeys(_names(template)) if name not in slots]
 
 

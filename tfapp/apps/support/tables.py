@@ -1,4 +1,4 @@
-"""The tables of the customer service."""
+"""The database tables of the customer service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tfapp.apps.shared.ingest import ReadingColumns, SetAsideColumns
+from tfapp.apps.shared.ingest import IngestColumns, RejectedRowColumns
 from tfapp.apps.shared.store import Base, UtcTime
 from tfapp.data.stored_texts import LONGEST_NAME
 
@@ -18,7 +18,7 @@ __all__ = [
     "CorrectionRow",
     "IntentRow",
     "PairRow",
-    "SetAsideRow",
+    "RejectedPairRow",
     "TextRow",
     "TrainingRow",
     "TurnRow",
@@ -71,21 +71,21 @@ class PairRow(Base):
     added_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
-class BuildRow(ReadingColumns, Base):
-    """One reading of one file."""
+class BuildRow(IngestColumns, Base):
+    """An ingest of a file."""
 
     __tablename__ = "support_build"
 
 
-class SetAsideRow(SetAsideColumns, Base):
-    """A row of a file that could not be used, and why."""
+class RejectedPairRow(RejectedRowColumns, Base):
+    """A rejected row of a file and its reason."""
 
     __tablename__ = "support_set_aside"
     build_id: Mapped[str] = mapped_column(ForeignKey("support_build.id"), index=True)
 
 
 class ConversationRow(Base):
-    """A conversation."""
+    """A conversation with a customer."""
 
     __tablename__ = "support_conversation"
     id: Mapped[str] = mapped_column(_NAME, primary_key=True)
@@ -93,7 +93,7 @@ class ConversationRow(Base):
 
 
 class TurnRow(Base):
-    """A question of a conversation, and what was answered."""
+    """A question of a conversation and its answer."""
 
     __tablename__ = "support_turn"
     id: Mapped[str] = mapped_column(_KEY, primary_key=True)
@@ -113,7 +113,7 @@ class TurnRow(Base):
 
 
 class CorrectionRow(Base):
-    """What a person said of an answer; `learnt_at` is set when it has become knowledge."""
+    """A person's correction of an answer; `learnt_at` is set when it has become knowledge."""
 
     __tablename__ = "support_correction"
     id: Mapped[str] = mapped_column(_KEY, primary_key=True)
@@ -126,7 +126,7 @@ class CorrectionRow(Base):
 
 
 class TrainingRow(Base):
-    """A training of the intent model: the version that it became, and what it learnt from."""
+    """A training of the intent model: its version, and what it learnt from."""
 
     __tablename__ = "support_training"
     model: Mapped[str] = mapped_column(_NAME, primary_key=True)

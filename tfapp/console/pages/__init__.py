@@ -1,1 +1,1 @@
-"""The pages, a file each: what they need is handed to them, and `routes` says where they are."""
+"""The console's own pages, one file for each group."""

@@ -1,4 +1,4 @@
-"""Labelling: pools of unlabelled texts, of which the least certain come first, and the labels that people gave."""
+"""The labelling pages: pools of unlabelled texts, the least certain first, and the labels."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tfapp_client.errors import ClientError
 from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pools import Measure, Pool, PoolText
 from tfapp.apps.feedback.uncertainty import MEASURES
+from tfapp.console.background_scoring import BackgroundScoring
 from tfapp.console.console_state import ConsoleState
 from tfapp.console.leases import Leases
-from tfapp.console.scoring import Scoring
 from tfapp.data.stored_texts import tidy
 from tfapp.errors import DataError, RegistryError, ServerError
 from tfapp.web.forms import LARGEST_KEY, Form
@@ -36,8 +36,8 @@ _NEWEST: Final = 2000
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A text, its labels with their probabilities where they are known, and those that a multi-label model chose."""
+class _LabellingText:
+    """A text with its labels, their probabilities where they are known, and those that a multi-label model chose."""
 
     text: PoolText
     labels: list[tuple[str, float | None]]
@@ -58,11 +58,11 @@ class LabellingPages:
     def __init__(self, views: Views, state: ConsoleState, ticks: Callable[[], float] = time.monotonic) -> None:
         self._views = views
         self._state = state
-        self._scoring = Scoring(state, ticks)
+        self._scoring = BackgroundScoring(state, ticks)
         self._leases = Leases(ticks)
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are."""
+        """Returns the routes of the pages."""
         post = self._views.post
         return [
             Route("/labelling", self._list),
@@ -94,23 +94,23 @@ class LabellingPages:
         request.session["name"] = tidy(form.text("name", longest=80)) or ""
         upload = form.upload("file")
         if upload is None:
-            raise DataError(f"choose a file with a row a text: {', '.join(SUFFIXES)}")
+            raise DataError(f"choose a file with one text per row: {', '.join(SUFFIXES)}")
         column = form.text("column", longest=200).strip() or None
         with uploaded(upload) as (name, file):
             pool = self._state.feedback.add(file, model=model, name=name, column=column)
         self._scoring.start(pool)
-        return self._views.go(request, f"/labelling/pool/{pool.id}")
+        return self._views.redirect(request, f"/labelling/pool/{pool.id}")
 
     def _from_monitor(self, request: Request, form: Form) -> Response:
-        """The monitor's newest texts become a pool."""
+        """Makes a pool of the monitor's newest texts."""
         monitor = self._state.monitor
         if monitor is None:
             raise DataError("no monitor was begun here yet; `tfapp monitor run FILE.jsonl`")
         model = form.choice("model", (monitor.settings.topic_model, monitor.settings.sentiment_model))
-        texts = [text.text for text in monitor.reading.texts(most=_NEWEST)]
+        texts = [text.text for text in monitor.queries.texts(most=_NEWEST)]
         pool = self._state.feedback.pools.add("texts of the monitor", model, texts)
         self._scoring.start(pool)
-        return self._views.go(request, f"/labelling/pool/{pool.id}")
+        return self._views.redirect(request, f"/labelling/pool/{pool.id}")
 
     def _next(self, request: Request) -> Response:
         pools = self._state.feedback.pools
@@ -148,10 +148,10 @@ class LabellingPages:
     def _undo(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
         self._state.feedback.labels.take_back(pool.model, form.needed("text", longest=200_000))
-        return self._on(request, pool, form, "The label is gone; the text comes again.")
+        return self._on(request, pool, form, "Label removed; the text is back in the pool.")
 
     def _on(self, request: Request, pool: Pool, form: Form, notice: str = "") -> Response:
-        return self._views.go(request, f"/labelling/pool/{pool.id}?by={form.choice('by', MEASURES)}", notice)
+        return self._views.redirect(request, f"/labelling/pool/{pool.id}?by={form.choice('by', MEASURES)}", notice)
 
     def _export(self, request: Request) -> Response:
         model = request.path_params["model"]
@@ -165,15 +165,15 @@ class LabellingPages:
     def _pool(self, request: Request) -> Pool:
         return self._state.feedback.pools.get(request.path_params["pool"])
 
-    def _shown(self, pool: Pool, text: PoolText) -> _Shown:
-        """The text with its labels' probabilities, or the labels alone where the model cannot be asked now."""
+    def _shown(self, pool: Pool, text: PoolText) -> _LabellingText:
+        """Returns the text with its labels' probabilities, or the labels alone while the model cannot be asked."""
         try:
             client = self._scoring.endpoint(pool.model).client(wait=False)
             (answer,) = client.classify(pool.model, [text.text], timeout=_ASK_SECONDS)
         except (ClientError, ServerError, RegistryError):
-            return _Shown(text, [(label, None) for label in pool.labels], ())
+            return _LabellingText(text, [(label, None) for label in pool.labels], ())
         ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-        return _Shown(text, [(label, chance) for label, chance in ranked], answer.chosen or ())
+        return _LabellingText(text, [(label, chance) for label, chance in ranked], answer.chosen or ())
 
 
 def _measure(request: Request) -> Measure:

@@ -1,4 +1,4 @@
-"""Entering with the password, and leaving."""
+"""The login page, and the logout."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class LoginPages:
         self._throttle = throttle
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are."""
+        """Returns the routes of the pages."""
         views = self._views
         return [Route(_LOGIN, self._form), views.post(_LOGIN, self._enter), views.post("/logout", self._leave)]
 
     def _form(self, request: Request) -> Response:
         wanted = own_path(request.query_params.get("next", ""), request.app.routes)
         if self._access.password is None or request.session.get("entered"):
-            return self._views.go(request, wanted)
+            return self._views.redirect(request, wanted)
         return self._views.page(request, "login.html", next=wanted, problem="")
 
     def _enter(self, request: Request, form: Form) -> Response:
@@ -58,12 +58,12 @@ class LoginPages:
         # A session that was known before it had entered is worth nothing after.
         self._sessions.end(request.scope["session"])
         request.scope["session"] = self._sessions.enter()
-        return self._views.go(request, wanted)
+        return self._views.redirect(request, wanted)
 
     def _leave(self, request: Request, _form: Form) -> Response:
         self._sessions.end(request.scope["session"])
         request.scope["session"] = self._sessions.find("")
-        return self._views.go(request, _LOGIN)
+        return self._views.redirect(request, _LOGIN)
 
     def _refuse(self, request: Request, wanted: str, status: int, why: str) -> Response:
         page = self._views.page(request, "login.html", next=wanted, problem=why)
@@ -72,7 +72,7 @@ class LoginPages:
 
 
 def own_path(wanted: str, routes: Iterable[BaseRoute]) -> str:
-    """Returns a path with its query if it is that of a page here, and the first page's for anything else.
+    """Returns a path with its query if it is that of a page here, else the overview's.
 
     Args:
         wanted: What an address or a form asked for.

@@ -1,4 +1,4 @@
-"""Models, their versions and their cards, and what their servers say of them."""
+"""The pages of models: their versions, their cards, and their states on the server."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _CHANGES: Final = 20
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A model with what its server says: the versions' states, or in `trouble` why they are not known."""
+class _ModelWithStates:
+    """A model with the states of its versions, or in `trouble` why they are not known."""
 
     endpoint: ModelsEndpoint
     facts: CatalogueEntry
@@ -51,7 +51,7 @@ class ModelPages:
         self._state = state
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are."""
+        """Returns the routes of the pages."""
         return [Route("/models", self._list), Route("/models/{endpoint}/{name}", self._one)]
 
     def _list(self, request: Request) -> Response:
@@ -68,15 +68,15 @@ class ModelPages:
         return self._views.page(request, "model.html", model=shown, version=version, card=card, history=changes)
 
 
-def _with_states(models: Sequence[tuple[ModelsEndpoint, CatalogueEntry]]) -> list[_Shown]:
-    """Asks for the states; a server that gave no answer about one model is not asked about the next."""
+def _with_states(models: Sequence[tuple[ModelsEndpoint, CatalogueEntry]]) -> list[_ModelWithStates]:
+    """Asks for the versions' states; a server that does not answer is asked about no further model."""
     silent: set[str] = set()
-    found: list[_Shown] = []
+    found: list[_ModelWithStates] = []
     for endpoint, facts in models:
         states, trouble = ([], NO_ANSWER) if endpoint.name in silent else endpoint.status(facts.name)
         if trouble == NO_ANSWER:
             silent.add(endpoint.name)
-        found.append(_Shown(endpoint, facts, {state.version: state for state in states}, trouble))
+        found.append(_ModelWithStates(endpoint, facts, {state.version: state for state in states}, trouble))
     return found
 
 

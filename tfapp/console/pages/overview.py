@@ -1,4 +1,4 @@
-"""The first page: what there is, and what waits for a person."""
+"""The overview: what there is, and what waits for a person."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ __all__ = ["OverviewPage"]
 
 
 class OverviewPage:
-    """The first page."""
+    """The overview page."""
 
     def __init__(self, views: Views, state: ConsoleState) -> None:
         self._views = views
         self._state = state
 
     def routes(self) -> list[BaseRoute]:
-        """Where it is."""
+        """Returns the route of the page."""
         return [Route("/", self._show)]
 
-    def _monitored(self) -> dict[str, int]:
+    def _monitor_counts(self) -> dict[str, int]:
         monitor = self._state.monitor
         if monitor is None:
             return {}
-        return {"going_on": len(monitor.reading.alerts(open_only=True)), **monitor.reading.counts()}
+        return {"open_alerts": len(monitor.queries.alerts(open_only=True)), **monitor.queries.counts()}
 
     def _show(self, request: Request) -> Response:
         state, session = self._state, self._state.support
         models, feedback = state.models(), state.begun_feedback
-        known = {} if session is None else {"waiting": session.desk.waiting(), **session.service.knowledge.counts()}
+        known = {} if session is None else {"waiting": session.inbox.waiting(), **session.service.knowledge.counts()}
         return self._views.page(
             request,
             "overview.html",
@@ -41,7 +41,7 @@ class OverviewPage:
             models=models,
             endpoints=list(dict.fromkeys(endpoint for endpoint, _ in models)),
             support=known,
-            monitor=self._monitored(),
+            monitor=self._monitor_counts(),
             recommend={} if state.recommend is None else state.recommend.catalogue.counts(),
             labelled=sum(feedback.labels.counts().values()) if feedback else 0,
             pools=len(feedback.pools.all()) if feedback else 0,

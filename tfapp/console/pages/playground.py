@@ -1,4 +1,4 @@
-"""Try a model: a form by its task, and its answer made visible."""
+"""The playground: a form for any model by its task, and its answer made visible."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _FIELDS: Final = ("text", "texts", "query", "candidate", "candidates", "question
 
 
 class PlaygroundPages:
-    """The pages on which a model is tried."""
+    """The playground's pages."""
 
     def __init__(self, views: Views, state: ConsoleState) -> None:
         self._views = views
         self._state = state
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are."""
+        """Returns the routes of the pages."""
         post = self._views.post
         return [
             Route("/try", self._choose),
@@ -42,7 +42,7 @@ class PlaygroundPages:
 
     def _choose(self, request: Request) -> Response:
         models, folder = self._state.models(), self._state.endpoints["models"].folder
-        return self._views.page(request, "try_choose.html", models=models, folder=folder)
+        return self._views.page(request, "playground_models.html", models=models, folder=folder)
 
     def _form(self, request: Request) -> Response:
         endpoint, model = self._model(request)
@@ -59,17 +59,17 @@ class PlaygroundPages:
         return self._show(request, endpoint, model, {"task": task, "asked": asked, "answer": answer})
 
     def _label(self, request: Request, form: Form) -> Response:
-        """Keeps what a person says that the text is, in the table that the labelling page writes, too."""
+        """Stores the correct label of a text, in the same table as the labelling page."""
         endpoint, model = self._model(request)
         if task_of(model, endpoint.client) != "classification":
-            raise SettingsError(f"{model.name}: labels can be given to the texts of a classification alone")
+            raise SettingsError(f"{model.name}: only the texts of a classification model can be labelled")
         text = form.needed("text")
         (answer,) = endpoint.client().classify(model.name, [text], label=_stable_label(model))
         given, who = tuple(form.several("label")), str(request.session.get("name", ""))
         label = Label(model.name, text, given, answer.chosen is not None, None, answer.label, answer.score, who)
         self._state.feedback.labels.give(label)
         back = request.url.path.removesuffix("/label")
-        return self._views.go(request, back, "CachedResource. The labelling page exports it.")
+        return self._views.redirect(request, back, "Label saved. You can export it on the labelling page.")
 
     def _model(self, request: Request) -> tuple[ModelsEndpoint, CatalogueEntry]:
         return self._state.model(request.path_params["endpoint"], request.path_params["name"])
@@ -78,7 +78,7 @@ class PlaygroundPages:
         self, request: Request, endpoint: ModelsEndpoint, model: CatalogueEntry, found: dict[str, Any]
     ) -> Response:
         others = self._state.models()
-        return self._views.page(request, "try.html", endpoint=endpoint, model=model, others=others, **found)
+        return self._views.page(request, "playground.html", endpoint=endpoint, model=model, others=others, **found)
 
 
 def _stable_label(model: CatalogueEntry) -> str | None:

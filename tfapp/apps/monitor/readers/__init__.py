@@ -1,4 +1,4 @@
-"""Where texts come from: a file that grows, a folder, a pipe, HTTP."""
+"""Readers of texts: from a file that grows, a folder, a pipe, or HTTP."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
+from tfapp.apps.monitor.batches import Batch, Checkpoint, SourceRow
 from tfapp.apps.monitor.readers.follower import FileFollower
 from tfapp.apps.monitor.readers.table import TableReader
-from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.errors import DataError
 
 __all__ = ["FolderReader"]
@@ -74,7 +74,7 @@ class FolderReader:
         return [path for path in names if path.suffix.lower() in (*_LINES, *_TABLES, *_TEXTS)]
 
     def _read(self, file: Path, stop: threading.Event) -> Iterator[Batch]:
-        """What is new in a file; one that cannot be read is set aside until it changes."""
+        """Yields what is new in a file; one that cannot be read is rejected until it changes."""
         name = FileFollower.name(file)
         position = self._positions.get(name)
         try:
@@ -89,7 +89,7 @@ class FolderReader:
             return
         except (DataError, OSError) as error:
             broken = Checkpoint(name, {**(self._positions.get(name) or {}), "broken": modified})
-            yield Batch(self._folder.name, [Place(file.name, SetAside(1, str(error), ""))], broken)
+            yield Batch(self._folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], broken)
 
     def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
         kind, kept = file.suffix.lower(), position or {}
@@ -110,4 +110,4 @@ class FolderReader:
         modified = file.stat().st_mtime_ns
         text = file.read_text(encoding="utf-8", errors="replace").strip()
         row = Record(1, {"text": text, "id": f"{file.name} {modified}", "time": modified / 1e9})
-        return Batch(self._folder.name, [Place(file.name, row)], Checkpoint(name, {"modified": modified}))
+        return Batch(self._folder.name, [SourceRow(file.name, row)], Checkpoint(name, {"modified": modified}))

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
+from tfapp.apps.monitor.batches import Batch, Checkpoint, SourceRow
 from tfapp.apps.monitor.readers.lines import LONGEST_LINE, line_row
 from tfapp.errors import DataError
 
@@ -58,7 +58,7 @@ class FileFollower:
 
     @staticmethod
     def name(file: Path) -> str:
-        """By which its checkpoint is kept."""
+        """Returns the name of a file's checkpoint."""
         # A name that is no UTF-8 holds surrogates, which no database keeps.
         return f"file {file.absolute()}".encode("utf-8", "backslashreplace").decode()
 
@@ -104,14 +104,14 @@ class FileFollower:
                 stop.wait(self._pause)
 
     def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
-        """Where reading begins: behind what was stored of this very file, or at its beginning."""
+        """Returns where reading begins: behind what was stored of this very file, or at its beginning."""
         kept = self._position
         return kept if kept is not None and _is_same(file, kept) else self._at(file, 0)
 
     def _read(self, file: BinaryIO, kept: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
-        """The lines behind a position, and with `last` what follows the last of them; ends where the file was cut."""
+        """Yields the lines behind a position, with `last` also an unfinished last one; ends where the file was cut."""
         while _is_same(file, kept):
-            rows: list[Place] = []
+            rows: list[SourceRow] = []
             begin = offset = int(kept["offset"])
             file.seek(offset)
             while len(rows) < self._size:
@@ -141,7 +141,7 @@ class FileFollower:
         return other.st_size > 0 and (mine.st_dev, mine.st_ino) != (other.st_dev, other.st_ino)
 
     def _rotated(self) -> list[Path]:
-        """The file that was followed, if it lies under another name now, and those that came after it."""
+        """Returns the file that was followed, if it was renamed, and those that came after it."""
         kept = self._position
         if kept is None or _is_at(self._file, kept):
             return []
@@ -155,7 +155,7 @@ class FileFollower:
 
 
 def _next_line(file: BinaryIO) -> tuple[bytes, int]:
-    """A line and its length in bytes; of one that is too long, the beginning."""
+    """Returns a line and its length in bytes; of one that is too long, the beginning."""
     line = file.readline(LONGEST_LINE + 1)
     length = len(line)
     if length > LONGEST_LINE and not line.endswith(b"\n"):

@@ -1,11 +1,11 @@
-"""Lines of bytes as rows."""
+"""Parses lines of bytes as rows."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from tfapp.apps.monitor.intake import Place
-from tfapp.apps.shared.records import SetAside, parse_json
+from tfapp.apps.monitor.batches import SourceRow
+from tfapp.apps.shared.record_reader import RejectedRow, parse_json
 
 __all__ = ["LONGEST_LINE", "line_row"]
 
@@ -15,8 +15,8 @@ LONGEST_LINE: Final = 1_000_000
 _SHOWN: Final = 2000
 
 
-def line_row(where: str, line: bytes) -> Place | None:
-    """Reads a line of jsonl; None where it is blank.
+def line_row(where: str, line: bytes) -> SourceRow | None:
+    """Parses a line of jsonl; None where it is blank.
 
     Args:
         where: Where it stands.
@@ -24,10 +24,10 @@ def line_row(where: str, line: bytes) -> Place | None:
     """
     if len(line) > LONGEST_LINE:
         shown = line[:_SHOWN].decode("utf-8", "replace")
-        return Place(where, SetAside(1, f"the line has more than {LONGEST_LINE} bytes", shown))
+        return SourceRow(where, RejectedRow(1, f"the line has more than {LONGEST_LINE} bytes", shown))
     try:
         text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         reason = f"byte 0x{line[error.start]:02x} is not utf-8"
-        return Place(where, SetAside(1, reason, line[:_SHOWN].decode("utf-8", "replace").strip()))
-    return Place(where, parse_json(1, text)) if text else None
+        return SourceRow(where, RejectedRow(1, reason, line[:_SHOWN].decode("utf-8", "replace").strip()))
+    return SourceRow(where, parse_json(1, text)) if text else None

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from tfapp.apps.monitor.intake import Batch, Place
+from tfapp.apps.monitor.batches import Batch, SourceRow
 from tfapp.apps.monitor.readers.lines import LONGEST_LINE, line_row
 
 __all__ = ["PipeReader"]
@@ -17,7 +17,7 @@ _CHUNK: Final = 1 << 16
 
 
 class PipeReader:
-    """Reads a pipe to its end. It cannot be read again: what was not stored must be sent anew, and is stored once.
+    """Reads a pipe to its end; it cannot be read again, so what was not stored must be sent again.
 
     Args:
         pipe: An open file, of which the descriptor is read.
@@ -35,7 +35,7 @@ class PipeReader:
         number = 0
         for lines in self._lines(stop):
             for start in range(0, len(lines), self._size):
-                rows: list[Place] = []
+                rows: list[SourceRow] = []
                 for line in lines[start : start + self._size]:
                     number += 1
                     row = line_row(f"line {number}", line)
@@ -43,7 +43,7 @@ class PipeReader:
                 yield Batch(self._source, rows)
 
     def _lines(self, stop: threading.Event) -> Iterator[list[bytes]]:
-        """The lines that came together."""
+        """Yields the lines that came together."""
         left = b""
         while not stop.is_set():
             if not select.select([self._descriptor], [], [], 0.2)[0]:

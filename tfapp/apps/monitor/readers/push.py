@@ -1,4 +1,4 @@
-"""Takes texts over HTTP: `POST /messages`."""
+"""Receives texts over HTTP: `POST /messages`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tfapp.apps.monitor.intake import Batch, Outcome, Place
+from tfapp.apps.monitor.batches import Batch, IngestCounts, SourceRow
 from tfapp.apps.monitor.readers.lines import line_row
-from tfapp.apps.shared.records import Record, SetAside
+from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.core.connections import ConnectionGate
 from tfapp.core.ports import open_port
 from tfapp.core.web_server import WebLoop, web_config
@@ -163,11 +163,11 @@ class PushReader:
             return _problem(413, most)
         return await self._store(rows)
 
-    async def _store(self, rows: list[Place]) -> JSONResponse:
+    async def _store(self, rows: list[SourceRow]) -> JSONResponse:
         loop = asyncio.get_running_loop()
-        stored: asyncio.Future[Outcome] = loop.create_future()
+        stored: asyncio.Future[IngestCounts] = loop.create_future()
 
-        def tell(outcome: Outcome) -> None:
+        def tell(outcome: IngestCounts) -> None:
             loop.call_soon_threadsafe(_settle, stored, outcome)
 
         try:
@@ -207,26 +207,26 @@ def _check_host(name: str) -> None:
         raise SettingsError(f"--allow-host {name}: expected the name or the address of a host alone, as shop.example")
 
 
-def _settle(stored: asyncio.Future[Outcome], outcome: Outcome) -> None:
+def _settle(stored: asyncio.Future[IngestCounts], outcome: IngestCounts) -> None:
     if not stored.done():
         stored.set_result(outcome)
 
 
 def _parts(posted: Batch, size: int) -> Iterator[Batch]:
-    """A request's rows in batches; when the last one is stored, the caller is told what came of all."""
+    """Splits a request's rows into batches; when the last one is stored, the caller gets the counts of all."""
     parts = [posted.rows[start : start + size] for start in range(0, len(posted.rows), size)] or [()]
-    outcomes: list[Outcome] = []
+    outcomes: list[IngestCounts] = []
 
-    def tell(outcome: Outcome) -> None:
+    def tell(outcome: IngestCounts) -> None:
         outcomes.append(outcome)
         if len(outcomes) == len(parts):
-            posted.stored(sum(outcomes, Outcome()))
+            posted.stored(sum(outcomes, IngestCounts()))
 
     for part in parts:
         yield Batch(posted.source, part, stored=tell)
 
 
-def _rows(body: bytes, kind: str) -> Iterator[Place]:
+def _rows(body: bytes, kind: str) -> Iterator[SourceRow]:
     """Reads json lines, a list of values, or one value."""
     if "ndjson" in kind or "jsonl" in kind:
         lines = (
@@ -236,17 +236,17 @@ def _rows(body: bytes, kind: str) -> Iterator[Place]:
         return
     values = json.loads(body)
     items = values if isinstance(values, list) else [values]
-    yield from (Place(f"item {number}", _row(number, item)) for number, item in enumerate(items, start=1))
+    yield from (SourceRow(f"item {number}", _row(number, item)) for number, item in enumerate(items, start=1))
 
 
-def _row(number: int, item: Any) -> Record | SetAside:
+def _row(number: int, item: Any) -> Record | RejectedRow:
     if isinstance(item, dict):
         return Record(number, item)
     try:
         shown = str(item)[:2000]
     except RecursionError as error:
         shown = f"({error})"
-    return SetAside(number, f"expected a JSON object, got {type(item).__name__}", shown)
+    return RejectedRow(number, f"expected a JSON object, got {type(item).__name__}", shown)
 
 
 def _problem(status: int, what: str, headers: dict[str, str] | None = None) -> JSONResponse:

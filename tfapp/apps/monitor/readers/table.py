@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tfapp.apps.monitor.intake import Batch, Checkpoint, Place
+from tfapp.apps.monitor.batches import Batch, Checkpoint, SourceRow
 from tfapp.apps.monitor.readers.follower import FileFollower
-from tfapp.apps.shared.records import read_records
+from tfapp.apps.shared.record_reader import read_records
 
 __all__ = ["TableReader"]
 
@@ -34,6 +34,6 @@ class TableReader:
         rows = islice(read_records(self._file), self._done, None)
         while not stop.is_set() and (batch := list(islice(rows, self._size))):
             self._done += len(batch)
-            places = [Place(f"line {row.line}", row) for row in batch]
+            places = [SourceRow(f"line {row.line}", row) for row in batch]
             checkpoint = Checkpoint(FileFollower.name(self._file), {"rows": self._done})
             yield Batch(self._file.stem, places, checkpoint)

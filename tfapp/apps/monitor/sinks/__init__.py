@@ -1,4 +1,4 @@
-"""Who is told of alerts, a file each."""
+"""Sinks, which are notified of alerts, one file for each."""
 
 from __future__ import annotations
 

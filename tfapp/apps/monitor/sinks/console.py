@@ -1,4 +1,4 @@
-"""Alerts to whoever looks on."""
+"""A sink that shows alerts on the terminal."""
 
 from __future__ import annotations
 

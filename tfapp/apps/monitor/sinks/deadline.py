@@ -1,4 +1,4 @@
-"""The end of a try that blocks."""
+"""A deadline for work that blocks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["Deadline"]
+__all__ = ["SendDeadline"]
 
 
-class Deadline:
+class SendDeadline:
     """Ends what a blocking client does: time-outs of sockets are for each read, and name look-ups have none.
 
     Args:

@@ -1,4 +1,4 @@
-"""Alerts in a file, one JSON value a line."""
+"""A sink that appends alerts to a file, one JSON value per line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["LogSink"]
 
 
 class LogSink:
-    """Appends to a file.
+    """Appends alerts to a file.
 
     Args:
         file: The file.

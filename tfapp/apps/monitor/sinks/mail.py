@@ -1,4 +1,4 @@
-"""Alerts by e-mail."""
+"""A sink that sends alerts by e-mail."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from email.utils import formatdate
 from typing import TypeAlias
 
 from tfapp.apps.monitor.settings import SmtpSettings
-from tfapp.apps.monitor.sinks.deadline import Deadline
+from tfapp.apps.monitor.sinks.deadline import SendDeadline
 from tfapp.apps.monitor.sinks.redaction import delivering
 from tfapp.apps.monitor.sinks.sink import Payload, SinkError
 
 __all__ = ["MailSink", "compose"]
 
-Connect: TypeAlias = Callable[[SmtpSettings, Deadline], smtplib.SMTP]
+Connect: TypeAlias = Callable[[SmtpSettings, SendDeadline], smtplib.SMTP]
 
 
 class MailSink:
-    """Sends a mail an alert, by SMTP; a try ends at its deadline, however slowly the server answers.
+    """Sends a mail for each alert, by SMTP; a try ends at its deadline, however slowly the server answers.
 
     Args:
         settings: By which server, from whom, to whom.
@@ -40,7 +40,7 @@ class MailSink:
         settings = self._settings
         # What AUTH PLAIN sends is user and password together.
         secrets = (settings.password, f"\0{settings.user}\0{settings.password}")
-        deadline, accepted = Deadline(settings.timeout), threading.Event()
+        deadline, accepted = SendDeadline(settings.timeout), threading.Event()
         with delivering(f"{settings.host}:{settings.port}", secrets):
             mail = compose(payload, key, settings)
             try:
@@ -53,7 +53,7 @@ class MailSink:
                     raise SinkError(f"no answer within {settings.timeout:g} s") from None
                 raise
 
-    def _mail(self, mail: EmailMessage, deadline: Deadline, accepted: threading.Event) -> None:
+    def _mail(self, mail: EmailMessage, deadline: SendDeadline, accepted: threading.Event) -> None:
         with self._connect(self._settings, deadline) as server:
             if self._settings.user is not None:
                 server.login(self._settings.user, self._settings.password or "")
@@ -85,7 +85,7 @@ class _Connection(smtplib.SMTP):
         deadline: Its end.
     """
 
-    def __init__(self, settings: SmtpSettings, deadline: Deadline) -> None:
+    def __init__(self, settings: SmtpSettings, deadline: SendDeadline) -> None:
         self._context = ssl.create_default_context() if settings.security == "tls" else None
         self._deadline = deadline
         # It connects, and reads the greeting.
@@ -101,7 +101,7 @@ class _Connection(smtplib.SMTP):
         return self._context.wrap_socket(connection, server_hostname=host)
 
 
-def _connect(settings: SmtpSettings, deadline: Deadline) -> smtplib.SMTP:
+def _connect(settings: SmtpSettings, deadline: SendDeadline) -> smtplib.SMTP:
     server = _Connection(settings, deadline)
     if settings.security == "starttls":
         try:

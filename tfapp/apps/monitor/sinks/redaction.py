@@ -1,4 +1,4 @@
-"""Errors of sinks, without the secrets of their settings: the one place that tells them."""
+"""Redacts the secrets of the settings in errors of sinks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Redaction(logging.Filter):
 
 @contextmanager
 def delivering(where: str, secrets: Iterable[str | None] = ()) -> Iterator[None]:
-    """Around what tells a sink: whatever goes wrong is one line that says where, without a secret.
+    """Raises whatever goes wrong with a sink as one line that says where, without a secret.
 
     Args:
         where: The sink, as people may read it.

@@ -1,4 +1,4 @@
-"""What a sink is."""
+"""The protocol of sinks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Payload = Mapping[str, Any]
 
 
 class SinkError(Exception):
-    """A sink could not be reached, or refused; it is tried again later."""
+    """Raised when a sink cannot be reached or refuses; it is tried again later."""
 
 
 class Sink(Protocol):
-    """Is told of alerts, each at least once: after a crash perhaps twice, with the same key."""
+    """A receiver of alerts, which gets each at least once; after a crash perhaps twice, with the same key."""
 
     name: str
 
     def send(self, payload: Payload, key: str) -> None:
-        """Tells it.
+        """Delivers a notification.
 
         Args:
             payload: What.

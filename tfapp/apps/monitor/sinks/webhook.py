@@ -1,4 +1,4 @@
-"""Alerts as JSON to a web address."""
+"""A sink that posts alerts as JSON to a web address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database's tables, version by version; Alembic brings an older database up to date."""
+"""The migrations of the database, which Alembic runs when an older one is opened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOCK = 7_461_707_001
 
 
 class UnknownRevisionError(Exception):
-    """The tables are of a version that is not known here; its argument is that version."""
+    """Raised when the tables are of an unknown version, which is its argument."""
 
 
 def upgrade(connection: Connection) -> None:

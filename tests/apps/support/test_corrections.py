@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.apps.support.service import RETURNS, ROWS, Service
+from tfapp.apps.shared.store import Store
+from tfapp.apps.support.corrections import Corrections, LearningResult
+from tfapp.errors import ConflictError, SettingsError
+
+BETTER = "Kites are in stock from April."
+
+
+@pytest.fixture
+def on_each(store: Store, tmp_path: Path) -> Service:
+    """A service on each kind of database."""
+    made = Service(store, tmp_path / "home")
+    made.build()
+    return made
+
+
+def learn(service: Service) -> LearningResult:
+    lesson = service.corrections.learn()
+    service.build(())
+    return lesson
+
+
+def test_a_better_answer_is_given_from_then_on(on_each: Service) -> None:
+    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
+    on_each.corrections.give(turn, "better", better=f"  {BETTER} ")
+    assert on_each.assistant().ask("Do you sell kites in winter?").kind == "handover"
+    assert on_each.corrections.waiting() == 1
+    assert learn(on_each) == LearningResult(corrections=1, added=1, refused=0)
+    assert learn(on_each) == LearningResult(0, 0, 0)
+    reply = on_each.assistant().ask("Do you sell kites in the winter?")
+    assert (reply.text, reply.sources[0].source) == (BETTER, "correction")
+
+
+def test_a_wrong_answer_is_not_given_to_that_question_again(on_each: Service) -> None:
+    question = "How do I send a lamp back?"
+    turn = on_each.assistant().ask(question)
+    assert turn.text == RETURNS
+    on_each.corrections.give(turn.turn, "wrong")
+    assert learn(on_each) == LearningResult(corrections=1, added=0, refused=1)
+    assert on_each.assistant().ask(question).text != RETURNS
+    assert on_each.assistant().ask("How do I return a lamp?").text == RETURNS
+
+
+def test_a_right_answer_makes_its_question_a_known_one(on_each: Service) -> None:
+    question = "How do I send a lamp back?"
+    reply = on_each.assistant().ask(question)
+    on_each.corrections.give(reply.turn, "right")
+    assert learn(on_each).added == 1
+    assert on_each.assistant().ask(question).confidence == 1.0
+
+
+def test_a_hand_over_that_somebody_answered_is_not_answered_over(on_each: Service) -> None:
+    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
+    first = on_each.corrections.give(turn, "better", better=BETTER)
+    with pytest.raises(ConflictError, match=rf"answered this hand-over .*: {BETTER}; --replaces {first} puts"):
+        on_each.corrections.give(turn, "better", better="No.")
+    with pytest.raises(ConflictError):
+        on_each.corrections.give(turn, "wrong", replaces="another")
+    assert on_each.corrections.give(turn, "better", better=f" {BETTER}") == first
+    assert on_each.corrections.waiting() == 1
+    second = on_each.corrections.give(turn, "better", better="No.", replaces=first)
+    with pytest.raises(ConflictError, match=second):
+        on_each.corrections.give(turn, "better", better="Yes.", replaces=first)
+
+
+def test_of_two_people_who_answer_at_once_one_is_told(on_each: Service) -> None:
+    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
+    together = threading.Barrier(4)
+
+    def answer(text: str) -> bool:
+        together.wait(30)
+        try:
+            on_each.corrections.give(turn, "better", better=text)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as people:
+        assert sum(people.map(answer, "abcd")) == 1
+    assert on_each.corrections.waiting() == 1
+
+
+def test_what_is_said_last_holds(on_each: Service) -> None:
+    question = "How do I send a lamp back?"
+    turn = on_each.assistant().ask(question).turn
+    for verdict in ("wrong", "right"):
+        on_each.corrections.give(turn, verdict)  # type: ignore[arg-type]
+        learn(on_each)
+    assert on_each.assistant().ask(question).text == RETURNS
+
+
+def test_what_is_said_last_holds_though_the_clock_was_set_back(service: Service) -> None:
+    question = "How do I send a lamp back?"
+    turn = service.assistant().ask(question).turn
+    handed_over = service.assistant().ask("Do you sell kites in winter?").turn
+    now = service.clock()
+    corrections = Corrections(service.store, lambda: now)
+    first = corrections.give(handed_over, "better", better="Yes.")
+    corrections.give(turn, "right")
+    now -= timedelta(hours=1)
+    second = corrections.give(handed_over, "better", better="No.", replaces=first)
+    corrections.give(turn, "wrong")
+    with pytest.raises(ConflictError, match=second):
+        corrections.give(handed_over, "wrong", replaces=first)
+    assert (question, RETURNS, 0) in corrections.graded()
+    now += timedelta(hours=2)
+    corrections.give(turn, "right")
+    assert (question, RETURNS, 1) in corrections.graded()
+
+
+def test_the_right_intent_becomes_what_the_model_learns_from(on_each: Service) -> None:
+    on_each.knowledge.set_answers({"tracking": "On its way.", "cancel": "Cancelled."})
+    reply = on_each.assistant(classifies=True).ask("Stop my order please")
+    assert reply.text == "On its way."
+    on_each.corrections.give(reply.turn, "better", intent="cancel")
+    assert learn(on_each) == LearningResult(corrections=1, added=1, refused=1)
+    labelled = on_each.knowledge.labelled()
+    assert labelled[-1] == ("Stop my order please", "cancel")
+    assert len(labelled) == sum(row.intent is not None for row in ROWS) + 1
+
+
+def test_a_follow_up_is_learnt_as_it_was_understood(on_each: Service) -> None:
+    assistant = on_each.assistant()
+    assistant.ask("How do I return a lamp?", "c")
+    turn = assistant.ask("and what about kites?", "c")
+    on_each.corrections.give(turn.turn, "better", better=BETTER)
+    learn(on_each)
+    fresh = on_each.assistant()
+    fresh.ask("How do I return a lamp?", "d")
+    assert fresh.ask("and what about kites?", "d").text == BETTER
+    assert fresh.ask("What about kites?").kind == "handover"
+
+
+def test_what_was_judged_is_what_a_ranking_model_learns_from(on_each: Service) -> None:
+    question = "How do I send a lamp back?"
+    turn = on_each.assistant().ask(question).turn
+    on_each.corrections.give(turn, "right")
+    assert on_each.corrections.graded() == [(question, RETURNS, 1)]
+    on_each.corrections.give(turn, "better", better=BETTER)
+    learn(on_each)
+    assert on_each.corrections.graded() == [(question, RETURNS, 0), (question, BETTER, 1)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complains"),
+    [
+        ({"verdict": "good"}, "verdict good: must be one of right, wrong, better"),
+        ({"verdict": "better"}, "a better answer needs its text, or the question's intent"),
+        ({"verdict": "better", "better": "  "}, "a better answer needs its text"),
+        ({"verdict": "wrong", "better": "x"}, "verdict wrong goes without an answer"),
+        ({"verdict": "right", "intent": "x"}, "verdict right goes without an answer and an intent"),
+        ({"verdict": "wrong", "intent": "x" * 201}, "the intent: must have from 1 to 200 characters, got 201"),
+        ({"verdict": "right", "turn": "nowhere"}, "no turn nowhere; `tfapp support ask` prints"),
+    ],
+)
+def test_corrections_that_say_nothing_are_refused(service: Service, arguments: dict[str, str], complains: str) -> None:
+    turn = service.assistant().ask("How do I return a lamp?").turn
+    with pytest.raises(SettingsError, match=complains):
+        service.corrections.give(**({"turn": turn} | arguments))  # type: ignore[arg-type]
+    assert service.corrections.waiting() == 0

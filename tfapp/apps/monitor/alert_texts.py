@@ -1,0 +1,76 @@
+"""Selects the texts behind an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tfapp.apps.monitor.alert import Alert, ShownText
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
+from tfapp.apps.monitor.text_profile import MEASURES, Measure, Sample, TextProfile
+from tfapp.apps.monitor.windows import WIDTHS
+from tfapp.apps.shared.times import shift
+from tfapp.data.cleaning import normalize_text
+
+__all__ = ["alert_texts", "reference_of", "sample_of"]
+
+# So many of an alert's texts, at most.
+_LOOKED_AT: Final = 2000
+
+
+def alert_texts(session: Session, alert: Alert, settings: MonitorSettings, most: int) -> list[ShownText]:
+    """Returns the most confident negative texts of a rise, or the texts of a drift that differ most from the reference.
+
+    Args:
+        session: In a transaction.
+        alert: The alert.
+        settings: What is negative.
+        most: So many texts at most.
+    """
+    query = select(MessageRow).where(MessageRow.time >= alert.start)
+    if alert.end is not None:
+        # What late texts took back had been seen up to where it was found.
+        end = max(alert.end, shift(alert.found, WIDTHS[alert.width])) if alert.ended_by == "late texts" else alert.end
+        query = query.where(MessageRow.time < end)
+    if alert.kind == "rise":
+        query = query.where(MessageRow.topic == alert.topic, MessageRow.sentiment == settings.negative)
+        query = query.order_by(MessageRow.sentiment_confidence.desc(), MessageRow.id)
+        return _unlike(session.scalars(query.limit(_LOOKED_AT)), most)
+    rows = list(session.scalars(query.order_by(MessageRow.id).limit(_LOOKED_AT)))
+    return _unlike(_strangest(session, alert, rows), most)
+
+
+def reference_of(session: Session) -> tuple[ReferenceRow, TextProfile] | None:
+    """Returns the current reference and its profile; None while there are too few texts."""
+    row = session.scalars(select(ReferenceRow).order_by(ReferenceRow.id.desc()).limit(1)).first()
+    return None if row is None else (row, TextProfile.from_json(row.profile))
+
+
+def _unlike(rows: Iterable[MessageRow], most: int) -> list[ShownText]:
+    """Returns the first texts, each wording once."""
+    found: dict[str, ShownText] = {}
+    for row in rows:
+        found.setdefault(normalize_text(row.text).casefold(), ShownText.of(row))
+        if len(found) == most:
+            break
+    return list(found.values())
+
+
+def _strangest(session: Session, alert: Alert, rows: Sequence[MessageRow]) -> list[MessageRow]:
+    reference = reference_of(session)
+    measure: Measure | None = next((name for name in MEASURES if name == alert.kind), None)
+    if reference is None or measure is None:
+        return list(rows)
+    values = reference[1].measure(measure, [sample_of(row) for row in rows])
+    sign = 1 if alert.after >= alert.before else -1
+    order = sorted(range(len(rows)), key=lambda place: (-sign * values[place], rows[place].id))
+    return [rows[place] for place in order]
+
+
+def sample_of(row: MessageRow) -> Sample:
+    """Returns the sample of a text that drift is measured on."""
+    return Sample(row.text, (row.topic_confidence + row.sentiment_confidence) / 2)

@@ -1,0 +1,63 @@
+"""Stores the state of detectors after each window, so that they continue where they stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tfapp.apps.monitor.episode import Detector, Episode, fold
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.tables import DetectorStateRow
+from tfapp.apps.monitor.windows import WIDTHS
+from tfapp.apps.shared.times import shift
+
+__all__ = ["REACH", "DetectorState"]
+
+W = TypeVar("W")
+
+REACH: Final = 4
+"""Windows that late texts may change are judged anew so far back, in lengths of the history."""
+
+
+class DetectorState:
+    """The stored detector state of one subject, in one transaction.
+
+    Args:
+        session: The transaction.
+        settings: The windows' width, and how long a history is.
+        subject: What is judged, such as `rise:TOPIC`.
+    """
+
+    def __init__(self, session: Session, settings: MonitorSettings, subject: str) -> None:
+        self._session = session
+        self._settings = settings
+        self._subject = subject
+        self._mine = (DetectorStateRow.subject == subject, DetectorStateRow.width == settings.window)
+
+    def begin(self, changed: datetime) -> datetime:
+        """Returns where evaluation begins: at the first window that has changed, but no further back than `REACH`."""
+        last = self._session.scalar(select(func.max(DetectorStateRow.start)).where(*self._mine))
+        if last is None:
+            return changed
+        return max(changed, shift(last, WIDTHS[self._settings.window], -REACH * self._settings.history))
+
+    def evaluate(self, detector: Detector[W], windows: Sequence[tuple[datetime, W]], first: datetime) -> list[Episode]:
+        """Evaluates windows from the stored state before them, and stores the results.
+
+        Args:
+            detector: How.
+            windows: Each with its first moment, in order.
+            first: The first of them, or before.
+        """
+        before = select(DetectorStateRow.state).where(*self._mine, DetectorStateRow.start < first)
+        state = self._session.scalars(before.order_by(DetectorStateRow.start.desc()).limit(1)).first()
+        verdicts, episodes = fold(detector, windows, state)
+        for start, verdict in verdicts:
+            row = DetectorStateRow(subject=self._subject, width=self._settings.window, start=start)
+            row.p_value, row.expected, row.state = verdict.p_value, verdict.expected, dict(verdict.state)
+            self._session.merge(row)
+        return episodes

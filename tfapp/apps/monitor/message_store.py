@@ -1,0 +1,237 @@
+"""Stores messages, each one once, with their counts and their source's checkpoint in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from tfapp.apps.monitor.batches import Checkpoint, IngestCounts
+from tfapp.apps.monitor.message import ClassifiedMessage, Message
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.tables import (
+    CheckpointRow,
+    MentionRow,
+    MessageRow,
+    ProgressRow,
+    RejectedMessageRow,
+    WindowRow,
+)
+from tfapp.apps.monitor.windows import count
+from tfapp.apps.shared.record_reader import RejectedRow
+from tfapp.apps.shared.store import Base, Store
+from tfapp.core.clock import Clock
+from tfapp.data.stored_texts import digest, storable
+
+__all__ = ["MessageStore", "RejectedMessage", "StoredBatch", "add_rejected"]
+
+# SQLite takes 32766 values in a statement, PostgreSQL 65535.
+_AT_ONCE: Final = 500
+
+
+class RejectedMessage(NamedTuple):
+    """A rejected row with its source and its position there."""
+
+    source: str
+    place: str
+    row: RejectedRow
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """The result of storing a batch: the keys of new texts, the positions of rejected rows, and the counts."""
+
+    keys: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    outcome: IngestCounts = field(default_factory=IngestCounts)
+
+    def __add__(self, other: StoredBatch) -> StoredBatch:
+        return StoredBatch(self.keys | other.keys, self.refused | other.refused, self.outcome + other.outcome)
+
+
+class MessageStore:
+    """Stores messages, their counts and the checkpoints of their sources.
+
+    Args:
+        store: The database.
+        settings: What counts as negative.
+        clock: Tells when something was stored.
+    """
+
+    def __init__(self, store: Store, settings: MonitorSettings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    def unknown(self, messages: Sequence[Message]) -> list[Message]:
+        """Returns the messages that are not stored yet, each once."""
+        unique = {message.key: message for message in reversed(messages)}
+        keys = list(unique)
+        parts = [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]
+
+        def work(session: Session) -> set[str]:
+            query = select(MessageRow.key)
+            return {key for part in parts for key in session.scalars(query.where(MessageRow.key.in_(part)))}
+
+        known = self._store.read(work)
+        return [message for key, message in reversed(unique.items()) if key not in known]
+
+    def checkpoint(self, name: str) -> Mapping[str, Any] | None:
+        """Returns how far a source was read and stored."""
+        row = self._store.read(lambda session: session.get(CheckpointRow, digest(name)))
+        return row.position if row else None
+
+    def checkpoints(self, prefix: str) -> dict[str, Mapping[str, Any]]:
+        """Returns how far the sources were read whose names begin with a prefix."""
+        query = select(CheckpointRow).where(CheckpointRow.name.startswith(prefix, autoescape=True))
+        return self._store.read(lambda session: {row.name: row.position for row in session.scalars(query)})
+
+    def keep(
+        self,
+        texts: Sequence[ClassifiedMessage],
+        refused: Sequence[RejectedMessage],
+        checkpoints: Iterable[Checkpoint],
+        repeated: int,
+    ) -> StoredBatch:
+        """Stores a batch whole or not at all; what is there already is not counted again.
+
+        Args:
+            texts: Judged texts.
+            refused: Rows that are set aside.
+            checkpoints: How far their sources were read.
+            repeated: How many rows were left out because they are known.
+        """
+        now, places = self._clock(), list(checkpoints)
+
+        def work(session: Session) -> StoredBatch:
+            _touch_progress(session, max((text.message.time for text in texts), default=None), repeated)
+            new = _add_texts(session, texts, now)
+            _add_mentions(session, new)
+            self._count(session, [text for text, _ in new])
+            aside = add_rejected(session, refused, now, self._settings.set_aside_rows)
+            for place in places:
+                kept = {"name": place.name, "position": dict(place.position), "stored_at": now}
+                _upsert(session, CheckpointRow, [{"reader": digest(place.name), **kept}], tuple(kept))
+            again = len(texts) - len(new)
+            keys = frozenset(text.message.key for text, _ in new)
+            places_aside = frozenset(item.place for item in refused)
+            return StoredBatch(keys, places_aside, IngestCounts(len(new), repeated + again, aside))
+
+        return self._store.run(work)
+
+    def _count(self, session: Session, texts: Sequence[ClassifiedMessage]) -> None:
+        counts = count(texts, negative=self._settings.negative, positive=self._settings.positive)
+        # In one order for all processes: two that lock the same rows in another order would wait for each other.
+        rows = [
+            {**cell._asdict(), "texts": c.texts, "negatives": c.negatives, "positives": c.positives, "judged": 0}
+            for cell, c in sorted(counts.items(), key=lambda item: item[0])
+        ]
+        for start in range(0, len(rows), _AT_ONCE):
+            statement = _insert(session, WindowRow).values(rows[start : start + _AT_ONCE])
+            new, old = statement.excluded, WindowRow.__table__.c
+            sums = {name: old[name] + new[name] for name in ("texts", "negatives", "positives")}
+            keys = ["width", "start", "topic", "by", "name"]
+            session.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums))
+
+
+def _touch_progress(session: Session, newest: datetime | None, repeated: int) -> None:
+    """Moves the stream's progress on; the row is locked until the transaction ends."""
+    _upsert(session, ProgressRow, [{"id": 1, "newest": None, "repeated": 0, "set_aside": 0}], ())
+    row = session.scalars(select(ProgressRow).with_for_update()).one()
+    row.repeated += repeated
+    if newest is not None and (row.newest is None or newest > row.newest):
+        row.newest = newest
+
+
+def _add_texts(
+    session: Session, texts: Sequence[ClassifiedMessage], now: datetime
+) -> list[tuple[ClassifiedMessage, int]]:
+    """Adds the texts that are new and returns them with their ids."""
+    rows = [
+        {
+            "key": text.message.key,
+            "source": text.message.source,
+            "time": text.message.time,
+            "text": text.message.text,
+            "topic": text.topic,
+            "topic_confidence": text.topic_confidence,
+            "sentiment": text.sentiment,
+            "sentiment_confidence": text.sentiment_confidence,
+            "stored_at": now,
+        }
+        for text in texts
+    ]
+    table = _table(MessageRow)
+    ids: dict[str, int] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        statement = _insert(session, MessageRow).values(rows[start : start + _AT_ONCE]).on_conflict_do_nothing()
+        ids |= {row.key: row.id for row in session.execute(statement.returning(table.c.key, table.c.id))}
+    return [(text, ids[text.message.key]) for text in texts if text.message.key in ids]
+
+
+def _add_mentions(session: Session, texts: Iterable[tuple[ClassifiedMessage, int]]) -> None:
+    pairs = {(number, entity.name) for text, number in texts for entity in text.entities}
+    _upsert(session, MentionRow, [{"message_id": number, "entity": name} for number, name in sorted(pairs)], ())
+
+
+def add_rejected(session: Session, refused: Sequence[RejectedMessage], now: datetime, most: int) -> int:
+    """Adds rejected rows, in a transaction that has the progress row, and returns how many were new.
+
+    Args:
+        session: The transaction.
+        refused: The rows.
+        now: The time.
+        most: So many rows are kept, the newest ones; all are counted.
+    """
+    if not refused:
+        return 0
+    rows = [
+        {
+            "key": digest(storable(item.source), storable(item.place), storable(item.row.content)),
+            "source": storable(item.source),
+            "place": storable(item.place),
+            "reason": storable(item.row.reason),
+            "content": storable(item.row.content),
+            "stored_at": now,
+        }
+        for item in refused
+    ]
+    added = _upsert(session, RejectedMessageRow, rows, ())
+    session.get_one(ProgressRow, 1).set_aside += added
+    number = RejectedMessageRow.id
+    newest = select(number).order_by(number.desc()).offset(most).limit(1).scalar_subquery()
+    session.execute(delete(RejectedMessageRow).where(number <= newest))
+    return added
+
+
+def _upsert(session: Session, row: type[Base], rows: Sequence[Mapping[str, Any]], replaced: Sequence[str]) -> int:
+    """Adds rows or replaces some of their columns, and returns how many it added or changed."""
+    changed = 0
+    for start in range(0, len(rows), _AT_ONCE):
+        statement = _insert(session, row).values([dict(item) for item in rows[start : start + _AT_ONCE]])
+        if replaced:
+            keys = [column.name for column in _table(row).primary_key]
+            new = {name: statement.excluded[name] for name in replaced}
+            statement = statement.on_conflict_do_update(index_elements=keys, set_=new)
+        else:
+            statement = statement.on_conflict_do_nothing()
+        first = next(iter(_table(row).primary_key))
+        changed += len(session.execute(statement.returning(first)).all())
+    return changed
+
+
+def _insert(session: Session, row: type[Base]) -> Any:
+    """Returns the INSERT of the database's dialect; both dialects know ON CONFLICT."""
+    kinds = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    return kinds[session.connection().dialect.name](_table(row))
+
+
+def _table(row: type[Base]) -> Table:
+    table = row.__table__
+    assert isinstance(table, Table)
+    return table

@@ -1,0 +1,180 @@
+"""Detects times in which a topic's negative share is above what its own history explains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from tfapp.apps.monitor.episode import Ending, Episode, Verdict
+from tfapp.apps.monitor.exceedance import Exceedance, exceedance
+from tfapp.apps.shared.times import shift
+
+__all__ = ["ShareChangeDetector", "ShareChangeRules", "SharePoint"]
+
+# Wald's sequential test (1945) of usual against raised share: odds of 100 to 1 say that all is as usual again.
+_CALM: Final = math.log(100)
+
+
+class SharePoint(NamedTuple):
+    """A window of a topic."""
+
+    start: datetime
+    texts: int
+    negatives: int
+
+
+@dataclass(frozen=True)
+class ShareChangeRules:
+    """The thresholds of a rise; the fields are those of `MonitorSettings`.
+
+    Attributes:
+        width: How wide a window is.
+        alpha: The p-value at most, in one window of one topic.
+    """
+
+    width: timedelta
+    alpha: float
+    history: int
+    least_history: int
+    guard: int
+    spans: tuple[int, ...]
+    least_rise: float
+
+
+@dataclass(frozen=True)
+class _Open:
+    """An open rise: as it was detected, all its texts since, and the evidence that it is over."""
+
+    start: str
+    found: str
+    before: float
+    after: float
+    texts: int
+    negatives: int
+    p_value: float
+    windows: int
+    all_texts: int
+    all_negatives: int
+    calm: float = 0.0
+    calm_since: str | None = None
+
+
+class ShareChangeDetector:
+    """Detects rises in a topic's windows with texts, one window after another.
+
+    The last window is compared with the history, and so are the last few together (`spans`), by which a small rise that
+    lasts is found. While a rise goes on, its windows are no history, so that there is no second alert for it; it ends
+    when they are as they were before, or when it has lasted as long as the history is.
+
+    Args:
+        rules: What is a rise.
+    """
+
+    def __init__(self, rules: ShareChangeRules) -> None:
+        self._rules = rules
+
+    def step(self, start: datetime, window: Sequence[SharePoint], state: Mapping[str, Any] | None) -> Verdict:
+        """See `Detector.step`; a window comes with those before it, and is the last of them."""
+        known = state or {"since": None, "past": [], "open": None}
+        if known["open"]:
+            return self._follow(window[-1], known, _Open(**known["open"]))
+        found = self._most_surprising(window, known)
+        if found is None:
+            return Verdict(known)
+        result, recent = found
+        texts, negatives = sum(point.texts for point in recent), sum(point.negatives for point in recent)
+        share = negatives / texts
+        said = Verdict(known, result.p_value, result.expected)
+        if result.p_value > self._rules.alpha or share - result.expected < self._rules.least_rise:
+            return said
+        first = _first_raised(recent, result.expected)
+        episode = Episode(first, start, result.expected, share, texts, negatives, result.p_value)
+        return replace(said, state={**known, "open": asdict(_opened(episode, len(recent)))}, opened=episode)
+
+    def current(self, state: Mapping[str, Any]) -> Episode | None:
+        """See `Detector.current`."""
+        if not state["open"]:
+            return None
+        now = _Open(**state["open"])
+        start, found = datetime.fromisoformat(now.start), datetime.fromisoformat(now.found)
+        return Episode(start, found, now.before, now.after, now.texts, now.negatives, now.p_value)
+
+    def _most_surprising(
+        self, points: Sequence[SharePoint], state: Mapping[str, Any]
+    ) -> tuple[Exceedance, Sequence[SharePoint]] | None:
+        """Returns the most surprising of the spans, its p-value corrected for their number (Bonferroni)."""
+        rules, now = self._rules, points[-1].start
+        # A rise that is over is no part of the next one.
+        over = datetime.fromisoformat(state["past"][-1][1]) if state["past"] else points[0].start
+        fresh = [point for point in points if point.start >= over]
+        spans = {
+            tuple(point for point in fresh if point is fresh[-1] or point.start > shift(now, rules.width, -span)): None
+            for span in rules.spans
+        }
+        found = []
+        for recent in spans:
+            history = self._history(points, shift(recent[0].start, rules.width, -rules.guard), state)
+            if len(history) >= rules.least_history:
+                pairs = ([(point.texts, point.negatives) for point in side] for side in (recent, history))
+                found.append((exceedance(*pairs), recent))
+        if not found:
+            return None
+        best, recent = min(found, key=lambda item: item[0].p_value)
+        return replace(best, p_value=min(1.0, best.p_value * len(rules.spans))), recent
+
+    def _history(self, points: Sequence[SharePoint], before: datetime, state: Mapping[str, Any]) -> list[SharePoint]:
+        since = datetime.fromisoformat(state["since"]) if state["since"] else None
+        past = [tuple(map(datetime.fromisoformat, interval)) for interval in state["past"]]
+        usual = [
+            point
+            for point in points
+            if point.start < before
+            and (since is None or point.start >= since)
+            and not any(first <= point.start < end for first, end in past)
+        ]
+        return usual[-self._rules.history :]
+
+    def _follow(self, point: SharePoint, state: Mapping[str, Any], rise: _Open) -> Verdict:
+        """Accumulates evidence that a rise is over."""
+        raised = max(rise.all_negatives / rise.all_texts, rise.before + self._rules.least_rise)
+        calm = max(0.0, rise.calm + _evidence(point, rise.before, raised))
+        rise = replace(
+            rise,
+            windows=rise.windows + 1,
+            calm=calm,
+            calm_since=(rise.calm_since or point.start.isoformat()) if calm else None,
+            all_texts=rise.all_texts + (0 if calm else point.texts),
+            all_negatives=rise.all_negatives + (0 if calm else point.negatives),
+        )
+        if calm >= _CALM and rise.calm_since:
+            past = [*state["past"][-9:], [rise.start, rise.calm_since]]
+            ending = Ending(datetime.fromisoformat(rise.calm_since), "normal")
+            return Verdict({**state, "past": past, "open": None}, None, rise.before, ended=ending)
+        if rise.windows >= self._rules.history:
+            ending = Ending(shift(point.start, self._rules.width), "lasting")
+            return Verdict({**state, "since": rise.start, "open": None}, None, rise.before, ended=ending)
+        return Verdict({**state, "open": asdict(rise)}, None, rise.before)
+
+
+def _opened(episode: Episode, windows: int) -> _Open:
+    texts, negatives = episode.texts, episode.negatives
+    start, found = episode.start.isoformat(), episode.found.isoformat()
+    numbers = (episode.before, episode.after, texts, negatives, episode.p_value)
+    return _Open(start, found, *numbers, windows=windows, all_texts=texts, all_negatives=negatives)
+
+
+def _first_raised(recent: Sequence[SharePoint], expected: float) -> datetime:
+    """Returns where the rise began: at the first window of the span that is above what is usual."""
+    above = (point.start for point in recent if point.negatives > expected * point.texts)
+    return next(above, recent[-1].start)
+
+
+def _evidence(point: SharePoint, usual: float, raised: float) -> float:
+    """Returns the log likelihood ratio of a window under the usual share and under the raised one."""
+    raised = min(max(raised, usual + 0.01), 1 - 1e-3)
+    usual = min(max(usual, 1e-3), raised - 1e-3)
+    positives = point.texts - point.negatives
+    return point.negatives * math.log(usual / raised) + positives * math.log((1 - usual) / (1 - raised))

@@ -1,0 +1,228 @@
+"""Reads items and events from a file's rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, islice
+from typing import Any, Final, Literal, TypeVar, get_args
+
+from tfapp.apps.shared.column_names import check_named, find_columns
+from tfapp.apps.shared.record_reader import Record, RejectedRow
+from tfapp.apps.shared.times import parse_time
+from tfapp.data.stored_texts import LONGEST_NAME, storable, tidy
+from tfapp.errors import DataError
+
+__all__ = ["EventEntry", "EventKind", "ItemEntry", "read_events", "read_items"]
+
+E = TypeVar("E")
+EventKind = Literal["view", "click", "rate"]
+
+_ITEM_COLUMNS: Final = {
+    "item": ("item", "item_id", "id", "key", "sku"),
+    "title": ("title", "name", "headline"),
+    "description": ("description", "text", "body", "content", "summary", "abstract"),
+    "tags": ("tags", "genres", "categories", "category", "topic", "label"),
+    "time": ("time", "published", "published_at", "date", "timestamp", "created_at"),
+}
+_ITEM_NEEDS: Final = ("item", ("title", "description"))
+_EVENT_COLUMNS: Final = {
+    "user": ("user", "user_id", "reader", "customer", "customer_id"),
+    "item": ("item", "item_id", "id", "key", "sku"),
+    "kind": ("kind", "event", "event_type", "type", "action"),
+    "value": ("value", "rating", "stars", "score"),
+    "time": ("time", "timestamp", "date", "at", "created_at"),
+}
+_LOOKED_AT: Final = 100
+_LONGEST: Final = 20_000
+
+
+@dataclass(frozen=True)
+class ItemEntry:
+    """An item of a file.
+
+    Attributes:
+        line: Its line.
+        key: Its id.
+        title: Its title.
+        description: What it is about; may be empty.
+        tags: Its tags.
+        published: Since when it is there, if that is said.
+    """
+
+    line: int
+    key: str
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    published: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """Returns the text that is embedded: title, tags, description."""
+        return ". ".join(part for part in (self.title, ", ".join(self.tags), self.description) if part)
+
+
+@dataclass(frozen=True)
+class EventEntry:
+    """An event of a user with an item; `value` is the rating."""
+
+    line: int
+    user: str
+    item: str
+    kind: EventKind
+    value: float | None
+    time: datetime
+
+
+def read_items(
+    records: Iterable[Record | RejectedRow], *, source: str, given: Mapping[str, str] | None = None
+) -> Iterator[ItemEntry | RejectedRow]:
+    """Makes items from rows; a row that is none is rejected.
+
+    Args:
+        records: The rows.
+        source: Names the file in an error.
+        given: Column names by what they hold (item, title, description, tags, time); the rest has usual names.
+
+    Raises:
+        DataError: There is no column of ids, or none of titles or descriptions.
+    """
+    rows, found = _columns(
+        records, given or {}, _ITEM_COLUMNS, source=source, needed=("item", ("title", "description"))
+    )
+    return _made(rows, lambda row: _item(row, found))
+
+
+def read_events(
+    records: Iterable[Record | RejectedRow], *, source: str, given: Mapping[str, str] | None = None
+) -> Iterator[EventEntry | RejectedRow]:
+    """Makes events from rows; a row that is none is rejected.
+
+    Args:
+        records: The rows.
+        source: Names the file in an error.
+        given: Column names by what they hold (user, item, kind, value, time); the rest has usual names. Without a
+            kind, a row with a value is a rating, and one without is a click.
+
+    Raises:
+        DataError: There is no column of users, of items, or of times.
+    """
+    rows, found = _columns(records, given or {}, _EVENT_COLUMNS, source=source, needed=("user", "item", "time"))
+    return _made(rows, lambda row: _event(row, found))
+
+
+def _columns(
+    records: Iterable[Record | RejectedRow],
+    given: Mapping[str, str],
+    usual: Mapping[str, Sequence[str]],
+    *,
+    source: str,
+    needed: Sequence[str | tuple[str, ...]],
+) -> tuple[Iterator[Record | RejectedRow], dict[str, str]]:
+    check_named(given, usual)
+    rows = iter(records)
+    first = list(islice(rows, _LOOKED_AT))
+    present = list(dict.fromkeys(name for row in first if isinstance(row, Record) for name in row.values))
+    found = find_columns(present, given, usual)
+    shown = ", ".join(f'"{name}"' for name in present) or "none"
+    missing = next((name for name in found.values() if present and name not in present), None)
+    if missing is not None:
+        raise DataError(f'{source}: no column "{missing}"; columns: {shown}')
+    for need in needed:
+        choices = (need,) if isinstance(need, str) else need
+        if not any(choice in found for choice in choices):
+            raise DataError(
+                f"{source}: no column of {' or '.join(choices)}; columns: {shown}; name it with --column "
+                f"{choices[0]}=NAME"
+            )
+    return chain(first, rows), found
+
+
+def _made(rows: Iterable[Record | RejectedRow], make: Callable[[Record], E]) -> Iterator[E | RejectedRow]:
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            yield row
+            continue
+        try:
+            yield make(row)
+        except ValueError as error:
+            yield RejectedRow(row.line, str(error), storable(str(row.values))[:_LONGEST])
+
+
+def _item(row: Record, found: Mapping[str, str]) -> ItemEntry:
+    values = {what: row.values.get(column) for what, column in found.items()}
+    key, title, description = _name(values, "item"), _text(values, "title"), _text(values, "description")
+    if not title and not description:
+        raise ValueError("there is neither a title nor a description")
+    published = None if _missing(values.get("time")) else parse_time(values["time"])
+    # Without a title the beginning of the description stands for it.
+    return ItemEntry(row.line, key, title or description[:80], description, _tags(values.get("tags")), published)
+
+
+def _event(row: Record, found: Mapping[str, str]) -> EventEntry:
+    values = {what: row.values.get(column) for what, column in found.items()}
+    user, item, value = _name(values, "user"), _name(values, "item"), _number(values.get("value"))
+    if _missing(values.get("time")):
+        raise ValueError("there is no time")
+    kind = "rate" if value is not None else "click"
+    if not _missing(values.get("kind")):
+        kind = str(values["kind"]).strip().lower()
+    if kind not in get_args(EventKind):
+        raise ValueError(f"the kind {kind[:40]!r} is none of {', '.join(get_args(EventKind))}")
+    if kind == "rate" and value is None:
+        raise ValueError("a rating without a value")
+    return EventEntry(row.line, user, item, kind, value, parse_time(values["time"]))  # type: ignore[arg-type]  # checked
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _name(values: Mapping[str, Any], what: str) -> str:
+    """Returns an id, which may be a number."""
+    value = values.get(what)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"the {what} is missing" if value is None else f"the {what} is no name but {value!r:.40}")  # noqa: TRY004 - the value's fault
+    name = tidy(str(value))
+    if name is None or len(name) > LONGEST_NAME:
+        raise ValueError(f"the {what} must have from 1 to {LONGEST_NAME} characters, got {len(str(value))}")
+    return name
+
+
+def _text(values: Mapping[str, Any], what: str) -> str:
+    value = values.get(what)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"the {what} is no text but a {type(value).__name__}")  # noqa: TRY004 - the value's fault
+    if len(value) > _LONGEST:
+        raise ValueError(f"the {what} has {len(value)} characters; at most {_LONGEST} are kept")
+    return tidy(value) or ""
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    """Returns the tags of a list, or of a text with `|`, `;` or commas between them."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        mark = next((mark for mark in "|;" if mark in value), ",")
+        value = value.split(mark)
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise ValueError(f"the tags are neither a text nor a list of texts: {value!r:.60}")
+    tidied = (tidy(tag) for tag in value)
+    return tuple(dict.fromkeys(tag[:LONGEST_NAME] for tag in tidied if tag))
+
+
+def _number(value: Any) -> float | None:
+    if _missing(value):
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"the value {value!r:.40} is no number")
+    return number

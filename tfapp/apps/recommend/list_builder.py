@@ -1,0 +1,168 @@
+"""Builds a user's list: finds candidates, ranks them, and gives some places to new items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.apps.recommend.candidates import Candidates, Search, Way, find_candidates
+from tfapp.apps.recommend.diversity import diversify
+from tfapp.apps.recommend.logistic_weights import LogisticWeights
+from tfapp.apps.recommend.ranking import Ranking
+from tfapp.apps.recommend.ranking_features import features
+from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.recommend.snapshot import Snapshot
+from tfapp.apps.recommend.user_profile import UserProfile
+from tfapp.apps.shared.rank_fusion import fuse
+
+__all__ = ["ListBuilder", "ListedItem", "PairScorer"]
+
+PairScorer = Callable[[UserProfile, NDArray[np.intp]], NDArray[np.float64]]
+"""Scores of a pair model: of what a user liked last, with the texts of items; float[items]."""
+
+# Of how many of the best a list is put together, for each of its places, where it is to be diverse.
+_POOL: Final = 5
+_TEN: Final = 10
+
+
+@dataclass(frozen=True)
+class ListedItem:
+    """An item of a list, with its score and reasons.
+
+    Attributes:
+        place: The item's place in the item matrix.
+        score: The higher the better, among the items of one list that are known, or that are new.
+        ways: How it was found.
+    """
+
+    place: int
+    score: float
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True)
+class ListBuilder:
+    """Builds lists at a time.
+
+    Attributes:
+        snapshot: What is known of the items.
+        search: Finds items by a vector.
+        settings: How lists are made.
+        ranking: What was learnt; None: candidates are fused by their places.
+        pairs: Asks a pair model; None: there is none.
+    """
+
+    snapshot: Snapshot
+    search: Search
+    settings: RecommendSettings
+    ranking: Ranking | None = None
+    pairs: PairScorer | None = None
+
+    def make(self, profile: UserProfile, count: int) -> list[ListedItem]:
+        """Returns a list for a user, best first.
+
+        Args:
+            profile: What is known of the user.
+            count: How many items.
+
+        Raises:
+            ClientError: The pair model cannot be asked.
+        """
+        found = self.candidates(profile)
+        known, new = self._known(profile, found), self._new(profile, found)
+        kept = min(len(new), max(self.settings.new_places * count // _TEN, count - len(known)))
+        chosen = [*self._choose(known, count - kept), *self._choose(new, kept)]
+        ways = {way: set(places.tolist()) for way, places in found.ways.items()}
+        return [
+            ListedItem(place, score, tuple(way for way, places in ways.items() if place in places))
+            for place, score in chosen
+        ]
+
+    def only_new(self, profile: UserProfile, count: int) -> list[ListedItem]:
+        """Returns a list of new items alone."""
+        new = self._new(profile, self.candidates(profile))
+        return [ListedItem(place, score, ("new",)) for place, score in self._choose(new, count)]
+
+    def alike(self, profile: UserProfile, count: int) -> list[ListedItem]:
+        """Returns items similar to those of the history, by text and by who liked both; new ones by their text."""
+        found = self.candidates(profile)
+        near = self.search(profile.whole, self.settings.candidates) if profile.whole.any() else []
+        own = set(profile.history.items.tolist())
+        ways: dict[Way, list[int]] = {
+            "text": [place for place, _ in near if place not in own],
+            "together": [place for place in found.ways["together"].tolist() if place not in own],
+        }
+        return [
+            ListedItem(place, score, tuple(way for way, places in ways.items() if place in places))
+            for place, score in fuse(list(ways.values()))[:count]
+        ]
+
+    def candidates(self, profile: UserProfile) -> Candidates:
+        """Returns the candidates of a user's list."""
+        without = np.array([], np.intp) if self.settings.repeat else profile.history.seen
+        return find_candidates(self.snapshot, profile, self.search, self.settings, without=without)
+
+    def _known(self, profile: UserProfile, found: Candidates) -> list[tuple[int, float]]:
+        """Ranks the candidates with events, best first, with their scores."""
+        if self.ranking is None or not len(profile.history):
+            return self._fused(profile, found)
+        places, weights = found.known, self.ranking.known
+        scores = (
+            weights.scores(features(self.snapshot, profile, places, weights.names)) if len(places) else np.array([])
+        )
+        order = np.argsort(-scores, kind="stable")
+        places, scores = places[order], scores[order]
+        if self.pairs is not None and self.ranking.paired is not None and len(places):
+            return self._paired(profile, places, scores, self.pairs, self.ranking.paired)
+        return _pairs(places, scores)
+
+    def _paired(
+        self,
+        profile: UserProfile,
+        places: NDArray[np.intp],
+        scores: NDArray[np.float64],
+        pairs: PairScorer,
+        weights: LogisticWeights,
+    ) -> list[tuple[int, float]]:
+        """Reranks the best by the scores of the pair model."""
+        head = places[: self.settings.paired]
+        own = features(self.snapshot, profile, head, weights.names[:-1])
+        better = weights.scores(np.column_stack([own, pairs(profile, head)]))
+        order = np.argsort(-better, kind="stable")
+        # The others stay behind, at their distances.
+        behind = scores[len(head) :]
+        rest = behind - behind.max(initial=-np.inf) + better.min()
+        return [*_pairs(head[order], better[order]), *_pairs(places[len(head) :], rest)]
+
+    def _new(self, profile: UserProfile, found: Candidates) -> list[tuple[int, float]]:
+        """Ranks the new items by their texts; where nothing is known of the user, the newest first.
+
+        Weights learnt from the few that were liked when they were new did not prove better than the bare cosine.
+        """
+        places, item_matrix = found.new, self.snapshot.item_matrix
+        if profile.whole.any():
+            return _pairs(places, (item_matrix.vectors[places] @ profile.whole).astype(np.float64))
+        newest = places[np.argsort(-item_matrix.published[places], kind="stable")]
+        return _pairs(newest, -np.arange(len(newest), dtype=np.float64))
+
+    def _fused(self, profile: UserProfile, found: Candidates) -> list[tuple[int, float]]:
+        """Fuses the rankings of the searches; for a user of whom only a text is known, the text's come first."""
+        ways = {way: places.tolist() for way, places in found.ways.items() if way != "new"}
+        if profile.wanted is not None and not len(profile.history):
+            order = dict.fromkeys([*ways["text"], *ways["popular"]])
+            return [(place, -float(rank)) for rank, place in enumerate(order)]
+        return fuse(list(ways.values()))
+
+    def _choose(self, ranked: list[tuple[int, float]], count: int) -> list[tuple[int, float]]:
+        pool = ranked[: count * _POOL] if self.settings.diversity else ranked[:count]
+        scores = np.array([score for _, score in pool])
+        vectors = self.snapshot.item_matrix.vectors[[place for place, _ in pool]]
+        return [pool[row] for row in diversify(scores, vectors, diversity=self.settings.diversity, most=count)]
+
+
+def _pairs(places: NDArray[np.intp], scores: NDArray[np.float64]) -> list[tuple[int, float]]:
+    return [(int(place), float(score)) for place, score in zip(places, scores, strict=True)]

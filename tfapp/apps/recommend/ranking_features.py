@@ -1,0 +1,84 @@
+"""Computes the features of candidates for the final ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.apps.recommend.snapshot import Snapshot
+from tfapp.apps.recommend.user_profile import UserProfile
+
+__all__ = ["feature_names", "features"]
+
+Columns = dict[str, NDArray[np.float64]]
+
+_DAY: Final = 86_400.0
+
+# Beside the likes of late. More of the kind (ranks, means of the best, all events, the whole profile) made MovieLens'
+# validation lists worse.
+_NAMES: Final = (
+    *("together", "together_log", "together_recent", "met_log", "share", "likes"),
+    *("recent_profile", "nearest", "tags", "age"),
+)
+
+
+def feature_names(days: int) -> tuple[str, ...]:
+    """Returns the names of the features, with one for each half-life of popularity."""
+    return (*_NAMES, *(f"lately_{place}" for place in range(days)))
+
+
+def features(
+    snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp], names: Sequence[str]
+) -> NDArray[np.float64]:
+    """Returns the features of some items for a user.
+
+    Args:
+        snapshot: What is known of the items.
+        profile: What is known of the user.
+        places: int[C], items.
+        names: Which features.
+
+    Returns:
+        float[C, names].
+    """
+    columns = _text(snapshot, profile, places) | _together(snapshot, profile, places) | _popular(snapshot, places)
+    return np.stack([columns[name] for name in names], axis=1)
+
+
+def _text(snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp]) -> Columns:
+    item_matrix, history = snapshot.item_matrix, profile.history
+    vectors, liked = item_matrix.vectors[places], history.items[history.strengths > 0]
+    cosines = (vectors @ item_matrix.vectors[liked].T).astype(np.float64)
+    if profile.wanted is not None:
+        cosines = np.concatenate([cosines, (vectors @ profile.wanted)[:, None]], axis=1)
+    tags = item_matrix.tags[places] @ (item_matrix.tags[history.items].T @ history.strengths) / max(len(history), 1)
+    age = (snapshot.newest - item_matrix.published[places]) / _DAY
+    return {
+        "recent_profile": (vectors @ profile.recent).astype(np.float64),
+        "nearest": cosines.max(axis=1, initial=0.0),
+        "tags": np.asarray(tags),
+        # An item without a time is old.
+        "age": np.log1p(np.clip(np.nan_to_num(age, posinf=36_500), 0, 36_500)),
+    }
+
+
+def _together(snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp]) -> Columns:
+    history, liked = profile.history, snapshot.liked
+    likes, recent = history.likes, history.recent_likes
+    together = liked.scores(history.items, likes)[places] / (likes.sum() + 1)
+    met = snapshot.met.scores(history.items, np.ones(len(history)))[places] / max(len(history), 1)
+    return {
+        "together": together,
+        "together_log": np.log1p(100 * together),
+        "together_recent": liked.scores(history.items, recent)[places] / (recent.sum() + 1),
+        "met_log": np.log1p(100 * met),
+    }
+
+
+def _popular(snapshot: Snapshot, places: NDArray[np.intp]) -> Columns:
+    found = snapshot.popularity
+    lately = {f"lately_{number}": np.log1p(counts[places]) for number, counts in enumerate(found.lately)}
+    return {"share": found.share[places], "likes": np.log1p(found.likes[places]), **lately}

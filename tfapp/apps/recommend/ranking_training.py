@@ -1,0 +1,199 @@
+"""Trains the final ranking on lists of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.apps.recommend.candidates import exact_search
+from tfapp.apps.recommend.event_log import EventLog
+from tfapp.apps.recommend.item_matrix import ItemMatrix
+from tfapp.apps.recommend.list_builder import ListBuilder, PairScorer
+from tfapp.apps.recommend.logistic_weights import LogisticWeights
+from tfapp.apps.recommend.pair_model import item_text, liked_text
+from tfapp.apps.recommend.past_lists import PastList, past_lists
+from tfapp.apps.recommend.ranking import Ranking
+from tfapp.apps.recommend.ranking_features import feature_names, features
+from tfapp.apps.recommend.settings import RecommendSettings
+from tfapp.apps.recommend.snapshot import Snapshot
+from tfapp.apps.recommend.user_profile import UserProfile
+
+__all__ = ["RankingResult", "collect_rows", "learn_ranking", "pair_rows"]
+
+# Lists that are learnt from, at most: more cost time and change little.
+_LISTS: Final = 1500
+# How far a row of a list counts less, the more of the list was liked: at 0 users who like much rule, which is better
+# for nDCG; at 1 all lists count alike, which is better for recall.
+_EVENNESS: Final = 0.25
+# Of the moments of the past the first so many are for a pair model to learn from, the others for its weight.
+PAIR_MOMENTS: Final = 2
+
+
+@dataclass
+class FeatureRows:
+    """The features of listed items, and whether they were liked.
+
+    Attributes:
+        names: The features.
+        values: Of each list, float[C, F].
+        liked: Of each list, bool[C].
+    """
+
+    names: tuple[str, ...]
+    values: list[NDArray[np.float64]] = field(default_factory=list)
+    liked: list[NDArray[np.bool_]] = field(default_factory=list)
+
+    def add(self, values: NDArray[np.float64], liked: NDArray[np.bool_]) -> None:
+        """Adds a list."""
+        self.values.append(values)
+        self.liked.append(liked)
+
+    def fit(self) -> LogisticWeights | None:
+        """Fits the weights; None where there is nothing to learn."""
+        if not self.values:
+            return None
+        counts = np.concatenate([np.full(len(liked), liked.sum() ** -_EVENNESS) for liked in self.liked])
+        columns = np.concatenate(self.values), np.concatenate(self.liked)
+        return LogisticWeights.fit(self.names, *columns, counts / counts.mean())
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """The outcome of learning.
+
+    Attributes:
+        ranking: What was learnt; None: there are too few events.
+        lists: Lists of the past that it was learnt from.
+    """
+
+    ranking: Ranking | None
+    lists: int
+
+
+def learn_ranking(
+    item_matrix: ItemMatrix,
+    log: EventLog,
+    settings: RecommendSettings,
+    *,
+    pairs: PairScorer | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> RankingResult:
+    """Trains the final ranking.
+
+    Args:
+        item_matrix: The items.
+        log: Events.
+        settings: How lists are made.
+        pairs: Asks a pair model, whose score becomes a feature; None: there is none.
+        on_progress: Is told how many lists are done, and of how many.
+
+    Raises:
+        ClientError: The pair model cannot be asked.
+    """
+    from threadpoolctl import threadpool_limits
+
+    # The matrices are small: several threads would only wait for each other.
+    with threadpool_limits(1):
+        known, paired, lists = collect_rows(item_matrix, log, settings, pairs=pairs, on_progress=on_progress)
+        weights = known.fit()
+        return RankingResult(None if weights is None else Ranking(weights, paired.fit()), lists)
+
+
+def collect_rows(
+    item_matrix: ItemMatrix,
+    log: EventLog,
+    settings: RecommendSettings,
+    *,
+    pairs: PairScorer | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> tuple[FeatureRows, FeatureRows, int]:
+    """Returns the features of items of past lists, the same with a pair model's score, and the number of lists.
+
+    Args and errors are those of `learn_ranking`.
+    """
+    random = np.random.default_rng(settings.seed)
+    names = feature_names(len(settings.popular_days))
+    known, paired = FeatureRows(names), FeatureRows((*names, "pair"))
+    chosen = _drawn(list(past_lists(log, settings)), random)
+    total, done = sum(len(found) for _, found in chosen), 0
+    for place, (time, found) in enumerate(chosen):
+        list_builder = _list_builder(time, log, item_matrix, settings)
+        for past in found:
+            # A pair model has learnt from the lists before; of those it knows too well what was liked.
+            asked = pairs if place >= PAIR_MOMENTS else None
+            _add_known(list_builder, past, random, (known, paired), asked)
+            done += 1
+            if on_progress:
+                on_progress(done, total)
+    return known, paired, total
+
+
+def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSettings) -> Iterator[tuple[str, str, int]]:
+    """Yields training rows of a pair model: a user's last liked items, an item's text, and whether it was liked.
+
+    Args:
+        item_matrix: The items.
+        log: Events.
+        settings: How lists are made.
+    """
+    random = np.random.default_rng(settings.seed)
+    moments = list(past_lists(log, settings))[:PAIR_MOMENTS]
+    for time, found in _drawn(moments, random):
+        list_builder = _list_builder(time, log, item_matrix, settings)
+        for past in found:
+            query = liked_text(past.history, item_matrix)
+            places = list_builder.candidates(UserProfile.of(past.history, item_matrix)).known
+            places, liked = _sampled(places, past.liked, len(past.liked), random)
+            if query:
+                yield from (
+                    (query, item_text(item_matrix, int(place)), int(one))
+                    for place, one in zip(places, liked, strict=True)
+                )
+
+
+def _drawn(
+    moments: Sequence[tuple[float, list[PastList]]], random: np.random.Generator
+) -> list[tuple[float, list[PastList]]]:
+    total = sum(len(found) for _, found in moments)
+    share = min(1.0, _LISTS / max(total, 1))
+    return [(time, [one for one in found if share == 1 or random.random() < share]) for time, found in moments]
+
+
+def _list_builder(time: float, log: EventLog, item_matrix: ItemMatrix, settings: RecommendSettings) -> ListBuilder:
+    snapshot = Snapshot.at(time, log, item_matrix, settings)
+    return ListBuilder(snapshot, exact_search(snapshot), settings)
+
+
+def _add_known(
+    list_builder: ListBuilder,
+    past: PastList,
+    random: np.random.Generator,
+    rows: tuple[FeatureRows, FeatureRows],
+    pairs: PairScorer | None,
+) -> None:
+    known, paired = rows
+    profile = UserProfile.of(past.history, list_builder.snapshot.item_matrix)
+    places = list_builder.candidates(profile).known
+    places, liked = _sampled(places, past.liked, list_builder.settings.negatives, random)
+    if not liked.any():
+        return
+    values = features(list_builder.snapshot, profile, places, known.names)
+    known.add(values, liked)
+    if pairs is not None:
+        paired.add(np.column_stack([values, pairs(profile, places)]), liked)
+
+
+def _sampled(
+    places: NDArray[np.intp], wanted: NDArray[np.intp], negatives: int, random: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Returns all items that were liked, and a sample of the others."""
+    liked = np.isin(places, wanted)
+    others = np.flatnonzero(~liked)
+    if len(others) > negatives:
+        others = random.choice(others, negatives, replace=False)
+    rows = np.sort(np.concatenate([np.flatnonzero(liked), others]))
+    return places[rows], liked[rows]

@@ -1,0 +1,57 @@
+"""Composes an answer from the best passages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from tfapp.apps.support.retrieval import Passage
+
+__all__ = ["choose", "compose"]
+
+_SENTENCE: Final = re.compile(r"(?<=[.!?。！？])\s+")
+
+
+def choose(passages: Sequence[Passage], *, threshold: float, margin: float, most: int) -> list[Passage]:
+    """Selects the passages of an answer: the best one, and others that answer the question themselves.
+
+    Answers that other wordings of the question got are alternatives to the best one, and are left out; what is added
+    was found by its own text.
+
+    Args:
+        passages: Best first.
+        threshold: The least cosine.
+        margin: How much less than the best one's a further one's may be.
+        most: How many, at most.
+    """
+    sure = [passage for passage in passages if passage.target.text and (passage.cosine or 0.0) >= threshold]
+    least = (sure[0].cosine or 0.0) - margin if sure else 0.0
+    more = (p for p in sure[1:] if p.text_id == p.target.answer_id and (p.cosine or 0.0) >= least)
+    return [*sure[:1], *more][:most]
+
+
+def compose(
+    passages: Sequence[Passage], embed: Callable[[Sequence[str]], np.ndarray | None], *, question: str, most: int
+) -> str:
+    """Joins passages, and shortens a long one to the sentences nearest to the question, in their order.
+
+    Args:
+        passages: What to join.
+        embed: Gives texts their vectors, float32 [texts, width]; None, and the first sentences stay.
+        question: What was asked.
+        most: Sentences of a passage, at most.
+    """
+    return " ".join(_shortened(passage.target.text or "", embed, question, most) for passage in passages)
+
+
+def _shortened(text: str, embed: Callable[[Sequence[str]], np.ndarray | None], question: str, most: int) -> str:
+    sentences = [sentence for sentence in _SENTENCE.split(text) if sentence]
+    if len(sentences) <= most:
+        return text
+    vectors = embed([question, *sentences])
+    near = np.arange(len(sentences), 0, -1) if vectors is None else vectors[1:] @ vectors[0]
+    kept = sorted(np.argsort(-near, kind="stable")[:most].tolist())
+    return " ".join(sentences[place] for place in kept)

@@ -1,0 +1,183 @@
+"""Corrections by people, which become knowledge and training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import shorten
+from typing import Final, Literal, get_args
+from uuid import uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tfapp.apps.shared.store import Store
+from tfapp.apps.support.knowledge import add_pairs
+from tfapp.apps.support.qa_pairs import QAPair
+from tfapp.apps.support.tables import CorrectionRow, TextRow, TurnRow
+from tfapp.core.clock import Clock, after
+from tfapp.data.stored_texts import checked_name, tidy
+from tfapp.errors import ConflictError, SettingsError
+
+__all__ = ["Corrections", "LearningResult", "Verdict"]
+
+Verdict = Literal["right", "wrong", "better"]
+_SOURCE: Final = "correction"
+
+
+@dataclass(frozen=True)
+class LearningResult:
+    """The outcome of learning.
+
+    Attributes:
+        corrections: How many were taken up.
+        added: New pairs that fit.
+        refused: Pairs that no longer count, because people said that they are wrong.
+    """
+
+    corrections: int
+    added: int
+    refused: int
+
+
+class Corrections:
+    """Stores people's corrections of the assistant's turns."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def give(
+        self,
+        turn: str,
+        verdict: Verdict,
+        *,
+        better: str | None = None,
+        intent: str | None = None,
+        replaces: str | None = None,
+    ) -> str:
+        """Stores a correction.
+
+        A hand-over has one answer: who answers it after somebody else must know of that answer, to take its place.
+        Of other turns the last word holds.
+
+        Args:
+            turn: The turn, as its reply names it.
+            verdict: `right`, `wrong`, or `better`: here is what should have been said.
+            better: With `better`: the answer.
+            intent: The question's intent, where the model was wrong; goes with `better` and `wrong`.
+            replaces: The last correction of a hand-over, of which this one takes the place.
+
+        Returns:
+            The correction's name; of one that says just what the hand-over's last one says, that one's.
+
+        Raises:
+            SettingsError: There is no such turn, or the arguments do not go together.
+            ConflictError: Somebody has answered the hand-over, and `replaces` is not that answer.
+        """
+        text = tidy(better or "")
+        named = None if intent is None else checked_name("the intent", intent)
+        if verdict not in get_args(Verdict):
+            raise SettingsError(f"verdict {verdict}: must be one of {', '.join(get_args(Verdict))}")
+        if verdict == "better" and not (text or intent):
+            raise SettingsError("a better answer needs its text, or the question's intent")
+        if (verdict != "better" and text) or (verdict == "right" and intent):
+            raise SettingsError(f"verdict {verdict} goes without an answer and an intent; say better instead")
+        name, now = uuid4().hex, self._clock()
+
+        def work(session: Session) -> str:
+            # Locked, so that of two people who answer at once the second sees the first.
+            asked = session.get(TurnRow, turn, with_for_update=True)
+            if asked is None:
+                raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
+            at = after(session.scalar(select(func.max(CorrectionRow.given_at))), now)
+            said = CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=at)
+            last = _last(session, turn) if asked.kind == "handover" else None
+            if last is not None and last.id != replaces:
+                if _same(last, said):
+                    return last.id
+                raise _conflict(last)
+            session.merge(said)
+            return name
+
+        return self._store.run(work)
+
+    def waiting(self) -> int:
+        """Returns how many corrections have not been learnt yet."""
+        query = select(CorrectionRow.id).where(CorrectionRow.learnt_at.is_(None))
+        return len(self._store.read(lambda session: list(session.scalars(query))))
+
+    def graded(self) -> list[tuple[str, str, int]]:
+        """Returns what a ranking model learns from: question, answer, and 1 where people said that it fits, else 0.
+
+        Of a pair that was judged more than once, the last word holds.
+        """
+        query = select(CorrectionRow, TurnRow).join(TurnRow, TurnRow.id == CorrectionRow.turn_id)
+
+        def work(session: Session) -> dict[tuple[str, str], int]:
+            grades: dict[tuple[str, str], int] = {}
+            for correction, turn in session.execute(query.order_by(CorrectionRow.given_at, CorrectionRow.id)):
+                for pair in _given(session, turn):
+                    if pair.answer:
+                        grades[pair.question, pair.answer] = int(correction.verdict == "right")
+                if correction.better:
+                    grades[turn.understood, correction.better] = 1
+            return grades
+
+        return [(question, answer, grade) for (question, answer), grade in self._store.read(work).items()]
+
+    def learn(self) -> LearningResult:
+        """Learns new corrections in one transaction: right and better answers become pairs, wrong ones are refused."""
+        return self._store.run(self._learn)
+
+    def _learn(self, session: Session) -> LearningResult:
+        now = self._clock()
+        query = select(CorrectionRow).where(CorrectionRow.learnt_at.is_(None))
+        waiting = list(session.scalars(query.order_by(CorrectionRow.given_at, CorrectionRow.id)))
+        added = refused = 0
+        for correction in waiting:
+            turn = session.get_one(TurnRow, correction.turn_id)
+            given, wanted = list(_given(session, turn)), list(_wanted(correction, turn))
+            fits = given if correction.verdict == "right" else wanted
+            added += add_pairs(session, fits, source=_SOURCE, now=now, verdict=True)
+            if correction.verdict != "right":
+                wrong = [pair for pair in given if pair not in wanted]
+                add_pairs(session, wrong, source=_SOURCE, now=now, verdict=False)
+                refused += len(wrong)
+            correction.learnt_at = now
+        return LearningResult(len(waiting), added, refused)
+
+
+def _last(session: Session, turn: str) -> CorrectionRow | None:
+    query = select(CorrectionRow).where(CorrectionRow.turn_id == turn)
+    return session.scalars(query.order_by(CorrectionRow.given_at.desc(), CorrectionRow.id.desc()).limit(1)).first()
+
+
+def _same(one: CorrectionRow, other: CorrectionRow) -> bool:
+    """Returns whether both say the same: a form that was sent twice, or a unit of work that ran twice."""
+    return (one.verdict, one.better, one.intent) == (other.verdict, other.better, other.intent)
+
+
+def _conflict(last: CorrectionRow) -> ConflictError:
+    said = shorten(last.better or f"closed as {last.verdict}", 80, placeholder="...")
+    when = last.given_at.strftime("%Y-%m-%d %H:%M")
+    return ConflictError(
+        f"turn {last.turn_id}: somebody answered this hand-over at {when} UTC: {said}; "
+        f"--replaces {last.id} puts your answer in its place"
+    )
+
+
+def _given(session: Session, turn: TurnRow) -> Iterator[QAPair]:
+    """Yields the pairs that a turn's answer implies."""
+    if turn.kind in ("intent", "slot") and turn.intent:
+        yield QAPair(0, turn.understood, None, turn.intent)
+    for source in turn.sources:
+        if source["answer_id"] is not None:
+            yield QAPair(0, turn.understood, session.get_one(TextRow, source["answer_id"]).text)
+
+
+def _wanted(correction: CorrectionRow, turn: TurnRow) -> Iterator[QAPair]:
+    if correction.better:
+        yield QAPair(0, turn.understood, correction.better, correction.intent)
+    elif correction.intent:
+        yield QAPair(0, turn.understood, None, correction.intent)

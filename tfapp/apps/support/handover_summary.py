@@ -1,0 +1,53 @@
+"""Summarises a question for the person who takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tfapp.apps.support.dialogue import Turn
+from tfapp.apps.support.intent_prediction import IntentPrediction
+from tfapp.apps.support.retrieval import Passage
+
+__all__ = ["summarise"]
+
+_SHOWN = 3
+_LONGEST = 160
+
+
+def summarise(
+    question: str,
+    reason: str,
+    *,
+    turns: Sequence[Turn],
+    passages: Sequence[Passage],
+    intent: IntentPrediction | None,
+    slots: Mapping[str, str],
+) -> str:
+    """Writes the summary of a hand-over, one fact per line.
+
+    Args:
+        question: What is asked now.
+        reason: Why no answer was given.
+        turns: What came before.
+        passages: What was found, best first.
+        intent: The likeliest, and its probability.
+        slots: What is known of the customer's case.
+    """
+    before = [f"Before: {_short(turn.question)} -> {_short(turn.answer)}" for turn in turns[-_SHOWN:]]
+    found = [
+        f"Near: {_short(p.matched)} -> {_short(p.target.text or p.target.intent or '')}" for p in passages[:_SHOWN]
+    ]
+    return "\n".join(
+        [
+            f"Asked: {question}",
+            *before,
+            *([f"Known: {', '.join(f'{name} {value}' for name, value in slots.items())}"] if slots else []),
+            *([f"Intent: {intent.name} ({intent.confidence:.2f})"] if intent else []),
+            *found,
+            f"Why: {reason}",
+        ]
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,88 @@
+"""Records the trainings of the intent model, and decides whether to train it again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from sqlalchemy import select
+
+from tfapp.apps.shared.store import Store
+from tfapp.apps.support.settings import SupportSettings
+from tfapp.apps.support.tables import TrainingRow
+from tfapp.core.clock import Clock
+
+__all__ = ["IntentModel", "Training", "TrainingDecision"]
+
+# A label that a single text has cannot be held out.
+_LEAST_QUESTIONS: Final = 2
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training: its version, and how many questions and intents it learnt from."""
+
+    version: int
+    questions: int
+    intents: int
+
+
+class TrainingDecision(NamedTuple):
+    """Whether to train, and the reason."""
+
+    train: bool
+    why: str
+
+
+class IntentModel:
+    """Records the trainings of the intent model."""
+
+    def __init__(self, store: Store, clock: Clock, settings: SupportSettings) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+
+    def exists(self) -> bool:
+        """Returns whether there is an intent model: trained here, or served by others."""
+        return self._settings.intent_training == "none" or self.last() is not None
+
+    def last(self) -> Training | None:
+        """Returns the last training."""
+        name = self._settings.intent_model
+        query = select(TrainingRow).where(TrainingRow.model == name).order_by(TrainingRow.version.desc()).limit(1)
+        row = self._store.read(lambda session: session.scalars(query).first())
+        return None if row is None else Training(row.version, row.questions, row.intents)
+
+    def keep(self, training: Training) -> None:
+        """Records a training whose version is published."""
+        row = TrainingRow(
+            model=self._settings.intent_model,
+            version=training.version,
+            questions=training.questions,
+            intents=training.intents,
+            trained_at=self._clock(),
+        )
+        self._store.run(lambda session: session.merge(row))
+
+    def reason_to_train(self, questions: Sequence[tuple[str, str]]) -> TrainingDecision:
+        """Decides whether the questions that have an intent need a training.
+
+        Args:
+            questions: All of them, as (text, intent).
+        """
+        if self._settings.intent_training == "none":
+            return TrainingDecision(False, f"{self._settings.intent_model} is served by others")
+        counts = Counter(name for _, name in questions)
+        if sum(count >= _LEAST_QUESTIONS for count in counts.values()) < 2:
+            return TrainingDecision(False, "none: fewer than two intents have questions")
+        last = self.last()
+        if last is None:
+            return TrainingDecision(True, "there is none yet")
+        if len(counts) > last.intents:
+            return TrainingDecision(True, "there are new intents")
+        grown = len(questions) - last.questions
+        if grown > last.questions * self._settings.retrain_share:
+            return TrainingDecision(True, f"{grown} new questions")
+        return TrainingDecision(False, f"version {last.version} kept: {grown} questions more than it learnt from")

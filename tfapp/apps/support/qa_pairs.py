@@ -1,0 +1,139 @@
+"""Reads questions with an answer, an intent, or both from a file's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any, Final
+
+from tfapp.apps.shared.column_names import check_named, find_columns
+from tfapp.apps.shared.record_reader import Record, RejectedRow
+from tfapp.apps.support.turn_pairs import pair_turns
+from tfapp.data.stored_texts import LONGEST_NAME, tidy
+from tfapp.errors import DataError
+
+__all__ = ["PairColumns", "QAPair", "read_qa_pairs"]
+
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "question": ("question", "query", "text", "message", "utterance", "sentence"),
+    "answer": ("answer", "response", "reply"),
+    "intent": ("intent", "category", "label"),
+    "conversation": ("conversation", "conversation_id", "dialogue", "dialogue_id", "session"),
+    "speaker": ("speaker", "role", "author"),
+}
+_LOOKED_AT: Final = 100
+_LONGEST: Final = 20_000
+
+
+@dataclass(frozen=True)
+class QAPair:
+    """A question of the past, with its line, its answer, its intent, or both."""
+
+    line: int
+    question: str
+    answer: str | None = None
+    intent: str | None = None
+
+
+@dataclass(frozen=True)
+class PairColumns:
+    """The columns and rows of a file to read.
+
+    Attributes:
+        given: Column names by what they hold (question, answer, intent, conversation, speaker); what is missing is
+            found by its usual names.
+        where: Rows are left out that do not have these values.
+        agents: Speakers whose turns are answers.
+    """
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)
+    agents: Sequence[str] = ("agent",)
+
+    def __post_init__(self) -> None:
+        check_named(self.given, _NAMES)
+
+    def found(self, present: Iterable[str]) -> dict[str, str]:
+        """Returns the columns by what they hold, among those that are there."""
+        return find_columns(present, self.given, _NAMES)
+
+
+def read_qa_pairs(
+    records: Iterable[Record | RejectedRow], columns: PairColumns, *, source: str
+) -> Iterator[QAPair | RejectedRow]:
+    """Makes question-answer pairs from rows; a row that is none is rejected.
+
+    Three forms are told apart by their columns: a question with its answer or intent (Banking77's text and category
+    are such); turns of conversations; and rows of jsonl that hold a whole conversation in `messages`.
+
+    Args:
+        records: The rows.
+        columns: What to read of them.
+        source: Names the file in an error.
+
+    Raises:
+        DataError: There are no such columns.
+    """
+    rows = iter(records)
+    first = list(islice(rows, _LOOKED_AT))
+    present = list(dict.fromkeys(name for row in first if isinstance(row, Record) for name in row.values))
+    found = columns.found(present)
+    _check(source, found, present, columns)
+    chosen = (row for row in chain(first, rows) if isinstance(row, RejectedRow) or _fits(row, columns.where))
+    if "messages" in present or {"conversation", "speaker"} <= found.keys():
+        for row in pair_turns(chosen, found, columns.agents):
+            yield row if isinstance(row, RejectedRow) else _qa_pair(row, _PAIR)
+        return
+    for row in chosen:
+        yield row if isinstance(row, RejectedRow) else _qa_pair(row, found)
+
+
+_PAIR: Final = {"question": "question", "answer": "answer", "intent": "intent"}
+_LIMITS: Final = {"question": _LONGEST, "answer": _LONGEST, "intent": LONGEST_NAME}
+
+
+def _check(source: str, found: Mapping[str, str], present: Sequence[str], columns: PairColumns) -> None:
+    named = [*found.values(), *columns.where]
+    missing = next((name for name in named if present and name not in present), None)
+    shown = ", ".join(f'"{name}"' for name in present) or "none"
+    if missing is not None:
+        raise DataError(f'{source}: no column "{missing}"; columns: {shown}')
+    whole = "messages" in present or "speaker" in found
+    if not whole and not ("question" in found and {"answer", "intent"} & found.keys()):
+        raise DataError(
+            f"{source}: no columns of questions with an answer or an intent; columns: {shown}; "
+            "name them with --column question=NAME --column answer=NAME"
+        )
+
+
+def _fits(row: Record, where: Mapping[str, str]) -> bool:
+    return all(str(row.values.get(name)) == value for name, value in where.items())
+
+
+def _qa_pair(row: Record, found: Mapping[str, str]) -> QAPair | RejectedRow:
+    try:
+        texts = {
+            what: _text(row.values.get(found[what]), found[what], longest)
+            for what, longest in _LIMITS.items()
+            if what in found
+        }
+    except ValueError as error:
+        return RejectedRow(row.line, str(error), str(row.values)[:_LONGEST])
+    question, answer, intent = (texts.get(what) for what in _PAIR)
+    if question is None:
+        return RejectedRow(row.line, "the question is empty", str(row.values)[:_LONGEST])
+    if answer is None and intent is None:
+        return RejectedRow(row.line, "there is neither an answer nor an intent", str(row.values)[:_LONGEST])
+    return QAPair(row.line, question, answer, intent)
+
+
+def _text(value: Any, column: str, longest: int) -> str | None:
+    """Returns the text with single spaces; None where it is blank."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f'column "{column}" is no text but a {type(value).__name__}')  # noqa: TRY004 - the value's fault, no caller's
+    if len(value) > longest:
+        raise ValueError(f'column "{column}" has {len(value)} characters; at most {longest} are kept')
+    return tidy(value)

@@ -1,0 +1,73 @@
+"""Scores the pools of the labelling page in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from tfapp.apps.feedback.pools import Pool
+from tfapp.console.console_state import ConsoleState
+from tfapp.errors import RegistryError
+from tfapp.web.background_jobs import BackgroundJob
+from tfapp.web.models_endpoint import ModelsEndpoint
+
+__all__ = ["BackgroundScoring"]
+
+_LOOK_SECONDS: Final = 20.0
+
+
+class BackgroundScoring:
+    """Scores pools by classifiers, in the background.
+
+    Args:
+        state: Has the models and the pools.
+        ticks: Tells the time, in seconds.
+    """
+
+    def __init__(self, state: ConsoleState, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._state = state
+        self._ticks = ticks
+        self._started: dict[str, float] = {}
+
+    def classifiers(self) -> list[str]:
+        """Returns the models that can score texts."""
+        found = (model.name for _, model in self._state.models() if model.released.task == "classification")
+        return list(dict.fromkeys(found))
+
+    def endpoint(self, model: str) -> ModelsEndpoint:
+        """Returns the endpoint of a model.
+
+        Raises:
+            RegistryError: It is not here.
+        """
+        found = next((endpoint for endpoint, known in self._state.models() if known.name == model), None)
+        if found is None:
+            raise RegistryError(f"{model}: this model is not here any more, so its pool cannot be scored")
+        return found
+
+    def start(self, pool: Pool) -> None:
+        """Starts to score what the released version has not scored; where that runs, new texts are scored after it."""
+        self._started[pool.id] = self._ticks()
+        self._state.jobs.start(_name(pool), lambda job: self._score(pool, job), again=True)
+
+    def keep_up(self, pool: Pool) -> None:
+        """Starts to score again once in a while: there may be a new version, or a scoring may have failed."""
+        if self._ticks() - self._started.get(pool.id, float("-inf")) >= _LOOK_SECONDS:
+            self.start(pool)
+
+    def job(self, pool: Pool) -> BackgroundJob | None:
+        """Returns the last job of a pool."""
+        return self._state.jobs.get(_name(pool))
+
+    def _score(self, pool: Pool, job: BackgroundJob) -> str:
+        def go_on(done: int) -> bool:
+            job.note = f"{done} texts"
+            return not job.stopping
+
+        done = self._state.feedback.score(pool, self.endpoint(pool.model).client(), go_on=go_on)
+        return f"{done} texts scored"
+
+
+def _name(pool: Pool) -> str:
+    return f"score {pool.id}"

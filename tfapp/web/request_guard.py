@@ -1,0 +1,113 @@
+"""Checks every request: its Host, size and origin, and whether its sender is logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, unquote_to_bytes
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tfapp.web.access import Access
+from tfapp.web.own_hosts import comes_from
+
+__all__ = ["LONGEST_BODY", "LONGEST_LOGIN", "RequestGuard"]
+
+LONGEST_BODY: Final = 32 << 20
+"""Bytes of a request, at most."""
+LONGEST_LOGIN: Final = 16 << 10
+"""Bytes of a request whose sender has not entered, at most: a password and an address, however they are escaped."""
+_SAFE: Final = ("GET", "HEAD")
+_OPEN: Final = ("/login", "/static/")
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # "no-referrer" would make browsers send forms from "null".
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class RequestGuard:
+    """ASGI middleware that checks requests; stands inside the one that reads the session."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            return
+        refusal = self._refusal(scope, Headers(scope=scope))
+        answer = _with_headers(send, static=scope["path"].startswith("/static/"))
+        await (refusal or self._app)(scope, _limited(receive, self._is_in(scope)), answer)
+
+    def _is_in(self, scope: Scope) -> bool:
+        return self._access.password is None or scope["session"].entered
+
+    def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
+        host = headers.get("host", "")
+        if not self._access.allows(host):
+            return _refuse(400, f"this console does not answer to {host!r}; start it with --name for that name")
+        if scope["method"] not in _SAFE and not comes_from(headers, lambda site: site == host):
+            return _refuse(403, "this form was sent from another site")
+        if not _is_readable(scope):
+            return _refuse(400, "the address holds what is no UTF-8, or a zero character")
+        if self._is_in(scope) or scope["path"].startswith(_OPEN):
+            return None
+        if scope["method"] not in _SAFE:
+            return _refuse(401, "the session is over; enter again")
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        # As it came, so that a question mark in a name stays one.
+        path = scope.get("raw_path") or quote(scope["path"]).encode()
+        return RedirectResponse(f"/login?next={quote(path + query)}", 303)
+
+
+def _is_readable(scope: Scope) -> bool:
+    try:
+        query = unquote_to_bytes(scope["query_string"]).decode()
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in query + scope["path"]
+
+
+def _refuse(status: int, why: str) -> Response:
+    return PlainTextResponse(f"tfapp: {why}\n", status)
+
+
+def _limited(receive: Receive, is_in: bool) -> Receive:
+    longest = LONGEST_BODY if is_in else LONGEST_LOGIN
+    why = f"more than {longest >> 20} MB; send less at once" if is_in else f"more than {longest >> 10} kB; log in first"
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > longest:
+            raise HTTPException(413, why)
+        return message
+
+    return limited
+
+
+def _with_headers(send: Send, *, static: bool) -> Send:
+    async def answer(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(_HEADERS)
+            headers["Cache-Control"] = "no-cache" if static else "no-store"
+        await send(message)
+
+    return answer
