@@ -101,7 +101,8 @@ def _edited(text: str, path: Path | str, wanted: Any, name: str) -> str:
         text = _with_versions(text, place, list(item.model_version_policy.specific.versions))
     for label in sorted({*current[place].version_labels, *item.version_labels}):
         if label not in item.version_labels:
-            text = _without_label(text, place, label)
+            while (entry := _entry(text, _block(text, place), label)) is not None:
+                text = remove(text, entry)
         elif current[place].version_labels.get(label) != item.version_labels[label]:
             text = _with_label(text, place, label, item.version_labels[label])
     return text
@@ -176,12 +177,6 @@ def _with_label(text: str, place: int, label: str, version: int) -> str:
     return _replace(text, numbers[-1].value, numbers[-1].end, str(version))
 
 
-def _without_label(text: str, place: int, label: str) -> str:
-    while (entry := _entry(text, _block(text, place), label)) is not None:
-        text = remove(text, entry)
-    return text
-
-
 def _entry(text: str, block: Field, label: str) -> Field | None:
     """Returns the last entry of a label, which is the one that counts."""
     for entry in reversed(block.all("version_labels")):
@@ -220,4 +215,5 @@ def _replace(text: str, start: int, end: int, new: str) -> str:
 
 
 def _dedented(block: str) -> str:
+    # textwrap would take other characters for line ends, too, which names of labels may have.
     return "\n".join(line.removeprefix("  ") for line in block.split("\n"))

@@ -98,7 +98,8 @@ class FairQueue:
         Args:
             now: The time, in seconds of the scheduler's clock.
         """
-        self._drop_unwanted()
+        while self._large and not self._large[0].is_wanted:
+            self.large_rows -= self._large.popleft().left
         owed = max(0, self._credit // _ROWS_OF_OTHERS)
         slices = self._take_whole(self.limit - (min(owed, self._large[0].left) if self._large else 0))
         if not slices and owed < self.limit:
@@ -115,10 +116,6 @@ class FairQueue:
             calm: Whether nobody else calls, so that it may be a whole batch.
         """
         return self._take_large(self.limit if calm else max(1, self.limit // _LARGE_SHARE), now)
-
-    def _drop_unwanted(self) -> None:
-        while self._large and not self._large[0].is_wanted:
-            self.large_rows -= self._large.popleft().left
 
     def _take_whole(self, room: int) -> list[BatchSlice]:
         slices: list[BatchSlice] = []

@@ -57,7 +57,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return handle_call(context, self._metadata, request)
 
     def _run(self, call: _Call, spec: Any, request: Any, context: RequestContext) -> Any:
-        with self._limiter, self._manager.use(spec.name, *_version_choice(spec)) as servable:
+        version = spec.version.value if spec.HasField("version") else None
+        with self._limiter, self._manager.use(spec.name, version, spec.version_label or None) as servable:
             return call(servable, request, context)
 
     def _counted(self, api: str, call: _Call, request: Any, context: RequestContext, spec: Any = None) -> Any:
@@ -92,8 +93,3 @@ def _signatures(servable: Servable, _request: Any, _context: RequestContext) -> 
     # Once, however often it was asked for: a message keeps what was packed into it before.
     metadata.metadata[_SIGNATURES].Pack(signature_map(servable))
     return metadata
-
-
-def _version_choice(spec: Any) -> tuple[int | None, str | None]:
-    version = spec.version.value if spec.HasField("version") else None
-    return version, spec.version_label or None

@@ -179,8 +179,7 @@ def _run(
     signature: ServableSignature, examples: Any, outputs: Sequence[str], context: RequestContext | None
 ) -> dict[str, NDArray[Any]]:
     """Runs a signature on examples, and checks that every output has a row for each."""
-    kind = examples.WhichOneof("kind")
-    signature.check_size(contract.EXAMPLES_INPUT, [len(getattr(examples, kind).examples) if kind else 0])
+    signature.check_size(contract.EXAMPLES_INPUT, [count(examples)])
     serialized = _serialize(examples)
     rows = np.empty(len(serialized), dtype=object)
     rows[:] = serialized
