@@ -15,7 +15,7 @@ from tests.hostile.attack import Plan, attack
 from tests.hostile.draws import chosen, mutated, name, nested, number, several, text
 from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.errors import TfappError
-from tfapp.workflows.version_catalogue import callers, describe, history
+from tfapp.workflows.version_catalogue import caller_versions, describe, history
 
 _METADATA = ("task", "preset", "labels", "metrics", "data", "exported", "checks_inputs", "settings")
 _FILES = ("saved_model.pb", "assets.extra/tfapp.json", "assets.extra", "variables", "labels.txt")
