@@ -74,7 +74,7 @@ def test_any_models_folder(tmp_path: Path, plan: Plan) -> None:
                 for version in facts.versions:
                     _ = version.labels, version.settings, version.score, version.checks_inputs
         for model in ("news", "words"):
-            for read in (callers, history):
+            for read in (caller_versions, history):
                 with suppress(TfappError):
                     read(model, models=models)
         shutil.rmtree(models, ignore_errors=True)

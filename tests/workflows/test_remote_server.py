@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from tests.client.bare_server import BareServer
-from tfapp.apps.shared.application_models import ModelServer
+from tfapp.apps.shared.application_models import ApplicationModels
 from tfapp.apps.support.service import Support
 from tfapp.errors import SettingsError
 from tfapp.workflows.remote_server import RemoteServer
@@ -38,7 +38,7 @@ def test_calls_with_what_the_environment_has(secured: BareServer) -> None:
 def test_an_application_reaches_a_secured_server(secured: BareServer, tmp_path: Path) -> None:
     with Support.open(tmp_path / "support", server=secured.address).models.client() as client:
         assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
-    there = ModelServer(tmp_path, RemoteServer.named(secured.address))
+    there = ApplicationModels(tmp_path, RemoteServer.named(secured.address))
     assert (there.has("m"), there.where) == (True, secured.address)
     assert "secret" not in repr(there)
 
