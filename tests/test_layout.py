@@ -31,3 +31,12 @@ def test_every_package_says_what_may_live_in_it() -> None:
     assert packages
     for package in packages:
         assert ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))), f"{package} has no docstring"
+
+
+def test_no_two_classes_have_one_name() -> None:
+    names: dict[str, list[Path]] = {}
+    for file in [*(ROOT / "tfapp").rglob("*.py"), *(ROOT / "serving" / "client" / "tfapp_client").rglob("*.py")]:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                names.setdefault(node.name, []).append(file.relative_to(ROOT))
+    assert {name: files for name, files in names.items() if len(files) > 1} == {}

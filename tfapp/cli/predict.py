@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
-    "Predictor",
+    "TextPredictor",
     "answer_rows",
     "default_output",
     "entity_table",
@@ -32,7 +32,7 @@ _WORDS = ("label", "answer")
 _NUMBERS = 3
 
 
-class Predictor(Protocol):
+class TextPredictor(Protocol):
     """A loaded model."""
 
     @property
@@ -183,7 +183,7 @@ def default_output(file: Path) -> Path:
     return file.with_name(f"{file.stem}.predictions{suffix}")
 
 
-def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
+def answer_rows(predictor: TextPredictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
     """Asks the model about some rows.
 
     Args:
@@ -225,7 +225,7 @@ def _tagged(answers: Mapping[str, Any], texts: Sequence[str]) -> list[dict[str, 
     return [{"text": text, "entities": entities} for text, entities in zip(texts, found, strict=True)]
 
 
-def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
+def _show_texts(predictor: TextPredictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
     from tfapp.core.terminal import console, print_json
 
     rows = answer_rows(predictor, texts, probabilities=probabilities)
@@ -287,7 +287,7 @@ def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) 
     return table
 
 
-def _load(model: str) -> Predictor:
+def _load(model: str) -> TextPredictor:
     from tfapp.api import load_predictor
 
     return load_predictor(model)

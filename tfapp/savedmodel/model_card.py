@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-__all__ = ["CardWords", "model_card"]
+__all__ = ["TaskWords", "model_card"]
 
 
-class CardWords(Protocol):
-    """What the card says of a task; see `tfapp.tasks.spec.CardWords`."""
+class TaskWords(Protocol):
+    """What the card says of a task; see `tfapp.tasks.spec.TaskWords`."""
 
     @property
     def takes(self) -> str:
@@ -32,7 +32,7 @@ class CardWords(Protocol):
         """How much of a text it reads."""
 
 
-def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
+def model_card(name: str, metadata: Mapping[str, Any], words: TaskWords) -> str:
     """Writes a model card (Mitchell et al. 2019) in Markdown.
 
     Args:
@@ -60,7 +60,7 @@ def _origin(metadata: Mapping[str, Any]) -> str:
     return f"{'fine-tuned from' if metadata['data'] else 'exported from the untouched'} `{metadata['preset']}`"
 
 
-def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:
+def _answer(metadata: Mapping[str, Any], words: TaskWords) -> str:
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
     return words.answers.format(labels=known)
@@ -76,7 +76,7 @@ def _cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _limits(metadata: Mapping[str, Any], words: CardWords) -> str:
+def _limits(metadata: Mapping[str, Any], words: TaskWords) -> str:
     limits = [
         words.reads.format(max_length=metadata["max_length"]),
         words.knows or _foreign(metadata),
@@ -111,7 +111,7 @@ def _foreign(metadata: Mapping[str, Any]) -> str:
     )
 
 
-def _call(name: str, words: CardWords) -> str:
+def _call(name: str, words: TaskWords) -> str:
     call = words.call.format(name=name)
     return (
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'

@@ -17,7 +17,7 @@ from tfapp.errors import ExportError
 from tfapp.models import TaskModel
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.input_checks import name_input_shapes, unchecked_inputs
-from tfapp.savedmodel.model_card import CardWords, model_card
+from tfapp.savedmodel.model_card import TaskWords, model_card
 from tfapp.savedmodel.signatures import METHODS, ServedModule, signatures
 from tfapp.savedmodel.verify import verify
 from tfapp.savedmodel.warmup import warmup_columns, write_warmup
@@ -34,7 +34,7 @@ def export_model(
     texts: Sequence[Row],
     max_length: int,
     warmup_requests: int,
-    words: CardWords | None,
+    words: TaskWords | None,
     encoder: PackedEncoder | None = None,
 ) -> dict[str, Any]:
     """Writes a version's folder and checks it. Publishing it, by rename, is up to the caller.
