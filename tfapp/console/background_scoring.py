@@ -32,8 +32,8 @@ class BackgroundScoring:
 
     def classifiers(self) -> list[str]:
         """Returns the models that can score texts."""
-        found = (model.name for _, model in self._state.models() if model.released.task == "classification")
-        return list(dict.fromkeys(found))
+        names = (model.name for _, model in self._state.models() if model.released.task == "classification")
+        return list(dict.fromkeys(names))
 
     def endpoint(self, model: str) -> ModelsEndpoint:
         """Returns the endpoint of a model.
@@ -41,10 +41,10 @@ class BackgroundScoring:
         Raises:
             RegistryError: It is not here.
         """
-        found = next((endpoint for endpoint, known in self._state.models() if known.name == model), None)
-        if found is None:
-            raise RegistryError(f"{model}: this model is not here any more, so its pool cannot be scored")
-        return found
+        for endpoint, known in self._state.models():
+            if known.name == model:
+                return endpoint
+        raise RegistryError(f"{model}: this model is not here any more, so its pool cannot be scored")
 
     def start(self, pool: Pool) -> None:
         """Starts to score what the released version has not scored; where that runs, new texts are scored after it."""

@@ -27,10 +27,10 @@ class Leases:
         with self._lock:
             now = self._ticks()
             self._lent = {key: lent for key, lent in self._lent.items() if lent[1] > now}
-            return {number for (kept, number), (holder, _) in self._lent.items() if kept == of and holder != who}
+            return {number for (thing, number), (holder, _) in self._lent.items() if thing == of and holder != who}
 
     def take(self, of: str, number: int, who: str) -> None:
         """Leases something to a person, whose earlier lease ends."""
         with self._lock:
-            kept = {key: lent for key, lent in self._lent.items() if key[0] != of or lent[0] != who}
-            self._lent = {**kept, (of, number): (who, self._ticks() + self._seconds)}
+            others = {key: lent for key, lent in self._lent.items() if key[0] != of or lent[0] != who}
+            self._lent = {**others, (of, number): (who, self._ticks() + self._seconds)}

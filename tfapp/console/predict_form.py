@@ -98,9 +98,9 @@ def _labels(answer: Classification) -> dict[str, Any]:
 
 def _tag(question: Question, form: Form) -> dict[str, Any]:
     text = form.needed("text")
-    (found,) = question.client.tag(question.model, [text], version=question.version, label=question.label)
-    spans = [MarkedSpan(entity.start, entity.end, entity.tag, entity.score) for entity in found]
-    return {"segments": text_segments(text, spans), "entities": sorted(found, key=lambda entity: entity.start)}
+    (entities,) = question.client.tag(question.model, [text], version=question.version, label=question.label)
+    spans = [MarkedSpan(entity.start, entity.end, entity.tag, entity.score) for entity in entities]
+    return {"segments": text_segments(text, spans), "entities": sorted(entities, key=lambda entity: entity.start)}
 
 
 def _rank(question: Question, form: Form) -> dict[str, Any]:
@@ -113,9 +113,9 @@ def _rank(question: Question, form: Form) -> dict[str, Any]:
 
 
 def _answer(question: Question, form: Form) -> dict[str, Any]:
-    asked, context = form.needed("question"), form.needed("context")
+    question_text, context = form.needed("question"), form.needed("context")
     (answer,) = question.client.answer(
-        question.model, [(asked, context)], version=question.version, label=question.label
+        question.model, [(question_text, context)], version=question.version, label=question.label
     )
     spans = [MarkedSpan(answer.start, answer.end, "answer", answer.score)] if answer.start >= 0 else []
     return {"answer": answer, "segments": text_segments(context, spans)}

@@ -56,8 +56,8 @@ class CachedResource(Generic[T]):
                 self._held.pop()[0].__exit__(None, None, None)
 
     def _renew(self) -> None:
-        made = self._make()
-        self._held.append((made, made.__enter__()))
+        context = self._make()
+        self._held.append((context, context.__enter__()))
         # Somebody may still use the last one; the one before is as old as two changes.
         if len(self._held) > 2:
             self._held.pop(0)[0].__exit__(None, None, None)

@@ -109,8 +109,8 @@ def line_chart(title: str, times: Sequence[datetime], series: Sequence[Series], 
     top = max(0.2, min(1.0, math.ceil(5 * highest) / 5))
     lines = tuple(Line(one.name, _path(one.values, top), one.color, one.dashed) for one in series)
     step = WIDTH / max(1, len(times))
-    said = [_said(time, series, place) for place, time in enumerate(times)]
-    columns = tuple(Column(place * step, step, 0, 0, text) for place, text in enumerate(said))
+    titles = [_title(time, series, place) for place, time in enumerate(times)]
+    columns = tuple(Column(place * step, step, 0, 0, text) for place, text in enumerate(titles))
     values = tuple(f"{100 * top * tick / _TICKS:.0f} %" for tick in reversed(range(_TICKS + 1)))
     return Chart(title, lines, _bands(marked, step), columns, values, _dates(times))
 
@@ -156,10 +156,10 @@ def _bands(marked: Iterable[Window], step: float) -> tuple[Band, ...]:
     return tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in marked)
 
 
-def _said(time: datetime, series: Sequence[Series], place: int) -> str:
+def _title(time: datetime, series: Sequence[Series], place: int) -> str:
     known = [(line.name, line.values[place]) for line in series]
-    told = [f"{name} {100 * value:.0f} %" for name, value in known if value is not None]
-    return f"{_moment(time)}: {', '.join(told) or 'no texts'}"
+    values = [f"{name} {100 * value:.0f} %" for name, value in known if value is not None]
+    return f"{_moment(time)}: {', '.join(values) or 'no texts'}"
 
 
 def _dates(times: Sequence[datetime]) -> tuple[str, ...]:

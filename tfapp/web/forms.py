@@ -70,10 +70,10 @@ class Form:
         Raises:
             SettingsError: There are too few or too many.
         """
-        found = [line.strip() for line in self.text(name).split("\n") if line.strip()]
-        if not fewest <= len(found) <= _MOST_LINES:
-            raise SettingsError(f"{name}: give from {fewest} to {_MOST_LINES} lines, got {len(found)}")
-        return found
+        lines = [line.strip() for line in self.text(name).split("\n") if line.strip()]
+        if not fewest <= len(lines) <= _MOST_LINES:
+            raise SettingsError(f"{name}: give from {fewest} to {_MOST_LINES} lines, got {len(lines)}")
+        return lines
 
     def choice(self, name: str, choices: Collection[str]) -> str:
         """Returns a field that must be one of some words.

@@ -107,8 +107,8 @@ class Views:
 
     def _refused(self, request: Request, error: HTTPException) -> Response:
         lost = error.status_code == 404
-        said = "nothing is at this address; the menu leads to all that there is" if lost else str(error.detail)
-        return self.error(request, error.status_code, said)
+        message = "nothing is at this address; the menu leads to all that there is" if lost else str(error.detail)
+        return self.error(request, error.status_code, message)
 
     def _explained(self, request: Request, error: Exception) -> Response:
         return self.error(request, http_status(error), error_message(error))

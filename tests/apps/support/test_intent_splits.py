@@ -13,18 +13,18 @@ QUESTIONS = st.lists(st.tuples(st.text("abcdef", min_size=1), st.sampled_from("x
 
 @given(QUESTIONS)
 def test_every_question_is_on_one_side_and_every_intent_in_train(questions: list[tuple[str, str]]) -> None:
-    sides = split_questions(questions)
-    split = [text_key(text) for rows in sides.values() for text, _ in rows]
+    splits = split_questions(questions)
+    split = [text_key(text) for rows in splits.values() for text, _ in rows]
     assert sorted(split) == sorted({text_key(text) for text, _ in questions})
-    counts = Counter(intent for rows in sides.values() for _, intent in rows)
-    held_out = {side: {intent for _, intent in sides[side]} for side in ("dev", "test")}
+    counts = Counter(intent for rows in splits.values() for _, intent in rows)
+    held_out = {split_name: {intent for _, intent in splits[split_name]} for split_name in ("dev", "test")}
     assert held_out["dev"] == held_out["test"] == {intent for intent, count in counts.items() if count > 2}
 
 
 def test_most_questions_are_learnt_from_and_stay_where_they_are() -> None:
     questions = [(f"question {number}", "ab"[number % 2]) for number in range(2000)]
     before, after = split_questions(questions[:1900]), split_questions(questions)
-    shares = {side: len(rows) / 2000 for side, rows in after.items()}
+    shares = {split_name: len(rows) / 2000 for split_name, rows in after.items()}
     assert 0.75 < shares["train"] < 0.85
     assert 0.07 < shares["dev"] < 0.13
     moved = set(before["test"]) - set(after["test"])
@@ -32,5 +32,5 @@ def test_most_questions_are_learnt_from_and_stay_where_they_are() -> None:
 
 
 def test_the_last_word_on_a_question_holds() -> None:
-    sides = split_questions([("Where?", "a"), ("where?", "b"), ("x", "a"), ("y", "b")])
-    assert sorted(sides["train"]) == [("where?", "b"), ("x", "a"), ("y", "b")]
+    splits = split_questions([("Where?", "a"), ("where?", "b"), ("x", "a"), ("y", "b")])
+    assert sorted(splits["train"]) == [("where?", "b"), ("x", "a"), ("y", "b")]

@@ -59,7 +59,7 @@ class TextFile:
         for row in head:
             for name, value in (row.values if isinstance(row, Record) else {}).items():
                 columns.setdefault(name, []).append(value)
-        found = guess_text(columns)
-        if found is None:
+        column = guess_text(columns)
+        if column is None:
             raise DataError(f"{self._name}: no column holds texts; found: {', '.join(columns) or 'no rows'}")
-        return found
+        return column

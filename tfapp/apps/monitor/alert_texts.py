@@ -52,12 +52,12 @@ def reference_of(session: Session) -> tuple[ReferenceRow, TextProfile] | None:
 
 def _unlike(rows: Iterable[MessageRow], most: int) -> list[ShownText]:
     """Returns the first texts, each wording once."""
-    found: dict[str, ShownText] = {}
+    wordings: dict[str, ShownText] = {}
     for row in rows:
-        found.setdefault(normalize_text(row.text).casefold(), ShownText.of(row))
-        if len(found) == most:
+        wordings.setdefault(normalize_text(row.text).casefold(), ShownText.of(row))
+        if len(wordings) == most:
             break
-    return list(found.values())
+    return list(wordings.values())
 
 
 def _strangest(session: Session, alert: Alert, rows: Sequence[MessageRow]) -> list[MessageRow]:

@@ -96,11 +96,11 @@ class AlertWriter:
     def _tell(self, row: AlertRow, event: str) -> None:
         alert = Alert.of(row)
         known = select(DeliveryRow.sink).where(DeliveryRow.alert_id == row.id, DeliveryRow.event == event)
-        told = set(self._session.scalars(known))
-        shown = alert_texts(self._session, alert, self._settings, self._settings.texts) if event == "opened" else []
-        payload = {"event": event, "alert": alert.to_dict(), "texts": [text.to_dict() for text in shown]}
+        queued_sinks = set(self._session.scalars(known))
+        texts = alert_texts(self._session, alert, self._settings, self._settings.texts) if event == "opened" else []
+        payload = {"event": event, "alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
         for sink in self._sinks:
-            if sink not in told:
+            if sink not in queued_sinks:
                 key = digest(alert.key, event, sink)
                 self._session.add(
                     DeliveryRow(

@@ -93,7 +93,7 @@ class ClassifierClient:
             One a text, in order.
 
         Raises:
-            Stopped: It was told to stop while the server was away.
+            StopRequested: It was told to stop while the server was away.
             ServerError: A model is none of the kind that it should be.
         """
         if not messages:
@@ -142,7 +142,7 @@ class ClassifierClient:
         """Returns when the models answer a text that does no harm.
 
         Raises:
-            Stopped: It was told to stop before.
+            StopRequested: It was told to stop before.
             ServerError: A model is none of the kind that it should be, and the server is not merely away.
         """
         tries = 0

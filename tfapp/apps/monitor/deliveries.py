@@ -125,15 +125,15 @@ class Deliveries:
         now = self._clock()
 
         def work(session: Session) -> None:
-            kept = session.get_one(DeliveryRow, row.id)
-            kept.tries = row.tries + 1
-            kept.error = problem
+            delivery = session.get_one(DeliveryRow, row.id)
+            delivery.tries = row.tries + 1
+            delivery.error = problem
             if problem is None:
-                kept.delivered_at = now
+                delivery.delivered_at = now
             elif last:
-                kept.failed_at = now
+                delivery.failed_at = now
             else:
-                kept.due_at = now + _pause(row.tries + 1)
+                delivery.due_at = now + _pause(row.tries + 1)
 
         self._store.run(work)
         return problem is None

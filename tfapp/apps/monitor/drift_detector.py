@@ -66,13 +66,13 @@ class DriftDetector:
         result = ks_2samp(window, self._reference)
         p_value = float(result.pvalue)
         drifted = result.statistic >= self._rules.distance and p_value <= self._rules.alpha
-        said = Verdict(known, p_value, self._mean)
+        verdict = Verdict(known, p_value, self._mean)
         if known["open"]:
-            return self._follow(start, known["open"], said, drifted=drifted)
+            return self._follow(start, known["open"], verdict, drifted=drifted)
         if not drifted:
-            return said
+            return verdict
         episode = Episode(start, start, self._mean, float(np.mean(window)), len(window), 0, p_value)
-        return replace(said, state={"open": _kept(episode), "waits": None}, opened=episode)
+        return replace(verdict, state={"open": _open_state(episode), "waits": None}, opened=episode)
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
         """See `Detector.current`."""
@@ -83,19 +83,19 @@ class DriftDetector:
         numbers = (going["before"], going["after"], going["texts"])
         return Episode(start, start, *numbers, negatives=0, p_value=going["p_value"])
 
-    def _follow(self, start: datetime, going: Mapping[str, Any], said: Verdict, *, drifted: bool) -> Verdict:
+    def _follow(self, start: datetime, going: Mapping[str, Any], verdict: Verdict, *, drifted: bool) -> Verdict:
         calm = [] if drifted else [*going["calm"], start.isoformat()]
         windows = going["windows"] + 1
         if len(calm) >= _CALM:
             ending = Ending(datetime.fromisoformat(calm[0]), "normal")
-            return replace(said, state={"open": None, "waits": None}, ended=ending)
+            return replace(verdict, state={"open": None, "waits": None}, ended=ending)
         if windows >= self._rules.lasting:
             ending = Ending(shift(start, self._rules.width), "lasting")
-            return replace(said, state={"open": None, "waits": self._version}, ended=ending)
-        return replace(said, state={"open": {**going, "calm": calm, "windows": windows}, "waits": None})
+            return replace(verdict, state={"open": None, "waits": self._version}, ended=ending)
+        return replace(verdict, state={"open": {**going, "calm": calm, "windows": windows}, "waits": None})
 
 
-def _kept(episode: Episode) -> dict[str, Any]:
+def _open_state(episode: Episode) -> dict[str, Any]:
     return {
         "start": episode.start.isoformat(),
         "before": episode.before,

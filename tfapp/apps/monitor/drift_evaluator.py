@@ -76,8 +76,8 @@ class DriftEvaluator:
     def _windows(self, first: datetime, limit: datetime) -> Iterator[tuple[datetime, list[Sample]]]:
         query = select(MessageRow).where(MessageRow.time >= first, MessageRow.time < limit)
         rows = self._session.scalars(query.order_by(MessageRow.time, MessageRow.id).execution_options(yield_per=1000))
-        for start, found in groupby(rows, lambda row: window_start(row.time, self._settings.window)):
-            yield start, [sample_of(row) for row in found]
+        for start, messages in groupby(rows, lambda row: window_start(row.time, self._settings.window)):
+            yield start, [sample_of(row) for row in messages]
 
     def _make_reference(self, limit: datetime, *, newest: bool) -> tuple[ReferenceRow, TextProfile] | None:
         order = MessageRow.time.desc() if newest else MessageRow.id

@@ -115,8 +115,8 @@ class MessageStore:
             self._count(session, [text for text, _ in new])
             aside = add_rejected(session, refused, now, self._settings.set_aside_rows)
             for place in places:
-                kept = {"name": place.name, "position": dict(place.position), "stored_at": now}
-                _upsert(session, CheckpointRow, [{"reader": digest(place.name), **kept}], tuple(kept))
+                values = {"name": place.name, "position": dict(place.position), "stored_at": now}
+                _upsert(session, CheckpointRow, [{"reader": digest(place.name), **values}], tuple(values))
             again = len(texts) - len(new)
             keys = frozenset(text.message.key for text, _ in new)
             places_aside = frozenset(item.place for item in refused)

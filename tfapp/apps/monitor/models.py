@@ -48,10 +48,10 @@ class MonitorModels:
             TfappError: Data, training or export.
         """
         settings = self.settings
-        wanted = {settings.topic_model: settings.topic_data, settings.sentiment_model: settings.sentiment_data}
+        data_sets = {settings.topic_model: settings.topic_data, settings.sentiment_model: settings.sentiment_data}
         return [
             self._train(name, data, quiet=quiet)
-            for name, data in wanted.items()
+            for name, data in data_sets.items()
             if data is not None and not self._models.has(name)
         ]
 

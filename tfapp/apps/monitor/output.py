@@ -124,11 +124,11 @@ def show_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
 
 def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> None:
     """Prints an alert with the texts behind it."""
-    found = {"alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
+    details = {"alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
     if as_json:
-        print_json(found)
+        print_json(details)
         return
-    _show_payload({"event": "opened", **found})
+    _show_payload({"event": "opened", **details})
     status = f"; {alert.status}, at {alert.end:%Y-%m-%d %H:%M} UTC" if alert.end else "; still open"
     _line("", f"number {alert.id}, detected in the {alert.width} from {alert.found:%Y-%m-%d %H:%M} UTC{status}")
 

@@ -53,9 +53,9 @@ class TextProfile:
         return {"known": sorted(self.known), "values": {name: list(values) for name, values in self.values.items()}}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Makes it from the values that `to_json` returned."""
-        return cls(frozenset(kept["known"]), kept["values"])
+        return cls(frozenset(values["known"]), values["values"])
 
 
 def _value(measure: Measure, known: Collection[str], sample: Sample) -> float:

@@ -38,10 +38,10 @@ def draw_trends(trends: Sequence[Trend], alerts: Sequence[Alert], file: Path) ->
 
     if file.suffix.lower() not in _SUFFIXES:
         raise SettingsError(f"{file}: must end in {', '.join(_SUFFIXES)}")
-    shown = [trend for trend in trends if trend.total.texts]
-    figure = Figure(figsize=(9, 1.0 + 1.3 * max(1, len(shown))), dpi=144, layout="constrained")
-    rows = figure.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, trend in zip(rows, shown, strict=False):
+    visible = [trend for trend in trends if trend.total.texts]
+    figure = Figure(figsize=(9, 1.0 + 1.3 * max(1, len(visible))), dpi=144, layout="constrained")
+    rows = figure.subplots(max(1, len(visible)), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, trend in zip(rows, visible, strict=False):
         _draw(axes, trend, [alert for alert in alerts if alert.topic == trend.name])
     figure.supylabel("negative share", color=_INK, fontsize=9)
     file.parent.mkdir(parents=True, exist_ok=True)

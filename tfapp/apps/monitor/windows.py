@@ -78,12 +78,12 @@ def count(texts: Iterable[ClassifiedMessage], *, negative: str, positive: str) -
         negative: The sentiment that counts as negative.
         positive: The one that counts as positive.
     """
-    found: defaultdict[Cell, Counts] = defaultdict(Counts)
+    counts: defaultdict[Cell, Counts] = defaultdict(Counts)
     for text in texts:
         one = Counts(1, int(text.sentiment == negative), int(text.sentiment == positive))
         for width in WIDTHS:
             start = window_start(text.message.time, width)
-            found[Cell(width, start, text.topic, "source", text.message.source)] += one
+            counts[Cell(width, start, text.topic, "source", text.message.source)] += one
             for entity in text.entities:
-                found[Cell(width, start, text.topic, "entity", entity.name)] += one
-    return dict(found)
+                counts[Cell(width, start, text.topic, "entity", entity.name)] += one
+    return dict(counts)

@@ -96,8 +96,8 @@ def _by_text(
 ) -> NDArray[np.intp]:
     """Returns the items nearest to the profile and to each of the last liked items."""
     own = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
-    asked = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
-    found = [[place for place, _ in search(vector, most)] for vector, most in asked if most and vector.any()]
+    searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
+    found = [[place for place, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
     return _merged([np.array([place for place in places if known[place]], np.intp) for places in found])
 
 

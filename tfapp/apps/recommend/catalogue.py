@@ -178,10 +178,10 @@ def _item(row: ItemRow) -> Item:
 def _keep_items(session: Session, entries: Sequence[ItemEntry], _source: str, now: datetime) -> BatchResult:
     """Adds new items and replaces changed ones, whose vectors are deleted with their texts."""
     # Of several rows of one item the last counts.
-    wanted = {entry.key: entry for entry in entries}
-    known = {row.key: row for row in session.scalars(select(ItemRow).where(ItemRow.key.in_(list(wanted))))}
+    entries_by_key = {entry.key: entry for entry in entries}
+    known = {row.key: row for row in session.scalars(select(ItemRow).where(ItemRow.key.in_(list(entries_by_key))))}
     changed = 0
-    for key, entry in wanted.items():
+    for key, entry in entries_by_key.items():
         row = known.get(key) or ItemRow(key=key, added_at=now)
         values = {
             "title": entry.title,
@@ -206,9 +206,9 @@ def _keep_events(session: Session, entries: Sequence[EventEntry], _source: str, 
     query = select(ItemRow.key, ItemRow.id).where(ItemRow.key.in_(names))
     items = {row.key: row.id for row in session.execute(query)}
     rejected = [_unknown_item(entry) for entry in entries if entry.item not in items]
-    wanted = {_event_key(entry): entry for entry in entries if entry.item in items}
-    known = set(session.scalars(select(EventRow.key).where(EventRow.key.in_(list(wanted)))))
-    new = {key: entry for key, entry in wanted.items() if key not in known}
+    entries_by_key = {_event_key(entry): entry for entry in entries if entry.item in items}
+    known = set(session.scalars(select(EventRow.key).where(EventRow.key.in_(list(entries_by_key)))))
+    new = {key: entry for key, entry in entries_by_key.items() if key not in known}
     session.add_all(
         EventRow(key=key, user=entry.user, item_id=items[entry.item], kind=entry.kind, value=entry.value, at=entry.time)
         for key, entry in new.items()

@@ -48,8 +48,8 @@ class Cooccurrence:
         """
         from scipy.sparse import csr_array, diags_array, vstack
 
-        chosen = weights > 0
-        matrix = _greatest(users[chosen], items[chosen], weights[chosen], count)
+        positive = weights > 0
+        matrix = _greatest(users[positive], items[positive], weights[positive], count)
         lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
         unit = csr_array(matrix @ diags_array(1 / np.where(lengths, lengths, 1)))
         columns = csr_array(unit.T)
@@ -91,8 +91,8 @@ def _best(block: Any, start: int, most: int) -> Any:
 
     block = csr_array(block)
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-    kept = block.indices != rows + start
+    mask = block.indices != rows + start
     for row in np.flatnonzero(np.diff(block.indptr) > most + 1):
-        cells = np.arange(block.indptr[row], block.indptr[row + 1])[kept[block.indptr[row] : block.indptr[row + 1]]]
-        kept[cells[np.argpartition(-block.data[cells], most)[most:]]] = False
-    return csr_array((block.data[kept], (rows[kept], block.indices[kept])), shape=block.shape)
+        cells = np.arange(block.indptr[row], block.indptr[row + 1])[mask[block.indptr[row] : block.indptr[row + 1]]]
+        mask[cells[np.argpartition(-block.data[cells], most)[most:]]] = False
+    return csr_array((block.data[mask], (rows[mask], block.indices[mask])), shape=block.shape)

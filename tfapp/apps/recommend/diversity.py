@@ -37,11 +37,11 @@ def diversify(
     relevance = (scores - scores.min()) / (span or 1.0)
     nearest = np.zeros(len(scores))
     left = np.ones(len(scores), bool)
-    chosen: list[int] = []
-    while len(chosen) < min(most, len(order)):
+    selection: list[int] = []
+    while len(selection) < min(most, len(order)):
         worth = (1 - diversity) * relevance - diversity * nearest
         best = int(order[np.argmax(np.where(left[order], worth[order], -np.inf))])
-        chosen.append(best)
+        selection.append(best)
         left[best] = False
         nearest = np.maximum(nearest, vectors @ vectors[best])
-    return np.array(chosen, np.intp)
+    return np.array(selection, np.intp)

@@ -90,10 +90,10 @@ def read_items(
     Raises:
         DataError: There is no column of ids, or none of titles or descriptions.
     """
-    rows, found = _columns(
+    rows, columns = _columns(
         records, given or {}, _ITEM_COLUMNS, source=source, needed=("item", ("title", "description"))
     )
-    return _made(rows, lambda row: _item(row, found))
+    return _entries(rows, lambda row: _item(row, columns))
 
 
 def read_events(
@@ -110,8 +110,8 @@ def read_events(
     Raises:
         DataError: There is no column of users, of items, or of times.
     """
-    rows, found = _columns(records, given or {}, _EVENT_COLUMNS, source=source, needed=("user", "item", "time"))
-    return _made(rows, lambda row: _event(row, found))
+    rows, columns = _columns(records, given or {}, _EVENT_COLUMNS, source=source, needed=("user", "item", "time"))
+    return _entries(rows, lambda row: _event(row, columns))
 
 
 def _columns(
@@ -126,22 +126,22 @@ def _columns(
     rows = iter(records)
     first = list(islice(rows, _LOOKED_AT))
     present = list(dict.fromkeys(name for row in first if isinstance(row, Record) for name in row.values))
-    found = find_columns(present, given, usual)
-    shown = ", ".join(f'"{name}"' for name in present) or "none"
-    missing = next((name for name in found.values() if present and name not in present), None)
+    columns = find_columns(present, given, usual)
+    column_list = ", ".join(f'"{name}"' for name in present) or "none"
+    missing = next((name for name in columns.values() if present and name not in present), None)
     if missing is not None:
-        raise DataError(f'{source}: no column "{missing}"; columns: {shown}')
+        raise DataError(f'{source}: no column "{missing}"; columns: {column_list}')
     for need in needed:
         choices = (need,) if isinstance(need, str) else need
-        if not any(choice in found for choice in choices):
+        if not any(choice in columns for choice in choices):
             raise DataError(
-                f"{source}: no column of {' or '.join(choices)}; columns: {shown}; name it with --column "
+                f"{source}: no column of {' or '.join(choices)}; columns: {column_list}; name it with --column "
                 f"{choices[0]}=NAME"
             )
-    return chain(first, rows), found
+    return chain(first, rows), columns
 
 
-def _made(rows: Iterable[Record | RejectedRow], make: Callable[[Record], E]) -> Iterator[E | RejectedRow]:
+def _entries(rows: Iterable[Record | RejectedRow], make: Callable[[Record], E]) -> Iterator[E | RejectedRow]:
     for row in rows:
         if isinstance(row, RejectedRow):
             yield row
@@ -152,8 +152,8 @@ def _made(rows: Iterable[Record | RejectedRow], make: Callable[[Record], E]) -> 
             yield RejectedRow(row.line, str(error), storable(str(row.values))[:_LONGEST])
 
 
-def _item(row: Record, found: Mapping[str, str]) -> ItemEntry:
-    values = {what: row.values.get(column) for what, column in found.items()}
+def _item(row: Record, columns: Mapping[str, str]) -> ItemEntry:
+    values = {what: row.values.get(column) for what, column in columns.items()}
     key, title, description = _name(values, "item"), _text(values, "title"), _text(values, "description")
     if not title and not description:
         raise ValueError("there is neither a title nor a description")
@@ -162,8 +162,8 @@ def _item(row: Record, found: Mapping[str, str]) -> ItemEntry:
     return ItemEntry(row.line, key, title or description[:80], description, _tags(values.get("tags")), published)
 
 
-def _event(row: Record, found: Mapping[str, str]) -> EventEntry:
-    values = {what: row.values.get(column) for what, column in found.items()}
+def _event(row: Record, columns: Mapping[str, str]) -> EventEntry:
+    values = {what: row.values.get(column) for what, column in columns.items()}
     user, item, value = _name(values, "user"), _name(values, "item"), _number(values.get("value"))
     if _missing(values.get("time")):
         raise ValueError("there is no time")

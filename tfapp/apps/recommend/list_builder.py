@@ -72,11 +72,11 @@ class ListBuilder:
         Raises:
             ClientError: The pair model cannot be asked.
         """
-        found = self.candidates(profile)
-        known, new = self._known(profile, found), self._new(profile, found)
+        candidates = self.candidates(profile)
+        known, new = self._known(profile, candidates), self._new(profile, candidates)
         kept = min(len(new), max(self.settings.new_places * count // _TEN, count - len(known)))
         chosen = [*self._choose(known, count - kept), *self._choose(new, kept)]
-        ways = {way: set(places.tolist()) for way, places in found.ways.items()}
+        ways = {way: set(places.tolist()) for way, places in candidates.ways.items()}
         return [
             ListedItem(place, score, tuple(way for way, places in ways.items() if place in places))
             for place, score in chosen
@@ -89,12 +89,12 @@ class ListBuilder:
 
     def alike(self, profile: UserProfile, count: int) -> list[ListedItem]:
         """Returns items similar to those of the history, by text and by who liked both; new ones by their text."""
-        found = self.candidates(profile)
+        candidates = self.candidates(profile)
         near = self.search(profile.whole, self.settings.candidates) if profile.whole.any() else []
         own = set(profile.history.items.tolist())
         ways: dict[Way, list[int]] = {
             "text": [place for place, _ in near if place not in own],
-            "together": [place for place in found.ways["together"].tolist() if place not in own],
+            "together": [place for place in candidates.ways["together"].tolist() if place not in own],
         }
         return [
             ListedItem(place, score, tuple(way for way, places in ways.items() if place in places))
@@ -106,11 +106,11 @@ class ListBuilder:
         without = np.array([], np.intp) if self.settings.repeat else profile.history.seen
         return find_candidates(self.snapshot, profile, self.search, self.settings, without=without)
 
-    def _known(self, profile: UserProfile, found: Candidates) -> list[tuple[int, float]]:
+    def _known(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Ranks the candidates with events, best first, with their scores."""
         if self.ranking is None or not len(profile.history):
-            return self._fused(profile, found)
-        places, weights = found.known, self.ranking.known
+            return self._fused(profile, candidates)
+        places, weights = candidates.known, self.ranking.known
         scores = (
             weights.scores(features(self.snapshot, profile, places, weights.names)) if len(places) else np.array([])
         )
@@ -138,20 +138,20 @@ class ListBuilder:
         rest = behind - behind.max(initial=-np.inf) + better.min()
         return [*_pairs(head[order], better[order]), *_pairs(places[len(head) :], rest)]
 
-    def _new(self, profile: UserProfile, found: Candidates) -> list[tuple[int, float]]:
+    def _new(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Ranks the new items by their texts; where nothing is known of the user, the newest first.
 
         Weights learnt from the few that were liked when they were new did not prove better than the bare cosine.
         """
-        places, item_matrix = found.new, self.snapshot.item_matrix
+        places, item_matrix = candidates.new, self.snapshot.item_matrix
         if profile.whole.any():
             return _pairs(places, (item_matrix.vectors[places] @ profile.whole).astype(np.float64))
         newest = places[np.argsort(-item_matrix.published[places], kind="stable")]
         return _pairs(newest, -np.arange(len(newest), dtype=np.float64))
 
-    def _fused(self, profile: UserProfile, found: Candidates) -> list[tuple[int, float]]:
+    def _fused(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Fuses the rankings of the searches; for a user of whom only a text is known, the text's come first."""
-        ways = {way: places.tolist() for way, places in found.ways.items() if way != "new"}
+        ways = {way: places.tolist() for way, places in candidates.ways.items() if way != "new"}
         if profile.wanted is not None and not len(profile.history):
             order = dict.fromkeys([*ways["text"], *ways["popular"]])
             return [(place, -float(rank)) for rank, place in enumerate(order)]

@@ -76,7 +76,7 @@ class LogisticWeights:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, kept: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Makes it from the values that `to_dict` returned."""
-        names, means, scales, weights = (tuple(kept[name]) for name in ("names", "means", "scales", "weights"))
-        return cls(names, means, scales, weights, kept["intercept"])
+        names, means, scales, weights = (tuple(values[name]) for name in ("names", "means", "scales", "weights"))
+        return cls(names, means, scales, weights, values["intercept"])

@@ -68,14 +68,14 @@ def lists_after(
     """
     for events in log.by_user():
         before = int(np.searchsorted(events.times, start, "left"))
-        wanted = {max(before, min(depth, len(events) - 1) if short else depth) for depth in depths}
-        for depth in sorted(wanted):
+        list_depths = {max(before, min(depth, len(events) - 1) if short else depth) for depth in depths}
+        for depth in sorted(list_depths):
             if 0 < depth < len(events):
                 # What has the time of the last event of the history is in it, too, for nothing says what came first.
                 cut = int(np.searchsorted(events.times, events.times[depth - 1], "right"))
-                found = _past_list(events[:cut], events[cut:], settings)
-                if len(found.liked):
-                    yield found
+                past_list = _past_list(events[:cut], events[cut:], settings)
+                if len(past_list.liked):
+                    yield past_list
 
 
 def _past_list(past: EventLog, future: EventLog, settings: RecommendSettings) -> PastList:

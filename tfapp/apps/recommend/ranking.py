@@ -28,7 +28,7 @@ class Ranking:
         return {name: None if one is None else one.to_dict() for name, one in weights.items()}
 
     @classmethod
-    def from_dict(cls, kept: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Makes it from the values that `to_dict` returned."""
-        paired = kept["paired"]
-        return cls(LogisticWeights.from_dict(kept["known"]), LogisticWeights.from_dict(paired) if paired else None)
+        paired = values["paired"]
+        return cls(LogisticWeights.from_dict(values["known"]), LogisticWeights.from_dict(paired) if paired else None)

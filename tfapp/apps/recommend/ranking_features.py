@@ -79,6 +79,6 @@ def _together(snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp]
 
 
 def _popular(snapshot: Snapshot, places: NDArray[np.intp]) -> Columns:
-    found = snapshot.popularity
-    lately = {f"lately_{number}": np.log1p(counts[places]) for number, counts in enumerate(found.lately)}
-    return {"share": found.share[places], "likes": np.log1p(found.likes[places]), **lately}
+    popularity = snapshot.popularity
+    lately = {f"lately_{number}": np.log1p(counts[places]) for number, counts in enumerate(popularity.lately)}
+    return {"share": popularity.share[places], "likes": np.log1p(popularity.likes[places]), **lately}

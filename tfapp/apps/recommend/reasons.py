@@ -32,18 +32,18 @@ def reasons_for(snapshot: Snapshot, profile: UserProfile, place: int, *, wanted:
     """
     item_matrix = snapshot.item_matrix
     liked = profile.history.items[profile.history.strengths > 0]
-    found = [
+    reasons = [
         *_ties(item_matrix, liked, item_matrix.vectors[liked] @ item_matrix.vectors[place], "text"),
         *_ties(item_matrix, liked, _together(snapshot, liked, place), "together"),
     ]
     if profile.wanted is not None:
-        found.append(Reason(None, wanted, "text", float(profile.wanted @ item_matrix.vectors[place])))
+        reasons.append(Reason(None, wanted, "text", float(profile.wanted @ item_matrix.vectors[place])))
     # Each item once, by the stronger of its two ties.
-    chosen: dict[str | None, Reason] = {}
-    for reason in sorted(found, key=_weight, reverse=True):
+    best: dict[str | None, Reason] = {}
+    for reason in sorted(reasons, key=_weight, reverse=True):
         if _weight(reason) >= 1:
-            chosen.setdefault(reason.item, reason)
-    return tuple(chosen.values())[:most]
+            best.setdefault(reason.item, reason)
+    return tuple(best.values())[:most]
 
 
 def _ties(item_matrix: ItemMatrix, liked: NDArray[np.intp], cosines: NDArray[Any], kind: Tie) -> list[Reason]:

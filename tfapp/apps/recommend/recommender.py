@@ -62,7 +62,7 @@ class Recommender:
         embedder: str | None,
     ) -> None:
         self._catalogue = catalogue
-        self._moment = snapshot
+        self._snapshot = snapshot
         self._index = index
         self._ranking = ranking
         self._settings = settings
@@ -84,12 +84,12 @@ class Recommender:
             StoreError: The database cannot be used.
         """
         _check(k)
-        said = tidy(about or "")
-        wanted = self._embedded(said) if said else None
-        profile = UserProfile.of(self._history(user), self._moment.item_matrix, wanted)
-        listed, degraded = self._listed(profile, k, new_only=new_only)
-        made = tuple(self._suggestion(one, profile, said or "") for one in listed)
-        return Suggestions(user, len(profile.history), self._ranking is not None, made, degraded)
+        request = tidy(about or "")
+        request_vector = self._embedded(request) if request else None
+        profile = UserProfile.of(self._history(user), self._snapshot.item_matrix, request_vector)
+        items, degraded = self._build_list(profile, k, new_only=new_only)
+        suggestions = tuple(self._suggestion(one, profile, request or "") for one in items)
+        return Suggestions(user, len(profile.history), self._ranking is not None, suggestions, degraded)
 
     def similar(self, item: str, k: int = 10) -> Suggestions:
         """Returns items like an item: those with similar texts and those that the same users liked, fused by rank.
@@ -99,7 +99,7 @@ class Recommender:
             SettingsError: `k` is below 1.
         """
         _check(k)
-        item_matrix = self._moment.item_matrix
+        item_matrix = self._snapshot.item_matrix
         place = item_matrix.places.get(item)
         if place is None:
             raise DataError(f"{item}: no such item{did_you_mean(item, item_matrix.places)}")
@@ -108,39 +108,39 @@ class Recommender:
         history = UserHistory(own, own, np.ones(1), self._settings.half_life)
         profile = UserProfile.of(history, item_matrix)
         list_builder = replace(self._list_builder(), ranking=None, pairs=None)
-        made = tuple(self._suggestion(one, profile, "") for one in list_builder.alike(profile, k))
-        return Suggestions(item, 0, self._ranking is not None, made)
+        suggestions = tuple(self._suggestion(one, profile, "") for one in list_builder.alike(profile, k))
+        return Suggestions(item, 0, self._ranking is not None, suggestions)
 
     def past(self, user: str, most: int = 10) -> list[str]:
         """Returns the titles of a user's last items, newest first."""
         items = self._history(user).seen[::-1][:most]
-        return [self._moment.item_matrix.items[place].title for place in items]
+        return [self._snapshot.item_matrix.items[place].title for place in items]
 
-    def _listed(self, profile: UserProfile, count: int, *, new_only: bool) -> tuple[Sequence[ListedItem], str]:
+    def _build_list(self, profile: UserProfile, count: int, *, new_only: bool) -> tuple[Sequence[ListedItem], str]:
         """Returns the list, and the model that could not be asked."""
         list_builder, ranker = self._list_builder(), self._settings.ranker
         if new_only:
             return list_builder.only_new(profile, count), ""
         try:
-            listed = list_builder.make(profile, count)
+            items = list_builder.make(profile, count)
         except ClientError:
             return replace(list_builder, pairs=None).make(profile, count), f"{ranker}, which could not be asked"
         unlearnt = ranker is not None and (self._ranking is None or self._ranking.paired is None)
-        return listed, f"{ranker}, without which the ranking was trained; tfapp recommend train" if unlearnt else ""
+        return items, f"{ranker}, without which the ranking was trained; tfapp recommend train" if unlearnt else ""
 
     def _list_builder(self) -> ListBuilder:
         pairs = None
         if self._settings.ranker is not None:
-            pairs = pair_scores(self._connect, self._settings.ranker, self._moment.item_matrix)
-        return ListBuilder(self._moment, self._search, self._settings, self._ranking, pairs)
+            pairs = pair_scores(self._connect, self._settings.ranker, self._snapshot.item_matrix)
+        return ListBuilder(self._snapshot, self._search, self._settings, self._ranking, pairs)
 
     def _search(self, vector: NDArray[np.float32], count: int) -> list[Hit]:
-        numbers, there = self._moment.item_matrix.numbers, self._moment.there
+        numbers, there = self._snapshot.item_matrix.numbers, self._snapshot.there
         hits = [(numbers.get(number, -1), cosine) for number, cosine in self._index.search(vector, count + _SPARE)]
         return [(place, cosine) for place, cosine in hits if place >= 0 and there[place]][:count]
 
     def _history(self, user: str) -> UserHistory:
-        log: EventLog = self._catalogue.log_of(user, self._moment.item_matrix)
+        log: EventLog = self._catalogue.log_of(user, self._snapshot.item_matrix)
         return UserHistory.of(log, most=self._settings.history, half_life=self._settings.half_life)
 
     def _embedded(self, text: str) -> NDArray[np.float32]:
@@ -151,11 +151,11 @@ class Recommender:
         with translate_client_errors(self._embedder):
             return np.asarray(EmbeddingClient.named(self._connect(), self._embedder).embed([text])[0], np.float32)
 
-    def _suggestion(self, listed: ListedItem, profile: UserProfile, wanted: str) -> Suggestion:
+    def _suggestion(self, item: ListedItem, profile: UserProfile, request: str) -> Suggestion:
         reasons: tuple[Reason, ...] = reasons_for(
-            self._moment, profile, listed.place, wanted=wanted, most=self._settings.reasons
+            self._snapshot, profile, item.place, wanted=request, most=self._settings.reasons
         )
-        return Suggestion(self._moment.item_matrix.items[listed.place], listed.score, listed.ways, reasons)
+        return Suggestion(self._snapshot.item_matrix.items[item.place], item.score, item.ways, reasons)
 
 
 def _check(count: int) -> None:

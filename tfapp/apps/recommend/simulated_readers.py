@@ -60,14 +60,14 @@ def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
     """
     order = np.random.default_rng(seed).permutation(len(rows))
     spread = timedelta(days=_DAYS) / max(len(rows), 1)
-    found = []
+    dated_articles = []
     for place, row in enumerate(order):
         title, _, body = rows[row]["text"].partition("\n\n")
         # An article is found by its section and number, such as tech-17.
         key = str(rows[row]["id"]).replace("/", "-")
         description = body.split("\n\n")[0][:400]
-        found.append(Article(key, title.strip(), description, rows[row]["label"], _START + place * spread))
-    return found
+        dated_articles.append(Article(key, title.strip(), description, rows[row]["label"], _START + place * spread))
+    return dated_articles
 
 
 def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[ArticleView]:
@@ -90,9 +90,9 @@ def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[ArticleV
         for day in range(1 + int(random.integers(_DAYS // 2)), _DAYS):
             out = np.flatnonzero((days < day) & ~seen)
             odds = taste[out] - np.log(2) * (day - days[out]) / _FRESH
-            chosen = out[_drawn(odds, random)]
-            seen[chosen] = True
-            yield from _readings(f"reader-{reader}", [articles[place] for place in chosen], day, random)
+            opened_places = out[_drawn(odds, random)]
+            seen[opened_places] = True
+            yield from _readings(f"reader-{reader}", [articles[place] for place in opened_places], day, random)
 
 
 def _drawn(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.intp]:

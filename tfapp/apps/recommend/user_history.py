@@ -32,14 +32,14 @@ class UserHistory:
     @classmethod
     def of(cls, events: EventLog, *, most: int, half_life: float) -> Self:
         """Makes the history from one user's events, of which the newest `most` items count."""
-        found: dict[int, tuple[float, bool]] = {}
+        last_events: dict[int, tuple[float, bool]] = {}
         columns = (events.items.tolist(), events.strengths.tolist(), events.rated.tolist())
         for item, strength, rated in zip(*columns, strict=True):
-            before = found.pop(item, (strength, False))
-            kept = before if before[1] and not rated else (strength if rated else max(strength, before[0]), rated)
-            found[item] = kept
-        seen = np.array(list(found), np.intp)
-        strengths = np.array([strength for strength, _ in found.values()], np.float64)
+            before = last_events.pop(item, (strength, False))
+            event = before if before[1] and not rated else (strength if rated else max(strength, before[0]), rated)
+            last_events[item] = event
+        seen = np.array(list(last_events), np.intp)
+        strengths = np.array([strength for strength, _ in last_events.values()], np.float64)
         return cls(seen, seen[-most:], strengths[-most:], half_life)
 
     def __len__(self) -> int:

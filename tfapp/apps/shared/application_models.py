@@ -69,9 +69,9 @@ class ApplicationModels:
         """
         run = api.fit(parse_experiment(dict(experiment)), runs=runs, quiet=quiet)
         version, score = api.export(run, self.folder, quiet=quiet), run.evaluation
-        told = f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
+        summary = f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
         unserved = self.unserved(version.parent.name, int(version.name))
-        return int(version.name), "; ".join(filter(None, (told, unserved)))
+        return int(version.name), "; ".join(filter(None, (summary, unserved)))
 
     def unserved(self, name: str, version: int) -> str:
         """Returns what to do where labels keep a version in the folder from being served; empty where it is served."""

@@ -58,8 +58,8 @@ def named_values(option: str, items: Iterable[str] | None) -> Mapping[str, str]:
     Raises:
         SettingsError: An item has another form.
     """
-    found = [item.partition("=") for item in items or ()]
-    wrong = next((item for item in found if not item[0] or not item[1]), None)
-    if wrong is not None:
-        raise SettingsError(f"{option} {''.join(wrong)}: expected NAME=VALUE")
-    return {name: value for name, _, value in found}
+    pairs = [item.partition("=") for item in items or ()]
+    bad_pair = next((item for item in pairs if not item[0] or not item[1]), None)
+    if bad_pair is not None:
+        raise SettingsError(f"{option} {''.join(bad_pair)}: expected NAME=VALUE")
+    return {name: value for name, _, value in pairs}

@@ -170,9 +170,9 @@ class Store:
         if not _is_damage(error):
             error.args = tuple(_DETAIL.split(str(part))[0] for part in error.args)
             return error
-        said = _said(error)
-        way_out = next(advice for words, advice in _WAYS_OUT if any(word in said.lower() for word in words))
-        return StoreError(f"{self._shown}: the database cannot be used: {said}; {way_out}")
+        message = _message(error)
+        way_out = next(advice for words, advice in _WAYS_OUT if any(word in message.lower() for word in words))
+        return StoreError(f"{self._shown}: the database cannot be used: {message}; {way_out}")
 
     @property
     def _shown(self) -> str:
@@ -186,7 +186,7 @@ def _is_damage(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in _WRONG_TABLES
 
 
-def _said(error: DBAPIError) -> str:
+def _message(error: DBAPIError) -> str:
     """Returns the database's message on one line."""
     return " ".join(_DETAIL.split(str(error.orig))[0].split())
 

@@ -68,8 +68,8 @@ class VectorIndex:
         """Returns the nearest texts, nearest first, with their cosines."""
         if not len(self):
             return []
-        found = self._index.search(vector, min(count, len(self)))
-        return [(int(key), 1.0 - float(far)) for key, far in zip(found.keys, found.distances, strict=True)]
+        matches = self._index.search(vector, min(count, len(self)))
+        return [(int(key), 1.0 - float(far)) for key, far in zip(matches.keys, matches.distances, strict=True)]
 
     def cosine(self, vector: np.ndarray, key: int) -> float | None:
         """Returns the cosine of a vector with a text's; None where the text has none."""

@@ -34,8 +34,8 @@ def embed_new(
     texts = vectors.unembedded(embedder.identity)
     for start in range(0, len(texts), _BATCH):
         part = texts[start : start + _BATCH]
-        made = embedder.embed([text for _, text in part])
-        vectors.keep(embedder.identity, [key for key, _ in part], made)
+        embeddings = embedder.embed([text for _, text in part])
+        vectors.keep(embedder.identity, [key for key, _ in part], embeddings)
         if on_progress:
             on_progress(start + len(part), len(texts))
     return len(texts)

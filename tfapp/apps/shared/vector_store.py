@@ -74,8 +74,8 @@ class VectorStore:
             parts = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
             return {key: value for part in parts for key, value in session.execute(query.where(self._key.in_(part)))}
 
-        found = self._store.read(work)
-        return np.stack([np.frombuffer(found[key], "<f4") for key in ids])
+        vectors = self._store.read(work)
+        return np.stack([np.frombuffer(vectors[key], "<f4") for key in ids])
 
     def embedder(self) -> str | None:
         """Returns the embedder of most of the vectors, as NAME/VERSION; None where there are none."""

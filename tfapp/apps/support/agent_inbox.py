@@ -43,7 +43,7 @@ class StoredTurn:
         sources: Where the answer comes from.
         summary: For the person who takes over; empty where nobody has to.
         asked_at: When.
-        judgement: What a person said of it last; None: nothing yet.
+        review: What a person said of it last; None: nothing yet.
     """
 
     id: str
@@ -94,14 +94,16 @@ def _open() -> Select[TurnRow]:
 
 
 def _turns(session: Session, rows: Iterable[TurnRow]) -> list[StoredTurn]:
-    found = list(rows)
-    query = select(CorrectionRow).where(CorrectionRow.turn_id.in_([row.id for row in found]))
+    turns = list(rows)
+    query = select(CorrectionRow).where(CorrectionRow.turn_id.in_([row.id for row in turns]))
     # The last one of each turn stays.
-    said = {row.turn_id: row for row in session.scalars(query.order_by(CorrectionRow.given_at, CorrectionRow.id))}
-    return [_turn(row, said.get(row.id)) for row in found]
+    corrections = {
+        row.turn_id: row for row in session.scalars(query.order_by(CorrectionRow.given_at, CorrectionRow.id))
+    }
+    return [_turn(row, corrections.get(row.id)) for row in turns]
 
 
-def _turn(row: TurnRow, said: CorrectionRow | None) -> StoredTurn:
+def _turn(row: TurnRow, correction: CorrectionRow | None) -> StoredTurn:
     return StoredTurn(
         row.id,
         row.conversation_id,
@@ -114,5 +116,7 @@ def _turn(row: TurnRow, said: CorrectionRow | None) -> StoredTurn:
         tuple(AnswerSource(**source) for source in row.sources),
         row.summary,
         row.asked_at,
-        TurnReview(said.id, said.verdict, said.better, said.intent, said.given_at) if said else None,
+        TurnReview(correction.id, correction.verdict, correction.better, correction.intent, correction.given_at)
+        if correction
+        else None,
     )

@@ -53,5 +53,5 @@ def _shortened(text: str, embed: Callable[[Sequence[str]], np.ndarray | None], q
         return text
     vectors = embed([question, *sentences])
     near = np.arange(len(sentences), 0, -1) if vectors is None else vectors[1:] @ vectors[0]
-    kept = sorted(np.argsort(-near, kind="stable")[:most].tolist())
-    return " ".join(sentences[place] for place in kept)
+    nearest = sorted(np.argsort(-near, kind="stable")[:most].tolist())
+    return " ".join(sentences[place] for place in nearest)

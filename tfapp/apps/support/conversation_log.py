@@ -46,7 +46,7 @@ class ConversationLog:
 
 
 def _row(conversation: str, number: int, reply: Reply, **values: object) -> TurnRow:
-    kept = ("question", "understood", "kind", "intent", "confidence", "summary")
+    fields = ("question", "understood", "kind", "intent", "confidence", "summary")
     return TurnRow(
         id=reply.turn,
         conversation_id=conversation,
@@ -54,7 +54,7 @@ def _row(conversation: str, number: int, reply: Reply, **values: object) -> Turn
         answer=reply.text,
         slots=dict(reply.slots),
         sources=[asdict(source) for source in reply.sources],
-        **{name: getattr(reply, name) for name in kept},
+        **{name: getattr(reply, name) for name in fields},
         **values,
     )
 

@@ -34,7 +34,7 @@ def summarise(
         slots: What is known of the customer's case.
     """
     before = [f"Before: {_short(turn.question)} -> {_short(turn.answer)}" for turn in turns[-_SHOWN:]]
-    found = [
+    passage_lines = [
         f"Near: {_short(p.matched)} -> {_short(p.target.text or p.target.intent or '')}" for p in passages[:_SHOWN]
     ]
     return "\n".join(
@@ -43,7 +43,7 @@ def summarise(
             *before,
             *([f"Known: {', '.join(f'{name} {value}' for name, value in slots.items())}"] if slots else []),
             *([f"Intent: {intent.name} ({intent.confidence:.2f})"] if intent else []),
-            *found,
+            *passage_lines,
             f"Why: {reason}",
         ]
     )

@@ -20,26 +20,26 @@ _LEAST: Final = 3
 def split_questions(questions: Sequence[Question]) -> dict[str, list[Question]]:
     """Splits questions by each text's digest, so that a question stays in its split while others come.
 
-    An intent of three questions or more has one on each side at least; others are for train alone.
+    An intent of three questions or more has one in each split at least; others are for train alone.
 
     Args:
         questions: All, as (text, intent); of a text that comes again, the last intent holds.
 
     Returns:
-        The sides train, dev and test.
+        The splits train, dev and test.
     """
-    kept = {text_key(text): (text, intent) for text, intent in questions}
+    by_text = {text_key(text): (text, intent) for text, intent in questions}
     by_intent: defaultdict[str, list[tuple[str, Question]]] = defaultdict(list)
-    for key, question in sorted(kept.items()):
+    for key, question in sorted(by_text.items()):
         by_intent[question[1]].append((key, question))
-    sides: dict[str, list[Question]] = {"train": [], "dev": [], "test": []}
-    for asked in by_intent.values():
-        for place, (key, question) in enumerate(asked):
-            sides[_side(place, key, len(asked))].append(question)
-    return sides
+    splits: dict[str, list[Question]] = {"train": [], "dev": [], "test": []}
+    for group in by_intent.values():
+        for place, (key, question) in enumerate(group):
+            splits[_split(place, key, len(group))].append(question)
+    return splits
 
 
-def _side(place: int, key: str, count: int) -> str:
+def _split(place: int, key: str, count: int) -> str:
     """Returns a question's split: the first two by digest and those below a fifth are held out, but never the last."""
     if count < _LEAST or place == count - 1:
         return "train"

@@ -88,13 +88,13 @@ class Knowledge:
 
 
 def add_pairs(
-    session: Session, exchanges: Sequence[QAPair], *, source: str, now: datetime, verdict: bool | None = None
+    session: Session, pairs: Sequence[QAPair], *, source: str, now: datetime, verdict: bool | None = None
 ) -> int:
     """Adds the pairs that are new and returns how many there were.
 
     Args:
         session: In a transaction.
-        exchanges: The pairs.
+        pairs: The pairs.
         source: Where they come from.
         now: The time.
         verdict: A person says that they fit, or do not, which holds for known pairs, too; None: a file has them, and
@@ -103,17 +103,17 @@ def add_pairs(
     Returns:
         How many were new.
     """
-    texts = _texts(session, [text for row in exchanges for text in (row.question, row.answer) if text])
-    intents = _intents(session, [row.intent for row in exchanges if row.intent])
-    wanted = {_pair_key(row): row for row in exchanges}
+    texts = _texts(session, [text for row in pairs for text in (row.question, row.answer) if text])
+    intents = _intents(session, [row.intent for row in pairs if row.intent])
+    rows_by_key = {_pair_key(row): row for row in pairs}
     known = {
         pair.key: pair
-        for part in _batches(wanted)
+        for part in _batches(rows_by_key)
         for pair in session.scalars(select(PairRow).where(PairRow.key.in_(part)))
     }
     for pair in known.values():
         pair.fits = pair.fits if verdict is None else verdict
-    for key, row in wanted.items():
+    for key, row in rows_by_key.items():
         if key not in known:
             pair = PairRow(
                 key=key,
@@ -126,26 +126,28 @@ def add_pairs(
                 added_at=now,
             )
             session.add(pair)
-    return len(wanted) - len(known)
+    return len(rows_by_key) - len(known)
 
 
 def _texts(session: Session, texts: Iterable[str]) -> dict[str, int]:
     """Returns the ids of texts by key, and adds those that are new."""
-    wanted = {text_key(text): text for text in reversed(list(texts))}
+    texts_by_key = {text_key(text): text for text in reversed(list(texts))}
     query = select(TextRow.key, TextRow.id)
     known = {
-        key: number for part in _batches(wanted) for key, number in session.execute(query.where(TextRow.key.in_(part)))
+        key: number
+        for part in _batches(texts_by_key)
+        for key, number in session.execute(query.where(TextRow.key.in_(part)))
     }
-    new = [TextRow(key=key, text=text) for key, text in reversed(wanted.items()) if key not in known]
+    new = [TextRow(key=key, text=text) for key, text in reversed(texts_by_key.items()) if key not in known]
     session.add_all(new)
     session.flush()
     return known | {row.key: row.id for row in new}
 
 
 def _intents(session: Session, names: Iterable[str]) -> dict[str, IntentRow]:
-    wanted = list(dict.fromkeys(names))
-    known = {row.name: row for row in session.scalars(select(IntentRow).where(IntentRow.name.in_(wanted)))}
-    new = [IntentRow(name=name, answer=None) for name in wanted if name not in known]
+    unique_names = list(dict.fromkeys(names))
+    known = {row.name: row for row in session.scalars(select(IntentRow).where(IntentRow.name.in_(unique_names)))}
+    new = [IntentRow(name=name, answer=None) for name in unique_names if name not in known]
     session.add_all(new)
     session.flush()
     return known | {row.name: row for row in new}

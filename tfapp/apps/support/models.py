@@ -65,8 +65,8 @@ class SupportModels:
             TfappError: The training or the export failed.
         """
         folder = self.home / "training" / self.settings.intent_model
-        for side, rows in split_questions(questions).items():
-            write_json_lines(folder / f"{side}.jsonl", ({"text": text, "label": name} for text, name in rows))
+        for split, rows in split_questions(questions).items():
+            write_json_lines(folder / f"{split}.jsonl", ({"text": text, "label": name} for text, name in rows))
         experiment = intent_experiment(self.settings, folder)
         return self._models.train(experiment, runs=self.home / "runs", of="questions", quiet=quiet)
 
@@ -80,14 +80,14 @@ def intent_experiment(settings: SupportSettings, folder: Path) -> dict[str, Any]
 
     Args:
         settings: How.
-        folder: The questions, a jsonl file a side, with text and label.
+        folder: The questions, a jsonl file for each split, with text and label.
     """
     few = settings.intent_training == "few-shot"
-    sides = {side: str(folder / f"{side}.jsonl") for side in ("train", "dev", "test")}
+    split_files = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}
     training = {"method": "few-shot", "epochs": 5, "batch_size": 32} if few else {"adapt": "head"}
     return {
         "name": settings.intent_model,
-        "data": {**sides, "on_unseen_label": "drop"},
+        "data": {**split_files, "on_unseen_label": "drop"},
         "model": {"preset": settings.intent_preset, "max_length": 64, "pooling": "mean"},
         "training": training,
     }

@@ -20,9 +20,11 @@ def show_built(built: Built, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(built))
         return
-    found = built.addition
-    _line("Read", f"{found.rows} rows: {found.added} new, {found.repeated} known, {found.set_aside} set aside")
-    for reason, count in found.reasons.items():
+    addition = built.addition
+    _line(
+        "Read", f"{addition.rows} rows: {addition.added} new, {addition.repeated} known, {addition.set_aside} set aside"
+    )
+    for reason, count in addition.reasons.items():
         _line("", f"{count} x {reason}")
     _line("Intents", built.intent_model)
     _line("Embedded", f"{built.embedded} of {built.texts} texts; the others were before")

@@ -52,8 +52,8 @@ def _turn(line: int, speaker: Any, text: Any) -> _Turn:
 
 
 def _messages(row: Record) -> list[_Turn]:
-    found = [message for message in row.values["messages"] if isinstance(message, dict)]
-    return [_turn(row.line, message.get("role"), message.get("content")) for message in found]
+    messages = [message for message in row.values["messages"] if isinstance(message, dict)]
+    return [_turn(row.line, message.get("role"), message.get("content")) for message in messages]
 
 
 def _paired(turns: Iterable[_Turn], agents: Sequence[str]) -> Iterator[Record | RejectedRow]:

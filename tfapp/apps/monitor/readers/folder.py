@@ -92,13 +92,13 @@ class FolderReader:
             yield Batch(self._folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], broken)
 
     def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
-        kind, kept = file.suffix.lower(), position or {}
+        kind, place = file.suffix.lower(), position or {}
         if kind in _LINES:
-            if kept.get("offset") != file.stat().st_size:
-                yield from self._lines(file, position if "offset" in kept else None, stop)
+            if place.get("offset") != file.stat().st_size:
+                yield from self._lines(file, position if "offset" in place else None, stop)
         elif kind in _TABLES:
-            yield from TableReader(file, position if "rows" in kept else None, size=self._size).batches(stop)
-        elif kept.get("modified") != file.stat().st_mtime_ns:
+            yield from TableReader(file, position if "rows" in place else None, size=self._size).batches(stop)
+        elif place.get("modified") != file.stat().st_mtime_ns:
             yield self._text(file, name)
 
     def _lines(self, file: Path, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:

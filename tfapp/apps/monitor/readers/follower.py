@@ -86,33 +86,33 @@ class FileFollower:
 
     def _read_on(self, file: BinaryIO, stop: threading.Event) -> Iterator[Batch]:
         """Reads until the file is another one, or is stopped."""
-        kept = self._begin(file)
+        place = self._begin(file)
         while not stop.is_set():
-            if not _is_same(file, kept):
+            if not _is_same(file, place):
                 return  # it was cut
-            for batch in self._read(file, kept, last=self._last):
+            for batch in self._read(file, place, last=self._last):
                 yield batch
                 assert batch.checkpoint is not None
-                kept = batch.checkpoint.position
+                place = batch.checkpoint.position
             if not self._follow:
                 return
             if self._replaced(file):
                 # What was written between the last look and the renaming.
-                yield from self._read(file, kept, last=True)
+                yield from self._read(file, place, last=True)
                 return
-            if not _has_line(file, kept["offset"]):
+            if not _has_line(file, place["offset"]):
                 stop.wait(self._pause)
 
     def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
         """Returns where reading begins: behind what was stored of this very file, or at its beginning."""
-        kept = self._position
-        return kept if kept is not None and _is_same(file, kept) else self._at(file, 0)
+        place = self._position
+        return place if place is not None and _is_same(file, place) else self._at(file, 0)
 
-    def _read(self, file: BinaryIO, kept: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
+    def _read(self, file: BinaryIO, place: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
         """Yields the lines behind a position, with `last` also an unfinished last one; ends where the file was cut."""
-        while _is_same(file, kept):
+        while _is_same(file, place):
             rows: list[SourceRow] = []
-            begin = offset = int(kept["offset"])
+            begin = offset = int(place["offset"])
             file.seek(offset)
             while len(rows) < self._size:
                 line, length = _next_line(file)
@@ -123,8 +123,8 @@ class FileFollower:
                 rows += [row] if row else []
             if offset == begin:
                 return
-            kept = self._at(file, offset)
-            yield Batch(self._source, rows, Checkpoint(self.name(self._file), kept))
+            place = self._at(file, offset)
+            yield Batch(self._source, rows, Checkpoint(self.name(self._file), place))
 
     def _at(self, file: BinaryIO, offset: int) -> dict[str, Any]:
         stat = os.fstat(file.fileno())
@@ -142,11 +142,11 @@ class FileFollower:
 
     def _rotated(self) -> list[Path]:
         """Returns the file that was followed, if it was renamed, and those that came after it."""
-        kept = self._position
-        if kept is None or _is_at(self._file, kept):
+        place = self._position
+        if place is None or _is_at(self._file, place):
             return []
         beside = [path for path in self._file.parent.glob(f"{self._file.name}?*") if path.suffix not in _PACKED]
-        known = next((path for path in beside if _is_at(path, kept)), None)
+        known = next((path for path in beside if _is_at(path, place)), None)
         if known is None:
             return []
         written = known.stat().st_mtime_ns
@@ -170,19 +170,19 @@ def _has_line(file: BinaryIO, offset: int) -> bool:
     return b"\n" in file.read(LONGEST_LINE)
 
 
-def _is_at(path: Path, kept: Mapping[str, Any]) -> bool:
+def _is_at(path: Path, place: Mapping[str, Any]) -> bool:
     try:
         with path.open("rb") as file:
-            return _is_same(file, kept)
+            return _is_same(file, place)
     except OSError:
         return False
 
 
-def _is_same(file: BinaryIO, kept: Mapping[str, Any]) -> bool:
+def _is_same(file: BinaryIO, place: Mapping[str, Any]) -> bool:
     stat = os.fstat(file.fileno())
-    if (stat.st_dev, stat.st_ino) != (kept["device"], kept["inode"]) or stat.st_size < kept["offset"]:
+    if (stat.st_dev, stat.st_ino) != (place["device"], place["inode"]) or stat.st_size < place["offset"]:
         return False
-    length, digest = kept["head"]
+    length, digest = place["head"]
     return _head(file, length) == digest
 
 

@@ -63,9 +63,9 @@ def delivering(where: str, secrets: Iterable[str | None] = ()) -> Iterator[None]
         yield
     except Exception as error:  # noqa: BLE001 - a sink's failure is no other sink's
         reason = getattr(error, "strerror", None)
-        said = reason if isinstance(reason, str) else str(error) or type(error).__name__
+        message = reason if isinstance(reason, str) else str(error) or type(error).__name__
         # Not `from error`: a trace would tell what is left out here.
-        raise SinkError(" ".join(f"{where}: {redaction(said)}".split())[:_LONGEST]) from None
+        raise SinkError(" ".join(f"{where}: {redaction(message)}".split())[:_LONGEST]) from None
     finally:
         logger.removeFilter(redaction)
 
