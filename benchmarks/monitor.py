@@ -217,8 +217,8 @@ def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
         chosen = replace(monitor, store=store)
         seen: list[tuple[float, float, int]] = []
         # The server is in this process, so its time counts, too.
-        told = partial(_note, seen)
-        chosen.run([stream], follow=False, told=told)
+        on_progress = partial(_note, seen)
+        chosen.run([stream], follow=False, on_progress=on_progress)
         # The first batches wait for the server's first answers.
         first, last = seen[len(seen) // 10], seen[-1]
         number = last[2] - first[2]

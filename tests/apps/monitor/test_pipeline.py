@@ -172,10 +172,10 @@ class Choosy(MessageStore):
 
     word = "poison"
 
-    def keep(self, texts: Any, refused: Any, checkpoints: Any, repeated: int) -> StoredBatch:
+    def keep(self, texts: Any, rejected: Any, checkpoints: Any, repeated: int) -> StoredBatch:
         if any(self.word in text.message.text for text in texts):
             raise ValueError("no such thing")
-        return super().keep(texts, refused, checkpoints, repeated)
+        return super().keep(texts, rejected, checkpoints, repeated)
 
 
 def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:

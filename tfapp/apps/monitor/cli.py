@@ -78,7 +78,7 @@ def run(
             follow=not once,
             sinks=sinks,
             stop=stop,
-            told=lambda total: advance(total.stored + total.repeated + total.set_aside),
+            on_progress=lambda total: advance(total.stored + total.repeated + total.set_aside),
             trained=lambda line: output.show_model(line, as_json=json),
             quiet=json,
         )
@@ -121,11 +121,11 @@ def alerts(
     """Lists the alerts, newest first; or shows one with its texts."""
     queries = _open(home).queries
     if alert is not None:
-        found = queries.alert(alert)
-        output.show_alert(found, queries.texts_of(found, most), as_json=json)
+        row = queries.alert(alert)
+        output.show_alert(row, queries.texts_of(row, most), as_json=json)
         return
-    listed = queries.alerts(kind=kind, topic=topic, open_only=open_only, most=most)  # type: ignore[arg-type]
-    output.show_alerts(listed, as_json=json)
+    rows = queries.alerts(kind=kind, topic=topic, open_only=open_only, most=most)  # type: ignore[arg-type]
+    output.show_alerts(rows, as_json=json)
 
 
 @_monitor.command()

@@ -31,7 +31,7 @@ def show_monitor(monitor: Monitor) -> None:
     stream = monitor.home / "stream.jsonl"
     _write_stream(stream)
     with progress("Monitoring", "texts") as advance:
-        outcome = monitor.run([stream], follow=False, told=lambda total: advance(total.stored))
+        outcome = monitor.run([stream], follow=False, on_progress=lambda total: advance(total.stored))
     queries = monitor.queries
     output.show_outcome(outcome, queries.counts(), as_json=False)
     output.show_trends(queries.trends(last=_WINDOWS), queries.counts(), "topic", as_json=False)

@@ -47,11 +47,11 @@ class StoredBatch:
     """The result of storing a batch: the keys of new texts, the positions of rejected rows, and the counts."""
 
     keys: frozenset[str] = frozenset()
-    refused: frozenset[str] = frozenset()
+    rejected: frozenset[str] = frozenset()
     outcome: IngestCounts = field(default_factory=IngestCounts)
 
     def __add__(self, other: StoredBatch) -> StoredBatch:
-        return StoredBatch(self.keys | other.keys, self.refused | other.refused, self.outcome + other.outcome)
+        return StoredBatch(self.keys | other.keys, self.rejected | other.rejected, self.outcome + other.outcome)
 
 
 class MessageStore:
@@ -94,7 +94,7 @@ class MessageStore:
     def keep(
         self,
         texts: Sequence[ClassifiedMessage],
-        refused: Sequence[RejectedMessage],
+        rejected: Sequence[RejectedMessage],
         checkpoints: Iterable[Checkpoint],
         repeated: int,
     ) -> StoredBatch:
@@ -102,7 +102,7 @@ class MessageStore:
 
         Args:
             texts: Judged texts.
-            refused: Rows that are set aside.
+            rejected: Rows that are set aside.
             checkpoints: How far their sources were read.
             repeated: How many rows were left out because they are known.
         """
@@ -113,13 +113,13 @@ class MessageStore:
             new = _add_texts(session, texts, now)
             _add_mentions(session, new)
             self._count(session, [text for text, _ in new])
-            aside = add_rejected(session, refused, now, self._settings.set_aside_rows)
+            aside = add_rejected(session, rejected, now, self._settings.set_aside_rows)
             for place in places:
                 values = {"name": place.name, "position": dict(place.position), "stored_at": now}
                 _upsert(session, CheckpointRow, [{"reader": digest(place.name), **values}], tuple(values))
             again = len(texts) - len(new)
             keys = frozenset(text.message.key for text, _ in new)
-            places_aside = frozenset(item.place for item in refused)
+            places_aside = frozenset(item.place for item in rejected)
             return StoredBatch(keys, places_aside, IngestCounts(len(new), repeated + again, aside))
 
         return self._store.run(work)
@@ -179,16 +179,16 @@ def _add_mentions(session: Session, texts: Iterable[tuple[ClassifiedMessage, int
     _upsert(session, MentionRow, [{"message_id": number, "entity": name} for number, name in sorted(pairs)], ())
 
 
-def add_rejected(session: Session, refused: Sequence[RejectedMessage], now: datetime, most: int) -> int:
+def add_rejected(session: Session, rejected: Sequence[RejectedMessage], now: datetime, most: int) -> int:
     """Adds rejected rows, in a transaction that has the progress row, and returns how many were new.
 
     Args:
         session: The transaction.
-        refused: The rows.
+        rejected: The rows.
         now: The time.
         most: So many rows are kept, the newest ones; all are counted.
     """
-    if not refused:
+    if not rejected:
         return 0
     rows = [
         {
@@ -199,7 +199,7 @@ def add_rejected(session: Session, refused: Sequence[RejectedMessage], now: date
             "content": storable(item.row.content),
             "stored_at": now,
         }
-        for item in refused
+        for item in rejected
     ]
     added = _upsert(session, RejectedMessageRow, rows, ())
     session.get_one(ProgressRow, 1).set_aside += added

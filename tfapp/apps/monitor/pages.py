@@ -93,10 +93,10 @@ class MonitorPages:
 
     def _texts(self, request: Request) -> Response:
         queries = self._queries()
-        chosen: dict[str, Any] = {name: request.query_params.get(name) or None for name in _FILTERS}
-        texts = queries.texts(**chosen, most=_PAGE)
+        filters: dict[str, Any] = {name: request.query_params.get(name) or None for name in _FILTERS}
+        texts = queries.texts(**filters, most=_PAGE)
         settings = self._monitor().settings
-        return self._page(request, "monitor_texts.html", texts=texts, chosen=chosen, most=_PAGE, settings=settings)
+        return self._page(request, "monitor_texts.html", texts=texts, filters=filters, most=_PAGE, settings=settings)
 
     def _set_aside(self, request: Request) -> Response:
         queries = self._queries()
@@ -111,8 +111,8 @@ class MonitorPages:
         newest = queries.newest()
         until = min(end, newest) if newest else end
         spanned = (until - alert.start) // WIDTHS[alert.width] + _AROUND
-        found = queries.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
-        trend = next((one for one in found if one.name == alert.topic), None)
+        trends = queries.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
+        trend = next((one for one in trends if one.name == alert.topic), None)
         return None if trend is None else _beside_expected(trend, [alert])
 
     def _width(self) -> str:
@@ -179,10 +179,10 @@ def _texts_of(trend: Trend, by: str, topic: str | None) -> str:
 
 
 def _choice(request: Request, name: str, choices: Mapping[Any, Any] | Sequence[str], default: str = "") -> str:
-    wanted = request.query_params.get(name) or default or next(iter(choices))
-    if wanted not in choices:
-        raise SettingsError(f"{name}: must be one of {', '.join(choices)}, got {wanted[:40]!r}")
-    return wanted
+    value = request.query_params.get(name) or default or next(iter(choices))
+    if value not in choices:
+        raise SettingsError(f"{name}: must be one of {', '.join(choices)}, got {value[:40]!r}")
+    return value
 
 
 _MISSING: Final = {

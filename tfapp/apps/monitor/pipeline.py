@@ -83,12 +83,14 @@ class Pipeline:
         self._left = 0
         self._evaluate_at = 0.0
 
-    def run(self, readers: Sequence[Reader], told: Callable[[IngestCounts], None] = lambda _: None) -> IngestCounts:
+    def run(
+        self, readers: Sequence[Reader], on_progress: Callable[[IngestCounts], None] = lambda _: None
+    ) -> IngestCounts:
         """Ingests all that the readers have.
 
         Args:
             readers: Each is read in a thread of its own.
-            told: Is told what was taken so far, after each batch.
+            on_progress: Is told what was taken so far, after each batch.
 
         Returns:
             What came of it.
@@ -106,7 +108,7 @@ class Pipeline:
                 if any(batch.rows or batch.checkpoint for batch in batches):
                     total += self._take(batches)
                     newest, changed = self._ticks(), True
-                    told(total)
+                    on_progress(total)
                 idle = self._ticks() - newest > self._settings.idle_seconds
                 if idle or (changed and self._ticks() >= self._evaluate_at):
                     self._evaluate_windows(idle=idle)
@@ -150,40 +152,40 @@ class Pipeline:
 
     def _gather(self) -> list[Batch]:
         """Returns as many batches as are classified together; an empty one where none came; none at the end."""
-        found: list[Batch] = []
+        batches: list[Batch] = []
         end = self._ticks() + _LOOK_SECONDS
-        while self._left and not self._stop.is_set() and sum(len(b.rows) for b in found) < self._settings.batch_size:
+        while self._left and not self._stop.is_set() and sum(len(b.rows) for b in batches) < self._settings.batch_size:
             try:
                 item = self._queue.get(timeout=max(0.0, end - self._ticks()))
             except queue.Empty:
-                return found or [Batch("", ())]
+                return batches or [Batch("", ())]
             if isinstance(item, Exception):
                 raise item
             if item is None:
                 self._left -= 1
                 continue
-            if not found:
+            if not batches:
                 end = self._ticks() + self._settings.batch_seconds
-            found.append(item)
-        return [] if self._stop.is_set() else found
+            batches.append(item)
+        return [] if self._stop.is_set() else batches
 
     def _take(self, batches: Sequence[Batch]) -> IngestCounts:
         """Classifies and stores batches, and tells each one its counts."""
-        messages, refused = self._messages(batches)
+        messages, rejected = self._messages(batches)
         flat = [message for part in messages for message in part]
         new = self._patiently(lambda: self._message_store.unknown(flat))
         classified: list[ClassifiedMessage] = []
         for message, result in zip(new, self._classifiers.classify(new), strict=True):
             if isinstance(result, RejectedRow):
-                refused.append(RejectedMessage(message.source, message.key, result))
+                rejected.append(RejectedMessage(message.source, message.key, result))
             else:
                 classified.append(result)
         checkpoints = [batch.checkpoint for batch in batches if batch.checkpoint is not None]
-        kept = self._keep([*classified, *refused], checkpoints, len(flat) - len(new))
-        self._tell(batches, messages, kept)
-        return kept.outcome
+        batch_result = self._store([*classified, *rejected], checkpoints, len(flat) - len(new))
+        self._tell(batches, messages, batch_result)
+        return batch_result.outcome
 
-    def _keep(
+    def _store(
         self,
         rows: Sequence[ClassifiedMessage | RejectedMessage],
         checkpoints: Sequence[Checkpoint] = (),
@@ -191,64 +193,64 @@ class Pipeline:
     ) -> StoredBatch:
         """Stores all rows; those that keep the database from storing the others are rejected."""
         classified = [row for row in rows if isinstance(row, ClassifiedMessage)]
-        refused = [row for row in rows if isinstance(row, RejectedMessage)]
+        rejected = [row for row in rows if isinstance(row, RejectedMessage)]
         try:
-            return self._patiently(lambda: self._message_store.keep(classified, refused, checkpoints, repeated))
+            return self._patiently(lambda: self._message_store.keep(classified, rejected, checkpoints, repeated))
         except StopRequested:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one row causes, the others are stored
             # Where the database takes nothing at all, no row is to blame, and this raises.
             self._patiently(lambda: self._message_store.keep([], [], [], 0))
-            kept = self._keep_apart(rows, error)
+            result = self._store_by_halves(rows, error)
         # What was stored just now is known if it comes again, so the checkpoints may come last.
-        return kept + self._patiently(lambda: self._message_store.keep([], [], checkpoints, repeated))
+        return result + self._patiently(lambda: self._message_store.keep([], [], checkpoints, repeated))
 
-    def _keep_apart(self, rows: Sequence[ClassifiedMessage | RejectedMessage], problem: Exception) -> StoredBatch:
+    def _store_by_halves(self, rows: Sequence[ClassifiedMessage | RejectedMessage], problem: Exception) -> StoredBatch:
         """Stores rows by halves, down to the one that cannot be stored."""
         if len(rows) != 1:
             half = len(rows) // 2
-            return self._keep(rows[:half]) + self._keep(rows[half:]) if rows else StoredBatch()
+            return self._store(rows[:half]) + self._store(rows[half:]) if rows else StoredBatch()
         (row,) = rows
-        reason = f"it cannot be stored: {_in_a_line(problem)}"
+        reason = f"it cannot be stored: {_one_line(problem)}"
         if isinstance(row, RejectedMessage):
             _log.warning("%s, %s: a row that was set aside is not kept: %s", row.source, row.place, reason)
             return StoredBatch(outcome=IngestCounts(set_aside=1))
-        aside = RejectedRow(1, reason, row.message.text[:_SHOWN])
-        return self._keep([RejectedMessage(row.message.source, row.message.key, aside)])
+        rejected_row = RejectedRow(1, reason, row.message.text[:_SHOWN])
+        return self._store([RejectedMessage(row.message.source, row.message.key, rejected_row)])
 
     def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[RejectedMessage]]:
         now = self._clock()
         present = max(now, self._elapsed())
         latest = min(shift(present, _MINUTE, self._settings.future_minutes), shift(present, _FARTHEST))
         messages: list[list[Message]] = []
-        refused: list[RejectedMessage] = []
+        rejected: list[RejectedMessage] = []
         for batch in batches:
             messages.append([])
-            for place in batch.rows:
-                made: Message | RejectedRow = (
-                    place.row
-                    if isinstance(place.row, RejectedRow)
-                    else self._columns.message(place.row, source=batch.source, latest=latest, now=now)
+            for row in batch.rows:
+                message: Message | RejectedRow = (
+                    row.row
+                    if isinstance(row.row, RejectedRow)
+                    else self._columns.message(row.row, source=batch.source, latest=latest, now=now)
                 )
-                if isinstance(made, RejectedRow):
-                    refused.append(RejectedMessage(batch.source, place.where, made))
+                if isinstance(message, RejectedRow):
+                    rejected.append(RejectedMessage(batch.source, row.where, message))
                 else:
-                    messages[-1].append(made)
-        return messages, refused
+                    messages[-1].append(message)
+        return messages, rejected
 
     def _elapsed(self) -> datetime:
         """Returns the start time plus the ticks since, so that a clock that is set back rejects no texts."""
         start, ticks = self._began
         return shift(start, timedelta(seconds=self._ticks() - ticks))
 
-    def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], kept: StoredBatch) -> None:
-        told: set[str] = set()
-        for batch, mine in zip(batches, messages, strict=True):
-            keys = {message.key for message in mine} - told
-            told |= keys
-            stored, aside = len(keys & kept.keys), len(keys & kept.refused)
-            unread = len(batch.rows) - len(mine)
-            batch.stored(IngestCounts(stored, len(mine) - stored - aside, unread + aside))
+    def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], result: StoredBatch) -> None:
+        reported: set[str] = set()
+        for batch, own_messages in zip(batches, messages, strict=True):
+            keys = {message.key for message in own_messages} - reported
+            reported |= keys
+            stored, rejected = len(keys & result.keys), len(keys & result.rejected)
+            malformed = len(batch.rows) - len(own_messages)
+            batch.stored(IngestCounts(stored, len(own_messages) - stored - rejected, malformed + rejected))
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Runs work that needs the database, again and again while that is away."""
@@ -261,5 +263,5 @@ class Pipeline:
                     raise StopRequested from error
 
 
-def _in_a_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:_SHOWN]

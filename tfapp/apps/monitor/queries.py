@@ -186,8 +186,8 @@ class MonitorQueries:
     ) -> list[ShownText]:
         """Returns texts, newest first, filtered by the arguments."""
         query = select(MessageRow).order_by(MessageRow.time.desc(), MessageRow.id.desc()).limit(most)
-        given = {"topic": topic, "source": source, "sentiment": sentiment}
-        for name, value in given.items():
+        filters = {"topic": topic, "source": source, "sentiment": sentiment}
+        for name, value in filters.items():
             if value is not None:
                 query = query.where(getattr(MessageRow, name) == value)
         if entity is not None:

@@ -72,7 +72,7 @@ class Monitor(Application[MonitorSettings]):
         follow: bool = True,
         sinks: Sequence[Sink] = (),
         stop: threading.Event | None = None,
-        told: Callable[[IngestCounts], None] = lambda _: None,
+        on_progress: Callable[[IngestCounts], None] = lambda _: None,
         trained: Callable[[str], None] = lambda _: None,
         quiet: bool = False,
     ) -> IngestCounts:
@@ -86,7 +86,7 @@ class Monitor(Application[MonitorSettings]):
             follow: Wait for more; else end with the inputs.
             sinks: Who is told, beside those of the settings.
             stop: Ends it, when it is set.
-            told: Is told what was taken so far.
+            on_progress: Is told what was taken so far.
             trained: Is told of each model that had to be trained, and how good it is.
             quiet: Show no progress while models are trained.
 
@@ -109,7 +109,7 @@ class Monitor(Application[MonitorSettings]):
         with self.models.client() as client:
             self.models.wait_until_ready(client, self.wait)
             with deliveries.running():
-                return self._pipeline(client, mapping, ending, everyone).run(readers, told)
+                return self._pipeline(client, mapping, ending, everyone).run(readers, on_progress)
 
     def resend(self, alert: int | None = None) -> int:
         """Queues undeliverable notifications again, for `run` to send, and returns how many.

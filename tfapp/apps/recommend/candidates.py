@@ -39,8 +39,8 @@ class Candidates:
     @property
     def known(self) -> NDArray[np.intp]:
         """Returns the items that any search but `new` found, each once, rising."""
-        found = [places for way, places in self.ways.items() if way != "new"]
-        return np.unique(np.concatenate(found)) if found else np.array([], np.intp)
+        hits = [places for way, places in self.ways.items() if way != "new"]
+        return np.unique(np.concatenate(hits)) if hits else np.array([], np.intp)
 
     @property
     def new(self) -> NDArray[np.intp]:
@@ -97,8 +97,8 @@ def _by_text(
     """Returns the items nearest to the profile and to each of the last liked items."""
     own = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
     searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
-    found = [[place for place, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
-    return _merged([np.array([place for place in places if known[place]], np.intp) for places in found])
+    hits = [[place for place, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
+    return _merged([np.array([place for place in places if known[place]], np.intp) for places in hits])
 
 
 def _new(snapshot: Snapshot, profile: UserProfile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:

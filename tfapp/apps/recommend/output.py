@@ -28,7 +28,7 @@ def show_items(added: ItemsAdded, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(added))
         return
-    _show_addition(added.addition)
+    _show_ingest(added.addition)
     _line("Embedded", f"{added.embedded} of {added.items} items; the others were before")
     _line("Next", "tfapp recommend events FILE")
 
@@ -38,7 +38,7 @@ def show_events(addition: IngestResult, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(addition))
         return
-    _show_addition(addition)
+    _show_ingest(addition)
     _line("Next", "tfapp recommend train")
 
 
@@ -54,10 +54,10 @@ def show_trained(trained: TrainedRanking, *, as_json: bool) -> None:
     _line("Next", "tfapp recommend for USER")
 
 
-def show_list(found: Suggestions, *, as_json: bool) -> None:
+def show_list(result: Suggestions, *, as_json: bool) -> None:
     """Prints a list with the reasons for each item."""
     if as_json:
-        print_json(found.to_dict())
+        print_json(result.to_dict())
         return
     from rich.table import Table
     from rich.text import Text
@@ -65,13 +65,13 @@ def show_list(found: Suggestions, *, as_json: bool) -> None:
     table = Table()
     for name in ("", "item", "title", "because"):
         table.add_column(name, justify="right" if not name else "left")
-    for place, one in enumerate(found.suggestions, start=1):
+    for place, one in enumerate(result.suggestions, start=1):
         table.add_row(str(place), *(Text(cell) for cell in (one.item.key, one.item.title, _because(one))))
     console().print(table)
-    if not found.trained:
+    if not result.trained:
         _line("Untrained", "what was found is put together by its places; tfapp recommend train")
-    if found.degraded:
-        _line("Without", found.degraded)
+    if result.degraded:
+        _line("Without", result.degraded)
 
 
 def show_known(
@@ -97,14 +97,14 @@ def show_known(
         _line("", f"{row['source']}, line {row['line']}: {row['reason']}: {str(row['content'])[:80]}")
 
 
-def show_evaluation(found: ListEvaluation, *, as_json: bool) -> None:
+def show_evaluation(result: ListEvaluation, *, as_json: bool) -> None:
     """Prints the tables of an evaluation."""
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(result))
         return
-    _line("Learnt", f"from {found.events} events and {found.lists} lists; judged by the {found.later} events after")
+    _line("Learnt", f"from {result.events} events and {result.lists} lists; judged by the {result.later} events after")
     for name, title in _TABLES:
-        scores: Mapping[str, Score] = getattr(found, name)
+        scores: Mapping[str, Score] = getattr(result, name)
         users = next(iter(scores.values())).users
         if users:
             _show_scores(f"{title} ({users} users)", scores)
@@ -136,9 +136,9 @@ def _reason(reason: Reason) -> str:
     return f"{reason.title} ({how} {reason.similarity:.2f})"
 
 
-def _show_addition(found: IngestResult) -> None:
-    _line("Read", f"{found.rows} rows: {found.added} new, {found.repeated} known, {found.set_aside} set aside")
-    for reason, count in found.reasons.items():
+def _show_ingest(result: IngestResult) -> None:
+    _line("Read", f"{result.rows} rows: {result.added} new, {result.repeated} known, {result.set_aside} set aside")
+    for reason, count in result.reasons.items():
         _line("", f"{count} x {reason}")
 
 

@@ -42,21 +42,26 @@ class RecommendPages:
     def _list(self, request: Request) -> Response:
         if self._state.session(RECOMMEND) is None:
             return self._views.page(request, "missing.html", **_MISSING)
-        catalogue, given = self._session().catalogue, request.query_params
-        user, about = tidy(given.get("user", "")) or "", (tidy(given.get("about", "")) or "")[:_LONGEST]
-        asked: dict[str, Any] = {"user": user, "about": about, "new": "new" in given, "k": _count(given.get("k", "10"))}
-        found, past = None, []
+        catalogue, params = self._session().catalogue, request.query_params
+        user, about = tidy(params.get("user", "")) or "", (tidy(params.get("about", "")) or "")[:_LONGEST]
+        query: dict[str, Any] = {
+            "user": user,
+            "about": about,
+            "new": "new" in params,
+            "k": _count(params.get("k", "10")),
+        }
+        result, past = None, []
         if user or about:
             recommender = self._session().recommender()
             name = checked_name("the user", user or "somebody new")
-            found = recommender.recommend(name, asked["k"], about=about or None, new_only=asked["new"])
+            result = recommender.recommend(name, query["k"], about=about or None, new_only=query["new"])
             past = recommender.past(name, _PAST) if user else []
         return self._views.page(
             request,
             "recommend.html",
-            asked=asked,
+            query=query,
             choices=_COUNTS,
-            found=found,
+            result=result,
             past=past,
             counts=catalogue.counts(),
             users=catalogue.users(_USERS),
@@ -65,8 +70,8 @@ class RecommendPages:
 
     def _like(self, request: Request) -> Response:
         item = request.query_params.get("item", "")
-        found = self._session().recommender().similar(item, 10)
-        return self._views.page(request, "recommend_like.html", item=item, found=found)
+        result = self._session().recommender().similar(item, 10)
+        return self._views.page(request, "recommend_like.html", item=item, result=result)
 
     def _set_aside(self, request: Request) -> Response:
         return self._views.page(
@@ -80,10 +85,10 @@ class RecommendPages:
         return session
 
 
-def _count(given: str) -> int:
-    if given not in {str(count) for count in _COUNTS}:
-        raise SettingsError(f"k: must be one of {', '.join(map(str, _COUNTS))}, got {given[:20]!r}")
-    return int(given)
+def _count(value: str) -> int:
+    if value not in {str(count) for count in _COUNTS}:
+        raise SettingsError(f"k: must be one of {', '.join(map(str, _COUNTS))}, got {value[:20]!r}")
+    return int(value)
 
 
 _MISSING: Final = {

@@ -118,14 +118,14 @@ def collect_rows(
     random = np.random.default_rng(settings.seed)
     names = feature_names(len(settings.popular_days))
     known, paired = FeatureRows(names), FeatureRows((*names, "pair"))
-    chosen = _drawn(list(past_lists(log, settings)), random)
-    total, done = sum(len(found) for _, found in chosen), 0
-    for place, (time, found) in enumerate(chosen):
+    snapshots = _drawn(list(past_lists(log, settings)), random)
+    total, done = sum(len(lists) for _, lists in snapshots), 0
+    for place, (time, lists) in enumerate(snapshots):
         list_builder = _list_builder(time, log, item_matrix, settings)
-        for past in found:
+        for past in lists:
             # A pair model has learnt from the lists before; of those it knows too well what was liked.
-            asked = pairs if place >= PAIR_MOMENTS else None
-            _add_known(list_builder, past, random, (known, paired), asked)
+            scorer = pairs if place >= PAIR_MOMENTS else None
+            _add_known(list_builder, past, random, (known, paired), scorer)
             done += 1
             if on_progress:
                 on_progress(done, total)
@@ -142,9 +142,9 @@ def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSetting
     """
     random = np.random.default_rng(settings.seed)
     moments = list(past_lists(log, settings))[:PAIR_MOMENTS]
-    for time, found in _drawn(moments, random):
+    for time, lists in _drawn(moments, random):
         list_builder = _list_builder(time, log, item_matrix, settings)
-        for past in found:
+        for past in lists:
             query = liked_text(past.history, item_matrix)
             places = list_builder.candidates(UserProfile.of(past.history, item_matrix)).known
             places, liked = _sampled(places, past.liked, len(past.liked), random)
@@ -158,9 +158,9 @@ def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSetting
 def _drawn(
     moments: Sequence[tuple[float, list[PastList]]], random: np.random.Generator
 ) -> list[tuple[float, list[PastList]]]:
-    total = sum(len(found) for _, found in moments)
+    total = sum(len(lists) for _, lists in moments)
     share = min(1.0, _LISTS / max(total, 1))
-    return [(time, [one for one in found if share == 1 or random.random() < share]) for time, found in moments]
+    return [(time, [one for one in lists if share == 1 or random.random() < share]) for time, lists in moments]
 
 
 def _list_builder(time: float, log: EventLog, item_matrix: ItemMatrix, settings: RecommendSettings) -> ListBuilder:

@@ -42,7 +42,7 @@ class SupportPages:
             Route("/support", self._begin),
             Route("/support/chat/{conversation:path}", self._chat),
             post("/support/chat/{conversation:path}", self._ask),
-            post("/support/turn/{turn}", self._judge),
+            post("/support/turn/{turn}", self._review),
             Route("/support/handovers", self._handovers),
             Route("/support/knowledge", self._knowledge),
             post("/support/learn", self._learn),
@@ -64,14 +64,14 @@ class SupportPages:
         notice = f"Did not respond: {reply.degraded}" if reply.degraded else ""
         return self._views.redirect(request, f"/support/chat/{name}", notice)
 
-    def _judge(self, request: Request, form: Form) -> Response:
+    def _review(self, request: Request, form: Form) -> Response:
         verdict = cast(Verdict, form.choice("verdict", _VERDICTS))
         turn = request.path_params["turn"]
-        said = {name: form.text(name).strip() or None for name in ("better", "intent", "replaces")}
+        form_values = {name: form.text(name).strip() or None for name in ("better", "intent", "replaces")}
         try:
-            self._session().service.correct(turn, verdict, **said)
+            self._session().service.correct(turn, verdict, **form_values)
         except ConflictError:
-            return self._conflict(request, turn, said)
+            return self._conflict(request, turn, form_values)
         back = form.text("conversation")
         where = f"/support/chat/{checked_name('the conversation', back)}" if back else "/support/handovers"
         return self._views.redirect(request, where, "Saved. It becomes knowledge when the service learns.")
@@ -79,19 +79,19 @@ class SupportPages:
     def _handovers(self, request: Request) -> Response:
         return self._queue(request, self._session().inbox.open_handovers())
 
-    def _conflict(self, request: Request, turn: str, said: Mapping[str, str | None]) -> Response:
+    def _conflict(self, request: Request, turn: str, form_values: Mapping[str, str | None]) -> Response:
         """Shows a hand-over that somebody else answered first: their answer, and the form as it was sent."""
         inbox = self._session().inbox
         page = self._queue(
-            request, [answered for answered in (inbox.turn(turn),) if answered] + inbox.open_handovers(), said
+            request, [answered for answered in (inbox.turn(turn),) if answered] + inbox.open_handovers(), form_values
         )
         page.status_code = 409
         return page
 
     def _queue(
-        self, request: Request, handovers: list[StoredTurn], said: Mapping[str, str | None] | None = None
+        self, request: Request, handovers: list[StoredTurn], form_values: Mapping[str, str | None] | None = None
     ) -> Response:
-        return self._page(request, "support_handovers.html", handovers=handovers, said=said or {})
+        return self._page(request, "support_handovers.html", handovers=handovers, form_values=form_values or {})
 
     def _knowledge(self, request: Request) -> Response:
         session = self._session()

@@ -89,13 +89,15 @@ class Retriever:
         key = text_key(query)
         known, refused = self._corpus.questions.get(key), self._corpus.refused.get(key, frozenset())
         hits = self._hits(query, vector, ways)
-        found = {way: self._targets(texts, refused, without) for way, texts in hits.items()}
+        targets_by_way = {way: self._targets(texts, refused, without) for way, texts in hits.items()}
         same = self._targets([] if known is None else [(known, 1.0)], refused, without)
-        fused = fuse([list(targets) for targets in found.values()], constant=self._settings.fusion_constant)
+        fused = fuse([list(targets) for targets in targets_by_way.values()], constant=self._settings.fusion_constant)
         order = [target for target, _ in fused]
         if rerank and vector is not None:
             order = self._weighed(order, hits, vector)
-        by = {target: place for targets in reversed(found.values()) for target, place in targets.items()} | same
+        by = {
+            target: place for targets in reversed(targets_by_way.values()) for target, place in targets.items()
+        } | same
         # Whoever asks a known question gets its answer first.
         first = dict.fromkeys([*same, *order])
         passages = [self._passage(target, *by[target], vector, target in same) for target in first]
@@ -122,7 +124,7 @@ class Retriever:
         self, order: Sequence[KnownAnswer], hits: Mapping[Way, list[Hit]], vector: np.ndarray
     ) -> list[KnownAnswer]:
         """Orders the head of the fused ranking by the votes of all texts."""
-        keys = {key for found in hits.values() for key, _ in found}
+        keys = {key for way_hits in hits.values() for key, _ in way_hits}
         cosines = {key: self._vectors.cosine(vector, key) or 0.0 for key in keys}
         leads_to = {key: [link.target for link in self._corpus.links.get(key, ())] for key in keys}
         shares = {"words_share": self._settings.words_share, "temperature": self._settings.temperature}
@@ -134,12 +136,12 @@ class Retriever:
         self, hits: Iterable[Hit], refused: Collection[KnownAnswer], without: Collection[int]
     ) -> dict[KnownAnswer, tuple[int, Link]]:
         """Returns the answers that texts lead to, each once, by the first text that does."""
-        found: dict[KnownAnswer, tuple[int, Link]] = {}
+        targets: dict[KnownAnswer, tuple[int, Link]] = {}
         for key, _ in hits:
             for link in self._corpus.links.get(key, ()):
                 if link.target not in refused and link.target.answer_id not in without:
-                    found.setdefault(link.target, (key, link))
-        return found
+                    targets.setdefault(link.target, (key, link))
+        return targets
 
     def _passage(self, target: KnownAnswer, key: int, link: Link, vector: np.ndarray | None, same: bool) -> Passage:
         cosine = 1.0 if same else self._vectors.cosine(vector, key) if vector is not None else None

@@ -113,12 +113,12 @@ class Support(Application[SupportSettings]):
             TfappError: File, settings, database, training or model server; says which, and what to do. A build that
                 failed or was killed is gone on with by the same call.
         """
-        chosen = PairColumns(columns or {}, where or {}, self.settings.agents)
+        pair_columns = PairColumns(columns or {}, where or {}, self.settings.agents)
         path = resolve(source, DataSettings(train=source)).path
         templates = _templates(answers, encoding) if answers else {}
         self.keep_settings()
         with progress(f"Reading {source}", "rows", quiet=quiet) as advance:
-            rows = read_qa_pairs(read_records(path, encoding=encoding), chosen, source=source)
+            rows = read_qa_pairs(read_records(path, encoding=encoding), pair_columns, source=source)
             addition = self.knowledge.add(source, counted(rows, advance))
         self.knowledge.set_answers(templates)
         intent_model = self._train_intents(quiet=quiet)
@@ -135,8 +135,8 @@ class Support(Application[SupportSettings]):
         replaces: str | None = None,
     ) -> str:
         """Stores a correction, as `tfapp.apps.support.corrections.Corrections.give` does."""
-        given = Corrections(self.store, self.clock)
-        return given.give(turn, verdict, better=better, intent=intent, replaces=replaces)
+        corrections = Corrections(self.store, self.clock)
+        return corrections.give(turn, verdict, better=better, intent=intent, replaces=replaces)
 
     def learn(self, *, quiet: bool = False) -> Learnt:
         """Makes knowledge and training data of the corrections since the last time.
@@ -220,7 +220,7 @@ class Support(Application[SupportSettings]):
 
 def _templates(file: Path, encoding: str) -> dict[str, str]:
     """Reads intents' answers from a file, of which every row must be good."""
-    found: dict[str, str] = {}
+    answers_by_intent: dict[str, str] = {}
     for row in read_records(file, encoding=encoding):
         values = row.values if isinstance(row, Record) else {}
         intent, answer = values.get("intent"), values.get("answer")
@@ -228,5 +228,5 @@ def _templates(file: Path, encoding: str) -> dict[str, str]:
             reason = "needs an intent and an answer" if isinstance(row, Record) else row.reason
             raise DataError(f"{file}, line {row.line}: {reason}; mend the row")
         check_template(intent, answer)
-        found[intent] = answer
-    return found
+        answers_by_intent[intent] = answer
+    return answers_by_intent

@@ -116,8 +116,8 @@ class LabellingPages:
         pools = self._state.feedback.pools
         pool, measure, who = self._pool(request), _measure(request), request.session["id"]
         self._scoring.keep_up(pool)
-        found = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
-        text = found[0] if found else None
+        texts = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
+        text = texts[0] if texts else None
         if text is not None:
             self._leases.take(pool.id, text.id, who)
         return self._views.page(
@@ -134,8 +134,8 @@ class LabellingPages:
     def _label(self, request: Request, form: Form) -> Response:
         feedback, pool = self._state.feedback, self._pool(request)
         text = feedback.pools.text(pool, form.number("text", most=LARGEST_KEY))
-        other, given = tidy(form.text("other", longest=300)), form.several("label")
-        chosen = [*(given if pool.multi_label or not other else ()), *([other] if other else ())]
+        other, labels = tidy(form.text("other", longest=300)), form.several("label")
+        chosen = [*(labels if pool.multi_label or not other else ()), *([other] if other else ())]
         answer = (text.version, text.predicted, text.score, str(request.session.get("name", "")))
         feedback.labels.give(Label(pool.model, text.text, tuple(chosen), pool.multi_label, *answer))
         return self._on(request, pool, form)
@@ -177,5 +177,5 @@ class LabellingPages:
 
 
 def _measure(request: Request) -> Measure:
-    wanted = request.query_params.get("by", MEASURES[0])
-    return cast(Measure, wanted if wanted in MEASURES else MEASURES[0])
+    measure = request.query_params.get("by", MEASURES[0])
+    return cast(Measure, measure if measure in MEASURES else MEASURES[0])

@@ -37,52 +37,52 @@ class LoginPages:
         return [Route(_LOGIN, self._form), views.post(_LOGIN, self._enter), views.post("/logout", self._leave)]
 
     def _form(self, request: Request) -> Response:
-        wanted = own_path(request.query_params.get("next", ""), request.app.routes)
+        target = own_path(request.query_params.get("next", ""), request.app.routes)
         if self._access.password is None or request.session.get("entered"):
-            return self._views.redirect(request, wanted)
-        return self._views.page(request, "login.html", next=wanted, problem="")
+            return self._views.redirect(request, target)
+        return self._views.page(request, "login.html", next=target, problem="")
 
     def _enter(self, request: Request, form: Form) -> Response:
-        wanted = own_path(form.text("next"), request.app.routes)
+        target = own_path(form.text("next"), request.app.routes)
         address = request.client.host if request.client else ""
         password = form.text("password", longest=1000)
         wait = self._throttle.take(address)
         if wait:
             why = f"Too many wrong passwords from your address. Wait {wait} second{'' if wait == 1 else 's'}."
-            answer = self._refuse(request, wanted, 429, why)
+            answer = self._refuse(request, target, 429, why)
             answer.headers["Retry-After"] = str(wait)
             return answer
         if not self._access.is_password(password):
-            return self._refuse(request, wanted, 403, "That is not the password.")
+            return self._refuse(request, target, 403, "That is not the password.")
         self._throttle.forget(address)
         # A session that was known before it had entered is worth nothing after.
         self._sessions.end(request.scope["session"])
         request.scope["session"] = self._sessions.enter()
-        return self._views.redirect(request, wanted)
+        return self._views.redirect(request, target)
 
     def _leave(self, request: Request, _form: Form) -> Response:
         self._sessions.end(request.scope["session"])
         request.scope["session"] = self._sessions.find("")
         return self._views.redirect(request, _LOGIN)
 
-    def _refuse(self, request: Request, wanted: str, status: int, why: str) -> Response:
-        page = self._views.page(request, "login.html", next=wanted, problem=why)
+    def _refuse(self, request: Request, target: str, status: int, why: str) -> Response:
+        page = self._views.page(request, "login.html", next=target, problem=why)
         page.status_code = status
         return page
 
 
-def own_path(wanted: str, routes: Iterable[BaseRoute]) -> str:
+def own_path(target: str, routes: Iterable[BaseRoute]) -> str:
     """Returns a path with its query if it is that of a page here, else the overview's.
 
     Args:
-        wanted: What an address or a form asked for.
+        target: What an address or a form asked for.
         routes: Those of the application.
     """
-    path = unquote(wanted.partition("?")[0])
+    path = unquote(target.partition("?")[0])
     # Browsers drop tabs and line ends, read a backslash as a slash, and resolve the segments . and .. themselves.
-    plain = wanted.isprintable() and path.isprintable() and "\\" not in wanted and len(wanted) <= _LONGEST_PATH
+    plain = target.isprintable() and path.isprintable() and "\\" not in target and len(target) <= _LONGEST_PATH
     if not plain or path == _LOGIN or not {".", ".."}.isdisjoint(path.split("/")):
         return "/"
-    asked = {"type": "http", "method": "GET", "path": path, "headers": []}
+    scope = {"type": "http", "method": "GET", "path": path, "headers": []}
     pages = (route for route in routes if isinstance(route, Route))
-    return wanted if any(route.matches(asked)[0] is Match.FULL for route in pages) else "/"
+    return target if any(route.matches(scope)[0] is Match.FULL for route in pages) else "/"

@@ -62,7 +62,7 @@ class ModelPages:
     def _one(self, request: Request) -> Response:
         endpoint, facts = self._state.model(request.path_params["endpoint"], request.path_params["name"])
         (shown,) = _with_states([(endpoint, facts)])
-        version = _chosen(facts, request.query_params.get("version"))
+        version = _version(facts, request.query_params.get("version"))
         changes = version_catalogue.history(facts.name, models=endpoint.folder)[::-1][:_CHANGES]
         card = _card(version.path)
         return self._views.page(request, "model.html", model=shown, version=version, card=card, history=changes)
@@ -71,22 +71,22 @@ class ModelPages:
 def _with_states(models: Sequence[tuple[ModelsEndpoint, CatalogueEntry]]) -> list[_ModelWithStates]:
     """Asks for the versions' states; a server that does not answer is asked about no further model."""
     silent: set[str] = set()
-    found: list[_ModelWithStates] = []
+    entries: list[_ModelWithStates] = []
     for endpoint, facts in models:
         states, trouble = ([], NO_ANSWER) if endpoint.name in silent else endpoint.status(facts.name)
         if trouble == NO_ANSWER:
             silent.add(endpoint.name)
-        found.append(_ModelWithStates(endpoint, facts, {state.version: state for state in states}, trouble))
-    return found
+        entries.append(_ModelWithStates(endpoint, facts, {state.version: state for state in states}, trouble))
+    return entries
 
 
-def _chosen(facts: CatalogueEntry, wanted: str | None) -> VersionMetadata:
-    if wanted is None:
+def _version(facts: CatalogueEntry, number: str | None) -> VersionMetadata:
+    if number is None:
         return facts.released
-    found = next((version for version in facts.versions if str(version.version) == wanted), None)
-    if found is None:
-        raise RegistryError(f"{facts.name}: no version {wanted[:20]}; the page without it lists them")
-    return found
+    for version in facts.versions:
+        if str(version.version) == number:
+            return version
+    raise RegistryError(f"{facts.name}: no version {number[:20]}; the page without it lists them")
 
 
 def _card(folder: Path) -> str:

@@ -46,17 +46,17 @@ class PlaygroundPages:
 
     def _form(self, request: Request) -> Response:
         endpoint, model = self._model(request)
-        found = {"task": task_of(model, endpoint.client), "asked": dict.fromkeys(_FIELDS, ""), "answer": None}
-        return self._show(request, endpoint, model, found)
+        context = {"task": task_of(model, endpoint.client), "values": dict.fromkeys(_FIELDS, ""), "answer": None}
+        return self._show(request, endpoint, model, context)
 
     def _ask(self, request: Request, form: Form) -> Response:
         endpoint, model = self._model(request)
         task = task_of(model, endpoint.client)
-        asked = {name: form.text(name) for name in _FIELDS}
-        version = form.number("version") if asked["version"] else None
+        values = {name: form.text(name) for name in _FIELDS}
+        version = form.number("version") if values["version"] else None
         label = _stable_label(model) if version is None else None
         answer = ask(task, Question(endpoint.client(), model.name, version, label), form)
-        return self._show(request, endpoint, model, {"task": task, "asked": asked, "answer": answer})
+        return self._show(request, endpoint, model, {"task": task, "values": values, "answer": answer})
 
     def _label(self, request: Request, form: Form) -> Response:
         """Stores the correct label of a text, in the same table as the labelling page."""
@@ -65,8 +65,8 @@ class PlaygroundPages:
             raise SettingsError(f"{model.name}: only the texts of a classification model can be labelled")
         text = form.needed("text")
         (answer,) = endpoint.client().classify(model.name, [text], label=_stable_label(model))
-        given, who = tuple(form.several("label")), str(request.session.get("name", ""))
-        label = Label(model.name, text, given, answer.chosen is not None, None, answer.label, answer.score, who)
+        labels, who = tuple(form.several("label")), str(request.session.get("name", ""))
+        label = Label(model.name, text, labels, answer.chosen is not None, None, answer.label, answer.score, who)
         self._state.feedback.labels.give(label)
         back = request.url.path.removesuffix("/label")
         return self._views.redirect(request, back, "Label saved. You can export it on the labelling page.")
@@ -75,10 +75,10 @@ class PlaygroundPages:
         return self._state.model(request.path_params["endpoint"], request.path_params["name"])
 
     def _show(
-        self, request: Request, endpoint: ModelsEndpoint, model: CatalogueEntry, found: dict[str, Any]
+        self, request: Request, endpoint: ModelsEndpoint, model: CatalogueEntry, context: dict[str, Any]
     ) -> Response:
         others = self._state.models()
-        return self._views.page(request, "playground.html", endpoint=endpoint, model=model, others=others, **found)
+        return self._views.page(request, "playground.html", endpoint=endpoint, model=model, others=others, **context)
 
 
 def _stable_label(model: CatalogueEntry) -> str | None:
