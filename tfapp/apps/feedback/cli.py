@@ -31,10 +31,10 @@ def register(app: typer.Typer) -> None:
 
 @_feedback.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A csv, tsv or jsonl file with a row a text.")],
+    file: Annotated[Path, typer.Argument(help="A csv, tsv or jsonl file with one text per row.")],
     *,
-    model: Annotated[str, typer.Option(help="The served classifier that is asked about them.")],
-    column: Annotated[str | None, typer.Option(help="The column of the texts; found by itself.")] = None,
+    model: Annotated[str, typer.Option(help="The served classifier that scores them.")],
+    column: Annotated[str | None, typer.Option(help="The column of the texts; by default it is detected.")] = None,
     home: _Home = _FOLDER,
     database: _Database = None,
     json: Json = False,

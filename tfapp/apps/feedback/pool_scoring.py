@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from tfapp_client import Classification, Client
@@ -38,7 +38,9 @@ def score_pool(
     while waiting := pools.unscored(pool, version, _BATCH, after=last):
         answers = client.classify(pool.model, [text for _, text in waiting], version=version)
         scored = [_scored(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
-        pools.keep_scores(pool, version, scored, labels=_labels(answers), multi_label=answers[0].chosen is not None)
+        pools.keep_scores(
+            pool, version, scored, labels=list(answers[0].probabilities), multi_label=answers[0].chosen is not None
+        )
         done, last = done + len(waiting), waiting[-1][0]
         if not go_on(done):
             break
@@ -50,7 +52,3 @@ def _scored(key: int, answer: Classification) -> ScoredText:
     return ScoredText(
         key, answer.label, answer.score, margin(values, multi_label=several), entropy(values, multi_label=several)
     )
-
-
-def _labels(answers: Sequence[Classification]) -> list[str]:
-    return list(answers[0].probabilities)

@@ -104,7 +104,7 @@ class Pools:
             self._store.run(partial(_take, pool=made, texts=batch))
             found += len(batch)
         if not found:
-            raise DataError(f"{called}: no text in it; give a file with a row a text")
+            raise DataError(f"{called}: no text in it; give a file with one text per row")
         self._store.run(lambda session: setattr(session.get_one(PoolRow, key), "set_aside", set_aside()))
         return self.get(key)
 

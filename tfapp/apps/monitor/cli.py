@@ -40,7 +40,9 @@ def run(
         ),
     ] = None,
     *,
-    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Takes texts by POST /messages.")] = None,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Also receive texts by POST /messages.")
+    ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,10 +51,12 @@ def run(
             "machine; may be repeated.",
         ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End with the files, instead of waiting for more.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop at the end of the files, instead of waiting for more.")
+    ] = False,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=COLUMN", help="Where text, time, id or source stand; found by name."),
+        typer.Option(metavar="NAME=COLUMN", help="The columns of text, time, id or source; found by name."),
     ] = None,
     home: _Home = _FOLDER,
     settings: SettingsFile = None,
@@ -90,8 +94,8 @@ def show(
     *,
     by: Annotated[str, typer.Option(help="topic, source or entity.")] = "topic",
     window: Annotated[str | None, typer.Option(help="minute, hour or day; by default that of the alerts.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Texts of this topic alone.")] = None,
-    last: Annotated[int, typer.Option(min=1, max=10_000, help="So many windows.")] = 48,
+    topic: Annotated[str | None, typer.Option(help="Only texts of this topic.")] = None,
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="The number of windows.")] = 48,
     plot: Annotated[Path | None, typer.Option(help="Draws the trends and alerts into this file (png, svg).")] = None,
     home: _Home = _FOLDER,
     json: Json = False,
@@ -112,9 +116,9 @@ def alerts(
     alert: Annotated[int | None, typer.Argument(help="An alert's number: shows its texts.")] = None,
     *,
     kind: Annotated[str | None, typer.Option(help="rise, vocabulary, length or confidence.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Of this topic alone.")] = None,
-    open_only: Annotated[bool, typer.Option("--open", help="Those that go on.")] = False,
-    most: Annotated[int, typer.Option(min=1, help="So many alerts, or texts of one, at most.")] = 20,
+    topic: Annotated[str | None, typer.Option(help="Only alerts of this topic.")] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only open alerts.")] = False,
+    most: Annotated[int, typer.Option(min=1, help="The most alerts, or texts of one alert, to show.")] = 20,
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
@@ -130,7 +134,7 @@ def alerts(
 
 @_monitor.command()
 def resend(
-    alert: Annotated[int | None, typer.Argument(help="An alert's number: what tells of it alone.")] = None,
+    alert: Annotated[int | None, typer.Argument(help="An alert's number: only its notifications.")] = None,
     *,
     home: _Home = _FOLDER,
     json: Json = False,
@@ -142,7 +146,7 @@ def resend(
 @_monitor.command("set-aside")
 def set_aside(
     *,
-    most: Annotated[int, typer.Option(min=1, help="So many at most.")] = 20,
+    most: Annotated[int, typer.Option(min=1, help="The most rows to show.")] = 20,
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:

@@ -59,7 +59,7 @@ class MonitorPages:
         if self._state.session(MONITOR) is None:
             return self._views.page(request, "missing.html", **_MISSING)
         queries = self._queries()
-        by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._width())
+        by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._monitor().settings.window)
         topic = request.query_params.get("topic") or None
         trends = queries.trends(cast(By, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
         alerts = queries.alerts(most=_ALERTS)
@@ -114,9 +114,6 @@ class MonitorPages:
         trends = queries.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
         trend = next((one for one in trends if one.name == alert.topic), None)
         return None if trend is None else _beside_expected(trend, [alert])
-
-    def _width(self) -> str:
-        return self._monitor().settings.window
 
     def _queries(self) -> MonitorQueries:
         return self._monitor().queries

@@ -96,7 +96,7 @@ class MonitorQueries:
             window: The windows' width; None: that in which alerts are looked for.
             topic: Of this topic's texts alone.
             source: Of this source's texts alone; goes with `by="topic"`.
-            last: So many windows.
+            last: The number of windows.
             until: Up to the window that this time lies in; None: up to the newest text.
             most: So many trends at most.
 
@@ -134,7 +134,7 @@ class MonitorQueries:
         Args:
             kind: Of this kind alone: `rise`, `vocabulary`, `length` or `confidence`.
             topic: Of this topic alone.
-            open_only: Those that go on.
+            open_only: Only open alerts.
             most: So many at most.
 
         Raises:

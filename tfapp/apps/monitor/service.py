@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,8 @@ class Monitor(Application[MonitorSettings]):
         """
         ending = stop or threading.Event()
         mapping = MessageColumns(columns or {}, self.settings.longest_text)
-        readers = [*self._readers(inputs, follow=follow), *self._listeners(listen, allow_hosts)]
+        readers = [self._reader(str(item), follow=follow) for item in inputs]
+        readers += self._listeners(listen, allow_hosts)
         if not readers:
             raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
         for line in self.prepare(quiet=quiet):
@@ -137,9 +138,6 @@ class Monitor(Application[MonitorSettings]):
             clock=self.clock,
             stop=stop,
         )
-
-    def _readers(self, inputs: Iterable[str | Path], *, follow: bool) -> list[Reader]:
-        return [self._reader(str(item), follow=follow) for item in inputs]
 
     def _reader(self, item: str, *, follow: bool) -> Reader:
         size = self.settings.batch_size

@@ -27,7 +27,7 @@ __all__ = ["register"]
 _recommend = typer.Typer(no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The recommender's folder.")]
-_Count: TypeAlias = Annotated[int, typer.Option("-k", "--count", help="How many items.")]
+_Count: TypeAlias = Annotated[int, typer.Option("-k", "--count", help="The number of items.")]
 _FOLDER = Path("recommend")
 
 
@@ -43,7 +43,10 @@ def items(
     home: _Home = _FOLDER,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=COLUMN", help="Where item, title, description, tags or time stand; found by name."),
+        typer.Option(
+            metavar="NAME=COLUMN",
+            help="The columns of item, title, description, tags or time; found by name.",
+        ),
     ] = None,
     encoding: Encoding = "utf-8",
     settings: SettingsFile = None,
@@ -64,7 +67,10 @@ def events(
     home: _Home = _FOLDER,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=COLUMN", help="Where user, item, kind, value or time stand; found by name."),
+        typer.Option(
+            metavar="NAME=COLUMN",
+            help="The columns of user, item, kind, value or time; found by name.",
+        ),
     ] = None,
     encoding: Encoding = "utf-8",
     settings: SettingsFile = None,
@@ -86,12 +92,12 @@ def train(*, home: _Home = _FOLDER, overrides: SetItem = None, server: Server = 
 
 @_recommend.command("for")
 def for_user(
-    user: Annotated[str, typer.Argument(help="The user; nothing needs to be known of them.")],
+    user: Annotated[str, typer.Argument(help="The user, who may be unknown.")],
     *,
     home: _Home = _FOLDER,
     count: _Count = 10,
-    about: Annotated[str | None, typer.Option(help="What the user says to look for.")] = None,
-    new: Annotated[bool, typer.Option("--new", help="Only items that nobody has met yet.")] = False,
+    about: Annotated[str | None, typer.Option(help="What the user is looking for.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Only items without events.")] = False,
     overrides: SetItem = None,
     server: Server = None,
     json: Json = False,

@@ -44,11 +44,12 @@ def build(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=COLUMN", help="Where question, answer, intent, conversation or speaker stand; found by name."
+            metavar="NAME=COLUMN",
+            help="The columns of question, answer, intent, conversation or speaker; found by name.",
         ),
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Read these rows alone, as language=english.")
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value, as language=english.")
     ] = None,
     answers: Annotated[
         Path | None, typer.Option(help="Answers of intents: a csv file with intent and answer, which may have {slots}.")
@@ -69,11 +70,11 @@ def build(
 @_support.command()
 def ask(
     questions: Annotated[
-        list[str] | None, typer.Argument(help="One after another, in one conversation; none: lines of standard input.")
+        list[str] | None, typer.Argument(help="Questions of one conversation; by default, lines of standard input.")
     ] = None,
     *,
     home: _Home = _FOLDER,
-    conversation: Annotated[str | None, typer.Option(help="Goes on with this conversation, or begins it.")] = None,
+    conversation: Annotated[str | None, typer.Option(help="The conversation to continue, or to begin.")] = None,
     overrides: SetItem = None,
     server: Server = None,
     json: Json = False,
@@ -93,12 +94,12 @@ def ask(
 def correct(
     turn: Annotated[str, typer.Argument(help="The turn, as `ask` printed it.")],
     verdict: Annotated[str, typer.Argument(help="right, wrong, or better.")],
-    answer: Annotated[str | None, typer.Argument(help="With better: what should have been said.")] = None,
+    answer: Annotated[str | None, typer.Argument(help="The better answer, with better.")] = None,
     *,
     intent: Annotated[str | None, typer.Option(help="The question's intent, where the model was wrong.")] = None,
     replaces: Annotated[
         str | None,
-        typer.Option(help="The correction of which this one takes the place, where somebody answered a hand-over."),
+        typer.Option(help="The correction that this one replaces, where somebody answered a hand-over."),
     ] = None,
     home: _Home = _FOLDER,
     json: Json = False,
