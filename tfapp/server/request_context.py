@@ -1,9 +1,11 @@
-"""The context of a request: whether its caller still waits for the answer, and for how long."""
+"""The context of a request: whether its caller still waits for the answer, for how long, and what it holds meanwhile."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Self
 
 import grpc
 
@@ -13,7 +15,9 @@ __all__ = ["RequestContext", "abandoned_error"]
 
 
 class RequestContext:
-    """The deadline of a request, and whether its caller has cancelled it.
+    """The deadline of a request, whether its caller has cancelled it, and its turn.
+
+    Whoever makes one enters it, so that what the request holds is given back once it is answered.
 
     Args:
         seconds: How long it waits from now on; None: for ever.
@@ -21,6 +25,7 @@ class RequestContext:
 
     Attributes:
         model_seconds: How long it has waited for the model; None: the model was not asked.
+        has_turn: Whether it holds its turn.
     """
 
     def __init__(self, seconds: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,6 +34,20 @@ class RequestContext:
         self._deadline = None if seconds is None else clock() + seconds
         self._left = False
         self._notify: Callable[[], None] | None = None
+        self.has_turn = False
+        self._turn = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._turn.close()
+
+    def hold(self, turn: AbstractContextManager[None]) -> None:
+        """Waits for a turn, and holds it until the request is answered; its first is enough for all its signatures."""
+        if not self.has_turn:
+            self._turn.enter_context(turn)
+            self.has_turn = True
 
     @property
     def is_cancelled(self) -> bool:

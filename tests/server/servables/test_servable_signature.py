@@ -190,6 +190,20 @@ def test_tens_of_thousands_of_rows_are_answered_and_a_last_value_fills_them_up(t
     assert codec.decode(predict(servable, request).outputs["length"]).tolist() == [1, 2, *[1] * 49_998]
 
 
+def test_large_requests_hold_their_rows_until_they_are_answered(tmp_path: Path) -> None:
+    signature = _load(write_words(tmp_path), RowLimits(1000)).signatures["serving_default"]
+    large, small = ({"text": np.full(rows, b"a", object)} for rows in (600, 10))
+    with RequestContext() as first:
+        signature.run(large, ["length"], first)
+        # Of the same request a further signature waits for nothing.
+        signature.run(large, ["length"], first)
+        assert len(signature.run(small, ["length"])["length"]) == 10
+        with RequestContext(0.05) as second, pytest.raises(RequestError) as waited:
+            signature.run(large, ["length"], second)
+        assert waited.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert len(signature.run(large, ["length"])["length"]) == 600
+
+
 def test_a_run_that_is_not_merged_ends_when_its_caller_leaves(picky: Path) -> None:
     signature = _load(picky).signatures["endless"]
     gone, stays = RequestContext(), RequestContext()

@@ -38,7 +38,8 @@ def handle_call(context: grpc.ServicerContext, work: Callable[[Any, RequestConte
         # It waited for a thread until its time was up: nobody reads an answer any more.
         context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
     try:
-        return work(request, request_context)
+        with request_context:
+            return work(request, request_context)
     except RequestError as error:
         context.abort(error.code, error.message)
     except Exception:  # noqa: BLE001 - a defect of ours ends one call, not the server

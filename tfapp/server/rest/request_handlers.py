@@ -46,7 +46,7 @@ def handle_request(shared: ListenerContext, target: RequestTarget, body: bytes, 
         check_lists(body, shared.settings.max_request_rows)
         document = {} if target.verb == METADATA else parse(body)
         key = _signature_key(document)
-        with shared.manager.use(target.model, target.version, target.label) as servable:
+        with context, shared.manager.use(target.model, target.version, target.label) as servable:
             return _HANDLERS[target.verb](shared, servable, key, document, context)
     except RecursionError as error:
         raise invalid_argument("JSON Parse error: it is nested too deeply") from error

@@ -120,7 +120,7 @@ class RowLimits:
             )
 
     def turn(self, rows: int, context: RequestContext) -> AbstractContextManager[None]:
-        """Waits until a request that runs by itself may; at most twice the largest request runs at the same time.
+        """Waits until a request that runs by itself, or a large one, may; at most twice the largest have their turn.
 
         Args:
             rows: Its rows.

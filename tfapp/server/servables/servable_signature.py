@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from tfapp.server.servables.row_limits import RowLimits, count_rows
 from tfapp.server.servables.tensor_protos import as_array, as_tensor
 
 __all__ = ["ServableSignature"]
+
+# What a request of more rows holds until it is answered, its answer above all, is bounded in sum over all requests.
+_MOST_UNCOUNTED_ROWS: Final = 512
 
 
 class ServableSignature:
@@ -78,11 +81,11 @@ class ServableSignature:
             self.check_size(alias, array.shape)
         if self._check_shapes:
             self._refuse_other_shapes(inputs)
-        context, began = context or RequestContext(), time.perf_counter()
-        if self._queue is not None and self._fits(inputs):
-            results = self._queue.answer(inputs, outputs, context)
-        else:
-            results = self._run_alone(inputs, outputs, context)
+        if context is None:
+            with RequestContext() as context:
+                return self._answer(inputs, outputs, context)
+        began = time.perf_counter()
+        results = self._answer(inputs, outputs, context)
         context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - began
         return results
 
@@ -100,13 +103,17 @@ class ServableSignature:
     def _run(self, inputs: Arrays, outputs: Collection[str]) -> dict[str, NDArray[Any]]:
         return self._convert_and_run(inputs, outputs, lambda tensors: self._function(**tensors))
 
-    def _run_alone(self, inputs: Arrays, outputs: Collection[str], context: RequestContext) -> dict[str, NDArray[Any]]:
-        """Runs a request that cannot be merged, in its turn and as long as its caller waits."""
+    def _answer(self, inputs: Arrays, outputs: Sequence[str], context: RequestContext) -> dict[str, NDArray[Any]]:
+        """Runs a request merged with others, or alone as long as its caller waits; a large one in its turn."""
         rows = max((self._rows(alias, array.shape) for alias, array in inputs.items()), default=1)
-        with self._limits.turn(rows, context):
-            return self._convert_and_run(
-                inputs, outputs, lambda tensors: run_while_wanted(self._function, tensors, context)
-            )
+        queue = self._queue if self._fits(inputs) else None
+        if queue is None or rows > _MOST_UNCOUNTED_ROWS:
+            context.hold(self._limits.turn(rows, context))
+        if queue is not None:
+            return queue.answer(inputs, outputs, context)
+        return self._convert_and_run(
+            inputs, outputs, lambda tensors: run_while_wanted(self._function, tensors, context)
+        )
 
     def _convert_and_run(
         self, inputs: Arrays, outputs: Collection[str], run: Callable[[dict[str, tf.Tensor]], Any]
