@@ -1,4 +1,4 @@
-"""The context of a request: whether its caller still waits for the answer, for how long, and what it holds meanwhile."""
+"""The context of a request: whether its caller still waits for the answer, for how long, and its turn."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ class ServableSignature:
         if self._check_shapes:
             self._refuse_other_shapes(inputs)
         if context is None:
-            with RequestContext() as context:
-                return self._answer(inputs, outputs, context)
+            with RequestContext() as endless:
+                return self._answer(inputs, outputs, endless)
         began = time.perf_counter()
         results = self._answer(inputs, outputs, context)
         context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - began
