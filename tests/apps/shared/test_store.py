@@ -147,6 +147,9 @@ def test_other_databases_are_refused_with_the_way_out(url: str) -> None:
     "url",
     [
         "postgres//me:secret@h/x",
+        "postgres;//me:secret@h/x",
+        "postgres.//me:secret@h/x",
+        "postgres/me:secret@h/x",
         "me:secret@h/x",
         "sqlite:/x",
         "postgresql:me:secret@h",

@@ -23,9 +23,10 @@ _KNOWN: Final = "expected sqlite:///FILE or postgresql://USER@HOST/NAME, or a fi
 _LARGEST_PORT: Final = 65535
 # What is no plain path: a scheme without its slashes, a known one without its colon, a user with a password.
 _LIKE_A_URL: Final = re.compile(
-    r"[A-Za-z][\w+.-]+:/|(?:sqlite|postgres(?:ql)?)(?:\+\w+)?(?:://?|:|//)|[^/]*:[^/]*@|\w+//.*@", re.IGNORECASE
+    r"[A-Za-z][\w+.-]+:/|(?:sqlite|postgres(?:ql)?)(?:\+\w+)?(?:[:;]|[.,]*//)|(?!\.{0,2}/).*:.*@|\w+[.;]?//.*@",
+    re.IGNORECASE,
 )
-_PASSWORD: Final = re.compile(r"^((?>(?:[\w+.-]*:?//)?)[^:/@]*):.*@", re.DOTALL)
+_PASSWORD: Final = re.compile(r"^((?>(?:[\w+.-]*[:;]?//)?)[^:@]*):.*@", re.DOTALL)
 _QUERY_PASSWORD: Final = re.compile(r"(password=)[^&#\s]*", re.IGNORECASE)
 
 
