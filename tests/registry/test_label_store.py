@@ -111,7 +111,7 @@ def test_settling_after_a_rollback_lets_go_what_was_rolled_back_from(store: Labe
     """Whatever the label: without a `stable`, it is no longer for callers without a label, either."""
     _promote(store, 3, "canary")
     _promote(store, 4, "canary")
-    assert store.stage_version("news", "canary", 3, expected=4) == 4
+    assert store.stage_version("news", "canary", 3, expected=4).label_version == 4
     moved = store.set_label("news", "canary", 3, "rollback", expected=4, unload_unlabelled=False)
     assert _listed(store) == [3, 4]
     assert store.unload_unlabelled("news", moved) == [4]
@@ -174,18 +174,18 @@ def test_a_policy_of_somebodys_choice_is_not_unsettled_nor_is_a_stable_that_is_n
 
 def test_staging_serves_a_version_and_moves_no_label(store: LabelStore) -> None:
     _promote(store, 1)
-    assert store.stage_version("news", "stable", 3, expected=1) == 1
+    assert store.stage_version("news", "stable", 3, expected=1).label_version == 1
     assert (_listed(store), dict(store.model("news").labels)) == ([1, 3], {"stable": 1})
     # Done again: nothing to do, nothing in the history.
     count = len(store.changes())
-    assert store.stage_version("news", "stable", 3, expected=1) == 1
+    assert store.stage_version("news", "stable", 3, expected=1).label_version == 1
     assert len(store.changes()) == count
 
 
 def test_staging_takes_back_a_label_that_servers_have_refused(store: LabelStore) -> None:
     _promote(store, 1)
     _promote(store, 3)
-    assert store.stage_version("news", "stable", 3, expected=3) == 1
+    assert store.stage_version("news", "stable", 3, expected=3).label_version == 1
     assert store.model("news").labels == {"stable": 1}
     assert {1, 3} <= store.served("news")
     assert store.previous_version("news", "stable") is None

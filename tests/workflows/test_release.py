@@ -417,6 +417,17 @@ def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Pat
     assert [change.action for change in version_catalogue.history(models=models)][-2:] == ["load", "unload"]
 
 
+def test_a_first_promote_that_a_server_refuses_leaves_the_newest_to_go_live(models: Path) -> None:
+    servers = Servers(("localhost:1",), reload=True, timeout=0.2)
+    with pytest.raises(RegistryError, match="localhost:1 does not take "):
+        tfapp.promote("numbers", 1, models=models, servers=servers)
+    store = LabelStore.open(models)
+    assert (store.model("numbers").has_policy, store.served("numbers")) == (False, {2})
+    write_numbers(models, 3)
+    assert store.served("numbers") == {3}
+    assert [change.action for change in version_catalogue.history(models=models)] == ["load", "unload"]
+
+
 def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
     with pytest.raises(RegistryError, match=r"localhost:1 has no numbers version 2"):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), timeout=0.2))

@@ -13,7 +13,8 @@ from tfapp.errors import RegistryError
 from tfapp.registry import history
 from tfapp.registry.history import Change
 from tfapp.registry.model_config import STABLE, ConfiguredModel, configured_model
-from tfapp.registry.model_config_edit import edit_model
+from tfapp.registry.model_config_edit import NEW_FILE, edit_model
+from tfapp.registry.staged_version import StagedVersion
 from tfapp.registry.transaction_log import TransactionLog
 from tfapp.registry.versions import version_folder, versions
 
@@ -125,14 +126,11 @@ class LabelStore:
                 self._commit(text, model, labels, keep, change)
         return change
 
-    def stage_version(self, name: str, label: str, version: int, *, expected: int | None) -> int | None:
+    def stage_version(self, name: str, label: str, version: int, *, expected: int | None) -> StagedVersion:
         """Adds a version to those that servers load, so that the label can move to it once it is loaded.
 
         Where the label points at it already, it goes back to where it was: a server refuses a file with a label on a
         version that it has not loaded.
-
-        Returns:
-            The version that the label points at now; None: nowhere.
 
         Raises:
             RegistryError: There is no such version, the label has been moved, or the file cannot be changed.
@@ -149,7 +147,21 @@ class LabelStore:
                 if before != after:
                     change = replace(change, action="rollback", label=label, before=before, after=after)
                 self._commit(text, model, labels, keep, change)
-        return after
+            # A file must list models: where there was none, it goes back to an entry that says nothing of versions.
+            text = self._edited(text, model, {}, None) if text == NEW_FILE else text
+            return StagedVersion(version, after, text, self._log.text())
+
+    def unstage_version(self, name: str, staged: StagedVersion, note: str) -> None:
+        """Writes the file as it was before a version was staged; where it has changed since, drops the version alone.
+
+        Raises:
+            RegistryError: The file cannot be changed.
+        """
+        with self._log.locked():
+            if self._log.text() == staged.after:
+                self._log.commit(staged.before, Change(name, "unload", versions=(staged.version,), note=note))
+            elif staged.version not in self.model(name).labels.values():
+                self._drop(name, [staged.version], "unload", note)
 
     def unload_unlabelled(self, name: str, moved: Change | None = None) -> list[int]:
         """Removes the versions that no label names from those that servers load; without a `stable`, served ones stay.
@@ -258,10 +270,11 @@ class LabelStore:
     def _commit(
         self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None, change: Change
     ) -> None:
-        new, base = text, self.models / model.name
-        if keep is not None or labels != model.labels:
-            new = edit_model(text, model.name, base, versions=keep, labels=labels, path=self.config)
+        new = text if keep is None and labels == model.labels else self._edited(text, model, labels, keep)
         self._log.commit(new, change)
+
+    def _edited(self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None) -> str:
+        return edit_model(text, model.name, self.models / model.name, versions=keep, labels=labels, path=self.config)
 
     @property
     def _log(self) -> TransactionLog:

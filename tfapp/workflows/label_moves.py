@@ -65,7 +65,6 @@ def _stage(
     store: LabelStore, name: str, label: str, version: int, *, before: int | None, servers: Servers
 ) -> int | None:
     """Adds a version to those that servers load; returns where the label points meanwhile."""
-    served = store.served(name)
     staged = store.stage_version(name, label, version, expected=before)
     try:
         servers.send(store.config)
@@ -73,14 +72,15 @@ def _stage(
     except RegistryError:
         why = "the servers did not come to have it"
         with suppress(RegistryError):
-            if staged != before:
+            if staged.label_version != before:
                 # The label was there already: servers that are away are no reason to lose it.
-                store.set_label(name, label, before, "promote", expected=staged, note=why, unload_unlabelled=False)
-            elif version not in served:
-                store.drop_versions(name, [version], "unload", why)
+                now = staged.label_version
+                store.set_label(name, label, before, "promote", expected=now, note=why, unload_unlabelled=False)
+            else:
+                store.unstage_version(name, staged, why)
             servers.send(store.config)
         raise
-    return staged
+    return staged.label_version
 
 
 def unload_unlabelled_versions(store: LabelStore, moved: Change, servers: Servers) -> None:
