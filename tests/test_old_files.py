@@ -66,8 +66,8 @@ def test_the_applications_open_their_databases(old: Path) -> None:
     try:
         assert support.settings.answer_threshold == 0.7
         assert support.knowledge.counts() == counts["support"]
-        assert counts["monitor"].items() <= monitor.reading.counts().items()
-        alerts = [[alert.topic, alert.start.isoformat()] for alert in monitor.reading.alerts()]
+        assert counts["monitor"].items() <= monitor.queries.counts().items()
+        alerts = [[alert.topic, alert.start.isoformat()] for alert in monitor.queries.alerts()]
         assert alerts == counts["monitor_alerts"]
         assert recommend.catalogue.counts() == counts["recommend"]
     finally:
