@@ -80,13 +80,13 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
     from tfapp.config import DataSettings
     from tfapp.data import load
     from tfapp.tasks.models import load_model
-    from tfapp.training import make_side
+    from tfapp.training import tokenize_split
 
     memory = {"imports": resident_memory()}
     model = load_model(model_folder)
     memory["model"] = resident_memory()
     stages = watch_loading()
-    tokenize = stages.watched("tokenize", make_side)
+    tokenize = stages.watched("tokenize", tokenize_split)
     began = time.perf_counter()
     splits = load(DataSettings(train=str(file)))
     # As in training: the texts stay for the lists of mistakes, those of test are tokenized at the end.
