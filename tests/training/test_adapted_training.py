@@ -99,9 +99,10 @@ def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: 
     assert same(load_model(made.model), uninterrupted)
 
 
-# L-BFGS ends within a tolerance of the minimum, which the weakest penalty makes a wide one.
+# L-BFGS ends within a tolerance of the minimum, which the weakest penalty makes a wide one: how far from it, rounding
+# decides, which differs from processor to processor.
 @pytest.mark.slow
-@pytest.mark.parametrize(("adapt", "apart"), [("lora", 1e-3), ("head", 1e-2)])
+@pytest.mark.parametrize(("adapt", "apart"), [("lora", 1e-3), ("head", 5e-2)])
 def test_two_replicas_learn_what_one_learns(adapt: str, apart: float, tmp_path: Path, two_devices: list[str]) -> None:
     still = chosen(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)
     one, _ = run(still, new_folder(still, tmp_path / "one"))
