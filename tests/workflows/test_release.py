@@ -441,3 +441,11 @@ def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
     # Version 2 was served before, being the newest, and so it stays.
     assert LabelStore.open(models).served("numbers") == {2}
+
+
+def test_what_was_served_before_is_not_said_to_be_unloaded(models: Path) -> None:
+    tfapp.promote("numbers", 1, label="canary", models=models)
+    before = version_catalogue.history(models=models)
+    with pytest.raises(RegistryError, match="localhost:1 does not take "):
+        tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
+    assert version_catalogue.history(models=models) == before

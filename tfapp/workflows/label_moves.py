@@ -76,7 +76,7 @@ def _stage(
                 # The label was there already: servers that are away are no reason to lose it.
                 now = staged.label_version
                 store.set_label(name, label, before, "promote", expected=now, note=why, unload_unlabelled=False)
-            else:
+            elif staged.after != staged.before:
                 store.unstage_version(name, staged, why)
             servers.send(store.config)
         raise
