@@ -22,6 +22,7 @@ from tfapp.console.pages.login import LoginPages
 from tfapp.console.pages.models import ModelPages
 from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.playground import PlaygroundPages
+from tfapp.console.predict_form import form_templates
 from tfapp.web.access import Access
 from tfapp.web.app_state import Pages
 from tfapp.web.login_throttle import LoginThrottle
@@ -48,7 +49,7 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
     Returns:
         An ASGI application. Its pages run in threads, so that one that waits for a model holds up no other.
     """
-    templates = [_TEMPLATES, *(application.templates for application in state.applications)]
+    templates = [_TEMPLATES, *(application.templates for application in state.applications), *form_templates()]
     views, sessions = Views(access, state.clock, templates=templates), Sessions(access, ticks)
     pages: tuple[Pages, ...] = (
         OverviewPage(views, state),

@@ -9,6 +9,7 @@ from typing import Final
 from tfapp.apps.feedback.pools import Pool
 from tfapp.console.console_state import ConsoleState
 from tfapp.errors import RegistryError
+from tfapp.tasks.registry import all_tasks
 from tfapp.web.background_jobs import BackgroundJob
 from tfapp.web.models_endpoint import ModelsEndpoint
 
@@ -32,8 +33,8 @@ class BackgroundScoring:
 
     def classifiers(self) -> list[str]:
         """Returns the models that can score texts."""
-        names = (model.name for _, model in self._state.models() if model.released.task == "classification")
-        return list(dict.fromkeys(names))
+        tasks = {name for name, task in all_tasks().items() if task.classifies_texts}
+        return list(dict.fromkeys(model.name for _, model in self._state.models() if model.released.task in tasks))
 
     def endpoint(self, model: str) -> ModelsEndpoint:
         """Returns the endpoint of a model.

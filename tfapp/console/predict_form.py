@@ -1,147 +1,107 @@
-"""Asks a model about the texts of a form, by the model's task."""
+"""How the playground asks a model: by the form of its task, or by one made from its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from tfapp_client import Classification, Client, contract
+import numpy as np
+from tfapp_client import Client, Signature, contract
 from tfapp_client.errors import ClientError
 
-from tfapp.console.text_segments import MarkedSpan, text_segments
-from tfapp.errors import SettingsError
-from tfapp.web.forms import Form
+from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
+from tfapp.tasks.registry import all_tasks
+from tfapp.tasks.regression.playground import REGRESSION_FORM
+from tfapp.tasks.spec import TaskSpec
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
-__all__ = ["TASKS", "Question", "ask", "task_of"]
+__all__ = ["ServedTask", "form_templates", "served_task"]
 
-_SHOWN_LABELS: Final = 12
+_OUTPUTS: Final = Path(__file__).parent / "templates" / "outputs.playground.html"
+# Of tasks that have no spec yet.
+_FORMS: Final = {"regression": REGRESSION_FORM}
 
 
 @dataclass(frozen=True)
-class Question:
-    """The model that is asked, and its version.
+class ServedTask:
+    """What the playground knows of a model's task.
 
     Attributes:
-        client: Asks it.
-        model: Its name.
-        version: A version; None: that of the label, or without one the newest that is served.
-        label: A version label.
+        name: As recorded or by the signature; empty where neither tells.
+        form: How it is asked; None: its inputs are unknown, or no texts.
+        labelled: Its texts can be labelled.
     """
 
-    client: Client
-    model: str
-    version: int | None = None
-    label: str | None = None
+    name: str = ""
+    form: PlaygroundForm | None = None
+    labelled: bool = False
 
 
-def ask(task: str, question: Question, form: Form) -> dict[str, Any]:
-    """Asks the model and returns the values for the task's template.
-
-    Args:
-        task: One of `TASKS`.
-        question: Whom to ask.
-        form: The fields of the task's form.
-
-    Raises:
-        SettingsError: A field breaks its rule, or the task cannot be tried here.
-        ClientError: The model cannot be asked.
-    """
-    if task not in TASKS:
-        raise SettingsError(f"{question.model}: its task, {task or 'unknown'}, cannot be tried here")
-    return TASKS[task](question, form)
-
-
-def task_of(model: CatalogueEntry, client: Callable[[], Client]) -> str:
-    """Returns a model's task, as recorded or by its signature; empty where neither tells.
+def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTask:
+    """Returns a model's task, as recorded or by the signature that is served.
 
     Raises:
         ServerError: The server must be asked and does not start.
     """
     recorded = model.released.task if model.versions else ""
-    if recorded:
-        return recorded
+    spec = all_tasks().get(recorded)
+    if spec:
+        return _of_spec(spec)
+    if recorded in _FORMS:
+        return ServedTask(recorded, _FORMS[recorded])
     try:
         signature = client().metadata(model.name).signatures.get(contract.DEFAULT_SIGNATURE)
     except ClientError:
-        return ""
-    return _by_signature(set(signature.inputs), set(signature.outputs)) if signature else ""
+        signature = None
+    if signature is None:
+        return ServedTask(recorded)
+    spec = None if recorded else next((spec for spec in all_tasks().values() if _fits(spec.contract, signature)), None)
+    return _of_spec(spec) if spec else ServedTask(recorded, _form_of_signature(signature))
 
 
-def _by_signature(inputs: set[str], outputs: set[str]) -> str:
-    fitting = (
-        name
-        for name, task in contract.TASKS.items()
-        if {spec.name for spec in task.inputs} == inputs
-        and {spec.name for spec in task.outputs if not spec.optional} <= outputs
+def form_templates() -> list[Path]:
+    """Returns the folders of the templates that show the answers of the tasks."""
+    forms = [*(spec.playground for spec in all_tasks().values()), *_FORMS.values()]
+    return list(dict.fromkeys(form.template.parent for form in forms if form))
+
+
+def _of_spec(spec: TaskSpec) -> ServedTask:
+    form = spec.playground or (_plain_form(tensor.name for tensor in spec.contract.inputs))
+    return ServedTask(spec.name, form, spec.classifies_texts)
+
+
+def _fits(task: contract.Task, signature: Signature) -> bool:
+    needed = {tensor.name for tensor in task.outputs if not tensor.optional}
+    return (
+        {tensor.name for tensor in task.inputs} == set(signature.inputs)
+        and bool(needed)
+        and needed <= set(signature.outputs)
     )
-    return next(fitting, "")
 
 
-def _classify(question: Question, form: Form) -> dict[str, Any]:
-    text = form.needed("text")
-    (answer,) = question.client.classify(question.model, [text], version=question.version, label=question.label)
-    return _labels(answer)
+def _form_of_signature(signature: Signature) -> PlaygroundForm | None:
+    texts = all(tensor.dtype == "string" and len(tensor.shape or ()) == 1 for tensor in signature.inputs.values())
+    return _plain_form(signature.inputs) if texts else None
 
 
-def _classify_pair(question: Question, form: Form) -> dict[str, Any]:
-    pair = (form.needed("query"), form.needed("candidate"))
-    (answer,) = question.client.classify_pairs(question.model, [pair], version=question.version, label=question.label)
-    return _labels(answer)
+def _plain_form(inputs: Iterable[str]) -> PlaygroundForm:
+    """Returns a form of a text for each input, whose answer is a table of the outputs."""
+    fields = tuple(FormField(name, name.replace("_", " ").capitalize(), rows=5) for name in inputs)
+
+    def ask(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
+        texts = {field.name: [form.needed(field.name)] for field in fields}
+        outputs = model.client.predict(model.name, texts, **model.routing)
+        return {"outputs": [(name, _written(values)) for name, values in outputs.items()]}
+
+    return PlaygroundForm(fields, ask, _OUTPUTS)
 
 
-def _labels(answer: Classification) -> dict[str, Any]:
-    bars = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-    return {"answer": answer, "bars": bars[:_SHOWN_LABELS], "more": max(0, len(bars) - _SHOWN_LABELS)}
-
-
-def _tag(question: Question, form: Form) -> dict[str, Any]:
-    text = form.needed("text")
-    (entities,) = question.client.tag(question.model, [text], version=question.version, label=question.label)
-    spans = [MarkedSpan(entity.start, entity.end, entity.tag, entity.score) for entity in entities]
-    return {"segments": text_segments(text, spans), "entities": sorted(entities, key=lambda entity: entity.start)}
-
-
-def _rank(question: Question, form: Form) -> dict[str, Any]:
-    query, candidates = form.needed("query"), form.lines("candidates")
-    return {
-        "ranked": question.client.rank(
-            question.model, query, candidates, version=question.version, label=question.label
-        )
-    }
-
-
-def _answer(question: Question, form: Form) -> dict[str, Any]:
-    question_text, context = form.needed("question"), form.needed("context")
-    (answer,) = question.client.answer(
-        question.model, [(question_text, context)], version=question.version, label=question.label
-    )
-    spans = [MarkedSpan(answer.start, answer.end, "answer", answer.score)] if answer.start >= 0 else []
-    return {"answer": answer, "segments": text_segments(context, spans)}
-
-
-def _embed(question: Question, form: Form) -> dict[str, Any]:
-    texts = form.lines("texts", fewest=2)
-    if len(texts) > _SHOWN_LABELS:
-        raise SettingsError(f"texts: at most {_SHOWN_LABELS} lines are compared here, got {len(texts)}")
-    vectors = question.client.embed(question.model, texts, version=question.version, label=question.label)
-    return {"texts": texts, "cosines": (vectors @ vectors.T).tolist(), "width": vectors.shape[1]}
-
-
-def _regress(question: Question, form: Form) -> dict[str, Any]:
-    texts = form.lines("texts")
-    scores = question.client.regress(question.model, texts, version=question.version, label=question.label)
-    return {"scores": list(zip(texts, scores, strict=True))}
-
-
-TASKS: Final[dict[str, Callable[[Question, Form], dict[str, Any]]]] = {
-    "classification": _classify,
-    "pair-classification": _classify_pair,
-    "tagging": _tag,
-    "ranking": _rank,
-    "answering": _answer,
-    "embedding": _embed,
-    "regression": _regress,
-}
-"""What can be tried, by task."""
+def _written(values: np.ndarray) -> list[str]:
+    """Returns the values of an output as people read them."""
+    decimals = values.dtype.kind == "f"
+    return [
+        f"{value:.4f}" if decimals else value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        for value in values.ravel().tolist()
+    ]

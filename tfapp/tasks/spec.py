@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tfapp_client import contract
+
+from tfapp.tasks.playground import PlaygroundForm
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -65,17 +69,32 @@ class TaskSpec:
     What takes TensorFlow comes by functions, which import it when they are called.
 
     Attributes:
-        name: Names it in settings, in exported models and in the client's contract.
+        contract: Its name, and the inputs and outputs of its models, as the client knows them; no outputs where its
+            models are not served.
         schema: What the rows of its data are.
         models: Returns the classes of its models by their kind, as `model.kind` names it.
         evaluator: Returns its evaluator.
         evaluations: Returns the classes of its evaluations, as they are read back from runs.
         card: What the model card says of it; None: its models are not served.
+        playground: How the console asks a model about what somebody writes; None: by a text for each input, with the
+            outputs as a table.
     """
 
-    name: str
+    contract: contract.Task
     schema: Schema
     models: Callable[[], Mapping[str, type[Any]]]
     evaluator: Callable[[], Evaluator]
     evaluations: Callable[[], tuple[type[Evaluation], ...]]
     card: CardWords | None = None
+    playground: PlaygroundForm | None = None
+
+    @property
+    def name(self) -> str:
+        """Returns its name in settings, in exported models and in the client's contract."""
+        return self.contract.name
+
+    @property
+    def classifies_texts(self) -> bool:
+        """Returns whether `client.classify` reads the answers of its models, so that their texts can be labelled."""
+        known = contract.CLASSIFICATION
+        return (self.contract.inputs, self.contract.outputs) == (known.inputs, known.outputs)

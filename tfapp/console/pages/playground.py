@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,17 +10,16 @@ from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.feedback.labels import Label
 from tfapp.console.console_state import ConsoleState
-from tfapp.console.predict_form import Question, ask, task_of
+from tfapp.console.predict_form import ServedTask, served_task
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE
+from tfapp.tasks.playground import PlaygroundModel
 from tfapp.web.forms import Form
 from tfapp.web.models_endpoint import ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["PlaygroundPages"]
-
-_FIELDS: Final = ("text", "texts", "query", "candidate", "candidates", "question", "context", "version")
 
 
 class PlaygroundPages:
@@ -46,22 +45,25 @@ class PlaygroundPages:
 
     def _form(self, request: Request) -> Response:
         endpoint, model = self._model(request)
-        context = {"task": task_of(model, endpoint.client), "values": dict.fromkeys(_FIELDS, ""), "answer": None}
+        task = served_task(model, endpoint.client)
+        context = {"task": task, "values": dict.fromkeys(_names(task), ""), "answer": None}
         return self._show(request, endpoint, model, context)
 
     def _ask(self, request: Request, form: Form) -> Response:
         endpoint, model = self._model(request)
-        task = task_of(model, endpoint.client)
-        values = {name: form.text(name) for name in _FIELDS}
+        task = served_task(model, endpoint.client)
+        if task.form is None:
+            raise SettingsError(f"{model.name}: its task, {task.name or 'unknown'}, cannot be tried here")
+        values = {name: form.text(name) for name in _names(task)}
         version = form.number("version") if values["version"] else None
-        label = _stable_label(model) if version is None else None
-        answer = ask(task, Question(endpoint.client(), model.name, version, label), form)
+        routing = {"version": version, "label": _stable_label(model) if version is None else None}
+        answer = task.form.ask(PlaygroundModel(endpoint.client(), model.name, routing), form)
         return self._show(request, endpoint, model, {"task": task, "values": values, "answer": answer})
 
     def _label(self, request: Request, form: Form) -> Response:
         """Stores the correct label of a text, in the same table as the labelling page."""
         endpoint, model = self._model(request)
-        if task_of(model, endpoint.client) != "classification":
+        if not served_task(model, endpoint.client).labelled:
             raise SettingsError(f"{model.name}: only the texts of a classification model can be labelled")
         text = form.needed("text")
         (answer,) = endpoint.client().classify(model.name, [text], label=_stable_label(model))
@@ -79,6 +81,10 @@ class PlaygroundPages:
     ) -> Response:
         others = self._state.models()
         return self._views.page(request, "playground.html", endpoint=endpoint, model=model, others=others, **context)
+
+
+def _names(task: ServedTask) -> list[str]:
+    return [*(field.name for field in task.form.fields), "version"] if task.form else ["version"]
 
 
 def _stable_label(model: CatalogueEntry) -> str | None:

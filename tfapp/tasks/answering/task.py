@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tfapp_client import contract
+
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.answering.data import AnswerTarget
+from tfapp.tasks.answering.playground import ANSWERING_FORM
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 
 ANSWERING: Final = TaskSpec(
-    "answering",
+    contract.ANSWERING,
     schema=Schema(
         "answering",
         ("question", "context"),
@@ -55,4 +58,5 @@ ANSWERING: Final = TaskSpec(
         reads="Contexts are read in windows of {max_length} tokens, each with the question; of a very long one only as "
         "many windows as model.max_windows says.",
     ),
+    playground=ANSWERING_FORM,
 )

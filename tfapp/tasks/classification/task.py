@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tfapp_client import contract
+
 from tfapp.data.schemas import TEXT_CLASSES
+from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -34,10 +37,11 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 
 CLASSIFICATION: Final = TaskSpec(
-    "classification",
+    contract.CLASSIFICATION,
     schema=TEXT_CLASSES,
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,
     card=CardWords("raw text", 'classify("{name}", ["a text"])'),
+    playground=TEXT_CLASSES_FORM,
 )

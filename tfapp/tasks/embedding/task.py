@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tfapp_client import contract
+
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.embedding.data import PairTarget
+from tfapp.tasks.embedding.playground import EMBEDDING_FORM
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 
 EMBEDDING: Final = TaskSpec(
-    "embedding",
+    contract.EMBEDDING,
     schema=Schema("embedding", ("query", "candidate"), PairTarget(), TABLES, extra=("negative",), group="query"),
     models=_models,
     evaluator=_evaluator,
@@ -45,4 +48,5 @@ EMBEDDING: Final = TaskSpec(
         answers="a vector of length 1: the more two texts belong together, the more theirs point the same way",
         knows="No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
     ),
+    playground=EMBEDDING_FORM,
 )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tfapp_client import contract
+
 from tfapp.data.classes import ClassTarget
 from tfapp.data.schemas import TABLES, Schema
+from tfapp.tasks.class_playground import PAIR_CLASSES_FORM
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 
 PAIR_CLASSIFICATION: Final = TaskSpec(
-    "pair-classification",
+    contract.PAIR_CLASSIFICATION,
     schema=Schema("pair-classification", ("query", "candidate"), ClassTarget(), TABLES, group="query"),
     models=_models,
     evaluator=_evaluator,
@@ -42,4 +45,5 @@ PAIR_CLASSIFICATION: Final = TaskSpec(
     card=CardWords(
         "pairs of raw texts, a query and a candidate,", 'classify_pairs("{name}", [("a query", "a candidate")])'
     ),
+    playground=PAIR_CLASSES_FORM,
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from tfapp_client import contract
 
 from tfapp.config import MaskingSettings, ModelSettings
 from tfapp.errors import ModelError
@@ -20,6 +19,7 @@ from tfapp.models.hugging_face import load_prediction_head, write_preset
 from tfapp.models.masking import Masker, make_blocks, to_dense
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
+from tfapp.tasks.pretraining.contract import PRETRAINING_CONTRACT
 
 __all__ = ["LanguageModel"]
 
@@ -44,7 +44,7 @@ class LanguageModel(BertModel):
         masking: What is hidden.
     """
 
-    task: ClassVar[contract.Task] = contract.Task("pretraining", (contract.TensorSpec("text", "string", 1),), ())
+    task = PRETRAINING_CONTRACT
     kind = "bert"
     places = "mask_positions"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.data.unlabelled import NoLabels
+from tfapp.tasks.pretraining.contract import PRETRAINING_CONTRACT
 from tfapp.tasks.spec import Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 
 PRETRAINING: Final = TaskSpec(
-    "pretraining",
+    PRETRAINING_CONTRACT,
     schema=Schema("pretraining", ("text",), NoLabels(), (*TABLES, "txt", "folder")),
     models=_models,
     evaluator=_evaluator,

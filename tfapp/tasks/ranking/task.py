@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tfapp_client import contract
+
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.ranking.data import GradeTarget
+from tfapp.tasks.ranking.playground import RANKING_FORM
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 
 RANKING: Final = TaskSpec(
-    "ranking",
+    contract.RANKING,
     schema=Schema("ranking", ("query", "candidate"), GradeTarget(), TABLES, group="query"),
     models=_models,
     evaluator=_evaluator,
@@ -45,4 +48,5 @@ RANKING: Final = TaskSpec(
         answers="a score from 0 to 1, the higher the better they fit",
         knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
     ),
+    playground=RANKING_FORM,
 )

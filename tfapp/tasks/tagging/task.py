@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tfapp_client import contract
+
 from tfapp.data.schemas import Schema
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 from tfapp.tasks.tagging.data import SpanTarget
+from tfapp.tasks.tagging.playground import TAGGING_FORM
 
 if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
@@ -34,7 +37,7 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 
 TAGGING: Final = TaskSpec(
-    "tagging",
+    contract.TAGGING,
     schema=Schema("tagging", ("text",), SpanTarget(), ("jsonl", "parquet", "conll")),
     models=_models,
     evaluator=_evaluator,
@@ -46,4 +49,5 @@ TAGGING: Final = TaskSpec(
         knows="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
         reads="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
     ),
+    playground=TAGGING_FORM,
 )
