@@ -43,6 +43,7 @@ def metadata_client(inputs: dict[str, TensorInfo], outputs: dict[str, TensorInfo
 
 
 TEXT, NUMBER = TensorInfo("string", (-1,)), TensorInfo("float32", (-1,))
+CLASSES = {"label": TEXT, "score": NUMBER, "probabilities": NUMBER, "labels": TEXT}
 
 
 def test_a_task_without_a_form_is_asked_by_its_inputs_and_shows_its_outputs(
@@ -69,6 +70,7 @@ def test_a_task_without_a_form_is_asked_by_its_inputs_and_shows_its_outputs(
     [
         ({"text": TEXT}, {"score": NUMBER, "tag": TEXT, "start": NUMBER, "end": NUMBER}, "tagging", ["text"]),
         ({"query": TEXT, "candidate": TEXT}, {"score": NUMBER}, "ranking", ["query", "candidates"]),
+        ({"query": TEXT, "candidate": TEXT}, CLASSES, "pair-classification", ["query", "candidate"]),
         ({"subject": TEXT, "body": TEXT}, {"urgency": NUMBER}, "", ["subject", "body"]),
         ({"pixels": NUMBER}, {"score": NUMBER}, "", None),
         ({"text": TEXT}, {}, "", ["text"]),

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.config import DataSettings
-from tfapp.data import load, load_table, sniff, write_starter
+from tfapp.data import load, load_table, write_starter
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.conll import iter_blocks as iter_conll
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task
+from tfapp.tasks.sniff import sniff
 
 Row = tuple[str, list[tuple[int, int, str]]]
 

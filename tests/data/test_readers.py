@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.config import DataSettings
-from tfapp.data import read_batches, read_table, resolve, sniff
+from tfapp.data import read_batches, read_table, resolve
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError
+from tfapp.tasks.sniff import sniff
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 

@@ -16,11 +16,12 @@ from tests.hostile.data_files import FORMATS, any_config, any_settings, write_an
 from tfapp.apps.monitor.readers import FileFollower, FolderReader, TableReader
 from tfapp.apps.shared.record_reader import read_records
 from tfapp.config import DataSettings, load_experiment
-from tfapp.data import load, sniff
+from tfapp.data import load
 from tfapp.errors import TfappError
 from tfapp.registry.model_config import configured_model, configured_names, read_model_config
 from tfapp.server.settings_files import read_batching, read_channel_arguments, read_monitoring, read_tls
 from tfapp.tasks.registry import all_tasks, find_task
+from tfapp.tasks.sniff import sniff
 
 
 def read_or_refused(read: Callable[[], object]) -> None:

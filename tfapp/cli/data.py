@@ -99,7 +99,7 @@ def choose_settings(
         The task, and the settings for the file.
     """
     from tfapp.config import parse_experiment
-    from tfapp.data import sniff
+    from tfapp.tasks.sniff import sniff
 
     chosen = {name: value for name, value in given.items() if value is not None}
     proposed: dict[str, Any] = {}

@@ -32,7 +32,8 @@ def init(
     from tfapp import assets
     from tfapp.config import load_experiment
     from tfapp.core.terminal import console, progress
-    from tfapp.data import sniff, write_starter
+    from tfapp.data import write_starter
+    from tfapp.tasks.sniff import sniff
 
     with progress(f"looking at {file}", "bytes") as advance:
         proposal = sniff(file, format=format, pull=partial(assets.pull, on_progress=advance))

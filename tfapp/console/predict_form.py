@@ -57,7 +57,9 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
         signature = None
     if signature is None:
         return ServedTask(recorded)
-    spec = None if recorded else next((spec for spec in all_tasks().values() if _fits(spec.contract, signature)), None)
+    fitting = [] if recorded else [spec for spec in all_tasks().values() if _fits(spec.contract, signature)]
+    # The outputs of a ranking are among those of a classification, too.
+    spec = max(fitting, key=lambda spec: len(_needed(spec.contract)), default=None)
     return _of_spec(spec) if spec else ServedTask(recorded, _form_of_signature(signature))
 
 
@@ -73,12 +75,12 @@ def _of_spec(spec: TaskSpec) -> ServedTask:
 
 
 def _fits(task: contract.Task, signature: Signature) -> bool:
-    needed = {tensor.name for tensor in task.outputs if not tensor.optional}
-    return (
-        {tensor.name for tensor in task.inputs} == set(signature.inputs)
-        and bool(needed)
-        and needed <= set(signature.outputs)
-    )
+    inputs = {tensor.name for tensor in task.inputs}
+    return inputs == set(signature.inputs) and set() < _needed(task) <= set(signature.outputs)
+
+
+def _needed(task: contract.Task) -> set[str]:
+    return {tensor.name for tensor in task.outputs if not tensor.optional}
 
 
 def _form_of_signature(signature: Signature) -> PlaygroundForm | None:

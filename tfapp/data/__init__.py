@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from tfapp.data.blocks import detect_format
 from tfapp.data.cleaning import normalize_text
+from tfapp.data.data_sample import DataSample, take_sample
 from tfapp.data.describe import CountTokens, Description, LengthStats, describe
 from tfapp.data.findings import DataReport, Finding
+from tfapp.data.proposal import Proposal
 from tfapp.data.reader import OnProgress, read_batches, read_table
 from tfapp.data.scoring import score_file
-from tfapp.data.sniff import Proposal, sniff
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.splits import Splits, load, load_table
 from tfapp.data.starter import write_starter
@@ -22,6 +23,7 @@ __all__ = [
     "Catalogue",
     "CountTokens",
     "DataReport",
+    "DataSample",
     "Description",
     "Finding",
     "LengthStats",
@@ -39,6 +41,6 @@ __all__ = [
     "read_table",
     "resolve",
     "score_file",
-    "sniff",
+    "take_sample",
     "write_starter",
 ]

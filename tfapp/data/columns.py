@@ -10,7 +10,7 @@ from typing import Any
 
 from tfapp.config import RatingSettings
 
-__all__ = ["LabelGuess", "guess_label", "guess_spans", "guess_text", "looks_headless"]
+__all__ = ["LabelGuess", "guess_label", "guess_text", "looks_headless"]
 
 _TEXT_NAMES = ("text", "sentence", "content", "review", "message", "body", "comment", "tweet", "document")
 _LABEL_NAMES = ("label", "labels", "category", "categories", "class", "target", "sentiment", "topic", "tags", "intent")
@@ -70,15 +70,6 @@ def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: boo
             distinct = len(set(map(str, present)))
             ranked.append(((_rank(name, guess), distinct, len(ranked)), guess))
     return [guess for _, guess in sorted(ranked, key=lambda pair: pair[0])]
-
-
-def guess_spans(columns: Mapping[str, Sequence[Any]]) -> str | None:
-    """Finds a column of lists of spans, objects with `start`, `end` and `label`; None where there is none."""
-    for name, values in columns.items():
-        items = [item for value in values if isinstance(value, list) for item in value]
-        if items and all(isinstance(item, dict) and {"start", "end", "label"} <= item.keys() for item in items):
-            return name
-    return None
 
 
 def looks_headless(first: Sequence[str], rest: Mapping[str, Sequence[str]]) -> bool:

@@ -21,7 +21,7 @@ from tfapp.config import (
     TrainingSettings,
 )
 from tfapp.core.files import write_text
-from tfapp.data.sniff import Proposal
+from tfapp.data.proposal import Proposal
 from tfapp.errors import DataError
 
 __all__ = ["starter_text", "write_starter"]
@@ -31,7 +31,7 @@ def write_starter(proposal: Proposal, target: Path | str, *, name: str | None = 
     """Writes the settings file of a proposal.
 
     Args:
-        proposal: As `tfapp.data.sniff` makes it.
+        proposal: As `tfapp.tasks.sniff` makes it.
         target: The file to write.
         name: The experiment's name; by default after the data file.
         force: Replace an existing file.
@@ -55,7 +55,7 @@ def starter_text(proposal: Proposal, name: str | None = None) -> str:
     """Gives the settings file of a proposal: chosen settings as they are, defaults as comments.
 
     Args:
-        proposal: As `tfapp.data.sniff` makes it.
+        proposal: As `tfapp.tasks.sniff` makes it.
         name: The experiment's name; by default after the data file.
 
     Returns:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["all_tasks", "find_task", "read_evaluation"]
 
-_OWN: Final = (CLASSIFICATION, PAIR_CLASSIFICATION, RANKING, EMBEDDING, TAGGING, ANSWERING, PRETRAINING)
+# In the order in which `tfapp init` asks them whether a file is theirs.
+_OWN: Final = (CLASSIFICATION, PAIR_CLASSIFICATION, RANKING, EMBEDDING, ANSWERING, TAGGING, PRETRAINING)
 
 
 @functools.cache

@@ -13,6 +13,8 @@ from tfapp.tasks.playground import PlaygroundForm
 if TYPE_CHECKING:
     import numpy as np
 
+    from tfapp.data.data_sample import DataSample
+    from tfapp.data.proposal import Proposal
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
     from tfapp.models import TaskModel
@@ -76,6 +78,7 @@ class TaskSpec:
         evaluator: Returns its evaluator.
         evaluations: Returns the classes of its evaluations, as they are read back from runs.
         card: What the model card says of it; None: its models are not served.
+        propose: Looks at a sample of a data file and returns the settings for it; None: it is not this task's.
         playground: How the console asks a model about what somebody writes; None: by a text for each input, with the
             outputs as a table.
     """
@@ -86,6 +89,7 @@ class TaskSpec:
     evaluator: Callable[[], Evaluator]
     evaluations: Callable[[], tuple[type[Evaluation], ...]]
     card: CardWords | None = None
+    propose: Callable[[DataSample], Proposal | None] | None = None
     playground: PlaygroundForm | None = None
 
     @property

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.config import DataSettings
-from tfapp.data import describe, load, load_table, sniff
+from tfapp.data import describe, load, load_table
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task
+from tfapp.tasks.sniff import sniff
 from tfapp.tasks.tagging.data import as_spans
 
 

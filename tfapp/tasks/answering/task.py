@@ -10,6 +10,7 @@ from tfapp_client import contract
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.answering.data import AnswerTarget
 from tfapp.tasks.answering.playground import ANSWERING_FORM
+from tfapp.tasks.answering.propose import propose_answering
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -58,5 +59,6 @@ ANSWERING: Final = TaskSpec(
         reads="Contexts are read in windows of {max_length} tokens, each with the question; of a very long one only as "
         "many windows as model.max_windows says.",
     ),
+    propose=propose_answering,
     playground=ANSWERING_FORM,
 )

@@ -11,6 +11,7 @@ from tfapp.data.schemas import Schema
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 from tfapp.tasks.tagging.data import SpanTarget
 from tfapp.tasks.tagging.playground import TAGGING_FORM
+from tfapp.tasks.tagging.propose import propose_tagging
 
 if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
@@ -49,5 +50,6 @@ TAGGING: Final = TaskSpec(
         knows="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
         reads="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
     ),
+    propose=propose_tagging,
     playground=TAGGING_FORM,
 )

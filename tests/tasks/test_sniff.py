@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tfapp_client import contract
 
 from tfapp.config import load_experiment
-from tfapp.data import Proposal, load, sniff, write_starter
+from tfapp.data import DataSample, Proposal, load, write_starter
+from tfapp.data.proposal import make_proposal
 from tfapp.errors import DataError
+from tfapp.tasks.registry import all_tasks, find_task
+from tfapp.tasks.sniff import sniff
 
 NAMES = st.text(st.characters(codec="utf-8", categories=("L", "P", "Zs")), min_size=1, max_size=8)
 WORDS = ["good", "bad", "film", "plot", "actor", "scene", "dull", "bright", "slow", "wild"]
@@ -181,7 +186,7 @@ def test_an_existing_settings_file_is_kept(tmp_path: Path) -> None:
 def test_any_names_make_a_valid_file(tmp_path_factory: pytest.TempPathFactory, name: str, text: str, note: str) -> None:
     data = {"train": name.encode("utf-8", "replace").decode(), "text": text.encode("utf-8", "replace").decode()}
     note = note.encode("utf-8", "replace").decode()
-    proposal = Proposal(data, True, 64, 2, 10, (), (note,))
+    proposal = Proposal("classification", data, True, 64, 2, 10, (), (note,))
     target = write_starter(proposal, tmp_path_factory.mktemp("toml") / "e.toml")
     experiment = load_experiment(target)
     assert (experiment.data.train, experiment.data.text) == (data["train"], data["text"])
@@ -209,3 +214,17 @@ def test_made_files_give_settings_that_load_them(
     experiment = load_experiment(write_starter(sniff(name), folder / "e.toml"))
     assert experiment.data.text == names[0]
     assert experiment.data.label in names[1:]
+
+
+def test_another_distribution_is_asked_before_a_file_is_taken_for_a_classification(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def propose(sample: DataSample) -> Proposal | None:
+        return make_proposal("tone", sample, sample.columns["text"], ["tones"]) if "tone" in sample.columns else None
+
+    foreign = replace(find_task("tagging"), contract=contract.Task("tone", (), ()), propose=propose)
+    monkeypatch.setattr("tfapp.tasks.sniff.all_tasks", lambda: {"tone": foreign, **all_tasks()})
+    tones = sniff(_csv(tmp_path / "a.csv", {"text": _texts(50), "tone": ["x", "y"] * 25}, encoding="utf-16"))
+    assert (tones.task, tones.notes[0], tones.columns) == ("tone", "tones", ("text", "tone"))
+    assert tones.data == {"train": str(tmp_path / "a.csv"), "encoding": "utf-16"}
+    assert sniff(_csv(tmp_path / "b.csv", {"text": _texts(50), "mood": ["x", "y"] * 25})).task == "classification"

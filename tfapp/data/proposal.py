@@ -1,0 +1,109 @@
+"""Settings that suit a data file, as `tfapp init` writes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from tfapp.config import DataSettings
+from tfapp.data.data_sample import DataSample
+
+__all__ = ["WINDOW", "Proposal", "make_proposal"]
+
+# English in WordPiece of 30522 pieces has a little over four characters a token; an ideograph is a token of its own.
+_CHARACTERS_A_TOKEN = 4
+_FIRST_IDEOGRAPH = "\u2e80"
+_TEXTS_READ = 12_000
+_MOST_EPOCHS = 20
+WINDOW: Final = 128
+"""Tokens of a window, for texts that are read in several."""
+# Beyond one window, whole windows with their [CLS] and [SEP].
+_LENGTHS = (32, 64, WINDOW, 254, 380)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Settings that suit a data file.
+
+    Attributes:
+        task: What the data are for.
+        data: Values for `DataSettings`, by field; what is left out keeps its default.
+        multi_label: Whether a text has several labels.
+        max_length: Tokens that hold the most texts whole, 380 at most.
+        epochs: More for fewer rows.
+        rows: Rows of the file, estimated by its lines where it is text.
+        columns: The file's columns; none for a folder.
+        notes: What was chosen and why, a sentence each.
+        window: Tokens that BERT reads at once, where it does not read `max_length` at once.
+    """
+
+    task: str
+    data: Mapping[str, Any]
+    multi_label: bool
+    max_length: int
+    epochs: int
+    rows: int
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    window: int | None = None
+
+    def settings(self) -> DataSettings:
+        """The proposed data settings."""
+        return DataSettings.model_validate(dict(self.data))
+
+
+def make_proposal(
+    task: str,
+    sample: DataSample,
+    texts: Sequence[Any],
+    notes: Sequence[str],
+    *,
+    rows: int | None = None,
+    columns: Mapping[str, Any] | None = None,
+    multi_label: bool = False,
+    longest: int = _LENGTHS[-1],
+    longer: str = "{max_length} cuts {cut:.0%} of them",
+    windows: bool = False,
+) -> Proposal:
+    """Makes a proposal, with a length and epochs that suit the texts.
+
+    Args:
+        task: What the data are for.
+        sample: A look at the file.
+        texts: Texts of the file, as long as models read them.
+        notes: What was chosen and why, a sentence each; one on `max_length` is added.
+        rows: Rows of the file; None: those of the sample.
+        columns: Values for `DataSettings`, beside those of the sample.
+        multi_label: Whether a text has several labels.
+        longest: The most tokens that are proposed.
+        longer: What the note says of longer texts; it may name `max_length`, and `cut`, their share.
+        windows: Whether texts longer than `WINDOW` are read in windows of so many.
+    """
+    tokens = np.array([_guess_tokens(text) for text in texts if isinstance(text, str)] or [2])
+    wanted = float(np.percentile(tokens, 95))
+    max_length = next((length for length in _LENGTHS if wanted <= length <= longest), longest)
+    words = longer.format(max_length=max_length, cut=float(np.mean(tokens > max_length)))
+    note = f"max_length: 95 % of the texts have up to about {wanted:.0f} tokens; {words}"
+    rows = sample.rows if rows is None else rows
+    return Proposal(
+        task,
+        {**sample.settings, **(columns or {})},
+        multi_label,
+        max_length,
+        # Few texts are read more often, so that there are some hundred steps to learn in.
+        epochs=min(max(math.ceil(_TEXTS_READ / max(rows, 1)), 1), _MOST_EPOCHS),
+        rows=rows,
+        columns=() if sample.source.format == "folder" else tuple(sample.columns),
+        notes=(*notes, note),
+        window=WINDOW if windows and max_length > WINDOW else None,
+    )
+
+
+def _guess_tokens(text: str) -> float:
+    """Two more are [CLS] and [SEP]."""
+    ideographs = 0 if text.isascii() else sum(character >= _FIRST_IDEOGRAPH for character in text)
+    return ideographs + (len(text) - ideographs) / _CHARACTERS_A_TOKEN + 2

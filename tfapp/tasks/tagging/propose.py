@@ -1,0 +1,56 @@
+"""Proposes settings for a file of texts with spans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from tfapp.data.blocks import iter_blocks
+from tfapp.data.columns import guess_text
+from tfapp.data.data_sample import DataSample
+from tfapp.data.proposal import WINDOW, Proposal, make_proposal
+from tfapp.errors import DataError
+
+__all__ = ["propose_tagging"]
+
+_propose: Final = partial(
+    make_proposal, "tagging", longest=WINDOW, longer="longer ones than {max_length} are read in windows"
+)
+
+
+def propose_tagging(sample: DataSample) -> Proposal | None:
+    """Proposes settings for a file of words and tags, or of texts with lists of spans; None for any other.
+
+    Raises:
+        DataError: No word has a tag.
+    """
+    if sample.source.format == "conll":
+        return _propose_words(sample)
+    text, spans = guess_text(sample.columns), _span_column(sample.columns)
+    if text is None or spans is None:
+        return None
+    notes = [f'texts: column "{text}", spans: column "{spans}"; columns: {sample.column_list}', *sample.notes]
+    return _propose(sample, sample.columns[text], notes, columns={"text": text, "label": spans})
+
+
+def _propose_words(sample: DataSample) -> Proposal:
+    """Reads a file with a word and its tag a line whole, for its rows cannot be counted otherwise."""
+    texts: list[str] = []
+    types: dict[str, None] = {}
+    for block in iter_blocks(sample.source.path, "conll", encoding=sample.settings.get("encoding", "utf-8")):
+        texts += block.columns["text"]
+        types |= dict.fromkeys(span["label"] for spans in block.columns["label"] for span in spans)
+    if not types:
+        raise DataError(f"{sample.source.name}: no word has a tag other than O; set data.tag_column in a settings file")
+    notes = [f"words in the first column, tags in the last; types: {', '.join(sorted(types))}", *sample.notes]
+    return _propose(sample, texts, notes, rows=len(texts))
+
+
+def _span_column(columns: Mapping[str, Sequence[Any]]) -> str | None:
+    """Returns the column of lists of objects with `start`, `end` and `label`; None where there is none."""
+    for name, values in columns.items():
+        items = [item for value in values if isinstance(value, list) for item in value]
+        if items and all(isinstance(item, dict) and {"start", "end", "label"} <= item.keys() for item in items):
+            return name
+    return None
