@@ -62,8 +62,11 @@ def test_given_values_win_over_what_is_found_out(reviews: Path) -> None:
 def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:
     file = tmp_path / "faq.csv"
     file.write_text("question,candidate,label\nhow,so,1\nhow,not so,0\n")
-    found = json.loads(_run(str(file), "--task", "ranking", "--query", "question", "--json").stdout)
+    found = json.loads(_run(str(file), "--task", "ranking", "--column", "query=question", "--json").stdout)
     assert (found["rows"], found["labels"]["1"]["rows"]) == (2, 1)
+    with pytest.raises(TfappError, match="and --answer are --column INPUT=NAME now: --column query=ask"):
+        raise _run(str(file), "--task", "ranking", "--context", "ask").exception
+    assert "--column query: expected NAME=VALUE" in str(_run(str(file), "--column", "query").exception)
     assert 'no column "query"' in str(_run(str(file), "--task", "ranking").exception)
     assert "task should be 'classification', " in str(_run(str(file), "--task", "rank").exception)
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from tfapp.cli.predict import answer_rows, default_output, file_to_score, input_columns, rows_of
+from tfapp.cli.predict import answer_rows, default_output, file_to_score, input_columns, register, rows_of
+from tfapp.data.scored_rows import answer_columns
 from tfapp.errors import DataError, SettingsError
 
 
@@ -74,6 +77,31 @@ def test_pairs_are_a_query_and_its_candidates() -> None:
     ]
     with pytest.raises(SettingsError, match="the model reads query and candidate: give one query, then each candidate"):
         rows_of(FakeRanker.inputs, ["hot"])
+
+
+class ToneModel:
+    labels = ()
+    identity = "fake"
+    inputs = ("text",)
+
+    def __call__(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        tones = np.array(["[dry]"] * len(texts), object)
+        return {"weights": np.full((len(texts), 2), 0.25, np.float32), "tone": tones}
+
+
+def test_a_task_of_another_distribution_is_answered_with_all_its_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    (row,) = answer_rows(ToneModel(), ["hi"])
+    assert row == {"text": "hi", "weights": [0.25, 0.25], "tone": "[dry]"}
+    columns = answer_columns(ToneModel()(["hi"]), (), ["hi"])
+    assert {name: column.tolist() for name, column in columns.items()} == {
+        "predicted_weights": [[0.25, 0.25]],
+        "predicted_tone": ["[dry]"],
+    }
+    monkeypatch.setattr("tfapp.api.load_predictor", lambda _: ToneModel())
+    app = typer.Typer()
+    register(app)
+    printed = CliRunner().invoke(app, ["model", "hi"]).stdout
+    assert all(word in printed for word in ("weights", "tone", "[dry]", "[0.25, 0.25]"))
 
 
 def test_columns_are_the_inputs_names_unless_others_are_given() -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tfapp.errors import SettingsError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -37,12 +39,14 @@ def describe(
         str | None, typer.Option(help="What the data are for, as in a settings file; found out by default.")
     ] = None,
     text: Annotated[str | None, typer.Option(help="The column of the texts; found out by default.")] = None,
-    query: Annotated[str | None, typer.Option(help="Pairs: the column of the first texts.")] = None,
-    candidate: Annotated[str | None, typer.Option(help="Pairs: the column of the second texts.")] = None,
-    question: Annotated[str | None, typer.Option(help="Answering: the column of the questions.")] = None,
-    context: Annotated[str | None, typer.Option(help="Answering: the column of the texts.")] = None,
-    answer: Annotated[str | None, typer.Option(help="Answering: the column of the answers.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the labels; found out by default.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="INPUT=NAME", help="The column of another of the task's inputs, as candidate=answer."),
+    ] = None,
+    old_column: Annotated[
+        str | None, typer.Option("--query", "--candidate", "--question", "--context", "--answer", hidden=True)
+    ] = None,
     format: Annotated[str, typer.Option(help="The file's format; auto: by the suffix.")] = "auto",  # noqa: A002
     encoding: Annotated[str | None, typer.Option(help="The file's text encoding.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
@@ -55,13 +59,18 @@ def describe(
     from functools import partial
 
     from tfapp import assets
+    from tfapp.apps.shared.cli_options import named_values
     from tfapp.core.terminal import console, print_json, progress
     from tfapp.data import describe as describe_data
     from tfapp.tasks.registry import find_task
 
-    columns = {"text": text, "query": query, "candidate": candidate, "label": label}
-    columns |= {"question": question, "context": context, "answer": answer}
-    given = columns | {"encoding": encoding, "header": header, "label_separator": label_separator}
+    if old_column is not None:
+        raise SettingsError(
+            "--query, --candidate, --question, --context and --answer are --column INPUT=NAME now: "
+            f"--column query={old_column}"
+        )
+    given: dict[str, Any] = {"text": text, "label": label, **named_values("--column", column)}
+    given |= {"encoding": encoding, "header": header, "label_separator": label_separator}
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
         task, settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)
     count_tokens = None if preset == "none" else _token_counter(preset)
@@ -99,18 +108,21 @@ def choose_settings(
         The task, and the settings for the file.
     """
     from tfapp.config import parse_experiment
+    from tfapp.tasks.registry import all_tasks
     from tfapp.tasks.sniff import sniff
 
     chosen = {name: value for name, value in given.items() if value is not None}
     proposed: dict[str, Any] = {}
-    if task in (None, "classification") and not {"text", "label"} <= chosen.keys():
+    spec = all_tasks().get(task or "")
+    if (task is None or (spec and spec.classifies_texts)) and not {"text", "label"} <= chosen.keys():
         proposal = sniff(file, format=format, pull=pull)
         task, proposed = task or proposal.task, dict(proposal.data)
-    task = task or "classification"
     if "label" in chosen:
         proposed = {name: value for name, value in proposed.items() if name not in ("rating", "label_separator")}
     values = {**proposed, **chosen, "train": file} | ({} if format == "auto" else {"format": format})
-    return task, parse_experiment({"name": "describe", "task": task, "data": values}, source="options").data
+    named = {} if task is None else {"task": task}
+    experiment = parse_experiment({"name": "describe", **named, "data": values}, source="options")
+    return experiment.task, experiment.data
 
 
 def tables(found: Description) -> list[Table]:

@@ -26,9 +26,10 @@ __all__ = [
 ]
 
 _BAR_WIDTH = 20
-# Outputs of one value a row that are shown, and those of them that are words.
-_SINGLE = ("label", "answer", "start", "end", "score")
+# The first outputs of a row, those of them that are words, and those that stand by label.
+_FIRST = ("label", "answer", "start", "end", "score")
 _WORDS = ("label", "answer")
+_BY_LABEL = ("probabilities", "labels", "chosen", "unknown_score")
 _NUMBERS = 3
 
 
@@ -193,9 +194,8 @@ def answer_rows(predictor: TextPredictor, texts: Sequence[Row], *, probabilities
 
     Returns:
         The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
-        also the chosen `labels` and, where wanted, `probabilities` by label; of a ranker `score`; of an
-        answerer `answer`, `start`, `end` and `score`; of a tagger `entities`, a list; of an embedding model
-        `embedding`.
+        also the chosen `labels` and, where wanted, `probabilities` by label; of a tagger `entities`, a list; of any
+        other its outputs.
     """
     import numpy as np
 
@@ -203,13 +203,11 @@ def answer_rows(predictor: TextPredictor, texts: Sequence[Row], *, probabilities
     columns = to_columns(texts, predictor.inputs)
     if "tag" in answers:
         return _tagged(answers, columns["text"])
-    single = {name: np.asarray(answers[name]).tolist() for name in _SINGLE if name in answers}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    for name, values in single.items():
-        for row, value in zip(rows, values, strict=True):
+    names = [name for name in (*_FIRST, *answers) if name in answers and name not in _BY_LABEL]
+    for name in dict.fromkeys(names):
+        for row, value in zip(rows, np.asarray(answers[name]).tolist(), strict=True):
             row[name] = value
-    for row, vector in zip(rows, answers.get("embedding", ()), strict=False):
-        row["embedding"] = [float(value) for value in vector]
     for row, chosen in zip(rows, answers.get("chosen", ()), strict=False):
         row["labels"] = [label for label, yes in zip(predictor.labels, chosen, strict=True) if yes]
     if probabilities and "probabilities" in answers:
@@ -239,7 +237,9 @@ def _show_texts(predictor: TextPredictor, texts: Sequence[Row], *, probabilities
 def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     if "entities" in rows[0]:
         return entity_table(rows)
-    return _table_of_vectors(rows, inputs) if "embedding" in rows[0] else _table(rows, inputs)
+    if "embedding" in rows[0]:
+        return _table_of_vectors(rows, inputs)
+    return _table(rows, inputs) if "score" in rows[0] else _table_of_outputs(rows)
 
 
 def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -284,6 +284,16 @@ def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) 
         start = " ".join(f"{value:.3f}" for value in row["embedding"][:_NUMBERS])
         bar = "█" * round(max(cosine, 0.0) * _BAR_WIDTH)
         table.add_row(*(row[name] for name in inputs), f"{start} …", f"{cosine:.3f}", bar)
+    return table
+
+
+def _table_of_outputs(rows: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(Text(f"{value:.3f}" if isinstance(value, float) else str(value)) for value in row.values()))
     return table
 
 

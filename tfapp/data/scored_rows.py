@@ -24,12 +24,13 @@ __all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format
 LABEL = "predicted_label"
 LABELS = "predicted_labels"
 ENTITIES = "predicted_entities"
-EMBEDDING = "predicted_embedding"
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
 
 _SEPARATOR = "|"
+# Outputs of a value a label.
+_BY_LABEL = ("probabilities", "labels", "chosen")
 
 _ENTITIES = pa.list_(
     pa.struct(
@@ -65,16 +66,16 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequ
     """Names the columns of a model's answers.
 
     Args:
-        answers: One value a row by output name, such as `label` and `score`; of a multi-label model also `labels` and
-            `chosen` [rows, labels] and, where labels are given, `probabilities` [rows, labels]; of an embedding model
-            `embedding` [rows, width].
+        answers: One value or one vector a row by output name, such as `label`, `score` and `embedding`; of a
+            multi-label model also `labels` and `chosen` [rows, labels] and, where labels are given, `probabilities`
+            [rows, labels].
         labels: The labels whose probabilities are wanted, as the model orders them; none for no such columns.
         rows: The rows that were asked about.
 
     Returns:
-        `predicted_NAME` of each output of one value a row, of a multi-label model `predicted_labels` (joined by "|"),
-        `predicted_embedding` (float32 [rows, width]), `probability.LABEL` (float32), and of a tagger
-        `predicted_entities` (a list of objects a row) by name, [rows] each.
+        `predicted_NAME` of each such output, [rows] or [rows, width], fractions as float32; of a multi-label model
+        `predicted_labels` (joined by "|"); `probability.LABEL` (float32); of a tagger `predicted_entities` alone (a
+        list of objects a row).
 
     Raises:
         ValueError: The model answered another number of rows.
@@ -88,12 +89,11 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequ
             ],
             object,
         )
-    single = {name: _plain_type(np.asarray(values)) for name, values in answers.items() if name != "label"}
-    columns |= {f"predicted_{name}": values for name, values in single.items() if values.ndim == 1}
     if "start" in answers and np.ndim(answers["start"]) == 2:
         columns[ENTITIES] = _as_objects(to_entities(answers, [row_line(row) for row in rows]))
-    if "embedding" in answers:
-        columns[EMBEDDING] = np.asarray(answers["embedding"], np.float32)
+    else:
+        names = [name for name in answers if name not in ("label", *_BY_LABEL)]
+        columns |= {f"predicted_{name}": _plain_type(np.asarray(answers[name])) for name in names}
     if labels and "probabilities" in answers:
         table = np.asarray(answers["probabilities"], np.float32)
         columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}

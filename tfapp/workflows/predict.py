@@ -122,6 +122,7 @@ def _from_version(folder: Path) -> Predictor:
 
     from tfapp.server.request_errors import RequestError
     from tfapp.server.servables.servable import check_version
+    from tfapp.tasks.registry import all_tasks
 
     try:
         check_version(folder)
@@ -133,7 +134,7 @@ def _from_version(folder: Path) -> Predictor:
         raise ModelError(f"{folder}: the exported model cannot be loaded: {reason}; export it again") from error
     function = loaded.signatures.get(contract.DEFAULT_SIGNATURE)
     taken = set() if function is None else set(function.structured_input_signature[1])
-    known = (tuple(spec.name for spec in task.inputs) for task in contract.TASKS.values())
+    known = (tuple(tensor.name for tensor in task.contract.inputs) for task in all_tasks().values())
     inputs = next((names for names in known if set(names) == taken), None)
     if inputs is None:
         raise ModelError(
