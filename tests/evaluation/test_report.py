@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.evaluation.base import Evaluation
-from tfapp.evaluation.evaluate_classes import evaluate_classes, evaluate_multi_label
 from tfapp.evaluation.report import render_report, write_report
+from tfapp.tasks.class_evaluator import evaluate_classes, evaluate_multi_label
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 

@@ -1,12 +1,19 @@
-"""Evaluates classes, of texts and of pairs."""
+"""Evaluates a classifier, of texts or of pairs, from its logits to its evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from tfapp.evaluation import Evaluation
-from tfapp.evaluation.evaluate_classes import UnknownScores, evaluate_classes, evaluate_multi_label
+from tfapp.errors import TrainingError
+from tfapp.evaluation import Evaluation, metrics
+from tfapp.evaluation.class_evaluation import ClassEvaluation, Mistake
+from tfapp.evaluation.markdown import shorten
 from tfapp.evaluation.metrics import fit_thresholds
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
@@ -14,7 +21,9 @@ from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 from tfapp.training.unknown import fit_unknown
 
-__all__ = ["ClassEvaluator"]
+__all__ = ["ClassEvaluator", "UnknownScores", "evaluate_classes", "evaluate_multi_label"]
+
+_MISTAKES = 20
 
 
 class ClassEvaluator(Evaluator):
@@ -41,3 +50,170 @@ class ClassEvaluator(Evaluator):
             )
         unknown = UnknownScores(model.unknown.label, model.unknown.scores(logits).numpy()) if model.unknown else None
         return evaluate_classes(model.labels, split.targets, probabilities, unknown=unknown, texts=split.raw, rows=rows)
+
+
+@dataclass(frozen=True)
+class UnknownScores:
+    """How sure a classifier is that none of its labels fits.
+
+    Attributes:
+        label: What it answers then.
+        values: float[N]; it does from 0.5 on.
+    """
+
+    label: str
+    values: NDArray[np.floating[Any]]
+
+
+def evaluate_classes(
+    labels: Sequence[str],
+    targets: NDArray[np.integer[Any]],
+    probabilities: NDArray[np.floating[Any]],
+    *,
+    unknown: UnknownScores | None = None,
+    texts: Sequence[str],
+    rows: Sequence[int] | None = None,
+    seed: int = 0,
+) -> ClassEvaluation:
+    """Scores answers of which exactly one label is right.
+
+    Args:
+        labels: The K classes.
+        targets: int[N], the index of each text's label; -1 where none is right, which needs `unknown`.
+        probabilities: float[N, K].
+        unknown: Of a classifier that may say so; its label is one class more then.
+        texts: The N texts.
+        rows: The N row numbers of the texts in their data.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        TrainingError: A probability is not a number.
+        ValueError: The shapes do not belong together.
+    """
+    index, given = np.asarray(targets, np.int64), np.asarray(probabilities, np.float64)
+    _check(index.shape, (len(texts),), given, (len(texts), len(labels)))
+    predicted = given.argmax(axis=1)
+    if unknown:
+        labels, given = [*labels, unknown.label], np.column_stack([given, unknown.values])
+        predicted = np.where(unknown.values >= 0.5, len(labels) - 1, predicted)
+        index = np.where(index < 0, len(labels) - 1, index)
+    top = given[np.arange(len(given)), predicted]
+    truth, chosen = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
+    answers = _Answers(labels, truth, chosen, given)
+    correct = predicted == index
+    interval = metrics.accuracy_interval(correct, seed=seed)
+    wrong = np.flatnonzero(~correct)
+    worst = wrong[np.argsort(-top[wrong], kind="stable")][:_MISTAKES]
+    return ClassEvaluation(
+        multi_label=False,
+        loss=metrics.cross_entropy(index, given),
+        accuracy=metrics.accuracy(correct),
+        accuracy_interval=interval,
+        main_interval=interval,
+        calibration=metrics.calibrate(top, correct),
+        confusion=tuple(map(tuple, metrics.confusion_matrix(index, predicted, len(labels)).tolist())),
+        thresholds=None,
+        mistake_count=len(wrong),
+        mistakes=answers.mistakes(worst, predicted, texts, rows),
+        unknown=unknown.label if unknown else None,
+        **answers.scores(optional=1 if unknown else 0),
+    )
+
+
+def evaluate_multi_label(
+    labels: Sequence[str],
+    targets: NDArray[np.bool_],
+    probabilities: NDArray[np.floating[Any]],
+    thresholds: NDArray[np.floating[Any]],
+    *,
+    texts: Sequence[str],
+    rows: Sequence[int] | None = None,
+    seed: int = 0,
+) -> ClassEvaluation:
+    """Scores answers of which any number of labels may be right; what is not named here is as in `evaluate_classes`.
+
+    Args:
+        labels: The K labels.
+        targets: bool[N, K].
+        probabilities: float[N, K].
+        thresholds: float[K], a label is given at or above its threshold; see `metrics.fit_thresholds`.
+        texts: The N texts.
+        rows: Their row numbers.
+        seed: Seeds the bootstrap.
+    """
+    truth, given = np.asarray(targets, bool), np.asarray(probabilities, np.float64)
+    _check(truth.shape, (len(texts), len(labels)), given, (len(texts), len(labels)))
+    limits = np.asarray(thresholds, np.float64)
+    chosen = given >= limits
+    answers = _Answers(labels, truth, chosen, given)
+    correct = (truth == chosen).all(axis=1)
+    # How far each wrong label's probability is from its truth; a label that is right is never the one to blame.
+    distance = np.where(truth != chosen, np.abs(truth - given), -1.0)
+    wrong = np.flatnonzero(~correct)
+    worst = wrong[np.argsort(-distance.max(axis=1, initial=-1.0)[wrong], kind="stable")][:_MISTAKES]
+    row_counts = np.stack([truth & chosen, chosen & ~truth, truth & ~chosen], axis=1).sum(axis=2)
+    return ClassEvaluation(
+        multi_label=True,
+        loss=metrics.binary_cross_entropy(truth, given),
+        accuracy=metrics.accuracy(correct),
+        accuracy_interval=metrics.accuracy_interval(correct, seed=seed),
+        main_interval=metrics.f1_interval(row_counts, seed=seed),
+        calibration=metrics.calibrate(given.ravel(), truth.ravel()),
+        confusion=None,
+        thresholds=tuple(limits.tolist()),
+        mistake_count=len(wrong),
+        mistakes=answers.mistakes(worst, distance.argmax(axis=1), texts, rows),
+        **answers.scores(),
+    )
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The truths and choices, bool[N, K], from which both kinds of data compute alike."""
+
+    labels: Sequence[str]
+    truth: NDArray[np.bool_]
+    chosen: NDArray[np.bool_]
+    given: NDArray[np.float64]
+
+    def scores(self, optional: int = 0) -> dict[str, Any]:
+        """All scores; the last `optional` classes count in the means over classes only where they have texts."""
+        truth, chosen, names = self.truth, self.chosen, self.labels
+        counts = [part.sum(axis=0) for part in (truth & chosen, chosen & ~truth, truth & ~chosen)]
+        classes = metrics.class_scores(names, *counts)
+        curves = tuple(metrics.precision_recall(name, truth[:, k], self.given[:, k]) for k, name in enumerate(names))
+        sure = len(classes) - optional
+        counted = classes[:sure] + tuple(row for row in classes[sure:] if row.support)
+        means = zip(("micro", "macro", "weighted"), metrics.mean_scores(counted, *counts), strict=True)
+        return {"labels": tuple(names), "count": len(truth), "classes": classes, "curves": curves, **dict(means)}
+
+    def mistakes(
+        self, worst: NDArray[np.intp], blamed: NDArray[np.intp], texts: Sequence[str], rows: Sequence[int] | None
+    ) -> tuple[Mistake, ...]:
+        return tuple(
+            Mistake(
+                text=shorten(texts[at]),
+                truth=self._names(self.truth[at]),
+                predicted=self._names(self.chosen[at]),
+                label=self.labels[int(blamed[at])],
+                probability=float(self.given[at, blamed[at]]),
+                row=None if rows is None else int(rows[at]),
+            )
+            for at in worst.tolist()
+        )
+
+    def _names(self, held: NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(self.labels[k] for k in np.flatnonzero(held).tolist())
+
+
+def _check(shape: tuple[int, ...], due: tuple[int, ...], given: NDArray[np.float64], size: tuple[int, int]) -> None:
+    if shape != due or given.shape != size:
+        raise ValueError(f"expected targets {due} and probabilities {size}, got {shape} and {given.shape}")
+    if not np.isfinite(given).all():
+        text = int(np.argwhere(~np.isfinite(given))[0, 0])
+        raise TrainingError(
+            f"text {text}: the probability is not a number; lower training.learning_rate and train again"
+        )

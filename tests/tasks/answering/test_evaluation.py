@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.report import render_report, render_summary
-from tfapp.tasks.answering.evaluate_answers import evaluate_answers
 from tfapp.tasks.answering.evaluation import AnswerEvaluation
+from tfapp.tasks.answering.evaluator import evaluate_answers
 from tfapp.tasks.answering.metrics import exact_match, f1_score, fit_answer_threshold, normalize_answer
 
 CONTEXTS = ["Ada met Charles in London.", "The bridge is <b>red</b> & long.", "Nobody knows.", "It opened in May 1987."]

@@ -22,7 +22,7 @@ from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.ranking_evaluation import RankingEvaluation
 from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
 from tfapp.evaluation.report import render_report
-from tfapp.tasks.ranking.evaluate_ranking import evaluate_ranking
+from tfapp.tasks.ranking.evaluator import evaluate_ranking
 from tfapp.training.tensorboard import TensorBoardLog
 
 ATTACK = "<script>alert(1)</script>"

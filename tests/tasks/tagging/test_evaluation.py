@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, write_report
-from tfapp.tasks.tagging.evaluate_spans import evaluate_entities
 from tfapp.tasks.tagging.evaluation import EntityEvaluation
+from tfapp.tasks.tagging.evaluator import evaluate_entities
 from tfapp.tasks.tagging.metrics import Span, mean_of_types, span_scores, text_counts, word_scores
 from tfapp.training import TensorBoardLog
 

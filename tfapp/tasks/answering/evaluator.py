@@ -1,20 +1,35 @@
-"""Evaluates answers."""
+"""Evaluates an answerer, from its logits to its evaluation."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.ranking_metrics import mean_interval
 from tfapp.models import TaskModel
 from tfapp.tasks.answering.answer_spans import mask_logits
-from tfapp.tasks.answering.evaluate_answers import evaluate_answers
-from tfapp.tasks.answering.metrics import cut_texts, f1_score, fit_answer_threshold, gold_texts
+from tfapp.tasks.answering.evaluation import AnswerEvaluation, AnswerGroup, WrongAnswer
+from tfapp.tasks.answering.metrics import cut_texts, exact_match, f1_score, fit_answer_threshold, gold_texts
 from tfapp.tasks.answering.model import Answerer
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 
-__all__ = ["AnswerEvaluator"]
+__all__ = ["AnswerEvaluator", "evaluate_answers"]
+
+_WRONG: Final = 20
+# Characters on each side of an answer that are shown.
+_AROUND: Final = 120
+_LENGTHS: Final = (250, 500, 1000, 2000)
+_WORDS: Final = ("what", "which", "who", "whose", "when", "where", "why", "how", "can", "do", "is")
 
 
 class AnswerEvaluator(Evaluator):
@@ -48,3 +63,116 @@ class AnswerEvaluator(Evaluator):
             threshold=model.threshold if model.no_answer else None,
             rows=split.rows.tolist(),
         )
+
+
+def evaluate_answers(
+    *,
+    questions: Sequence[str],
+    contexts: Sequence[str],
+    wanted: Sequence[Sequence[Sequence[int]]],
+    starts: NDArray[Any],
+    ends: NDArray[Any],
+    scores: NDArray[Any],
+    loss: float,
+    threshold: float | None,
+    rows: Sequence[int],
+    seed: int = 0,
+) -> AnswerEvaluation:
+    """Scores an answerer's spans.
+
+    Args:
+        questions: The N questions.
+        contexts: The N contexts.
+        wanted: The right answers of each, pairs of start and end in code points; none where the context has none.
+        starts: int[N], where the given answers start; where they end, too, for no answer.
+        ends: int[N].
+        scores: float[N], how sure the model is.
+        loss: The mean loss of the windows.
+        threshold: What the model was fitted to on dev; None where it always answers.
+        rows: The N row numbers in their data.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        TrainingError: The loss or a score is not a number.
+    """
+    if not (math.isfinite(loss) and np.isfinite(scores).all()):
+        raise TrainingError("the scores are not numbers; lower training.learning_rate and train again")
+    given, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, wanted)
+    f1, exact = (_scored(score, given, golds) for score in (f1_score, exact_match))
+    answerable = np.array([bool(spans) for spans in wanted], bool)
+    measures = _measures(f1, exact, answerable, seed)
+    wrong = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
+    return AnswerEvaluation(
+        count=len(questions),
+        loss=loss,
+        main_interval=measures[0].interval,
+        measures=measures,
+        answerable=int(answerable.sum()),
+        answered=sum(map(bool, given)),
+        threshold=threshold,
+        by_length=_groups(list(map(_length_of, contexts)), f1, [*map(_at_most, _LENGTHS), f"over {_LENGTHS[-1]}"]),
+        by_word=_groups(list(map(_word_of, questions)), f1, [*_WORDS, "other"]),
+        wrong_count=len(wrong),
+        wrong=tuple(
+            WrongAnswer(
+                question=shorten(questions[row]),
+                context=_excerpt(contexts[row], *(wanted[row] or [(int(starts[row]), int(ends[row]))])[0]),
+                wanted=shorten(golds[row][0]) if golds[row] else "",
+                given=shorten(given[row]),
+                f1=float(f1[row]),
+                score=float(scores[row]),
+                row=int(rows[row]),
+            )
+            for row in wrong[:_WRONG]
+        ),
+    )
+
+
+def _scored(
+    score: Callable[[str, Sequence[str]], float], given: Sequence[str], golds: Sequence[Sequence[str]]
+) -> NDArray[np.float64]:
+    return np.array([score(text, texts) for text, texts in zip(given, golds, strict=True)], np.float64)
+
+
+def _measures(
+    f1: NDArray[np.float64], exact: NDArray[np.float64], answerable: NDArray[np.bool_], seed: int
+) -> tuple[Measure, ...]:
+    """Of all questions and, where there are both, of those with an answer and of those without."""
+    parts = [("F1", f1), ("exact match", exact)]
+    if answerable.any() and not answerable.all():
+        parts += [("F1 with an answer", f1[answerable]), ("exact match with an answer", exact[answerable])]
+        parts.append(("right without an answer", exact[~answerable]))
+    return tuple(
+        Measure(name, float(values.sum() / max(len(values), 1)), mean_interval(values, seed=seed))
+        for name, values in parts
+    )
+
+
+def _groups(names: Sequence[str], f1: NDArray[np.float64], order: Sequence[str]) -> tuple[AnswerGroup, ...]:
+    column = np.array(names, object)
+    found = ((name, f1[column == name]) for name in order)
+    return tuple(AnswerGroup(name, len(values), float(values.mean())) for name, values in found if len(values))
+
+
+def _at_most(length: int) -> str:
+    return f"to {length}"
+
+
+def _length_of(context: str) -> str:
+    return next((_at_most(length) for length in _LENGTHS if len(context) <= length), f"over {_LENGTHS[-1]}")
+
+
+def _word_of(question: str) -> str:
+    """The first question word of an English question; "do" stands for does and did, too, and so on."""
+    forms = {"does": "do", "did": "do", "are": "is", "was": "is", "were": "is", "could": "can", "may": "can"}
+    words = (word.strip("?,.!'\"") for word in question.lower().replace("'s", " ").split())
+    return next((form for word in words if (form := forms.get(word, word)) in _WORDS), "other")
+
+
+def _excerpt(context: str, start: int, end: int) -> str:
+    """What stands around an answer."""
+    first, last = max(start - _AROUND, 0), end + _AROUND
+    return shorten(f"{'…' if first else ''}{context[first:last]}{'…' if last < len(context) else ''}")

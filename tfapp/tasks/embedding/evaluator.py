@@ -1,18 +1,35 @@
-"""Evaluates vectors."""
+"""Evaluates an embedding model, from its vectors to its evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from tfapp.data import normalize_text
+from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.ranking_evaluation import MissedQuery
+from tfapp.evaluation.ranking_metrics import mean_interval, relevant_places
 from tfapp.models import Embedder, TaskModel
 from tfapp.models.embedder import PLACES
-from tfapp.tasks.embedding.evaluate_retrieval import PairTexts, evaluate_retrieval
+from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 
-__all__ = ["RetrievalEvaluator"]
+__all__ = ["PairTexts", "RetrievalEvaluator", "evaluate_retrieval"]
+
+_CUT: Final = 10
+_RECALLS: Final = (5, 10, 100)
+_MAIN: Final = f"nDCG@{_CUT}"
+_NAMES: Final = (_MAIN, f"MRR@{_CUT}", "accuracy@1", *(f"recall@{k}" for k in _RECALLS))
+_MISSED: Final = 20
 
 
 class RetrievalEvaluator(Evaluator):
@@ -26,3 +43,160 @@ class RetrievalEvaluator(Evaluator):
         return evaluate_retrieval(
             logits, PairTexts(*texts.values()), temperature=model.temperature, rows=split.rows.tolist()
         )
+
+
+@dataclass(frozen=True)
+class PairTexts:
+    """The texts of N rows, in the form in which they are compared.
+
+    Attributes:
+        queries: N texts.
+        candidates: N texts that belong to them.
+        negatives: N texts that do not, empty ones are none; or none at all.
+    """
+
+    queries: Sequence[str]
+    candidates: Sequence[str]
+    negatives: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a query found.
+
+    Attributes:
+        query: Its number.
+        places: Those of its candidates, best first.
+        best: Which of its candidates came highest.
+        first: The highest of the others; -1: there is none.
+        loss: In nats.
+    """
+
+    query: int
+    places: NDArray[np.intp]
+    best: int
+    first: int
+    loss: float
+
+    def measures(self) -> tuple[float, ...]:
+        place = int(self.places[0])
+        recalls = (float(np.mean(self.places <= k)) for k in _RECALLS)
+        return (_ndcg(self.places), 1.0 / place if place <= _CUT else 0.0, float(place == 1), *recalls)
+
+
+def evaluate_retrieval(
+    vectors: NDArray[Any],
+    texts: PairTexts,
+    *,
+    temperature: float,
+    rows: Sequence[int],
+    seed: int = 0,
+    block: int = 1 << 24,
+) -> RetrievalEvaluation:
+    """Lets each query look for its candidates among all different ones, the negatives included.
+
+    Of candidates with the same score those that do not fit stand first. The scores are computed in blocks.
+
+    Args:
+        vectors: float32[N, P, H], of length 1: of each row the query, the candidate and, if there are such, a negative.
+        texts: What tells queries, and candidates, apart.
+        temperature: Divides the cosines in the loss.
+        rows: The N row numbers in their data.
+        seed: Seeds the bootstrap.
+        block: Scores that are held at a time.
+
+    Raises:
+        TrainingError: A vector is not a number.
+    """
+    if not np.isfinite(vectors).all():
+        row = rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=(1, 2)))[0])]
+        raise TrainingError(f"row {row}: the vector is not a number; lower training.learning_rate and train again")
+    pool = _Pool(vectors, texts)
+    found = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
+    table = np.array([one.measures() for one in found], np.float64).reshape(-1, len(_NAMES))
+    means = table.sum(axis=0) / max(len(table), 1)
+    intervals = [mean_interval(column, seed=seed) for column in table.T]
+    missed = sorted((one for one in found if one.places[0] > 1), key=lambda one: -one.places[0])
+    return RetrievalEvaluation(
+        count=len(found),
+        loss=float(np.mean([one.loss for one in found])) if found else 0.0,
+        queries=len(found),
+        answerable=len(found),
+        main=_MAIN,
+        main_interval=intervals[0],
+        measures=tuple(map(Measure, _NAMES, means.tolist(), intervals)),
+        places=_count_places(found),
+        missed_count=len(missed),
+        missed=tuple(pool.missed(one, rows) for one in missed[:_MISSED]),
+        candidates=len(pool.texts),
+    )
+
+
+class _Pool:
+    """The different queries and candidates, and which belong together.
+
+    Attributes:
+        texts: The M candidates.
+        relevant: By the query's number those of its candidates.
+    """
+
+    def __init__(self, vectors: NDArray[Any], texts: PairTexts) -> None:
+        count = len(texts.queries)
+        wrong = [(row, text) for row, text in enumerate(texts.negatives) if text]
+        self._texts, self._query_rows, queries = _distinct(texts.queries)
+        self.texts, places, candidates = _distinct([*texts.candidates, *(text for _, text in wrong)])
+        self._queries = vectors[self._query_rows, 0]
+        owners = np.array([*range(count), *(row for row, _ in wrong)], int)
+        self._candidates = vectors[owners[places], np.where(places < count, 1, 2)]
+        self.relevant: list[dict[int, int]] = [{} for _ in self._texts]
+        for row, (query, candidate) in enumerate(zip(queries, candidates, strict=False)):
+            self.relevant[query].setdefault(candidate, row)
+
+    def scores(self, block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Each query's number and its cosines, float32[M]."""
+        size = max(block // max(len(self.texts), 1), 1)
+        for start in range(0, len(self._texts), size):
+            yield from enumerate(self._queries[start : start + size] @ self._candidates.T, start=start)
+
+    def missed(self, one: _Found, rows: Sequence[int]) -> MissedQuery:
+        return MissedQuery(
+            query=shorten(self._texts[one.query]),
+            wanted=shorten(self.texts[one.best]),
+            place=int(one.places[0]),
+            candidates=len(self.texts),
+            first=shorten(self.texts[one.first]),
+            row=int(rows[self.relevant[one.query][one.best]]),
+        )
+
+
+def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp], list[int]]:
+    """The different texts in the order of their first place, these places, and each text's number among them."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(text, len(numbers)) for text in texts]
+    return list(numbers), np.unique(np.array(codes, int), return_index=True)[1], codes
+
+
+def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _Found:
+    fits = np.zeros(len(scores), bool)
+    wanted = np.fromiter(pool.relevant[query], int)
+    fits[wanted] = True
+    others = np.where(fits, -np.inf, scores)
+    rest = logsumexp(others) if len(wanted) < len(scores) else -np.inf
+    return _Found(
+        query=query,
+        places=relevant_places(fits, scores.astype(np.float64)),
+        best=int(wanted[np.argmax(scores[wanted])]),
+        first=int(np.argmax(others)) if len(wanted) < len(scores) else -1,
+        loss=float(np.mean(np.logaddexp(scores[wanted], rest) - scores[wanted])),
+    )
+
+
+def _ndcg(places: NDArray[np.intp]) -> float:
+    """Of candidates that all fit alike (Järvelin and Kekäläinen 2002)."""
+    ideal = np.arange(1, min(len(places), _CUT) + 1)
+    return float((1 / np.log2(1 + places[places <= _CUT])).sum() / (1 / np.log2(1 + ideal)).sum())
+
+
+def _count_places(found: Sequence[_Found]) -> tuple[int, ...]:
+    first = np.array([one.places[0] for one in found], int)
+    return tuple(np.bincount(np.minimum(first, _CUT + 1), minlength=_CUT + 2)[1:].tolist())

@@ -1,19 +1,34 @@
-"""Evaluates scores of pairs."""
+"""Evaluates a ranker, from its logits to its evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from tfapp.core.ndcg import ndcg
 from tfapp.data import normalize_text
+from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.metrics import binary_cross_entropy
+from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
+from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
 from tfapp.models import TaskModel
-from tfapp.tasks.ranking.evaluate_ranking import evaluate_ranking
 from tfapp.tasks.ranking.model import PairRanker
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 
-__all__ = ["RankingEvaluator"]
+__all__ = ["RankingEvaluator", "evaluate_ranking"]
+
+_CUT: Final = 10
+_RECALLS: Final = (1, 5, 10)
+_MISSED: Final = 20
 
 
 class RankingEvaluator(Evaluator):
@@ -32,3 +47,107 @@ class RankingEvaluator(Evaluator):
             candidates=columns["candidate"],
             rows=split.rows.tolist(),
         )
+
+
+@dataclass(frozen=True)
+class _Query:
+    """A query with a relevant candidate.
+
+    Attributes:
+        pairs: Its pairs' numbers, highest score first.
+        places: The places of the relevant ones.
+        ndcg: Its nDCG.
+    """
+
+    pairs: NDArray[np.intp]
+    places: NDArray[np.intp]
+    ndcg: float
+
+    def measures(self) -> tuple[float, ...]:
+        recalls = (float(np.mean(self.places <= k)) for k in _RECALLS)
+        return (self.ndcg, 1.0 / float(self.places[0]), *recalls)
+
+
+def evaluate_ranking(
+    grades: NDArray[Any],
+    scores: NDArray[Any],
+    *,
+    groups: Sequence[str],
+    queries: Sequence[str],
+    candidates: Sequence[str],
+    rows: Sequence[int],
+    seed: int = 0,
+) -> RankingEvaluation:
+    """Scores a ranker's answers.
+
+    Args:
+        grades: float[N], shares of the top grade; 0: does not fit.
+        scores: float[N], 0..1.
+        groups: What tells the N pairs' queries apart.
+        queries: The N queries.
+        candidates: The N candidates.
+        rows: The N row numbers of the pairs in their data.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        TrainingError: A score is not a number.
+    """
+    truth, given = np.asarray(grades, np.float64), np.asarray(scores, np.float64)
+    if not np.isfinite(given).all():
+        row = rows[int(np.flatnonzero(~np.isfinite(given))[0])]
+        raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
+    codes = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)[1]
+    found = [_query(pairs, truth, given) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
+    interval = auc_interval(truth > 0, given, codes, seed=seed)
+    measures = (*_means(found, seed), Measure("AUC", auc(truth > 0, given), interval))
+    main = measures[0 if any(len(query.pairs) > 1 for query in found) else -1]
+    missed = sorted((query for query in found if query.places[0] > 1), key=lambda query: -query.places[0])
+    texts = [queries, candidates]
+    return RankingEvaluation(
+        count=len(truth),
+        loss=binary_cross_entropy(np.minimum(truth, 1.0), given),
+        queries=len(np.unique(codes)),
+        answerable=len(found),
+        main=main.name,
+        main_interval=main.interval,
+        measures=measures,
+        places=_count_places(found),
+        missed_count=len(missed),
+        missed=tuple(_missed(query, truth > 0, texts, rows) for query in missed[:_MISSED]),
+    )
+
+
+def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], given: NDArray[np.float64]) -> _Query:
+    ranked = pairs[np.argsort(-given[pairs], kind="stable")]
+    return _Query(ranked, relevant_places(truth[pairs] > 0, given[pairs]), ndcg(truth[pairs], given[pairs], _CUT))
+
+
+def _means(found: Sequence[_Query], seed: int) -> list[Measure]:
+    names = (f"nDCG@{_CUT}", "MRR", *(f"recall@{k}" for k in _RECALLS))
+    table = np.array([query.measures() for query in found], np.float64).reshape(-1, len(names))
+    means = table.sum(axis=0) / max(len(table), 1)
+    return [Measure(name, float(means[at]), mean_interval(table[:, at], seed=seed)) for at, name in enumerate(names)]
+
+
+def _count_places(found: Sequence[_Query]) -> tuple[int, ...]:
+    first = np.array([query.places[0] for query in found], int)
+    return tuple(np.bincount(np.minimum(first, _CUT + 1), minlength=_CUT + 2)[1:].tolist())
+
+
+def _missed(
+    query: _Query, relevant: NDArray[np.bool_], texts: Sequence[Sequence[str]], rows: Sequence[int]
+) -> MissedQuery:
+    fits = relevant[query.pairs]
+    wanted, first = query.pairs[fits][0], query.pairs[~fits][0]
+    queries, candidates = texts
+    return MissedQuery(
+        query=shorten(queries[wanted]),
+        wanted=shorten(candidates[wanted]),
+        place=int(query.places[0]),
+        candidates=len(query.pairs),
+        first=shorten(candidates[first]),
+        row=int(rows[wanted]),
+    )

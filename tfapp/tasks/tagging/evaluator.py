@@ -1,18 +1,31 @@
-"""Evaluates spans."""
+"""Evaluates a tagger, from its logits to its evaluation."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.metrics import f1_interval
 from tfapp.models import TaskModel
 from tfapp.tasks.spec import Evaluator
-from tfapp.tasks.tagging.evaluate_spans import evaluate_entities
-from tfapp.tasks.tagging.metrics import Span
+from tfapp.tasks.tagging.evaluation import MISTAKE_KINDS, NO_SPAN, EntityEvaluation, EntityMistake
+from tfapp.tasks.tagging.metrics import Span, mean_of_types, span_scores, text_counts, word_scores
 from tfapp.tasks.tagging.model import TextTagger
 from tfapp.training import TokenizedSplit
 
-__all__ = ["SpanEvaluator"]
+__all__ = ["SpanEvaluator", "evaluate_entities"]
+
+Words = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Where the words of a text start and end, in code points."""
+
+_CONTEXT: Final = 60
+_SHOWN: Final = 10
 
 
 class SpanEvaluator(Evaluator):
@@ -32,3 +45,150 @@ class SpanEvaluator(Evaluator):
             texts=texts,
             rows=split.rows.tolist(),
         )
+
+
+def evaluate_entities(
+    labels: Sequence[str],
+    truth: Sequence[Sequence[Span]],
+    found: Sequence[Sequence[Span]],
+    *,
+    words: Sequence[Words],
+    losses: tuple[float, int],
+    texts: Sequence[str],
+    rows: Sequence[int],
+    seed: int = 0,
+) -> EntityEvaluation:
+    """Scores a tagger's answers.
+
+    Args:
+        labels: The types.
+        truth: The true spans of each of N texts, first to last.
+        found: The model's.
+        words: The words that the model sees.
+        losses: The sum of the words' losses in nats, and how many words they are.
+        texts: The N texts.
+        rows: Their row numbers in their data.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        TrainingError: The loss is not a number.
+    """
+    if not np.isfinite(losses[0]):
+        raise TrainingError(f"the loss is {losses[0]}; lower training.learning_rate and train again")
+    types, micro = span_scores(labels, truth, found)
+    sides = [
+        [label for spans, (starts, ends) in zip(side, words, strict=True) for label in _word_types(spans, starts, ends)]
+        for side in (truth, found)
+    ]
+    accuracy, word_types = word_scores(labels, *sides)
+    mistakes = [
+        mistake
+        for true, given, text, row in zip(truth, found, texts, rows, strict=True)
+        for mistake in _mistakes(true, given, text, int(row))
+    ]
+    kinds = Counter(mistake.kind for mistake in mistakes)
+    return EntityEvaluation(
+        labels=tuple(labels),
+        count=len(texts),
+        loss=losses[0] / max(losses[1], 1),
+        words=losses[1],
+        types=types,
+        micro=micro,
+        macro=mean_of_types(types, weighted=False),
+        weighted=mean_of_types(types, weighted=True),
+        main_interval=f1_interval(text_counts(truth, found), seed=seed),
+        word_accuracy=accuracy,
+        word_types=word_types,
+        out_of_reach=sum(_out_of_reach(spans, *places) for spans, places in zip(truth, words, strict=True)),
+        confusion=_confusion(labels, truth, found),
+        mistake_counts=tuple(kinds[kind] for kind in MISTAKE_KINDS),
+        mistakes=tuple(_worst(mistakes)),
+    )
+
+
+def _word_types(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> list[str]:
+    """The type of each word, by the first span that it overlaps."""
+    types = [""] * len(starts)
+    for span in reversed(spans):
+        first = int(np.searchsorted(ends, span.start, side="right"))
+        stop = int(np.searchsorted(starts, span.end, side="left"))
+        types[first:stop] = [span.label] * max(stop - first, 0)
+    return types
+
+
+def _out_of_reach(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> int:
+    begin, stop = set(starts.tolist()), set(ends.tolist())
+    return sum(span.start not in begin or span.end not in stop for span in spans)
+
+
+def _confusion(
+    labels: Sequence[str], truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
+) -> tuple[tuple[int, ...], ...]:
+    numbers = {label: number for number, label in enumerate((*labels, NO_SPAN))}
+    table = np.zeros((len(numbers), len(numbers)), int)
+    for true, given in zip(truth, found, strict=True):
+        left, right = ({span.place: span.label for span in spans} for spans in (true, given))
+        for place in left.keys() | right.keys():
+            table[numbers[left.get(place, NO_SPAN)], numbers[right.get(place, NO_SPAN)]] += 1
+    return tuple(map(tuple, table.tolist()))
+
+
+def _mistakes(truth: Sequence[Span], found: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
+    """Each true span that was not found with what was found instead, then each found one that is left."""
+    right = {span[:3] for span in truth} & {span[:3] for span in found}
+    wrong = [span for span in found if span[:3] not in right]
+    taken: set[Span] = set()
+    for span in truth:
+        if span[:3] in right:
+            continue
+        instead = _nearest(span, [other for other in wrong if other not in taken])
+        if instead:
+            taken.add(instead)
+        yield _mistake(span, instead, text, row)
+    for span in wrong:
+        if span not in taken:
+            yield _mistake(_nearest(span, truth), span, text, row)
+
+
+def _nearest(span: Span, others: Sequence[Span]) -> Span | None:
+    """The span that shares the most characters; None where none shares one."""
+    shared = {other: min(span.end, other.end) - max(span.start, other.start) for other in others}
+    best = max(shared, key=lambda other: (shared[other], other.label == span.label), default=None)
+    return best if best and shared[best] > 0 else None
+
+
+def _mistake(true: Span | None, given: Span | None, text: str, row: int) -> EntityMistake:
+    if true and given:
+        kind = "wrong border" if true.label == given.label else "wrong type"
+    else:
+        kind = "missed" if true else "spurious"
+    spans = [span for span in (true, given) if span]
+    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    return EntityMistake(
+        kind=kind,
+        context=_around(text, start, end),
+        truth=_folded(text[true.start : true.end]) if true else "",
+        truth_type=true.label if true else "",
+        predicted=_folded(text[given.start : given.end]) if given else "",
+        predicted_type=given.label if given else "",
+        score=given.score if given else 0.0,
+        row=row,
+    )
+
+
+def _around(text: str, start: int, end: int) -> str:
+    before, behind = max(start - _CONTEXT, 0), end + _CONTEXT
+    head, tail = "…" if before else "", "…" if behind < len(text) else ""
+    return f"{head}{_folded(text[before:behind])}{tail}"
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _worst(mistakes: Sequence[EntityMistake]) -> Iterator[EntityMistake]:
+    for kind in MISTAKE_KINDS:
+        yield from sorted((one for one in mistakes if one.kind == kind), key=lambda one: -one.score)[:_SHOWN]

@@ -16,7 +16,7 @@ from sklearn.metrics import accuracy_score, classification_report
 
 from tfapp.errors import ModelError, TrainingError
 from tfapp.evaluation.base import Evaluation
-from tfapp.evaluation.evaluate_classes import evaluate_classes, evaluate_multi_label
+from tfapp.tasks.class_evaluator import evaluate_classes, evaluate_multi_label
 
 LABELS = ("sport", "tech", "politics", "never")
 
