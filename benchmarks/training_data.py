@@ -15,11 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from tfapp import assets
-from tfapp.config import FreshSettings, parse_experiment
+from tfapp.config import FreshSettings
 from tfapp.data import load
 from tfapp.models import Preset, load_preset
 from tfapp.models.fresh import FreshPreset
 from tfapp.models.hugging_face import write_preset
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.registry import find_task
 
 # BERT's sizes (Devlin et al. 2019) with random weights: a step takes as long.

@@ -86,7 +86,7 @@ def take_turns(task: dict[str, Any], mode: str, folder: Path) -> None:
     import tensorflow as tf
 
     import tfapp
-    from tfapp.config import parse_experiment
+    from tfapp.tasks.experiments import parse_experiment
 
     task["experiment"]["training"]["epochs"] = _EPOCHS
     watch = watch_of(mode, tf.test.experimental.sync_devices, lambda: 0.0)
@@ -100,8 +100,8 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
     import tensorflow as tf
 
     from tfapp import training
-    from tfapp.config import parse_experiment
     from tfapp.data import load
+    from tfapp.tasks.experiments import parse_experiment
     from tfapp.tasks.registry import find_task
     from tfapp.workflows.build import build
 

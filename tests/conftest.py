@@ -17,9 +17,9 @@ from tests.shared_folders import SharedFolders
 from tests.toy import toy_experiment, toy_rows, write_toy_preset
 from tests.toy_exports import ToyExports
 from tfapp import Run, api
-from tfapp.config import parse_experiment
 from tfapp.core import threads
 from tfapp.core.tensorflow_import import import_tensorflow
+from tfapp.tasks.experiments import parse_experiment
 
 # What XLA compiles in tests runs once: it need not be fast. XLA reads this when TensorFlow is imported.
 os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 " + os.environ.get("XLA_FLAGS", "")

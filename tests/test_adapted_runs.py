@@ -14,8 +14,8 @@ import tfapp
 from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
 from tfapp import Run
-from tfapp.config import parse_experiment
 from tfapp.errors import TrainingError
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import load_model
 
 pytestmark = pytest.mark.slow

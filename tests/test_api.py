@@ -18,9 +18,9 @@ import tomli_w
 import tfapp
 from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
 from tfapp import Run, api, registry
-from tfapp.config import parse_experiment
 from tfapp.errors import DataError, ModelError, RegistryError, SettingsError, TrainingError
 from tfapp.server import ServerSettings
+from tfapp.tasks.experiments import parse_experiment
 
 TEXTS = [
     toy_text("sport", 901),

@@ -8,8 +8,8 @@ import pytest
 
 from tfapp import assets
 from tfapp.api import Run, fit
-from tfapp.config import load_experiment
 from tfapp.data import load
+from tfapp.tasks.experiments import load_experiment
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))

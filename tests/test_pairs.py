@@ -16,10 +16,10 @@ import tfapp
 from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_text
 from tfapp import Run
-from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.evaluation import ClassEvaluation, RankingEvaluation
 from tfapp.savedmodel.verify import hard_rows
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]

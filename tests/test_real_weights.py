@@ -9,10 +9,10 @@ import pytest
 
 import tfapp
 from tfapp import Run
-from tfapp.config import parse_experiment
 from tfapp.data import Splits
 from tfapp.data.batches import epoch_batches
 from tfapp.savedmodel.verify import HARD_TEXTS
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.training import tokenize_split
 

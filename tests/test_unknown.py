@@ -12,9 +12,9 @@ import pytest
 import tfapp
 from tests.toy import TOPICS, toy_experiment, toy_rows, toy_text
 from tfapp import Run
-from tfapp.config import parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.evaluation import ClassEvaluation
+from tfapp.tasks.experiments import parse_experiment
 
 # Texts about money belong to none of the classes.
 KNOWN = sorted(TOPICS.keys() - {"money"})

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapp.config import Experiment, load_experiment, parse_experiment
-from tfapp.config.task_settings import TaskName
+from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
 from tfapp.core.terminal import progress
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows.predict import Predictor, load_predictor
 from tfapp.workflows.run import Run
 
@@ -63,7 +63,7 @@ class ServedModels:
     client: Client
 
 
-def load_data(train: str, *, task: TaskName = "classification", multi_label: bool = False, **settings: Any) -> Splits:
+def load_data(train: str, *, task: str = "classification", multi_label: bool = False, **settings: Any) -> Splits:
     """Reads, cleans and splits labelled texts.
 
     Args:

@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner
 
 from tfapp.cli import init
-from tfapp.config import load_experiment
 from tfapp.errors import TfappError
+from tfapp.tasks.experiments import load_experiment
 
 
 def _run(*arguments: str) -> Any:

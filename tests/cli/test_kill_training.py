@@ -14,8 +14,8 @@ import tomli_w
 from tests.processes import call, complaint, kill_when, run
 from tests.toy import toy_experiment
 from tfapp import Run, api
-from tfapp.config import load_experiment
 from tfapp.core import threads
+from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import load_model
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tfapp.config import Experiment, dump_toml, load_experiment, parse_experiment
+from tfapp.config import Experiment, dump_toml
 from tfapp.errors import SettingsError
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 
 BASE: dict[str, Any] = {"name": "news", "data": {"train": "news.csv"}}
 
@@ -98,6 +99,19 @@ def test_an_unknown_setting_is_named_with_the_nearest(override: str, named: str,
 
 
 @pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("task=clasification", "settings: there is no task 'clasification'; did you mean \"classification\"?"),
+        ("task=cooking", "settings: there is no task 'cooking'; known: answering, classification"),
+        ("task=", "settings: there is no task ''; known: answering"),
+        ("task.name=ranking", "settings: task "),
+    ],
+)
+def test_an_unknown_task_is_named_with_the_nearest(override: str, message: str) -> None:
+    assert complaint(override).startswith(message)
+
+
+@pytest.mark.parametrize(
     ("override", "field", "rule", "value"),
     [
         ("training.epochs=two", "training.epochs", "integer", "'two'"),
@@ -123,7 +137,6 @@ def test_an_unknown_setting_is_named_with_the_nearest(override: str, named: str,
         ("training=3", "training", "a section", "3"),
         ("name=../up", "name", "pattern", "'../up'"),
         ("name=", "name", "pattern", "''"),
-        ("task=cooking", "task", "'classification'", "'cooking'"),
     ],
 )
 def test_a_wrong_value_is_named_with_field_and_rule(override: str, field: str, rule: str, value: str) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tfapp.assets import catalogue
-from tfapp.config import DataSettings, dump_toml, parse_experiment
+from tfapp.config import DataSettings, dump_toml
 from tfapp.data.sources import resolve
+from tfapp.tasks.experiments import parse_experiment
 
 NAMES = [name for name, asset in catalogue().items() if asset.kind == "dataset" and asset.data]
 

@@ -15,11 +15,12 @@ from tests.hostile.attack import Plan, attack
 from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
 from tfapp.apps.monitor.readers import FileFollower, FolderReader, TableReader
 from tfapp.apps.shared.record_reader import read_records
-from tfapp.config import DataSettings, load_experiment
+from tfapp.config import DataSettings
 from tfapp.data import load
 from tfapp.errors import TfappError
 from tfapp.registry.model_config import configured_model, configured_names, read_model_config
 from tfapp.server.settings_files import read_batching, read_channel_arguments, read_monitoring, read_tls
+from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.sniff import sniff
 

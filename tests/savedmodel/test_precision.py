@@ -14,11 +14,11 @@ import tfapp
 from tests.toy import toy_experiment, toy_rows
 from tfapp import Run
 from tfapp.api import export_preset
-from tfapp.config import parse_experiment
 from tfapp.errors import ExportError, SettingsError
 from tfapp.models import BertModel
 from tfapp.savedmodel import PackedEncoder
 from tfapp.savedmodel.weights import PRECISIONS
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.workflows.precision import check_precision
 

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfapp_client import contract
 
-from tfapp.config import load_experiment
 from tfapp.data import DataSample, Proposal, load, write_starter
 from tfapp.data.proposal import make_proposal
 from tfapp.errors import DataError
+from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.sniff import sniff
 

@@ -10,9 +10,10 @@ import pytest
 from tests.evaluators import fit_and_evaluate
 from tests.toy import write_toy_preset
 from tests.training.test_loop import KillAt, KilledError, new_folder, run, same, table, weights
-from tfapp.config import Experiment, parse_experiment
+from tfapp.config import Experiment
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import HistoryObserver, make_strategy, tokenize_split
 

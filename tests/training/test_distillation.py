@@ -15,9 +15,10 @@ from tests.test_examples import ROOT
 from tests.toy import toy_experiment, toy_rows, write_toy_preset
 from tests.training.test_loop import table
 from tfapp import Run
-from tfapp.config import DistillationSettings, ModelSettings, load_experiment, parse_experiment
+from tfapp.config import DistillationSettings, ModelSettings
 from tfapp.errors import ModelError, SettingsError, TfappError, TrainingError
 from tfapp.models import TaskModel
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import Distillation, tokenize_split
 from tfapp.training.run_folder import create_run

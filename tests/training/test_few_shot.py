@@ -17,9 +17,10 @@ from tests.evaluators import fit_and_evaluate
 from tests.toy import toy_experiment
 from tests.training.test_loop import KillAt, KilledError, same, table
 from tfapp import Run
-from tfapp.config import Experiment, load_experiment, parse_experiment
+from tfapp.config import Experiment
 from tfapp.errors import SettingsError
 from tfapp.models import TaskModel
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import build_model
 from tfapp.training import (
     HistoryObserver,

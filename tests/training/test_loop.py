@@ -15,9 +15,10 @@ import pytest
 
 from tests.evaluators import fit_and_evaluate
 from tests.toy import toy_rows
-from tfapp.config import Experiment, parse_experiment
+from tfapp.config import Experiment
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import HistoryObserver, TokenizedSplit, make_strategy, tokenize_split, train
 from tfapp.training.loop import _CHECKPOINT_SHARE, TrainState

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tfapp.config import Experiment, parse_experiment
+from tfapp.config import Experiment
 from tfapp.errors import TrainingError
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.training import RunFolder, create_run, find_resumable, latest_run
 
 
@@ -25,7 +26,7 @@ def create(runs: Path, seconds: float = 0.0, **training: Any) -> RunFolder:
 def test_a_new_run_keeps_its_settings_and_environment(tmp_path: Path) -> None:
     folder = create(tmp_path, epochs=3)
     assert folder.path.parent == tmp_path / "news"
-    assert folder.experiment() == experiment(epochs=3)
+    assert folder.experiment(load_experiment) == experiment(epochs=3)
     assert not folder.finished
     environment = folder.read("environment")
     assert {"tensorflow", "keras", "keras-hub"} <= environment["packages"].keys()
@@ -70,9 +71,9 @@ class WatchedStack(ExitStack):
         self.visible: list[RunFolder | None] = []
 
     def enter_context(self, cm: AbstractContextManager[Any, Any]) -> Any:
-        self.visible.append(find_resumable(experiment(), self._runs))
+        self.visible.append(find_resumable(experiment(), self._runs, load_experiment))
         entered = super().enter_context(cm)
-        self.visible.append(find_resumable(experiment(), self._runs))
+        self.visible.append(find_resumable(experiment(), self._runs, load_experiment))
         return entered
 
 
@@ -80,7 +81,7 @@ def test_a_new_run_is_locked_before_it_can_be_gone_on_with(tmp_path: Path) -> No
     with WatchedStack(tmp_path) as stack:
         folder = create_run(experiment(), tmp_path, held=stack)
         assert stack.visible == [None, None]
-        assert find_resumable(experiment(), tmp_path) == folder
+        assert find_resumable(experiment(), tmp_path, load_experiment) == folder
         with pytest.raises(TrainingError, match="trains this run"), folder.locked():
             pass
     with folder.locked():
@@ -88,24 +89,24 @@ def test_a_new_run_is_locked_before_it_can_be_gone_on_with(tmp_path: Path) -> No
 
 
 def test_the_newest_run_is_gone_on_with_finished_or_not(tmp_path: Path) -> None:
-    assert find_resumable(experiment(), tmp_path) is None
+    assert find_resumable(experiment(), tmp_path, load_experiment) is None
     create(tmp_path, 0)
     folder = create(tmp_path, 100)
-    assert find_resumable(experiment(), tmp_path) == folder
+    assert find_resumable(experiment(), tmp_path, load_experiment) == folder
     folder.write("finished", {})
     assert folder.finished
-    assert find_resumable(experiment(), tmp_path) == folder
+    assert find_resumable(experiment(), tmp_path, load_experiment) == folder
 
 
 def test_a_finished_run_with_other_settings_is_no_hindrance(tmp_path: Path) -> None:
     create(tmp_path, epochs=2).write("finished", {})
-    assert find_resumable(experiment(), tmp_path) is None
+    assert find_resumable(experiment(), tmp_path, load_experiment) is None
 
 
 def test_other_settings_are_named(tmp_path: Path) -> None:
     folder = create(tmp_path, epochs=3)
     with pytest.raises(TrainingError) as caught:
-        find_resumable(experiment(epochs=4), tmp_path)
+        find_resumable(experiment(epochs=4), tmp_path, load_experiment)
     message = str(caught.value)
     assert message.startswith(f"{folder.path} was started with other settings")
     assert "training.epochs" in message

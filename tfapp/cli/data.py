@@ -107,7 +107,7 @@ def choose_settings(
     Returns:
         The task, and the settings for the file.
     """
-    from tfapp.config import parse_experiment
+    from tfapp.tasks.experiments import parse_experiment
     from tfapp.tasks.registry import all_tasks
     from tfapp.tasks.sniff import sniff
 

@@ -39,9 +39,9 @@ def demo(
 ) -> None:
     """Shows everything once: trains on BBC News, exports, serves, asks, and says what to do next."""
     from tfapp import api
-    from tfapp.config import load_experiment, parse_experiment
     from tfapp.core.terminal import console
     from tfapp.core.threads import set_training_threads
+    from tfapp.tasks.experiments import load_experiment, parse_experiment
 
     set_training_threads()
     screen = console()

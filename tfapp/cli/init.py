@@ -30,9 +30,9 @@ def init(
     from functools import partial
 
     from tfapp import assets
-    from tfapp.config import load_experiment
     from tfapp.core.terminal import console, progress
     from tfapp.data import write_starter
+    from tfapp.tasks.experiments import load_experiment
     from tfapp.tasks.sniff import sniff
 
     with progress(f"looking at {file}", "bytes") as advance:

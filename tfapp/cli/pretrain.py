@@ -62,7 +62,7 @@ def pretrain(
 
 def _experiment(source: Path, chosen: dict[str, Any], overrides: list[str]) -> Experiment:
     """The settings of a file of texts, or of a settings file, and what the options say over them."""
-    from tfapp.config import load_experiment, parse_experiment
+    from tfapp.tasks.experiments import load_experiment, parse_experiment
 
     if source.suffix == ".toml":
         if chosen:

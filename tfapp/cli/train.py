@@ -32,7 +32,7 @@ def train(
     ] = False,
 ) -> None:
     """Trains a model and evaluates it: labelled text in, a run's folder out."""
-    from tfapp.config import load_experiment
+    from tfapp.tasks.experiments import load_experiment
 
     run_and_show(load_experiment(settings, overrides or []), runs=runs, resume=resume, as_json=as_json)
 

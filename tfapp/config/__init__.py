@@ -1,13 +1,14 @@
 """One experiment as frozen settings: TOML in, `--set` overrides, validated with the field's name.
 
-    settings = load_experiment("examples/bbc-news.toml", ["training.epochs=2"])
+The tasks are handed to it, as `TaskSettings`; `tfapp.tasks.experiments` reads settings with all of them.
 
 The descriptions of the fields are the reference of the settings file: `tfapp init` writes them as comments.
 """
 
 from __future__ import annotations
 
-from tfapp.config.experiment import Experiment, dump_toml, load_experiment, parse_experiment
+from tfapp.config.experiment import Experiment, dump_toml
+from tfapp.config.parse import parse_experiment
 from tfapp.config.settings import (
     DataSettings,
     DistillationSettings,
@@ -19,6 +20,7 @@ from tfapp.config.settings import (
     RatingSettings,
     TrainingSettings,
 )
+from tfapp.config.task_settings import TaskSettings
 
 __all__ = [
     "DataSettings",
@@ -30,8 +32,8 @@ __all__ = [
     "ModelSettings",
     "OnProblem",
     "RatingSettings",
+    "TaskSettings",
     "TrainingSettings",
     "dump_toml",
-    "load_experiment",
     "parse_experiment",
 ]

@@ -1,24 +1,41 @@
-"""An experiment: its settings files, `--set` overrides, and what its settings must be to each other."""
+"""An experiment: the sections of a settings file together."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Collection
 
-from pydantic import model_validator
+from pydantic import Field
 
-from tfapp.config.overrides import build_settings, read_toml
-from tfapp.config.rules import broken_rule
-from tfapp.config.sections import Sections
-from tfapp.config.settings import ModelSettings
-from tfapp.config.task_settings import foreign_setting
+from tfapp.config.settings import (
+    DataSettings,
+    DistillationSettings,
+    ExportSettings,
+    ModelSettings,
+    Settings,
+    TrainingSettings,
+)
 
-__all__ = ["Experiment", "dump_toml", "load_experiment", "parse_experiment"]
+__all__ = ["Experiment", "dump_toml"]
 
 
-class Experiment(Sections):
-    """One experiment: its data, its model, its training and its export."""
+class Experiment(Settings):
+    """One experiment: its data, its model, its training and its export.
+
+    `parse_experiment` makes it, with the sections of its task.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
+    task: str = Field(
+        "classification",
+        description="What the model does: classification of texts, pair-classification, ranking of candidates for "
+        "a query, tagging of spans in texts, answering of questions from contexts, embedding of texts as vectors; or "
+        "pretraining of a BERT on texts without labels.",
+    )
+    data: DataSettings
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings | None = None
+    export: ExportSettings = ExportSettings()
 
     @property
     def origin(self) -> str:
@@ -35,58 +52,6 @@ class Experiment(Sections):
         if self.training.method == "few-shot" and self.model.pooling is None:
             return self.model.model_copy(update={"pooling": "mean"})
         return self.model
-
-    @model_validator(mode="after")
-    def _task_reads_what_is_set(self) -> Self:
-        read = {"data", "model", "training", "distillation"}
-        problem = foreign_setting(self.task, self.model_dump(include=read, exclude_defaults=True))
-        if problem:
-            raise ValueError(problem)
-        return self
-
-    @model_validator(mode="after")
-    def _settings_go_together(self) -> Self:
-        problem = broken_rule(self)
-        if problem:
-            raise ValueError(problem)
-        return self
-
-
-def load_experiment(path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
-    """Reads a settings file.
-
-    Args:
-        path: A TOML file. Relative data paths in it are relative to the working folder.
-        overrides: `section.name=value` items; a value is read as TOML, and as a plain string where it is none.
-
-    Returns:
-        The experiment.
-
-    Raises:
-        SettingsError: The file is missing or no TOML, or a setting breaks its rule; names the field.
-    """
-    file = Path(path)
-    values = read_toml(file, hint="`tfapp init DATA_FILE` writes one")
-    return parse_experiment(values, overrides, source=str(file))
-
-
-def parse_experiment(
-    values: Mapping[str, Any], overrides: Iterable[str] = (), *, source: str = "settings"
-) -> Experiment:
-    """Builds an experiment from nested dicts and overrides.
-
-    Args:
-        values: As a TOML file gives them.
-        overrides: As in `load_experiment`.
-        source: Names the settings in error messages.
-
-    Returns:
-        The experiment.
-
-    Raises:
-        SettingsError: A setting has an unknown name or breaks its rule.
-    """
-    return build_settings(Experiment, values, overrides, source=source)
 
 
 def dump_toml(experiment: Experiment, *, without: Collection[str] = ()) -> str:

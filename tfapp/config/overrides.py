@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from tfapp.errors import SettingsError, did_you_mean
 
-__all__ = ["apply_override", "build_settings", "first_problem", "read_toml"]
+__all__ = ["apply_override", "build_settings", "first_problem", "merge_overrides", "read_toml", "validate_settings"]
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -47,21 +47,39 @@ def build_settings(settings: type[S], values: Mapping[str, Any], overrides: Iter
     Raises:
         SettingsError: A setting has an unknown name or breaks its rule; begins with `source`.
     """
+    return validate_settings(settings, merge_overrides(settings, values, overrides, source=source), source=source)
+
+
+def merge_overrides(
+    settings: type[BaseModel], values: Mapping[str, Any], overrides: Iterable[str], *, source: str
+) -> dict[str, Any]:
+    """Returns nested dicts of our own, with overrides laid over the values.
+
+    Raises:
+        SettingsError: An override has another form, or the values are nested too deeply.
+    """
     try:
         merged = _copied(values)
-        for item in overrides:
-            apply_override(merged, item, settings)
-        return _validated(settings, merged, source)
     except RecursionError as error:
         raise SettingsError(f"{source}: its sections are nested too deeply") from error
+    for item in overrides:
+        apply_override(merged, item, settings)
+    return merged
 
 
-def _validated(settings: type[S], values: Mapping[str, Any], source: str) -> S:
+def validate_settings(settings: type[S], values: Mapping[str, Any], *, source: str) -> S:
+    """Builds settings from nested dicts.
+
+    Raises:
+        SettingsError: A setting has an unknown name or breaks its rule; begins with `source`.
+    """
     try:
         return settings.model_validate(values)
     except ValidationError as error:
         problem = " ".join(first_problem(error, settings).splitlines())
         raise SettingsError(f"{source}: {problem}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{source}: its sections are nested too deeply") from error
 
 
 def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel]) -> None:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from tfapp.config.sections import Sections
+from itertools import chain
+
+from tfapp.config.experiment import Experiment
+from tfapp.config.task_settings import TaskSettings
 
 __all__ = ["broken_rule"]
 
 
-def broken_rule(experiment: Sections) -> str | None:
+def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
     """Finds settings that do not go together.
+
+    Args:
+        experiment: The settings.
+        task: The experiment's task.
 
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (
-        _multi_label,
-        _crf,
-        _adapt,
-        _steps_only,
-        _xla,
-        _pretraining,
-        _distillation,
-        _few_shot,
-        _without_dev,
-        _without_epochs,
-        _embedding,
-    )
-    return next((problem for rule in rules if (problem := rule(experiment))), None)
+    rules = (_multi_label, _adapt, _xla, _distillation, *task.rules, _without_dev)
+    by_task = (_steps_only, _few_shot, _without_epochs)
+    problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
+    return next((problem for problem in problems if problem), None)
 
 
-def _multi_label(experiment: Sections) -> str | None:
+def _multi_label(experiment: Experiment) -> str | None:
     model, data = experiment.model, experiment.data
     if model.multi_label and data.rating:
         return "model.multi_label and data.rating exclude each other: a rating gives one label"
@@ -38,13 +35,7 @@ def _multi_label(experiment: Sections) -> str | None:
     return None
 
 
-def _crf(experiment: Sections) -> str | None:
-    if experiment.model.decoding == "crf" and experiment.model.class_weights != "none":
-        return "model.class_weights weighs single words, but a crf learns whole texts; set none"
-    return None
-
-
-def _adapt(experiment: Sections) -> str | None:
+def _adapt(experiment: Experiment) -> str | None:
     kind, adapt, decay = experiment.model.kind, experiment.training.adapt, experiment.training.layer_decay
     asked = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
     if kind != "bert" and (adapt != "all" or decay < 1):
@@ -54,14 +45,14 @@ def _adapt(experiment: Sections) -> str | None:
     return None
 
 
-def _xla(experiment: Sections) -> str | None:
+def _xla(experiment: Experiment) -> str | None:
     kind = experiment.model.kind
     if experiment.training.xla and kind != "bert":
         return f"training.xla is true, but model.kind {kind} cannot be compiled; use kind bert"
     return None
 
 
-def _steps_only(experiment: Sections) -> str | None:
+def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
     """What is for trainings by steps down the gradient."""
     training = experiment.training
     asked = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay, "sam_rho": training.sam_rho}
@@ -71,27 +62,12 @@ def _steps_only(experiment: Sections) -> str | None:
     begin = f"training.{name} is {asked[name]:g}"
     if training.method == "few-shot":
         return f"{begin}, but method few-shot ends with a head that is fitted at once; use method fine-tuning"
-    # Other tasks have no head that could be fitted at once.
-    if training.adapt == "head" and experiment.task in ("classification", "pair-classification"):
+    if training.adapt == "head" and task.fits_head:
         return f"{begin}, but adapt head is fitted at once to texts as they are; remove it, or use adapt all or lora"
     return None
 
 
-def _pretraining(experiment: Sections) -> str | None:
-    model, adapt = experiment.model, experiment.training.adapt
-    if experiment.task != "pretraining":
-        return None
-    if adapt != "all":
-        return f"training.adapt is {adapt}, but pretraining changes every weight; use adapt all"
-    if model.fresh and model.fresh.positions < model.max_length:
-        return (
-            f"model.max_length is {model.max_length}, but model.fresh.positions {model.fresh.positions}; "
-            "a BERT reads no more tokens than it has positions"
-        )
-    return None
-
-
-def _distillation(experiment: Sections) -> str | None:
+def _distillation(experiment: Experiment) -> str | None:
     model, training = experiment.model, experiment.training
     if experiment.distillation is None:
         return None
@@ -107,14 +83,14 @@ def _distillation(experiment: Sections) -> str | None:
     return None
 
 
-def _few_shot(experiment: Sections) -> str | None:
+def _few_shot(experiment: Experiment, task: TaskSettings) -> str | None:
     model, training, data = experiment.model, experiment.training, experiment.data
     if training.method != "few-shot":
         return None
     without_dev = not (data.dev or data.dev_share)
     rules = {
-        f"is for classification by a bert, not {experiment.task} by a {model.kind}": (
-            (experiment.task, model.kind) != ("classification", "bert")
+        f"is for classification by a bert, not {task.name} by a {model.kind}": (
+            not task.few_shot or model.kind != "bert"
         ),
         "needs one label a text; set model.multi_label = false, or use method fine-tuning": model.multi_label,
         'compares the mean or maximum of the tokens; set model.pooling = "mean", or remove it': model.pooling == "cls",
@@ -127,7 +103,7 @@ def _few_shot(experiment: Sections) -> str | None:
     return next((f"training.method few-shot {rule}" for rule, broken in rules.items() if broken), None)
 
 
-def _without_dev(experiment: Sections) -> str | None:
+def _without_dev(experiment: Experiment) -> str | None:
     data = experiment.data
     if data.dev or data.dev_share or experiment.training.method == "few-shot":
         return None
@@ -137,16 +113,8 @@ def _without_dev(experiment: Sections) -> str | None:
     )
 
 
-def _without_epochs(experiment: Sections) -> str | None:
+def _without_epochs(experiment: Experiment, task: TaskSettings) -> str | None:
     training = experiment.training
-    if training.epochs or experiment.task == "embedding" or training.method == "few-shot":
+    if training.epochs or task.pretrained or training.method == "few-shot":
         return None
-    return (
-        f"training.epochs is 0, but the output layer of a {experiment.task} model starts from nothing; take 1 or more"
-    )
-
-
-def _embedding(experiment: Sections) -> str | None:
-    if experiment.task == "embedding" and experiment.training.adapt == "head":
-        return "training.adapt is head, but an embedding model has no head; use all or lora, or epochs 0 for the preset"
-    return None
+    return f"training.epochs is 0, but the output layer of a {task.name} model starts from nothing; take 1 or more"

@@ -1,91 +1,111 @@
-"""The tasks, and which settings each of them reads: one line a task in these tables."""
+"""What the settings of an experiment are told of its task."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
 
-__all__ = ["TEXT_COLUMNS", "TaskName", "foreign_setting"]
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
-TaskName = Literal[
-    "classification", "pair-classification", "ranking", "embedding", "tagging", "answering", "pretraining"
-]
+from tfapp.config.experiment import Experiment
+from tfapp.config.settings import DataSettings, ModelSettings, Settings, TrainingSettings
 
-# The columns of texts: names of settings in `data` and of the table's columns. They are the served model's inputs too,
-# but for a task that learns from pairs and answers single texts.
-TEXT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "classification": ("text",),
-    "pair-classification": ("query", "candidate"),
-    "ranking": ("query", "candidate"),
-    "embedding": ("query", "candidate"),
-    "tagging": ("text",),
-    "answering": ("question", "context"),
-    "pretraining": ("text",),
-}
+__all__ = ["TaskSettings", "foreign_fields", "foreign_setting"]
 
-_CLASSES: Final = ("classification", "pair-classification")
-_PAIRS: Final = ("pair-classification", "ranking", "embedding")
-_POOLED: Final = (*_CLASSES, "ranking")
-_EMBEDDING: Final = ("embedding",)
-_TAGGING: Final = ("tagging",)
-_ANSWERING: Final = ("answering",)
-_PRETRAINING: Final = ("pretraining",)
-
-# Settings and sections that not every task reads, with the tasks that do.
-_READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    "data.group": (*_PAIRS, *_ANSWERING),
-    "data.negative": _EMBEDDING,
-    "data.label": (*_POOLED, *_TAGGING),
-    "data.on_missing_label": (*_POOLED, *_TAGGING, *_ANSWERING),
-    "data.per_class": _CLASSES,
-    "data.answer": _ANSWERING,
-    "data.answer_start": _ANSWERING,
-    "data.rating": _CLASSES,
-    "data.label_separator": _CLASSES,
-    "data.on_single_label": _CLASSES,
-    "data.on_unseen_label": (*_CLASSES, *_TAGGING),
-    "data.unknown_label": _CLASSES,
-    "data.word_column": _TAGGING,
-    "data.tag_column": _TAGGING,
-    "model.unknown_share": _CLASSES,
-    "model.unknown_by": _CLASSES,
-    "model.window": ("classification",),
-    "model.pooling": (*_POOLED, *_EMBEDDING),
-    "model.decoding": _TAGGING,
-    "model.class_weights": _TAGGING,
-    "model.word_shapes": _TAGGING,
-    "model.words": _TAGGING,
-    "model.multi_label": _CLASSES,
-    "model.dropout": (*_POOLED, *_TAGGING, *_ANSWERING),
-    "model.temperature": ("classification", *_EMBEDDING),
-    "model.symmetric": _EMBEDDING,
-    "model.no_answer": _ANSWERING,
-    "model.stride": _ANSWERING,
-    "model.max_windows": _ANSWERING,
-    "model.max_answer_length": _ANSWERING,
-    "model.masking": _PRETRAINING,
-    "model.fresh": _PRETRAINING,
-    "training.word_dropout": (*_POOLED, *_TAGGING),
-    "distillation": _POOLED,
-}
+_BASES: Final[dict[str, type[Settings]]] = {"data": DataSettings, "model": ModelSettings, "training": TrainingSettings}
 
 
-def foreign_setting(task: str, chosen: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Finds a setting that somebody chose and the task does not read.
+@dataclass(frozen=True)
+class TaskSettings:
+    """The settings of a task.
+
+    Attributes:
+        name: The task's name.
+        texts: The columns of texts: names of settings in `data` and of the table's columns. They are the served model's
+            inputs too, but for a task that learns from pairs and answers single texts.
+        reads: Which of the settings that all tasks have and not every one reads it does, as `data.group`, or sections,
+            as `distillation`.
+        data: The section `data`, with the settings that this task alone reads.
+        model: The section `model`, in the same way.
+        training: The section `training`, in the same way.
+        rules: What its settings must be to each other: each says what is wrong and the way out, or None.
+        pretrained: Whether its models answer before any training, by nothing but what is pretrained.
+        fits_head: Whether its models' head can be fitted at once, where it alone learns.
+        few_shot: Whether its BERT learns by the method few-shot, too.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    data: type[DataSettings] = DataSettings
+    model: type[ModelSettings] = ModelSettings
+    training: type[TrainingSettings] = TrainingSettings
+    rules: tuple[Callable[[Experiment], str | None], ...] = ()
+    pretrained: bool = False
+    fits_head: bool = False
+    few_shot: bool = False
+
+    @property
+    def fields(self) -> dict[str, FieldInfo]:
+        """The fields of its sections by their settings' names, as `data.text`; and the whole distillation."""
+        sections: dict[str, type[Settings]] = {"data": self.data, "model": self.model, "training": self.training}
+        fields = {f"{name}.{field}": info for name, one in sections.items() for field, info in one.model_fields.items()}
+        return fields | {"distillation": Experiment.model_fields["distillation"]}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The settings that name its columns of texts."""
+        return tuple(f"data.{name}" for name in self.texts)
+
+    @property
+    def own(self) -> set[str]:
+        """The settings that it reads and not every task does."""
+        shared = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
+        return {*self.columns, *self.reads, *(self.fields.keys() - shared - {"distillation"})}
+
+
+def foreign_fields(task: TaskSettings, tasks: Iterable[TaskSettings]) -> dict[str, FieldInfo]:
+    """Returns the fields that other tasks read and this one does not, by their settings' names in order."""
+    fields: dict[str, FieldInfo] = {}
+    for other in tasks:
+        theirs = other.fields
+        fields |= {name: theirs[name] for name in other.own}
+    return {name: fields[name] for name in sorted(fields.keys() - task.own)}
+
+
+def foreign_setting(values: dict[str, Any], task: TaskSettings, tasks: Iterable[TaskSettings]) -> str | None:
+    """Finds a setting that somebody chose and the task does not read, and removes those at their defaults.
+
+    The settings of a run hold every one that there was, at its default.
 
     Args:
-        task: The task.
-        chosen: Settings that are not at their defaults, by section and name; no section without one.
+        values: The sections of an experiment, as yet unchecked; settings that the task does not have are removed.
+        task: The experiment's task.
+        tasks: All tasks.
 
     Returns:
         What is wrong, in words; None where nothing is.
     """
-    texts = [f"data.{name}" for name in TEXT_COLUMNS[task]]
-    others = {f"data.{name}" for names in TEXT_COLUMNS.values() for name in names}.difference(texts)
-    foreign = sorted(others) + [name for name, tasks in _READ_BY.items() if task not in tasks]
-    for name in foreign:
-        section, _, field = name.partition(".")
-        if field in chosen.get(section, {}) or (not field and section in chosen):
-            hint = f"; its columns of texts are {' and '.join(texts)}" if name in others else ""
-            return f"{name} is not read by the task {task}{hint}; remove it, or set another task"
+    present = task.fields
+    columns = {name for other in tasks for name in other.columns}
+    for name, field in foreign_fields(task, tasks).items():
+        *path, leaf = name.split(".")
+        section = values.get(path[0]) if path else values
+        if not isinstance(section, dict) or leaf not in section:
+            continue
+        if not _is_default(section[leaf], field):
+            hint = f"; its columns of texts are {' and '.join(task.columns)}" if name in columns else ""
+            return f"{name} is not read by the task {task.name}{hint}; remove it, or set another task"
+        if name not in present:
+            del section[leaf]
     return None
+
+
+def _is_default(value: Any, field: FieldInfo) -> bool:
+    try:
+        chosen = TypeAdapter(field.rebuild_annotation()).validate_python(value)
+    except ValidationError:
+        return False
+    return bool(chosen == field.get_default(call_default_factory=True))

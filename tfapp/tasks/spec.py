@@ -13,6 +13,7 @@ from tfapp.tasks.playground import PlaygroundForm
 if TYPE_CHECKING:
     import numpy as np
 
+    from tfapp.config import TaskSettings
     from tfapp.data.data_sample import DataSample
     from tfapp.data.proposal import Proposal
     from tfapp.data.schemas import Schema
@@ -73,6 +74,7 @@ class TaskSpec:
     Attributes:
         contract: Its name, and the inputs and outputs of its models, as the client knows them; no outputs where its
             models are not served.
+        settings: Its settings.
         schema: What the rows of its data are.
         models: Returns the classes of its models by their kind, as `model.kind` names it.
         evaluator: Returns its evaluator.
@@ -84,6 +86,7 @@ class TaskSpec:
     """
 
     contract: contract.Task
+    settings: TaskSettings
     schema: Schema
     models: Callable[[], Mapping[str, type[Any]]]
     evaluator: Callable[[], Evaluator]

@@ -13,7 +13,7 @@ from tfapp.config import DistillationSettings, Experiment
 from tfapp.errors import ModelError, TrainingError
 from tfapp.models import BertModel, Preset, TaskModel, student_preset
 from tfapp.models.students import chosen_layers
-from tfapp.training.run_folder import RunFolder, latest_run
+from tfapp.training.run_folder import LoadExperiment, RunFolder, latest_run
 from tfapp.training.steps import make_predictor, predict_logits
 from tfapp.training.tokenized_split import TokenizedSplit
 
@@ -74,13 +74,19 @@ class Distillation:
 
 
 def load_teacher(
-    experiment: Experiment, labels: Sequence[str], *, load_model: Callable[..., TaskModel], dtype: str
+    experiment: Experiment,
+    labels: Sequence[str],
+    *,
+    load_experiment: LoadExperiment,
+    load_model: Callable[..., TaskModel],
+    dtype: str,
 ) -> BertModel | None:
     """Loads the model of an experiment's `distillation.teacher`; None where there is no such section.
 
     Args:
         experiment: The student's.
         labels: What the data say of their labels.
+        load_experiment: Reads a run's settings.
         load_model: Loads a trained model from its folder.
         dtype: A Keras dtype policy.
 
@@ -91,7 +97,7 @@ def load_teacher(
     if experiment.distillation is None:
         return None
     folder = _run(Path(experiment.distillation.teacher))
-    theirs = folder.experiment()
+    theirs = folder.experiment(load_experiment)
     name = f"distillation.teacher {folder.path}"
     if theirs.task != experiment.task or theirs.model.multi_label != experiment.model.multi_label:
         several = " with several labels a text" if theirs.model.multi_label else ""

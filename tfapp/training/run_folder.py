@@ -17,13 +17,16 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from tfapp.config import Experiment, dump_toml, load_experiment
+from tfapp.config import Experiment, dump_toml
 from tfapp.core import threads
 from tfapp.core.files import narrow, private_folder, write_json, write_text
 from tfapp.core.locks import process_lock
 from tfapp.errors import TrainingError
 
-__all__ = ["RunFolder", "create_run", "find_resumable", "latest_run"]
+__all__ = ["LoadExperiment", "RunFolder", "create_run", "find_resumable", "latest_run"]
+
+LoadExperiment = Callable[[Path], Experiment]
+"""Reads a settings file of any task."""
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMP_LENGTH: Final = len("20260101-000000")
@@ -121,10 +124,10 @@ class RunFolder:
                 raise TrainingError(f"{self.path}: the run cannot be locked: {error.strerror or error}") from error
             yield
 
-    def experiment(self) -> Experiment:
-        """The settings that the run was started with; a run that was left open to others is closed to them."""
+    def experiment(self, load: LoadExperiment) -> Experiment:
+        """Reads the settings that the run was started with; a run that was left open to others is closed to them."""
         narrow(self.path)
-        return load_experiment(self.path / "settings.toml")
+        return load(self.path / "settings.toml")
 
     def write(self, name: str, value: Any) -> None:
         """Writes `NAME.json`."""
@@ -189,8 +192,13 @@ def _times_after(parent: Path) -> Iterator[datetime]:
             yield datetime.strptime(path.name[:_STAMP_LENGTH], _STAMP) + timedelta(seconds=1)
 
 
-def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:
-    """The newest run of the experiment, to go on with, or to leave alone if it is finished.
+def find_resumable(experiment: Experiment, runs: Path, load: LoadExperiment) -> RunFolder | None:
+    """Finds the newest run of the experiment, to go on with, or to leave alone if it is finished.
+
+    Args:
+        experiment: The settings of today.
+        runs: The folder of all runs.
+        load: Reads a run's settings.
 
     Returns:
         The run; None where there is none yet, or where the newest is finished and had other settings.
@@ -199,11 +207,14 @@ def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:
         TrainingError: The newest run is not finished and was started with other settings.
     """
     newest = latest_run(experiment.name, runs)
-    if newest is None or newest.experiment() == experiment:
+    if newest is None:
+        return None
+    asked = newest.experiment(load)
+    if asked == experiment:
         return newest
     if newest.finished:
         return None
-    differing = ", ".join(_differing(newest.experiment(), experiment))
+    differing = ", ".join(_differing(asked, experiment))
     raise TrainingError(
         f"{newest.path} was started with other settings ({differing}); give them again (its settings.toml has them), "
         "or start a new run without --resume"

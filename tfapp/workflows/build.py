@@ -8,6 +8,7 @@ from tfapp.config import Experiment
 from tfapp.core.terminal import progress
 from tfapp.data import Splits
 from tfapp.models import BertModel, Preset, TaskModel, fresh_preset, load_preset
+from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher, uses_xla
 
@@ -33,7 +34,13 @@ def build(
         TfappError: Preset, teacher or settings cannot be used.
     """
     with strategy.scope():
-        teacher = load_teacher(experiment, splits.labels, load_model=load_model, dtype=precision.policy)
+        teacher = load_teacher(
+            experiment,
+            splits.labels,
+            load_experiment=load_experiment,
+            load_model=load_model,
+            dtype=precision.policy,
+        )
     preset = _preset(experiment, splits, teacher, quiet=quiet)
     with strategy.scope():
         model = build_model(

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfapp.config import Experiment, dump_toml, parse_experiment
+from tfapp.config import Experiment, dump_toml
 from tfapp.core.rows import Row
 from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, SettingsError, TrainingError
 from tfapp.models import TaskModel, load_preset
 from tfapp.registry import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
@@ -42,7 +43,7 @@ def export_run(
         OSError: The disk is full; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
-    experiment = _with_export(folder.experiment(), overrides)
+    experiment = _with_export(folder.experiment(load_experiment), overrides)
     if not folder.finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)

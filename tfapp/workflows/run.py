@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
+from tfapp.tasks.experiments import load_experiment
 from tfapp.workflows.predict import Predictor, load_predictor
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Run:
     @property
     def experiment(self) -> Experiment:
         """The settings that it was started with."""
-        return self.folder.experiment()
+        return self.folder.experiment(load_experiment)
 
     @cached_property
     def predictor(self) -> Predictor:

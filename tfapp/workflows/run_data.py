@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.config import Experiment
 from tfapp.errors import TrainingError
+from tfapp.tasks.experiments import load_experiment
 
 if TYPE_CHECKING:
     from tfapp.data import Splits
@@ -35,7 +36,7 @@ def load_run_splits(folder: RunFolder) -> Splits:
         DataError: They are gone.
         TrainingError: They are other ones now.
     """
-    splits = load_splits(folder.experiment())
+    splits = load_splits(folder.experiment(load_experiment))
     check_same_data(folder, splits)
     return splits
 

@@ -15,6 +15,7 @@ from tfapp.core.terminal import progress
 from tfapp.data import Splits, load_table
 from tfapp.evaluation import Evaluation, write_report
 from tfapp.models import TaskModel
+from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.registry import find_task
 from tfapp.training import (
@@ -68,7 +69,7 @@ def run_experiment(
     Raises:
         TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
     """
-    resumed = find_resumable(experiment, runs) if resume else None
+    resumed = find_resumable(experiment, runs, load_experiment) if resume else None
     if resumed and resumed.finished:
         return resumed
     # Before any op runs: several workers must find each other first.
@@ -105,7 +106,7 @@ def run_experiment(
                 evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
                 precision=precision,
                 objective=lesson,
-                observers=[*observers, *_own_watchers(watching, folder, chief=chief, quiet=quiet)],
+                observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
             )
         if chief:
             best = load_model(folder.model)
@@ -135,7 +136,7 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
     Raises:
         TfappError: The run or the data cannot be used.
     """
-    experiment = folder.experiment()
+    experiment = folder.experiment(load_experiment)
     model = load_model(folder.model)
     if data is None:
         return _evaluate_split(folder, model, load_run_splits(folder), quiet=quiet)
@@ -168,11 +169,13 @@ def _seed(experiment: Experiment) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _own_watchers(stack: ExitStack, folder: RunFolder, *, chief: bool, quiet: bool) -> Iterator[Observer]:
+def _own_watchers(
+    stack: ExitStack, folder: RunFolder, experiment: Experiment, *, chief: bool, quiet: bool
+) -> Iterator[Observer]:
     """History and TensorBoard's files, which the chief writes, and the progress bar."""
     if chief:
         yield HistoryObserver(folder.history)
-        yield stack.enter_context(TensorBoardObserver(folder.tensorboard, dump_toml(folder.experiment())))
+        yield stack.enter_context(TensorBoardObserver(folder.tensorboard, dump_toml(experiment)))
     if not quiet:
         yield stack.enter_context(TrainingProgress())
 
@@ -213,7 +216,7 @@ def _evaluate_table(
     target = folder.evaluation_folder(data)
     private_folder(target)
     RunFolder(target).write("evaluation", {"on": shown} | evaluation.to_dict())
-    experiment = folder.experiment()
+    experiment = folder.experiment(load_experiment)
     facts = {
         "Run": str(folder.path),
         "Data": data or f"{experiment.data.train}, {shown}",

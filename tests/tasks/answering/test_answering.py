@@ -20,10 +20,10 @@ from tests.processes import call, complaint
 from tests.tasks.answering.test_model import TEXTS
 from tests.toy import toy_experiment
 from tfapp import Run
-from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.savedmodel.verify import hard_rows
 from tfapp.tasks.answering.evaluation import AnswerEvaluation
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[3]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tfapp.config import DataSettings, parse_experiment
+from tfapp.config import DataSettings
 from tfapp.data import describe, load, load_table
 from tfapp.errors import DataError, SettingsError
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.registry import find_task
 
 

@@ -18,11 +18,11 @@ from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_text
 from tfapp import Run
 from tfapp.api import export_preset
-from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE, LabelStore
 from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[3]

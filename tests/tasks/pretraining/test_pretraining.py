@@ -14,9 +14,9 @@ from tests.processes import call, complaint
 from tests.toy import toy_experiment, toy_rows
 from tests.training.test_loop import KillAt, KilledError
 from tfapp import Run
-from tfapp.config import load_experiment, parse_experiment
 from tfapp.errors import ExportError, ModelError
 from tfapp.models import fresh_preset, load_preset
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
 

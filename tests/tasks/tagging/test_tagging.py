@@ -21,11 +21,11 @@ from tests.toy import FILLERS, TOPICS, toy_experiment
 from tfapp import Run
 from tfapp.api import ServedModels
 from tfapp.cli.predict import answer_rows, entity_table
-from tfapp.config import load_experiment, parse_experiment
 from tfapp.core.spans import to_entities
 from tfapp.data import score_file
 from tfapp.errors import DataError, ExportError, SettingsError
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.tagging.evaluation import EntityEvaluation
 

@@ -12,8 +12,8 @@ from tfapp_client import Client
 from tfapp_client.errors import ClientError
 
 from tfapp import api
-from tfapp.config import parse_experiment
 from tfapp.registry import LabelStore, versions
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["ApplicationModels"]

@@ -11,6 +11,7 @@ from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.answering.data import AnswerTarget
 from tfapp.tasks.answering.playground import ANSWERING_FORM
 from tfapp.tasks.answering.propose import propose_answering
+from tfapp.tasks.answering.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 ANSWERING: Final = TaskSpec(
     contract.ANSWERING,
+    settings=SETTINGS,
     schema=Schema(
-        "answering",
-        ("question", "context"),
+        SETTINGS.name,
+        SETTINGS.texts,
         AnswerTarget(),
         (*TABLES, "squad"),
         group="context",

@@ -9,6 +9,7 @@ from tfapp_client import contract
 
 from tfapp.data.schemas import TEXT_CLASSES
 from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
+from tfapp.tasks.classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 CLASSIFICATION: Final = TaskSpec(
     contract.CLASSIFICATION,
+    settings=SETTINGS,
     schema=TEXT_CLASSES,
     models=_models,
     evaluator=_evaluator,

@@ -10,6 +10,7 @@ from tfapp_client import contract
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.embedding.data import PairTarget
 from tfapp.tasks.embedding.playground import EMBEDDING_FORM
+from tfapp.tasks.embedding.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 EMBEDDING: Final = TaskSpec(
     contract.EMBEDDING,
-    schema=Schema("embedding", ("query", "candidate"), PairTarget(), TABLES, extra=("negative",), group="query"),
+    settings=SETTINGS,
+    schema=Schema(SETTINGS.name, SETTINGS.texts, PairTarget(), TABLES, extra=("negative",), group="query"),
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,

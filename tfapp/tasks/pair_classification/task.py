@@ -10,6 +10,7 @@ from tfapp_client import contract
 from tfapp.data.classes import ClassTarget
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.class_playground import PAIR_CLASSES_FORM
+from tfapp.tasks.pair_classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 PAIR_CLASSIFICATION: Final = TaskSpec(
     contract.PAIR_CLASSIFICATION,
-    schema=Schema("pair-classification", ("query", "candidate"), ClassTarget(), TABLES, group="query"),
+    settings=SETTINGS,
+    schema=Schema(SETTINGS.name, SETTINGS.texts, ClassTarget(), TABLES, group="query"),
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.data.unlabelled import NoLabels
 from tfapp.tasks.pretraining.contract import PRETRAINING_CONTRACT
+from tfapp.tasks.pretraining.settings import SETTINGS
 from tfapp.tasks.spec import Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 PRETRAINING: Final = TaskSpec(
     PRETRAINING_CONTRACT,
-    schema=Schema("pretraining", ("text",), NoLabels(), (*TABLES, "txt", "folder")),
+    settings=SETTINGS,
+    schema=Schema(SETTINGS.name, SETTINGS.texts, NoLabels(), (*TABLES, "txt", "folder")),
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,

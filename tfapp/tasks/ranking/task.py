@@ -10,6 +10,7 @@ from tfapp_client import contract
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.ranking.data import GradeTarget
 from tfapp.tasks.ranking.playground import RANKING_FORM
+from tfapp.tasks.ranking.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 RANKING: Final = TaskSpec(
     contract.RANKING,
-    schema=Schema("ranking", ("query", "candidate"), GradeTarget(), TABLES, group="query"),
+    settings=SETTINGS,
+    schema=Schema(SETTINGS.name, SETTINGS.texts, GradeTarget(), TABLES, group="query"),
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,

@@ -12,6 +12,7 @@ from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
 from tfapp.tasks.tagging.data import SpanTarget
 from tfapp.tasks.tagging.playground import TAGGING_FORM
 from tfapp.tasks.tagging.propose import propose_tagging
+from tfapp.tasks.tagging.settings import SETTINGS
 
 if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
@@ -39,7 +40,8 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 
 TAGGING: Final = TaskSpec(
     contract.TAGGING,
-    schema=Schema("tagging", ("text",), SpanTarget(), ("jsonl", "parquet", "conll")),
+    settings=SETTINGS,
+    schema=Schema(SETTINGS.name, SETTINGS.texts, SpanTarget(), ("jsonl", "parquet", "conll")),
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,

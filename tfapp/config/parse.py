@@ -1,0 +1,77 @@
+"""Builds an experiment of its task's settings, and checks what they must be to each other."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import create_model
+
+from tfapp.config.experiment import Experiment
+from tfapp.config.overrides import apply_override, merge_overrides, validate_settings
+from tfapp.config.rules import broken_rule
+from tfapp.config.task_settings import TaskSettings, foreign_setting
+from tfapp.errors import SettingsError, did_you_mean
+
+__all__ = ["parse_experiment"]
+
+
+def parse_experiment(
+    values: Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    *,
+    tasks: Mapping[str, TaskSettings],
+    source: str = "settings",
+) -> Experiment:
+    """Builds an experiment from nested dicts and overrides.
+
+    Args:
+        values: As a TOML file gives them.
+        overrides: `section.name=value` items; a value is read as TOML, and as a plain string where it is none.
+        tasks: The settings of all tasks, by name.
+        source: Names the settings in error messages.
+
+    Returns:
+        The experiment, with the sections of its task.
+
+    Raises:
+        SettingsError: A setting has an unknown name, breaks its rule, or is another task's.
+    """
+    items = list(overrides)
+    task = _find_task(values, items, tasks, source)
+    kind = _experiment_class(task)
+    merged = merge_overrides(kind, values, items, source=source)
+    problem = foreign_setting(merged, task, tasks.values())
+    if problem:
+        raise SettingsError(f"{source}: {problem}")
+    experiment = validate_settings(kind, merged, source=source)
+    problem = broken_rule(experiment, task)
+    if problem:
+        raise SettingsError(f"{source}: {problem}")
+    return experiment
+
+
+def _find_task(
+    values: Mapping[str, Any], overrides: list[str], tasks: Mapping[str, TaskSettings], source: str
+) -> TaskSettings:
+    chosen = {"task": values.get("task", Experiment.model_fields["task"].default)}
+    for item in overrides:
+        if item.partition("=")[0].strip() == "task":
+            apply_override(chosen, item, Experiment)
+    name = chosen["task"]
+    if not isinstance(name, str) or name not in tasks:
+        raise SettingsError(f"{source}: there is no task {name!r:.200}{did_you_mean(str(name), tasks)}")
+    return tasks[name]
+
+
+@functools.cache
+def _experiment_class(task: TaskSettings) -> type[Experiment]:
+    """An experiment whose sections have the task's own settings, too."""
+    return create_model(
+        "Experiment",
+        __base__=Experiment,
+        data=(task.data, ...),
+        model=(task.model, task.model()),
+        training=(task.training, task.training()),
+    )

@@ -1,0 +1,17 @@
+"""The settings of pair classification."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tfapp.config import TaskSettings
+from tfapp.tasks.class_settings import CLASS_SETTINGS
+
+__all__ = ["SETTINGS"]
+
+SETTINGS: Final = TaskSettings(
+    "pair-classification",
+    texts=("query", "candidate"),
+    reads=(*CLASS_SETTINGS, "data.group"),
+    fits_head=True,
+)
