@@ -201,7 +201,7 @@ def answer_rows(predictor: TextPredictor, texts: Sequence[Row], *, probabilities
 
     answers = predictor(texts)
     columns = to_columns(texts, predictor.inputs)
-    if "tag" in answers:
+    if {"tag", "start", "end", "score"} <= answers.keys():
         return _tagged(answers, columns["text"])
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     names = [name for name in (*_FIRST, *answers) if name in answers and name not in _BY_LABEL]
@@ -239,7 +239,7 @@ def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table
         return entity_table(rows)
     if "embedding" in rows[0]:
         return _table_of_vectors(rows, inputs)
-    return _table(rows, inputs) if "score" in rows[0] else _table_of_outputs(rows)
+    return _table(rows, inputs) if isinstance(rows[0].get("score"), float) else _table_of_outputs(rows)
 
 
 def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -274,7 +274,7 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
 
 
 def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
-    """The beginning of each vector, and its cosine with the first, since all have length 1."""
+    """Shows the beginning of each vector, and its cosine with the first, since all have length 1."""
     from rich.table import Table
 
     first = rows[0]["embedding"]
