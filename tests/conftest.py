@@ -62,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def one_stream() -> Iterator[None]:
     """Parts of a batch side by side are tested by themselves; elsewhere they would only take longer to trace."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threads, "stream_count", lambda: 1)
+        patch.setattr(threads, "shard_count", lambda: 1)
         yield
 
 

@@ -107,7 +107,7 @@ def test_whenever_it_is_killed_it_resumes(
     settings: Path, uninterrupted: Run, tmp_path: Path, pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Where there is no run yet to go on with, this process begins one.
-    monkeypatch.setattr(threads, "stream_count", lambda: uninterrupted.folder.streams)
+    monkeypatch.setattr(threads, "shard_count", lambda: uninterrupted.folder.shards)
     kill_when(has_file(tmp_path, pattern), "train", settings, "--runs", tmp_path)
     resumed = api.fit(settings, runs=tmp_path, quiet=True, resume=True)
     assert resumed.experiment == load_experiment(settings)

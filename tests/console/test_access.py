@@ -34,11 +34,11 @@ def test_it_opens_to_the_network_with_a_password_only(host: str) -> None:
 
 
 def test_what_opens_more_is_named(tmp_path: Path) -> None:
-    assert Access().loosenings == []
-    flags = [line.partition(": ")[0] for line in Access("0.0.0.0", password=PASSWORD).loosenings]
+    assert Access().security_warnings == []
+    flags = [line.partition(": ")[0] for line in Access("0.0.0.0", password=PASSWORD).security_warnings]
     assert flags == ["--host 0.0.0.0", "no --tls-certificate"]
     encrypted = Access("::", password=PASSWORD, tls=(tmp_path / "certificate", tmp_path / "key"))
-    assert encrypted.loosenings == ["--host ::: other machines can open the console"]
+    assert encrypted.security_warnings == ["--host ::: other machines can open the console"]
 
 
 def test_a_short_password_is_refused() -> None:

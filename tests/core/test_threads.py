@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfapp.core import threads
 
 # Before the tests' own fixture makes it one.
-from tfapp.core.threads import set_compute_threads, stream_count
+from tfapp.core.threads import set_compute_threads, shard_count
 
 _PROGRAM = """
 from tfapp.core.threads import set_compute_threads
@@ -52,9 +52,9 @@ def test_streams_fill_the_processors(
     of_processors(monkeypatch, processors)
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: threads_an_op)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _kind: [])
-    assert stream_count() == streams
+    assert shard_count() == streams
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
-    assert stream_count() == 1
+    assert shard_count() == 1
 
 
 @pytest.mark.parametrize(("processors", "threads_an_op"), [(1, 1), (2, 1), (4, 1), (6, 2), (16, 4)])

@@ -76,7 +76,7 @@ def test_parts_come_to_the_whole(still_preset: Path, task: str, sub_batch: int) 
 @pytest.mark.parametrize(("task", "sub_batch"), [("classification", None), ("classification", 4), ("embedding", 5)])
 def test_parts_side_by_side_come_to_the_whole(still_preset: Path, task: str, sub_batch: int | None) -> None:
     whole, divided = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
-    divided.streams = 2 if sub_batch else 3
+    divided.shards = 2 if sub_batch else 3
     assert_same(compute(divided, task, sub_batch, graph=task == "embedding"), compute(whole, task, None))
 
 
@@ -93,7 +93,7 @@ def test_a_part_without_a_hidden_token_counts_none(still_preset: Path) -> None:
     settings = ModelSettings(preset=str(still_preset), max_length=16)
     whole, divided = (build_model("pretraining", settings, []) for _ in range(2))
     divided.network.set_weights(whole.network.get_weights())
-    divided.streams = 3
+    divided.shards = 3
     ids, splits, targets, _ = whole.encode({"text": [toy_text("sport", 1)]})
     rows = tf.RaggedTensor.from_row_splits(ids, splits), tf.constant(targets), tf.ones(len(targets))
     assert_same(
@@ -103,16 +103,16 @@ def test_a_part_without_a_hidden_token_counts_none(still_preset: Path) -> None:
     assert float(gradients(divided, make_strategy("none"), 1)(*nothing).loss) == 0
 
 
-@pytest.mark.parametrize(("task", "streams"), [("classification", 2), ("embedding", 2)])
-def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(shallow_preset: Path, task: str, streams: int) -> None:
+@pytest.mark.parametrize(("task", "shards"), [("classification", 2), ("embedding", 2)])
+def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(shallow_preset: Path, task: str, shards: int) -> None:
     """Against one tape over all parts, which needs the memory of the whole batch."""
     plain, model = build(shallow_preset, task), build(shallow_preset, task)
-    model.streams = streams
+    model.shards = shards
     ids, targets, weights = batch(plain, task)
     variables = [variable.value for variable in plain.network.trainable_variables]
     learn = partial(plain.logits, training=True)
     with tf.GradientTape() as tape:
-        parts = [side_by_side(streams, learn, ids[start : start + 3]) for start in (0, 3, 6)]
+        parts = [side_by_side(shards, learn, ids[start : start + 3]) for start in (0, 3, 6)]
         logits = tf.concat(parts, axis=0)
         loss = tf.reduce_sum(plain.loss(targets, logits) * weights) / 7
     expected = [tf.convert_to_tensor(value) for value in tape.gradient(loss, variables)]

@@ -208,7 +208,8 @@ def test_the_released_version_is_stable_or_the_newest_that_is_served(shelf: Path
     release.unlabel("news", "canary", models=shelf)
     release.unlabel("news", "stable", models=shelf)
     assert released() == (2, False)
-    LabelStore.open(shelf).drop_versions("news", [2], "unload")
+    config = LabelStore.open(shelf).config
+    config.write_text(config.read_text().replace("versions: 2", ""))
     assert released() == (3, False)
 
 

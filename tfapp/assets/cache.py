@@ -24,25 +24,21 @@ MARKER = "asset.json"
 
 
 def home() -> Path:
-    """The cache folder: `TFAPP_HOME` where it is set, else `tfapp` in the user's cache directory."""
-    given = os.environ.get("TFAPP_HOME")
-    if given:
-        return Path(given).expanduser().absolute()
+    """Returns the cache folder: `TFAPP_HOME` where it is set, else `tfapp` in the user's cache directory."""
+    if folder := os.environ.get("TFAPP_HOME"):
+        return Path(folder).expanduser().absolute()
     import platformdirs
 
     return platformdirs.user_cache_path("tfapp")
 
 
 def path(name: str, *, home: Path | None = None, entries: Mapping[str, Asset] | None = None) -> Path:
-    """Where a pulled asset lies.
+    """Returns the folder of a pulled asset.
 
     Args:
         name: The asset's name.
         home: The cache folder; by default `home()`.
         entries: Another catalogue than tfapp's own.
-
-    Returns:
-        The prepared folder.
 
     Raises:
         AssetError: The name is unknown, or the asset has not been pulled.
@@ -55,20 +51,20 @@ def path(name: str, *, home: Path | None = None, entries: Mapping[str, Asset] | 
 
 
 def is_pulled(name: str, *, home: Path | None = None, entries: Mapping[str, Asset] | None = None) -> bool:
-    """Whether an asset is in the cache. Arguments and errors as in `path`."""
+    """Returns whether an asset is in the cache. Arguments and errors are those of `path`."""
     return is_ready(folder_of(require(name, entries=entries), root_of(home)))
 
 
-def root_of(given: Path | None) -> Path:
-    """The cache folder to use: the given one, else the default."""
-    return home() if given is None else Path(given)
+def root_of(folder: Path | None) -> Path:
+    """Returns the cache folder to use: this one, or the default."""
+    return home() if folder is None else Path(folder)
 
 
 def folder_of(asset: Asset, root: Path) -> Path:
-    """Where an asset lies, or will lie, in the cache folder `root`."""
+    """Returns where an asset lies, or will lie, in the cache folder `root`."""
     return root / f"{asset.kind}s" / asset.name / asset.key
 
 
 def is_ready(folder: Path) -> bool:
-    """Whether a prepared folder is complete."""
+    """Returns whether a prepared folder is complete."""
     return (folder / MARKER).is_file()

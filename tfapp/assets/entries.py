@@ -39,7 +39,7 @@ class Archive:
 
     @property
     def is_wheel(self) -> bool:
-        """Whether the file is a wheel, and not a source distribution."""
+        """Returns whether the file is a wheel, and not a source distribution."""
         return self.file.endswith(".whl")
 
     @property
@@ -82,7 +82,7 @@ class Asset:
 
     @property
     def key(self) -> str:
-        """Names the prepared folder; differs whenever what it would hold differs."""
+        """The name of the prepared folder; differs whenever what it would hold differs."""
         made_from = [self.archive.sha256, self.recipe, dict(self.options), self.revision]
         digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
         return f"{self.archive.version}-{digest[:8]}"
@@ -90,19 +90,12 @@ class Asset:
 
 @cache
 def catalogue() -> Mapping[str, Asset]:
-    """What tfapp knows by name, in the catalogue's order."""
+    """Returns what tfapp knows by name, in the catalogue's order."""
     return load_catalogue(_FILE)
 
 
 def load_catalogue(file: Path) -> Mapping[str, Asset]:
-    """Reads a catalogue.
-
-    Args:
-        file: A TOML file with the tables `archive.ID`, `preset.NAME` and `dataset.NAME`; an entry's `archive` is an ID.
-
-    Returns:
-        The entries by name.
-    """
+    """Reads a TOML file with the tables `archive.ID`, `preset.NAME`, `dataset.NAME`; an entry's `archive` is an ID."""
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
     archives = {name: Archive(**values) for name, values in tables["archive"].items()}
     kinds: tuple[Kind, ...] = ("preset", "dataset")
@@ -130,7 +123,7 @@ def find(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset] | 
 
 
 def require(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset] | None = None) -> Asset:
-    """As `find`, for a name that must exist.
+    """Returns what `find` does, for a name that must exist.
 
     Raises:
         AssetError: There is no such asset; names the nearest.

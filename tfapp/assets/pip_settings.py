@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -55,12 +56,9 @@ def read_index_settings(
     """Reads pip's configuration files and its `PIP_*` environment variables; the latter win.
 
     Args:
-        config_list: Gives what `pip config list` prints; by default runs this Python's pip. An environment without
+        config_list: Returns what `pip config list` prints; by default runs this Python's pip. An environment without
             pip has the variables alone.
         environ: The environment variables; by default the process's own.
-
-    Returns:
-        The settings.
     """
     values = parse_config_list((config_list or _run_config_list)())
     for name, value in (os.environ if environ is None else environ).items():
@@ -70,21 +68,15 @@ def read_index_settings(
 
 
 def parse_config_list(text: str) -> dict[str, str]:
-    """Parses what `pip config list` prints: lines of `section.name='value'`.
+    """Parses what `pip config list` prints into values by name, as pip would use them.
 
-    Returns:
-        The values by name, as pip would use them: the environment over a command's section over the global one.
+    The environment wins over a command's section, and that over the global one.
     """
-    items: list[tuple[int, str, str]] = []
-    for line in text.splitlines():
-        key, equals, literal = line.partition("=")
-        section, dot, name = key.strip().rpartition(".")
-        if equals and dot and section in _SECTIONS:
-            items.append((_SECTIONS.index(section), name, _unquoted(literal.strip())))
     values: dict[str, str] = {}
-    for _, name, value in sorted(items):
-        if value:
-            _put(values, name, value)
+    for section in _SECTIONS:
+        for name, literal in re.findall(rf"(?m)^\s*{section}\.([^.=\n]+)=(.*)$", text):
+            if value := _unquoted(literal.strip()):
+                _put(values, name, value)
     return values
 
 

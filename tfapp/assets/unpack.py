@@ -38,7 +38,7 @@ class Members:
     _open: Callable[[str], IO[bytes]]
 
     def under(self, folder: str) -> list[str]:
-        """The paths of the files in a folder and below it, sorted.
+        """Returns the paths of the files in a folder and below it, sorted.
 
         Raises:
             AssetError: There are none.
@@ -60,20 +60,12 @@ class Members:
         return self._open(name)
 
     def read(self, name: str) -> bytes:
-        """The content of one file."""
+        """Returns the content of one file."""
         with self.open(name) as source:
             return source.read()
 
     def copy(self, name: str, target: Path) -> str:
-        """Writes one file to disk.
-
-        Args:
-            name: Its path in the archive.
-            target: Where to write it; its folder is made.
-
-        Returns:
-            The content's SHA-256, in hexadecimal.
-        """
+        """Writes one file to disk, makes its folder, and returns the content's SHA-256, in hexadecimal."""
         target.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         with self.open(name) as source, target.open("wb") as writer:

@@ -72,7 +72,7 @@ def console(
     tls = _both(tls_certificate, tls_key)
     access = Access(host, port, _password(password_file), tuple(name or ()), tls)
     listening = listen(access)
-    for line in access.loosenings:
+    for line in access.security_warnings:
         logging.getLogger(__name__).warning(line)
     taken = Access(host, listening.getsockname()[1], access.password, access.names, tls)
     app = make_app(ConsoleState(home, models=models, server=server, database=database), taken)

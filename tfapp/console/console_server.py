@@ -35,14 +35,7 @@ def listen(access: Access) -> GuardedSocket:
 
 
 def run(app: Starlette, access: Access, listening: GuardedSocket, *, ready: Callable[[], None]) -> None:
-    """Serves pages until SIGINT or SIGTERM.
-
-    Args:
-        app: The console.
-        access: Has the TLS files.
-        listening: The open port.
-        ready: Called when pages can be had.
-    """
+    """Serves pages on an open port until SIGINT or SIGTERM; calls `ready` when pages can be had."""
     certificate, key = access.tls or (None, None)
     config = web_config(
         app,

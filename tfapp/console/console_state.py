@@ -33,7 +33,12 @@ class ConsoleState(AppState):
     @property
     def feedback(self) -> Feedback:
         """Returns the feedback, which is created where there is none."""
-        return self.opened("feedback", self._open_feedback, lambda feedback: feedback.store.close())
+        folder = self.home / "feedback"
+        return self.opened(
+            "feedback",
+            lambda: Feedback.open(folder, database=self._database, clock=self.clock),
+            lambda feedback: feedback.store.close(),
+        )
 
     @property
     def begun_feedback(self) -> Feedback | None:
@@ -54,6 +59,3 @@ class ConsoleState(AppState):
     def recommend(self) -> RecommendSession | None:
         """Returns the recommender, if there is one."""
         return self.session(RECOMMEND)
-
-    def _open_feedback(self) -> Feedback:
-        return Feedback.open(self.home / "feedback", database=self._database, clock=self.clock)

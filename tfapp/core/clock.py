@@ -15,7 +15,7 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The machine's time."""
+    """Returns the machine's time."""
     return datetime.now(UTC)
 
 

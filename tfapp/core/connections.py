@@ -13,7 +13,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["ConnectionGate", "ConnectionLimits", "GuardedConnection", "GuardedSocket", "connection_budget", "refusal"]
+__all__ = [
+    "ConnectionGate",
+    "ConnectionLimits",
+    "GuardedConnection",
+    "GuardedSocket",
+    "caller_network",
+    "connection_budget",
+    "refusal",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -56,16 +64,16 @@ class ConnectionLimits:
 
     @property
     def total(self) -> int:
-        """The most open connections."""
+        """Returns the most open connections."""
         return self.connections or connection_budget(2)
 
     @property
     def by_address(self) -> int:
-        """The most open connections of one address."""
+        """Returns the most open connections of one address."""
         return min(self.total, self.address_connections or max(1, self.total * 3 // 4))
 
     def named(self, limit: str) -> str:
-        """The flag that sets a limit, in brackets, or nothing."""
+        """Returns the flag that sets a limit, in brackets, or nothing."""
         return f" ({self.flags[limit]})" if limit in self.flags else ""
 
 
@@ -86,7 +94,7 @@ def refusal(status: str, text: str) -> bytes:
 
 @dataclass
 class _Caller:
-    """The connections of one address: how many, and which of them wait for a request or its body, the oldest first."""
+    """The connections of one address, and those of them that wait for a request or its body, the oldest first."""
 
     open: int = 0
     waiting: dict[Any, GuardedConnection] = field(default_factory=dict)
@@ -116,7 +124,7 @@ class ConnectionGate:
 
     @property
     def open(self) -> int:
-        """How many connections are open."""
+        """Returns how many connections are open."""
         return len(self._open)
 
     def admit(self, connection: GuardedConnection) -> bool:
@@ -213,7 +221,7 @@ class GuardedConnection(socket.socket):
     def __init__(self, accepted: socket.socket, peer: Any) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         self.peer = peer
-        self.address = _network(peer)
+        self.address = caller_network(str(peer[0])) if isinstance(peer, tuple) else "local"
         self.gate: ConnectionGate | None = None
 
     def close(self) -> None:
@@ -263,16 +271,12 @@ class GuardedSocket(socket.socket):
             raise
 
 
-def _network(peer: Any) -> str:
-    """The address that connections are counted by."""
-    if not isinstance(peer, tuple):
-        return "local"
+def caller_network(address: str) -> str:
+    """Returns the network of a caller's IPv6 address, as everybody has many addresses of one, or the IPv4 address."""
     try:
-        address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
+        known = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return str(peer[0])
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    return str(known.ipv4_mapped or ipaddress.ip_network((known, _IPV6_NETWORK_BITS), strict=False))

@@ -45,10 +45,10 @@ def private_opener(path: str, flags: int) -> int:
     A wide file that is there, and this user's, is narrowed.
     """
     descriptor = os.open(path, flags, 0o600)
-    facts = os.fstat(descriptor)
-    if _is_wide(facts):
+    mode = _wide_mode(os.fstat(descriptor))
+    if mode is not None:
         with suppress(OSError):
-            os.fchmod(descriptor, stat.S_IMODE(facts.st_mode) & ~_OTHERS)
+            os.fchmod(descriptor, mode & ~_OTHERS)
     return descriptor
 
 
@@ -70,19 +70,19 @@ def private_folder(folder: Path, *, passable: bool = False, exist_ok: bool = Tru
 def narrow(path: Path) -> None:
     """Takes from others what they may do with a file or folder of this user; older versions left some wide.
 
-    Args:
-        path: One that is missing, or is neither a file nor a folder, is left alone.
+    What is missing, or is neither a file nor a folder, is left alone.
     """
     with suppress(OSError):
-        facts = path.stat()
-        if _is_wide(facts):
-            path.chmod(stat.S_IMODE(facts.st_mode) & ~_OTHERS)
+        mode = _wide_mode(path.stat())
+        if mode is not None:
+            path.chmod(mode & ~_OTHERS)
 
 
-def _is_wide(facts: os.stat_result) -> bool:
-    """Whether it is this user's file or folder, and others may do something with it."""
-    is_plain = stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)
-    return is_plain and bool(facts.st_mode & _OTHERS) and facts.st_uid == os.geteuid()
+def _wide_mode(status: os.stat_result) -> int | None:
+    """Returns the mode of this user's file or folder with which others may do something; None of any other."""
+    is_plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    is_wide = is_plain and status.st_mode & _OTHERS and status.st_uid == os.geteuid()
+    return stat.S_IMODE(status.st_mode) if is_wide else None
 
 
 @contextmanager
@@ -113,9 +113,9 @@ def replacing(file: Path, *, shared: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """As `replacing`, of a whole folder: yields an empty one beside it, whose parents are made where they are missing.
+    """Yields an empty folder beside another, and puts it in that one's place when the block has filled it.
 
-    An earlier folder is put aside first: for a moment there may be none, but never half of one.
+    Missing parents are made. An earlier folder is put aside first: there may be none for a moment, but never half.
     """
     draft = _draft(folder)
     old = draft.with_name(f"{draft.name}.old")
@@ -131,12 +131,12 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def _draft(path: Path) -> Path:
-    """The draft of a file or folder: of this thread alone, as others may write the same at the same time."""
+    """Returns the path of a draft: this thread's alone, as others may write the same file at the same time."""
     return path.with_name(f".{threading.get_native_id()}.{path.name}")
 
 
 def pattern_problem(folder: Path) -> str:
-    """Says that TensorFlow would not find the variables of a SavedModel in a folder, and why; empty: it would.
+    """Returns why TensorFlow would not find the variables of a SavedModel in a folder; empty: it would.
 
     It takes their path for a pattern, which a path with brackets or a backslash does not match itself.
     """

@@ -1,4 +1,4 @@
-"""What the order of one query's candidates gains; for what trains models, and for the applications."""
+"""Normalised discounted cumulative gain, for the evaluation of models and for the applications."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Floats = NDArray[np.float64]
 
 
 def ndcg(grades: Floats, scores: Floats, cut: int) -> float:
-    """Normalised discounted cumulative gain of one query (Järvelin and Kekäläinen 2002), gains linear in the grade.
+    """Returns the normalised discounted cumulative gain of one query (Järvelin and Kekäläinen 2002).
 
-    Of candidates with the same score it takes the mean over their orders, as scikit-learn does (McSherry and Najork
-    2008).
+    Gains are linear in the grade. Of candidates with the same score it takes the mean over their orders, as
+    scikit-learn does (McSherry and Najork 2008), which takes a hundred times as long for one query.
 
     Args:
         grades: float[C], at least one over 0.
         scores: float[C].
-        cut: Places that count.
+        cut: Positions that count.
     """
     discounts = 1.0 / np.log2(np.arange(2, len(grades) + 2))
     discounts[cut:] = 0.0

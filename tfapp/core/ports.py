@@ -34,8 +34,8 @@ def open_port(
         raise ServerError(f"cannot listen on {join_address(host, port)}: a port is from 0 to {_LARGEST}{advice}")
     listening: GuardedSocket | None = None
     try:
-        found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-        family, kind, protocol, _, address = found[0]
+        addresses = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        family, kind, protocol, _, address = addresses[0]
         # asyncio sends small answers at once (TCP_NODELAY) only where a socket says that it is TCP's.
         listening = GuardedSocket(family, kind, protocol)
         listening.gate = gate or ConnectionGate(ConnectionLimits(), join_address(host, port))
@@ -56,7 +56,7 @@ def join_address(host: str, port: int) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address, as far as its name tells."""
+    """Returns whether only this machine can reach an address, as far as its name tells."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -16,8 +16,7 @@ __all__ = ["stop_signals"]
 def stop_signals(*, interrupt: bool = False) -> Iterator[threading.Event]:
     """Turns SIGINT and SIGTERM into an event during the block; outside of the main thread it is never set.
 
-    Args:
-        interrupt: A second signal interrupts what still goes on.
+    With `interrupt`, a second signal interrupts what still goes on.
     """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -34,11 +33,11 @@ def stop_signals(*, interrupt: bool = False) -> Iterator[threading.Event]:
         received.append(number)
         signals.put(number)
 
-    def tell() -> None:
+    def set_event() -> None:
         if signals.get() is not None:
             stopped.set()
 
-    teller = threading.Thread(target=tell, name="stop signals", daemon=True)
+    teller = threading.Thread(target=set_event, name="stop signals", daemon=True)
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     teller.start()
     try:

@@ -28,27 +28,23 @@ _NOISE = re.compile(
 def without_noise() -> Iterator[None]:
     """Holds standard error back during the block, then passes on the lines that are no start-up noise."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-            caught.seek(0)
-            for line in caught:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+            output.seek(0)
+            for line in output:
                 if line.strip() and not _NOISE.search(line):
                     os.write(2, line)
 
 
 def import_tensorflow(*, text: bool = True) -> None:
-    """Imports TensorFlow without its noise; later imports cost nothing.
-
-    Args:
-        text: Its text ops, too.
-    """
+    """Imports TensorFlow without its noise, with `text` its text ops, too; later imports cost nothing."""
     if ("tensorflow_text" if text else "tensorflow") in sys.modules:
         return
     with without_noise(), warnings.catch_warnings():

@@ -13,14 +13,7 @@ __all__ = ["parse_text_proto", "read_text_proto"]
 
 
 def read_text_proto(path: Path | str, message: Any) -> Any:
-    """Fills a message from a file in text format.
-
-    Args:
-        path: The file.
-        message: An empty message.
-
-    Returns:
-        The message.
+    """Fills an empty message from a file in text format, and returns it.
 
     Raises:
         SettingsError: The file cannot be read or is malformed; names file, line and what is wrong.
@@ -35,7 +28,7 @@ def read_text_proto(path: Path | str, message: Any) -> Any:
 
 
 def parse_text_proto(text: str, message: Any, path: Path | str) -> Any:
-    """Fills a message from text; `path` is where the text is from, for the error.
+    """Fills an empty message from text, and returns it; `path` is where the text is from, for the error.
 
     Raises:
         SettingsError: It is malformed; names file, line and what is wrong.
@@ -55,7 +48,7 @@ def _place(error: Any, text: str) -> str:
 
 
 def _reason(error: Any, text: str) -> str:
-    """The parser's own text without the place and the copy of the line that it begins with."""
+    """Returns the parser's own text without the place and the copy of the line that it begins with."""
     reason = str(error).removeprefix(f"{error.GetLine()}:{error.GetColumn()} : ")
     for line in [*text.splitlines(), ""]:
         reason = reason.removeprefix(f"'{line}': ")

@@ -62,7 +62,7 @@ class TaskModel(ModelCheckpoint):
         head: The dense layer that makes the logits of a vector a row, to be fitted by itself; None: there is none.
         limit: What the preprocessor's limit is called in reports.
         xla: Whether XLA compiles the network, which only a `BertModel` can have done, and the steps that train it.
-        streams: Parts of a batch that are computed side by side.
+        shards: Parts of a batch that are computed in parallel.
     """
 
     rows_apart: ClassVar[bool] = True
@@ -72,7 +72,7 @@ class TaskModel(ModelCheckpoint):
     head: Any = None
     unknown: Unknown | None = None
     xla: bool = False
-    streams: int = 1
+    shards: int = 1
 
     def __init__(self, network: keras.Model, preprocessor: Preprocessor, labels: Sequence[str]) -> None:
         self.network = network

@@ -85,7 +85,7 @@ class TextClassifier(BertModel, ClassificationModel):
         """
         preprocessor = self.preprocessor.with_max_length(self.window or self.preprocessor.max_length)
         embedder = ClassEmbedder(self.backbone, preprocessor, pooling=self.pooling, temperature=self.temperature)
-        embedder.xla, embedder.streams = self.xla, self.streams
+        embedder.xla, embedder.shards = self.xla, self.shards
         return embedder
 
     def check_length(self, max_length: int) -> None:

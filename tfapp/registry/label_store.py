@@ -185,15 +185,6 @@ class LabelStore:
                 self._commit(text, model, model.labels, keep, change)
         return gone
 
-    def drop_versions(self, name: str, gone: Collection[int], action: str, note: str = "") -> None:
-        """Removes versions from those that the file names one by one, unless a label names them.
-
-        Raises:
-            RegistryError: The file cannot be changed.
-        """
-        with self._log.locked():
-            self._drop(name, set(gone) - set(self.model(name).labels.values()), action, note)
-
     @contextmanager
     def pruning(self, name: str, gone: Collection[int]) -> Iterator[list[int]]:
         """Takes versions out of the file, and keeps labels from pointing at them during the block.

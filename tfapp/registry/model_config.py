@@ -83,12 +83,7 @@ def configured_names(text: str, path: Path | str) -> list[str]:
 
 
 def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
-    """Returns what a model config's text says of a model.
-
-    Args:
-        text: The text.
-        name: The model's name.
-        path: Where the text is from, for errors.
+    """Returns what the text of a model config says of a model; `path` is where the text is from, for errors.
 
     Raises:
         SettingsError: The text is malformed.

@@ -49,10 +49,10 @@ def edit_model(
         SettingsError: The text is malformed.
         RegistryError: The text is written in a way that cannot be changed without touching more of it.
     """
-    wanted = _wanted(_parse(text, path), name, base_path, versions, labels)
+    target = _target(_parse(text, path), name, base_path, versions, labels)
     try:
-        edited = _edited(text, path, wanted, name)
-        if _in_order(_parse(edited, path)) == _in_order(wanted):
+        edited = _edited(text, _parse(text, path), target, name)
+        if _in_order(_parse(edited, path)) == _in_order(target):
             return edited
     except (ValueError, IndexError, SettingsError):
         pass
@@ -66,7 +66,7 @@ def _parse(text: str, path: Path | str) -> Any:
     return parse_text_proto(text, model_server_config_pb2.ModelServerConfig(), path)
 
 
-def _wanted(
+def _target(
     config: Any, name: str, base_path: Path, versions: Collection[int] | None, labels: Mapping[str, int]
 ) -> Any:
     items = config.model_config_list.config
@@ -82,19 +82,17 @@ def _wanted(
 
 
 def _in_order(config: Any) -> Any:
-    """Returns a copy in which lists of versions are sorted, without repetitions: the order means nothing."""
-    copy = model_server_config_pb2.ModelServerConfig()
-    copy.CopyFrom(config)
-    for item in copy.model_config_list.config:
+    """Sorts the lists of versions, without repetitions: the order means nothing."""
+    for item in config.model_config_list.config:
         if item.model_version_policy.HasField("specific"):
-            listed = item.model_version_policy.specific.versions
-            listed[:] = sorted(set(listed))
-    return copy
+            numbers = item.model_version_policy.specific.versions
+            numbers[:] = sorted(set(numbers))
+    return config
 
 
-def _edited(text: str, path: Path | str, wanted: Any, name: str) -> str:
-    place, item = next((i, item) for i, item in enumerate(wanted.model_config_list.config) if item.name == name)
-    current = _parse(text, path).model_config_list.config
+def _edited(text: str, before: Any, target: Any, name: str) -> str:
+    place, item = next((i, item) for i, item in enumerate(target.model_config_list.config) if item.name == name)
+    current = before.model_config_list.config
     if place == len(current):
         return _with_model(text, item)
     if current[place].model_version_policy != item.model_version_policy:
@@ -116,7 +114,8 @@ def _with_model(text: str, item: Any) -> str:
         return f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}model_config_list {{\n{new}\n}}\n"
     plain = [field for field in lists[-1].all("config") if text.startswith("config", field.start)]
     if plain:
-        return insert_after(text, plain[-1], _dedented(new))
+        # textwrap would take other characters for line ends, too, which names of labels may have.
+        return insert_after(text, plain[-1], re.sub("(?m)^  ", "", new))
     return _before(text, lists[-1], f"\n{new}\n")
 
 
@@ -144,7 +143,7 @@ def _with_numbers(text: str, place: int, versions: list[int]) -> str:
     for version in versions:
         specific, listed = _numbers(text, place)
         lower = [field for number, field in listed if number < version]
-        if version in (number for number, _ in listed):
+        if version in dict(listed):
             continue
         if lower:
             text = insert_after(text, lower[-1], f"versions: {version}")
@@ -193,8 +192,7 @@ def _block(text: str, place: int) -> Field:
 
 def _append(text: str, block: Field, new: str, after: tuple[str, ...]) -> str:
     """Adds a field behind those of its kind, or at the block's end."""
-    candidates = [child for name in after for child in reversed(block.all(name))] + [block.children[-1]]
-    anchor = candidates[0]
+    anchor = next((child for name in after for child in reversed(block.all(name))), block.children[-1])
     # An element of a list has no name of its own: what follows it would be in the list.
     if not text.startswith(anchor.name, anchor.start):
         return _before(text, block, f" {new} ")
@@ -212,8 +210,3 @@ def _replace(text: str, start: int, end: int, new: str) -> str:
     comments = list(filter(None, re.findall(rf"{strings}|(#[^\n]*)", text[start:end])))
     indent = line_indent(text, start)
     return text[:start] + "".join(f"{comment}\n{indent}" for comment in comments) + new + text[end:]
-
-
-def _dedented(block: str) -> str:
-    # textwrap would take other characters for line ends, too, which names of labels may have.
-    return "\n".join(line.removeprefix("  ") for line in block.split("\n"))

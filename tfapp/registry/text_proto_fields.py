@@ -12,11 +12,11 @@ from typing import Final
 
 __all__ = ["Field", "find_fields", "insert_after", "line_indent", "remove"]
 
+# What neither group takes is white space and comments.
 _TOKEN: Final = re.compile(
-    r"""(?P<space>[\s\v\f]+|\#[^\n]*)
+    r"""\s+ | \#[^\n]*
       | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
-      | (?P<mark>[{}<>\[\]:;,])
-      | (?P<word>[^\s"'{}<>\[\]:;,\#]+)""",
+      | (?P<other>[{}<>\[\]:;,]|[^\s"'{}<>\[\]:;,\#]+)""",
     re.VERBOSE | re.DOTALL,
 )
 _CLOSES: Final = {"{": "}", "<": ">"}
@@ -49,96 +49,71 @@ class Field:
         return [field for child in self.children if child.name == path[0] for field in child.all(*path[1:])]
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
 def find_fields(text: str) -> Field:
-    """Finds all fields of a text.
-
-    Args:
-        text: A message in text format.
-
-    Returns:
-        The whole text as one field without a name.
-
-    Raises:
-        ValueError: The text is not one that protobuf's parser takes.
-    """
-    scanner = _Scanner(text)
-    children = tuple(scanner.fields(""))
-    return Field("", 0, 0, len(text), len(text), children)
+    """Returns a whole message in text format as one field without a name, with all fields in it."""
+    return Field("", 0, 0, len(text), len(text), tuple(_Scanner(text).fields("")))
 
 
 class _Scanner:
     def __init__(self, text: str) -> None:
-        self._tokens = [token for token in _tokens(text) if token.kind != "space"]
+        self._tokens = [token for token in _TOKEN.finditer(text) if token.lastgroup]
         self._at = 0
 
     def fields(self, closes: str) -> Iterator[Field]:
         while self._text() != closes:
             yield from self._field()
-            if self._text() in (",", ";"):
-                self._next()
+            self._skip(",", ";")
 
     def _field(self) -> Iterator[Field]:
         name = self._next()
-        if name.text == "[":
-            while self._next().text != "]":
-                pass
-        elif name.kind != "word":
-            raise ValueError(f"unexpected {name.text} at {name.start}")
-        if self._text() == ":":
-            self._next()
+        if name.group() == "[":
+            self._skip_to_bracket()
+        self._skip(":")
         if self._text() == "[":
             yield from self._list(name)
         elif self._text() in _CLOSES:
-            yield self._message(name.text, name.start)
+            yield self._message(name.group(), name.start())
         else:
             yield self._scalar(name)
 
     def _message(self, name: str, start: int) -> Field:
         opened = self._next()
-        children = tuple(self.fields(_CLOSES[opened.text]))
+        children = tuple(self.fields(_CLOSES[opened.group()]))
         closed = self._next()
-        return Field(name, start, opened.start, closed.end, closed.start, children)
+        return Field(name, start, opened.start(), closed.end(), closed.start(), children)
 
-    def _list(self, name: _Token) -> Iterator[Field]:
+    def _list(self, name: re.Match[str]) -> Iterator[Field]:
         opened = self._next()
         if self._text() not in _CLOSES:
-            while (last := self._next()).text != "]":
-                pass
-            yield Field(name.text, name.start, opened.start, last.end)
+            yield Field(name.group(), name.start(), opened.start(), self._skip_to_bracket())
             return
         while self._text() in _CLOSES:
-            yield self._message(name.text, self._tokens[self._at].start)
-            if self._text() == ",":
-                self._next()
+            yield self._message(name.group(), self._tokens[self._at].start())
+            self._skip(",")
         self._next()
 
-    def _scalar(self, name: _Token) -> Field:
+    def _scalar(self, name: re.Match[str]) -> Field:
         first = last = self._next()
-        while last.kind == "string" and self._kind() == "string":
+        while last.lastgroup == "string" and self._text()[:1] in ('"', "'"):
             last = self._next()
-        if first.text == "-":
+        if first.group() == "-":
             last = self._next()
-        return Field(name.text, name.start, first.start, last.end)
+        return Field(name.group(), name.start(), first.start(), last.end())
 
     def _text(self) -> str:
-        return self._tokens[self._at].text if self._at < len(self._tokens) else ""
+        return self._tokens[self._at].group() if self._at < len(self._tokens) else ""
 
-    def _kind(self) -> str:
-        return self._tokens[self._at].kind if self._at < len(self._tokens) else ""
-
-    def _next(self) -> _Token:
-        if self._at >= len(self._tokens):
-            raise ValueError("unexpected end")
+    def _next(self) -> re.Match[str]:
         self._at += 1
         return self._tokens[self._at - 1]
+
+    def _skip(self, *marks: str) -> None:
+        self._at += self._text() in marks
+
+    def _skip_to_bracket(self) -> int:
+        while (last := self._next()).group() != "]":
+            pass
+        return last.end()
 
 
 def insert_after(text: str, field: Field, new: str) -> str:
@@ -146,8 +121,8 @@ def insert_after(text: str, field: Field, new: str) -> str:
     end = _line_end(text, field.end)
     if end is None:
         return f"{text[: field.end]} {new}{text[field.end :]}"
-    indent = line_indent(text, field.start)
-    return f"{text[:end]}\n{_indented(new, indent)}{text[end:]}"
+    indented = f"\n{new}".replace("\n", f"\n{line_indent(text, field.start)}")
+    return text[:end] + indented + text[end:]
 
 
 def remove(text: str, field: Field) -> str:
@@ -177,17 +152,3 @@ def _line_end(text: str, place: int) -> int | None:
     """Returns the end of the place's line, if only separators and a comment follow on it."""
     match = re.compile(r"[ \t]*[,;]?[ \t]*(#[^\n]*)?(?=\n|\Z)").match(text, place)
     return match.end() if match else None
-
-
-def _indented(new: str, indent: str) -> str:
-    return "\n".join(indent + line for line in new.split("\n"))
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    place = 0
-    while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:
-            raise ValueError(f"unexpected {text[place]!r} at {place}")
-        yield _Token(match.lastgroup or "", match.group(), place, match.end())
-        place = match.end()

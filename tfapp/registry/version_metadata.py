@@ -96,14 +96,7 @@ def read_version_metadata(models: Path | str, name: str, version: int) -> Versio
 
 
 def checks_inputs(metadata: Mapping[str, Any]) -> bool | None:
-    """Returns whether a version's graph itself checks the shapes of its inputs.
-
-    Args:
-        metadata: See `read_metadata`.
-
-    Returns:
-        None where tfapp did not export it.
-    """
+    """Returns whether a version's graph itself checks the shapes of its inputs; None where tfapp did not export it."""
     return metadata.get(contract.CHECKS_INPUTS) is True if metadata else None
 
 

@@ -112,7 +112,7 @@ class FeatureReader:
 
 def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[Any], tf.Tensor]:
     def replica_step(ids: tf.RaggedTensor, *_: tf.Tensor) -> tf.Tensor:
-        return side_by_side(model.streams, model.features, ids)
+        return side_by_side(model.shards, model.features, ids)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> tf.Tensor:

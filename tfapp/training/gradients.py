@@ -32,7 +32,7 @@ class BatchGradients:
     Where the loss compares rows, those of all replicas are compared: each replica gathers the others' logits, and
     takes the gradient of the whole batch's loss by its own.
 
-    The rows are run in `model.streams` parts side by side, under one tape.
+    The rows are run in `model.shards` parts side by side, under one tape.
 
     With `sub_batch` the rows are run in parts, and the memory is that of a part. Where each row is looked at alone, the
     parts' gradients are summed. Where rows are compared it is done as in Gao et al. 2021 ("GradCache"): all parts are
@@ -135,12 +135,12 @@ class BatchGradients:
         return tf.reduce_sum(losses[own]), tape.gradient(loss, logits)[own]
 
     def _loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        parts = [self._batch_loss(*part) for part in parts_of(self._model.streams, ids, targets, weights)]
+        parts = [self._batch_loss(*part) for part in parts_of(self._model.shards, ids, targets, weights)]
         total, count = (tf.add_n(values) for values in zip(*parts, strict=True))
         return total, count
 
     def _logits(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        return side_by_side(self._model.streams, partial(self._model.logits, training=True), ids)
+        return side_by_side(self._model.shards, partial(self._model.logits, training=True), ids)
 
     def _values(self) -> list[tf.Tensor]:
         return [variable.value for variable in self._sources]

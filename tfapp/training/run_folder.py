@@ -102,7 +102,7 @@ class RunFolder:
         return (self.path / "finished.json").is_file()
 
     @property
-    def streams(self) -> int:
+    def shards(self) -> int:
         """Into how many parts the run divides a batch; 1 of a run that is older than these."""
         return int(self.read("environment").get("streams", 1))
 
@@ -244,7 +244,7 @@ def _environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "streams": threads.stream_count(),
+        "streams": threads.shard_count(),
         "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }

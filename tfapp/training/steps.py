@@ -140,7 +140,7 @@ def make_predictor(model: TaskModel, targets: np.ndarray) -> Callable[[tf.Ragged
 
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32), form], autograph=False)
     def predict(ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        return side_by_side(model.streams, model.evaluation_outputs, ids, targets)
+        return side_by_side(model.shards, model.evaluation_outputs, ids, targets)
 
     return predict
 

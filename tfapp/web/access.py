@@ -49,7 +49,7 @@ class Access:
             raise SettingsError(f"the password: must have {_SHORTEST} characters or more, got {len(self.password)}")
 
     @property
-    def loosenings(self) -> list[str]:
+    def security_warnings(self) -> list[str]:
         """Returns a line for each setting that lets more people in than the defaults do."""
         if is_loopback(self.host):
             return []
@@ -71,9 +71,9 @@ class Access:
     def _hosts(self) -> OwnHosts:
         return OwnHosts(self.names, any_address=True)
 
-    def is_password(self, given: str) -> bool:
+    def is_password(self, password: str) -> bool:
         """Returns whether it is the password."""
-        return _is_same(given, self.password or "")
+        return _is_same(password, self.password or "")
 
     def session_cookie(self, session: str) -> str:
         """Returns what the cookie of a session holds: its name, signed."""
@@ -88,14 +88,14 @@ class Access:
         """Returns the token that each form of a session carries, so that other sites cannot send it."""
         return self._sign("form", session)
 
-    def is_form_token(self, given: str, session: str) -> bool:
+    def is_form_token(self, token: str, session: str) -> bool:
         """Returns whether a form came from a page of this session."""
-        return bool(session) and _is_same(given, self.form_token(session))
+        return bool(session) and _is_same(token, self.form_token(session))
 
     def _sign(self, kind: str, session: str) -> str:
         return hmac.new(self.key.encode(), f"{kind} {session}".encode("utf-8", "replace"), "sha256").hexdigest()
 
 
-def _is_same(given: str, wanted: str) -> bool:
+def _is_same(text: str, secret: str) -> bool:
     """Compares in constant time; a surrogate is in no encoding, and never right."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+    return hmac.compare_digest(text.encode("utf-8", "replace"), secret.encode())

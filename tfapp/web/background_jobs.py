@@ -60,7 +60,7 @@ class BackgroundJobs:
                 return known
             job = self._jobs[name] = BackgroundJob()
             thread = threading.Thread(target=self._run, args=(job, work), name=f"console {name}", daemon=True)
-            self._threads = [*(kept for kept in self._threads if kept.is_alive()), thread]
+            self._threads = [*(other for other in self._threads if other.is_alive()), thread]
             thread.start()
             return job
 
@@ -80,17 +80,12 @@ class BackgroundJobs:
     def _run(self, job: BackgroundJob, work: Callable[[BackgroundJob], str]) -> None:
         try:
             while job.running:
-                _do(job, work)
+                job.error = _DEFECT
+                try:
+                    job.note, job.error = work(job), ""
+                except (TfappError, ClientError) as error:
+                    job.error = error_message(error)
                 with self._lock:
                     job.running, job.again = job.again and not job.stopping, False
         finally:
             job.running = False
-
-
-def _do(job: BackgroundJob, work: Callable[[BackgroundJob], str]) -> None:
-    job.error = _DEFECT
-    try:
-        job.note = work(job)
-        job.error = ""
-    except (TfappError, ClientError) as error:
-        job.error = error_message(error)

@@ -105,12 +105,7 @@ class Form:
 
 
 def whole_number(name: str, text: str, *, most: int = _LARGEST) -> int:
-    """Parses a whole number of a form or an address.
-
-    Args:
-        name: Of the field.
-        text: What was sent.
-        most: The largest that there can be.
+    """Parses a whole number of a form's field or an address.
 
     Raises:
         SettingsError: It is none, or too large.
@@ -172,17 +167,12 @@ async def _read_multipart(request: Request, boundary: bytes) -> FormData:
     except MultiPartException as error:
         raise HTTPException(400, error.message) from error
     try:
-        return FormData([(_as_utf8(name), _part(value)) for name, value in parts.multi_items()])
+        for upload in (value for _, value in parts.multi_items() if isinstance(value, UploadFile)):
+            upload.filename = _as_utf8(upload.filename or "")
+        return FormData([(_as_utf8(name), _as_utf8(v) if isinstance(v, str) else v) for name, v in parts.multi_items()])
     except UnicodeDecodeError as error:
         await parts.close()
         raise _no_utf8() from error
-
-
-def _part(value: str | UploadFile) -> str | UploadFile:
-    if isinstance(value, str):
-        return _as_utf8(value)
-    value.filename = _as_utf8(value.filename or "")
-    return value
 
 
 def _as_utf8(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from tfapp.core.connections import caller_network
 
 __all__ = ["LoginThrottle"]
 
@@ -45,20 +46,15 @@ class LoginThrottle:
         return len(self._tries)
 
     def take(self, address: str) -> int:
-        """Counts a try of an address, and returns for how many seconds it must wait.
+        """Counts a try of an address, and returns how many seconds it must wait; 0: the password may be compared.
 
         A try counts as wrong until `forget` says that it was right, so that many at once are no way around a pause.
-
-        Args:
-            address: Of the caller.
-
-        Returns:
-            0 where the password may be compared; else the whole seconds to wait.
         """
-        network = _network(address)
+        network = caller_network(address)
         with self._lock:
             now = self._ticks()
-            self._forget_old(now)
+            while self._tries and now - next(iter(self._tries.values())).last >= _FORGET_SECONDS:
+                self._tries.popitem(last=False)
             tries = self._tries.setdefault(network, _Tries())
             if now < tries.until:
                 return math.ceil(tries.until - now)
@@ -74,19 +70,4 @@ class LoginThrottle:
     def forget(self, address: str) -> None:
         """Clears the tries of an address whose password was right."""
         with self._lock:
-            self._tries.pop(_network(address), None)
-
-    def _forget_old(self, now: float) -> None:
-        while self._tries and now - next(iter(self._tries.values())).last >= _FORGET_SECONDS:
-            self._tries.popitem(last=False)
-
-
-def _network(address: str) -> str:
-    """Returns the network of a caller's IPv6 address, as everybody has many addresses of one, or the IPv4 address."""
-    try:
-        known = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(known, ipaddress.IPv4Address):
-        return str(known)
-    return str(known.ipv4_mapped or ipaddress.ip_network((known, 64), strict=False))
+            self._tries.pop(caller_network(address), None)

@@ -75,10 +75,7 @@ class ModelsEndpoint:
         return self.served(wait=wait).client
 
     def served(self, *, wait: bool = True) -> ServedModels:
-        """Returns the server.
-
-        Args:
-            wait: For a server that is starting.
+        """Returns the server; `wait` waits for one that is starting.
 
         Raises:
             ServerError: It is still starting, or cannot start; or there is no model.

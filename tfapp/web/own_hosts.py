@@ -38,9 +38,7 @@ class OwnHosts:
 def comes_from(headers: Mapping[str, str], is_own: Callable[[str], bool]) -> bool:
     """Returns whether a request comes from a page of an own host, or from a program that is no browser.
 
-    Args:
-        headers: The request's, by names in lower case.
-        is_own: Is asked about the page's HOST or HOST:PORT.
+    `headers` are the request's by names in lower case; `is_own` is asked about the page's HOST or HOST:PORT.
     """
     origin = headers.get("origin")
     if origin is None:

@@ -61,20 +61,18 @@ class Views:
         }
         self._env.globals |= {"tfapp_version": __version__, "protected": access.password is not None}
 
-    def page(self, request: Request, template: str, **context: Any) -> Response:
+    def page(self, request: Request, template: str, status_code: int = 200, /, **context: Any) -> Response:
         """Renders a page from a template."""
         session = request.session
         notice = session.pop("notice", "")
         token = self._access.form_token(session.get("id", ""))
         path = request.url.path
         text = self._env.get_template(template).render(token=token, notice=notice, path=path, **context)
-        return HTMLResponse(text)
+        return HTMLResponse(text, status_code)
 
     def error(self, request: Request, status: int, message: str) -> Response:
         """Renders a page with the message of an error."""
-        page = self.page(request, "error.html", message=message, status=status)
-        page.status_code = status
-        return page
+        return self.page(request, "error.html", status, message=message, status=status)
 
     def redirect(self, request: Request, where: str, notice: str = "") -> Response:
         """Redirects to a page, which shows the notice."""

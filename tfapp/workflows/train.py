@@ -91,7 +91,7 @@ def run_experiment(
         folder = resumed or create_run(experiment, home, held=stack)
         # A run that goes on divides batches as it began.
         for learner in (model, lesson.teacher) if lesson else (model,):
-            learner.streams = folder.streams
+            learner.shards = folder.shards
         _remember_data(folder, splits, model)
         train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
         model.prepare(train_split.targets)
@@ -110,7 +110,7 @@ def run_experiment(
             )
         if chief:
             best = load_model(folder.model)
-            best.streams = model.streams
+            best.shards = model.shards
             if settle_unknown(best, train_split, dev_split):
                 best.save(folder.model)
             _evaluate_split(folder, best, splits, quiet=quiet)

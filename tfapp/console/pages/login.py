@@ -49,11 +49,11 @@ class LoginPages:
         wait = self._throttle.take(address)
         if wait:
             why = f"Too many wrong passwords from your address. Wait {wait} second{'' if wait == 1 else 's'}."
-            answer = self._refuse(request, target, 429, why)
+            answer = self._views.page(request, "login.html", 429, next=target, problem=why)
             answer.headers["Retry-After"] = str(wait)
             return answer
         if not self._access.is_password(password):
-            return self._refuse(request, target, 403, "That is not the password.")
+            return self._views.page(request, "login.html", 403, next=target, problem="That is not the password.")
         self._throttle.forget(address)
         # A session that was known before it had entered is worth nothing after.
         self._sessions.end(request.scope["session"])
@@ -65,19 +65,9 @@ class LoginPages:
         request.scope["session"] = self._sessions.find("")
         return self._views.redirect(request, _LOGIN)
 
-    def _refuse(self, request: Request, target: str, status: int, why: str) -> Response:
-        page = self._views.page(request, "login.html", next=target, problem=why)
-        page.status_code = status
-        return page
-
 
 def own_path(target: str, routes: Iterable[BaseRoute]) -> str:
-    """Returns a path with its query if it is that of a page here, else the overview's.
-
-    Args:
-        target: What an address or a form asked for.
-        routes: Those of the application.
-    """
+    """Returns a path with its query if it is that of a page of the application's routes, else the overview's."""
     path = unquote(target.partition("?")[0])
     # Browsers drop tabs and line ends, read a backslash as a slash, and resolve the segments . and .. themselves.
     plain = target.isprintable() and path.isprintable() and "\\" not in target and len(target) <= _LONGEST_PATH
