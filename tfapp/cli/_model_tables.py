@@ -1,4 +1,4 @@
-"""How `tfapp models` shows models, changes and differences."""
+"""Tables and lines of `tfapp models`: models, changes and differences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNCHECKED: Final = "*"
 
 
 def model_json(model: CatalogueEntry) -> dict[str, Any]:
-    """A model as JSON has it."""
+    """Returns a model as JSON has it."""
     versions = [
         {
             "version": version.version,
@@ -53,27 +53,27 @@ def model_json(model: CatalogueEntry) -> dict[str, Any]:
 
 
 def labels(model: CatalogueEntry) -> str:
-    """A model's labels: "canary 3, stable 2"."""
+    """Returns a model's labels: "canary 3, stable 2"."""
     return ", ".join(f"{label} {version}" for label, version in sorted(model.labels.items()))
 
 
 def score(version: VersionMetadata) -> str:
-    """A version's main metric."""
+    """Returns a version's main metric."""
     return f"{version.score[0]} {version.score[1]:.4f}" if version.score else ""
 
 
 def number(version: VersionMetadata) -> str:
-    """A version's number, with a mark where `print_unchecked` says more."""
+    """Returns a version's number, with a mark where `print_unchecked` says more."""
     return f"{version.version}{'' if _is_safe(version) else _UNCHECKED}"
 
 
 def minute(time: str) -> str:
-    """A time as ISO 8601 has it, in UTC, for people."""
+    """Returns a time of ISO 8601, in UTC, for people."""
     return time[:16].replace("T", " ")
 
 
 def what(change: Change) -> str:
-    """What a change moved."""
+    """Returns what a change moved."""
     if not change.label:
         return ", ".join(str(version) for version in change.versions)
     before, after = ("-" if version is None else version for version in (change.before, change.after))
@@ -92,7 +92,7 @@ def print_change(change: Change, callers: CallerVersions, *, json: bool) -> None
     else:
         before = f", it was at {change.before}" if change.before is not None else ""
         text = f"{change.model}: {change.label} is at version {change.after}{before}"
-    terminal.console().print(text, markup=False, soft_wrap=True)
+    terminal.console().print(text, soft_wrap=True)
     print_callers(callers)
 
 
@@ -102,24 +102,24 @@ def print_settled(name: str, callers: CallerVersions, *, json: bool) -> None:
         terminal.print_json({"model": name, "settled": True, "callers": callers.to_dict()})
         return
     text = f"{name}: servers now load what labels name, and no other version"
-    terminal.console().print(text, markup=False, soft_wrap=True)
+    terminal.console().print(text, soft_wrap=True)
     print_callers(callers)
 
 
 def print_warnings(models: Iterable[CatalogueEntry]) -> None:
     """Prints which callers get a version that no label names, although there is a `stable`."""
     for warning in filter(None, (model.callers.warning for model in models)):
-        terminal.error_console().print(warning, markup=False, soft_wrap=True)
+        terminal.error_console().print(warning, soft_wrap=True)
 
 
 def print_callers(callers: CallerVersions) -> None:
     """Prints which version callers get, with each label and without one, in one line; what else is loaded, in one."""
-    named = [f'{_version(version)} with label="{label}"' for label, version in callers.with_label.items()]
+    answers = [f'{_version(version)} with label="{label}"' for label, version in callers.with_label.items()]
     why = f" ({callers.why})" if callers.why else ""
-    text = ", ".join([*named, f"{_version(callers.without_label)} without a label{why}"])
-    terminal.console().print(f"callers get {text}", markup=False, soft_wrap=True)
+    text = ", ".join([*answers, f"{_version(callers.without_label)} without a label{why}"])
+    terminal.console().print(f"callers get {text}", soft_wrap=True)
     if callers.remark:
-        terminal.error_console().print(callers.remark, markup=False, soft_wrap=True)
+        terminal.error_console().print(callers.remark, soft_wrap=True)
 
 
 def _version(version: int | None) -> str:
@@ -169,7 +169,6 @@ def print_unchecked(models: Iterable[CatalogueEntry]) -> None:
         terminal.error_console().print(
             f"{_UNCHECKED} exported before graphs checked the shapes of their inputs: {names}. `tfapp serve` checks "
             "them instead; TensorFlow Serving ends at a request of a wrong shape until they are exported again",
-            markup=False,
             soft_wrap=True,
         )
 

@@ -33,8 +33,7 @@ class ServedChoice:
     name: str
 
     def __post_init__(self) -> None:
-        given = [self.folder, self.config, self.base_path]
-        if sum(way is not None for way in given) != 1:
+        if sum(way is not None for way in (self.folder, self.config, self.base_path)) != 1:
             raise SettingsError(
                 "give one of these to serve: a models folder, --model_config_file FILE, or --model_base_path FOLDER"
             )
@@ -64,9 +63,6 @@ class ServedChoice:
         except SettingsError:
             # It was good a moment ago: whoever follows the file tells what it has become.
             return []
-        settings = server.settings
-        if self.folder is not None:
-            again = settings.file_system_poll_wait_seconds
-        else:
-            again = settings.model_config_file_poll_wait_seconds
+        settings, of_folder = server.settings, self.folder is not None
+        again = settings.file_system_poll_wait_seconds if of_folder else settings.model_config_file_poll_wait_seconds
         return lines if again > 0 else [f"{line} (this server reads the file at its start alone)" for line in lines]

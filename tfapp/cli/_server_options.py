@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -16,61 +16,44 @@ from tfapp.workflows.deploy import Servers
 
 __all__ = ["with_servers"]
 
-_ROLL_OUT: Final = "Running servers"
+_option = functools.partial(typer.Option, rich_help_panel="Running servers")
 
 _Server: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         help="HOST:PORT of a server that reads the file: load the version there first, then move the label, and wait "
-        "until it has both. May be given again.",
-        rich_help_panel=_ROLL_OUT,
+        "until it has both. May be given again."
     ),
 ]
 _Reload: TypeAlias = Annotated[
     bool,
-    typer.Option(
+    _option(
         "--reload",
         help="Send the servers the file, where they do not read it again by themselves; replaces all that they serve.",
-        rich_help_panel=_ROLL_OUT,
     ),
 ]
-_Timeout: TypeAlias = Annotated[
-    float, typer.Option(min=0, help="Longest time to wait for a server, in seconds.", rich_help_panel=_ROLL_OUT)
-]
+_Timeout: TypeAlias = Annotated[float, _option(min=0, help="Longest time to wait for a server, in seconds.")]
 _TlsRoot: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        help=f"Certificates that theirs are checked against (PEM); otherwise {client_variables.TLS_ROOT} names them.",
-        rich_help_panel=_ROLL_OUT,
+    _option(
+        help=f"Certificates that theirs are checked against (PEM); otherwise {client_variables.TLS_ROOT} names them."
     ),
 ]
 _TlsKey: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"Own private key, for mutual TLS (PEM); otherwise {client_variables.TLS_KEY}.", rich_help_panel=_ROLL_OUT
-    ),
+    Path | None, _option(help=f"Own private key, for mutual TLS (PEM); otherwise {client_variables.TLS_KEY}.")
 ]
 _TlsCertificate: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"Own certificate, for mutual TLS (PEM); otherwise {client_variables.TLS_CERTIFICATE}.",
-        rich_help_panel=_ROLL_OUT,
-    ),
+    Path | None, _option(help=f"Own certificate, for mutual TLS (PEM); otherwise {client_variables.TLS_CERTIFICATE}.")
 ]
 _TokenFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(help=f"Holds the bearer token; otherwise {client_variables.TOKEN} does.", rich_help_panel=_ROLL_OUT),
+    Path | None, _option(help=f"Holds the bearer token; otherwise {client_variables.TOKEN} does.")
 ]
 
 
 def with_servers(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options of running servers, after its own.
 
-    Args:
-        command: Takes what these options say as one argument, `servers`; None: no server was named.
-
-    Returns:
-        The command as Typer reads it.
+    The command takes what they say as one argument, `servers`; None: no server was named.
     """
     own, shared = (inspect.signature(function, eval_str=True) for function in (command, _read_servers))
     parameters = [*(item for name, item in own.parameters.items() if name != "servers"), *shared.parameters.values()]

@@ -44,22 +44,18 @@ def serve_until_stopped(
             for line in security_warnings(server.settings):
                 logging.getLogger(__name__).warning(line)
             for line in warnings(server):
-                terminal.error_console().print(line, markup=False, soft_wrap=True)
+                terminal.error_console().print(line, soft_wrap=True)
             _print_ready(server)
             stopped.wait()
             terminal.error_console().print("stopping: finishing the calls that were taken; again to stop at once")
         finally:
             ended = server.stop()
     if not ended:
-        _leave_at_once()
-
-
-def _leave_at_once() -> None:
-    """Ends the process although a thread still runs a model; nothing else could stop it."""
-    terminal.error_console().print("stopped; a call that went on too long was cut off")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
+        terminal.error_console().print("stopped; a call that went on too long was cut off")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A thread still runs a model, and nothing else could stop it.
+        os._exit(1)
 
 
 def _print_ready(server: ModelServer) -> None:
@@ -67,9 +63,7 @@ def _print_ready(server: ModelServer) -> None:
     for name, versions in server.manager.available().items():
         out.print(f"model {name}, version {', '.join(str(version) for version in versions)}")
     for name, version, reason in server.manager.failures():
-        terminal.error_console().print(
-            f"model {name}, version {version}: does not load: {reason}", markup=False, soft_wrap=True
-        )
+        terminal.error_console().print(f"model {name}, version {version}: does not load: {reason}", soft_wrap=True)
     first = next(iter(server.manager.available()))
     _print_pages(server)
     secured = ", TLS" if server.settings.tls else ""
@@ -77,7 +71,7 @@ def _print_ready(server: ModelServer) -> None:
     rest = f" and {scheme}://{server.rest_address} (REST)" if server.rest_address else ""
     out.print(f"serving on {server.address} (gRPC{secured}){rest}; stop with Ctrl-C.", end="", soft_wrap=True)
     out.print(" To call it from Python:", soft_wrap=True)
-    out.print(_hint(server, first), markup=False, soft_wrap=True)
+    out.print(_hint(server, first), soft_wrap=True)
     out.file.flush()
 
 
@@ -90,7 +84,7 @@ def _print_pages(server: ModelServer) -> None:
         terminal.error_console().print(text, soft_wrap=True)
     else:
         text = f"Prometheus page: {'https' if server.settings.rest_tls else 'http'}://{server.rest_address}{monitoring.path}"
-        terminal.console().print(text, markup=False, soft_wrap=True)
+        terminal.console().print(text, soft_wrap=True)
 
 
 def _hint(server: ModelServer, model: str) -> str:

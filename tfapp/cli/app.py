@@ -37,11 +37,7 @@ for _module in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line and ends the process.
-
-    Args:
-        arguments: What follows the program's name; None: what the process was given.
-    """
+    """Runs the command line, or these arguments instead of the process's own, and ends the process."""
     clean_warnings()
     try:
         app(None if arguments is None else list(arguments))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +28,7 @@ def list_assets(
     """Shows what can be pulled and what is already here."""
     from tfapp import assets
 
-    rows = [_facts(asset) for asset in assets.catalogue().values()]
+    rows = [_entry(asset) for asset in assets.catalogue().values()]
     if json:
         terminal.print_json(rows)
     else:
@@ -44,7 +43,9 @@ def pull_assets(names: Annotated[list[str], typer.Argument(help="Names as in `tf
     for name in names:
         assets.require(name)
     for name in names:
-        print(f"{name}: {_pull_with_progress(name)}")
+        with terminal.progress(f"pulling {name}", unit="bytes", quiet=assets.is_pulled(name)) as advance:
+            folder = assets.pull(name, on_progress=advance)
+        print(f"{name}: {folder}")
 
 
 @_assets.command("path")
@@ -55,21 +56,12 @@ def path_of_asset(name: Annotated[str, typer.Argument(help="A name as in `tfapp 
     print(assets.path(name))
 
 
-def _pull_with_progress(name: str) -> Path:
+def _entry(asset: Asset) -> dict[str, Any]:
     from tfapp import assets
 
-    if assets.is_pulled(name):
-        return assets.path(name)
-    with terminal.progress(f"pulling {name}", unit="bytes") as advance:
-        return assets.pull(name, on_progress=advance)
-
-
-def _facts(asset: Asset) -> dict[str, Any]:
-    from tfapp import assets
-
-    shown = ("name", "kind", "title", "description", "licence", "source", "size")
+    fields = ("name", "kind", "title", "description", "licence", "source", "size")
     return {
-        **{field: getattr(asset, field) for field in shown},
+        **{field: getattr(asset, field) for field in fields},
         "requirement": asset.archive.requirement,
         "sha256": asset.archive.sha256,
         "download_size": asset.archive.size,

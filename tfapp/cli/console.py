@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from tfapp.apps.shared.cli_options import SECRETS_HELP, needs_applications
+from tfapp.core.ports import join_address
 from tfapp.core.terminal import console as screen
 from tfapp.core.terminal import log_to_stderr
 from tfapp.errors import SettingsError
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _PASSWORD: Final = "TFAPP_CONSOLE_PASSWORD"
-_ACCESS: Final = "Who may open it"
+_access = partial(typer.Option, rich_help_panel="Who may open it")
 
 
 def register(app: typer.Typer) -> None:
@@ -41,24 +44,14 @@ def console(
     database: Annotated[
         str | None, typer.Option(help="The labels' database; by default a SQLite file in HOME/feedback.")
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="The address to listen on; 0.0.0.0: all.", rich_help_panel=_ACCESS)
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0: any free one.", rich_help_panel=_ACCESS)
-    ] = 8600,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(help=f"Holds the password; otherwise {_PASSWORD} does.", rich_help_panel=_ACCESS),
-    ] = None,
+    host: Annotated[str, _access(help="The address to listen on; 0.0.0.0: all.")] = "127.0.0.1",
+    port: Annotated[int, _access(min=0, max=65535, help="The port; 0: any free one.")] = 8600,
+    password_file: Annotated[Path | None, _access(help=f"Holds the password; otherwise {_PASSWORD} does.")] = None,
     name: Annotated[
-        list[str] | None,
-        typer.Option(help="A host name by which it is called, beside this machine's own.", rich_help_panel=_ACCESS),
+        list[str] | None, _access(help="A host name by which it is called, beside this machine's own.")
     ] = None,
-    tls_certificate: Annotated[
-        Path | None, typer.Option(help="Serve HTTPS with this certificate (PEM).", rich_help_panel=_ACCESS)
-    ] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).", rich_help_panel=_ACCESS)] = None,
+    tls_certificate: Annotated[Path | None, _access(help="Serve HTTPS with this certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, _access(help="Its private key (PEM).")] = None,
 ) -> None:
     """Shows models, customer service, monitor, recommendations and labelling in a browser, until it is stopped."""
     with needs_applications():
@@ -74,24 +67,23 @@ def console(
     listening = listen(access)
     for line in access.security_warnings:
         logging.getLogger(__name__).warning(line)
-    taken = Access(host, listening.getsockname()[1], access.password, access.names, tls)
-    app = make_app(ConsoleState(home, models=models, server=server, database=database), taken)
-    run(app, taken, listening, ready=lambda: _say_ready(taken))
+    access = replace(access, port=listening.getsockname()[1])
+    app = make_app(ConsoleState(home, models=models, server=server, database=database), access)
+    run(app, access, listening, ready=lambda: _say_ready(access))
 
 
 def _say_ready(access: Access) -> None:
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(access.host, access.host)
-    shown = f"[{shown}]" if ":" in shown else shown
+    host = "localhost" if access.host in ("0.0.0.0", "::") else access.host
     out = screen()
     scheme = "https" if access.tls else "http"
-    out.print(f"console on {scheme}://{shown}:{access.port}; stop with Ctrl-C", markup=False, soft_wrap=True)
+    out.print(f"console on {scheme}://{join_address(host, access.port)}; stop with Ctrl-C", soft_wrap=True)
     if access.password is not None and not access.tls:
         out.print("the password travels in plain text; --tls-certificate and --tls-key encrypt it", soft_wrap=True)
     out.file.flush()
 
 
 def _password(file: Path | None) -> str | None:
-    """The password of the file or the environment: the command line would show it to all on this machine."""
+    """Returns the password of the file or the environment: the command line would show it to all on this machine."""
     if file is None:
         return os.environ.get(_PASSWORD) or None
     try:

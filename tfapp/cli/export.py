@@ -63,21 +63,21 @@ def export(
     published = int(version.name)
     callers = _callers(version.parent.name, to)
     if as_json:
-        told = callers.to_dict() if callers else None
-        print_json({"model": version.parent.name, "version": published, "path": str(version), "callers": told})
+        answers = callers.to_dict() if callers else None
+        print_json({"model": version.parent.name, "version": published, "path": str(version), "callers": answers})
         return
     if callers is None or published in callers.loaded:
         next_step = f"Next: tfapp serve {to}"
     else:
         next_step = "No label names it, so servers do not load it. "
         next_step += f"Next: {promote_command(version.parent.name, published, to)}"
-    console().print(f"Published {version}; its README.md says what it is. {next_step}", markup=False, soft_wrap=True)
+    console().print(f"Published {version}; its README.md says what it is. {next_step}", soft_wrap=True)
     if callers:
         print_callers(callers)
 
 
 def _callers(name: str, models: Path) -> CallerVersions | None:
-    """Which version callers get; None, and a line that says why, where the model config file cannot be read."""
+    """Returns which version callers get; None, and a line that says why, where the model config file cannot be read."""
     from tfapp.core.terminal import error_console
     from tfapp.errors import SettingsError
     from tfapp.workflows import version_catalogue
@@ -85,5 +85,5 @@ def _callers(name: str, models: Path) -> CallerVersions | None:
     try:
         return version_catalogue.caller_versions(name, models=models)
     except SettingsError as error:
-        error_console().print(f"published, but {error}", markup=False, soft_wrap=True)
+        error_console().print(f"published, but {error}", soft_wrap=True)
         return None

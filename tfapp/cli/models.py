@@ -43,9 +43,9 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
     """Lists the models in a folder, each with its stable version, or else the newest that is served, and its metric."""
     from tfapp.workflows import version_catalogue
 
-    found = version_catalogue.describe(models, config=config)
+    catalogue = version_catalogue.describe(models, config=config)
     if json:
-        terminal.print_json([tables.model_json(model) for model in found])
+        terminal.print_json([tables.model_json(model) for model in catalogue])
         return
     rows = [
         [
@@ -56,11 +56,11 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
             model.released.task,
             tables.score(model.released),
         ]
-        for model in found
+        for model in catalogue
     ]
     tables.print_table(("model", "version", "newest", "labels", "task", "metric"), rows)
-    tables.print_unchecked(found)
-    tables.print_warnings(found)
+    tables.print_unchecked(catalogue)
+    tables.print_warnings(catalogue)
 
 
 @_models.command()
@@ -86,7 +86,7 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
         for version in reversed(model.versions)
     ]
     task = model.released.task
-    terminal.console().print(f"{name}{', ' if task else ''}{task}, in {models}", markup=False, soft_wrap=True)
+    terminal.console().print(f"{name}{', ' if task else ''}{task}, in {models}", soft_wrap=True)
     tables.print_table(("version", "labels", "served", "metric", "size", "exported"), rows)
     tables.print_unchecked([model])
     tables.print_warnings([model])
@@ -112,9 +112,10 @@ def promote(
     servers: Servers | None,
 ) -> None:
     """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
+    from tfapp.registry import LabelStore
     from tfapp.workflows import promotion_checks, release, version_catalogue
 
-    served = _served(name, models, config)
+    served = LabelStore.open(models, config).served(name)
     try:
         change = release.promote(
             name,
@@ -147,9 +148,10 @@ def rollback(
     servers: Servers | None,
 ) -> None:
     """Lets a label point at the version where it was before."""
+    from tfapp.registry import LabelStore
     from tfapp.workflows import release, version_catalogue
 
-    served = _served(name, models, config)
+    served = LabelStore.open(models, config).served(name)
     change = release.rollback(name, label=label, models=models, config=config, servers=servers)
     tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
     if servers is None:
@@ -194,8 +196,8 @@ def prune(
         terminal.print_json({"model": name, "versions": list(pruned.versions), "size": pruned.size, "dry_run": dry_run})
         return
     numbers = ", ".join(str(version) for version in pruned.versions) or "none"
-    said = "would remove" if dry_run else "removed"
-    terminal.console().print(f"{name}: {said} versions {numbers} ({decimal(pruned.size)})")
+    verb = "would remove" if dry_run else "removed"
+    terminal.console().print(f"{name}: {verb} versions {numbers} ({decimal(pruned.size)})")
 
 
 @_models.command()
@@ -206,15 +208,15 @@ def check(
     """Says whether an exported model touches files, processes or the network; exit status 2 if it does."""
     from tfapp.workflows import version_catalogue
 
-    found = version_catalogue.unsafe_ops(folder)
+    ops = version_catalogue.unsafe_ops(folder)
     if json:
-        terminal.print_json([op.to_dict() for op in found])
-    elif found:
-        rows = [[op.by, op.op, op.effect, op.node] for op in found]
+        terminal.print_json([op.to_dict() for op in ops])
+    elif ops:
+        rows = [[op.by, op.op, op.effect, op.node] for op in ops]
         tables.print_table(("run by", "op", "what it does", "node"), rows)
     else:
-        terminal.console().print(f"{folder}: only computes", markup=False, soft_wrap=True)
-    if found:
+        terminal.console().print(f"{folder}: only computes", soft_wrap=True)
+    if ops:
         raise typer.Exit(2)
 
 
@@ -258,17 +260,10 @@ def history(
 
 
 def _remark_unserved(change: Change, served: set[int], models: Path) -> None:
-    """A server that was given loads what is not served yet before the label moves; others may refuse the file."""
+    """Says that a server may refuse the file; a named one loads what is not served yet before the label moves."""
     if change.before not in (None, change.after) and change.after is not None and change.after not in served:
         terminal.error_console().print(
             f"version {change.after} was not served so far. `tfapp serve {models}` moves the label when it has loaded "
             "it; a server with --model_config_file refuses the file until then: give --server to do it in steps",
-            markup=False,
             soft_wrap=True,
         )
-
-
-def _served(name: str, models: Path, config: Path | None) -> set[int]:
-    from tfapp.registry import LabelStore
-
-    return LabelStore.open(models, config).served(name)

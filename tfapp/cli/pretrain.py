@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tfapp.cli.train import JsonLines, Overrides, Resume, Runs, run_and_show
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,18 +33,13 @@ def pretrain(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Start from nothing; sizes by --set model.fresh.NAME=VALUE.")
     ] = False,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Overrides a setting.")
-    ] = None,
+    overrides: Overrides = None,
     to: Annotated[Path | None, typer.Option(help="A folder for the preset, beside the one in the run.")] = None,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = Path("runs"),
-    resume: Annotated[bool, typer.Option(help="Go on with the newest run; a finished one stays.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON lines; the default where the output is no terminal.")
-    ] = False,
+    runs: Runs = Path("runs"),
+    resume: Resume = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Teaches a BERT the language of your texts, without labels; any task starts from it then."""
-    from tfapp.cli.train import run_and_show
     from tfapp.core.terminal import console
     from tfapp.workflows.preset_export import check_target, copy_preset
 
@@ -61,23 +57,20 @@ def pretrain(
 
 
 def _experiment(source: Path, chosen: dict[str, Any], overrides: list[str]) -> Experiment:
-    """The settings of a file of texts, or of a settings file, and what the options say over them."""
+    """Returns the settings of a file of texts, or of a settings file, with what the options say over them."""
     from tfapp.tasks.experiments import load_experiment, parse_experiment
 
     if source.suffix == ".toml":
         if chosen:
             option = {"model.preset": "--preset", "model.fresh": "--from-scratch"}
-            given = ", ".join(option.get(key, f"--{key}") for key in chosen)
-            raise SettingsError(f"{given}: goes with a file of texts; in a settings file, set it there or with --set")
+            options = ", ".join(option.get(key, f"--{key}") for key in chosen)
+            raise SettingsError(f"{options}: goes with a file of texts; in a settings file, set it there or with --set")
         experiment = load_experiment(source, overrides)
         if experiment.task != "pretraining":
             raise SettingsError(f'{source}: its task is {experiment.task}; `tfapp pretrain` needs task = "pretraining"')
         return experiment
     model = {key.partition(".")[2]: value for key, value in chosen.items() if key.startswith("model.")}
     data = {"train": str(source), "dev_share": 0.05, "test_share": 0.0}
-    values = {"name": chosen.get("name", _slug(source)), "task": "pretraining", "data": data, "model": model}
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.stem).strip("-._") or "pretraining"
+    values = {"name": chosen.get("name", name), "task": "pretraining", "data": data, "model": model}
     return parse_experiment(values, overrides)
-
-
-def _slug(source: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", source.stem).strip("-._") or "pretraining"

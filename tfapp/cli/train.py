@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from tfapp.api import Run
     from tfapp.config import Experiment
 
-__all__ = ["register", "run_and_show", "train"]
+__all__ = ["JsonLines", "Overrides", "Resume", "Runs", "register", "run_and_show", "train"]
+
+Overrides: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Overrides a setting.")
+]
+Runs: TypeAlias = Annotated[Path, typer.Option(help="The folder of all runs.")]
+Resume: TypeAlias = Annotated[bool, typer.Option(help="Go on with the newest run; a finished one stays.")]
+JsonLines: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON lines; the default where the output is no terminal.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,14 +31,10 @@ def register(app: typer.Typer) -> None:
 
 def train(
     settings: Annotated[Path, typer.Argument(help="The settings file; `tfapp init DATA_FILE` writes one.")],
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Overrides a setting.")
-    ] = None,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = Path("runs"),
-    resume: Annotated[bool, typer.Option(help="Go on with the newest run; a finished one stays.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON lines; the default where the output is no terminal.")
-    ] = False,
+    overrides: Overrides = None,
+    runs: Runs = Path("runs"),
+    resume: Resume = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Trains a model and evaluates it: labelled text in, a run's folder out."""
     from tfapp.tasks.experiments import load_experiment
@@ -38,16 +43,9 @@ def train(
 
 
 def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: bool) -> Run | None:
-    """Trains with a progress bar, or JSON lines, and prints what came of it.
+    """Trains with a progress bar, or JSON lines, and prints what came of it; returns None to all workers but the first.
 
-    Args:
-        experiment: What to do.
-        runs: The folder of all runs.
-        resume: Go on with the newest run.
-        as_json: Print JSON lines; they are printed where the output is no terminal, too.
-
-    Returns:
-        The run; None to a worker that is not the first.
+    JSON lines are printed where the output is no terminal, too.
     """
     from tfapp.api import fit
     from tfapp.core.terminal import console, print_json
@@ -59,7 +57,11 @@ def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: b
     observers = [TrainingLines()] if as_json else []
     run = fit(experiment, runs=runs, resume=resume, quiet=as_json, observers=observers)
     if not run.folder.finished:
-        _say_where(as_json)
+        # Of several workers, the first one alone writes the run.
+        if as_json:
+            print_json({"event": "end", "run": None})
+        else:
+            console().print("This worker is done; the first worker has the run")
         return None
     evaluation = run.evaluation
     finished = run.folder.read("finished")
@@ -77,21 +79,6 @@ def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: b
     screen.print(f"Run      {run.path}")
     screen.print(f"Report   {run.folder.report}")
     screen.print(f"Curves   tensorboard --logdir {run.folder.tensorboard}")
-    screen.print(f"Next     {_next_step(run)}")
+    trained_preset = f"tfapp train SETTINGS --set model.preset={run.folder.preset}"
+    screen.print(f"Next     {trained_preset if run.folder.preset.is_dir() else f'tfapp export {run.path}'}")
     return run
-
-
-def _next_step(run: Run) -> str:
-    if run.folder.preset.is_dir():
-        return f"tfapp train SETTINGS --set model.preset={run.folder.preset}"
-    return f"tfapp export {run.path}"
-
-
-def _say_where(as_json: bool) -> None:
-    """Of several workers, the first one alone writes the run."""
-    from tfapp.core.terminal import console, print_json
-
-    if as_json:
-        print_json({"event": "end", "run": None})
-    else:
-        console().print("This worker is done; the first worker has the run")
