@@ -80,7 +80,7 @@ def test_without_the_password_nothing_is_shown(locked: Site) -> None:
 
 def test_the_password_opens_it_and_leaving_closes_it(locked: Site) -> None:
     wrong = enter(locked, "wrong horse")
-    assert (wrong.status_code, "That is not the password." in wrong.text) == (403, True)  # type: ignore[attr-defined]
+    assert (wrong.status_code, "Wrong password." in wrong.text) == (403, True)  # type: ignore[attr-defined]
     before = locked.browser.cookies["tfapp_console_8600"]
     right = enter(locked, PASSWORD)
     assert (right.status_code, right.headers["location"]) == (303, "/try")  # type: ignore[attr-defined]
@@ -108,7 +108,7 @@ def test_a_form_without_this_sessions_token_is_refused(site: Site, path: str) ->
     stranger = Site(site.home, server=site.server)
     for token in ("", "0" * 64, stranger.token("/labelling")):
         answer = site.browser.post(path, data={"token": token, "text": "x", "question": "x"})
-        assert (answer.status_code, "load it again" in answer.text) == (403, True)
+        assert (answer.status_code, "reload it" in answer.text) == (403, True)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_who_has_not_entered_has_no_more_read_than_a_login(locked: Site, path: s
 def test_the_longest_password_that_is_read_fits_into_a_login(locked: Site) -> None:
     password, following = 1000 * "\N{GRINNING FACE}", "/models?" + 1990 * "x"
     answer = enter(locked, password, following)
-    assert "That is not the password." in answer.text  # type: ignore[attr-defined]
+    assert "Wrong password." in answer.text  # type: ignore[attr-defined]
     more = enter(locked, LONGEST_LOGIN * "x")
     assert (more.status_code, "more than 16 kB; log in first" in more.text) == (413, True)  # type: ignore[attr-defined]
 

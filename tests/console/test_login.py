@@ -208,7 +208,7 @@ def test_a_session_ends_unused_and_after_half_a_day(locked: Site, clock: Clock, 
         clock.now += step
     assert not is_in(locked.browser)
     answer = locked.browser.post("/labelling", data={})
-    assert (answer.status_code, answer.text) == (401, "tfapp: the session is over; enter again\n")
+    assert (answer.status_code, answer.text) == (401, "tfapp: the session has ended; log in again\n")
 
 
 def test_a_request_that_was_under_way_does_not_begin_its_session_again(clock: Clock) -> None:

@@ -186,12 +186,12 @@ def test_a_version_can_be_chosen(site: Site) -> None:
 @pytest.mark.parametrize(
     ("path", "data", "complains"),
     [
-        ("/try/models/news", {"text": "  "}, "text: write something first"),
+        ("/try/models/news", {"text": "  "}, "text: must not be empty"),
         ("/try/models/news", {"text": "x" * 20_001}, "text: at most 20000 characters, got 20001"),
         ("/try/models/news", {"text": "x", "version": "1;2"}, "version: must be a whole number"),
         ("/try/models/minilm-l6", {"texts": "one"}, "texts: give from 2 to 100 lines, got 1"),
         ("/try/models/none", {"text": "x"}, "no model none in models"),
-        ("/support/chat/c", {"question": ""}, "question: write something first"),
+        ("/support/chat/c", {"question": ""}, "question: must not be empty"),
         ("/support/chat/" + "c" * 201, {"question": "x"}, "must have from 1 to 200 characters"),
         ("/support/turn/none", {"verdict": "right"}, "no turn none"),
         ("/support/turn/none", {"verdict": "maybe"}, "verdict: must be one of right, wrong, better"),

@@ -45,7 +45,7 @@ class BackgroundScoring:
         for endpoint, known in self._state.models():
             if known.name == model:
                 return endpoint
-        raise RegistryError(f"{model}: this model is not here any more, so its pool cannot be scored")
+        raise RegistryError(f"{model}: this model no longer exists, so its pool cannot be scored")
 
     def start(self, pool: Pool) -> None:
         """Starts to score what the released version has not scored; where that runs, new texts are scored after it."""

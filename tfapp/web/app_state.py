@@ -135,7 +135,7 @@ class AppState:
         known = self.endpoints.get(endpoint)
         facts = next((model for model in known.models() if model.name == name), None) if known else None
         if known is None or facts is None:
-            raise RegistryError(f"no model {name[:80]} in {endpoint[:40]}; the models page lists what there is")
+            raise RegistryError(f"no model {name[:80]} in {endpoint[:40]}; the Models page lists the models")
         return known, facts
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from tfapp.web.error_messages import error_message
 __all__ = ["BackgroundJob", "BackgroundJobs"]
 
 # What is neither a user's mistake nor an outage; the thread's own end prints it.
-_DEFECT: Final = "it failed by a defect of tfapp; the console's own output says more"
+_DEFECT: Final = "it failed because of a bug in tfapp; the console's log has the details"
 
 
 @dataclass

@@ -12,7 +12,7 @@ __all__ = ["error_message", "http_status"]
 def error_message(error: Exception) -> str:
     """Returns the message of an error, on one line."""
     if isinstance(error, (UnavailableError, DeadlineExceededError)):
-        return "the model server does not answer; the models page shows its state"
+        return "the model server does not answer; the Models page shows its state"
     if isinstance(error, StatusError):
         return f"the model server refused: {' '.join(error.details.split())}"
     return " ".join(str(error).split())

@@ -61,7 +61,7 @@ class Form:
         """
         text = self.text(name, longest=longest)
         if not text.strip():
-            raise SettingsError(f"{name}: write something first")
+            raise SettingsError(f"{name}: must not be empty")
         return text
 
     def lines(self, name: str, *, fewest: int = 1) -> list[str]:
@@ -145,20 +145,20 @@ async def _read_urlencoded(request: Request) -> FormData:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LONGEST_BODY:
-            raise HTTPException(413, f"more than {_LONGEST_BODY >> 20} MB in a form; send less at once")
+            raise HTTPException(413, f"the form has more than {_LONGEST_BODY >> 20} MB; send less at once")
     pairs: list[tuple[str, str | UploadFile]] = []
     try:
         pairs += parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except UnicodeDecodeError as error:
         raise _no_utf8() from error
     except ValueError as error:
-        raise HTTPException(400, f"more than {_MOST_FIELDS} fields in a form; send fewer at once") from error
+        raise HTTPException(400, f"the form has more than {_MOST_FIELDS} fields; send fewer at once") from error
     return FormData(pairs)
 
 
 async def _read_multipart(request: Request, boundary: bytes) -> FormData:
     if not _BOUNDARY.fullmatch(boundary):
-        raise HTTPException(400, "a form of several parts needs a boundary of 1 to 70 letters and digits")
+        raise HTTPException(400, "a multipart form needs a boundary of 1 to 70 letters and digits")
     # Latin-1 keeps the bytes, which are read as UTF-8 below.
     kind = b'multipart/form-data; charset=latin-1; boundary="' + boundary + b'"'
     headers = Headers(raw=[(b"content-type", kind)])
@@ -180,4 +180,4 @@ def _as_utf8(text: str) -> str:
 
 
 def _no_utf8() -> HTTPException:
-    return HTTPException(400, "the form is no UTF-8; send it as UTF-8")
+    return HTTPException(400, "the form is not UTF-8; send it as UTF-8")

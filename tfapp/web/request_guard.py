@@ -59,15 +59,15 @@ class RequestGuard:
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         host = headers.get("host", "")
         if not self._access.allows(host):
-            return _refuse(400, f"this console does not answer to {host!r}; start it with --name for that name")
+            return _refuse(400, f"this console is not known as {host!r}; start it with --name for that name")
         if scope["method"] not in _SAFE and not comes_from(headers, lambda site: site == host):
             return _refuse(403, "this form was sent from another site")
         if not _is_readable(scope):
-            return _refuse(400, "the address holds what is no UTF-8, or a zero character")
+            return _refuse(400, "the address is not valid UTF-8, or has a null character")
         if self._is_in(scope) or scope["path"].startswith(_OPEN):
             return None
         if scope["method"] not in _SAFE:
-            return _refuse(401, "the session is over; enter again")
+            return _refuse(401, "the session has ended; log in again")
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         # As it came, so that a question mark in a name stays one.
         path = scope.get("raw_path") or quote(scope["path"]).encode()

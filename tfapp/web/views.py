@@ -86,7 +86,7 @@ class Views:
         async def endpoint(request: Request) -> Response:
             async with read_form(request) as form:
                 if not self._access.is_form_token(form.text("token"), request.session.get("id", "")):
-                    raise HTTPException(403, "this page is older than the session; load it again")
+                    raise HTTPException(403, "this page belongs to an earlier session; reload it")
                 return await run_in_threadpool(action, request, form)
 
         return Route(path, endpoint, methods=["POST"])
@@ -105,7 +105,7 @@ class Views:
 
     def _refused(self, request: Request, error: HTTPException) -> Response:
         lost = error.status_code == 404
-        message = "nothing is at this address; the menu leads to all that there is" if lost else str(error.detail)
+        message = "there is no page at this address; use the menu" if lost else str(error.detail)
         return self.error(request, error.status_code, message)
 
     def _explained(self, request: Request, error: Exception) -> Response:
@@ -113,7 +113,7 @@ class Views:
 
     def _defect(self, request: Request, error: Exception) -> Response:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
-        return self.error(request, 500, "this is a defect of tfapp, not yours; the console's own output says more")
+        return self.error(request, 500, "this is a bug in tfapp, not your mistake; the console's log has the details")
 
     def _ago(self, moment: datetime | str) -> str:
         then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment

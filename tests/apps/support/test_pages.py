@@ -37,8 +37,8 @@ def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:
     said = site.post(f"/support/turn/{turn_of(page)}", {"verdict": "wrong", "conversation": "b"})
     assert str(said.url).endswith("/support/chat/b")
     assert "Marked wrong" in text_of(said.text)
-    assert "It becomes knowledge when the service learns." in text_of(said.text)
-    assert "It becomes knowledge" not in text_of(site.get("/support/chat/b").text)
+    assert "Choose Learn now on the Knowledge page to use it." in text_of(said.text)
+    assert "Choose Learn now" not in text_of(site.get("/support/chat/b").text)
     assert session.corrections.waiting() == before + 1
 
 

@@ -126,7 +126,7 @@ def test_it_travels_as_json_and_shows_itself(tmp_path: Path) -> None:
     assert Evaluation.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
     assert next(iter(found.metrics())) == "nDCG@10"
     page = render_report(found, title="t", facts={})
-    for expected in ("nDCG@10", "recall@100", "Missed queries", "2 of 2", "row 2", "among all 2 candidates"):
+    for expected in ("nDCG@10", "recall@100", "Missed queries", "2 of 2", "row 2", "with all 2 candidates"):
         assert expected in page
     assert "<script" not in page + found._repr_html_()
     assert page.count("<svg") == found._repr_html_().count("<svg") == 1

@@ -121,7 +121,7 @@ class MonitorPages:
     def _monitor(self) -> Monitor:
         monitor = self._state.session(MONITOR)
         if monitor is None:
-            raise DataError(f"no monitor was begun here yet; `{_MISSING['command']}`")
+            raise DataError(f"the monitor is not set up here yet; run `{_MISSING['command']}`")
         return monitor
 
 
@@ -184,7 +184,7 @@ def _choice(request: Request, name: str, choices: Mapping[Any, Any] | Sequence[s
 
 _MISSING: Final = {
     "title": "Monitor",
-    "about": "Topics and sentiment of a stream of texts, their trends, and alerts when opinions turn.",
+    "about": "Topics and sentiment of a stream of texts, with trends, and alerts when opinions change.",
     "command": "tfapp monitor run FILE.jsonl",
     "example": "tfapp monitor demo",
 }

@@ -81,7 +81,7 @@ class RecommendPages:
     def _session(self) -> RecommendSession:
         session = self._state.session(RECOMMEND)
         if session is None:
-            raise DataError(f"no recommender was begun here yet; `{_MISSING['command']}`")
+            raise DataError(f"the recommender is not set up here yet; run `{_MISSING['command']}`")
         return session
 
 
@@ -93,7 +93,7 @@ def _count(value: str) -> int:
 
 _MISSING: Final = {
     "title": "Recommend",
-    "about": "Ranked lists of items for each user, made of their texts and of what users did, with what led to each.",
+    "about": "Recommended items for each user, from the items' texts and from what users did, with reasons.",
     "command": "tfapp recommend items FILE",
     "example": "tfapp recommend demo",
 }

@@ -74,7 +74,7 @@ class SupportPages:
             return self._conflict(request, turn, form_values)
         back = form.text("conversation")
         where = f"/support/chat/{checked_name('the conversation', back)}" if back else "/support/handovers"
-        return self._views.redirect(request, where, "Saved. It becomes knowledge when the service learns.")
+        return self._views.redirect(request, where, "Saved. Choose Learn now on the Knowledge page to use it.")
 
     def _handovers(self, request: Request) -> Response:
         return self._queue(request, self._session().inbox.open_handovers())
@@ -118,7 +118,7 @@ class SupportPages:
     def _session(self) -> SupportSession:
         session = self._state.session(SUPPORT)
         if session is None:
-            raise DataError(f"no customer service was built here yet; `{_MISSING['command']}`")
+            raise DataError(f"the customer service is not set up here yet; run `{_MISSING['command']}`")
         return session
 
 
@@ -128,8 +128,8 @@ def _conversation(request: Request) -> str:
 
 _MISSING: Final = {
     "title": "Customer service",
-    "about": "An assistant that answers from past conversations, with its sources, and hands over to a person what it "
-    "is not sure of.",
+    "about": "An assistant that answers from past conversations, names its sources, and hands over to a person when it "
+    "is unsure.",
     "command": "tfapp support build FILE",
     "example": "tfapp support build chatterbot --where language=english",
 }

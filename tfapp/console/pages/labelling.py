@@ -105,7 +105,7 @@ class LabellingPages:
         """Makes a pool of the monitor's newest texts."""
         monitor = self._state.monitor
         if monitor is None:
-            raise DataError("no monitor was begun here yet; `tfapp monitor run FILE.jsonl`")
+            raise DataError("the monitor is not set up here yet; run `tfapp monitor run FILE.jsonl`")
         model = form.choice("model", (monitor.settings.topic_model, monitor.settings.sentiment_model))
         texts = [text.text for text in monitor.queries.texts(most=_NEWEST)]
         pool = self._state.feedback.pools.add("texts of the monitor", model, texts)
@@ -157,7 +157,7 @@ class LabellingPages:
         model = request.path_params["model"]
         rows = [json.dumps(row, ensure_ascii=False) for row in self._state.feedback.labels.rows(model)]
         if not rows:
-            raise DataError(f"{model[:80]}: no text was labelled for this model yet")
+            raise DataError(f"{model[:80]}: no texts have been labelled for this model yet")
         # The name is ours: what a model is called must not become part of a header.
         headers = {"Content-Disposition": 'attachment; filename="labels.jsonl"'}
         return Response("\n".join(rows) + "\n", media_type="application/jsonl", headers=headers)

@@ -53,7 +53,7 @@ class LoginPages:
             answer.headers["Retry-After"] = str(wait)
             return answer
         if not self._access.is_password(password):
-            return self._views.page(request, "login.html", 403, next=target, problem="That is not the password.")
+            return self._views.page(request, "login.html", 403, next=target, problem="Wrong password.")
         self._throttle.forget(address)
         # A session that was known before it had entered is worth nothing after.
         self._sessions.end(request.scope["session"])

@@ -86,7 +86,7 @@ def _version(facts: CatalogueEntry, number: str | None) -> VersionMetadata:
     for version in facts.versions:
         if str(version.version) == number:
             return version
-    raise RegistryError(f"{facts.name}: no version {number[:20]}; the page without it lists them")
+    raise RegistryError(f"{facts.name}: no version {number[:20]}; the model's page lists the versions")
 
 
 def _card(folder: Path) -> str:

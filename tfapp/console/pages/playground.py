@@ -53,7 +53,7 @@ class PlaygroundPages:
         endpoint, model = self._model(request)
         task = served_task(model, endpoint.client)
         if task.form is None:
-            raise SettingsError(f"{model.name}: its task, {task.name or 'unknown'}, cannot be tried here")
+            raise SettingsError(f"{model.name}: the playground does not support its task, {task.name or 'unknown'}")
         values = {name: form.text(name) for name in _names(task)}
         version = form.number("version") if values["version"] else None
         routing = {"version": version, "label": _stable_label(model) if version is None else None}
