@@ -10,7 +10,8 @@ import pytest
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, write_report
-from tfapp.tasks.pretraining.evaluation import LanguageEvaluation, evaluate_language
+from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
+from tfapp.tasks.pretraining.evaluator import evaluate_language
 
 # Of each block: the summed loss, right guesses, guesses. The last hid nothing.
 SUMS = np.array([[2.0, 3, 4], [12.0, 0, 6], [0.0, 0, 0]], np.float32)

@@ -1,16 +1,25 @@
-"""Evaluates a language model."""
+"""Evaluates a language model, from its guesses to its evaluation."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel
-from tfapp.tasks.pretraining.evaluation import evaluate_language
+from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 
-__all__ = ["LanguageEvaluator"]
+__all__ = ["LanguageEvaluator", "evaluate_language"]
+
+_DRAWS: Final = 1000
+_LEVEL: Final = 0.95
+# Edges of the page's histogram, in nats: a perplexity of 1 to over 1,000.
+_MOST_NATS: Final = 7
 
 
 class LanguageEvaluator(Evaluator):
@@ -20,3 +29,46 @@ class LanguageEvaluator(Evaluator):
         """See `Evaluator.evaluate`."""
         del model, split
         return evaluate_language(logits)
+
+
+def evaluate_language(sums: NDArray[np.floating], *, seed: int = 0) -> LanguageEvaluation:
+    """Sums up guesses.
+
+    Args:
+        sums: float[N, 3], of each block the summed loss in nats, right guesses, guesses.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        TrainingError: A loss is not a number.
+    """
+    blocks = np.asarray(sums, np.float64).reshape(-1, 3)
+    blocks = blocks[blocks[:, 2] > 0]
+    if not np.isfinite(blocks).all():
+        raise TrainingError("the loss of a block is not a number; lower training.learning_rate and train again")
+    losses, right, counts = blocks.T
+    total = max(counts.sum(), 1.0)
+    loss_interval, interval = _intervals(blocks, seed)
+    edges = [-np.inf, *range(1, _MOST_NATS + 1), np.inf]
+    return LanguageEvaluation(
+        count=int(counts.sum()),
+        loss=float(losses.sum() / total),
+        loss_interval=loss_interval,
+        accuracy=float(right.sum() / total),
+        main_interval=interval,
+        blocks=len(blocks),
+        spread=tuple(np.histogram(losses / np.maximum(counts, 1.0), edges)[0].tolist()),
+    )
+
+
+def _intervals(blocks: NDArray[np.float64], seed: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Percentile bootstrap (Efron 1979) of loss and accuracy: whole blocks are drawn, whose tokens hang together."""
+    if not len(blocks):
+        return (0.0, 0.0), (0.0, 1.0)
+    random = np.random.default_rng(seed)
+    draws = np.stack([blocks[random.integers(0, len(blocks), len(blocks))].sum(axis=0) for _ in range(_DRAWS)])
+    ends = np.quantile(draws[:, :2] / draws[:, 2:], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
+    loss, accuracy = ((float(low), float(high)) for low, high in ends.T)
+    return loss, accuracy
