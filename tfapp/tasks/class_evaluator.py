@@ -93,23 +93,23 @@ def evaluate_classes(
         TrainingError: A probability is not a number.
         ValueError: The shapes do not belong together.
     """
-    index, given = np.asarray(targets, np.int64), np.asarray(probabilities, np.float64)
-    _check(index.shape, (len(texts),), given, (len(texts), len(labels)))
-    predicted = given.argmax(axis=1)
+    index, scores = np.asarray(targets, np.int64), np.asarray(probabilities, np.float64)
+    _check(index.shape, (len(texts),), scores, (len(texts), len(labels)))
+    predicted = scores.argmax(axis=1)
     if unknown:
-        labels, given = [*labels, unknown.label], np.column_stack([given, unknown.values])
+        labels, scores = [*labels, unknown.label], np.column_stack([scores, unknown.values])
         predicted = np.where(unknown.values >= 0.5, len(labels) - 1, predicted)
         index = np.where(index < 0, len(labels) - 1, index)
-    top = given[np.arange(len(given)), predicted]
+    top = scores[np.arange(len(scores)), predicted]
     truth, chosen = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
-    answers = _Answers(labels, truth, chosen, given)
+    answers = _Answers(labels, truth, chosen, scores)
     correct = predicted == index
     interval = metrics.accuracy_interval(correct, seed=seed)
     wrong = np.flatnonzero(~correct)
     worst = wrong[np.argsort(-top[wrong], kind="stable")][:_MISTAKES]
     return ClassEvaluation(
         multi_label=False,
-        loss=metrics.cross_entropy(index, given),
+        loss=metrics.cross_entropy(index, scores),
         accuracy=metrics.accuracy(correct),
         accuracy_interval=interval,
         main_interval=interval,
@@ -144,24 +144,24 @@ def evaluate_multi_label(
         rows: Their row numbers.
         seed: Seeds the bootstrap.
     """
-    truth, given = np.asarray(targets, bool), np.asarray(probabilities, np.float64)
-    _check(truth.shape, (len(texts), len(labels)), given, (len(texts), len(labels)))
+    truth, scores = np.asarray(targets, bool), np.asarray(probabilities, np.float64)
+    _check(truth.shape, (len(texts), len(labels)), scores, (len(texts), len(labels)))
     limits = np.asarray(thresholds, np.float64)
-    chosen = given >= limits
-    answers = _Answers(labels, truth, chosen, given)
+    chosen = scores >= limits
+    answers = _Answers(labels, truth, chosen, scores)
     correct = (truth == chosen).all(axis=1)
     # How far each wrong label's probability is from its truth; a label that is right is never the one to blame.
-    distance = np.where(truth != chosen, np.abs(truth - given), -1.0)
+    distance = np.where(truth != chosen, np.abs(truth - scores), -1.0)
     wrong = np.flatnonzero(~correct)
     worst = wrong[np.argsort(-distance.max(axis=1, initial=-1.0)[wrong], kind="stable")][:_MISTAKES]
     row_counts = np.stack([truth & chosen, chosen & ~truth, truth & ~chosen], axis=1).sum(axis=2)
     return ClassEvaluation(
         multi_label=True,
-        loss=metrics.binary_cross_entropy(truth, given),
+        loss=metrics.binary_cross_entropy(truth, scores),
         accuracy=metrics.accuracy(correct),
         accuracy_interval=metrics.accuracy_interval(correct, seed=seed),
         main_interval=metrics.f1_interval(row_counts, seed=seed),
-        calibration=metrics.calibrate(given.ravel(), truth.ravel()),
+        calibration=metrics.calibrate(scores.ravel(), truth.ravel()),
         confusion=None,
         thresholds=tuple(limits.tolist()),
         mistake_count=len(wrong),
@@ -177,14 +177,16 @@ class _Answers:
     labels: Sequence[str]
     truth: NDArray[np.bool_]
     chosen: NDArray[np.bool_]
-    given: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
 
     def scores(self, optional: int = 0) -> dict[str, Any]:
         """All scores; the last `optional` classes count in the means over classes only where they have texts."""
         truth, chosen, names = self.truth, self.chosen, self.labels
         counts = [part.sum(axis=0) for part in (truth & chosen, chosen & ~truth, truth & ~chosen)]
         classes = metrics.class_scores(names, *counts)
-        curves = tuple(metrics.precision_recall(name, truth[:, k], self.given[:, k]) for k, name in enumerate(names))
+        curves = tuple(
+            metrics.precision_recall(name, truth[:, k], self.probabilities[:, k]) for k, name in enumerate(names)
+        )
         sure = len(classes) - optional
         counted = classes[:sure] + tuple(row for row in classes[sure:] if row.support)
         means = zip(("micro", "macro", "weighted"), metrics.mean_scores(counted, *counts), strict=True)
@@ -199,7 +201,7 @@ class _Answers:
                 truth=self._names(self.truth[at]),
                 predicted=self._names(self.chosen[at]),
                 label=self.labels[int(blamed[at])],
-                probability=float(self.given[at, blamed[at]]),
+                probability=float(self.probabilities[at, blamed[at]]),
                 row=None if rows is None else int(rows[at]),
             )
             for at in worst.tolist()
@@ -209,11 +211,13 @@ class _Answers:
         return tuple(self.labels[k] for k in np.flatnonzero(held).tolist())
 
 
-def _check(shape: tuple[int, ...], due: tuple[int, ...], given: NDArray[np.float64], size: tuple[int, int]) -> None:
-    if shape != due or given.shape != size:
-        raise ValueError(f"expected targets {due} and probabilities {size}, got {shape} and {given.shape}")
-    if not np.isfinite(given).all():
-        text = int(np.argwhere(~np.isfinite(given))[0, 0])
+def _check(
+    shape: tuple[int, ...], due: tuple[int, ...], probabilities: NDArray[np.float64], size: tuple[int, int]
+) -> None:
+    if shape != due or probabilities.shape != size:
+        raise ValueError(f"expected targets {due} and probabilities {size}, got {shape} and {probabilities.shape}")
+    if not np.isfinite(probabilities).all():
+        text = int(np.argwhere(~np.isfinite(probabilities))[0, 0])
         raise TrainingError(
             f"text {text}: the probability is not a number; lower training.learning_rate and train again"
         )

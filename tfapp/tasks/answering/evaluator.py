@@ -39,26 +39,26 @@ class AnswerEvaluator(Evaluator):
         """See `Evaluator.fit`."""
         assert isinstance(model, Answerer)
         if model.no_answer:
-            found = model.find(tf.constant(logits), split.places)
-            texts = cut_texts(split.columns["context"], found.starts.numpy(), found.ends.numpy())
-            wanted = gold_texts(split.columns["context"], split.columns["label"])
-            answered = np.array([f1_score(text, golds) for text, golds in zip(texts, wanted, strict=True)])
-            absent = np.array([f1_score("", golds) for golds in wanted])
-            model.threshold = fit_answer_threshold((found.chances - found.absences).numpy(), answered, absent)
+            spans = model.find(tf.constant(logits), split.places)
+            texts = cut_texts(split.columns["context"], spans.starts.numpy(), spans.ends.numpy())
+            targets = gold_texts(split.columns["context"], split.columns["label"])
+            answered = np.array([f1_score(text, golds) for text, golds in zip(texts, targets, strict=True)])
+            absent = np.array([f1_score("", golds) for golds in targets])
+            model.threshold = fit_answer_threshold((spans.chances - spans.absences).numpy(), answered, absent)
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """See `Evaluator.evaluate`."""
         assert isinstance(model, Answerer)
-        found = model.find(tf.constant(logits), split.places)
+        spans = model.find(tf.constant(logits), split.places)
         losses = model.loss(tf.constant(split.targets), mask_logits(tf.constant(logits), split.places)).numpy()
-        answered = model.is_answered(found).numpy()
+        answered = model.is_answered(spans).numpy()
         return evaluate_answers(
             questions=split.columns["question"],
             contexts=split.columns["context"],
             wanted=split.columns["label"],
-            starts=np.where(answered, found.starts, 0),
-            ends=np.where(answered, found.ends, 0),
-            scores=np.exp(np.where(answered, found.chances, found.absences)),
+            starts=np.where(answered, spans.starts, 0),
+            ends=np.where(answered, spans.ends, 0),
+            scores=np.exp(np.where(answered, spans.chances, spans.absences)),
             loss=float(losses.sum() / max(len(losses), 1)),
             threshold=model.threshold if model.no_answer else None,
             rows=split.rows.tolist(),
@@ -84,7 +84,7 @@ def evaluate_answers(
         questions: The N questions.
         contexts: The N contexts.
         wanted: The right answers of each, pairs of start and end in code points; none where the context has none.
-        starts: int[N], where the given answers start; where they end, too, for no answer.
+        starts: int[N], where the answers start; where they end, too, for no answer.
         ends: int[N].
         scores: float[N], how sure the model is.
         loss: The mean loss of the windows.
@@ -100,8 +100,8 @@ def evaluate_answers(
     """
     if not (math.isfinite(loss) and np.isfinite(scores).all()):
         raise TrainingError("the scores are not numbers; lower training.learning_rate and train again")
-    given, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, wanted)
-    f1, exact = (_scored(score, given, golds) for score in (f1_score, exact_match))
+    answers, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, wanted)
+    f1, exact = (_scored(score, answers, golds) for score in (f1_score, exact_match))
     answerable = np.array([bool(spans) for spans in wanted], bool)
     measures = _measures(f1, exact, answerable, seed)
     wrong = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
@@ -111,7 +111,7 @@ def evaluate_answers(
         main_interval=measures[0].interval,
         measures=measures,
         answerable=int(answerable.sum()),
-        answered=sum(map(bool, given)),
+        answered=sum(map(bool, answers)),
         threshold=threshold,
         by_length=_groups(list(map(_length_of, contexts)), f1, [*map(_at_most, _LENGTHS), f"over {_LENGTHS[-1]}"]),
         by_word=_groups(list(map(_word_of, questions)), f1, [*_WORDS, "other"]),
@@ -121,7 +121,7 @@ def evaluate_answers(
                 question=shorten(questions[row]),
                 context=_excerpt(contexts[row], *(wanted[row] or [(int(starts[row]), int(ends[row]))])[0]),
                 wanted=shorten(golds[row][0]) if golds[row] else "",
-                given=shorten(given[row]),
+                given=shorten(answers[row]),
                 f1=float(f1[row]),
                 score=float(scores[row]),
                 row=int(rows[row]),
@@ -132,9 +132,9 @@ def evaluate_answers(
 
 
 def _scored(
-    score: Callable[[str, Sequence[str]], float], given: Sequence[str], golds: Sequence[Sequence[str]]
+    score: Callable[[str, Sequence[str]], float], answers: Sequence[str], golds: Sequence[Sequence[str]]
 ) -> NDArray[np.float64]:
-    return np.array([score(text, texts) for text, texts in zip(given, golds, strict=True)], np.float64)
+    return np.array([score(text, texts) for text, texts in zip(answers, golds, strict=True)], np.float64)
 
 
 def _measures(
@@ -153,8 +153,8 @@ def _measures(
 
 def _groups(names: Sequence[str], f1: NDArray[np.float64], order: Sequence[str]) -> tuple[AnswerGroup, ...]:
     column = np.array(names, object)
-    found = ((name, f1[column == name]) for name in order)
-    return tuple(AnswerGroup(name, len(values), float(values.mean())) for name, values in found if len(values))
+    groups = ((name, f1[column == name]) for name in order)
+    return tuple(AnswerGroup(name, len(values), float(values.mean())) for name, values in groups if len(values))
 
 
 def _at_most(length: int) -> str:

@@ -61,8 +61,8 @@ class PairTexts:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a query found.
+class _QueryResult:
+    """The places that the search gives the candidates of a query.
 
     Attributes:
         query: Its number.
@@ -112,20 +112,20 @@ def evaluate_retrieval(
         row = rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=(1, 2)))[0])]
         raise TrainingError(f"row {row}: the vector is not a number; lower training.learning_rate and train again")
     pool = _Pool(vectors, texts)
-    found = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
-    table = np.array([one.measures() for one in found], np.float64).reshape(-1, len(_NAMES))
+    results = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
+    table = np.array([one.measures() for one in results], np.float64).reshape(-1, len(_NAMES))
     means = table.sum(axis=0) / max(len(table), 1)
     intervals = [mean_interval(column, seed=seed) for column in table.T]
-    missed = sorted((one for one in found if one.places[0] > 1), key=lambda one: -one.places[0])
+    missed = sorted((one for one in results if one.places[0] > 1), key=lambda one: -one.places[0])
     return RetrievalEvaluation(
-        count=len(found),
-        loss=float(np.mean([one.loss for one in found])) if found else 0.0,
-        queries=len(found),
-        answerable=len(found),
+        count=len(results),
+        loss=float(np.mean([one.loss for one in results])) if results else 0.0,
+        queries=len(results),
+        answerable=len(results),
         main=_MAIN,
         main_interval=intervals[0],
         measures=tuple(map(Measure, _NAMES, means.tolist(), intervals)),
-        places=_count_places(found),
+        places=_count_places(results),
         missed_count=len(missed),
         missed=tuple(pool.missed(one, rows) for one in missed[:_MISSED]),
         candidates=len(pool.texts),
@@ -158,7 +158,7 @@ class _Pool:
         for start in range(0, len(self._texts), size):
             yield from enumerate(self._queries[start : start + size] @ self._candidates.T, start=start)
 
-    def missed(self, one: _Found, rows: Sequence[int]) -> MissedQuery:
+    def missed(self, one: _QueryResult, rows: Sequence[int]) -> MissedQuery:
         return MissedQuery(
             query=shorten(self._texts[one.query]),
             wanted=shorten(self.texts[one.best]),
@@ -176,18 +176,18 @@ def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp], list[i
     return list(numbers), np.unique(np.array(codes, int), return_index=True)[1], codes
 
 
-def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _Found:
+def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _QueryResult:
     fits = np.zeros(len(scores), bool)
-    wanted = np.fromiter(pool.relevant[query], int)
-    fits[wanted] = True
+    candidates = np.fromiter(pool.relevant[query], int)
+    fits[candidates] = True
     others = np.where(fits, -np.inf, scores)
-    rest = logsumexp(others) if len(wanted) < len(scores) else -np.inf
-    return _Found(
+    rest = logsumexp(others) if len(candidates) < len(scores) else -np.inf
+    return _QueryResult(
         query=query,
         places=relevant_places(fits, scores.astype(np.float64)),
-        best=int(wanted[np.argmax(scores[wanted])]),
-        first=int(np.argmax(others)) if len(wanted) < len(scores) else -1,
-        loss=float(np.mean(np.logaddexp(scores[wanted], rest) - scores[wanted])),
+        best=int(candidates[np.argmax(scores[candidates])]),
+        first=int(np.argmax(others)) if len(candidates) < len(scores) else -1,
+        loss=float(np.mean(np.logaddexp(scores[candidates], rest) - scores[candidates])),
     )
 
 
@@ -197,6 +197,6 @@ def _ndcg(places: NDArray[np.intp]) -> float:
     return float((1 / np.log2(1 + places[places <= _CUT])).sum() / (1 / np.log2(1 + ideal)).sum())
 
 
-def _count_places(found: Sequence[_Found]) -> tuple[int, ...]:
-    first = np.array([one.places[0] for one in found], int)
+def _count_places(results: Sequence[_QueryResult]) -> tuple[int, ...]:
+    first = np.array([one.places[0] for one in results], int)
     return tuple(np.bincount(np.minimum(first, _CUT + 1), minlength=_CUT + 2)[1:].tolist())

@@ -95,45 +95,45 @@ def evaluate_ranking(
     Raises:
         TrainingError: A score is not a number.
     """
-    truth, given = np.asarray(grades, np.float64), np.asarray(scores, np.float64)
-    if not np.isfinite(given).all():
-        row = rows[int(np.flatnonzero(~np.isfinite(given))[0])]
+    truth, predicted = np.asarray(grades, np.float64), np.asarray(scores, np.float64)
+    if not np.isfinite(predicted).all():
+        row = rows[int(np.flatnonzero(~np.isfinite(predicted))[0])]
         raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
     codes = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)[1]
-    found = [_query(pairs, truth, given) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
-    interval = auc_interval(truth > 0, given, codes, seed=seed)
-    measures = (*_means(found, seed), Measure("AUC", auc(truth > 0, given), interval))
-    main = measures[0 if any(len(query.pairs) > 1 for query in found) else -1]
-    missed = sorted((query for query in found if query.places[0] > 1), key=lambda query: -query.places[0])
+    results = [_query(pairs, truth, predicted) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
+    interval = auc_interval(truth > 0, predicted, codes, seed=seed)
+    measures = (*_means(results, seed), Measure("AUC", auc(truth > 0, predicted), interval))
+    main = measures[0 if any(len(query.pairs) > 1 for query in results) else -1]
+    missed = sorted((query for query in results if query.places[0] > 1), key=lambda query: -query.places[0])
     texts = [queries, candidates]
     return RankingEvaluation(
         count=len(truth),
-        loss=binary_cross_entropy(np.minimum(truth, 1.0), given),
+        loss=binary_cross_entropy(np.minimum(truth, 1.0), predicted),
         queries=len(np.unique(codes)),
-        answerable=len(found),
+        answerable=len(results),
         main=main.name,
         main_interval=main.interval,
         measures=measures,
-        places=_count_places(found),
+        places=_count_places(results),
         missed_count=len(missed),
         missed=tuple(_missed(query, truth > 0, texts, rows) for query in missed[:_MISSED]),
     )
 
 
-def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], given: NDArray[np.float64]) -> _Query:
-    ranked = pairs[np.argsort(-given[pairs], kind="stable")]
-    return _Query(ranked, relevant_places(truth[pairs] > 0, given[pairs]), ndcg(truth[pairs], given[pairs], _CUT))
+def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], scores: NDArray[np.float64]) -> _Query:
+    ranked = pairs[np.argsort(-scores[pairs], kind="stable")]
+    return _Query(ranked, relevant_places(truth[pairs] > 0, scores[pairs]), ndcg(truth[pairs], scores[pairs], _CUT))
 
 
-def _means(found: Sequence[_Query], seed: int) -> list[Measure]:
+def _means(results: Sequence[_Query], seed: int) -> list[Measure]:
     names = (f"nDCG@{_CUT}", "MRR", *(f"recall@{k}" for k in _RECALLS))
-    table = np.array([query.measures() for query in found], np.float64).reshape(-1, len(names))
+    table = np.array([query.measures() for query in results], np.float64).reshape(-1, len(names))
     means = table.sum(axis=0) / max(len(table), 1)
     return [Measure(name, float(means[at]), mean_interval(table[:, at], seed=seed)) for at, name in enumerate(names)]
 
 
-def _count_places(found: Sequence[_Query]) -> tuple[int, ...]:
-    first = np.array([query.places[0] for query in found], int)
+def _count_places(results: Sequence[_Query]) -> tuple[int, ...]:
+    first = np.array([query.places[0] for query in results], int)
     return tuple(np.bincount(np.minimum(first, _CUT + 1), minlength=_CUT + 2)[1:].tolist())
 
 

@@ -35,11 +35,11 @@ class SpanEvaluator(Evaluator):
         """See `Evaluator.evaluate`."""
         assert isinstance(model, TextTagger)
         texts = list(split.columns["text"])
-        found = model.find(texts, logits)
+        predictions = model.find(texts, logits)
         return evaluate_entities(
             model.labels,
             [[Span(span["start"], span["end"], span["label"]) for span in spans] for spans in split.columns["label"]],
-            [[Span(span["start"], span["end"], span["tag"], span["score"]) for span in spans] for spans in found],
+            [[Span(span["start"], span["end"], span["tag"], span["score"]) for span in spans] for spans in predictions],
             words=list(model.word_places(texts)),
             losses=model.word_losses(split.targets, logits),
             texts=texts,
@@ -50,7 +50,7 @@ class SpanEvaluator(Evaluator):
 def evaluate_entities(
     labels: Sequence[str],
     truth: Sequence[Sequence[Span]],
-    found: Sequence[Sequence[Span]],
+    predicted: Sequence[Sequence[Span]],
     *,
     words: Sequence[Words],
     losses: tuple[float, int],
@@ -63,7 +63,7 @@ def evaluate_entities(
     Args:
         labels: The types.
         truth: The true spans of each of N texts, first to last.
-        found: The model's.
+        predicted: The model's.
         words: The words that the model sees.
         losses: The sum of the words' losses in nats, and how many words they are.
         texts: The N texts.
@@ -78,16 +78,16 @@ def evaluate_entities(
     """
     if not np.isfinite(losses[0]):
         raise TrainingError(f"the loss is {losses[0]}; lower training.learning_rate and train again")
-    types, micro = span_scores(labels, truth, found)
+    types, micro = span_scores(labels, truth, predicted)
     sides = [
         [label for spans, (starts, ends) in zip(side, words, strict=True) for label in _word_types(spans, starts, ends)]
-        for side in (truth, found)
+        for side in (truth, predicted)
     ]
     accuracy, word_types = word_scores(labels, *sides)
     mistakes = [
         mistake
-        for true, given, text, row in zip(truth, found, texts, rows, strict=True)
-        for mistake in _mistakes(true, given, text, int(row))
+        for true, guesses, text, row in zip(truth, predicted, texts, rows, strict=True)
+        for mistake in _mistakes(true, guesses, text, int(row))
     ]
     kinds = Counter(mistake.kind for mistake in mistakes)
     return EntityEvaluation(
@@ -99,11 +99,11 @@ def evaluate_entities(
         micro=micro,
         macro=mean_of_types(types, weighted=False),
         weighted=mean_of_types(types, weighted=True),
-        main_interval=f1_interval(text_counts(truth, found), seed=seed),
+        main_interval=f1_interval(text_counts(truth, predicted), seed=seed),
         word_accuracy=accuracy,
         word_types=word_types,
         out_of_reach=sum(_out_of_reach(spans, *places) for spans, places in zip(truth, words, strict=True)),
-        confusion=_confusion(labels, truth, found),
+        confusion=_confusion(labels, truth, predicted),
         mistake_counts=tuple(kinds[kind] for kind in MISTAKE_KINDS),
         mistakes=tuple(_worst(mistakes)),
     )
@@ -125,21 +125,21 @@ def _out_of_reach(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArra
 
 
 def _confusion(
-    labels: Sequence[str], truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
+    labels: Sequence[str], truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
 ) -> tuple[tuple[int, ...], ...]:
     numbers = {label: number for number, label in enumerate((*labels, NO_SPAN))}
     table = np.zeros((len(numbers), len(numbers)), int)
-    for true, given in zip(truth, found, strict=True):
-        left, right = ({span.place: span.label for span in spans} for spans in (true, given))
+    for true, guesses in zip(truth, predicted, strict=True):
+        left, right = ({span.place: span.label for span in spans} for spans in (true, guesses))
         for place in left.keys() | right.keys():
             table[numbers[left.get(place, NO_SPAN)], numbers[right.get(place, NO_SPAN)]] += 1
     return tuple(map(tuple, table.tolist()))
 
 
-def _mistakes(truth: Sequence[Span], found: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
-    """Each true span that was not found with what was found instead, then each found one that is left."""
-    right = {span[:3] for span in truth} & {span[:3] for span in found}
-    wrong = [span for span in found if span[:3] not in right]
+def _mistakes(truth: Sequence[Span], predicted: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
+    """Yields each missed true span with what the model has instead, then each of the other spans that are wrong."""
+    right = {span[:3] for span in truth} & {span[:3] for span in predicted}
+    wrong = [span for span in predicted if span[:3] not in right]
     taken: set[Span] = set()
     for span in truth:
         if span[:3] in right:
@@ -160,21 +160,21 @@ def _nearest(span: Span, others: Sequence[Span]) -> Span | None:
     return best if best and shared[best] > 0 else None
 
 
-def _mistake(true: Span | None, given: Span | None, text: str, row: int) -> EntityMistake:
-    if true and given:
-        kind = "wrong border" if true.label == given.label else "wrong type"
+def _mistake(true: Span | None, guess: Span | None, text: str, row: int) -> EntityMistake:
+    if true and guess:
+        kind = "wrong border" if true.label == guess.label else "wrong type"
     else:
         kind = "missed" if true else "spurious"
-    spans = [span for span in (true, given) if span]
+    spans = [span for span in (true, guess) if span]
     start, end = min(span.start for span in spans), max(span.end for span in spans)
     return EntityMistake(
         kind=kind,
         context=_around(text, start, end),
         truth=_folded(text[true.start : true.end]) if true else "",
         truth_type=true.label if true else "",
-        predicted=_folded(text[given.start : given.end]) if given else "",
-        predicted_type=given.label if given else "",
-        score=given.score if given else 0.0,
+        predicted=_folded(text[guess.start : guess.end]) if guess else "",
+        predicted_type=guess.label if guess else "",
+        score=guess.score if guess else 0.0,
         row=row,
     )
 
