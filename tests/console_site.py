@@ -75,6 +75,7 @@ def write_models(models: Path) -> None:
         "reader": "answering",
         "minilm-l6": "embedding",
         "stars": "regression",
+        "similarity": "pair-regression",
     }.items():
         write_model(models, name, task)
 
@@ -100,6 +101,7 @@ def model_server() -> FakeTransport:
     server.model("topics", _several(TOPICS)).tagger("places", places).answerer("reader", answer)
     server.pair_classifier("pairs", lambda _one, _other: {"same": 0.8, "other": 0.2})
     server.ranker("ranker", lambda _query, candidate: min(1.0, len(candidate) / 40))
+    server.pair_regressor("similarity", lambda one, other: len(one) - len(other))
     return server.regressor("stars", lambda text: len(text) / 10)
 
 

@@ -44,6 +44,7 @@ _USES: dict[str, Callable[[Any], Any]] = {
     "rank": lambda client: client.rank("ranker", "a", ["bb", "b"]),
     "score": lambda client: client.score("ranker", [("a", "bb")]),
     "regress": lambda client: client.regress("regressor", ["abc"]),
+    "regress_pairs": lambda client: client.regress_pairs("ranker", [("a", "bb")]),
     "answer": lambda client: client.answer("answerer", [("a", "bc")]),
     "embed": lambda client: client.embed("embedder", ["ab"]),
     "predict": lambda client: client.predict("numbers", {"x": [1.0]}, version=3),

@@ -45,6 +45,8 @@ def test_classify_pairs(client: Client) -> None:
 
 def test_regress(client: Client) -> None:
     assert client.regress("regressor", ["", "éé"]) == [0.0, 2.0]
+    # By its outputs, a ranker is one of pairs.
+    assert client.regress_pairs("ranker", [("a", "abc"), ("a", "b")]) == [-2.0, 0.0]
 
 
 def test_answer(client: Client) -> None:
@@ -60,7 +62,8 @@ def test_embed(client: Client) -> None:
 
 def test_no_rows_need_no_server(nowhere: Client) -> None:
     assert nowhere.tag("m", []) == nowhere.rank("m", "q", []) == nowhere.score("m", []) == []
-    assert nowhere.regress("m", []) == nowhere.answer("m", []) == nowhere.classify_pairs("m", []) == []
+    assert nowhere.regress("m", []) == nowhere.regress_pairs("m", []) == nowhere.answer("m", []) == []
+    assert nowhere.classify_pairs("m", []) == []
     assert nowhere.embed("m", []).shape == (0, 0)
 
 
@@ -101,6 +104,7 @@ def test_fakes_speak_as_the_contract_does() -> None:
         .tagger("tag", lambda text: spans[text])
         .ranker("rank", lambda query, candidate: float(candidate.count(query)))
         .regressor("regress", len)
+        .pair_regressor("similarity", lambda query, candidate: float(len(query) - len(candidate)))
         .answerer("answer", lambda question, context: Answer(context[:1], 0, 1, float(len(question))))
         .embedder("embed", lambda text: [float(len(text)), 0.0])
         .pair_classifier("pairs", lambda query, candidate: {"same": float(query == candidate), "other": 0.5})
@@ -110,6 +114,7 @@ def test_fakes_speak_as_the_contract_does() -> None:
     assert client.tag("tag", ["c"]) == [[]]
     assert [item.candidate for item in client.rank("rank", "a", ["b", "aa", "a"])] == ["aa", "a", "b"]
     assert client.regress("regress", ["abc"]) == [3.0]
+    assert client.regress_pairs("similarity", [("abc", "a")]) == [2.0]
     assert client.answer("answer", [("ab", "xyz")]) == [Answer("x", 0, 1, 2.0)]
     assert client.embed("embed", ["a", "ab"]).tolist() == [[1.0, 0.0], [2.0, 0.0]]
     assert [a.label for a in client.classify_pairs("pairs", [("a", "a"), ("a", "b")])] == ["same", "other"]

@@ -50,7 +50,10 @@ PAGES = (
     *("/monitor", "/monitor/alerts/1", "/monitor/texts", "/monitor/set-aside", "/labelling", "/nowhere"),
     *("/recommend?user=reader-1", "/recommend/like?item=garden-roses-Old", "/recommend/set-aside"),
 )
-TRIED = tuple(f"/try/models/{name}" for name in ("news", "places", "ranker", "reader", "minilm-l6", "stars", "pairs"))
+TRIED = tuple(
+    f"/try/models/{name}"
+    for name in ("news", "places", "ranker", "reader", "minilm-l6", "stars", "similarity", "pairs")
+)
 
 
 @pytest.mark.parametrize("path", [*PAGES, *TRIED])
@@ -153,7 +156,8 @@ def test_a_server_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) 
             {"query": "q", "candidates": "ten letters\n\na much longer candidate"},
             "a much longer candidate score",
         ),
-        ("stars", {"texts": "four\nsix666"}, "four 0.4000 six666 0.6000"),
+        ("stars", {"texts": "four\nsix666"}, "four 0.4 six666 0.6"),
+        ("similarity", {"query": "long", "candidates": "a\nlonger"}, "a 3 longer -2"),
         ("minilm-l6", {"texts": "one\ntwo\none"}, "1 one 1.00"),
     ],
 )

@@ -14,6 +14,8 @@ from tfapp.errors import RegistryError
 from tfapp.registry import read_version_metadata
 from tfapp.workflows.promotion_checks import check_loads, compare_metrics
 
+ERROR = {"task": "regression", "lower_is_better": True}
+
 
 def _metadata(**metrics: Any) -> dict[str, Any]:
     return {"task": "classification", "labels": ["a", "b"], "metrics": metrics}
@@ -30,6 +32,12 @@ def _metadata(**metrics: Any) -> dict[str, Any]:
         (_metadata(accuracy=0.5), _metadata(), ""),
         (_metadata(macro_f1=0.99), _metadata(accuracy=0.9), "its metric is macro_f1, that of version 1 is accuracy"),
         (_metadata() | {"task": "ranking"}, _metadata(), "its task is ranking, that of version 1 is classification"),
+        (ERROR | {"metrics": {"RMSE": 2.5}}, ERROR | {"metrics": {"RMSE": 3.5}}, ""),
+        (
+            ERROR | {"metrics": {"RMSE": 3.5}},
+            ERROR | {"metrics": {"RMSE": 2.5}},
+            "its RMSE is 3.5000, that of version 1 is 2.5000",
+        ),
         ({}, {}, ""),
     ],
 )

@@ -28,8 +28,8 @@ class Experiment(Settings):
     task: str = Field(
         "classification",
         description="What the model does: classification of texts, pair-classification, ranking of candidates for "
-        "a query, tagging of spans in texts, answering of questions from contexts, embedding of texts as vectors; or "
-        "pretraining of a BERT on texts without labels.",
+        "a query, regression of texts to numbers, pair-regression, tagging of spans in texts, answering of questions "
+        "from contexts, embedding of texts as vectors; or pretraining of a BERT on texts without labels.",
     )
     data: DataSettings
     model: ModelSettings = ModelSettings()

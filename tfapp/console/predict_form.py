@@ -13,15 +13,12 @@ from tfapp_client.errors import ClientError
 
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.registry import all_tasks
-from tfapp.tasks.regression.playground import REGRESSION_FORM
 from tfapp.tasks.spec import TaskSpec
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["ServedTask", "form_templates", "served_task"]
 
 _OUTPUTS: Final = Path(__file__).parent / "templates" / "outputs.playground.html"
-# Of tasks that have no spec yet.
-_FORMS: Final = {"regression": REGRESSION_FORM}
 
 
 @dataclass(frozen=True)
@@ -49,8 +46,6 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
     spec = all_tasks().get(recorded)
     if spec:
         return _of_spec(spec)
-    if recorded in _FORMS:
-        return ServedTask(recorded, _FORMS[recorded])
     try:
         signature = client().metadata(model.name).signatures.get(contract.DEFAULT_SIGNATURE)
     except ClientError:
@@ -65,7 +60,7 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
 
 def form_templates() -> list[Path]:
     """Returns the folders of the templates that show the answers of the tasks."""
-    forms = [*(spec.playground for spec in all_tasks().values()), *_FORMS.values()]
+    forms = [spec.playground for spec in all_tasks().values()]
     return list(dict.fromkeys(form.template.parent for form in forms if form))
 
 

@@ -33,8 +33,9 @@ class Splits:
         train: Columns as `read_table` gives them.
         dev: The same; without rows where `dev_share` is 0.
         test: The same; without rows where `test_share` is 0.
-        labels: The labels of train, sorted; of ranking, the lowest and the highest grade; of tagging, the types; of
-            answering, what questions there are: with an answer, and without.
+        labels: The labels of train, sorted; of ranking, the lowest and the highest grade; of regression, the mean and
+            the standard deviation; of tagging, the types; of answering, what questions there are: with an answer, and
+            without.
         report: What was found and done.
         settings: Where the rows came from.
         fingerprint: SHA-256 over the rows and their sides, in hexadecimal; the files' names and places do not count.

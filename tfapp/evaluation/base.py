@@ -49,6 +49,7 @@ class Evaluation(abc.ABC):
         kind: Names the kind in JSON and its templates.
         unit: What is counted, in the plural.
         by_loss: Whether the best epoch is that of the lowest loss, not of the highest `main_score`.
+        lower_is_better: Whether a lower `main_score` is better, as of an error.
         count: Rows evaluated.
         loss: The mean loss, lower is better.
         main_interval: 95 % bootstrap interval of `main_score`.
@@ -57,6 +58,7 @@ class Evaluation(abc.ABC):
     kind: ClassVar[str]
     unit: ClassVar[str] = "texts"
     by_loss: ClassVar[bool] = False
+    lower_is_better: ClassVar[bool] = False
     _kinds: ClassVar[dict[str, type[Evaluation]]] = {}
 
     count: int
@@ -79,7 +81,7 @@ class Evaluation(abc.ABC):
     @property
     @abc.abstractmethod
     def main_score(self) -> float:
-        """The number that models are compared by, 0..1, higher is better."""
+        """The number that models are compared by: 0..1, higher is better, unless the kind says otherwise."""
 
     @property
     @abc.abstractmethod
@@ -105,6 +107,14 @@ class Evaluation(abc.ABC):
     @abc.abstractmethod
     def board(self) -> Board:
         """What TensorBoard shows."""
+
+    def display(self, score: float) -> str:
+        """Returns a main score as the report page shows it."""
+        return f"{100 * score:.1f}\u202f%"
+
+    def gain_over(self, other: Evaluation) -> float:
+        """Returns how much better the main score is than another model's on the same rows, on a scale of 0..1."""
+        return self.main_score - other.main_score
 
     def headline(self) -> str:
         """The main score with its interval, in one line."""

@@ -1,4 +1,4 @@
-"""A measure of a ranking or of answers."""
+"""A measure of a model's answers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Measure:
 
     Attributes:
         name: Its name, such as "nDCG@10".
-        value: 0..1, higher is better.
-        interval: Its 95 % interval, by a bootstrap over queries.
+        value: 0..1, higher is better; of a regression's errors in the unit of the data, lower is better.
+        interval: Its 95 % interval, by a bootstrap over rows or queries.
     """
 
     name: str

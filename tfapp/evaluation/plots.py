@@ -25,13 +25,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_calibration", "draw_confusion", "draw_counts", "draw_curves", "to_rgb", "to_svg"]
+__all__ = [
+    "LINE_COLORS",
+    "add_axes",
+    "blank_figure",
+    "draw_calibration",
+    "draw_confusion",
+    "draw_counts",
+    "draw_curves",
+    "to_rgb",
+    "to_svg",
+]
 
 _INK = "#1f2328"  # Becomes the page's text colour in SVG.
 _FAINT = "#8a919b"
 _BLUE = "#2f6fde"
 _ORANGE = "#d9622b"
-_LINES = (_BLUE, _ORANGE, "#1f9d75", "#a257c7", "#b8860b", "#c2446e", "#3a9bb8", "#7a7f3a")
+LINE_COLORS = (_BLUE, _ORANGE, "#1f9d75", "#a257c7", "#b8860b", "#c2446e", "#3a9bb8", "#7a7f3a")
 _PX = 1 / 96  # Inches.
 _PT = 0.75  # Points a CSS pixel.
 
@@ -55,7 +65,9 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Fi
     rise = {0: font, 45: longest * 0.71 + font * 0.7, 90: longest}[angle]
     left, top, side = 28 + longest + 8, 26 + rise + 8, cell * len(labels)
     right = max(8.0, longest * 0.71 + 2 * font - cell / 2) if angle == 45 else 8.0
-    figure, axes = _canvas(left + side + right, top + side + 8)
+    width, height = left + side + right, top + side + 8
+    figure = blank_figure(width, height)
+    axes = _overlay(figure, width, height)
     _fill_cells(axes, table, left, top, cell)
     tilt = {"rotation": angle, "rotation_mode": "anchor", "ha": "left" if angle else "center"}
     for k, name in enumerate(names):
@@ -70,9 +82,9 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Fi
 
 def draw_calibration(calibration: Calibration) -> Figure:
     """Draws a reliability diagram: the share that was right by the probability given, and counts beneath."""
-    figure = _figure(440, 440)
-    upper = _axes(figure, (60, 36, 364, 260), "share that was right", 440)
-    lower = _axes(figure, (60, 316, 364, 76), "count", 440)
+    figure = blank_figure(440, 440)
+    upper = add_axes(figure, (60, 36, 364, 260), "share that was right", 440)
+    lower = add_axes(figure, (60, 316, 364, 76), "count", 440)
     page = _overlay(figure, 440, 440)
     bins = len(calibration.counts)
     counts = np.array(calibration.counts)
@@ -86,7 +98,7 @@ def draw_calibration(calibration: Calibration) -> Figure:
     lower.bar(middles, counts, width=0.9 / bins, color=_FAINT, alpha=0.6, linewidth=0, clip_on=False)
     upper.set(xlim=(0, 1), ylim=(0, 1), xticklabels=[])
     lower.set(xlim=(0, 1), ylim=(0, max(1, counts.max()) * 1.05), yticks=[0, int(max(1, counts.max()))])
-    lower.set_xlabel("probability given", color=_INK, fontsize=12 * _PT)
+    lower.set_xlabel("probability given")
     _write(page, 60, 18, f"expected calibration error {calibration.error:.3f}", 12, color=_FAINT)
     return figure
 
@@ -94,18 +106,18 @@ def draw_calibration(calibration: Calibration) -> Figure:
 def draw_curves(curves: Sequence[PrecisionRecall]) -> Figure:
     """Draws precision-recall curves: up to eight by colour; of more, the five lowest before the rest in grey."""
     drawn = sorted((curve for curve in curves if curve.support), key=lambda curve: curve.average_precision)
-    chosen = drawn if len(drawn) <= len(_LINES) else drawn[:5]
+    chosen = drawn if len(drawn) <= len(LINE_COLORS) else drawn[:5]
     head = "average precision" if len(drawn) == len(chosen) else f"average precision: the lowest 5 of {len(drawn)}"
     height = 376 + 20 * (len(chosen) + 1)
-    figure = _figure(440, height)
-    axes = _axes(figure, (60, 36, 364, 280), "precision", height)
+    figure = blank_figure(440, height)
+    axes = add_axes(figure, (60, 36, 364, 280), "precision", height)
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.set_xlabel("recall", color=_INK, fontsize=12 * _PT)
+    axes.set_xlabel("recall")
     page = _overlay(figure, 440, height)
     for curve in drawn[len(chosen) :]:
         axes.plot(*_steps(curve), color=_FAINT, alpha=0.35, linewidth=0.8, drawstyle="steps-post")
     _write(page, 60, 378, head if drawn else "no class has a row: nothing to draw", 12, color=_FAINT)
-    for line, curve, color in zip(range(len(chosen)), chosen, _LINES, strict=False):
+    for line, curve, color in zip(range(len(chosen)), chosen, LINE_COLORS, strict=False):
         axes.plot(*_steps(curve), color=color, linewidth=1.5, drawstyle="steps-post", clip_on=False)
         y = 398 + 20 * line
         page.plot([60, 80], [y - 4, y - 4], color=color, linewidth=2.5)
@@ -116,12 +128,12 @@ def draw_curves(curves: Sequence[PrecisionRecall]) -> Figure:
 
 def draw_counts(names: Sequence[str], counts: Sequence[int], label: str, unit: str) -> Figure:
     """Draws a bar a name, with its count above it."""
-    figure = _figure(440, 300)
-    axes = _axes(figure, (60, 28, 364, 216), unit, 300)
+    figure = blank_figure(440, 300)
+    axes = add_axes(figure, (60, 28, 364, 216), unit, 300)
     most = max(1, *counts)
     axes.bar(range(len(names)), counts, width=0.8, color=_BLUE, alpha=0.6, linewidth=0)
     axes.set(ylim=(0, most * 1.05), yticks=[0, most], xticks=range(len(names)), xticklabels=names)
-    axes.set_xlabel(label, color=_INK, fontsize=12 * _PT)
+    axes.set_xlabel(label)
     for place, count in enumerate(counts):
         if count:
             _write(axes, place, count + most * 0.02, str(count), 11, ha="center")
@@ -218,15 +230,11 @@ def _square(x: float, y: float, side: float) -> Any:
     return Affine2D().scale(side).translate(x, y)
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
+    """Returns a figure of this size in CSS pixels."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width * _PX, height * _PX), dpi=96, facecolor="white")
-
-
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = _figure(width, height)
-    return figure, _overlay(figure, width, height)
 
 
 def _overlay(figure: Figure, width: float, height: float) -> Axes:
@@ -237,8 +245,8 @@ def _overlay(figure: Figure, width: float, height: float) -> Axes:
     return axes
 
 
-def _axes(figure: Figure, box: tuple[float, float, float, float], label: str, height: float) -> Axes:
-    """Quiet axes at (left, top, width, height) in CSS pixels."""
+def add_axes(figure: Figure, box: tuple[float, float, float, float], label: str, height: float) -> Axes:
+    """Adds quiet axes at (left, top, width, height) in CSS pixels, to a figure that is 440 wide."""
     left, top, wide, high = box
     axes = figure.add_axes((left / 440, 1 - (top + high) / height, wide / 440, high / height))
     axes.set_facecolor("none")
@@ -248,7 +256,9 @@ def _axes(figure: Figure, box: tuple[float, float, float, float], label: str, he
     axes.tick_params(color=_FAINT, labelcolor=_INK, labelsize=11 * _PT, width=0.8, length=3)
     axes.grid(color=_FAINT, alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_ylabel(label, color=_INK, fontsize=12 * _PT)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(color=_INK, fontsize=12 * _PT)
+    axes.set_ylabel(label)
     axes.yaxis.set_label_coords(-44 / wide, 0.5)
     return axes
 

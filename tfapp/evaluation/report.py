@@ -26,6 +26,9 @@ class Reported(Protocol):
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """Returns the drawings of the page by name, each with its description."""
 
+    def display(self, score: float) -> str:
+        """Returns a main score as the page shows it."""
+
     def templates(self) -> Path:
         """Returns the folder of the templates of its kind."""
 
@@ -82,5 +85,5 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=lambda value: f"{100 * value:.1f}\u202f%", score="{:.3f}".format)
+    environment.filters.update(score="{:.3f}".format)
     return environment

@@ -37,8 +37,8 @@ def score_table(name: str, unit: str, *groups: Sequence[Scores]) -> Table:
     return table
 
 
-def measure_table(measures: Iterable[Measure]) -> Table:
-    """Measures with their intervals."""
+def measure_table(measures: Iterable[Measure], digits: str = ".3f") -> Table:
+    """Measures with their intervals; `digits` is the format of their numbers."""
     from rich.table import Table
 
     table = Table()
@@ -46,5 +46,5 @@ def measure_table(measures: Iterable[Measure]) -> Table:
     for name in ("score", "from", "to"):
         table.add_column(name, justify="right")
     for measure in measures:
-        table.add_row(measure.name, *(f"{value:.3f}" for value in (measure.value, *measure.interval)))
+        table.add_row(measure.name, *(format(value, digits) for value in (measure.value, *measure.interval)))
     return table

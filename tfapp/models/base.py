@@ -63,6 +63,7 @@ class TaskModel(ModelCheckpoint):
         limit: What the preprocessor's limit is called in reports.
         xla: Whether XLA compiles the network, which only a `BertModel` can have done, and the steps that train it.
         shards: Parts of a batch that are computed in parallel.
+        answer_scale: What the numbers of the answers are about as large as; 1 for scores and probabilities.
     """
 
     rows_apart: ClassVar[bool] = True
@@ -73,6 +74,7 @@ class TaskModel(ModelCheckpoint):
     unknown: Unknown | None = None
     xla: bool = False
     shards: int = 1
+    answer_scale: float = 1.0
 
     def __init__(self, network: keras.Model, preprocessor: Preprocessor, labels: Sequence[str]) -> None:
         self.network = network

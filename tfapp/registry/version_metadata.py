@@ -51,6 +51,11 @@ class VersionMetadata:
         return _section(self.metadata, "metrics")
 
     @property
+    def lower_is_better(self) -> bool:
+        """Returns whether a lower `score` is better, as of an error."""
+        return self.metadata.get("lower_is_better") is True
+
+    @property
     def data(self) -> dict[str, Any]:
         """The record of its training data."""
         return _section(self.metadata, "data")

@@ -62,8 +62,8 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
         The greatest difference of an output in numbers; None where it does not compute as the Keras model.
 
     Raises:
-        ExportError: An output has another form, is no number, or differs by more than `TOLERANCE`; or a text was
-            refused.
+        ExportError: An output has another form, is no number, or differs by more than `TOLERANCE` times the scale of
+            its answers; or a text was refused.
     """
     # The signature alone does not keep what was loaded alive.
     loaded = tf.saved_model.load(str(folder))
@@ -71,7 +71,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
     expect = _traced(model, max_length)
     everything = [*rows, *hard_rows(len(model.inputs))]
     batch = {name: value.numpy() for name, value in served(**_tensors(everything, model)).items()}
-    worst = 0.0
+    worst, most = 0.0, TOLERANCE * model.answer_scale
     for number, row in enumerate(everything):
         inputs = _tensors([row], model)
         expected = expect(inputs)
@@ -79,7 +79,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
         for name, value in expected.items():
             for got in (single[name].numpy()[0], batch[name][number]):
                 if exact:
-                    worst = max(worst, _difference(name, got, value.numpy()[0], row_line(row)))
+                    worst = max(worst, _difference(name, got, value.numpy()[0], row_line(row), most))
                 else:
                     _check_form(name, got, value.numpy()[0], row_line(row))
     return worst if exact else None
@@ -109,7 +109,7 @@ def _tensors(rows: Sequence[Row], model: TaskModel) -> dict[str, tf.Tensor]:
     return {name: tf.constant(texts, tf.string) for name, texts in to_columns(rows, model.inputs).items()}
 
 
-def _difference(name: str, got: np.ndarray, expected: np.ndarray, text: str) -> float:
+def _difference(name: str, got: np.ndarray, expected: np.ndarray, text: str, most: float) -> float:
     got, expected = np.asarray(got), np.asarray(expected)
     if expected.dtype.kind not in "if":
         return 0.0  # labels and choices follow from the floats; two equal probabilities may swap theirs
@@ -118,9 +118,9 @@ def _difference(name: str, got: np.ndarray, expected: np.ndarray, text: str) -> 
         width, nothing = max(got.size, expected.size), -1 if expected.dtype.kind == "i" else 0
         got, expected = (np.pad(row, (0, width - row.size), constant_values=nothing) for row in (got, expected))
     worst = float(np.max(np.abs(got - expected), initial=0.0))
-    if not worst <= TOLERANCE:
+    if not worst <= most:
         raise ExportError(
-            f"the exported model's {name} differs from the Keras model's by {worst:.2g} (at most {TOLERANCE:g} is "
+            f"the exported model's {name} differs from the Keras model's by {worst:.2g} (at most {most:g} is "
             f"allowed) on the text {text[:60]!r}; nothing was published"
         )
     return worst

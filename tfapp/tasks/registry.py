@@ -14,6 +14,7 @@ from tfapp.tasks.embedding.task import EMBEDDING
 from tfapp.tasks.pair_classification.task import PAIR_CLASSIFICATION
 from tfapp.tasks.pretraining.task import PRETRAINING
 from tfapp.tasks.ranking.task import RANKING
+from tfapp.tasks.regression.task import PAIR_REGRESSION, REGRESSION
 from tfapp.tasks.spec import TaskSpec
 from tfapp.tasks.tagging.task import TAGGING
 
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["all_tasks", "find_task", "read_evaluation"]
 
 # In the order in which `tfapp init` asks them whether a file is theirs.
-_OWN: Final = (CLASSIFICATION, PAIR_CLASSIFICATION, RANKING, EMBEDDING, ANSWERING, TAGGING, PRETRAINING)
+_OWN: Final = (
+    CLASSIFICATION,
+    PAIR_CLASSIFICATION,
+    RANKING,
+    EMBEDDING,
+    ANSWERING,
+    TAGGING,
+    REGRESSION,
+    PAIR_REGRESSION,
+    PRETRAINING,
+)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from tfapp.workflows.run_data import load_run_splits
 __all__ = ["ALLOWED_LOSS", "check_precision"]
 
 ALLOWED_LOSS: Final = 0.002
-"""Of the main score, 0..1."""
+"""Of the main score, 0..1; of an error, in standard deviations of the numbers."""
 
 
 def check_precision(
@@ -48,7 +48,7 @@ def check_precision(
         raise ExportError(f"{name} cannot be checked on dev: {error}; export in float32, or with --force") from error
     low, exact = (_evaluate(one, side, quiet=quiet) for one in (cast(BertModel, model).with_inference(encoder), model))
     found = f"{exact.main_name} on dev is {low.main_score:.4f}, {exact.main_score:.4f} in float32"
-    if exact.main_score - low.main_score > ALLOWED_LOSS and not force:
+    if exact.gain_over(low) > ALLOWED_LOSS and not force:
         raise ExportError(
             f"{name}: {found}, and more than {ALLOWED_LOSS:g} is lost; export in float32, or with --force"
         )

@@ -62,6 +62,6 @@ def compare_metrics(candidate: VersionMetadata, current: VersionMetadata) -> str
         return f"it has no metrics on record, version {current.version} has {name} {value:.4f}"
     if candidate.score[0] != name:
         return f"its metric is {candidate.score[0]}, that of version {current.version} is {name}"
-    if candidate.score[1] < value:
+    if candidate.score[1] > value if current.lower_is_better else candidate.score[1] < value:
         return f"its {name} is {candidate.score[1]:.4f}, that of version {current.version} is {value:.4f}"
     return ""

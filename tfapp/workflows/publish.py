@@ -148,4 +148,5 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **evaluation.metrics(),
         },
         "settings": dump_toml(experiment),
+        **({"lower_is_better": True} if evaluation.lower_is_better else {}),
     }

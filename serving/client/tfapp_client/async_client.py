@@ -150,6 +150,20 @@ class AsyncClient(AsyncRequests):
         predict = partial(self._predict_task, contract.REGRESSION, tasks.read_scores)
         return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
 
+    async def regress_pairs(
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> list[float]:
+        """Predicts a number for each pair of texts (query, candidate) with a pair regression model."""
+        columns = tasks.pair_columns(contract.PAIR_REGRESSION, pairs)
+        predict = partial(self._predict_task, contract.PAIR_REGRESSION, tasks.read_scores)
+        return list(chain(*await self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
+
     async def answer(
         self,
         model: str,

@@ -22,6 +22,7 @@ __all__ = [
     "EXAMPLES_INPUT",
     "METADATA_FILE",
     "PAIR_CLASSIFICATION",
+    "PAIR_REGRESSION",
     "PREDICT_METHOD",
     "RANKING",
     "REGRESSION",
@@ -98,6 +99,7 @@ CLASSIFICATION: Final = Task("classification", _TEXT, _CLASSES_OUT)
 PAIR_CLASSIFICATION: Final = Task("pair-classification", _PAIR, _CLASSES_OUT)
 REGRESSION: Final = Task("regression", _TEXT, (TensorSpec("score", "float32", 1),))
 RANKING: Final = Task("ranking", _PAIR, (TensorSpec("score", "float32", 1),))
+PAIR_REGRESSION: Final = Task("pair-regression", _PAIR, (TensorSpec("score", "float32", 1),))
 TAGGING: Final = Task(
     "tagging",
     _TEXT,
@@ -127,6 +129,7 @@ TASKS: Final[dict[str, Task]] = {
         PAIR_CLASSIFICATION,
         REGRESSION,
         RANKING,
+        PAIR_REGRESSION,
         TAGGING,
         ANSWERING,
         EMBEDDING,

@@ -94,6 +94,12 @@ class _FakeServer:
         """Serves a regression model, from a function that scores one text."""
         return self.model(name, _rowwise(_scores, score), version=version, label=label)
 
+    def pair_regressor(
+        self, name: str, score: Callable[[str, str], float], *, version: int = 1, label: str | None = None
+    ) -> Self:
+        """Serves a pair regression model, from a function that scores a query and a candidate."""
+        return self.model(name, _rowwise(_scores, score), version=version, label=label)
+
     def answerer(
         self, name: str, answer: Callable[[str, str], Answer], *, version: int = 1, label: str | None = None
     ) -> Self:

@@ -118,7 +118,7 @@ def test_a_graph_with_other_places_is_not_published(run: Run, models: Path) -> N
     assert verify(models / "toy/1", model, TEXTS, max_length=16) < TOLERANCE
 
     class Shifted:
-        inputs, preprocessor = model.inputs, model.preprocessor
+        inputs, preprocessor, answer_scale = model.inputs, model.preprocessor, 1.0
 
         def predict_text(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
             answers = model.predict_text(*args, **kwargs)

@@ -65,8 +65,8 @@ class DataSettings(Settings):
     )
     label: str = Field(
         "label",
-        description="The column of the labels; of ranking: a grade, 0 for what does not fit; of tagging: a list of "
-        "spans with start, end (in characters) and label.",
+        description="The column of the labels; of ranking: a grade, 0 for what does not fit; of regression: a number; "
+        "of tagging: a list of spans with start, end (in characters) and label.",
     )
     word_column: int = Field(
         0, description="conll files: the column of the words, counted from 0, or from the end: -1."

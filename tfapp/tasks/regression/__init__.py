@@ -1,1 +1,1 @@
-"""Regression: a number for a text."""
+"""Regression of texts and of pairs of texts: a number for each."""

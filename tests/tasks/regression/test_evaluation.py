@@ -1,0 +1,123 @@
+"""The measures of a regression, held against scikit-learn and SciPy."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
+from tfapp.errors import TrainingError
+from tfapp.evaluation import write_report
+from tfapp.tasks.registry import read_evaluation
+from tfapp.tasks.regression.evaluation import RegressionEvaluation
+from tfapp.tasks.regression.evaluator import evaluate_numbers
+from tfapp.tasks.regression.metrics import NAMES, measure_numbers, scores
+
+COARSE = st.integers(-20, 20).map(lambda number: number / 4)
+ROWS = st.lists(st.tuples(COARSE, COARSE), min_size=2, max_size=40)
+
+
+def made_up(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    truth = 50 + 20 * random.normal(size=count)
+    return truth, truth + 10 * random.normal(size=count) + 3
+
+
+def evaluated(truth: np.ndarray, predicted: np.ndarray, **changes: object) -> RegressionEvaluation:
+    texts = [f"text <{n}>" for n in range(len(truth))]
+    arguments: dict[str, object] = {"deviation": 20.0, "texts": texts, "rows": range(100, 100 + len(truth))}
+    return evaluate_numbers(truth, predicted, **arguments | changes)  # type: ignore[arg-type]
+
+
+@given(ROWS)
+def test_values_are_those_of_scikit_learn_and_scipy(rows: list[tuple[float, float]]) -> None:
+    truth, predicted = np.array(rows).T
+    found = dict(zip(NAMES, scores(truth, predicted), strict=True))
+    assert found["RMSE"] == pytest.approx(mean_squared_error(truth, predicted) ** 0.5)
+    assert found["MAE"] == pytest.approx(mean_absolute_error(truth, predicted))
+    if np.ptp(truth):
+        assert found["R²"] == pytest.approx(r2_score(truth, predicted))
+    if np.ptp(truth) and np.ptp(predicted):
+        assert found["Pearson"] == pytest.approx(pearsonr(truth, predicted).statistic, abs=1e-9)
+        assert found["Spearman"] == pytest.approx(spearmanr(truth, predicted).statistic, abs=1e-9)
+
+
+def test_what_is_undefined_is_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert scores(np.array([0.1] * 3), np.array([1.0, 2.0, 4.0]))[2:].tolist() == [0, 0, 0]
+        assert scores(np.array([1.0, 2.0, 4.0]), np.array([0.1] * 3))[3:].tolist() == [0, 0]
+        assert evaluated(np.zeros(0), np.zeros(0)).measures == ()
+        assert evaluated(np.ones(1), np.zeros(1)).main_score == 1
+
+
+def test_intervals_hold_what_many_samples_give() -> None:
+    truth, predicted = made_up(400)
+    found = evaluated(truth, predicted)
+    sampled = [scores(*made_up(400, seed)) for seed in range(1, 201)]
+    for measure, values in zip(found.measures, np.array(sampled).T, strict=True):
+        low, high = measure.interval
+        assert low < measure.value < high
+        # About as wide as the middle 95 % of fresh samples.
+        expected = np.diff(np.quantile(values, [0.025, 0.975]))[0]
+        assert 0.6 < (high - low) / expected < 1.6
+    assert found.main_interval == found.measures[0].interval
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    truth, predicted = made_up(60)
+    many = np.repeat(np.arange(60), 10)
+    alone, together = (
+        measure_numbers(truth[many], predicted[many], groups)[0].interval for groups in (np.arange(600), many)
+    )
+    # Ten copies of a row say no more than one.
+    once = measure_numbers(truth, predicted, np.arange(60))[0].interval
+    assert together[1] - together[0] == pytest.approx(once[1] - once[0], rel=0.2)
+    assert alone[1] - alone[0] < 0.5 * (together[1] - together[0])
+
+
+def test_ranges_and_the_worst_rows_say_where_it_fails() -> None:
+    truth = np.arange(100.0)
+    predicted = np.where(truth < 50, truth + 2, truth - 4)
+    predicted[7] = -90
+    found = evaluated(truth, predicted)
+    assert sum(part.count for part in found.ranges) == found.count == 100
+    assert [part.low for part in found.ranges] == sorted(part.low for part in found.ranges)
+    assert (found.ranges[-1].bias, found.ranges[-1].mae) == (-4, 4)
+    assert len(found.ranges) == 8
+    worst = found.worst[0]
+    assert (worst.text, worst.truth, worst.predicted, worst.row) == ("text <7>", 7, -90, 107)
+    assert len(found.worst) == 20
+    assert len(evaluated(np.repeat([1.0, 2.0], 50), np.zeros(100)).ranges) == 2
+
+
+def test_it_travels_as_json_and_is_drawn(tmp_path: object) -> None:
+    truth, predicted = made_up(3000)
+    found = evaluated(truth, predicted)
+    assert len(found.points) == 2000
+    assert read_evaluation(json.loads(json.dumps(found.to_dict()))) == found
+    page = write_report(found, f"{tmp_path}/report.html", title="minutes", facts={}).read_text()
+    assert "2,000 of 3,000 rows" in page
+    assert "text &lt;" in page
+    assert found.headline().startswith("RMSE 10.")
+    assert "3000 rows" in found.headline()
+    assert set(found.board().images) == {"scatter"}
+    assert found.metrics()["RMSE"] == found.main_score
+
+
+def test_a_lower_error_is_a_gain_in_deviations() -> None:
+    truth, predicted = made_up(100)
+    better, worse = evaluated(truth, predicted), evaluated(truth, predicted + 10)
+    assert better.lower_is_better
+    assert better.gain_over(worse) == pytest.approx((worse.main_score - better.main_score) / 20)
+
+
+def test_what_is_no_number_is_named() -> None:
+    with pytest.raises(TrainingError, match="row 101: the score is not a number"):
+        evaluated(np.arange(3.0), np.array([0, np.nan, 1]))

@@ -1,0 +1,59 @@
+"""`tfapp init` on files of numbers; what was classes or a rating before stays so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfapp.data import Proposal, write_starter
+from tfapp.errors import DataError
+from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.sniff import sniff
+
+
+def propose(folder: Path, columns: dict[str, list[object]]) -> Proposal:
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return sniff(str(folder / "rows.csv"))
+
+
+TEXTS: list[object] = [f"a message with the number {n} in it" for n in range(40)]
+MINUTES: list[object] = [round(5 + n * 1.7, 1) for n in range(40)]
+
+
+def test_many_distinct_numbers_are_a_regression(tmp_path: Path) -> None:
+    proposal = propose(tmp_path, {"id": list(range(40)), "message": TEXTS, "minutes": MINUTES})
+    assert proposal.task == "regression"
+    assert (proposal.data["text"], proposal.data["label"]) == ("message", "minutes")
+    assert 'numbers: column "minutes" (many distinct numbers)' in proposal.notes
+    experiment = load_experiment(write_starter(proposal, tmp_path / "experiment.toml"))
+    assert (experiment.task, experiment.data.label) == ("regression", "minutes")
+
+
+def test_pairs_are_told_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    columns = {"query": TEXTS, "candidate": [f"{text} too" for text in TEXTS], "other": MINUTES, "label": MINUTES}
+    proposal = propose(tmp_path, columns)
+    assert proposal.task == "pair-regression"
+    assert proposal.data["label"] == "label"
+    assert "numbers could also be in: 'other'" in proposal.notes
+    assert load_experiment(write_starter(proposal, tmp_path / "experiment.toml")).task == "pair-regression"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("label", [n % 3 for n in range(40)]),
+        ("grade", [n / 8 for n in range(40)]),
+        ("stars", [round(1 + n * 3.7, 1) for n in range(40)]),
+        ("topic", ["money", "sport"] * 20),
+    ],
+)
+def test_classes_and_ratings_stay_a_classification(tmp_path: Path, name: str, values: list[object]) -> None:
+    assert propose(tmp_path, {"text": TEXTS, name: values, "minutes": MINUTES}).task == "classification"
+
+
+@pytest.mark.parametrize("name", ["id", "message_id", "line"])
+def test_numbers_of_rows_are_no_labels(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="no column looks like labels"):
+        propose(tmp_path, {"text": TEXTS, name: [n + 100 for n in range(40)]})

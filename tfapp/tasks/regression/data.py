@@ -1,0 +1,93 @@
+"""Numbers as what is learnt: any finite number, in the unit of the data."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tfapp.config import DataSettings
+from tfapp.data.cleaning import Rows
+from tfapp.data.findings import Finding
+from tfapp.data.labels import as_label
+from tfapp.data.targets import Target
+from tfapp.errors import DataError
+
+__all__ = ["NumberTarget", "as_number"]
+
+_MOST_COUNTED: Final = 20
+# What float32, in which models answer, holds.
+_LARGEST: Final = float(np.finfo(np.float32).max)
+_COMMA: Final = re.compile(r"\s*[-+]?[\d.]*,\d[\d.,]*\s*")
+
+
+def as_number(value: Any) -> float | None:
+    """Turns a value of a column of numbers into a number; None, NaN and white space are no number.
+
+    Raises:
+        ValueError: It is another text, a truth value or a structure, or is not finite in float32.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, str) and _COMMA.fullmatch(value):
+        raise ValueError("has a comma in a number; write 1234.5, with a point for the decimals and nothing between")
+    try:
+        number = math.inf if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.inf
+    if math.isnan(number):
+        return None
+    if not abs(number) <= _LARGEST:
+        raise ValueError("is no finite number")
+    return number
+
+
+class NumberTarget(Target):
+    """Numbers; see `Target`."""
+
+    def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
+        """Returns `double`, and `as_number`."""
+        del settings, multi_label
+        return pa.float64(), lambda value, *_: as_number(value)
+
+    def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
+        """Returns the rows of each number, lowest first; none where most are met once, or there are over twenty."""
+        numbers, counts = np.unique(_numbers(column), return_counts=True)
+        if len(numbers) > min(_MOST_COUNTED, len(column) // 2):
+            return {}
+        return {as_label(number) or "": count for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)}
+
+    def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
+        """Returns the mean and the standard deviation; nothing without rows."""
+        del settings
+        numbers = _numbers(column)
+        return (repr(float(numbers.mean())), repr(float(numbers.std()))) if len(numbers) else ()
+
+    def settle(
+        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
+    ) -> list[Finding]:
+        """Checks that train has two different numbers, and each split that was cut from it a row."""
+        del multi_label
+        numbers = _numbers(sides["train"].table["label"])
+        if not len(numbers) or not numbers.std():
+            found = f"only the number {as_label(float(numbers[0]))}" if len(numbers) else "no row"
+            raise DataError(
+                f"{settings.train}: train has {found}, but a regression needs different numbers; check data.label"
+            )
+        shares = {"dev": settings.dev_share, "test": settings.test_share}
+        for name in ("dev", "test"):
+            if name not in given and shares[name] and not len(sides[name]):
+                raise DataError(
+                    f"{settings.train}: {name} has no row; set another data.split_seed than {settings.split_seed}, "
+                    f"add rows, or give a file with data.{name}"
+                )
+        return []
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(pc.drop_null(column).to_numpy(), np.float64)

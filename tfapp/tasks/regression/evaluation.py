@@ -1,0 +1,142 @@
+"""The evaluation of a regression's numbers on held-out rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.markdown import markdown_table
+from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.tables import measure_table
+from tfapp.tasks.regression.metrics import NAMES
+from tfapp.tasks.regression.plots import draw_scatter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+__all__ = ["RegressionEvaluation", "ResidualRange", "WorstRow"]
+
+
+@dataclass(frozen=True)
+class ResidualRange:
+    """The residuals (predicted minus true) of the rows whose true number lies in a range, its ends included.
+
+    Attributes:
+        low: The lowest true number.
+        high: The highest one.
+        count: Rows.
+        bias: The mean residual: over 0 where the predictions are too high.
+        mae: The mean absolute residual.
+    """
+
+    low: float
+    high: float
+    count: int
+    bias: float
+    mae: float
+
+
+@dataclass(frozen=True)
+class WorstRow:
+    """A row whose prediction is far from the truth; its texts are cut to 300 characters.
+
+    Attributes:
+        text: Its texts, as one.
+        truth: The true number.
+        predicted: The model's.
+        row: Its row number in its data.
+    """
+
+    text: str
+    truth: float
+    predicted: float
+    row: int
+
+
+@dataclass(frozen=True)
+class RegressionEvaluation(Evaluation):
+    """Predicted numbers against the true ones of one split, in the unit of the data.
+
+    Attributes:
+        count: Rows evaluated.
+        loss: Mean squared error in units of the variance of train, as in training.
+        deviation: Standard deviation of train's numbers.
+        main_interval: The interval of the RMSE, by which models are compared.
+        measures: RMSE, MAE, R², Pearson's and Spearman's correlation; none where no rows were evaluated.
+        ranges: Residuals by range of the true number, lowest first.
+        points: True and predicted numbers of some rows, for the drawing.
+        worst: The twenty rows with the largest residuals, largest first.
+    """
+
+    kind = "regression"
+    unit = "rows"
+    by_loss = True
+    lower_is_better = True
+
+    count: int
+    loss: float
+    deviation: float
+    main_interval: tuple[float, float]
+    measures: tuple[Measure, ...]
+    ranges: tuple[ResidualRange, ...]
+    points: tuple[tuple[float, float], ...]
+    worst: tuple[WorstRow, ...]
+
+    @property
+    def main_name(self) -> str:
+        """RMSE; the best epoch is that of the lowest one, which is that of the lowest loss."""
+        return NAMES[0]
+
+    @property
+    def main_score(self) -> float:
+        """The root mean squared error; 0 where no rows were evaluated."""
+        return self.measures[0].value if self.measures else 0.0
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The rows."""
+        return (f"{self.count:,} {'row' if self.count == 1 else 'rows'}",)
+
+    def metrics(self) -> dict[str, float]:
+        """Returns the measures and the loss."""
+        return {measure.name: measure.value for measure in self.measures} | {"loss": self.loss}
+
+    def details(self) -> dict[str, str]:
+        """Returns R² and the loss."""
+        values = {measure.name: measure.value for measure in self.measures}
+        return {"R²": f"{values['R²']:.3f}", "Loss": f"{self.loss:.4f}"} if values else {}
+
+    def table(self) -> Table:
+        """Returns the measures with their intervals, for a terminal."""
+        return measure_table(self.measures, digits="#.4g")
+
+    def figures(self) -> dict[str, tuple[Figure, str]]:
+        """Returns the predicted numbers against the true ones."""
+        if not self.points:
+            return {}
+        return {"scatter": (draw_scatter(self.points, self.count), "Predicted numbers against the true ones")}
+
+    def board(self) -> Board:
+        """Returns the measures, the scatter plot and the worst rows."""
+        scalars = {f"evaluation/{name}": value for name, value in self.metrics().items()}
+        images = {"scatter": draw_scatter(self.points, self.count)} if self.points else {}
+        rows = [(row.text, f"{row.truth:.6g}", f"{row.predicted:.6g}", str(row.row)) for row in self.worst]
+        text = markdown_table(("text", "true", "predicted", "row"), rows) if rows else "No rows were evaluated."
+        return Board(scalars, images, texts={"worst_rows": text})
+
+    def headline(self) -> str:
+        """Returns the RMSE with its interval, and R², in one line."""
+        low, high = map(self.display, self.main_interval)
+        r2 = next((measure.value for measure in self.measures if measure.name == "R²"), 0.0)
+        score = f"{self.main_name} {self.display(self.main_score)} (95 % interval {low} to {high})"
+        return f"{score}, R² {r2:.3f}, {self.count} {self.unit}"
+
+    def display(self, score: float) -> str:
+        """Returns an RMSE with four significant digits; it has the unit of the data."""
+        return f"{score:#.4g}"
+
+    def gain_over(self, other: Evaluation) -> float:
+        """Returns by how many standard deviations the RMSE is lower than another's."""
+        return (other.main_score - self.main_score) / self.deviation

@@ -1,0 +1,109 @@
+"""Evaluates a regression, from its logits to its evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfapp.data import normalize_text
+from tfapp.errors import TrainingError
+from tfapp.evaluation import Evaluation
+from tfapp.evaluation.markdown import shorten
+from tfapp.models import TaskModel
+from tfapp.tasks.regression.evaluation import RegressionEvaluation, ResidualRange, WorstRow
+from tfapp.tasks.regression.metrics import measure_numbers
+from tfapp.tasks.regression.model import TextRegressor
+from tfapp.tasks.spec import Evaluator
+from tfapp.training import TokenizedSplit
+
+__all__ = ["RegressionEvaluator", "evaluate_numbers"]
+
+_RANGES: Final = 8
+# A range has about so many rows, or there are fewer ranges.
+_ROWS_A_RANGE: Final = 10
+_POINTS: Final = 2000
+_WORST: Final = 20
+
+
+class RegressionEvaluator(Evaluator):
+    """Evaluates predicted numbers; the pairs of a query hang together."""
+
+    def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
+        """See `Evaluator.evaluate`."""
+        assert isinstance(model, TextRegressor)
+        groups = split.columns.get("group")
+        return evaluate_numbers(
+            np.asarray(split.columns["label"], np.float64),
+            model.scores(tf.constant(logits)).numpy(),
+            deviation=model.deviation,
+            texts=split.raw,
+            rows=split.rows.tolist(),
+            # As the split compares them.
+            groups=None if groups is None else [normalize_text(group) for group in groups],
+        )
+
+
+def evaluate_numbers(
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    *,
+    deviation: float,
+    texts: Sequence[str],
+    rows: Sequence[int],
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> RegressionEvaluation:
+    """Evaluates predicted numbers.
+
+    Args:
+        truth: float[N].
+        predicted: float[N].
+        deviation: The standard deviation of train's numbers.
+        texts: The N rows' texts, each as one.
+        rows: The N row numbers in their data.
+        groups: What tells apart groups of rows that hang together; None: each row is one.
+        seed: Seeds the bootstrap, and which points are drawn.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        TrainingError: A prediction is not a number.
+    """
+    true, scores = np.asarray(truth, np.float64), np.asarray(predicted, np.float64)
+    if not np.isfinite(scores).all():
+        row = rows[int(np.flatnonzero(~np.isfinite(scores))[0])]
+        raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
+    codes = np.arange(len(true)) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
+    measures = measure_numbers(true, scores, codes, seed=seed)
+    worst = np.argsort(-np.abs(scores - true), kind="stable")[:_WORST].tolist()
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(true))[:_POINTS])
+    return RegressionEvaluation(
+        count=len(true),
+        loss=float(np.mean(((scores - true) / deviation) ** 2)) if len(true) else 0.0,
+        deviation=deviation,
+        main_interval=measures[0].interval if measures else (0.0, 0.0),
+        measures=measures,
+        ranges=_ranges(true, scores - true),
+        points=tuple(zip(true[drawn].tolist(), scores[drawn].tolist(), strict=True)),
+        worst=tuple(WorstRow(shorten(texts[n]), float(true[n]), float(scores[n]), int(rows[n])) for n in worst),
+    )
+
+
+def _ranges(truth: NDArray[np.float64], residuals: NDArray[np.float64]) -> tuple[ResidualRange, ...]:
+    """Ranges of about the same number of rows; rows with the same true number are in the same one."""
+    if not len(truth):
+        return ()
+    parts = int(np.clip(len(truth) // _ROWS_A_RANGE, 1, _RANGES))
+    inner = np.unique(np.quantile(truth, np.linspace(0, 1, parts + 1)[1:-1]))
+    places = np.searchsorted(inner, truth, side="left")
+    return tuple(_range(truth[places == place], residuals[places == place]) for place in np.unique(places))
+
+
+def _range(truth: NDArray[np.float64], residuals: NDArray[np.float64]) -> ResidualRange:
+    bias, mae = float(residuals.mean()), float(np.abs(residuals).mean())
+    return ResidualRange(float(truth.min()), float(truth.max()), len(truth), bias, mae)
