@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from tfapp import assets
-from tfapp.config import FreshSettings
 from tfapp.data import load
 from tfapp.models import Preset, load_preset
-from tfapp.models.fresh import FreshPreset
 from tfapp.models.hugging_face import write_preset
 from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.pretraining.scratch_preset import ScratchPreset
+from tfapp.tasks.pretraining.settings import FreshSettings
 from tfapp.tasks.registry import find_task
 
 # BERT's sizes (Devlin et al. 2019) with random weights: a step takes as long.
@@ -49,7 +49,7 @@ def find(name: str) -> Preset:
     if name not in RANDOM:
         return load_preset(name)
     other = load_preset(_VOCABULARY)
-    return FreshPreset(name, "", other.vocabulary, other.lowercase, RANDOM[name])
+    return ScratchPreset(name, "", other.vocabulary, other.lowercase, RANDOM[name])
 
 
 def bring(preset: Preset, folder: Path) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from tests.toy import VOCABULARY
-from tfapp.config import ModelSettings
 from tfapp.models import BertModel
 from tfapp.tasks.models import build_model
+from tfapp.tasks.registry import find_task
 from tfapp.tasks.tagging.casing_features import SHAPES
 
 LENGTH = 48
@@ -34,7 +34,9 @@ MODELS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
 def build(preset: Path, name: str, **settings: Any) -> BertModel:
     task, changes, labels = MODELS[name]
     keras.utils.set_random_seed(7)
-    model = build_model(task, ModelSettings(preset=str(preset), max_length=LENGTH, **changes | settings), labels)
+    model = build_model(
+        task, find_task(task).settings.model(preset=str(preset), max_length=LENGTH, **changes | settings), labels
+    )
     assert isinstance(model, BertModel)
     # Random weights make much the same of every token; wider ones, and biases, tell them apart.
     for number, weight in enumerate(model.network.trainable_weights):

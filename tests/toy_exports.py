@@ -13,13 +13,13 @@ from tests.networks import LENGTH, MODELS
 from tests.served_models import save
 from tests.shared_folders import SharedFolders
 from tests.toy import write_toy_preset
-from tfapp.config import ModelSettings
 from tfapp.core.files import write_json
 from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.saved_model import write_graph
 from tfapp.savedmodel.signatures import METHODS, ServedModule
 from tfapp.tasks.models import build_model
+from tfapp.tasks.registry import find_task
 
 __all__ = ["CRASHES", "TOY_MODELS", "ToyExports", "read_graph", "toy_model", "write_checked", "write_unchecked"]
 
@@ -51,7 +51,7 @@ class ToyExports:
 def toy_model(preset: Path, name: str) -> TaskModel:
     """Builds one of `TOY_MODELS` on a BERT."""
     task, changes, labels = TOY_MODELS[name]
-    return build_model(task, ModelSettings(preset=str(preset), max_length=LENGTH, **changes), labels)
+    return build_model(task, find_task(task).settings.model(preset=str(preset), max_length=LENGTH, **changes), labels)
 
 
 def write_checked(folder: Path, model: TaskModel) -> Path:

@@ -14,6 +14,7 @@ from tfapp.data.blocks import iter_blocks
 from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.conll import iter_blocks as iter_conll
 from tfapp.errors import DataError
+from tfapp.tasks.experiments import task_settings
 from tfapp.tasks.registry import find_task
 from tfapp.tasks.sniff import sniff
 
@@ -149,7 +150,7 @@ def test_init_proposes_tagging(tmp_path: Path) -> None:
     proposal = sniff(str(saved(tmp_path, SAMPLE)))
     assert (proposal.task, proposal.rows, proposal.window) == ("tagging", 3, None)
     assert "types: org, person, place" in proposal.notes[0]
-    text = write_starter(proposal, tmp_path / "a.toml").read_text()
+    text = write_starter(proposal, tmp_path / "a.toml", tasks=task_settings()).read_text()
     assert '\ntask = "tagging"\n' in text
     with pytest.raises(DataError, match="no word has a tag other than O"):
         sniff(str(saved(tmp_path, "a O\n")))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from tests.hostile.attack import Plan, attack
 from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
@@ -21,7 +22,7 @@ from tfapp.errors import TfappError
 from tfapp.registry.model_config import configured_model, configured_names, read_model_config
 from tfapp.server.settings_files import read_batching, read_channel_arguments, read_monitoring, read_tls
 from tfapp.tasks.experiments import load_experiment
-from tfapp.tasks.registry import all_tasks, find_task
+from tfapp.tasks.registry import all_tasks
 from tfapp.tasks.sniff import sniff
 
 
@@ -38,11 +39,12 @@ def test_any_data_file(form: str, tmp_path: Path, plan: Plan) -> None:
 
     def strike(source: random.Random) -> None:
         path = write_any(source, tmp_path, form)
-        settings = DataSettings(train=str(path))
-        with suppress(TfappError):
-            settings = DataSettings(**{**sniff(str(path)).data, "train": str(path)})
+        task = source.choice(list(all_tasks().values()))
+        settings = task.settings.data(train=str(path))
+        with suppress(TfappError, ValidationError):
+            settings = task.settings.data(**{**sniff(str(path)).data, "train": str(path)})
         read_or_refused(lambda: sniff(str(path)))
-        read_or_refused(lambda: load(settings, schema=find_task(source.choice(list(all_tasks()))).schema))
+        read_or_refused(lambda: load(settings, schema=task.schema))
         _remove(path)
 
     def still_good() -> None:

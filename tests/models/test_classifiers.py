@@ -16,6 +16,7 @@ from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models import TaskModel, TextClassifier
 from tfapp.models.unknown import Unknown
+from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model, load_model
 
 LABELS = ["money", "sport", "tech"]
@@ -24,7 +25,7 @@ TEXTS = ["the ball", "", "bank price stock tax trade profit bank price"]
 
 def build(preset: Path, **changes: Any) -> TaskModel:
     keras.utils.set_random_seed(3)
-    settings = ModelSettings(preset=str(preset), max_length=16, **changes)
+    settings = ClassificationModelSettings(preset=str(preset), max_length=16, **changes)
     return build_model("classification", settings, LABELS)
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models import Embedder, TextClassifier
+from tfapp.tasks.embedding.settings import EmbeddingModelSettings
 from tfapp.tasks.models import build_model, load_model
 
 TEXTS = ["the ball", "", "bank price stock tax trade profit", "a goal", "phone", "the ball"]
@@ -20,7 +21,7 @@ TEXTS = ["the ball", "", "bank price stock tax trade profit", "a goal", "phone",
 
 def build(preset: Path, **changes: Any) -> Embedder:
     keras.utils.set_random_seed(5)
-    model = build_model("embedding", ModelSettings(preset=str(preset), **{"max_length": 16} | changes), ())
+    model = build_model("embedding", EmbeddingModelSettings(preset=str(preset), **{"max_length": 16} | changes), ())
     assert isinstance(model, Embedder)
     return model
 

@@ -24,6 +24,7 @@ from tfapp.errors import ModelError
 from tfapp.models import Preprocessor, TaskModel
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.ranking.model import PairRanker
+from tfapp.tasks.registry import find_task
 
 PAIRS = [("the ball", "a goal"), ("", ""), ("bank", "price stock tax trade profit bank price stock tax trade")]
 SPECIAL = {name: VOCABULARY.index(f"[{name}]") for name in ("CLS", "SEP")}
@@ -73,7 +74,7 @@ def test_a_separator_in_a_text_does_not_move_the_segments() -> None:
 
 def build(preset: Path, task: str, labels: list[str], **changes: Any) -> TaskModel:
     keras.utils.set_random_seed(3)
-    model = build_model(task, ModelSettings(preset=str(preset), max_length=16, **changes), labels)
+    model = build_model(task, find_task(task).settings.model(preset=str(preset), max_length=16, **changes), labels)
     # Random weights say the same of every text; wider ones tell texts apart.
     for weight in model.network.trainable_weights:
         if weight.name == "kernel":

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.toy import toy_rows
-from tfapp.config import ModelSettings
 from tfapp.models import TaskModel, student_preset
 from tfapp.models.soft_losses import soft_binary_loss, soft_class_loss
 from tfapp.models.students import chosen_layers
 from tfapp.tasks.models import build_model
+from tfapp.tasks.registry import find_task
 
 TEXTS = [row["text"] for row in toy_rows(9)]
 logits = st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3)
@@ -24,7 +24,9 @@ logits = st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3)
 
 def build(preset: Path, task: str = "classification", **changes: object) -> TaskModel:
     labels = ["0", "2"] if task == "ranking" else ["money", "sport", "tech"]
-    return build_model(task, ModelSettings(preset=str(preset), **{"max_length": 32, **changes}), labels)
+    return build_model(
+        task, find_task(task).settings.model(preset=str(preset), **{"max_length": 32, **changes}), labels
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfapp_client import contract
 
+from tfapp.config import DataSettings
 from tfapp.data import DataSample, Proposal, load, write_starter
 from tfapp.data.proposal import make_proposal
 from tfapp.errors import DataError
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.sniff import sniff
 
@@ -106,14 +107,15 @@ def test_the_index_that_pandas_writes_is_no_lack_of_a_header(tmp_path: Path) -> 
     columns = {"": [str(index) for index in range(50)], "body": _texts(50), "topic": ["x", "y"] * 25}
     proposal = sniff(_csv(tmp_path / "a.csv", columns))
     assert (proposal.data["text"], proposal.data["label"]) == ("body", "topic")
-    settings = proposal.settings().model_copy(update={"dev_share": 0.3})
+    settings = DataSettings.model_validate({**proposal.data, "dev_share": 0.3})
     assert load(settings).train["text"].to_pylist()[0] in columns["body"]
 
 
 def test_long_texts_get_windows(tmp_path: Path) -> None:
     def window(words: int) -> int | None:
         file = _csv(tmp_path / "a.csv", {"text": _texts(50, words), "label": ["x", "y"] * 25})
-        return load_experiment(write_starter(sniff(file), tmp_path / f"{words}.toml")).model.window
+        starter = write_starter(sniff(file), tmp_path / f"{words}.toml", tasks=task_settings())
+        return load_experiment(starter).model.window
 
     assert window(2000) == 128
     assert window(60) is None
@@ -157,7 +159,7 @@ def test_what_cannot_be_learnt_from_is_refused(tmp_path: Path, content: str, mes
 def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     columns = {"review": _texts(300), "stars": [1, 2, 3, 4, 5] * 60}
     proposal = sniff(_csv(tmp_path / "my reviews!.csv", columns))
-    target = write_starter(proposal, tmp_path / "experiment.toml")
+    target = write_starter(proposal, tmp_path / "experiment.toml", tasks=task_settings())
     experiment = load_experiment(target)
     assert (experiment.name, experiment.data.text) == ("my-reviews", "review")
     assert experiment.training.epochs == proposal.epochs
@@ -173,12 +175,12 @@ def test_an_existing_settings_file_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "experiment.toml"
     target.write_text("mine")
     with pytest.raises(DataError, match="--force"):
-        write_starter(proposal, target)
+        write_starter(proposal, target, tasks=task_settings())
     assert target.read_text() == "mine"
-    write_starter(proposal, target, force=True)
+    write_starter(proposal, target, force=True, tasks=task_settings())
     assert load_experiment(target).data.label == "label"
     with pytest.raises(DataError, match="does not exist"):
-        write_starter(proposal, tmp_path / "none" / "experiment.toml")
+        write_starter(proposal, tmp_path / "none" / "experiment.toml", tasks=task_settings())
 
 
 @settings(max_examples=80, deadline=None)
@@ -187,7 +189,7 @@ def test_any_names_make_a_valid_file(tmp_path_factory: pytest.TempPathFactory, n
     data = {"train": name.encode("utf-8", "replace").decode(), "text": text.encode("utf-8", "replace").decode()}
     note = note.encode("utf-8", "replace").decode()
     proposal = Proposal("classification", data, True, 64, 2, 10, (), (note,))
-    target = write_starter(proposal, tmp_path_factory.mktemp("toml") / "e.toml")
+    target = write_starter(proposal, tmp_path_factory.mktemp("toml") / "e.toml", tasks=task_settings())
     experiment = load_experiment(target)
     assert (experiment.data.train, experiment.data.text) == (data["train"], data["text"])
     assert experiment.model.multi_label
@@ -211,7 +213,7 @@ def test_made_files_give_settings_that_load_them(
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         name = str(folder / "a.jsonl")
         Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    experiment = load_experiment(write_starter(sniff(name), folder / "e.toml"))
+    experiment = load_experiment(write_starter(sniff(name), folder / "e.toml", tasks=task_settings()))
     assert experiment.data.text == names[0]
     assert experiment.data.label in names[1:]
 

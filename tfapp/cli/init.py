@@ -32,12 +32,12 @@ def init(
     from tfapp import assets
     from tfapp.core.terminal import console, progress
     from tfapp.data import write_starter
-    from tfapp.tasks.experiments import load_experiment
+    from tfapp.tasks.experiments import load_experiment, task_settings
     from tfapp.tasks.sniff import sniff
 
     with progress(f"looking at {file}", "bytes") as advance:
         proposal = sniff(file, format=format, pull=partial(assets.pull, on_progress=advance))
-    target = write_starter(proposal, output, name=name, force=force)
+    target = write_starter(proposal, output, tasks=task_settings(), name=name, force=force)
     load_experiment(target)
     screen = console()
     for note in proposal.notes:

@@ -42,8 +42,8 @@ class Experiment(Settings):
         """What the weights start from, in words."""
         if self.distillation and self.distillation.layers:
             return f"{self.distillation.layers} layers of {self.distillation.teacher}"
-        if self.model.kind != "bert" or self.model.fresh:
-            return f"none ({'fresh' if self.model.fresh else self.model.kind})"
+        if self.model.from_scratch:
+            return f"none ({'fresh' if self.model.kind == 'bert' else self.model.kind})"
         return self.model.preset
 
     @property

@@ -136,7 +136,7 @@ def describe(
     Raises:
         DataError: As `load` raises it for one file that cannot be read.
     """
-    found = resolve(source, settings or DataSettings(train=source), pull=pull, catalogue=catalogue)
+    found = resolve(source, settings or schema.settings(train=source), pull=pull, catalogue=catalogue)
     table = read_table(found, schema=schema, multi_label=_has_lists(found), on_progress=on_progress)
     texts = [table[name] for name in schema.texts]
     characters = sum(pc.utf8_length(column).to_numpy() for column in texts)

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from tfapp.config import DataSettings
 from tfapp.data.data_sample import DataSample
 
 __all__ = ["WINDOW", "Proposal", "make_proposal"]
@@ -31,7 +30,7 @@ class Proposal:
 
     Attributes:
         task: What the data are for.
-        data: Values for `DataSettings`, by field; what is left out keeps its default.
+        data: Values for the section `data`, by field; what is left out keeps its default.
         multi_label: Whether a text has several labels.
         max_length: Tokens that hold the most texts whole, 380 at most.
         epochs: More for fewer rows.
@@ -50,10 +49,6 @@ class Proposal:
     columns: tuple[str, ...]
     notes: tuple[str, ...]
     window: int | None = None
-
-    def settings(self) -> DataSettings:
-        """The proposed data settings."""
-        return DataSettings.model_validate(dict(self.data))
 
 
 def make_proposal(
@@ -77,7 +72,7 @@ def make_proposal(
         texts: Texts of the file, as long as models read them.
         notes: What was chosen and why, a sentence each; one on `max_length` is added.
         rows: Rows of the file; None: those of the sample.
-        columns: Values for `DataSettings`, beside those of the sample.
+        columns: Values for the section `data`, beside those of the sample.
         multi_label: Whether a text has several labels.
         longest: The most tokens that are proposed.
         longer: What the note says of longer texts; it may name `max_length`, and `cut`, their share.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from tfapp.config import DataSettings
 from tfapp.data.blocks import FileFormat
 from tfapp.data.classes import ClassTarget
 from tfapp.data.targets import Target
@@ -27,6 +28,7 @@ class Schema:
             names another; None: every row for itself.
         beside: Settings that name columns which the target reads beside its own, behind the texts; a file may lack
             them.
+        settings: The section `data` that names the columns.
     """
 
     task: str
@@ -36,6 +38,7 @@ class Schema:
     extra: tuple[str, ...] = ()
     group: str | None = None
     beside: tuple[str, ...] = ()
+    settings: type[DataSettings] = DataSettings
 
 
 TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet")

@@ -101,4 +101,4 @@ def _with_defaults(settings: DataSettings, defaults: Mapping[str, Any]) -> DataS
     if chosen.get("rating"):
         merged["rating"] = {**(defaults.get("rating") or {}), **chosen["rating"]}
     # The prepared file is always UTF-8 jsonl, whatever the settings say of the user's own files.
-    return DataSettings.model_validate({**merged, "encoding": "utf-8", "format": "jsonl"})
+    return type(settings).model_validate({**merged, "encoding": "utf-8", "format": "jsonl"})

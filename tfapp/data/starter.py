@@ -9,16 +9,14 @@ from typing import Any
 
 import tomli_w
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tfapp.config import (
-    DataSettings,
     DistillationSettings,
     Experiment,
     ExportSettings,
-    ModelSettings,
-    RatingSettings,
-    TrainingSettings,
+    TaskSettings,
 )
 from tfapp.core.files import write_text
 from tfapp.data.proposal import Proposal
@@ -27,12 +25,20 @@ from tfapp.errors import DataError
 __all__ = ["starter_text", "write_starter"]
 
 
-def write_starter(proposal: Proposal, target: Path | str, *, name: str | None = None, force: bool = False) -> Path:
+def write_starter(
+    proposal: Proposal,
+    target: Path | str,
+    *,
+    tasks: Mapping[str, TaskSettings],
+    name: str | None = None,
+    force: bool = False,
+) -> Path:
     """Writes the settings file of a proposal.
 
     Args:
         proposal: As `tfapp.tasks.sniff` makes it.
         target: The file to write.
+        tasks: The settings of all tasks, by name.
         name: The experiment's name; by default after the data file.
         force: Replace an existing file.
 
@@ -47,37 +53,37 @@ def write_starter(proposal: Proposal, target: Path | str, *, name: str | None = 
         raise DataError(f"{target} exists; give --force to replace it, or another name with --output")
     if not target.parent.is_dir():
         raise DataError(f"{target}: the folder {target.parent} does not exist; make it or choose another --output")
-    write_text(target, starter_text(proposal, name), shared=True)
+    write_text(target, starter_text(proposal, tasks, name), shared=True)
     return target
 
 
-def starter_text(proposal: Proposal, name: str | None = None) -> str:
+def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: str | None = None) -> str:
     """Gives the settings file of a proposal: chosen settings as they are, defaults as comments.
 
     Args:
         proposal: As `tfapp.tasks.sniff` makes it.
+        tasks: The settings of all tasks, by name.
         name: The experiment's name; by default after the data file.
 
     Returns:
-        TOML that `tfapp.config.load_experiment` reads.
+        TOML that `tfapp.tasks.experiments.load_experiment` reads.
     """
-    data = dict(proposal.data)
-    rating = data.pop("rating", None)
-    chosen_model = {"max_length": proposal.max_length}
-    chosen_model |= {"window": proposal.window} if proposal.window else {}
-    chosen_model |= {"multi_label": True} if proposal.multi_label else {}
+    model = {"max_length": proposal.max_length}
+    model |= {"window": proposal.window} if proposal.window else {}
+    model |= {"multi_label": True} if proposal.multi_label else {}
+    chosen = {"data": proposal.data, "model": model, "training": {"epochs": proposal.epochs}}
+    fields: dict[str, FieldInfo] = {}
+    for task in (tasks[proposal.task], *tasks.values()):
+        fields = {**fields, **(task.fields | fields)}
     lines = [
-        *_comment(f"Settings for {data['train']}: about {proposal.rows} rows."),
+        *_comment(f"Settings for {proposal.data['train']}: about {proposal.rows} rows."),
         *(line for note in proposal.notes for line in _comment(note)),
         *_comment("A setting behind # has its default; remove the # to change it."),
         "",
-        *_fields(Experiment, {"name": name or _slug(data["train"]), **_task(proposal)}),
-        *_section("data", DataSettings, data),
-        *_section("data.rating", RatingSettings, rating),
-        *_section("model", ModelSettings, chosen_model),
-        *_section("training", TrainingSettings, {"epochs": proposal.epochs}),
-        *_section("distillation", DistillationSettings, None),
-        *_section("export", ExportSettings, {}),
+        *_fields(Experiment.model_fields, {"name": name or _slug(proposal.data["train"]), **_task(proposal)}),
+        *(line for section, values in chosen.items() for line in _task_section(section, values, fields, tasks)),
+        *_section("distillation", DistillationSettings.model_fields, None, _readers("distillation", tasks)),
+        *_section("export", ExportSettings.model_fields, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -87,18 +93,44 @@ def _task(proposal: Proposal) -> dict[str, str]:
     return {} if proposal.task == Experiment.model_fields["task"].default else {"task": proposal.task}
 
 
-def _section(name: str, settings: type[BaseModel], chosen: Mapping[str, Any] | None) -> Iterator[str]:
+def _task_section(
+    name: str, chosen: Mapping[str, Any], fields: Mapping[str, FieldInfo], tasks: Mapping[str, TaskSettings]
+) -> Iterator[str]:
+    """One section of which tasks have settings of their own, and the sections in it."""
+    inner = {field.removeprefix(f"{name}."): info for field, info in fields.items() if field.startswith(f"{name}.")}
+    readers = {field: _readers(f"{name}.{field}", tasks) for field in inner}
+    yield f"[{name}]"
+    yield from _fields(inner, chosen, readers)
+    for field, info in inner.items():
+        section = _section_of(info.annotation)
+        if section:
+            yield from _section(f"{name}.{field}", section.model_fields, chosen.get(field), readers[field])
+
+
+def _readers(name: str, tasks: Mapping[str, TaskSettings]) -> str:
+    """Which tasks read a setting, in words; nothing where all do."""
+    own = [task.name for task in tasks.values() if name in task.own]
+    return f" Read by {', '.join(own)}." if own else ""
+
+
+def _section(
+    name: str, fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any] | None, readers: str = ""
+) -> Iterator[str]:
     """One table; commented out as a whole where nothing says that it is wanted."""
+    if readers:
+        yield from _comment(readers.strip())
     yield f"[{name}]" if chosen is not None else f"# [{name}]"
-    yield from _fields(settings, chosen or {})
+    yield from _fields(fields, chosen or {})
 
 
-def _fields(settings: type[BaseModel], chosen: Mapping[str, Any]) -> Iterator[str]:
-    for name, field in settings.model_fields.items():
-        if _is_section(field.annotation):
+def _fields(
+    fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any], readers: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    for name, field in fields.items():
+        if _section_of(field.annotation):
             continue
         unset = field.default in (None, PydanticUndefined) and name not in chosen
-        yield from _comment(f"{field.description or name}{' Unset.' if unset else ''}")
+        yield from _comment(f"{field.description or name}{' Unset.' if unset else ''}{(readers or {}).get(name, '')}")
         if name in chosen:
             yield _assign(name, chosen[name])
         elif unset:
@@ -114,9 +146,10 @@ def _example(annotation: Any) -> str:
     return "1" if int in kinds else '"..."'
 
 
-def _is_section(annotation: Any) -> bool:
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The settings that a field is a section of; None of a plain value."""
     kinds = getattr(annotation, "__args__", (annotation,))
-    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _assign(name: str, value: Any) -> str:

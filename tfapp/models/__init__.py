@@ -17,7 +17,6 @@ from tfapp.models.bert import BertModel  # noqa: E402
 from tfapp.models.class_embedder import ClassEmbedder  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
 from tfapp.models.embedder import Embedder  # noqa: E402
-from tfapp.models.fresh import fresh_preset  # noqa: E402
 from tfapp.models.preprocessor import Preprocessor  # noqa: E402
 from tfapp.models.presets import Preset, load_preset  # noqa: E402
 from tfapp.models.students import student_preset  # noqa: E402
@@ -30,7 +29,6 @@ __all__ = [
     "Preset",
     "TaskModel",
     "TextClassifier",
-    "fresh_preset",
     "load_preset",
     "student_preset",
 ]

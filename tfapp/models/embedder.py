@@ -63,10 +63,9 @@ class Embedder(BertModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Pooling and the loss's settings."""
+        """Pooling and the loss's temperature."""
         del labels
-        pooling = settings.pooling or "mean"
-        return {"pooling": pooling, "temperature": settings.temperature, "symmetric": settings.symmetric}
+        return {"pooling": settings.pooling or "mean", "temperature": settings.temperature}
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
         """The texts of all rows, each for itself."""

@@ -12,13 +12,14 @@ from tfapp.tasks.playground import PlaygroundForm
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
-    from tfapp.config import TaskSettings
+    from tfapp.config import ModelSettings, TaskSettings
     from tfapp.data.data_sample import DataSample
     from tfapp.data.proposal import Proposal
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
-    from tfapp.models import TaskModel
+    from tfapp.models import Preset, TaskModel
     from tfapp.training import TokenizedSplit
 
 __all__ = ["CardWords", "Evaluator", "TaskSpec"]
@@ -80,6 +81,8 @@ class TaskSpec:
         evaluator: Returns its evaluator.
         evaluations: Returns the classes of its evaluations, as they are read back from runs.
         card: What the model card says of it; None: its models are not served.
+        make_preset: Makes the BERT that a model from scratch starts with, of its settings and of train; None: it has no
+            such models.
         propose: Looks at a sample of a data file and returns the settings for it; None: it is not this task's.
         playground: How the console asks a model about what somebody writes; None: by a text for each input, with the
             outputs as a table.
@@ -92,6 +95,7 @@ class TaskSpec:
     evaluator: Callable[[], Evaluator]
     evaluations: Callable[[], tuple[type[Evaluation], ...]]
     card: CardWords | None = None
+    make_preset: Callable[[ModelSettings, pa.Table], Preset] | None = None
     propose: Callable[[DataSample], Proposal | None] | None = None
     playground: PlaygroundForm | None = None
 

@@ -7,9 +7,10 @@ from typing import Any, cast
 from tfapp.config import Experiment
 from tfapp.core.terminal import progress
 from tfapp.data import Splits
-from tfapp.models import BertModel, Preset, TaskModel, fresh_preset, load_preset
+from tfapp.models import BertModel, Preset, TaskModel, load_preset
 from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import build_model, load_model
+from tfapp.tasks.registry import find_task
 from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher, uses_xla
 
 __all__ = ["build"]
@@ -63,9 +64,9 @@ def _preset(experiment: Experiment, splits: Splits, teacher: BertModel | None, *
     student = cut_teacher(experiment, teacher) if teacher else None
     if student:
         return student
-    fresh = experiment.model.fresh
-    if fresh:
+    make_preset = find_task(experiment.task).make_preset
+    if make_preset and experiment.model.from_scratch:
         with progress("Making a vocabulary", quiet=quiet):
-            return fresh_preset(fresh, splits.train["text"].to_pylist())
+            return make_preset(experiment.model, splits.train)
     with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance:
         return load_preset(experiment.model.preset, on_progress=advance)

@@ -151,7 +151,7 @@ def test_init_proposes_the_task(squad_file: Path, shallow_preset: Path, tmp_path
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps(row) + "\n" for row in toy_questions(20)), encoding="utf-8")
     assert call("init", rows, "-o", tmp_path / "b.toml").code == 0
-    assert load_experiment(tmp_path / "b.toml").data.answer == "answers"
+    assert load_experiment(tmp_path / "b.toml").data.model_dump()["answer"] == "answers"
     (tmp_path / "c.csv").write_text("question,context\nq,c\n", encoding="utf-8")
     assert 'no column "answer" or "answers"' in complaint(call("init", tmp_path / "c.csv"))
 

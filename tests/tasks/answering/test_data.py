@@ -14,17 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.answers import squad, toy_questions, write_squad
-from tfapp.config import DataSettings
 from tfapp.data import describe, load, load_table
 from tfapp.errors import DataError
 from tfapp.tasks.answering.data import as_answers
+from tfapp.tasks.answering.settings import AnsweringDataSettings
 from tfapp.tasks.registry import find_task
 
 CONTEXT = "Ada met Charles in Münster; Ada 👍🏽 stayed."
 
 
 def read(path: Path, **settings: Any) -> Any:
-    return load_table(str(path), DataSettings(train="any", **settings), labels=(), schema=find_task("answering").schema)
+    return load_table(
+        str(path), AnsweringDataSettings(train="any", **settings), labels=(), schema=find_task("answering").schema
+    )
 
 
 def spans(value: Any, start: Any = None) -> Any:
@@ -190,7 +192,9 @@ def test_a_file_without_answers_is_named(tmp_path: Path) -> None:
 def test_a_context_is_on_one_side_only(tmp_path: Path) -> None:
     rows = [row | {"context": f"{row['context']} {copy}"} for copy in range(3) for row in toy_questions(60)]
     rows += [row | {"question": row["question"].replace("?", "now ?")} for row in rows]
-    splits = load(DataSettings(train=str(write_squad(tmp_path / "a.json", rows))), schema=find_task("answering").schema)
+    splits = load(
+        AnsweringDataSettings(train=str(write_squad(tmp_path / "a.json", rows))), schema=find_task("answering").schema
+    )
     train, dev, test = (set(getattr(splits, side)["context"].to_pylist()) for side in ("train", "dev", "test"))
     assert not train & dev | train & test | dev & test
     assert len(train) + len(dev) + len(test) == 180
@@ -202,7 +206,9 @@ def test_a_context_is_on_one_side_only(tmp_path: Path) -> None:
 def test_the_same_question_twice_is_a_duplicate(tmp_path: Path) -> None:
     rows = toy_questions(60, impossible=False)
     rows += [rows[0], rows[1] | {"answers": []}]
-    splits = load(DataSettings(train=str(write_squad(tmp_path / "a.json", rows))), schema=find_task("answering").schema)
+    splits = load(
+        AnsweringDataSettings(train=str(write_squad(tmp_path / "a.json", rows))), schema=find_task("answering").schema
+    )
     found = {finding.kind: finding.rows for finding in splits.report.findings}
     assert found == {"duplicate": (61,), "conflicting_duplicate": (62,)}
     assert splits.labels == ("answer",)
@@ -212,10 +218,10 @@ def test_every_side_needs_an_answer(tmp_path: Path) -> None:
     rows = [row | {"answers": []} for row in toy_questions(40)]
     file = write_squad(tmp_path / "a.json", rows)
     with pytest.raises(DataError, match=r"train has no question with an answer; check data\.answer"):
-        load(DataSettings(train=str(file)), schema=find_task("answering").schema)
+        load(AnsweringDataSettings(train=str(file)), schema=find_task("answering").schema)
     rows[0] = toy_questions(1)[0]
     with pytest.raises(DataError, match=r"(dev|test|train) has no question with an answer"):
-        load(DataSettings(train=str(write_squad(file, rows))), schema=find_task("answering").schema)
+        load(AnsweringDataSettings(train=str(write_squad(file, rows))), schema=find_task("answering").schema)
 
 
 def test_questions_are_described(tmp_path: Path) -> None:

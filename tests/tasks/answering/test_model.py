@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from tfapp_client import contract
 
 from tests.toy import VOCABULARY
-from tfapp.config import ModelSettings, TrainingSettings
+from tfapp.config import TrainingSettings
 from tfapp.errors import ModelError
 from tfapp.models import Preprocessor
 from tfapp.models.windows import logits_in_chunks, slide_windows
 from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.tasks.answering.answer_spans import NEVER
 from tfapp.tasks.answering.model import Answerer
+from tfapp.tasks.answering.settings import AnsweringModelSettings
 from tfapp.tasks.answering.windows import join_windows, split_contexts
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import count_trained
@@ -166,7 +167,7 @@ def test_chunks_change_nothing(rows: int) -> None:
 
 def build(preset: Path, **changes: Any) -> Answerer:
     keras.utils.set_random_seed(3)
-    settings = ModelSettings(preset=str(preset), **{"max_length": 16, "max_answer_length": 4} | changes)
+    settings = AnsweringModelSettings(preset=str(preset), **{"max_length": 16, "max_answer_length": 4} | changes)
     model = build_model("answering", settings, ["answer", "no answer"])
     assert isinstance(model, Answerer)
     # Random weights say the same of every text; wider ones tell texts apart.
@@ -301,7 +302,7 @@ def test_a_threshold_decides_whether_there_is_an_answer(model: Answerer) -> None
 def test_no_answer_is_one_where_train_has_such(
     shallow_preset: Path, labels: list[str], setting: bool | None, expected: bool
 ) -> None:
-    settings = ModelSettings(preset=str(shallow_preset), max_length=16, no_answer=setting)
+    settings = AnsweringModelSettings(preset=str(shallow_preset), max_length=16, no_answer=setting)
     assert build_model("answering", settings, labels).config()["no_answer"] is expected
 
 

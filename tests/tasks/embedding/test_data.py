@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tfapp.config import DataSettings
 from tfapp.data import describe, load, load_table
 from tfapp.errors import DataError, SettingsError
+from tfapp.tasks.embedding.settings import EmbeddingDataSettings
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.registry import find_task
 
@@ -25,8 +25,8 @@ def many(count: int = 60) -> list[tuple[str, ...]]:
     return [(f"query {row}", f"candidate {row % 40}", f"other {row}" if row % 2 else "") for row in range(count)]
 
 
-def settings(name: str, **changes: Any) -> DataSettings:
-    return DataSettings(train=name, **changes)
+def settings(name: str, **changes: Any) -> EmbeddingDataSettings:
+    return EmbeddingDataSettings(train=name, **changes)
 
 
 def test_pairs_need_no_label(tmp_path: Path) -> None:

@@ -10,18 +10,18 @@ import pytest
 import tensorflow as tf
 
 from tests.toy import VOCABULARY, toy_rows, write_toy_preset
-from tfapp.config import FreshSettings, MaskingSettings, ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models import fresh_preset, load_preset
-from tfapp.models.fresh import train_vocabulary
+from tfapp.models import load_preset
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.pretraining.model import LanguageModel
+from tfapp.tasks.pretraining.scratch_preset import make_preset, train_vocabulary
+from tfapp.tasks.pretraining.settings import FreshSettings, MaskingSettings, PretrainingModelSettings
 
 TEXTS = [row["text"] for row in toy_rows(24)]
 
 
 def build(preset: Path, **masking: object) -> LanguageModel:
-    settings = ModelSettings(preset=str(preset), max_length=16, masking=MaskingSettings(**masking))
+    settings = PretrainingModelSettings(preset=str(preset), max_length=16, masking=MaskingSettings(**masking))
     model = build_model("pretraining", settings, ())
     assert isinstance(model, LanguageModel)
     return model
@@ -134,7 +134,8 @@ def test_a_vocabulary_repeats_and_covers_its_texts() -> None:
     assert one == again
     assert len(set(one)) == 90
     assert list(one[:5]) == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    preset = fresh_preset(FreshSettings(vocabulary_size=90, layers=1, width=8, heads=2), texts)
+    sizes = FreshSettings(vocabulary_size=90, layers=1, width=8, heads=2)
+    preset = make_preset(PretrainingModelSettings(fresh=sizes), texts)
     ids, _ = preset.preprocessor(64).tokenize(texts)
     assert one.index("[UNK]") not in ids.tolist()
     backbone = preset.backbone()
@@ -152,12 +153,12 @@ def test_a_vocabulary_that_the_texts_do_not_make_is_named() -> None:
 
 def test_blocks_longer_than_the_bert_reads_are_refused(shallow_preset: Path) -> None:
     with pytest.raises(ModelError, match="reads at most 64 tokens"):
-        build_model("pretraining", ModelSettings(preset=str(shallow_preset), max_length=65), ())
+        build_model("pretraining", PretrainingModelSettings(preset=str(shallow_preset), max_length=65), ())
 
 
 def test_in_half_precision_logits_and_weights_stay_whole(shallow_preset: Path) -> None:
     mixed = build_model(
-        "pretraining", ModelSettings(preset=str(shallow_preset), max_length=16), (), dtype="mixed_bfloat16"
+        "pretraining", PretrainingModelSettings(preset=str(shallow_preset), max_length=16), (), dtype="mixed_bfloat16"
     )
     ids, splits, targets, _ = mixed.encode({"text": TEXTS[:4]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)

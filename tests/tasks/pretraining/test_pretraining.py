@@ -15,10 +15,12 @@ from tests.toy import toy_experiment, toy_rows
 from tests.training.test_loop import KillAt, KilledError
 from tfapp import Run
 from tfapp.errors import ExportError, ModelError
-from tfapp.models import fresh_preset, load_preset
+from tfapp.models import load_preset
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
+from tfapp.tasks.pretraining.scratch_preset import make_preset
+from tfapp.tasks.pretraining.settings import PretrainingModelSettings
 
 ROOT = Path(__file__).parents[3]
 WORDS = "the coach says a new team will win"
@@ -156,8 +158,9 @@ def test_the_example_s_texts_make_its_vocabulary() -> None:
     file = str(ROOT / "examples/data/faq-texts.txt")
     data = tfapp.load_data(file, task="pretraining", **experiment.data.model_dump(exclude={"train"}))
     assert data.report.findings == ()
+    assert isinstance(experiment.model, PretrainingModelSettings)
     assert experiment.model.fresh is not None
-    preset = fresh_preset(experiment.model.fresh, data.train["text"].to_pylist())
+    preset = make_preset(experiment.model, data.train["text"].to_pylist())
     assert len(preset.vocabulary) == experiment.model.fresh.vocabulary_size
 
 

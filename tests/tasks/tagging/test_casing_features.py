@@ -12,10 +12,10 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.config import ModelSettings
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.tagging.casing_features import SHAPES, join_shapes, split_shapes, word_shapes
 from tfapp.tasks.tagging.model import TextTagger
+from tfapp.tasks.tagging.settings import TaggingModelSettings
 
 PLAIN, CAPITALIZED, CAPITALS, MIXED = range(SHAPES)
 WORDS = st.text(st.sampled_from("aBcDéÉßжЖ日ǅ1-'\u0301"), max_size=6)
@@ -63,7 +63,8 @@ def test_ids_and_shapes_come_back(pairs: list[tuple[int, int]]) -> None:
 
 def build(preset: Path, *, word_shapes: bool) -> TextTagger:
     keras.utils.set_random_seed(3)
-    model = build_model("tagging", ModelSettings(preset=str(preset), max_length=8, word_shapes=word_shapes), ["sport"])
+    settings = TaggingModelSettings(preset=str(preset), max_length=8, word_shapes=word_shapes)
+    model = build_model("tagging", settings, ["sport"])
     assert isinstance(model, TextTagger)
     return model
 

@@ -137,5 +137,5 @@ def test_it_is_described_and_proposed_as_tagging(tmp_path: Path) -> None:
     name = save(tmp_path / "a.jsonl", [{"text": row["text"], "spans": row["label"]} for row in many()])
     proposal = sniff(name)
     assert (proposal.task, proposal.data["label"], proposal.data["text"]) == ("tagging", "spans", "text")
-    found = describe(name, proposal.settings(), schema=find_task("tagging").schema)
+    found = describe(name, DataSettings.model_validate(dict(proposal.data)), schema=find_task("tagging").schema)
     assert (found.rows, dict(found.labels)) == (60, {"place": 60})

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfapp_client import contract
 
-from tfapp.config import ModelSettings
 from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
 from tfapp.models.windows import join_windows, overlap_windows
@@ -23,6 +22,7 @@ from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.tagging.bio_constraints import tag_words, to_outputs
 from tfapp.tasks.tagging.model import TextTagger
 from tfapp.tasks.tagging.pretokenizer import Words
+from tfapp.tasks.tagging.settings import TaggingModelSettings
 
 TEXTS = ["the ball, a goal!", "", "bank don't café 日本 today report says more more more", "x" * 200 + " tax"]
 LABELS = ("money", "sport")
@@ -34,7 +34,7 @@ def span(start: int, end: int, label: str) -> dict[str, Any]:
 
 def build(preset: Path, **changes: Any) -> TextTagger:
     keras.utils.set_random_seed(3)
-    model = build_model("tagging", ModelSettings(preset=str(preset), **({"max_length": 32} | changes)), LABELS)
+    model = build_model("tagging", TaggingModelSettings(preset=str(preset), **({"max_length": 32} | changes)), LABELS)
     # Random weights say the same of every word; wider ones tell words apart.
     for weight in model.network.trainable_weights:
         weight.assign(weight * 4 if weight.name == "kernel" else weight)

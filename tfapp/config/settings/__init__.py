@@ -8,15 +8,13 @@ from __future__ import annotations
 from tfapp.config.settings.base import Settings
 from tfapp.config.settings.data import DataSettings, OnProblem, RatingSettings
 from tfapp.config.settings.export import ExportSettings
-from tfapp.config.settings.model import FreshSettings, MaskingSettings, ModelSettings
+from tfapp.config.settings.model import ModelSettings
 from tfapp.config.settings.training import DistillationSettings, TrainingSettings
 
 __all__ = [
     "DataSettings",
     "DistillationSettings",
     "ExportSettings",
-    "FreshSettings",
-    "MaskingSettings",
     "ModelSettings",
     "OnProblem",
     "RatingSettings",

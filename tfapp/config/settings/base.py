@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 __all__ = ["Settings"]
@@ -15,3 +17,8 @@ class Settings(BaseModel):
 
     # Traces of errors would have the inputs otherwise.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Returns settings as those of this class; what they do not have is at its default here."""
+        return settings if isinstance(settings, cls) else cls.model_validate(settings.model_dump(exclude_unset=True))

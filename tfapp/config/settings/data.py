@@ -40,23 +40,6 @@ class DataSettings(Settings):
     text: str = Field("text", description="The column of the texts.")
     query: str = Field("query", description="Tasks on pairs: the column of the first texts.")
     candidate: str = Field("candidate", description="Tasks on pairs: the column of the second texts.")
-    question: str = Field("question", description="Answering: the column of the questions.")
-    context: str = Field("context", description="Answering: the column of the texts that hold the answers.")
-    answer: str = Field(
-        "answer",
-        description="Answering: the column of the answers, words of the context; empty where it does not answer. In "
-        "jsonl also a list, or SQuAD's answers.",
-    )
-    answer_start: str = Field(
-        "answer_start",
-        description="Answering: the column of the place where the answer begins, in characters from 0; may be missing "
-        "where the answer stands in its context once.",
-    )
-    negative: str | None = Field(
-        None,
-        min_length=1,
-        description="Embedding: the column of a text that looks as if it fitted the query and does not; may be empty.",
-    )
     group: str | None = Field(
         None,
         min_length=1,

@@ -13,6 +13,7 @@ from tfapp.data.cleaning import Rows, iter_column
 from tfapp.data.findings import Finding
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
+from tfapp.tasks.answering.settings import AnsweringDataSettings
 
 __all__ = ["AnswerTarget", "as_answers"]
 
@@ -49,7 +50,7 @@ class AnswerTarget(Target):
 
     def column(self, settings: DataSettings) -> tuple[str, str]:
         """The column of answers."""
-        return settings.answer, "data.answer"
+        return AnsweringDataSettings.of(settings).answer, "data.answer"
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """`list<list<int32>>`, pairs of start and end."""

@@ -17,6 +17,7 @@ from tfapp.models.heads import Reads, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.windows import logits_in_chunks
 from tfapp.tasks.answering.answer_spans import NEVER, FoundSpans, find_spans
+from tfapp.tasks.answering.settings import AnsweringModelSettings
 from tfapp.tasks.answering.windows import AnswerWindows, SplitContexts, join_windows, split_contexts
 
 __all__ = ["Answerer"]
@@ -75,12 +76,13 @@ class Answerer(BertModel):
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
         """Of labels, what rows of train are: such with an answer, such without; windows, longest answer, dropout."""
+        own = AnsweringModelSettings.of(settings)
         return {
-            "no_answer": len(labels) > 1 if settings.no_answer is None else settings.no_answer,
-            "stride": settings.stride,
-            "max_windows": settings.max_windows,
-            "max_answer_length": settings.max_answer_length,
-            "dropout": settings.dropout,
+            "no_answer": len(labels) > 1 if own.no_answer is None else own.no_answer,
+            "stride": own.stride,
+            "max_windows": own.max_windows,
+            "max_answer_length": own.max_answer_length,
+            "dropout": own.dropout,
         }
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:

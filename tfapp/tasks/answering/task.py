@@ -48,6 +48,7 @@ ANSWERING: Final = TaskSpec(
         (*TABLES, "squad"),
         group="context",
         beside=("answer_start",),
+        settings=SETTINGS.data,
     ),
     models=_models,
     evaluator=_evaluator,

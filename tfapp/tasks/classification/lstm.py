@@ -11,6 +11,7 @@ from tfapp.config import ModelSettings
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
+from tfapp.tasks.classification.settings import ClassificationModelSettings
 
 __all__ = ["LstmClassifier"]
 
@@ -57,13 +58,14 @@ class LstmClassifier(ClassificationModel):
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
         """A fresh network over the preset's vocabulary; always float32, whatever `dtype` says."""
         del dtype  # an LSTM of this size gains nothing from bfloat16
+        own = ClassificationModelSettings.of(settings)
         return cls(
-            preset.preprocessor(settings.max_length),
+            preset.preprocessor(own.max_length),
             labels,
-            embedding_dim=settings.embedding_dim,
-            units=settings.lstm_units,
-            dropout=settings.dropout,
-            multi_label=settings.multi_label,
+            embedding_dim=own.embedding_dim,
+            units=own.lstm_units,
+            dropout=own.dropout,
+            multi_label=own.multi_label,
         )
 
     def config(self) -> dict[str, Any]:

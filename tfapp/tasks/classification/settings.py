@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
-from tfapp.config import TaskSettings
+from pydantic import Field
+
+from tfapp.config import ModelSettings, TaskSettings
 from tfapp.tasks.class_settings import CLASS_SETTINGS
 
-__all__ = ["SETTINGS"]
+__all__ = ["SETTINGS", "ClassificationModelSettings"]
+
+
+class ClassificationModelSettings(ModelSettings):
+    """Which network classifies."""
+
+    kind: Literal["bert", "lstm"] = Field(
+        "bert", description="bert: a pretrained BERT with a head; lstm: a small baseline that learns from nothing."
+    )
+    embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
+    lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
+
 
 SETTINGS: Final = TaskSettings(
     "classification",
     texts=("text",),
     reads=(*CLASS_SETTINGS, "model.window", "model.temperature"),
+    model=ClassificationModelSettings,
     fits_head=True,
     few_shot=True,
 )

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from tfapp.config import Experiment, TaskSettings
+from pydantic import Field
 
-__all__ = ["SETTINGS"]
+from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
+
+__all__ = ["SETTINGS", "EmbeddingDataSettings", "EmbeddingModelSettings"]
+
+
+class EmbeddingDataSettings(DataSettings):
+    """Where the pairs of texts come from."""
+
+    negative: str | None = Field(
+        None,
+        min_length=1,
+        description="The column of a text that looks as if it fitted the query and does not; may be empty.",
+    )
+
+
+class EmbeddingModelSettings(ModelSettings):
+    """Which network makes vectors, and how it learns to."""
+
+    symmetric: bool = Field(
+        False, description="Each candidate has to find its query, too, not only the query its candidate."
+    )
 
 
 def _adapt(experiment: Experiment) -> str | None:
@@ -18,7 +38,9 @@ def _adapt(experiment: Experiment) -> str | None:
 SETTINGS: Final = TaskSettings(
     "embedding",
     texts=("query", "candidate"),
-    reads=("data.group", "data.negative", "model.pooling", "model.temperature", "model.symmetric"),
+    reads=("data.group", "model.pooling", "model.temperature"),
+    data=EmbeddingDataSettings,
+    model=EmbeddingModelSettings,
     rules=(_adapt,),
     pretrained=True,
 )

@@ -20,9 +20,9 @@ __all__ = ["EMBEDDING"]
 
 
 def _models() -> Mapping[str, type[Any]]:
-    from tfapp.models import Embedder
+    from tfapp.tasks.embedding.model import TextEmbedder
 
-    return {"bert": Embedder}
+    return {"bert": TextEmbedder}
 
 
 def _evaluator() -> Evaluator:
@@ -40,7 +40,9 @@ def _evaluations() -> tuple[type[Evaluation], ...]:
 EMBEDDING: Final = TaskSpec(
     contract.EMBEDDING,
     settings=SETTINGS,
-    schema=Schema(SETTINGS.name, SETTINGS.texts, PairTarget(), TABLES, extra=("negative",), group="query"),
+    schema=Schema(
+        SETTINGS.name, SETTINGS.texts, PairTarget(), TABLES, extra=("negative",), group="query", settings=SETTINGS.data
+    ),
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,

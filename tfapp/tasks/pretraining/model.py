@@ -11,7 +11,7 @@ import keras_hub
 import numpy as np
 import tensorflow as tf
 
-from tfapp.config import MaskingSettings, ModelSettings
+from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models.base import Encoded
 from tfapp.models.bert import BertModel
@@ -20,6 +20,7 @@ from tfapp.models.masking import Masker, make_blocks, to_dense
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
 from tfapp.tasks.pretraining.contract import PRETRAINING_CONTRACT
+from tfapp.tasks.pretraining.settings import MaskingSettings, PretrainingModelSettings
 
 __all__ = ["LanguageModel"]
 
@@ -74,7 +75,7 @@ class LanguageModel(BertModel):
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
         """What is hidden."""
         del labels
-        return {"masking": settings.masking}
+        return {"masking": PretrainingModelSettings.of(settings).masking}
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Makes blocks of texts and hides tokens of them, the same each time.

@@ -12,7 +12,11 @@ from tfapp.tasks.pretraining.settings import SETTINGS
 from tfapp.tasks.spec import Evaluator, TaskSpec
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tfapp.config import ModelSettings
     from tfapp.evaluation import Evaluation
+    from tfapp.models import Preset
 
 __all__ = ["PRETRAINING"]
 
@@ -21,6 +25,12 @@ def _models() -> Mapping[str, type[Any]]:
     from tfapp.tasks.pretraining.model import LanguageModel
 
     return {"bert": LanguageModel}
+
+
+def _make_preset(settings: ModelSettings, train: pa.Table) -> Preset:
+    from tfapp.tasks.pretraining.scratch_preset import make_preset
+
+    return make_preset(settings, train["text"].to_pylist())
 
 
 def _evaluator() -> Evaluator:
@@ -42,4 +52,5 @@ PRETRAINING: Final = TaskSpec(
     models=_models,
     evaluator=_evaluator,
     evaluations=_evaluations,
+    make_preset=_make_preset,
 )

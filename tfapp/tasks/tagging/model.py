@@ -25,6 +25,7 @@ from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count, ta
 from tfapp.tasks.tagging.casing_features import SHAPES, split_shapes
 from tfapp.tasks.tagging.crf_layer import LearntTransitions
 from tfapp.tasks.tagging.pretokenizer import Words, split_words
+from tfapp.tasks.tagging.settings import TaggingModelSettings
 
 __all__ = ["TextTagger"]
 
@@ -93,20 +94,21 @@ class TextTagger(BertModel):
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
         """Of labels, the types of spans; dropout, decoding, class weights."""
+        own = TaggingModelSettings.of(settings)
         return {
             "labels": labels,
-            "dropout": settings.dropout,
-            "decoding": settings.decoding,
-            "class_weights": settings.class_weights,
-            "word_shapes": settings.word_shapes,
-            "words": settings.words,
+            "dropout": own.dropout,
+            "decoding": own.decoding,
+            "class_weights": own.class_weights,
+            "word_shapes": own.word_shapes,
+            "words": own.words,
         }
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
         """As the base class; a word's shape is a segment."""
         backbone = super().fit_backbone(backbone, settings)
-        return with_segments(backbone, SHAPES) if settings.word_shapes else backbone
+        return with_segments(backbone, SHAPES) if TaggingModelSettings.of(settings).word_shapes else backbone
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """As the base class, but whole texts, whatever their length."""

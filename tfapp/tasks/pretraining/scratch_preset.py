@@ -1,4 +1,4 @@
-"""A BERT from nothing: a vocabulary made from texts, and random weights."""
+"""A BERT from scratch: a vocabulary made from texts, and random weights."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any, Final
 
 import keras_hub
 
-from tfapp.config import FreshSettings
+from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models.presets import Preset
+from tfapp.tasks.pretraining.settings import FreshSettings, PretrainingModelSettings
 
-__all__ = ["FreshPreset", "fresh_preset", "train_vocabulary"]
+__all__ = ["ScratchPreset", "make_preset", "train_vocabulary"]
 
 _SPECIAL: Final = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 @dataclass(frozen=True)
-class FreshPreset(Preset):
+class ScratchPreset(Preset):
     """A BERT that knows nothing yet.
 
     Attributes:
@@ -42,10 +43,11 @@ class FreshPreset(Preset):
         )
 
 
-def fresh_preset(sizes: FreshSettings, texts: Iterable[str]) -> FreshPreset:
-    """A BERT of some sizes with a vocabulary of some texts; raises as `train_vocabulary` does."""
+def make_preset(settings: ModelSettings, texts: Iterable[str]) -> Preset:
+    """Makes a BERT of the sizes of `model.fresh`, with a vocabulary of the texts; raises as `train_vocabulary` does."""
+    sizes = PretrainingModelSettings.of(settings).fresh or FreshSettings()
     vocabulary = train_vocabulary(texts, size=sizes.vocabulary_size, lowercase=sizes.lowercase)
-    return FreshPreset("fresh", "", tuple(vocabulary), sizes.lowercase, sizes)
+    return ScratchPreset("fresh", "", tuple(vocabulary), sizes.lowercase, sizes)
 
 
 def train_vocabulary(texts: Iterable[str], *, size: int, lowercase: bool) -> Sequence[str]:
