@@ -68,7 +68,7 @@ def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:
         raise _run(str(file), "--task", "ranking", "--context", "ask").exception
     assert "--column query: expected NAME=VALUE" in str(_run(str(file), "--column", "query").exception)
     assert 'no column "query"' in str(_run(str(file), "--task", "ranking").exception)
-    assert "task should be 'classification', " in str(_run(str(file), "--task", "rank").exception)
+    assert "there is no task 'rank'; did you mean" in str(_run(str(file), "--task", "rank").exception)
 
 
 class FullDisk(io.StringIO):

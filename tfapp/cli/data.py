@@ -63,6 +63,7 @@ def describe(
     from tfapp.core.terminal import console, print_json, progress
     from tfapp.data import describe as describe_data
     from tfapp.tasks.registry import find_task
+    from tfapp.workflows.token_counts import token_counter
 
     if old_column is not None:
         raise SettingsError(
@@ -73,7 +74,7 @@ def describe(
     given |= {"encoding": encoding, "header": header, "label_separator": label_separator}
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
         task, settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)
-    count_tokens = None if preset == "none" else _token_counter(preset)
+    count_tokens = None if preset == "none" else token_counter(preset)
     with progress(f"describing {file}", "rows", quiet=json) as advance:
         describe = partial(
             describe_data, schema=find_task(task).schema, count_tokens=count_tokens, max_length=max_length
@@ -149,9 +150,3 @@ def _table(title: str, *columns: str) -> Table:
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index and column != "what" else "left")
     return table
-
-
-def _token_counter(preset: str) -> Any:
-    from tfapp.workflows.token_counts import token_counter
-
-    return token_counter(preset)

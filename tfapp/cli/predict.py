@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,9 @@ from tfapp.errors import DataError, SettingsError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tfapp.workflows.predict import Predictor
+
 __all__ = [
-    "TextPredictor",
     "answer_rows",
     "default_output",
     "entity_table",
@@ -31,29 +32,6 @@ _FIRST = ("label", "answer", "start", "end", "score")
 _WORDS = ("label", "answer")
 _BY_LABEL = ("probabilities", "labels", "chosen", "unknown_score")
 _NUMBERS = 3
-
-
-class TextPredictor(Protocol):
-    """A loaded model."""
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """The labels, in the order of the probabilities."""
-        ...
-
-    @property
-    def identity(self) -> str:
-        """Tells the model from others."""
-        ...
-
-    @property
-    def inputs(self) -> Sequence[str]:
-        """The names of the task's inputs."""
-        ...
-
-    def __call__(self, texts: Sequence[Row]) -> Mapping[str, Any]:
-        """Answers each row, such as `label` [rows], `score` [rows] and `probabilities` [rows, labels]."""
-        ...
 
 
 def register(app: typer.Typer) -> None:
@@ -90,11 +68,12 @@ def predict(
     """Labels texts, or tags them, or a file of any size with the results beside its columns."""
     from functools import partial
 
+    from tfapp.api import load_predictor
     from tfapp.core.terminal import console, print_json, progress
     from tfapp.data import score_file
 
     file = file_to_score(inputs)
-    predictor = _load(model)
+    predictor = load_predictor(model)
     if file is None:
         _show_texts(predictor, rows_of(predictor.inputs, inputs), probabilities=probabilities, json=json)
         return
@@ -184,7 +163,7 @@ def default_output(file: Path) -> Path:
     return file.with_name(f"{file.stem}.predictions{suffix}")
 
 
-def answer_rows(predictor: TextPredictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
+def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
     """Asks the model about some rows.
 
     Args:
@@ -223,7 +202,7 @@ def _tagged(answers: Mapping[str, Any], texts: Sequence[str]) -> list[dict[str, 
     return [{"text": text, "entities": entities} for text, entities in zip(texts, found, strict=True)]
 
 
-def _show_texts(predictor: TextPredictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
+def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
     from tfapp.core.terminal import console, print_json
 
     rows = answer_rows(predictor, texts, probabilities=probabilities)
@@ -297,9 +276,3 @@ def _table_of_outputs(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         table.add_row(*(Text(f"{value:.3f}" if isinstance(value, float) else str(value)) for value in row.values()))
     return table
-
-
-def _load(model: str) -> TextPredictor:
-    from tfapp.api import load_predictor
-
-    return load_predictor(model)
