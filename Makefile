@@ -9,19 +9,19 @@ export PIP_USE_PEP517 := 1
 .PHONY: help install demo demo-support demo-monitor demo-recommend console test test-full fuzz bench check format lock audit protos clean
 
 help:
-	@echo "make demo       labelled text to a served BERT, from nothing"
-	@echo "make demo-support  a customer service that answers from past conversations, from nothing"
-	@echo "make demo-monitor  trends and alerts of a stream of texts, from nothing"
-	@echo "make demo-recommend  lists of news for simulated readers, which explain themselves, from nothing"
-	@echo "make console    what the demos made, in a browser"
+	@echo "make demo       from labelled text to a served BERT, in one command"
+	@echo "make demo-support  a customer service that answers from past conversations"
+	@echo "make demo-monitor  trends and alerts for a stream of texts"
+	@echo "make demo-recommend  news recommendations for simulated readers, with reasons"
+	@echo "make console    shows the results of the demos in a browser"
 	@echo "make test       the tests, under 10 minutes on two cores"
-	@echo "make test-full  what is slow: real weights, kill tests, further ways through each task"
-	@echo "make fuzz       the property tests with new examples, and ten minutes of attack (tests/hostile)"
-	@echo "make bench      speed beside ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
-	@echo "make check      format, lint, types, import rules"
-	@echo "make format     mends format and simple lint"
-	@echo "make lock       requirements.lock and requirements-build.lock anew: all that their .txt bring, with hashes"
-	@echo "make audit      known weaknesses of what is locked; asks the package index"
+	@echo "make test-full  the slow tests: real weights, kill tests, more variants of each task"
+	@echo "make fuzz       the property tests with new examples, and ten minutes of hostile inputs (tests/hostile)"
+	@echo "make bench      speed compared with ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
+	@echo "make check      checks format, lint, types and import rules"
+	@echo "make format     fixes format and simple lint"
+	@echo "make lock       writes requirements.lock and requirements-build.lock: all dependencies of the .txt files, with hashes"
+	@echo "make audit      known vulnerabilities of the locked packages; asks the package index"
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml serving/client/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
