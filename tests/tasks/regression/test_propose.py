@@ -8,7 +8,7 @@ import pytest
 
 from tfapp.data import Proposal, write_starter
 from tfapp.errors import DataError
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.sniff import sniff
 
 
@@ -27,7 +27,7 @@ def test_many_distinct_numbers_are_a_regression(tmp_path: Path) -> None:
     assert proposal.task == "regression"
     assert (proposal.data["text"], proposal.data["label"]) == ("message", "minutes")
     assert 'numbers: column "minutes" (many distinct numbers)' in proposal.notes
-    experiment = load_experiment(write_starter(proposal, tmp_path / "experiment.toml"))
+    experiment = load_experiment(write_starter(proposal, tmp_path / "experiment.toml", tasks=task_settings()))
     assert (experiment.task, experiment.data.label) == ("regression", "minutes")
 
 
@@ -37,7 +37,10 @@ def test_pairs_are_told_by_the_names_of_their_columns(tmp_path: Path) -> None:
     assert proposal.task == "pair-regression"
     assert proposal.data["label"] == "label"
     assert "numbers could also be in: 'other'" in proposal.notes
-    assert load_experiment(write_starter(proposal, tmp_path / "experiment.toml")).task == "pair-regression"
+    assert (
+        load_experiment(write_starter(proposal, tmp_path / "experiment.toml", tasks=task_settings())).task
+        == "pair-regression"
+    )
 
 
 @pytest.mark.parametrize(
