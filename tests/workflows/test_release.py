@@ -216,10 +216,13 @@ def test_the_released_version_is_stable_or_the_newest_that_is_served(shelf: Path
 def test_versions_are_compared(tmp_path: Path) -> None:
     write_classifier(tmp_path, "news", 1)
     write_classifier(tmp_path, "news", 2, multi_label=True)
+    # What other tasks read stood there once.
+    others = {1: "[model]\nmax_windows = 64\n[model.masking]\nshare = 0.15\n[data]\nquery = 'query'", 2: ""}
     for version, labels in ((1, ["a", "b"]), (2, ["b", "c"])):
         metadata = {
             "labels": labels,
-            "settings": f"[training]\nepochs = {version}",
+            "task": "classification",
+            "settings": f"[training]\nepochs = {version}\n{others[version]}",
             "metrics": {"accuracy": version / 10},
             "data": {"fingerprint": f"f{version}", "train_rows": 7},
         }

@@ -14,7 +14,7 @@ from tfapp_client import contract
 
 from tfapp.registry.versions import version_folder
 
-__all__ = ["VersionMetadata", "checks_inputs", "read_metadata", "read_version_metadata"]
+__all__ = ["VersionMetadata", "checks_inputs", "input_names", "read_metadata", "read_version_metadata"]
 
 # What stands among the metrics, is a fraction and yet no score that should be high.
 _NO_SCORES: Final = ("loss",)
@@ -103,6 +103,13 @@ def read_version_metadata(models: Path | str, name: str, version: int) -> Versio
 def checks_inputs(metadata: Mapping[str, Any]) -> bool | None:
     """Returns whether a version's graph itself checks the shapes of its inputs; None where tfapp did not export it."""
     return metadata.get(contract.CHECKS_INPUTS) is True if metadata else None
+
+
+def input_names(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the names of a version's inputs in their order, by its contract; none where that is not on record."""
+    inputs = _section(metadata, "contract").get("inputs")
+    tensors = inputs if isinstance(inputs, list) else []
+    return tuple(str(tensor["name"]) for tensor in tensors if isinstance(tensor, dict) and "name" in tensor)
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def export_model(
         write_warmup(folder, warmup_columns(model.inputs, warmup_requests, max_length))
         facts = dict(metadata) | {
             "task": model.task.name,
+            "contract": asdict(model.task),
             "labels": list(model.labels),
             "multi_label": bool(getattr(model, "multi_label", False)),
             "unknown_label": model.unknown.label if model.unknown else None,

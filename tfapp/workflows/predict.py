@@ -120,6 +120,7 @@ def _from_version(folder: Path) -> Predictor:
     from google.protobuf.message import DecodeError
     from tfapp_client import contract
 
+    from tfapp.registry.version_metadata import input_names, read_metadata
     from tfapp.server.request_errors import RequestError
     from tfapp.server.servables.servable import check_version
     from tfapp.tasks.registry import all_tasks
@@ -135,7 +136,8 @@ def _from_version(folder: Path) -> Predictor:
     function = loaded.signatures.get(contract.DEFAULT_SIGNATURE)
     taken = set() if function is None else set(function.structured_input_signature[1])
     known = (tuple(tensor.name for tensor in task.contract.inputs) for task in all_tasks().values())
-    inputs = next((names for names in known if set(names) == taken), None)
+    recorded = input_names(read_metadata(folder))
+    inputs = next((names for names in (recorded, *known) if names and set(names) == taken), None)
     if inputs is None:
         raise ModelError(
             f"{folder}: its {contract.DEFAULT_SIGNATURE} does not take the texts of a task; was it exported by tfapp?"

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapp import registry
+from tfapp.config.task_settings import foreign_fields
 from tfapp.errors import RegistryError
 from tfapp.registry import STABLE, Change, ConfiguredModel, LabelStore, VersionMetadata
+from tfapp.tasks.experiments import task_settings
 
 if TYPE_CHECKING:
     from tfapp.server.safety.unsafe_op_check import UnsafeOp
@@ -197,7 +199,7 @@ def compare(name: str, first: int, second: int, *, models: str | Path = "models"
     """
     old, new = (registry.read_version_metadata(models, name, version) for version in (first, second))
     return Difference(
-        settings=_changed_entries(old.settings, new.settings),
+        settings=_changed_entries(_read_settings(old), _read_settings(new)),
         metrics=_changed_entries(old.metrics, new.metrics),
         data=_changed_entries(old.data, new.data),
         labels_added=[label for label in new.labels if label not in old.labels],
@@ -241,6 +243,17 @@ def unsafe_ops(folder: Path) -> list[UnsafeOp]:
         return read_unsafe_ops(folder)
     except (OSError, DecodeError, ValueError) as error:
         raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
+
+
+def _read_settings(version: VersionMetadata) -> dict[str, Any]:
+    """Returns the settings that a version's task reads; older versions have those of all tasks on record."""
+    tasks = task_settings()
+    task = tasks.get(version.task)
+    others = tuple(foreign_fields(task, tasks.values())) if task else ()
+    inner = tuple(f"{name}." for name in others)
+    return {
+        name: value for name, value in version.settings.items() if name not in others and not name.startswith(inner)
+    }
 
 
 def _changed_entries(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
