@@ -41,7 +41,7 @@ def test_a_version_goes_out_and_comes_back(models: Path) -> None:
     assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2, it was at 1", both]
     assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2 already", both]
     assert _lines("unlabel", "numbers", "canary", *there) == [
-        "numbers: canary is gone, it was at version 2",
+        "numbers: canary is removed, it was at version 2",
         'callers get version 2 with label="stable", version 2 without a label',
     ]
     assert _lines("rollback", "numbers", *there) == ["numbers: stable is at version 1, it was at 2", *only]
@@ -114,7 +114,7 @@ def test_a_stable_without_a_policy_is_told_and_settled_by_a_refused_promote(mode
     result = call("models", "promote", "numbers", "2", *there)
     assert "is not promoted to stable" in complaint(result)
     assert result.out == (
-        "numbers: servers now load what labels name, and no other version\n"
+        "numbers: servers now load only the versions that labels name\n"
         'callers get version 1 with label="stable", version 1 without a label\n'
     )
     assert call("models", "list", *there).err == ""
@@ -188,7 +188,7 @@ def test_prune(models: Path) -> None:
     assert _lines("prune", "news", *there, "--dry-run")[0].startswith("news: would remove versions 1 (")
     assert json.loads(call("models", "prune", "news", *there, "--json").out)["versions"] == [1]
     assert registry.versions(models, "news") == [2]
-    assert _lines("prune", "news", *there) == ["news: removed versions none (0 bytes)"]
+    assert _lines("prune", "news", *there) == ["news: removed no versions (0 bytes)"]
 
 
 def test_with_a_server(models: Path) -> None:
@@ -198,7 +198,7 @@ def test_with_a_server(models: Path) -> None:
         assert _lines("promote", "numbers", "2", *there)[0] == "numbers: stable is at version 2, it was at 1"
         assert _lines("promote", "numbers", "1", *there, "--label", "old")[0] == "numbers: old is at version 1"
         assert server.manager.available() == {"numbers": [1, 2]}
-        assert _lines("unlabel", "numbers", "old", *there)[0] == "numbers: old is gone, it was at version 1"
+        assert _lines("unlabel", "numbers", "old", *there)[0] == "numbers: old is removed, it was at version 1"
         assert server.manager.available() == {"numbers": [2]}
         assert _lines("rollback", "numbers", *there)[0] == "numbers: stable is at version 1, it was at 2"
         with server.manager.use("numbers", label="stable") as servable:

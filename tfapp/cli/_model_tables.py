@@ -88,7 +88,7 @@ def print_change(change: Change, callers: CallerVersions, *, json: bool) -> None
     if change.before == change.after:
         text = f"{change.model}: {change.label} is at version {change.after} already"
     elif change.after is None:
-        text = f"{change.model}: {change.label} is gone, it was at version {change.before}"
+        text = f"{change.model}: {change.label} is removed, it was at version {change.before}"
     else:
         before = f", it was at {change.before}" if change.before is not None else ""
         text = f"{change.model}: {change.label} is at version {change.after}{before}"
@@ -101,7 +101,7 @@ def print_settled(name: str, callers: CallerVersions, *, json: bool) -> None:
     if json:
         terminal.print_json({"model": name, "settled": True, "callers": callers.to_dict()})
         return
-    text = f"{name}: servers now load what labels name, and no other version"
+    text = f"{name}: servers now load only the versions that labels name"
     terminal.console().print(text, soft_wrap=True)
     print_callers(callers)
 

@@ -22,31 +22,31 @@ _Server: TypeAlias = Annotated[
     list[str] | None,
     _option(
         help="HOST:PORT of a server that reads the file: load the version there first, then move the label, and wait "
-        "until it has both. May be given again."
+        "until the server has both. May be repeated."
     ),
 ]
 _Reload: TypeAlias = Annotated[
     bool,
     _option(
         "--reload",
-        help="Send the servers the file, where they do not read it again by themselves; replaces all that they serve.",
+        help="Send the file to the servers, if they do not poll it; this replaces everything that they serve.",
     ),
 ]
-_Timeout: TypeAlias = Annotated[float, _option(min=0, help="Longest time to wait for a server, in seconds.")]
+_Timeout: TypeAlias = Annotated[float, _option(min=0, help="How long to wait for a server, in seconds.")]
 _TlsRoot: TypeAlias = Annotated[
     Path | None,
     _option(
-        help=f"Certificates that theirs are checked against (PEM); otherwise {client_variables.TLS_ROOT} names them."
+        help=f"Certificates to check the servers' against (PEM); by default {client_variables.TLS_ROOT} names them."
     ),
 ]
 _TlsKey: TypeAlias = Annotated[
-    Path | None, _option(help=f"Own private key, for mutual TLS (PEM); otherwise {client_variables.TLS_KEY}.")
+    Path | None, _option(help=f"Your private key, for mutual TLS (PEM); by default {client_variables.TLS_KEY}.")
 ]
 _TlsCertificate: TypeAlias = Annotated[
-    Path | None, _option(help=f"Own certificate, for mutual TLS (PEM); otherwise {client_variables.TLS_CERTIFICATE}.")
+    Path | None, _option(help=f"Your certificate, for mutual TLS (PEM); by default {client_variables.TLS_CERTIFICATE}.")
 ]
 _TokenFile: TypeAlias = Annotated[
-    Path | None, _option(help=f"Holds the bearer token; otherwise {client_variables.TOKEN} does.")
+    Path | None, _option(help=f"A file that holds the bearer token; by default {client_variables.TOKEN} holds it.")
 ]
 
 

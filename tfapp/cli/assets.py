@@ -18,14 +18,14 @@ _assets = typer.Typer(no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.add_typer(_assets, name="assets", help="Presets and data sets by name: list them, bring them, find them.")
+    app.add_typer(_assets, name="assets", help="Presets and data sets by name: list, download, locate.")
 
 
 @_assets.command("list")
 def list_assets(
-    json: Annotated[bool, typer.Option("--json", help="One JSON list, for a program to read.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
-    """Shows what can be pulled and what is already here."""
+    """Lists the presets and data sets, and which of them are downloaded."""
     from tfapp import assets
 
     rows = [_entry(asset) for asset in assets.catalogue().values()]
@@ -37,7 +37,7 @@ def list_assets(
 
 @_assets.command("pull")
 def pull_assets(names: Annotated[list[str], typer.Argument(help="Names as in `tfapp assets list`.")]) -> None:
-    """Brings presets and data sets into the cache folder, each once."""
+    """Downloads presets and data sets into the cache folder, each once."""
     from tfapp import assets
 
     for name in names:
@@ -50,7 +50,7 @@ def pull_assets(names: Annotated[list[str], typer.Argument(help="Names as in `tf
 
 @_assets.command("path")
 def path_of_asset(name: Annotated[str, typer.Argument(help="A name as in `tfapp assets list`.")]) -> None:
-    """Prints the folder of what was pulled."""
+    """Prints the folder of a downloaded preset or data set."""
     from tfapp import assets
 
     print(assets.path(name))

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def console(
     *,
     home: Annotated[Path, typer.Option(help="The folder with support, monitor, recommend and feedback.")] = Path(),
-    models: Annotated[Path | None, typer.Option(help="A models folder; by default models in the folder.")] = None,
+    models: Annotated[Path | None, typer.Option(help="The models folder; by default HOME/models.")] = None,
     server: Annotated[
         str | None,
         typer.Option(
@@ -46,10 +46,10 @@ def console(
     ] = None,
     host: Annotated[str, _access(help="The address to listen on; 0.0.0.0: all.")] = "127.0.0.1",
     port: Annotated[int, _access(min=0, max=65535, help="The port; 0: any free one.")] = 8600,
-    password_file: Annotated[Path | None, _access(help=f"Holds the password; otherwise {_PASSWORD} does.")] = None,
-    name: Annotated[
-        list[str] | None, _access(help="A host name by which it is called, beside this machine's own.")
+    password_file: Annotated[
+        Path | None, _access(help=f"A file with the password; by default {_PASSWORD} holds it.")
     ] = None,
+    name: Annotated[list[str] | None, _access(help="A host name of the console, beside this machine's own.")] = None,
     tls_certificate: Annotated[Path | None, _access(help="Serve HTTPS with this certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, _access(help="Its private key (PEM).")] = None,
 ) -> None:

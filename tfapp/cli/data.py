@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-data_app = typer.Typer(help="Looks at data files.", no_args_is_help=True)
+data_app = typer.Typer(help="Describes data files.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,14 +35,12 @@ def describe(
         str, typer.Argument(help="A csv, tsv, jsonl, parquet or SQuAD file, a folder, or a data set's name.")
     ],
     *,
-    task: Annotated[
-        str | None, typer.Option(help="What the data are for, as in a settings file; found out by default.")
-    ] = None,
-    text: Annotated[str | None, typer.Option(help="The column of the texts; found out by default.")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of the labels; found out by default.")] = None,
+    task: Annotated[str | None, typer.Option(help="The task, as in a settings file; detected by default.")] = None,
+    text: Annotated[str | None, typer.Option(help="The column of the texts; detected by default.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of the labels; detected by default.")] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="INPUT=NAME", help="The column of another of the task's inputs, as candidate=answer."),
+        typer.Option(metavar="INPUT=NAME", help="The column of another input of the task, as candidate=answer."),
     ] = None,
     old_column: Annotated[
         str | None, typer.Option("--query", "--candidate", "--question", "--context", "--answer", hidden=True)
@@ -51,11 +49,11 @@ def describe(
     encoding: Annotated[str | None, typer.Option(help="The file's text encoding.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
     label_separator: Annotated[str | None, typer.Option(help="Separates the labels of one text.")] = None,
-    preset: Annotated[str, typer.Option(help="Whose tokens to count; none: characters only.")] = "minilm-l6",
-    max_length: Annotated[int, typer.Option(help="A limit in tokens to compare with.")] = 128,
+    preset: Annotated[str, typer.Option(help="The preset that counts tokens; none: characters only.")] = "minilm-l6",
+    max_length: Annotated[int, typer.Option(help="A limit in tokens, to compare lengths with.")] = 128,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Prints rows, labels, lengths in tokens, duplicates and problems of a data file."""
+    """Prints the rows, labels, lengths in tokens, duplicates and problems of a data file."""
     from functools import partial
 
     from tfapp import assets

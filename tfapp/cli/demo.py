@@ -34,10 +34,10 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where runs/ and models/ go.")] = Path(),
+    folder: Annotated[Path, typer.Option(help="The folder for runs/ and models/.")] = Path(),
     settings: Annotated[Path | None, typer.Option(help="Another settings file, instead of BBC News.")] = None,
 ) -> None:
-    """Shows everything once: trains on BBC News, exports, serves, asks, and says what to do next."""
+    """Runs the whole flow once: trains on BBC News, exports, serves, predicts, and says what to do next."""
     from tfapp import api
     from tfapp.core.terminal import console
     from tfapp.core.threads import set_training_threads

@@ -22,7 +22,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the evaluation as one JSON object.")] = False,
 ) -> None:
-    """Evaluates a run: the table of scores, and a report page."""
+    """Evaluates a run: prints the scores and writes a report page."""
     from tfapp import api
     from tfapp.core.terminal import console, print_json
 

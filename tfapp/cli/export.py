@@ -22,7 +22,7 @@ def export(
     run: Annotated[Path | None, typer.Argument(help="runs/NAME/TIME, or runs/NAME for the newest run.")] = None,
     *,
     preset: Annotated[
-        str | None, typer.Option(help="Instead of a run: a preset, whose embeddings are served as they are.")
+        str | None, typer.Option(help="Instead of a run: a preset, whose embeddings are published without training.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="With --preset: the served model's name.")] = None,
     overrides: Annotated[
@@ -38,7 +38,7 @@ def export(
         str | None, typer.Option(help="float32, bfloat16 or int8; as --set export.precision=...")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Publish in fewer bits, whatever that loses on the dev split.")
+        bool, typer.Option("--force", help="Publish in fewer bits, even if the score on dev falls too much.")
     ] = False,
     to: Annotated[Path, typer.Option(help="The models folder that a server reads.")] = Path("models"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

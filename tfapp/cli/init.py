@@ -22,11 +22,11 @@ def init(
     output: Annotated[Path, typer.Option("--output", "-o", help="The settings file to write.")] = Path(
         "experiment.toml"
     ),
-    name: Annotated[str | None, typer.Option(help="The experiment's name; by default after the file.")] = None,
+    name: Annotated[str | None, typer.Option(help="The experiment's name; by default the file's.")] = None,
     format: Annotated[str, typer.Option(help="The file's format; auto: by the suffix.")] = "auto",  # noqa: A002
     force: Annotated[bool, typer.Option("--force", help="Replace an existing settings file.")] = False,
 ) -> None:
-    """Looks at a data file and writes a commented settings file for it."""
+    """Inspects a data file and writes a commented settings file for it."""
     from functools import partial
 
     from tfapp import assets

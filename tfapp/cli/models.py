@@ -28,7 +28,7 @@ _Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", help="The model config file; by default models.config in the folder.")
 ]
 _Label: TypeAlias = Annotated[str, typer.Option(help="The label.")]
-_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _DEFAULT_FOLDER: Final = Path("models")
 
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 @_models.command("list")
 def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
-    """Lists the models in a folder, each with its stable version, or else the newest that is served, and its metric."""
+    """Lists the models in a folder, with the version that is stable (or the newest that is served) and its metric."""
     from tfapp.workflows import version_catalogue
 
     catalogue = version_catalogue.describe(models, config=config)
@@ -101,17 +101,17 @@ def promote(
     label: _Label = "stable",
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
-    force: Annotated[bool, typer.Option("--force", help="Although its metrics on record are worse.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if its recorded metrics are worse.")] = False,
     allow_unsafe_ops: Annotated[
         bool,
         typer.Option(
-            "--allow-unsafe-ops", help="Although it touches files, processes or the network; see `tfapp models check`."
+            "--allow-unsafe-ops", help="Even if it touches files, processes or the network; see `tfapp models check`."
         ),
     ] = False,
     json: _Json = False,
     servers: Servers | None,
 ) -> None:
-    """Lets a label point at a version: it must load, warm up, and be no worse than the one that has the label."""
+    """Moves a label to a version, which must load, warm up, and be no worse than the version that has the label."""
     from tfapp.registry import LabelStore
     from tfapp.workflows import promotion_checks, release, version_catalogue
 
@@ -147,7 +147,7 @@ def rollback(
     json: _Json = False,
     servers: Servers | None,
 ) -> None:
-    """Lets a label point at the version where it was before."""
+    """Moves a label back to the version that had it before."""
     from tfapp.registry import LabelStore
     from tfapp.workflows import release, version_catalogue
 
@@ -169,7 +169,7 @@ def unlabel(
     json: _Json = False,
     servers: Servers | None,
 ) -> None:
-    """Takes a label away, such as that of a canary that is over."""
+    """Removes a label, such as that of a canary that has ended."""
     from tfapp.workflows import release, version_catalogue
 
     change = release.unlabel(name, label, models=models, config=config, servers=servers)
@@ -180,13 +180,13 @@ def unlabel(
 def prune(
     name: _Name,
     *,
-    keep: Annotated[int, typer.Option(help="How many of the newest versions stay.")] = 3,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    keep: Annotated[int, typer.Option(help="How many of the newest versions to keep.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which versions would be removed.")] = False,
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
     json: _Json = False,
 ) -> None:
-    """Removes old versions, but none that is labelled, next in a rollback, or the newest that is served."""
+    """Removes old versions, except those that are labelled, next in a rollback, or the newest that is served."""
     from rich.filesize import decimal
 
     from tfapp.workflows import release
@@ -195,9 +195,9 @@ def prune(
     if json:
         terminal.print_json({"model": name, "versions": list(pruned.versions), "size": pruned.size, "dry_run": dry_run})
         return
-    numbers = ", ".join(str(version) for version in pruned.versions) or "none"
+    numbers = "versions " + ", ".join(map(str, pruned.versions)) if pruned.versions else "no versions"
     verb = "would remove" if dry_run else "removed"
-    terminal.console().print(f"{name}: {verb} versions {numbers} ({decimal(pruned.size)})")
+    terminal.console().print(f"{name}: {verb} {numbers} ({decimal(pruned.size)})")
 
 
 @_models.command()
@@ -228,7 +228,7 @@ def diff(
     models: _Folder = _DEFAULT_FOLDER,
     json: _Json = False,
 ) -> None:
-    """Shows how two versions differ: metrics, data, settings, labels, signatures, size."""
+    """Compares two versions: metrics, data, settings, labels, signatures, size."""
     from tfapp.workflows import version_catalogue
 
     difference = version_catalogue.compare(name, first, second, models=models)
@@ -245,7 +245,7 @@ def history(
     config: _Config = None,
     json: _Json = False,
 ) -> None:
-    """Shows what was done to labels and versions, by whom and when."""
+    """Shows the changes to labels and versions, with who made them and when."""
     from tfapp.workflows import version_catalogue
 
     changes = version_catalogue.history(name, models=models, config=config)

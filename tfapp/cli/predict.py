@@ -44,13 +44,13 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="One csv, tsv, jsonl, parquet or SQuAD file, or texts; of pairs a query, then its candidates; of "
-            "answering a question, then the texts to ask."
+            help="A csv, tsv, jsonl, parquet or SQuAD file, or texts. For pairs: a query, then its candidates; for "
+            "answering: a question, then its contexts."
         ),
     ],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX; readable by you alone.")
+        Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX, which only you can read.")
     ] = None,
     text: Annotated[str, typer.Option(help="The file's column of texts.")] = "text",
     column: Annotated[
@@ -61,11 +61,11 @@ def predict(
     encoding: Annotated[str, typer.Option(help="The file's text encoding.")] = "utf-8",
     header: Annotated[bool, typer.Option(help="Whether the first line names the columns.")] = True,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add every label's probability.")] = False,
-    batch_rows: Annotated[int, typer.Option(min=1, help="Rows a step, and a part that a killed run keeps.")] = 1024,
-    resume: Annotated[bool, typer.Option(help="Go on after the parts of a killed run.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, an object a text.")] = False,
+    batch_rows: Annotated[int, typer.Option(min=1, help="Rows per step; a killed run keeps finished steps.")] = 1024,
+    resume: Annotated[bool, typer.Option(help="Continue after the finished steps of a killed run.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per text.")] = False,
 ) -> None:
-    """Labels texts, or tags them, or a file of any size with the results beside its columns."""
+    """Predicts for texts, or for a file of any size, with the results beside its columns."""
     from functools import partial
 
     from tfapp.api import load_predictor

@@ -25,21 +25,21 @@ def register(app: typer.Typer) -> None:
 
 def pretrain(
     source: Annotated[
-        Path, typer.Argument(help="Texts (txt: one a line, csv, tsv, jsonl, parquet, a folder), or a settings file.")
+        Path, typer.Argument(help="Texts (txt: one per line, csv, tsv, jsonl, parquet, a folder), or a settings file.")
     ],
     *,
-    name: Annotated[str | None, typer.Option(help="Names the run; by default after the texts' file.")] = None,
-    preset: Annotated[str | None, typer.Option(help="The BERT to go on with; by default minilm-l6.")] = None,
+    name: Annotated[str | None, typer.Option(help="The run's name; by default the file's.")] = None,
+    preset: Annotated[str | None, typer.Option(help="The BERT to continue with; by default minilm-l6.")] = None,
     from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Start from nothing; sizes by --set model.fresh.NAME=VALUE.")
+        bool, typer.Option("--from-scratch", help="Start from random weights; sizes by --set model.fresh.NAME=VALUE.")
     ] = False,
     overrides: Overrides = None,
-    to: Annotated[Path | None, typer.Option(help="A folder for the preset, beside the one in the run.")] = None,
+    to: Annotated[Path | None, typer.Option(help="A folder for a copy of the preset, beside the run's own.")] = None,
     runs: Runs = Path("runs"),
     resume: Resume = False,
     as_json: JsonLines = False,
 ) -> None:
-    """Teaches a BERT the language of your texts, without labels; any task starts from it then."""
+    """Teaches a BERT the language of your texts, without labels; then any task can start from it."""
     from tfapp.core.terminal import console
     from tfapp.workflows.preset_export import check_target, copy_preset
 

@@ -53,29 +53,29 @@ def serve(
     ] = None,
     *,
     model: Annotated[
-        list[str] | None, typer.Option(help="With a folder: serve this one only; may be given again.")
+        list[str] | None, typer.Option(help="With a folder: serve only this model; may be repeated.")
     ] = None,
     model_config_file: Annotated[Path | None, _models(help="Instead of a folder: a ModelServerConfig.")] = None,
     model_config_file_poll_wait_seconds: Annotated[
-        float, _models(help="Time between two readings of that file; 0: once.")
+        float, _models(help="Seconds between two readings of that file; 0: read it once.")
     ] = 0.0,
     model_base_path: Annotated[Path | None, _models(help="Instead of a folder: one model's own folder.")] = None,
     model_name: Annotated[str, _models(help="That model's name.")] = "default",
     allow_version_labels_for_unavailable_models: Annotated[
-        bool, _models(help="New labels may point at versions not loaded yet.")
+        bool, _models(help="Allow new labels on versions that are not loaded yet.")
     ] = False,
     allow_reload: Annotated[
         bool,
         _models(
-            help="Let callers send a new configuration (HandleReloadConfigRequest); with mutual TLS they may anyway."
+            help="Let callers send a new configuration (HandleReloadConfigRequest); with mutual TLS they always may."
         ),
     ] = False,
     allow_unsafe_ops: Annotated[
-        bool, _models(help="Load models that touch files, processes or the network, too; see `tfapp models check`.")
+        bool, _models(help="Also load models that touch files, processes or the network; see `tfapp models check`.")
     ] = False,
     models_root: Annotated[
         Path | None,
-        _models(help="The folder below which they may name models; by default beside those served at the start."),
+        _models(help="The folder below which callers may name models; by default beside those served at the start."),
     ] = None,
     port: Annotated[int, _listen(min=0, max=65535, help="The gRPC port; 0: any free one.")] = 8500,
     host: Annotated[str, _listen(help="The address to listen on; 0.0.0.0: all.")] = "127.0.0.1",
@@ -87,7 +87,7 @@ def serve(
             "TensorFlow Serving has no such flag: its REST port is always plain text."
         ),
     ] = False,
-    rest_api_enable_cors_support: Annotated[bool, _listen(help="Let pages from elsewhere call REST.")] = False,
+    rest_api_enable_cors_support: Annotated[bool, _listen(help="Let pages of other sites call REST.")] = False,
     grpc_socket_path: Annotated[Path | None, _listen(help="A UNIX socket to listen on, too.")] = None,
     ssl_config_file: Annotated[Path | None, _listen(help="An SSLConfig: TLS and mutual TLS.")] = None,
     monitoring_config_file: Annotated[
@@ -97,44 +97,44 @@ def serve(
     enable_batching: Annotated[bool, _limits(help="Merge requests that wait at the same time.")] = True,
     batching_parameters_file: Annotated[Path | None, _limits(help="BatchingParameters: sizes and times.")] = None,
     tensorflow_intra_op_parallelism: Annotated[
-        int, _limits(min=0, help="Threads of one run; 1 answers most texts, more a lone long one sooner.")
+        int, _limits(min=0, help="Threads per operation; 1: best throughput, more: lower latency of a long text.")
     ] = 1,
     tensorflow_inter_op_parallelism: Annotated[
-        int, _limits(min=0, help="Operations of a run side by side; 0: by processors.")
+        int, _limits(min=0, help="Operations that run in parallel; 0: one per processor.")
     ] = 0,
-    grpc_max_threads: Annotated[int, _limits(min=1, help="Most requests at the same time.")] = 256,
-    max_request_rows: Annotated[int, _limits(min=1, help="Most rows of a request; more are refused.")] = 65_536,
+    grpc_max_threads: Annotated[int, _limits(min=1, help="The most requests at the same time.")] = 256,
+    max_request_rows: Annotated[int, _limits(min=1, help="The most rows of a request, else it is refused.")] = 65_536,
     grpc_message_timeout_seconds: Annotated[
-        float, _limits(help="How long a message may take to arrive, or its answer to be taken.")
+        float, _limits(help="Seconds that a message may take to arrive, or its answer to be read.")
     ] = 300.0,
-    rest_api_num_threads: Annotated[int, _limits(min=1, help="Most REST requests at work; more wait.")] = 256,
-    rest_api_timeout_in_ms: Annotated[int, _limits(min=1, help="Longest time of a REST request.")] = 30_000,
+    rest_api_num_threads: Annotated[int, _limits(min=1, help="The most REST requests at once; others wait.")] = 256,
+    rest_api_timeout_in_ms: Annotated[int, _limits(min=1, help="Time limit of a REST request.")] = 30_000,
     rest_api_header_timeout_seconds: Annotated[
-        float, _limits(help="Longest time of a REST request's header, from the connection on.")
+        float, _limits(help="Time limit of a REST request's header, from the connection on.")
     ] = 30.0,
     rest_api_body_timeout_seconds: Annotated[
-        float, _limits(help="Longest silence within a REST request's body.")
+        float, _limits(help="Time limit of a pause within a REST request's body.")
     ] = 60.0,
     rest_api_keep_alive_seconds: Annotated[
         float, _limits(help="How long a REST connection may wait for its next request.")
     ] = 75.0,
-    rest_api_max_header_bytes: Annotated[int, _limits(min=1024, help="Largest header of a REST request.")] = 65_536,
-    rest_api_max_connections: Annotated[int, _limits(min=0, help="Most open REST connections; 0: by ulimit -n.")] = 0,
+    rest_api_max_header_bytes: Annotated[int, _limits(min=1024, help="The largest header of a REST request.")] = 65_536,
+    rest_api_max_connections: Annotated[int, _limits(min=0, help="The most REST connections; 0: by ulimit -n.")] = 0,
     rest_api_max_connections_per_address: Annotated[
-        int, _limits(min=0, help="Most of one address; 0: three quarters of all.")
+        int, _limits(min=0, help="The most of one address; 0: three quarters of all.")
     ] = 0,
     rest_api_max_pending_bytes: Annotated[
-        int, _limits(min=0, help="Most bytes of all REST bodies in work, beyond 64 KiB each.")
+        int, _limits(min=0, help="The most bytes of all REST bodies together, beyond 64 KiB each.")
     ] = 512 << 20,
-    grpc_channel_arguments: Annotated[str, _limits(help="gRPC's own, such as grpc.max_connection_age_ms=2000.")] = "",
+    grpc_channel_arguments: Annotated[str, _limits(help="gRPC's arguments, as grpc.max_connection_age_ms=2000.")] = "",
     file_system_poll_wait_seconds: Annotated[
-        float, _loading(help="Time between two looks for new versions; 0: once.")
+        float, _loading(help="Seconds between two polls for new versions; 0: poll once.")
     ] = 1.0,
-    max_num_load_retries: Annotated[int, _loading(min=0, help="Times that a failed load is tried again.")] = 5,
+    max_num_load_retries: Annotated[int, _loading(min=0, help="How often a failed load is retried.")] = 5,
     load_retry_interval_micros: Annotated[
-        int, _loading(help="Time between two tries; negative: at once.")
+        int, _loading(help="Time between two tries; negative: no pause.")
     ] = 60_000_000,
-    drain_seconds: Annotated[float, _loading(min=0, help="How long a stop waits for calls it has taken.")] = 10.0,
+    drain_seconds: Annotated[float, _loading(min=0, help="Seconds that a stop waits for running calls.")] = 10.0,
 ) -> None:
     """Serves models over gRPC and REST as TensorFlow Serving does, until it is stopped."""
     flags = dict(locals())

@@ -18,9 +18,9 @@ Overrides: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Overrides a setting.")
 ]
 Runs: TypeAlias = Annotated[Path, typer.Option(help="The folder of all runs.")]
-Resume: TypeAlias = Annotated[bool, typer.Option(help="Go on with the newest run; a finished one stays.")]
+Resume: TypeAlias = Annotated[bool, typer.Option(help="Continue the newest run, unless it is finished.")]
 JsonLines: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print JSON lines; the default where the output is no terminal.")
+    bool, typer.Option("--json", help="Print JSON lines; the default if the output is not a terminal.")
 ]
 
 
@@ -36,7 +36,7 @@ def train(
     resume: Resume = False,
     as_json: JsonLines = False,
 ) -> None:
-    """Trains a model and evaluates it: labelled text in, a run's folder out."""
+    """Trains a model on labelled text and evaluates it; writes a run's folder."""
     from tfapp.tasks.experiments import load_experiment
 
     run_and_show(load_experiment(settings, overrides or []), runs=runs, resume=resume, as_json=as_json)
