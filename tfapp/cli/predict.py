@@ -241,16 +241,16 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
 
     chosen = ["chosen"] if "labels" in rows[0] else []
     named = [name for name in _WORDS if name in rows[0]]
-    table = Table(*inputs, *named, "score", "", *chosen)
-    # A regression's numbers have a unit of their own.
-    width = _BAR_WIDTH if all(0 <= row["score"] <= 1 for row in rows) else 0
+    # The numbers of a regression have a unit of their own.
+    bars = [""] if all(0 <= row["score"] <= 1 for row in rows) else []
+    table = Table(*inputs, *named, "score", *bars, *chosen)
     for row in rows:
         shown = row.get("probabilities") or {" ".join(row[name] for name in named): row["score"]}
         for index, (label, score) in enumerate(sorted(shown.items(), key=lambda item: -item[1])):
             texts = [row[name] if not index else "" for name in inputs]
             labels = [label or Text("none", style="dim") for _ in named]
             picked = [", ".join(row["labels"]) or "none" if not index else ""] if chosen else []
-            table.add_row(*texts, *labels, f"{score:.3f}", "█" * round(score * width), *picked)
+            table.add_row(*texts, *labels, f"{score:.3f}", *("█" * round(score * _BAR_WIDTH) for _ in bars), *picked)
     return table
 
 

@@ -21,10 +21,12 @@ from tfapp import Run
 from tfapp.errors import ExportError, SettingsError
 from tfapp.registry import read_version_metadata
 from tfapp.savedmodel.verify import TOLERANCE, hard_rows
-from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.regression.evaluation import RegressionEvaluation
 from tfapp.workflows import precision
+from tfapp.workflows.run_data import load_splits
 
+ROOT = Path(__file__).parents[3]
 NUMBERS = {"sport": 900.0, "tech": -250.0, "money": 40.0}
 TEXTS = [*(toy_text(topic, 17) for topic in NUMBERS), *hard_rows(1)]
 
@@ -209,3 +211,14 @@ def test_fewer_bits_are_refused_where_the_error_grows(
     monkeypatch.setattr(precision, "ALLOWED_LOSS", -1.0)
     with pytest.raises(ExportError, match=r"RMSE on dev is .* in float32, and more than -1 is lost"):
         run.export(tmp_path, overrides=["export.precision=bfloat16"], quiet=True)
+
+
+@pytest.mark.parametrize("name", ["support-minutes", "support-similarity"])
+def test_the_examples_train_at_toy_size(name: str, shallow_preset: Path, tmp_path: Path) -> None:
+    file = ROOT / "examples/data" / f"{name}.csv"
+    overrides = [f"data.train={file}", f"model.preset={shallow_preset}", "training.epochs=1", "model.max_length=64"]
+    experiment = load_experiment(ROOT / "examples" / f"{name}.toml", overrides)
+    splits = load_splits(experiment)
+    assert splits.report.findings == ()
+    run = tfapp.fit(experiment, runs=tmp_path, quiet=True)
+    assert run.evaluation.count == splits.test.num_rows > 30
