@@ -16,7 +16,7 @@ OnProblem = Literal["drop", "fail"]
 class RatingSettings(Settings):
     """Turns a rating into one of the labels negative, neutral and positive."""
 
-    column: str = Field("rating", description="The column that holds the rating, a number.")
+    column: str = Field("rating", description="The column of the ratings, which are numbers.")
     center: float = Field(0.0, description="The rating that is neither good nor bad (3 for one to five stars).")
     neutral_within: float = Field(
         0.5, ge=0, description="Ratings at most this far from the center are neutral, the rest negative or positive."
@@ -33,8 +33,8 @@ class DataSettings(Settings):
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"] = Field(
         "auto",
-        description="The files' format; auto: by the file's suffix. txt: a text a line. conll: a word and its tag a "
-        "line. squad: questions on paragraphs, as SQuAD's json.",
+        description="The files' format. auto: by the file's suffix; txt: one text per line; conll: one word and its "
+        "tag per line; squad: questions on paragraphs, as SQuAD's json.",
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
@@ -43,51 +43,49 @@ class DataSettings(Settings):
     group: str | None = Field(
         None,
         min_length=1,
-        description="Tasks on pairs: the column that tells which rows belong to one query, and to one side of the "
-        "split; unset, or empty in a row: those with the same query, of answering with the same context.",
+        description="Tasks on pairs: the column that groups the rows of one query, which stay in one split. Rows "
+        "without a group are grouped by their query; for answering, by their context.",
     )
     label: str = Field(
         "label",
-        description="The column of the labels; of ranking: a grade, 0 for what does not fit; of regression: a number; "
-        "of tagging: a list of spans with start, end (in characters) and label.",
+        description="The column of the labels. For ranking: a grade, 0 for what does not fit; for regression: a "
+        "number; for tagging: a list of spans with start, end (in characters) and label.",
     )
-    word_column: int = Field(
-        0, description="conll files: the column of the words, counted from 0, or from the end: -1."
-    )
+    word_column: int = Field(0, description="conll files: the column of the words, counted from 0; -1 is the last one.")
     tag_column: int = Field(
         -1, description="conll files: the column of the tags (IOB1, IOB2 or BIOES), counted in the same way."
     )
     unknown_label: str | None = Field(
         None,
         min_length=1,
-        description="The classifier answers this where none of its labels fits. Rows with this label, if there are "
-        "any, belong to none; unset: it always answers one of its labels.",
+        description="The answer of a classifier if none of its labels fits. Rows with this label, if there are any, "
+        "are examples of such texts. By default, it always answers one of its labels.",
     )
     header: bool = Field(
-        True, description="The first line of a csv or tsv file names its columns; false: they are named 0, 1, 2, ..."
+        True, description="The first line of a csv or tsv file names the columns; false: they are 0, 1, 2, ..."
     )
     label_separator: str | None = Field(
-        None, min_length=1, description="Multi-label data in csv and tsv: what separates the labels of one text."
+        None, min_length=1, description="Multi-label data in csv and tsv: the separator between the labels of one text."
     )
     rating: RatingSettings | None = Field(None, description="Take labels from a rating instead of a label column.")
     dev_share: float = Field(
         0.1,
         ge=0,
         lt=1,
-        description="Share of train that becomes dev where dev is not given; 0: none, for method few-shot.",
+        description="Share of train that becomes dev if dev is not given; 0: no dev split, for method few-shot.",
     )
     test_share: float = Field(
-        0.2, ge=0, lt=1, description="Share of train that becomes test where test is not given; 0: evaluate on dev."
+        0.2, ge=0, lt=1, description="Share of train that becomes test if test is not given; 0: evaluate on dev."
     )
-    split_seed: int = Field(0, description="With a text's hash, decides which side the text falls on.")
+    split_seed: int = Field(0, description="Decides, together with a text's hash, in which split the text is.")
     per_class: int | None = Field(
-        None, ge=1, description="Learn from at most so many texts of each label, drawn by split_seed; unset: from all."
+        None, ge=1, description="Train on at most this many texts per label, drawn by split_seed; by default on all."
     )
-    on_empty_text: OnProblem = Field("drop", description="A text without a visible character: drop the row, or fail.")
-    on_missing_label: OnProblem = Field("drop", description="A row without a label: drop it, or fail.")
-    on_single_label: OnProblem = Field("drop", description="A label that only one text has: drop the row, or fail.")
+    on_empty_text: OnProblem = Field("drop", description="If a text has no visible character: drop the row, or fail.")
+    on_missing_label: OnProblem = Field("drop", description="If a row has no label: drop it, or fail.")
+    on_single_label: OnProblem = Field("drop", description="If only one text has a label: drop the row, or fail.")
     on_unseen_label: OnProblem = Field(
-        "fail", description="A label in dev or test that train lacks: drop its rows, or fail."
+        "fail", description="If dev or test has a label that train lacks: drop its rows, or fail."
     )
     max_rows: int | None = Field(None, ge=1, description="Read at most this many rows of each file.")
 

@@ -14,7 +14,7 @@ __all__ = ["ModelSettings"]
 class ModelSettings(Settings):
     """Which network is trained."""
 
-    kind: str = Field("bert", description="Which of the task's networks; bert: a pretrained BERT with a head.")
+    kind: str = Field("bert", description="The kind of network. bert: a pretrained BERT with a head.")
     preset: str = Field(
         "minilm-l6",
         description="A preset's name, a KerasHub handle, hf://OWNER/NAME, or a KerasHub or Hugging Face BERT's folder.",
@@ -22,35 +22,35 @@ class ModelSettings(Settings):
     max_length: int = Field(
         128,
         ge=4,
-        description="Longest input in tokens, [CLS] and [SEP] included; the rest is cut, in tagging and answering read "
-        "in further windows of this length.",
+        description="The longest input in tokens, including [CLS] and [SEP]. Longer texts are cut off; tagging and "
+        "answering read them in several windows of this length.",
     )
     window: int | None = Field(
         None,
         ge=4,
-        description="BERT reads longer texts in windows of at most this many tokens and takes the mean; unset: whole.",
+        description="Longer texts are read in windows of at most this many tokens, and averaged; by default whole.",
     )
     pooling: Literal["cls", "mean", "max"] | None = Field(
         None,
         description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum. An embedding is "
-        "the [CLS] token's own vector, the mean or the maximum. Unset: mean for embedding and few-shot, else cls.",
+        "the [CLS] token's own vector, the mean or the maximum. By default mean for embedding and few-shot, else cls.",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
-    multi_label: bool = Field(False, description="A text may have any number of labels, none included.")
+    multi_label: bool = Field(False, description="Whether a text may have any number of labels, including none.")
     unknown_share: float = Field(
         0.05,
         gt=0,
         lt=1,
-        description="With data.unknown_label, and no rows of that label in dev: the share of dev that may be answered "
-        "so by mistake.",
+        description="With data.unknown_label, but without rows of that label in dev: the share of dev that may get "
+        "that answer by mistake.",
     )
     unknown_by: Literal["distance", "energy"] = Field(
         "distance",
-        description="With data.unknown_label: what tells that no label fits. distance: how far a text's logits are "
-        "from the nearest of those of train; energy: how little any label claims it.",
+        description="With data.unknown_label: how to decide that no label fits. distance: by the distance of the "
+        "text's logits to the nearest ones of train; energy: by how little any label claims the text.",
     )
     temperature: float = Field(
-        0.05, gt=0, description="Embedding and few-shot: cosines are divided by it in the loss; lower is sharper."
+        0.05, gt=0, description="Embedding and few-shot: the loss divides cosines by this value; lower is sharper."
     )
 
     @property

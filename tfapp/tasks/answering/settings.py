@@ -18,13 +18,13 @@ class AnsweringDataSettings(DataSettings):
     context: str = Field("context", description="The column of the texts that hold the answers.")
     answer: str = Field(
         "answer",
-        description="The column of the answers, words of the context; empty where it does not answer. In "
-        "jsonl also a list, or SQuAD's answers.",
+        description="The column of the answers, which are words of the context, or empty if the context does not "
+        "answer. In jsonl also a list, or SQuAD's answers.",
     )
     answer_start: str = Field(
         "answer_start",
-        description="The column of the place where the answer begins, in characters from 0; may be missing "
-        "where the answer stands in its context once.",
+        description="The column of the position where the answer begins, in characters from 0; not needed if the "
+        "answer occurs in its context only once.",
     )
 
 
@@ -32,16 +32,16 @@ class AnsweringModelSettings(ModelSettings):
     """Which network answers, and what it reads of a context."""
 
     no_answer: bool | None = Field(
-        None, description="The model may say that a context does not answer. Unset: if train has such."
+        None, description="The model may say that a context has no answer. By default, if train has such questions."
     )
     stride: int | None = Field(
         None,
         ge=1,
-        description="Tokens from the start of one window of the context to that of the next, at most. "
-        "Unset: half a window.",
+        description="The most tokens from the start of one window of the context to the start of the next. By default "
+        "half a window.",
     )
-    max_windows: int = Field(64, ge=1, description="Windows of a context that are read; the rest is cut.")
-    max_answer_length: int = Field(30, ge=1, description="Longest answer in tokens.")
+    max_windows: int = Field(64, ge=1, description="How many windows of a context are read; the rest is cut off.")
+    max_answer_length: int = Field(30, ge=1, description="The longest answer, in tokens.")
 
 
 SETTINGS: Final = TaskSettings(

@@ -16,10 +16,10 @@ class ClassificationModelSettings(ModelSettings):
     """Which network classifies."""
 
     kind: Literal["bert", "lstm"] = Field(
-        "bert", description="bert: a pretrained BERT with a head; lstm: a small baseline that learns from nothing."
+        "bert", description="bert: a pretrained BERT with a head; lstm: a small baseline that starts at random."
     )
-    embedding_dim: int = Field(64, ge=1, description="Width of the lstm baseline's embedding.")
-    lstm_units: int = Field(64, ge=1, description="Width of the lstm baseline's hidden state.")
+    embedding_dim: int = Field(64, ge=1, description="The width of the lstm baseline's embedding.")
+    lstm_units: int = Field(64, ge=1, description="The width of the lstm baseline's hidden state.")
 
 
 SETTINGS: Final = TaskSettings(

@@ -17,7 +17,7 @@ class EmbeddingDataSettings(DataSettings):
     negative: str | None = Field(
         None,
         min_length=1,
-        description="The column of a text that looks as if it fitted the query and does not; may be empty.",
+        description="The column of a text that looks as if it fits the query, but does not; may be empty.",
     )
 
 
@@ -25,7 +25,7 @@ class EmbeddingModelSettings(ModelSettings):
     """Which network makes vectors, and how it learns to."""
 
     symmetric: bool = Field(
-        False, description="Each candidate has to find its query, too, not only the query its candidate."
+        False, description="Each candidate must find its query, too, not only each query its candidate."
     )
 
 

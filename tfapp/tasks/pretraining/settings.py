@@ -15,26 +15,26 @@ class MaskingSettings(Settings):
     """What is hidden from the model, and guessed."""
 
     share: float = Field(
-        0.15, gt=0, lt=1, description="Share of the tokens that are guessed; of them 80 % are masked, 10 % replaced."
+        0.15, gt=0, lt=1, description="The share of tokens to predict; 80 % of them are masked, 10 % replaced."
     )
     whole_words: bool = Field(
-        True, description="Hide all pieces of a word or none: a piece beside the rest of its word is too easy to guess."
+        True, description="Hide all pieces of a word, or none: one piece is too easy to predict from the others."
     )
     pack: bool = Field(
-        True, description="Texts follow one another up to max_length tokens, [SEP] between; false: each for itself."
+        True, description="Join texts up to max_length tokens, with [SEP] between; false: each text on its own."
     )
 
 
 class FreshSettings(Settings):
     """A BERT that starts from nothing, with a vocabulary made from the texts."""
 
-    vocabulary_size: int = Field(8192, ge=8, description="Word pieces, special tokens included.")
-    lowercase: bool = Field(True, description="Lower the texts and strip their accents.")
-    layers: int = Field(6, ge=1, description="Transformer layers.")
-    width: int = Field(256, ge=8, description="Width of a token's vector; a multiple of heads.")
-    heads: int = Field(4, ge=1, description="Attention heads.")
-    feedforward: int | None = Field(None, ge=8, description="Width inside a layer; unset: four times width.")
-    positions: int = Field(512, ge=8, description="Longest input in tokens that it can ever read.")
+    vocabulary_size: int = Field(8192, ge=8, description="The number of word pieces, including special tokens.")
+    lowercase: bool = Field(True, description="Convert texts to lower case and strip accents.")
+    layers: int = Field(6, ge=1, description="The number of transformer layers.")
+    width: int = Field(256, ge=8, description="The width of a token's vector, a multiple of heads.")
+    heads: int = Field(4, ge=1, description="The number of attention heads.")
+    feedforward: int | None = Field(None, ge=8, description="The width inside a layer; by default four times width.")
+    positions: int = Field(512, ge=8, description="The longest input that the BERT can ever read, in tokens.")
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:
@@ -47,7 +47,7 @@ class PretrainingModelSettings(ModelSettings):
     """Which network learns the language, and from what it starts."""
 
     masking: MaskingSettings = MaskingSettings()
-    fresh: FreshSettings | None = Field(None, description="Start from nothing instead of from preset.")
+    fresh: FreshSettings | None = Field(None, description="Start from random weights instead of the preset.")
 
     @property
     def from_scratch(self) -> bool:

@@ -16,20 +16,20 @@ class TaggingModelSettings(ModelSettings):
 
     decoding: Literal["constrained", "crf", "greedy"] = Field(
         "constrained",
-        description="How a text's tags are chosen. constrained: the best sequence that is legal; crf: the "
-        "same, and what follows what is learnt too; greedy: each word's best tag.",
+        description="How the tags of a text are chosen. constrained: the best legal sequence; crf: the same, with "
+        "learnt transitions between tags; greedy: the best tag of each word.",
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="The loss counts words alike, or each tag's words by how rare the tag is."
+        "none", description="The weights of the tags in the loss: none, or higher for rare tags."
     )
     word_shapes: bool = Field(
         False,
-        description="By a preset that reads lower case: it is told which words have capitals, and where.",
+        description="For a preset that reads lower case: tell it which words have capitals, and where.",
     )
     words: Literal["basic", "spaces"] = Field(
         "basic",
-        description="What has a tag. basic: words and signs as BERT's basic tokenizer sets them apart; "
-        "spaces: what stands between two spaces, for texts whose signs have spaces around them.",
+        description="What gets a tag. basic: words and punctuation as BERT's basic tokenizer separates them; spaces: "
+        "everything between two spaces, for texts with spaces around punctuation.",
     )
 
 
