@@ -146,9 +146,9 @@ def test_a_stable_without_a_policy_is_unsettled_and_settling_keeps_the_rest_of_t
         '  version_labels { key: "stable" value: 2 } # ours\n  logging_config { } } }'
     )
     store.config.write_text(before)
-    assert (store.stable_without_policy("news"), store.served("news")) == (2, {4})
+    assert (store.unsettled_stable("news"), store.served("news")) == (2, {4})
     store.set_label("news", "stable", 2, "settle", expected=2, note="why")
-    assert (store.stable_without_policy("news"), store.served("news")) == (None, {2})
+    assert (store.unsettled_stable("news"), store.served("news")) == (None, {2})
     text = store.config.read_text()
     assert re.sub(r"\s*model_version_policy \{ specific \{ versions: 2 \} \}", "", text) == before
     assert [(c.action, c.before, c.after) for c in store.changes()][-1] == ("settle", 2, 2)
@@ -170,7 +170,26 @@ def test_a_policy_of_somebodys_choice_is_not_unsettled_nor_is_a_stable_that_is_n
     store: LabelStore, entry: str
 ) -> None:
     store.config.write_text(f'model_config_list {{ config {{ name: "news" {entry} }} }}')
-    assert store.stable_without_policy("news") is None
+    assert store.unsettled_stable("news") is None
+
+
+def test_a_list_that_an_earlier_tfapp_wrote_is_unsettled_while_its_newest_version_has_no_label(
+    store: LabelStore,
+) -> None:
+    """Up to 0.1 a promote listed the newest version on disk, and the one that the label left, beside the labelled."""
+    _promote(store, 2)
+    text = store.config.read_text()
+    assert store.unsettled_stable("news") is None
+    store.config.write_text(text.replace("versions: 2", "versions: 2 versions: 4"))
+    assert (store.unsettled_stable("news"), store.served("news")) == (2, {2, 4})
+    store.set_label("news", "stable", 2, "settle", expected=2)
+    assert (store.unsettled_stable("news"), _listed(store)) == (None, [2])
+    # A version that is about to get its label is nobody's left-over.
+    store.stage_version("news", "stable", 3, expected=2)
+    assert store.unsettled_stable("news") is None
+    # What is older than a labelled version reaches no caller without a label.
+    store.config.write_text(text.replace("versions: 2", "versions: 1 versions: 2"))
+    assert store.unsettled_stable("news") is None
 
 
 def test_staging_serves_a_version_and_moves_no_label(store: LabelStore) -> None:

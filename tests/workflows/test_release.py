@@ -125,6 +125,17 @@ def test_a_refused_promote_leaves_a_policy_of_somebodys_choice(shelf: Path, poli
     assert (caught.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, before)
 
 
+def test_a_refused_promote_settles_a_list_that_an_earlier_tfapp_wrote(shelf: Path) -> None:
+    tfapp.promote("news", 2, models=shelf, check=_accept)
+    config = shelf / registry.CONFIG_FILE
+    config.write_text(config.read_text().replace("versions: 2", "versions: 2 versions: 3"))
+    assert version_catalogue.caller_versions("news", models=shelf).without_label == 3
+    with pytest.raises(PromotionRefusedError) as caught:
+        tfapp.promote("news", 3, models=shelf, check=_accept)
+    after = version_catalogue.caller_versions("news", models=shelf)
+    assert (caught.value.settled, after.with_label, after.without_label) == (True, {"stable": 2}, 2)
+
+
 def test_a_refused_promote_settles_nothing_on_a_stable_that_does_not_load(shelf: Path) -> None:
     _write_unsettled(shelf, "news", 2)
     before = (shelf / registry.CONFIG_FILE).read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final
 
 from tfapp.errors import RegistryError
 from tfapp.registry import history
-from tfapp.registry.history import Change
+from tfapp.registry.history import EDIT, Change
 from tfapp.registry.model_config import STABLE, ConfiguredModel, configured_model
 from tfapp.registry.model_config_edit import NEW_FILE, edit_model
 from tfapp.registry.staged_version import StagedVersion
@@ -59,15 +59,31 @@ class LabelStore:
         """Returns the versions on disk that a server loads by the file."""
         return self.model(name).served(versions(self.models, name))
 
-    def stable_without_policy(self, name: str) -> int | None:
-        """Returns the version that is `stable` where no policy is chosen, so that servers load the newest one instead.
+    def unsettled_stable(self, name: str) -> int | None:
+        """Returns the version that is `stable` where servers load others by default, or by what tfapp wrote before.
+
+        Without a policy they load the newest version. Up to 0.1, `tfapp models` listed the newest one and the one
+        before, too, so that callers without a label got a version that no label names.
 
         Returns:
-            None: there is a policy, no `stable`, or nothing on disk of that version.
+            None: somebody chose the policy, there is no `stable`, or nothing on disk of that version.
+
+        Raises:
+            RegistryError: The history is damaged.
         """
-        model = self.model(name)
-        stable = None if model.has_policy else model.labels.get(STABLE)
-        return stable if stable in versions(self.models, name) else None
+        model, on_disk = self.model(name), versions(self.models, name)
+        stable = model.labels.get(STABLE)
+        if stable not in on_disk or (model.has_policy and not self._listed_by_us(model, on_disk)):
+            return None
+        return stable
+
+    def _listed_by_us(self, model: ConfiguredModel, on_disk: Sequence[int]) -> bool:
+        """Returns whether the newest version served has no label, in a list that a promote or a rollback wrote."""
+        changes = [change for change in self.changes() if change.model == model.name and change.action != EDIT]
+        # After a "load" the list holds a version that is about to get its label.
+        moved = any(change.label == STABLE for change in changes) and changes[-1].action != "load"
+        unlabelled = _highest(model.served(on_disk)) - set(model.labels.values())
+        return model.kind == "specific" and moved and bool(unlabelled)
 
     def changes(self) -> list[Change]:
         """Returns all known changes, oldest first.

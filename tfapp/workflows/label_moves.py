@@ -93,7 +93,7 @@ def unload_unlabelled_versions(store: LabelStore, moved: Change, servers: Server
 def settle_labels(
     store: LabelStore, name: str, refused: int, check: Callable[[str, int, Path], Any], servers: Servers | None
 ) -> tuple[bool, str]:
-    """Makes servers load what labels name, if a model has a `stable` and nobody chose a policy; moves no label.
+    """Makes servers load what labels name, if a model has a `stable` and nobody chose its policy; moves no label.
 
     The version that is `stable` is tried first, as servers would let the newest go for its sake.
 
@@ -107,7 +107,7 @@ def settle_labels(
     Returns:
         Whether servers do so since; what to add to the refusal where they ought to and do not.
     """
-    stable = store.stable_without_policy(name)
+    stable = store.unsettled_stable(name)
     if stable is None or stable == refused:
         return False, ""
     note = f"version {refused} was not promoted"
