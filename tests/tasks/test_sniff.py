@@ -164,7 +164,7 @@ def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     assert (experiment.name, experiment.data.text) == ("my-reviews", "review")
     assert experiment.training.epochs == proposal.epochs
     assert load(experiment.data).labels == ("negative", "neutral", "positive")
-    assert "# Passes over the training texts; few-shot: " in target.read_text(encoding="utf-8")
+    assert "# Passes over the training texts; for few-shot, " in target.read_text(encoding="utf-8")
     assert "\nepochs = 20\n" in target.read_text(encoding="utf-8")
     assert "\n# batch_size = 16\n" in target.read_text(encoding="utf-8")
     assert '\n# lora_targets = ["query", "value"]\n' in target.read_text(encoding="utf-8")
