@@ -64,6 +64,7 @@ SETTINGS: Final = TaskSettings(
     model=ToneModelSettings,
     rules=(_several_labels,),
     fits_head=True,
+    summary="the tone of messages",
 )
 
 # contract.py
@@ -163,6 +164,7 @@ def test_a_foreign_task_goes_from_a_file_to_the_playground(
 ) -> None:
     assert call("init", messages, "-o", tmp_path / "tone.toml", "--name", "mood").code == 0
     starter = (tmp_path / "tone.toml").read_text(encoding="utf-8")
+    assert "One of tone (the tone of messages), classification (labels for texts)" in starter
     assert 'task = "tone"' in starter
     assert "# Below it, the tone is unclear. Read by tone.\n# least_confidence = 0.0\n" in starter
 

@@ -25,12 +25,7 @@ class Experiment(Settings):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
-    task: str = Field(
-        "classification",
-        description="What the model does: classification of texts, pair-classification, ranking of candidates for a "
-        "query, regression of texts to numbers, pair-regression, tagging of spans in texts, answering of questions "
-        "from contexts, embedding of texts as vectors, or pretraining of a BERT on texts without labels.",
-    )
+    task: str = Field("classification", description="What the model does.")
     data: DataSettings
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()

@@ -34,6 +34,7 @@ class TaskSettings:
         pretrained: Whether its models answer before any training, by nothing but what is pretrained.
         fits_head: Whether its models' head can be fitted at once, where it alone learns.
         few_shot: Whether its BERT learns by the method few-shot, too.
+        summary: What its models make, in a few words, for the list of tasks in new settings files.
     """
 
     name: str
@@ -46,6 +47,7 @@ class TaskSettings:
     pretrained: bool = False
     fits_head: bool = False
     few_shot: bool = False
+    summary: str = ""
 
     @property
     def fields(self) -> dict[str, FieldInfo]:

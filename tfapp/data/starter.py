@@ -80,7 +80,11 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
         *(line for note in proposal.notes for line in _comment(note)),
         *_comment("A setting behind # has its default; remove the # to change it."),
         "",
-        *_fields(Experiment.model_fields, {"name": name or _slug(proposal.data["train"]), **_task(proposal)}),
+        *_fields(
+            Experiment.model_fields,
+            {"name": name or _slug(proposal.data["train"]), **_task(proposal)},
+            {"task": f" One of {', '.join(map(_in_words, tasks.values()))}."},
+        ),
         *(line for section, values in chosen.items() for line in _task_section(section, values, fields, tasks)),
         *_section("distillation", DistillationSettings.model_fields, None, _readers("distillation", tasks)),
         *_section("export", ExportSettings.model_fields, {}),
@@ -91,6 +95,10 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
 def _task(proposal: Proposal) -> dict[str, str]:
     """The task, where it is not the default."""
     return {} if proposal.task == Experiment.model_fields["task"].default else {"task": proposal.task}
+
+
+def _in_words(task: TaskSettings) -> str:
+    return f"{task.name} ({task.summary})" if task.summary else task.name
 
 
 def _task_section(

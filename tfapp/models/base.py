@@ -44,10 +44,13 @@ class TaskModel(ModelCheckpoint):
     what its targets, its loss and its answers are. Training, export and prediction need no more than this class.
 
     A task whose targets depend on the tokens (a tag a token, a span) overrides `encode` instead of `encode_targets`;
-    one whose answers need more than the logits (places in the very text) overrides `respond` instead of `answers`; one
-    that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides `encode`
-    and, for them, `logits`. One whose loss is no mean over the rows overrides `batch_loss`; one that learns from
-    something else of the same rows each epoch, `resample`; one whose logits are too large to keep, `measure`.
+    one whose answers need more than the logits (places in the very text) overrides `predict_text` instead of `answers`;
+    one that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides
+    `encode`, `rows` and, for them, `logits`. One whose loss must know train as a whole (weights of classes)
+    overrides `prepare`; one whose loss is no mean over the rows, `batch_loss`; one that learns from something else
+    of the same rows each epoch, `resample`; one whose logits are too large to keep, `evaluation_outputs`; one with
+    something beside each token (a word's casing), `segmented`; one that leaves more than a model behind,
+    `write_products`.
 
     Attributes:
         task: The contract that the exported model fulfils.
@@ -91,7 +94,7 @@ class TaskModel(ModelCheckpoint):
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """The outputs that the task's contract names, from logits, as TensorFlow ops."""
-        raise NotImplementedError(f"{type(self).__name__} has neither answers nor respond")
+        raise NotImplementedError(f"{type(self).__name__} has neither answers nor predict_text")
 
     def batch_loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What a training step makes smaller: a sum, and what the sum is divided by. Each is summed over the replicas.

@@ -50,4 +50,5 @@ SETTINGS: Final = TaskSettings(
     reads=("data.group", "data.on_missing_label", "model.dropout"),
     data=AnsweringDataSettings,
     model=AnsweringModelSettings,
+    summary="answers to questions, from contexts",
 )

@@ -29,4 +29,5 @@ SETTINGS: Final = TaskSettings(
     model=ClassificationModelSettings,
     fits_head=True,
     few_shot=True,
+    summary="labels for texts",
 )

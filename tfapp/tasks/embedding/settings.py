@@ -43,4 +43,5 @@ SETTINGS: Final = TaskSettings(
     model=EmbeddingModelSettings,
     rules=(_adapt,),
     pretrained=True,
+    summary="vectors of texts",
 )

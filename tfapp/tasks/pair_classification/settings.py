@@ -14,4 +14,5 @@ SETTINGS: Final = TaskSettings(
     texts=("query", "candidate"),
     reads=(*CLASS_SETTINGS, "data.group"),
     fits_head=True,
+    summary="labels for pairs of texts",
 )

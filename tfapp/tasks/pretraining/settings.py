@@ -71,5 +71,9 @@ def _positions(experiment: Experiment) -> str | None:
 
 
 SETTINGS: Final = TaskSettings(
-    "pretraining", texts=("text",), model=PretrainingModelSettings, rules=(_adapt, _positions)
+    "pretraining",
+    texts=("text",),
+    model=PretrainingModelSettings,
+    rules=(_adapt, _positions),
+    summary="a BERT, from texts without labels",
 )

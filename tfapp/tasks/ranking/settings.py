@@ -20,4 +20,5 @@ SETTINGS: Final = TaskSettings(
         "training.word_dropout",
         "distillation",
     ),
+    summary="scores of candidates for a query",
 )

@@ -17,7 +17,11 @@ _READS: Final = (
     "distillation",
 )
 
-SETTINGS: Final = TaskSettings("regression", texts=("text",), reads=_READS, fits_head=True)
+SETTINGS: Final = TaskSettings("regression", texts=("text",), reads=_READS, fits_head=True, summary="numbers for texts")
 PAIR_SETTINGS: Final = TaskSettings(
-    "pair-regression", texts=("query", "candidate"), reads=(*_READS, "data.group"), fits_head=True
+    "pair-regression",
+    texts=("query", "candidate"),
+    reads=(*_READS, "data.group"),
+    fits_head=True,
+    summary="numbers for pairs of texts",
 )

@@ -54,4 +54,5 @@ SETTINGS: Final = TaskSettings(
     ),
     model=TaggingModelSettings,
     rules=(_crf,),
+    summary="spans in texts",
 )
