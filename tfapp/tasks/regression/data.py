@@ -38,7 +38,7 @@ def as_number(value: Any) -> float | None:
         raise ValueError("has a comma in a number; write 1234.5, with a point for the decimals and nothing between")
     try:
         number = math.inf if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.inf
     if math.isnan(number):
         return None
