@@ -121,7 +121,7 @@ def test_the_card_says_how_to_call_it(exported: tuple[TaskModel, Path]) -> None:
     assert facts["task"] == model.task.name
     if model.task is contract.RANKING:
         assert facts["labels"] == []
-        assert all(part in card for part in ("client.rank(", "a score from 0 to 1", "how well they fit"))
+        assert all(part in card for part in ("client.rank(", "a score from 0 to 1", "a better fit"))
     else:
         assert facts["labels"] == ["0", "1"]
         assert all(part in card for part in ("client.classify_pairs(", "one of 2 labels: `0`, `1`"))

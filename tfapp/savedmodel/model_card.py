@@ -47,7 +47,7 @@ def model_card(name: str, metadata: Mapping[str, Any], words: TaskWords) -> str:
         f"# {name}",
         f"A model for {metadata['task']}, {_origin(metadata)} with tfapp {metadata['tfapp_version']}. "
         f"It takes {words.takes} and answers {_answer(metadata, words)}.",
-        "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "Those that the preset was trained on."),
+        "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "The preset's own training data."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata, words),
         "## Call it\n\n" + _call(name, words),
@@ -80,8 +80,8 @@ def _limits(metadata: Mapping[str, Any], words: TaskWords) -> str:
     limits = [
         words.reads.format(max_length=metadata["max_length"]),
         words.knows or _foreign(metadata),
-        "Its scores are as good as its data: texts of another kind, language or time than the training data "
-        "are answered worse than the metrics above say.",
+        "The metrics hold for texts like the training data. On texts of another kind, language or time, the "
+        "model does worse.",
         _computed(metadata),
     ]
     return "\n".join(f"- {limit}" for limit in limits)
@@ -90,7 +90,7 @@ def _limits(metadata: Mapping[str, Any], words: TaskWords) -> str:
 def _computed(metadata: Mapping[str, Any]) -> str:
     if metadata["verified_difference"] is not None:
         return (
-            "Before it was published its answers differed from the Keras model's by at most "
+            "Before publication, its answers differed from the Keras model's by at most "
             f"{metadata['verified_difference']:.1g}."
         )
     scores = metadata.get("precision_check")
@@ -99,15 +99,15 @@ def _computed(metadata: Mapping[str, Any]) -> str:
         if scores
         else "not evaluated"
     )
-    return f"It computes in less than the float32 that it was trained in ({metadata['precision']}): {found}."
+    return f"It computes in fewer bits than the float32 of its training ({metadata['precision']}): {found}."
 
 
 def _foreign(metadata: Mapping[str, Any]) -> str:
     if metadata["unknown_label"] is None:
-        return "It knows no answer but its labels: a text about something else gets one of them too."
+        return "It knows only its labels: even a text about something else gets one of them."
     return (
-        f"A text about something else should be answered `{metadata['unknown_label']}`; the metrics above say how "
-        "often it is, and how often by mistake."
+        f"A text about something else should be answered `{metadata['unknown_label']}`; the metrics above say "
+        "how often that happens, and how often by mistake."
     )
 
 

@@ -63,7 +63,7 @@ class CardWords:
     call: str
     answers: str = "{labels}"
     knows: str | None = None
-    reads: str = "Texts are cut after {max_length} tokens; what follows is not read."
+    reads: str = "Texts are cut off after {max_length} tokens; the rest is not read."
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def test_what_is_on_record_of_the_version(run: Run, models: Path) -> None:
     (model,) = version_catalogue.describe(models)
     assert model.versions[0].score == ("nDCG@10", run.evaluation.main_score)
     card = (models / "toy" / "1" / "README.md").read_text()
-    for expected in ("fine-tuned from", "client.embed(", "a vector of length 1", "No cosine is a border"):
+    for expected in ("fine-tuned from", "client.embed(", "a vector of length 1", "No fixed cosine separates"):
         assert expected in card
 
 

@@ -56,11 +56,11 @@ ANSWERING: Final = TaskSpec(
     card=CardWords(
         "raw texts, a question and a context,",
         'answer("{name}", [("a question", "a context")])',
-        answers="the words of the context that answer the question, their place in Unicode code points, and a score",
-        knows="It copies words of the context and does not reason. That a context does not answer (no words, the place "
-        "-1) it says only if it learnt from such questions.",
-        reads="Contexts are read in windows of {max_length} tokens, each with the question; of a very long one only as "
-        "many windows as model.max_windows says.",
+        answers="the words of the context that answer the question, their position in Unicode code points, and a score",
+        knows="It copies words of the context and does not reason. It says that a context has no answer (no words, "
+        "position -1) only if it was trained on such questions.",
+        reads="Contexts are read in windows of {max_length} tokens, each with the question. Of a very long context, it "
+        "reads only model.max_windows windows.",
     ),
     propose=propose_answering,
     playground=ANSWERING_FORM,

@@ -49,8 +49,8 @@ EMBEDDING: Final = TaskSpec(
     card=CardWords(
         "raw text",
         'embed("{name}", ["a text"])',
-        answers="a vector of length 1: the more two texts belong together, the more theirs point the same way",
-        knows="No cosine is a border between what fits and what does not everywhere: find yours on texts of your own.",
+        answers="a vector of length 1; the vectors of similar texts point in similar directions",
+        knows="No fixed cosine separates texts that fit from texts that do not: find a threshold on your own texts.",
     ),
     playground=EMBEDDING_FORM,
 )

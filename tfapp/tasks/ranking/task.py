@@ -47,8 +47,8 @@ RANKING: Final = TaskSpec(
     card=CardWords(
         "pairs of raw texts, a query and a candidate,",
         'rank("{name}", "a query", ["a candidate", "another"])',
-        answers="a score from 0 to 1, the higher the better they fit",
-        knows="It says of any two texts how well they fit, of such as have nothing to do with its data, too.",
+        answers="a score from 0 to 1; a higher score means a better fit",
+        knows="It gives a score to any two texts, even if they have nothing to do with its training data.",
     ),
     playground=RANKING_FORM,
 )

@@ -48,9 +48,9 @@ TAGGING: Final = TaskSpec(
     card=CardWords(
         "raw text",
         'tag("{name}", ["a text"])',
-        answers="the spans that it finds in it, each with {labels}",
-        knows="It finds spans of these types and no others; what is new or spelt otherwise it may miss.",
-        reads="Texts of more than {max_length} tokens are read in windows that overlap, so that context ends there.",
+        answers="the spans that it finds, each with {labels}",
+        knows="It finds spans of these types and no others. It may miss spans that are new or spelt differently.",
+        reads="Texts of more than {max_length} tokens are read in overlapping windows; it sees one window at a time.",
     ),
     propose=propose_tagging,
     playground=TAGGING_FORM,
