@@ -19,7 +19,7 @@ from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model
 from tfapp.training import StepPrecision, make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients
-from tfapp.training.parallel_shards import parts_of, side_by_side
+from tfapp.training.parallel_shards import map_shards, shards_of
 from tfapp.training.sam import SharpnessAware
 
 
@@ -83,7 +83,7 @@ def test_parts_side_by_side_come_to_the_whole(still_preset: Path, task: str, sub
 @pytest.mark.parametrize("name", MODELS)
 def test_fewer_rows_than_parts_are_no_error(still_preset: Path, name: str) -> None:
     model = build_network(still_preset, name, dropout=0)
-    apart = [model.logits(*part) for part in parts_of(3, rows_of(model, [9, 4], 1))]
+    apart = [model.logits(*part) for part in shards_of(3, rows_of(model, [9, 4], 1))]
     assert [len(logits) for logits in apart] == [0, 1, 1]
     for logits in apart:
         np.testing.assert_allclose(model.soft_loss(logits, logits, 1.0), np.zeros(len(logits)), atol=1e-5)
@@ -112,7 +112,7 @@ def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(shallow_preset:
     variables = [variable.value for variable in plain.network.trainable_variables]
     learn = partial(plain.logits, training=True)
     with tf.GradientTape() as tape:
-        parts = [side_by_side(shards, learn, ids[start : start + 3]) for start in (0, 3, 6)]
+        parts = [map_shards(shards, learn, ids[start : start + 3]) for start in (0, 3, 6)]
         logits = tf.concat(parts, axis=0)
         loss = tf.reduce_sum(plain.loss(targets, logits) * weights) / 7
     expected = [tf.convert_to_tensor(value) for value in tape.gradient(loss, variables)]

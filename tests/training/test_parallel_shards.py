@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.training.parallel_shards import parts_of, side_by_side
+from tfapp.training.parallel_shards import map_shards, shards_of
 
 LENGTHS = st.lists(st.integers(0, 5), max_size=9)
 
@@ -21,7 +21,7 @@ def rows(lengths: list[int]) -> tf.RaggedTensor:
 @given(lengths=LENGTHS, count=st.integers(1, 4))
 def test_each_row_is_in_one_part(lengths: list[int], count: int) -> None:
     ids, numbers = rows(lengths), tf.range(len(lengths))
-    parts = parts_of(count, ids, (numbers, numbers * 2), numbers)
+    parts = shards_of(count, ids, (numbers, numbers * 2), numbers)
     assert len(parts) == count
     assert [row for part in parts for row in part[0].to_list()] == ids.to_list()
     assert [number for part in parts for number in part[2].numpy()] == numbers.numpy().tolist()
@@ -36,17 +36,17 @@ def test_each_row_is_in_one_part(lengths: list[int], count: int) -> None:
 def test_the_whole_comes_back(lengths: list[int], count: int) -> None:
     ids = rows(lengths)
     np.testing.assert_array_equal(
-        side_by_side(count, lambda part: tf.cast(part.row_lengths(), tf.int32)[:, None], ids),
+        map_shards(count, lambda part: tf.cast(part.row_lengths(), tf.int32)[:, None], ids),
         np.array(lengths, np.int32).reshape(-1, 1),
     )
     # As wide as the longest row of a part.
-    tokens = side_by_side(count, lambda part: part.to_tensor()[:, :, None], ids)
+    tokens = map_shards(count, lambda part: part.to_tensor()[:, :, None], ids)
     np.testing.assert_array_equal(tokens, ids.to_tensor()[:, :, None])
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_what_goes_with_the_rows_goes_with_their_part(count: int) -> None:
-    found = side_by_side(
+    found = map_shards(
         count, lambda part, more: part.to_tensor() + more, rows([2, 2, 2]), tf.constant([[10], [20], [30]])
     )
     np.testing.assert_array_equal(found, [[10, 11], [22, 23], [34, 35]])

@@ -48,7 +48,7 @@ def test_scalars_come_back_by_side(tmp_path):
     with TensorBoardLog(tmp_path) as log:
         log.scalars(10, {"loss": 0.5, "learning_rate": 1e-5})
         log.scalars(20, {"loss": 0.25})
-        log.scalars(20, {"loss": 0.75}, side="dev")
+        log.scalars(20, {"loss": 0.75}, split="dev")
 
     assert _points(tmp_path / "train", "loss") == [(10, 0.5), (20, 0.25)]
     assert _points(tmp_path / "train", "learning_rate") == [(10, pytest.approx(1e-5))]
@@ -76,7 +76,7 @@ def test_a_resumed_log_drops_the_killed_trys_later_steps(tmp_path):
     killed = TensorBoardLog(tmp_path)
     for step in (10, 20, 30, 40):
         killed.scalars(step, {"loss": float(step)})
-    killed.scalars(40, {"accuracy": 0.9}, side="dev")
+    killed.scalars(40, {"accuracy": 0.9}, split="dev")
 
     with TensorBoardLog(tmp_path, purge_step=30) as resumed:
         # Before anything is logged again, and on sides that are not logged to again.

@@ -125,7 +125,7 @@ def progress(description: str, unit: str = "", *, quiet: bool = False) -> Iterat
         with _notebook_progress(description, unit, quiet=quiet) as advance:
             yield advance
         return
-    shown = not quiet and screen.is_terminal
+    visible = not quiet and screen.is_terminal
     count = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -133,7 +133,7 @@ def progress(description: str, unit: str = "", *, quiet: bool = False) -> Iterat
         count,
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, TimeRemainingColumn(), console=screen, disable=not shown) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=screen, disable=not visible) as bar:
         task = bar.add_task(description, total=None, visible=unit != "bytes", note=unit if unit != "bytes" else "")
 
         def advance(done: int, total: int | None = None, note: str = "") -> None:

@@ -230,8 +230,8 @@ class _LimitedHttp(HttpToolsProtocol):
             self._time_out()
 
     def _check_writing(self) -> None:
-        taken = self._unsent - self.transport.get_write_buffer_size()
-        if taken >= self._limits.body_rate * self._limits.body_seconds:
+        sent = self._unsent - self.transport.get_write_buffer_size()
+        if sent >= self._limits.body_rate * self._limits.body_seconds:
             self._linger()
         else:
             self.transport.abort()

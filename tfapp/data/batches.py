@@ -31,14 +31,14 @@ class TokenizedTexts:
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64[N], in tokens."""
+        """Returns int64[N], in tokens."""
         return np.diff(self.splits)
 
     def __len__(self) -> int:
         return len(self.splits) - 1
 
     def take(self, rows: np.ndarray) -> TokenizedTexts:
-        """Some of the texts, by number, in the order given."""
+        """Returns some of the texts, by number, in the order given."""
         lengths = self.lengths[rows]
         splits = np.concatenate([[0], np.cumsum(lengths)])
         places = np.repeat(self.splits[:-1][rows] - splits[:-1], lengths) + np.arange(splits[-1])
@@ -46,7 +46,7 @@ class TokenizedTexts:
 
 
 def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-    """The batches of one epoch; the same arguments give the same batches.
+    """Returns the batches of one epoch, counted from 0; the same arguments give the same batches.
 
     Args:
         lengths: int[N], the texts' lengths in tokens.
@@ -98,13 +98,13 @@ def training_dataset(texts: TokenizedTexts, targets: Any, rows: np.ndarray, weig
 
 
 def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Text numbers in batches, shortest texts first; every text once."""
+    """Returns text numbers in batches, shortest texts first; every text once."""
     order = np.argsort(lengths, kind="stable")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 def inference_dataset(texts: TokenizedTexts, batches: list[np.ndarray]) -> tf.data.Dataset:
-    """The batches of `inference_batches` as ragged int32[B, (T)] elements."""
+    """Returns the batches of `inference_batches` as ragged int32[B, (T)] elements."""
     import tensorflow as tf
 
     ids = tf.RaggedTensor.from_row_splits(texts.ids, texts.splits)

@@ -22,18 +22,30 @@ __all__ = ["ClassTarget"]
 
 
 class ClassTarget(Target):
-    """Names of classes; see `Target`."""
+    """The target of a classifier: names of classes; see `Target`."""
 
     def column(self, settings: DataSettings) -> tuple[str, str]:
-        """The rating's column where there is one."""
+        """Returns the rating's column where there is one."""
         return (settings.rating.column, "data.rating.column") if settings.rating else (settings.label, "data.label")
 
     def check_source(self, source: Source, multi_label: bool) -> None:
         """Several labels need a separator where the format has no lists; a folder has one label a text."""
-        _check_separator(source, multi_label)
+        separator = source.settings.label_separator
+        if separator and not multi_label:
+            raise DataError(
+                f'data.label_separator = "{separator}" is for multi-label data; set model.multi_label = true or '
+                "remove it"
+            )
+        if multi_label and source.format == "folder":
+            raise DataError(f"{source.name}: a folder gives each text one label; set model.multi_label = false")
+        if multi_label and source.format in ("csv", "tsv") and not separator:
+            raise DataError(
+                f"{source.name}: model.multi_label = true needs data.label_separator for {source.format}, for example "
+                '"|"'
+            )
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
-        """`string`, or `list<string>` where a row may have several labels."""
+        """Returns `string`, or `list<string>` where a row may have several labels."""
         rating = settings.rating
         if rating:
             return pa.string(), lambda value, *_: rating_label(value, rating)
@@ -42,11 +54,11 @@ class ClassTarget(Target):
         return pa.string(), lambda value, *_: as_label(value)
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
-        """Rows by label, sorted."""
+        """Counts rows by label, sorted."""
         return label_counts(column)
 
     def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """The labels, sorted, without `data.unknown_label`, which names none of the classes."""
+        """Returns the labels, sorted, without `data.unknown_label`, which names none of the classes."""
         return tuple(_class_counts(column, settings))
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
@@ -117,12 +129,12 @@ def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: Da
 
 def _check_labels(name: str, labels: tuple[str, ...], multi_label: bool) -> None:
     if len(labels) < (1 if multi_label else 2):
-        found = f'only the label "{labels[0]}"' if labels else "no label"
-        raise DataError(f"{name}: train has {found}, but a classifier needs at least two; check data.label")
+        names = f'only the label "{labels[0]}"' if labels else "no label"
+        raise DataError(f"{name}: train has {names}, but a classifier needs at least two; check data.label")
 
 
 def _check_sides(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-    """A label that we split away from a side is an error, one that a given file lacks a finding."""
+    """Refuses a label that we split away from a side, and notes one that a given file lacks."""
     counts = {side: _class_counts(rows.table["label"], settings) for side, rows in sides.items()}
     shares = {"dev": settings.dev_share, "test": settings.test_share}
     cut = [side for side in ("dev", "test") if side not in given and shares[side] > 0]
@@ -150,17 +162,3 @@ def _absent_from_given(name: str, side: str, absent: list[str]) -> list[Finding]
     named = ", ".join(f'"{label}"' for label in absent[:ROWS_SHOWN]) + (", ..." if len(absent) > ROWS_SHOWN else "")
     message = f"{name}: {side} lacks {len(absent)} of train's labels: {named}"
     return [Finding("absent_label", len(absent), (), name, "kept", message)]
-
-
-def _check_separator(source: Source, multi_label: bool) -> None:
-    separator = source.settings.label_separator
-    if separator and not multi_label:
-        raise DataError(
-            f'data.label_separator = "{separator}" is for multi-label data; set model.multi_label = true or remove it'
-        )
-    if multi_label and source.format == "folder":
-        raise DataError(f"{source.name}: a folder gives each text one label; set model.multi_label = false")
-    if multi_label and source.format in ("csv", "tsv") and not separator:
-        raise DataError(
-            f'{source.name}: model.multi_label = true needs data.label_separator for {source.format}, for example "|"'
-        )

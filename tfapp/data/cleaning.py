@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfapp.config import OnProblem
+from tfapp.config import DataSettings, OnProblem
 from tfapp.data.findings import ROWS_SHOWN, Finding, row_list
 from tfapp.data.labels import has_label, label_codes
 from tfapp.errors import DataError
@@ -22,6 +22,7 @@ __all__ = [
     "KEY_BYTES",
     "Cleaned",
     "Rows",
+    "clean",
     "drop_duplicates",
     "drop_empty",
     "drop_marked",
@@ -70,21 +71,21 @@ class Rows:
 
     @property
     def noun(self) -> str:
-        """What a row is called."""
+        """Returns what a row is called."""
         return "text" if len(self.texts) == 1 else "pair"
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def keep(self, mask: Mask) -> Rows:
-        """The rows where the mask is true."""
+        """Returns the rows where the mask is true."""
         if mask.all():
             return self
-        kept = (keys[mask] for keys in (self.keys, self.repeats, self.groups))
-        return Rows(self.name, self.table.filter(pa.array(mask)), self.texts, *kept)
+        keys = (digests[mask] for digests in (self.keys, self.repeats, self.groups))
+        return Rows(self.name, self.table.filter(pa.array(mask)), self.texts, *keys)
 
     def numbers(self, mask: Mask) -> npt.NDArray[np.int64]:
-        """Row numbers in the source of the rows where the mask is true."""
+        """Returns row numbers in the source of the rows where the mask is true."""
         return self.table["row"].to_numpy()[mask]
 
 
@@ -92,7 +93,7 @@ Cleaned = tuple[Rows, list[Finding]]
 
 
 def normalize_text(text: str) -> str:
-    """The form in which texts are compared: Unicode NFKC, white space collapsed to single spaces and stripped."""
+    """Returns the form in which texts are compared: Unicode NFKC, white space collapsed and stripped."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
@@ -102,14 +103,7 @@ def is_visible(text: str) -> bool:
 
 
 def text_keys(texts: pa.ChunkedArray) -> npt.NDArray[np.bytes_]:
-    """Digests the normalised texts, so that a million of them compare in 16 bytes each.
-
-    Args:
-        texts: string [rows].
-
-    Returns:
-        BLAKE2b digests of 16 bytes; bytes [rows].
-    """
+    """Digests the normalised texts by BLAKE2b, so that a million of them compare in 16 bytes each; bytes [rows]."""
     digests = (blake2b(normalize_text(text).encode(), digest_size=KEY_BYTES).digest() for text in iter_column(texts))
     return np.fromiter(digests, dtype=f"S{KEY_BYTES}", count=len(texts))
 
@@ -161,15 +155,7 @@ def drop_overlap(rows: Rows, other: Rows) -> Cleaned:
 def drop_with_labels(
     rows: Rows, labels: Collection[str], kind: str, what: str, *, on: OnProblem, setting: str
 ) -> Cleaned:
-    """Drops rows that have one of the labels, or fails.
-
-    Args:
-        rows: The rows.
-        labels: The labels.
-        kind: The finding's kind.
-        what: Completes "N rows ..."; the labels are named after it.
-        on: What to do.
-        setting: The name of the setting that says so.
+    """Drops rows that have one of the labels, or fails, as `drop_marked`; the labels are named after `what`.
 
     Raises:
         DataError: There are such rows and `on` is "fail".
@@ -182,7 +168,7 @@ def drop_with_labels(
 
 
 def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, setting: str) -> Cleaned:
-    """Drops the rows where a mask is true, or fails.
+    """Drops the rows where a mask is true, or fails as `data.SETTING` says.
 
     Args:
         rows: The rows.
@@ -204,8 +190,16 @@ def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, s
     return rows.keep(~bad), _found(rows, bad, kind, what, "dropped")
 
 
+def clean(rows: Rows, settings: DataSettings) -> Cleaned:
+    """Drops empty texts, missing labels and repeated texts, or fails, as the settings say."""
+    rows, empty = drop_empty(rows, settings.on_empty_text)
+    rows, missing = drop_missing(rows, settings.on_missing_label)
+    rows, repeated = drop_duplicates(rows)
+    return rows, [*empty, *missing, *repeated]
+
+
 def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:
-    """One digest a row from those of its texts; that of a single text stays as it is."""
+    """Returns one digest a row from those of its texts; that of a single text stays as it is."""
     if len(keys) == 1:
         return keys[0]
     # NumPy's bytes drop zeros at the end, which would let two rows run into each other.

@@ -38,13 +38,9 @@ class LabelGuess:
 
 
 def guess_text(columns: Mapping[str, Sequence[Any]]) -> str | None:
-    """Chooses the column with the longest strings in the mean; among equals, one that is called like a text.
+    """Returns the column with the longest strings in the mean; among equals, one that is called like a text.
 
-    Args:
-        columns: Values by column name.
-
-    Returns:
-        The column, or None where no column holds strings with letters.
+    None: no column holds strings with letters.
     """
     lengths = {name: _mean_length(values) for name, values in columns.items()}
     worded = {name: length for name, length in lengths.items() if length}
@@ -52,15 +48,10 @@ def guess_text(columns: Mapping[str, Sequence[Any]]) -> str | None:
 
 
 def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: bool) -> list[LabelGuess]:
-    """Ranks what may hold the labels.
+    """Ranks what may hold the labels, but for the column of the texts.
 
-    Args:
-        columns: Values by column name.
-        text: The column of the texts, which is left out.
-        strings: Whether all values are strings, as csv gives them; lists then hide behind a separator.
-
-    Returns:
-        The guesses, the best first: a column named like a label, one named like a rating, the fewest distinct values.
+    With `strings` all values are strings, as csv gives them: lists then hide behind a separator. The best comes first:
+    a column named like a label, one named like a rating, the fewest distinct values.
     """
     ranked: list[tuple[tuple[int, int, int], LabelGuess]] = []
     for name, values in columns.items():
@@ -73,14 +64,10 @@ def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: boo
 
 
 def looks_headless(first: Sequence[str], rest: Mapping[str, Sequence[str]]) -> bool:
-    """Tells whether the first line of a csv or tsv file is data and no header.
+    """Returns whether the first line of a csv or tsv file is data and no header, by the other lines' values by column.
 
     It is when one of its cells is empty, a number, a sentence, or a value that its column has again. The first cell may
     be empty in a header: pandas writes its index so.
-
-    Args:
-        first: The cells of the first line.
-        rest: The other lines' values by column, in the same order.
     """
     named = first if first[0].strip() else first[1:]
     if any(not cell.strip() or _number(cell) is not None or len(cell.split()) > 4 for cell in named):

@@ -84,11 +84,11 @@ class Description:
     findings: tuple[Finding, ...]
 
     def count(self, kind: str) -> int:
-        """Rows with a kind of finding, as `Finding.kind` names it."""
+        """Returns the rows with a kind of finding, as `Finding.kind` names it."""
         return sum(finding.count for finding in self.findings if finding.kind == kind)
 
     def to_dict(self) -> dict[str, Any]:
-        """The description as JSON values."""
+        """Returns the description as JSON values."""
         shares = {label: {"rows": count, "share": count / max(self.rows, 1)} for label, count in self.labels.items()}
         return {
             "source": self.source,
@@ -102,9 +102,9 @@ class Description:
 
     def _repr_html_(self) -> str:
         labels = [[label, str(count), f"{count / max(self.rows, 1):.1%}"] for label, count in self.labels.items()]
-        found = [[finding.message] for finding in self.findings]
+        messages = [[finding.message] for finding in self.findings]
         table = html_table(["label", "rows", "share"], [*labels, ["all", str(self.rows), ""]])
-        return table + (html_table(["finding"], found) if found else "")
+        return table + (html_table(["finding"], messages) if messages else "")
 
 
 def describe(
@@ -136,8 +136,8 @@ def describe(
     Raises:
         DataError: As `load` raises it for one file that cannot be read.
     """
-    found = resolve(source, settings or schema.settings(train=source), pull=pull, catalogue=catalogue)
-    table = read_table(found, schema=schema, multi_label=_has_lists(found), on_progress=on_progress)
+    origin = resolve(source, settings or schema.settings(train=source), pull=pull, catalogue=catalogue)
+    table = read_table(origin, schema=schema, multi_label=_has_lists(origin), on_progress=on_progress)
     texts = [table[name] for name in schema.texts]
     characters = sum(pc.utf8_length(column).to_numpy() for column in texts)
     return Description(
@@ -147,7 +147,7 @@ def describe(
         characters=LengthStats.of(np.asarray(characters)),
         tokens=LengthStats.of(_token_counts(texts, count_tokens), max_length) if count_tokens else None,
         max_length=max_length,
-        findings=tuple(_findings(Rows.of(source, table, schema.texts, schema.extra), schema.target, found.settings)),
+        findings=tuple(_findings(Rows.of(source, table, schema.texts, schema.extra), schema.target, origin.settings)),
     )
 
 
@@ -162,7 +162,7 @@ def _has_lists(source: Source) -> bool:
 
 
 def _token_counts(columns: Sequence[pa.ChunkedArray], count_tokens: CountTokens) -> npt.NDArray[Any]:
-    """Tokens a row; its texts share one [CLS]."""
+    """Returns tokens a row; its texts share one [CLS]."""
     totals = np.full(len(columns[0]), 1 - len(columns), np.int64)
     for column in columns:
         counts = [np.asarray(count_tokens(some)) for some in _batches(iter_column(column))]
@@ -176,14 +176,9 @@ def _batches(values: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _findings(rows: Rows, target: Target, settings: DataSettings) -> list[Finding]:
-    lenient = settings.model_copy(update={"on_single_label": "drop"})
-    findings: list[Finding] = []
-    for step in (
-        lambda rows: cleaning.drop_empty(rows, "drop"),
-        lambda rows: cleaning.drop_missing(rows, "drop"),
-        cleaning.drop_duplicates,
-    ):
-        rows, found = step(rows)
-        findings += found
+    lenient = settings.model_copy(
+        update=dict.fromkeys(("on_empty_text", "on_missing_label", "on_single_label"), "drop")
+    )
+    rows, findings = cleaning.clean(rows, lenient)
     findings += target.thin({"train": rows}, lenient)
     return [replace(finding, action="kept") for finding in findings]

@@ -15,19 +15,13 @@ __all__ = ["keep_per_label"]
 
 
 def keep_per_label(rows: Rows, count: int, seed: int) -> tuple[Rows, list[Finding]]:
-    """Keeps at most so many rows of each label; which they are depends on their texts and the seed alone.
-
-    Args:
-        rows: Rows with one label each.
-        count: Rows of a label that stay.
-        seed: As in `split_numbers`.
-    """
+    """Keeps at most so many rows of each label; which they are depends on their texts and the seed alone."""
     codes = label_codes(rows.table["label"])
     order = np.lexsort((split_numbers(rows.keys, seed), codes))
     places = np.arange(len(order)) - np.searchsorted(codes[order], codes[order])
-    kept = np.zeros(len(order), bool)
-    kept[order[places < count]] = True
-    return rows.keep(kept), _found(rows, ~kept, count)
+    mask = np.zeros(len(order), bool)
+    mask[order[places < count]] = True
+    return rows.keep(mask), _found(rows, ~mask, count)
 
 
 def _found(rows: Rows, mask: Any, count: int) -> list[Finding]:

@@ -38,7 +38,7 @@ class Finding:
     message: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON values."""
+        """Returns the finding as JSON values."""
         return {**asdict(self), "rows": list(self.rows)}
 
 
@@ -59,14 +59,14 @@ class DataReport:
     rows: Mapping[str, int]
 
     def label_shares(self) -> dict[str, dict[str, float]]:
-        """By side and label, the share of the side's rows that have the label."""
+        """Returns, by split and label, the share of the split's rows that have the label."""
         return {
             side: {label: count / max(self.rows[side], 1) for label, count in counts.items()}
             for side, counts in self.label_counts.items()
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values."""
+        """Returns the report as JSON values."""
         return {
             "rows_read": dict(self.rows_read),
             "rows": dict(self.rows),
@@ -84,11 +84,11 @@ class DataReport:
             for label in labels
         ]
         table = html_table(["label", *sides], [*body, ["rows", *(str(self.rows[side]) for side in sides)]])
-        found = [[finding.message, finding.action] for finding in self.findings]
-        return table + (html_table(["finding", "rows were"], found) if found else "")
+        messages = [[finding.message, finding.action] for finding in self.findings]
+        return table + (html_table(["finding", "rows were"], messages) if messages else "")
 
 
 def row_list(rows: npt.NDArray[np.int64]) -> str:
     """Names the first rows of many: `row 7`, `rows 1, 5, 9, ...`."""
-    shown = ", ".join(map(str, rows[:ROWS_SHOWN].tolist()))
-    return f"row{'s' if len(rows) != 1 else ''} {shown}{', ...' if len(rows) > ROWS_SHOWN else ''}"
+    numbers = ", ".join(map(str, rows[:ROWS_SHOWN].tolist()))
+    return f"row{'s' if len(rows) != 1 else ''} {numbers}{', ...' if len(rows) > ROWS_SHOWN else ''}"

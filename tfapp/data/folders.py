@@ -18,16 +18,14 @@ TextFile = tuple[int, str, str]
 def list_files(folder: Path, max_rows: int | None = None) -> list[TextFile]:
     """Lists the texts of a folder, sorted by label and path; hidden files and folders are no texts.
 
-    Args:
-        folder: The folder.
-        max_rows: Keep at most this many, in equal numbers of every label as far as there are any.
+    At most `max_rows` are kept, in equal numbers of every label as far as there are any.
 
     Raises:
         DataError: No sub-folder holds a file.
     """
     paths = (file.relative_to(folder) for file in folder.glob("*/**/*") if file.is_file())
-    shown = sorted((p.parts[0], p.as_posix()) for p in paths if not any(part.startswith(".") for part in p.parts))
-    files = [(ordinal, label, path) for ordinal, (label, path) in enumerate(shown, start=1)]
+    texts = sorted((p.parts[0], p.as_posix()) for p in paths if not any(part.startswith(".") for part in p.parts))
+    files = [(ordinal, label, path) for ordinal, (label, path) in enumerate(texts, start=1)]
     if not files:
         raise DataError(
             f"{folder}: no texts; expected one sub-folder a label with the texts in it, as {folder}/sports/1.txt"

@@ -21,14 +21,10 @@ __all__ = ["as_label", "as_labels", "has_label", "is_multi_label", "label_codes"
 
 
 def as_label(value: Any) -> str | None:
-    """Turns a value of a label column into a label.
+    """Turns a value of a label column into a label; None, NaN and an empty string are none.
 
-    Args:
-        value: A string (white space around it is dropped), a number (`1` for 1 and for 1.0) or a truth value
-            (`true`, `false`). None, NaN and an empty string are no label.
-
-    Returns:
-        The label, or None.
+    A label is a string (white space around it is dropped), a number (`1` for 1 and for 1.0) or a truth value (`true`,
+    `false`).
 
     Raises:
         ValueError: The value is a list or another structure.
@@ -50,15 +46,10 @@ def as_label(value: Any) -> str | None:
 
 
 def as_labels(value: Any, separator: str | None) -> list[str] | None:
-    """Turns a value of a multi-label column into sorted labels without repeats.
+    """Turns a value of a multi-label column into sorted labels without repeats; None where they are missing.
 
-    Args:
-        value: A list, or one value as in `as_label`. An empty string or list says that no label applies; None says
-            that the labels are missing.
-        separator: Splits a string into several labels.
-
-    Returns:
-        The labels, or None where they are missing.
+    It is a list, or one value as in `as_label`, which the separator splits. An empty string or list says that no label
+    applies.
 
     Raises:
         ValueError: The list holds lists or other structures.
@@ -105,13 +96,13 @@ def label_counts(column: pa.ChunkedArray) -> dict[str, int]:
 
 def has_label(column: pa.ChunkedArray, labels: Iterable[str]) -> npt.NDArray[np.bool_]:
     """Marks the rows that have at least one of the labels; bool [rows]."""
-    wanted = pa.array(list(labels), pa.string())
+    values = pa.array(list(labels), pa.string())
     if not is_multi_label(column):
-        return _bools(pc.is_in(column, value_set=wanted))
+        return _bools(pc.is_in(column, value_set=values))
     marked = np.zeros(len(column), dtype=bool)
     start = 0
     for chunk in column.chunks:
-        hits = _bools(pc.is_in(pc.list_flatten(chunk), value_set=wanted))
+        hits = _bools(pc.is_in(pc.list_flatten(chunk), value_set=values))
         marked[start + pc.list_parent_indices(chunk).to_numpy()[hits]] = True
         start += len(chunk)
     return marked

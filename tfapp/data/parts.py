@@ -33,32 +33,29 @@ class PartStore:
 
     @classmethod
     def open(cls, target: Path, manifest: Mapping[str, Any], *, resume: bool = True) -> PartStore:
-        """Opens the parts of a target; those that another input, model or settings made are removed.
+        """Opens the parts of a target file; those that another input, model or settings made are removed.
 
         Args:
             target: The file to be made.
             manifest: All that the parts depend on, as JSON values.
             resume: Keep parts that the same manifest made.
 
-        Returns:
-            The store.
-
         Raises:
             DataError: The folder holds something else, or cannot be written.
         """
         store = cls(target.with_name(f"{target.name}.parts"), target)
-        wanted = json.dumps(manifest, sort_keys=True)
-        if resume and store._manifest() == wanted:
+        contents = json.dumps(manifest, sort_keys=True)
+        if resume and store._manifest() == contents:
             return store
         store._refuse_foreign()
         with _explained(target):
             shutil.rmtree(store.folder, ignore_errors=True)
             private_folder(store.folder, exist_ok=False)
-            write_text(store.folder / _MANIFEST, wanted)
+            write_text(store.folder / _MANIFEST, contents)
         return store
 
     def path(self, index: int) -> Path:
-        """Where a part is or will be; it exists only once it is finished."""
+        """Returns where a part is or will be; it exists only once it is finished."""
         return self.folder / f"{index:08d}"
 
     def write(self, index: int, write: Callable[[Path], object]) -> None:

@@ -151,13 +151,13 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
 def _check_format(source: Source, schema: Schema) -> None:
     if source.format not in schema.formats:
         tables = [name for name in schema.formats if name not in _HOLDS]
-        wanted = [
+        needs = [
             f"a file with columns ({', '.join(tables)})",
             *(what for f, what in _NEEDS.items() if f in schema.formats),
         ]
         held = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
         way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
-        raise DataError(f"{source.name}: {held}; the task {schema.task} needs {' or '.join(wanted)}{way_out}")
+        raise DataError(f"{source.name}: {held}; the task {schema.task} needs {' or '.join(needs)}{way_out}")
 
 
 def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[pa.RecordBatch]:
@@ -222,8 +222,8 @@ def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
     """What `data.group` says; the other column's text where it says nothing."""
     if source.settings.group is None:
         return otherwise
-    given = _column(source, block, source.settings.group, as_text)
-    return _strings([own if own.strip() else text for own, text in zip(given, otherwise.to_pylist(), strict=True)])
+    values = _column(source, block, source.settings.group, as_text)
+    return _strings([own if own.strip() else text for own, text in zip(values, otherwise.to_pylist(), strict=True)])
 
 
 def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *others: list[Any]) -> list[Any]:

@@ -199,8 +199,8 @@ def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, A
     objects = rows if isinstance(rows, list) else _objects(rows)
     plain = {name: _rounded(np.asarray(values).tolist()) for name, values in answers.items()}
     for index, values in enumerate(objects):
-        kept = {name: value for name, value in values.items() if name not in answers}
-        yield kept | {name: column[index] for name, column in plain.items()}
+        inputs = {name: value for name, value in values.items() if name not in answers}
+        yield inputs | {name: column[index] for name, column in plain.items()}
 
 
 def _rounded(value: Any) -> Any:
@@ -212,7 +212,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _objects(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Python has no nanoseconds: times go through text."""
+    """Returns a batch as Python objects; Python has no nanoseconds, so times go through text."""
     columns = [column.cast(pa.string()) if pa.types.is_timestamp(column.type) else column for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()
 
@@ -243,5 +243,5 @@ def _plain(value: Any) -> str:
 
 
 def _one_line(cell: str) -> str:
-    """A tsv field holds neither tabs nor line ends; each becomes a space."""
+    """Replaces tabs and line ends, which a tsv field does not hold, by spaces."""
     return cell.replace("\t", " ").replace("\n", " ").replace("\r", " ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -69,24 +70,24 @@ def score_file(
         DataError: The input is missing or broken or lacks the column, or the target cannot be written.
     """
     source, target = existing_path(Path(source)), Path(target)
-    kind = _check_formats(source, target, format)
+    kind, kind_out = _check_formats(source, target, format), output_format(target)
     inputs = dict(columns or {"text": text})
     settings = {"columns": inputs, "format": kind, "encoding": encoding, "header": header, "batch_rows": batch_rows}
     manifest = {"input": file_identity(source), "model": identity, "labels": list(labels), **settings}
     store = PartStore.open(target, manifest, resume=resume)
     total = estimate_rows(source, kind)
     rows, parts = 0, 0
-    blocks = _read(source, kind, output_format(target), encoding=encoding, header=header, batch_rows=batch_rows)
+    blocks = _read(source, kind, kind_out, encoding=encoding, header=header, batch_rows=batch_rows)
     for index, block in enumerate(blocks):
         if not store.path(index).exists():
             texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
             answers = _ask(predict, to_rows(texts, tuple(inputs)), labels, len(inputs))
-            _write(store, index, output_format(target), block, answers)
+            store.write(index, partial(write_part, format=kind_out, rows=block, answers=answers, first=index == 0))
         rows += len(block)
         parts = index + 1
         if on_progress:
             on_progress(rows, max(total or 0, rows))
-    store.finish(lambda file: merge_parts(file, output_format(target), [store.path(index) for index in range(parts)]))
+    store.finish(lambda file: merge_parts(file, kind_out, [store.path(index) for index in range(parts)]))
     return rows
 
 
@@ -115,7 +116,7 @@ def _read(
 
 
 def _texts(source: Path, block: InputRows, name: str, column: str, rows_before: int) -> list[str]:
-    """The texts of one input."""
+    """Returns the texts of one input."""
     if isinstance(block, list):
         columns = list(dict.fromkeys(key for values in block for key in values))
         values = [row.get(column) for row in block]
@@ -125,14 +126,13 @@ def _texts(source: Path, block: InputRows, name: str, column: str, rows_before: 
     if columns and (rows_before == 0 or not isinstance(block, list)):
         # Objects may leave keys out, but a key that none of the first batch has is a wrong name.
         check_column(source, column, columns, "--text" if name == "text" else f"--column {name}=NAME")
-    return [_text(source, rows_before + row, name, value) for row, value in enumerate(values, start=1)]
-
-
-def _text(source: Path, row: int, name: str, value: Any) -> str:
-    try:
-        return replace_surrogates(as_text(value))
-    except ValueError as error:
-        raise DataError(f"{source}, row {row}: the {name} {error}") from error
+    texts = []
+    for row, value in enumerate(values, start=rows_before + 1):
+        try:
+            texts.append(replace_surrogates(as_text(value)))
+        except ValueError as error:
+            raise DataError(f"{source}, row {row}: the {name} {error}") from error
+    return texts
 
 
 def _ask(predict: Predict, rows: list[Row], labels: Sequence[str], inputs: int) -> dict[str, np.ndarray]:
@@ -141,7 +141,3 @@ def _ask(predict: Predict, rows: list[Row], labels: Sequence[str], inputs: int) 
     # What is answered to nothing still has the names and types of all answers.
     empty: Row = "" if inputs == 1 else ("",) * inputs
     return {name: column[:0] for name, column in answer_columns(predict([empty]), labels, [empty]).items()}
-
-
-def _write(store: PartStore, index: int, kind: FileFormat, block: InputRows, answers: dict[str, np.ndarray]) -> None:
-    store.write(index, lambda file: write_part(file, kind, block, answers, first=index == 0))

@@ -77,12 +77,9 @@ def existing_path(path: Path, catalogue: Catalogue | None = None) -> Path:
     known = assets.catalogue() if catalogue is None else catalogue
     names = [name for name, asset in known.items() if asset.kind == "dataset"]
     near = difflib.get_close_matches(path.name, [*_neighbours(path), *names], n=1, cutoff=0.6)
-    hint = f'; did you mean "{_spell(path, near[0], names)}"?' if near else f"; data sets: {', '.join(names)}"
+    spelling = [name if name in names else str(path.with_name(name)) for name in near]
+    hint = f'; did you mean "{spelling[0]}"?' if spelling else f"; data sets: {', '.join(names)}"
     raise DataError(f"{path}: no such file, folder or data set{hint}")
-
-
-def _spell(path: Path, near: str, names: list[str]) -> str:
-    return near if near in names else str(path.with_name(near))
 
 
 def _neighbours(path: Path) -> list[str]:

@@ -53,22 +53,22 @@ class Splits:
 
     @property
     def task(self) -> str:
-        """The name of the task that the rows are for."""
+        """Returns the name of the task that the rows are for."""
         return self.schema.task
 
     @property
     def multi_label(self) -> bool:
-        """Whether a text may have several labels."""
+        """Returns whether a text may have several labels."""
         return is_multi_label(self.train["label"])
 
     def _repr_html_(self) -> str:
         schema = self.schema
         label = ["label"] if schema.target.column(self.settings) else []
         columns = (self.train[name].slice(0, 5).to_pylist() for name in (*schema.texts, *label))
-        shown = [[_shown(value) for value in row] for row in zip(*columns, strict=True)]
+        rows = [[_shown(value) for value in row] for row in zip(*columns, strict=True)]
         one = len(schema.texts) == 1
         head = ["first texts of train"] if one else [f"first {name} texts of train" for name in schema.texts]
-        return self.report._repr_html_() + html_table([*head, *label], shown)
+        return self.report._repr_html_() + html_table([*head, *label], rows)
 
 
 def _shown(value: object) -> str:
@@ -122,7 +122,7 @@ def load(
             )
             rows_read[name] = len(given[side])
             # No name is left to the rows as they were read: they go before the split makes copies.
-            given[side], found = _clean(given[side], settings)
+            given[side], found = cleaning.clean(given[side], settings)
             findings += found
     findings += _separate(given)
     findings += schema.target.thin(given, settings)
@@ -130,7 +130,10 @@ def load(
     findings += schema.target.settle(sides, given, settings, multi_label)
     counts = {side: schema.target.counts(sides[side].table["label"]) for side in SIDES}
     report = DataReport(rows_read, tuple(findings), counts, {side: len(sides[side]) for side in SIDES})
-    return _finish(sides, settings, report, schema)
+    tables = {side: sides[side].table for side in SIDES}
+    labels = schema.target.names(tables["train"]["label"], settings)
+    fingerprint = _fingerprint(tables, schema)
+    return Splits(**tables, labels=labels, report=report, settings=settings, fingerprint=fingerprint, schema=schema)
 
 
 def load_table(
@@ -172,18 +175,6 @@ def load_table(
     return rows.table
 
 
-def _clean(rows: Rows, settings: DataSettings) -> tuple[Rows, list[Finding]]:
-    findings: list[Finding] = []
-    for step in (
-        lambda rows: cleaning.drop_empty(rows, settings.on_empty_text),
-        lambda rows: cleaning.drop_missing(rows, settings.on_missing_label),
-        cleaning.drop_duplicates,
-    ):
-        rows, found = step(rows)
-        findings += found
-    return rows, findings
-
-
 def _separate(given: dict[str, Rows]) -> list[Finding]:
     """Drops from train what dev or test hold, and from dev what test holds; test is what stays as it was given."""
     findings = []
@@ -206,19 +197,6 @@ def _split(given: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]
         side: given[side] if side != "train" and side in given else train.keep(assigned == index)
         for index, side in enumerate(SIDES)
     }
-
-
-def _finish(sides: Mapping[str, Rows], settings: DataSettings, report: DataReport, schema: Schema) -> Splits:
-    tables = {side: sides[side].table for side in SIDES}
-    labels = schema.target.names(tables["train"]["label"], settings)
-    return Splits(
-        **tables,
-        labels=labels,
-        report=report,
-        settings=settings,
-        fingerprint=_fingerprint(tables, schema),
-        schema=schema,
-    )
 
 
 def _fingerprint(tables: Mapping[str, pa.Table], schema: Schema) -> str:

@@ -13,16 +13,9 @@ SIDES = ("train", "dev", "test")
 
 
 def split_numbers(keys: npt.NDArray[np.bytes_], seed: int) -> npt.NDArray[np.float64]:
-    """Gives each text a number that depends on its key and the seed alone.
+    """Returns a uniform number in [0, 1) for each text, which depends on its key and the seed alone; float64 [rows].
 
-    Adding or removing other rows therefore moves no text from one side to another.
-
-    Args:
-        keys: Digests of the texts; bytes [rows].
-        seed: Any integer.
-
-    Returns:
-        Uniform numbers in [0, 1); float64 [rows].
+    Adding or removing other rows therefore moves no text from one split to another.
     """
     salt = str(seed).encode()[:64]
     packed, size = keys.tobytes(), keys.itemsize
@@ -37,13 +30,7 @@ def split_numbers(keys: npt.NDArray[np.bytes_], seed: int) -> npt.NDArray[np.flo
 def assign_sides(numbers: npt.NDArray[np.float64], test_share: float, dev_share: float) -> npt.NDArray[np.int8]:
     """Cuts [0, 1) into test, dev and train, in this order, so that test does not depend on the share of dev.
 
-    Args:
-        numbers: As `split_numbers` gives them.
-        test_share: Share of test; 0 where test is given.
-        dev_share: Share of dev; 0 where dev is given.
-
-    Returns:
-        Index into `SIDES`; int8 [rows].
+    A share is 0 where the split has a file of its own. Returns indices into `SIDES`; int8 [rows].
     """
     sides = np.zeros(len(numbers), np.int8)
     sides[numbers < test_share + dev_share] = SIDES.index("dev")

@@ -93,7 +93,7 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
 
 
 def _task(proposal: Proposal) -> dict[str, str]:
-    """The task, where it is not the default."""
+    """Returns the task, where it is not the default."""
     return {} if proposal.task == Experiment.model_fields["task"].default else {"task": proposal.task}
 
 
@@ -149,7 +149,7 @@ def _fields(
 
 
 def _example(annotation: Any) -> str:
-    """A value to write over, of a kind that the setting takes."""
+    """Returns a value to write over, of a kind that the setting takes."""
     kinds = getattr(annotation, "__args__", (annotation,))
     return "1" if int in kinds else '"..."'
 
@@ -168,11 +168,11 @@ def _assign(name: str, value: Any) -> str:
 
 
 def _comment(text: str) -> Iterator[str]:
-    """A comment of one line; TOML allows no control characters in it."""
+    """Yields a comment of one line; TOML allows no control characters in it."""
     yield "# " + "".join(character if character.isprintable() else " " for character in text)
 
 
 def _slug(source: str) -> str:
-    """A valid experiment name after a path or a data set's name."""
+    """Returns a valid experiment name after a path or a data set's name."""
     name = Path(source).stem or Path(source).resolve().name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "experiment"

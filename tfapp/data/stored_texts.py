@@ -21,16 +21,14 @@ def tidy(text: str) -> str | None:
         >>> tidy("  Is it   open? ")
         'Is it open?'
     """
-    kept = storable(text, zero="")
-    return " ".join(kept.split()) if is_visible(kept) else None
+    characters = storable(text, zero="")
+    return " ".join(characters.split()) if is_visible(characters) else None
 
 
 def storable(text: str, *, zero: str = "\N{REPLACEMENT CHARACTER}") -> str:
-    """A text without what a database does not keep, and otherwise as it is.
+    """Returns a text without what a database does not keep, and otherwise as it is.
 
-    Args:
-        text: Any.
-        zero: Stands for the zero character, which PostgreSQL refuses.
+    `zero` stands for the zero character, which PostgreSQL refuses.
     """
     # A lone surrogate, which JSON can escape, no encoding can hold.
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", zero)

@@ -65,14 +65,10 @@ def parse_tag(text: str) -> Tag:
 
 
 def detect_scheme(sentences: Iterable[Sequence[Tag]]) -> TagScheme:
-    """Tells the scheme of a whole file.
+    """Tells the scheme of a whole file by the tags of each sentence.
 
-    Args:
-        sentences: The tags of each sentence.
-
-    Returns:
-        BIOES where an E- or S- is met; IOB1 where an I- begins an entity and every B- follows its own type; else IOB2,
-        by which a file that is neither is found wrong.
+    BIOES where an E- or S- is met; IOB1 where an I- begins an entity and every B- follows its own type; else IOB2, by
+    which a file that is neither is found wrong.
     """
     begun_by_i, free_b = False, False
     for tags in sentences:
@@ -85,19 +81,12 @@ def detect_scheme(sentences: Iterable[Sequence[Tag]]) -> TagScheme:
 
 
 def to_entities(tags: Sequence[Tag], scheme: str) -> list[Entity]:
-    """Turns a sentence's tags into entities.
-
-    Args:
-        tags: One a word.
-        scheme: Theirs.
-
-    Returns:
-        The entities, first to last.
+    """Turns a sentence's tags, one a word, into entities, first to last.
 
     Raises:
         TagError: A tag stands where the scheme does not allow it.
     """
-    found: list[Entity] = []
+    entities: list[Entity] = []
     start = 0
     for place, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
         _check(place, before, tag, scheme)
@@ -105,9 +94,9 @@ def to_entities(tags: Sequence[Tag], scheme: str) -> list[Entity]:
         if tag.mark in ("I", "E") and tag.label == before.label and before.mark in ("B", "I"):
             continue
         if before.label:
-            found.append((start, place - 1, before.label))
+            entities.append((start, place - 1, before.label))
         start = place
-    return found
+    return entities
 
 
 def _check(place: int, before: Tag, tag: Tag, scheme: str) -> None:

@@ -24,7 +24,7 @@ class Target(abc.ABC):
     """
 
     def column(self, settings: DataSettings) -> tuple[str, str] | None:
-        """The file's column, and the setting that names it; None: every row's value is what `reader` makes of None."""
+        """Returns the file's column, and the setting that names it; None: `reader` makes every row's value of None."""
         return settings.label, "data.label"
 
     def check_source(self, source: Source, multi_label: bool) -> None:  # noqa: B027 - most go with any
@@ -36,17 +36,17 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
-        """The type of the table's column, and what turns a file's value into one of it, given the row's texts too.
+        """Returns the type of the table's column, and what makes a file's value one of it, given the row's texts too.
 
         The function gives None for what is missing and raises a ValueError that says what is wrong, without subject.
         """
 
     @abc.abstractmethod
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
-        """Rows by label, in the labels' order; empty where that would say nothing."""
+        """Counts rows by label, in the labels' order; empty where that would say nothing."""
 
     def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """What a model must know of train's column before it is built; the labels that `counts` names."""
+        """Returns what a model must know of train's column before it is built; the labels that `counts` names."""
         del settings
         return tuple(self.counts(column))
 

@@ -42,9 +42,6 @@ def open_text(path: Path, encoding: str, *, newline: str | None = "") -> Iterato
         newline: As in `open`: "" splits lines at any line end, a line feed at line feeds only; None translates line
             ends to line feeds, the others none.
 
-    Yields:
-        The open file.
-
     Raises:
         DataError: The encoding is unknown, or the block met a byte that is against it (file, line, offset and value
             are named), or the file cannot be opened.
@@ -66,15 +63,7 @@ def read_text(path: Path, encoding: str) -> str:
 
 
 def find_bad_byte(path: Path, encoding: str) -> BadByte | None:
-    """Finds the first byte that breaks the encoding, in bounded memory.
-
-    Args:
-        path: A file.
-        encoding: The encoding it should have.
-
-    Returns:
-        The byte and its place, or None where the whole file decodes.
-    """
+    """Finds the first byte of a file that breaks its encoding, in bounded memory; None where the whole file decodes."""
     decoder = codecs.getincrementaldecoder(_codec(encoding))()
     line, offset = 1, 0
     with path.open("rb") as file:

@@ -141,11 +141,11 @@ class Evaluation(abc.ABC):
         if kind not in cls._kinds:
             raise ModelError(f"not an evaluation: unknown kind {kind!r:.80}; evaluate the run again")
         try:
-            found: Evaluation = _adapter(cls._kinds[kind]).validate_python(dict(values))
+            evaluation: Evaluation = _adapter(cls._kinds[kind]).validate_python(dict(values))
         except ValidationError as error:
             first = error.errors()[0]
             raise ModelError(f"not an evaluation: {first['loc']}: {first['msg']}; evaluate the run again") from error
-        return found
+        return evaluation
 
     def _repr_html_(self) -> str:
         """The scores and the drawings, for Jupyter."""

@@ -12,13 +12,13 @@ _TEXT_LENGTH = 300
 
 
 def shorten(text: str) -> str:
-    """A text in one line, white space folded, cut to 300 characters."""
+    """Returns a text in one line, white space folded, cut to 300 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _TEXT_LENGTH else line[: _TEXT_LENGTH - 1].rstrip() + "…"
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of plain texts in Markdown; whatever they hold stays text, and in its cell."""
+    """Returns a table of plain texts in Markdown; whatever they hold stays text, and in its cell."""
     lines = [head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

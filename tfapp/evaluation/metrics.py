@@ -93,43 +93,34 @@ class PrecisionRecall:
 
     @property
     def precision(self) -> Floats:
-        """By threshold; 1 where nothing is predicted, the convention of such curves."""
+        """Returns precision by threshold; 1 where nothing is predicted, the convention of such curves."""
         hits, misses = np.array(self.true_positives, float), np.array(self.false_positives, float)
         return np.where(hits + misses > 0, _divide(hits, hits + misses), 1.0)
 
     @property
     def recall(self) -> Floats:
-        """By threshold."""
+        """Returns recall by threshold."""
         hits = np.array(self.true_positives, float)
         return _divide(hits, np.full_like(hits, self.support))
 
     def counts_on_grid(self, size: int = 101) -> tuple[Ints, Ints]:
-        """True and false positives at `size` even thresholds from 0 to 1; exact where 100 / (size - 1) is whole."""
+        """Returns true and false positives at `size` even thresholds of 0..1, exactly if 100 / (size - 1) is whole."""
         at = np.searchsorted(self.thresholds, np.linspace(0.0, 1.0, size) - 1e-12)
         return np.array(self.true_positives)[at], np.array(self.false_positives)[at]
 
 
 def accuracy(correct: Bools) -> float:
-    """Share of bool[N] that is true; 0 where N is 0."""
+    """Returns the share of bool[N] that is true; 0 where N is 0."""
     return float(np.count_nonzero(correct) / max(len(correct), 1))
 
 
 def accuracy_interval(
     correct: Bools, *, seed: int = 0, resamples: int = 1000, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of an accuracy (Efron, "Bootstrap Methods", 1979).
+    """Returns the percentile bootstrap interval of an accuracy (Efron, "Bootstrap Methods", 1979); (0, 1) without rows.
 
     Drawing N of N rows with replacement and counting the right ones is one draw from a binomial distribution,
     so no row is drawn: the answer is the bootstrap's own, at any N, in the time of `resamples` draws.
-
-    Args:
-        correct: bool[N].
-        seed: Seeds the draws.
-        resamples: Number of bootstrap samples.
-        level: Probability mass of the interval.
-
-    Returns:
-        Its lower and upper end; (0, 1) where N is 0, since nothing is known.
     """
     count = len(correct)
     if count == 0:
@@ -139,16 +130,9 @@ def accuracy_interval(
 
 
 def f1_interval(row_counts: Ints, *, seed: int = 0, resamples: int = 1000, level: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of micro F1 over rows (texts), as `accuracy_interval`.
+    """Returns the percentile bootstrap interval of micro F1 over rows (texts), as `accuracy_interval`.
 
-    Args:
-        row_counts: int[N, 3], the true positives, false positives and false negatives of each row.
-        seed: Seeds the draws.
-        resamples: Number of bootstrap samples.
-        level: Probability mass of the interval.
-
-    Returns:
-        Its lower and upper end; (0, 1) where N is 0.
+    `row_counts`, int[N, 3], are the true positives, false positives and false negatives of each row.
     """
     count = len(row_counts)
     if count == 0:
@@ -176,15 +160,9 @@ def fit_thresholds(targets: Bools, probabilities: NDArray[Any]) -> Floats:
 
 
 def calibrate(confidence: Floats, correct: Bools, bins: int = 15) -> Calibration:
-    """Compares the probabilities given to decisions with the share of them that was right.
+    """Compares the probabilities given to decisions, float[N], with the share of them that was right, by even bins.
 
-    Args:
-        confidence: float[N], 0..1.
-        correct: bool[N].
-        bins: Number of even bins; 15 as in the paper.
-
-    Returns:
-        The bins and the expected calibration error, 0 where N is 0.
+    There are 15 bins as in the paper; the expected calibration error is 0 where N is 0.
     """
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     counts = np.bincount(which, minlength=bins)
@@ -200,7 +178,7 @@ def confusion_matrix(targets: Ints, predicted: Ints, size: int) -> Ints:
 
 
 def class_scores(labels: Sequence[str], hits: Ints, extra: Ints, missed: Ints) -> tuple[Scores, ...]:
-    """Scores of each class from int[K] true positives, false positives and false negatives."""
+    """Returns the scores of each class from int[K] true positives, false positives and false negatives."""
     precision, recall = _divide(hits, hits + extra), _divide(hits, hits + missed)
     f1 = _divide(2 * hits, 2 * hits + extra + missed)
     columns = (precision.tolist(), recall.tolist(), f1.tolist(), (hits + missed).tolist())
@@ -208,7 +186,7 @@ def class_scores(labels: Sequence[str], hits: Ints, extra: Ints, missed: Ints) -
 
 
 def mean_scores(classes: Sequence[Scores], hits: Ints, extra: Ints, missed: Ints) -> tuple[Scores, Scores, Scores]:
-    """The micro mean (over decisions), macro mean (over classes) and weighted mean (over classes, by support)."""
+    """Returns the micro mean (over decisions), macro mean (over classes) and weighted mean (by support)."""
     pooled = [np.array([part.sum()]) for part in (hits, extra, missed)]
     micro = class_scores(["micro"], *pooled)[0]
     table = np.array([(row.precision, row.recall, row.f1) for row in classes], float).reshape(-1, 3)
@@ -219,17 +197,9 @@ def mean_scores(classes: Sequence[Scores], hits: Ints, extra: Ints, missed: Ints
 
 
 def precision_recall(label: str, truth: Bools, probability: Floats) -> PrecisionRecall:
-    """The precision-recall curve of one class.
+    """Returns the precision-recall curve of one class, from bool[N] truths and float[N] probabilities.
 
     Its thresholds are those of an even grid and of at most a hundred steps of recall; what adds nothing is left out.
-
-    Args:
-        label: Names the class.
-        truth: bool[N].
-        probability: float[N].
-
-    Returns:
-        The curve.
     """
     order = np.sort(probability)
     positives = np.sort(probability[truth])
@@ -239,18 +209,21 @@ def precision_recall(label: str, truth: Bools, probability: Floats) -> Precision
     extra = len(order) - np.searchsorted(order, thresholds) - hits
     useful = np.append((np.diff(hits) != 0) | (np.diff(extra) != 0), True)
     columns = (thresholds[useful].tolist(), hits[useful].tolist(), extra[useful].tolist())
-    return PrecisionRecall(label, len(positives), _average_precision(truth, probability), *map(tuple, columns))
+    from sklearn.metrics import average_precision_score
+
+    area = float(average_precision_score(truth, probability)) if len(positives) else 0.0
+    return PrecisionRecall(label, len(positives), area, *map(tuple, columns))
 
 
 def cross_entropy(targets: Ints, probabilities: Floats) -> float:
-    """Mean of -log of the probability given to the truth, in nats; 0 where there are no rows."""
-    given = probabilities[np.arange(len(targets)), targets]
-    return float(-np.log(np.clip(given, _EPSILON, 1.0)).sum() / max(len(targets), 1))
+    """Returns the mean of -log of the probability given to the truth, in nats; 0 where there are no rows."""
+    truths = probabilities[np.arange(len(targets)), targets]
+    return float(-np.log(np.clip(truths, _EPSILON, 1.0)).sum() / max(len(targets), 1))
 
 
 def binary_cross_entropy(targets: Bools | Floats, probabilities: Floats) -> float:
-    """Mean cross-entropy against each label's truth, or its share of truth 0..1, in nats; 0 where there are no rows."""
-    yes, no = (np.log(np.clip(given, _EPSILON, 1.0)) for given in (probabilities, 1.0 - probabilities))
+    """Returns the mean cross-entropy against each label's truth, or share of truth 0..1, in nats; 0 without rows."""
+    yes, no = (np.log(np.clip(shares, _EPSILON, 1.0)) for shares in (probabilities, 1.0 - probabilities))
     return float(-(targets * yes + (1.0 - targets) * no).sum() / max(targets.size, 1))
 
 
@@ -267,21 +240,12 @@ def _fit_threshold(truth: Bools, probability: NDArray[Any]) -> float:
     return float(max(best, key=lambda threshold: (-abs(threshold - 0.5), threshold)))
 
 
-def _average_precision(truth: Bools, probability: Floats) -> float:
-    scores, where = np.unique(-probability, return_inverse=True)
-    if not truth.any():
-        return 0.0
-    found = np.bincount(where, truth.astype(float), len(scores))
-    precision = np.cumsum(found) / np.cumsum(np.bincount(where, minlength=len(scores)))
-    return float(found @ precision / truth.sum())
-
-
 def percentiles(values: Floats, level: float = 0.95) -> tuple[float, float]:
-    """The ends of the interval that holds the middle `level` of bootstrap values float[R]."""
+    """Returns the ends of the interval that holds the middle `level` of bootstrap values float[R]."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 def _divide(above: NDArray[Any], below: NDArray[Any]) -> Floats:
-    """Quotient, 0 where the divisor is 0."""
+    """Returns the quotient, 0 where the divisor is 0."""
     return np.divide(above, below, out=np.zeros(np.shape(above), float), where=np.asarray(below) != 0)

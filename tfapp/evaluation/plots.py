@@ -47,14 +47,9 @@ _PT = 0.75  # Points a CSS pixel.
 
 
 def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Figure:
-    """Draws a confusion matrix: blue is right, orange wrong, the stronger the larger the share of the truth's row.
+    """Draws a confusion matrix, rows the truth: blue is right, orange wrong, stronger the larger its share of a row.
 
-    Args:
-        labels: The K classes.
-        counts: int[K, K], row the truth, column the prediction; printed where they fit.
-
-    Returns:
-        The figure; it grows with K so that 77 names can be read.
+    Counts are printed where they fit; the figure grows with the classes so that 77 names can be read.
     """
     table = np.asarray(counts, dtype=np.int64).reshape(len(labels), len(labels))
     cell = float(np.clip(560 / len(labels), 12, 76))
@@ -141,14 +136,10 @@ def draw_counts(names: Sequence[str], counts: Sequence[int], label: str, unit: s
 
 
 def to_svg(figure: Figure, description: str) -> str:
-    """Writes a figure as an SVG element to stand in a page.
+    """Writes one of this module's drawings as an SVG element to stand in a page, the same for the same figure.
 
-    Args:
-        figure: One of this module's drawings.
-        description: Said to who cannot see it; keeps the names inside apart from those of the page's other figures.
-
-    Returns:
-        `<svg ...>...</svg>`, the same for the same figure, every text in it escaped.
+    Every text in it is escaped. The description is said to who cannot see it, and keeps the names inside apart from
+    those of the page's other figures.
     """
     from matplotlib import rc_context
 
@@ -160,15 +151,7 @@ def to_svg(figure: Figure, description: str) -> str:
 
 
 def to_rgb(figure: Figure, scale: float = 1.5) -> NDArray[np.uint8]:
-    """Draws a figure on white.
-
-    Args:
-        figure: One of this module's drawings.
-        scale: Pixels a CSS pixel.
-
-    Returns:
-        uint8[height, width, 3].
-    """
+    """Draws one of this module's drawings on white, uint8[height, width, 3]; `scale` is pixels a CSS pixel."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure.set_dpi(scale / _PX)
@@ -187,7 +170,7 @@ def _adapt_svg(text: str, description: str) -> str:
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
     used = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg))
     keep = {name for pair in used for name in pair}
-    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in keep else "", svg)
+    svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in keep else "", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1).strip()
 
 
@@ -195,6 +178,7 @@ def _fill_cells(axes: Axes, table: NDArray[np.int64], left: float, top: float, c
     """Draws the cells, one path for all of the same strength, and the counts where they fit."""
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
+    from matplotlib.transforms import Affine2D
 
     size, gap = len(table), min(1.5, cell * 0.05)
     axes.add_patch(Rectangle((left, top), cell * size, cell * size, color=_FAINT, alpha=0.1, linewidth=0))
@@ -205,7 +189,9 @@ def _fill_cells(axes: Axes, table: NDArray[np.int64], left: float, top: float, c
     for color, mask in ((_BLUE, right), (_ORANGE, ~right)):
         for level in np.unique(strength[mask & (table > 0)]):
             squares = [
-                Path.unit_rectangle().transformed(_square(left + k * cell + gap, top + t * cell + gap, cell - 2 * gap))
+                Path.unit_rectangle().transformed(
+                    Affine2D().scale(cell - 2 * gap).translate(left + k * cell + gap, top + t * cell + gap)
+                )
                 for t, k in np.argwhere(mask & (table > 0) & (strength == level))
             ]
             axes.add_patch(PathPatch(Path.make_compound_path(*squares), facecolor=color, alpha=level, linewidth=0))
@@ -219,15 +205,9 @@ def _fill_cells(axes: Axes, table: NDArray[np.int64], left: float, top: float, c
 
 
 def _steps(curve: PrecisionRecall) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Recall and precision, without the fall at full recall, which says how rare the class is and nothing more."""
+    """Returns recall and precision without the fall at full recall, which says how rare the class is, no more."""
     start = int(np.flatnonzero(curve.recall == curve.recall.max())[-1])
     return curve.recall[start:], curve.precision[start:]
-
-
-def _square(x: float, y: float, side: float) -> Any:
-    from matplotlib.transforms import Affine2D
-
-    return Affine2D().scale(side).translate(x, y)
 
 
 def blank_figure(width: float, height: float) -> Figure:
@@ -238,7 +218,7 @@ def blank_figure(width: float, height: float) -> Figure:
 
 
 def _overlay(figure: Figure, width: float, height: float) -> Axes:
-    """Axes over the whole figure, in CSS pixels from the upper left."""
+    """Adds axes over the whole figure, in CSS pixels from the upper left."""
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
@@ -270,7 +250,7 @@ def _write(axes: Axes, x: float, y: float, text: str, size: float, **style: Any)
 
 
 def _shorten(name: str, ems: float = 20) -> str:
-    """A label in one line, cut where it gets too long to stand beside a drawing."""
+    """Returns a label in one line, cut where it gets too long to stand beside a drawing."""
     line = " ".join("".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name).split()) or "(blank)"
     if _ems(line) <= ems:
         return line
@@ -280,7 +260,7 @@ def _shorten(name: str, ems: float = 20) -> str:
 
 
 def _ems(text: str) -> float:
-    """Roughly the width of a text, rather too wide; the reader's font is not known here."""
+    """Returns roughly the width of a text, rather too wide; the reader's font is not known here."""
     return sum(_em(character) for character in text)
 
 
@@ -294,7 +274,7 @@ def _em(character: str) -> float:
 
 @functools.cache
 def _families() -> list[str]:
-    """The font that matplotlib brings, then what the machine has for Chinese, Japanese and Korean."""
+    """Returns the font that matplotlib brings, then what the machine has for Chinese, Japanese and Korean."""
     from matplotlib import font_manager
 
     known = ("CJK", "PingFang", "Hiragino Sans", "Apple SD Gothic", "WenQuanYi", "Droid Sans Fallback", "Arial Unicode")

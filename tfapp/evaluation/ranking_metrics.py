@@ -26,53 +26,32 @@ _MOST_WORK: Final = 10**8
 
 
 def by_query(codes: Ints) -> Iterator[Ints]:
-    """The row numbers of each query.
-
-    Args:
-        codes: int[N], the same number for the rows of a query.
-    """
+    """Yields the row numbers of each query; `codes`, int[N], are the same for the rows of one."""
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order])) + 1
     yield from (part for part in np.split(order, starts) if len(part))
 
 
 def relevant_places(relevant: Bools, scores: Floats) -> Ints:
-    """The places of one query's relevant candidates, counted from 1, best first.
-
-    Args:
-        relevant: bool[C].
-        scores: float[C].
-
-    Returns:
-        int[R], rising.
-    """
+    """Returns the places int[R] of one query's relevant candidates, counted from 1, best first."""
     others = np.sort(scores[~relevant])
-    found = np.sort(scores[relevant])[::-1]
-    above = len(others) - np.searchsorted(others, found, side="left")
-    return above + np.arange(1, len(found) + 1)
+    positives = np.sort(scores[relevant])[::-1]
+    above = len(others) - np.searchsorted(others, positives, side="left")
+    return above + np.arange(1, len(positives) + 1)
 
 
 def auc(relevant: Bools, scores: Floats) -> float:
-    """Area under the ROC curve: how often a relevant pair scores higher than another, ties half; 0.5 without both.
+    """Returns the area under the ROC curve: how often a relevant pair scores higher than another, ties half.
 
-    Args:
-        relevant: bool[N].
-        scores: float[N].
+    It is 0.5 without both.
     """
     return _auc(relevant, np.unique(scores, return_inverse=True)[1], np.ones(len(scores)))
 
 
 def auc_interval(relevant: Bools, scores: Floats, codes: Ints, *, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap interval of the AUC; whole queries are drawn, for their pairs are no independent draws.
+    """Returns the percentile bootstrap interval of the AUC of N pairs; (0, 1) where N is 0.
 
-    Args:
-        relevant: bool[N].
-        scores: float[N].
-        codes: int[N], 0..Q-1, each pair's query.
-        seed: Seeds the draws.
-
-    Returns:
-        Its lower and upper end; (0, 1) where N is 0.
+    Whole queries are drawn, 0..Q-1 by `codes`, for their pairs are no independent draws.
     """
     if not len(scores):
         return 0.0, 1.0
@@ -85,15 +64,7 @@ def auc_interval(relevant: Bools, scores: Floats, codes: Ints, *, seed: int = 0)
 
 
 def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean over queries (Efron 1979).
-
-    Args:
-        values: float[Q].
-        seed: Seeds the draws.
-
-    Returns:
-        Its lower and upper end; (0, 1) where Q is 0.
-    """
+    """Returns the percentile bootstrap interval of a mean over queries (Efron 1979); (0, 1) without values."""
     if not len(values):
         return 0.0, 1.0
     random = np.random.default_rng(seed)
@@ -102,7 +73,7 @@ def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:
 
 
 def _auc(relevant: Bools, places: Ints, weights: NDArray[Any]) -> float:
-    """The same with weights; `places` numbers the scores in rising order, equal ones alike."""
+    """Returns the same with weights; `places` numbers the scores in rising order, equal ones alike."""
     if not len(places):
         return 0.5
     hits = np.bincount(places, weights * relevant)

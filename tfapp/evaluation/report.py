@@ -53,7 +53,7 @@ def write_report(evaluation: Reported, path: Path | str, *, title: str, facts: M
 
 
 def render_report(evaluation: Reported, *, title: str, facts: Mapping[str, str]) -> str:
-    """The page that `write_report` writes."""
+    """Returns the page that `write_report` writes."""
     page = _environment(evaluation.templates()).get_template("report.html.jinja")
     return page.render(
         evaluation=evaluation, title=title, facts=facts, drawings=_drawings(evaluation), version=__version__
@@ -61,13 +61,13 @@ def render_report(evaluation: Reported, *, title: str, facts: Mapping[str, str])
 
 
 def render_summary(evaluation: Reported) -> str:
-    """The headline, the scores and the drawings, as a piece of HTML for a notebook."""
+    """Returns the headline, the scores and the drawings, as a piece of HTML for a notebook."""
     template = _environment(evaluation.templates()).get_template("summary.html.jinja")
     return template.render(evaluation=evaluation, drawings=_drawings(evaluation))
 
 
 def _drawings(evaluation: Reported) -> dict[str, str]:
-    """SVG by name."""
+    """Returns SVG by name."""
     from markupsafe import Markup
 
     # to_svg escapes every text in the drawing.

@@ -15,13 +15,7 @@ __all__ = ["measure_table", "score_table"]
 
 
 def score_table(name: str, unit: str, *groups: Sequence[Scores]) -> Table:
-    """Precision, recall and F1 a row.
-
-    Args:
-        name: What a row is of.
-        unit: What its support counts.
-        groups: Rows; a line parts the groups.
-    """
+    """Returns a table of precision, recall and F1, a line between groups of rows; `unit` is what support counts."""
     from rich.table import Table
     from rich.text import Text
 
@@ -38,7 +32,7 @@ def score_table(name: str, unit: str, *groups: Sequence[Scores]) -> Table:
 
 
 def measure_table(measures: Iterable[Measure], digits: str = ".3f") -> Table:
-    """Measures with their intervals; `digits` is the format of their numbers."""
+    """Returns a table of measures with their intervals; `digits` is the format of their numbers."""
     from rich.table import Table
 
     table = Table()

@@ -30,7 +30,7 @@ class LayerParts(NamedTuple):
 
 
 def layer_parts(layer: Any) -> LayerParts:
-    """The parts of one of a backbone's `transformer_layers`.
+    """Returns the parts of one of a backbone's `transformer_layers`.
 
     By the names that KerasHub's own converter of BERT goes by (keras_hub, convert_bert.py): there are no public ones.
     """
@@ -48,28 +48,18 @@ def layer_parts(layer: Any) -> LayerParts:
 
 
 def depth_of(backbone: Any, variable: Any) -> int:
-    """How far a weight is from the input.
+    """Returns how far a weight of a `BertBackbone` of L layers, or of what stands on it, is from the input.
 
-    Args:
-        backbone: A `keras_hub.models.BertBackbone` of L layers.
-        variable: A Keras variable of it or of what stands on it.
-
-    Returns:
-        0 for the embeddings, i + 1 for transformer layer i, L + 1 for the pooler and what is above.
+    It is 0 for the embeddings, i + 1 for transformer layer i, L + 1 for the pooler and what is above.
     """
-    found = _LAYER.search(variable.path)
-    if found:
-        return int(found[1]) + 1
+    match = _LAYER.search(variable.path)
+    if match:
+        return int(match[1]) + 1
     return 0 if _EMBEDDINGS.search(variable.path) else int(backbone.num_layers) + 1
 
 
 def with_segments(backbone: Any, count: int) -> Any:
-    """The same backbone for so many segments, each of which is as the first one was until a training parts them.
-
-    Args:
-        backbone: A `keras_hub.models.BertBackbone`.
-        count: Segments.
-    """
+    """Returns a `BertBackbone` for more segments, each of which is as the first one was until a training parts them."""
     wider = keras_hub.models.BertBackbone.from_config(backbone.get_config() | {"num_segments": count})
     for layer in backbone.layers:
         values = layer.get_weights()
@@ -80,7 +70,7 @@ def with_segments(backbone: Any, count: int) -> Any:
 
 
 def kernels_by_layer(variables: Iterable[Any]) -> dict[str, list[Any]]:
-    """The kernels of dense layers among some variables, by their layer's name, such as "query", first layer first."""
+    """Returns the kernels of dense layers among variables by their layer's name, such as "query", first layer first."""
     kernels: dict[str, list[Any]] = {}
     for variable in variables:
         layer, _, name = variable.path.rpartition("/")
@@ -90,14 +80,10 @@ def kernels_by_layer(variables: Iterable[Any]) -> dict[str, list[Any]]:
 
 
 def rows_of(backbone: Any, kernel: Any) -> int:
-    """The rows of a kernel as a matrix from its layer's input to its output.
+    """Returns the rows of one of a backbone's kernels as a matrix from its layer's input to its output.
 
     Attention's kernels have an axis for the heads: [hidden, heads, width] from the hidden vector to the heads, and
     [heads, width, hidden] back.
-
-    Args:
-        backbone: The `keras_hub.models.BertBackbone` that the kernel is part of.
-        kernel: One of `kernels_by_layer`.
     """
     first = int(kernel.shape[0])
     whole = len(kernel.shape) == 2 or first == backbone.hidden_dim

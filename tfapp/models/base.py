@@ -27,14 +27,14 @@ class Encoded(NamedTuple):
         ids: Token ids int32[sum of T] of all examples after another.
         splits: int64[N + 1] into them.
         targets: [N, ...], as `loss` takes them.
-        places: What leads back from the examples' tokens to the rows, in a form that the model itself reads; None
+        positions: What leads back from the examples' tokens to the rows, in a form that the model itself reads; None
             where each row is one example.
     """
 
     ids: np.ndarray
     splits: np.ndarray
     targets: np.ndarray
-    places: Any = None
+    positions: Any = None
 
 
 class TaskModel(ModelCheckpoint):
@@ -113,28 +113,19 @@ class TaskModel(ModelCheckpoint):
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
     def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
-        """How far each example's logits are from a teacher's; here their mean squared difference (Ba and Caruana 2014).
+        """Returns how far each example's logits are from a teacher's of the same shape, float32[N], 0 where they agree.
 
-        Args:
-            theirs: The teacher's logits, float32[N, ...].
-            logits: The student's, of the same shape.
-            temperature: Softens both, where they are turned into probabilities.
-
-        Returns:
-            float32[N], 0 where they agree.
+        Here it is their mean squared difference (Ba and Caruana 2014); others soften both by the temperature first.
         """
         del temperature
         return tf.reduce_mean(tf.square(theirs - logits), axis=list(range(1, logits.shape.rank)))
 
     def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        """What rows are judged by after an epoch: the logits, of which the evaluation is made.
+        """Returns what rows are evaluated by after an epoch, to be kept of all rows: here the logits, float32[N, ...].
 
         Args:
             ids: Ragged int32[N, (T)]; N may be 0.
             targets: [N, ...], as `encode` gives them.
-
-        Returns:
-            float32[N, ...], to be kept of all rows at once.
         """
         del targets
         return self.logits(ids)
@@ -158,22 +149,15 @@ class TaskModel(ModelCheckpoint):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of the task's inputs, which are also the names of the data's columns of texts."""
+        """Returns the names of the task's inputs, which are also the names of the data's columns of texts."""
         return tuple(spec.name for spec in self.task.inputs)
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
-        """The data's rows as the served model takes them.
-
-        Args:
-            columns: The data's columns by name.
-        """
+        """Returns the rows of the data's columns as the served model takes them."""
         return to_rows(columns, self.inputs)
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
-        """Tokenizes many rows outside a graph.
-
-        Args:
-            columns: N texts by the name of each input.
+        """Tokenizes many rows outside a graph: N texts by the name of each input.
 
         Returns:
             Token ids int32[sum of T] of all rows after another, and row splits int64[N + 1] into them.
@@ -192,11 +176,7 @@ class TaskModel(ModelCheckpoint):
         return Encoded(*self.tokenize(columns), self.encode_targets(columns["label"]))
 
     def prepare(self, targets: np.ndarray) -> None:
-        """Learns what the loss must know of train as a whole, such as weights of classes; before the first step.
-
-        Args:
-            targets: [N, ...], those of train.
-        """
+        """Learns from train's targets, [N, ...], what the loss must know, such as weights; before the first step."""
 
     def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
@@ -221,26 +201,14 @@ class TaskModel(ModelCheckpoint):
         """
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
-        """Runs the network.
+        """Runs the network on ragged int32[N, (T)] from the preprocessor; N may be 0. Returns float32[N, ...].
 
-        Args:
-            ids: Ragged int32[N, (T)] from the preprocessor; N may be 0.
-            training: Whether dropout is on.
-
-        Returns:
-            float32[N, ...].
+        `training` turns dropout on.
         """
         return self._run(self.network, ids, training=training)
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Runs the network up to what `head` reads, dropout off; only models with a `head` can.
-
-        Args:
-            ids: As in `logits`.
-
-        Returns:
-            float32[N, H]; `head` of it is what `logits` gives.
-        """
+        """Runs the network up to what `head` reads, float32[N, H], dropout off; only models with a `head` can."""
         return tf.cast(self._run(self._reader, ids, training=False), tf.float32)
 
     @cached_property
@@ -251,16 +219,16 @@ class TaskModel(ModelCheckpoint):
         return network(self.pad(ids), training=training)[: ids.nrows(tf.int32)]
 
     def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """What the network reads of ids, ragged int32[N, (T)]; see `pad_rows`."""
+        """Returns what the network reads of ids, ragged int32[N, (T)]; see `pad_rows`."""
         return self.preprocessor.pad(*self.segmented(ids))
 
     def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
-        """The token ids in ids, ragged int32[N, (T)], and their segments, where these are not all 0."""
+        """Returns the token ids in ids, ragged int32[N, (T)], and their segments, where these are not all 0."""
         return ids, self.preprocessor.segments(ids) if len(self.task.inputs) > 1 else None
 
     def write_products(self, folder: Path) -> None:
         """Writes what else a finished run is to leave in its folder."""
 
     def trainable_weights(self) -> int:
-        """How many numbers a training of the whole network changes."""
+        """Returns how many numbers a training of the whole network changes."""
         return int(sum(np.prod(weight.shape) for weight in self.network.trainable_weights))

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfapp.config import ModelSettings
 from tfapp.models.base import TaskModel
 from tfapp.models.compiled import CompiledNetwork
-from tfapp.models.heads import Reads, backbone_config, check_positions
+from tfapp.models.heads import Pooling, backbone_config, check_positions
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
 
@@ -29,26 +29,20 @@ class BertModel(TaskModel):
     of it. `arguments` chooses them for a training.
 
     Attributes:
-        reads: What of the backbone the rest of the network reads.
+        head_input: What of the backbone the rest of the network reads.
         config_keys: The names of `own_config`'s values.
-        places: The network's input that says of what places its outputs are, where they are no one vector a row.
+        position_input: The network's input that says of which positions its outputs are, if not one a row.
         inference: What computes the logits of ids instead of the network; see `with_inference`.
     """
 
-    reads: Reads
+    head_input: Pooling
     config_keys: ClassVar[tuple[str, ...]] = ()
-    places: ClassVar[str] = "token_ids"
+    position_input: ClassVar[str] = "token_ids"
     inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A pretrained backbone with a fresh head.
-
-        Args:
-            preset: The pretrained BERT.
-            labels: What the data say of their labels.
-            settings: What the network is to be.
-            dtype: A Keras dtype policy for the backbone; the logits are float32.
+        """Returns a pretrained backbone, in a Keras dtype policy, with a fresh head; the logits are float32.
 
         Raises:
             ModelError: The backbone has fewer positions than it is to read at once.
@@ -61,11 +55,11 @@ class BertModel(TaskModel):
     @classmethod
     @abc.abstractmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """What the constructor takes beside backbone and preprocessor, by name."""
+        """Returns what the constructor takes beside backbone and preprocessor, by name."""
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
-        """A preset's backbone as the model needs it.
+        """Returns a preset's backbone as the model needs it.
 
         Raises:
             ModelError: It has fewer positions than it is to read at once.
@@ -82,11 +76,11 @@ class BertModel(TaskModel):
         check_positions(self.backbone, max_length, "max_length")
 
     def own_config(self) -> dict[str, Any]:
-        """JSON values of what the constructor takes beside backbone and preprocessor."""
+        """Returns JSON values of what the constructor takes beside backbone and preprocessor."""
         return {name: getattr(self, name) for name in self.config_keys}
 
     def config(self) -> dict[str, Any]:
-        """The backbone's sizes and `own_config`."""
+        """Returns the backbone's sizes and `own_config`."""
         return {"backbone": backbone_config(self.backbone)} | self.own_config()
 
     @classmethod
@@ -98,17 +92,16 @@ class BertModel(TaskModel):
         return build(backbone=backbone, preprocessor=preprocessor, **values)
 
     def with_inference(self, function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Self:
-        """The same model with a function that answers as its network does, and cannot learn.
+        """Returns the same model with a function that answers as its network does, and cannot learn.
 
-        Args:
-            function: From ragged int32[N, (T)] to float32[N, ...], for N = 0 too.
+        The function makes float32[N, ...] of ragged int32[N, (T)], for N = 0 too.
         """
         twin = copy.copy(self)
         twin.inference = function
         return twin
 
     def weights_beside_network(self) -> list[Any]:
-        """The variables that answers need beside what the network makes of ids."""
+        """Returns the variables that answers need beside what the network makes of ids."""
         return []
 
     def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
@@ -117,12 +110,12 @@ class BertModel(TaskModel):
         return super()._run(self._runner(network), ids, training=training)
 
     def _runner(self, network: Any) -> Any:
-        """The network itself, or what has XLA compile it: for the same network the same, so that it is done once."""
+        """Returns the network itself, or what has XLA compile it, once for the same network."""
         if not self.xla:
             return network
         if id(network) not in self._programs:
             widest = int(self.backbone.max_sequence_length)
-            self._programs[id(network)] = CompiledNetwork(network, widest, self.places)
+            self._programs[id(network)] = CompiledNetwork(network, widest, self.position_input)
         return self._programs[id(network)]
 
     @cached_property
@@ -130,22 +123,14 @@ class BertModel(TaskModel):
         return {}
 
     def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Runs the network and says what each layer of its BERT makes of each token.
-
-        Args:
-            ids: As in `logits`.
-            training: Whether dropout is on.
-
-        Returns:
-            What `logits` gives, and of each layer, first to last, a vector a token, [N, T, H].
-        """
+        """Returns what `logits` gives, and of each layer of its BERT, first to last, a vector a token, [N, T, H]."""
         states: list[tf.Tensor] = []
 
         tracer = self._runner(self._tracer)
 
         def network(padded: Any, *, training: bool) -> tf.Tensor:
-            logits, *found = tracer(padded, training=training)
-            states.extend(found)
+            logits, *layers = tracer(padded, training=training)
+            states.extend(layers)
             return logits
 
         # A model of its own with another network: whatever `logits` does beside it is done here too.

@@ -49,13 +49,9 @@ class ClassificationModel(TaskModel):
         self.thresholds = tuple(thresholds) if thresholds is not None else (0.5,) * len(self.labels)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
-        """Turns labels into targets.
+        """Turns N labels into columns of the logits, int32[N], -1 for what belongs to none.
 
-        Args:
-            labels: N labels; multi-label: N sequences of labels.
-
-        Returns:
-            int32[N], columns of the logits, -1 for what belongs to none; multi-label: float32[N, K] of 0 and 1.
+        Of multi-label data it turns N sequences of labels into float32[N, K] of 0 and 1.
 
         Raises:
             ModelError: A label is none of the model's.
@@ -77,18 +73,11 @@ class ClassificationModel(TaskModel):
         return targets
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy of each example; multi-label: the mean over labels of the binary one.
+        """Returns the cross-entropy of each example, float32[N]; multi-label: the mean over labels of the binary one.
 
         Where energy tells the unknown, a text that belongs to no label is learnt as equally far from all ("outlier
         exposure", Hendrycks et al. 2019); where distance does, nothing is learnt of it, for the known texts would come
         to lie nearer to it.
-
-        Args:
-            targets: As `encode_targets` gives them.
-            logits: float32[N, K].
-
-        Returns:
-            float32[N].
         """
         if self.multi_label:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), axis=-1)
@@ -99,17 +88,17 @@ class ClassificationModel(TaskModel):
         return tf.where(targets < 0, exposed if self.unknown.by == "energy" else tf.zeros_like(exposed), losses)
 
     def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
-        """Divergence from a teacher's distribution, float32[N]; multi-label: the mean over labels of the binary one."""
+        """Returns the divergence from a teacher's distribution, float32[N]; multi-label: its mean over labels."""
         if self.multi_label:
             return tf.reduce_mean(soft_binary_loss(theirs, logits, temperature), axis=-1)
         return soft_class_loss(theirs, logits, temperature)
 
     def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
-        """float32[N, K] from logits."""
+        """Returns float32[N, K] from logits."""
         return tf.sigmoid(logits) if self.multi_label else tf.nn.softmax(logits)
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """By the contract: `label`, `score`, `probabilities`, `labels`; if it has such, `chosen` or `unknown_score`."""
+        """Returns `label`, `score`, `probabilities`, `labels`, and `chosen` or `unknown_score` of models with such."""
         probabilities = self.probabilities(logits)
         names = tf.constant(self.labels, tf.string)
         rows = tf.shape(probabilities)[0]
@@ -128,7 +117,7 @@ class ClassificationModel(TaskModel):
         return answers
 
     def class_config(self) -> dict[str, Any]:
-        """What of `config` all classifiers have, whatever their network."""
+        """Returns what of `config` all classifiers have, whatever their network."""
         own: dict[str, Any] = {
             "labels": self.labels,
             "multi_label": self.multi_label,
@@ -139,7 +128,7 @@ class ClassificationModel(TaskModel):
         return own
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What "none of these" measures distances to, if it does."""
+        """Returns what "none of these" measures distances to, if it does."""
         chosen = self.unknown.references if self.unknown else None
         return {} if chosen is None else {_REFERENCES: chosen}
 

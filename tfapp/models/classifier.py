@@ -12,7 +12,7 @@ from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
 from tfapp.models.class_embedder import ClassEmbedder
 from tfapp.models.classes import ClassificationModel
-from tfapp.models.heads import bert_network, check_positions, classifier_reads
+from tfapp.models.heads import bert_network, check_positions, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.windows import mean_of_windows, split_windows
 
@@ -53,8 +53,8 @@ class TextClassifier(BertModel, ClassificationModel):
         self.temperature = temperature
         self.pooling = pooling
         self.dropout = dropout
-        self.reads = classifier_reads(pooling)
-        network = bert_network(backbone, self.reads, units=len(labels), dropout=dropout)
+        self.head_input = classifier_pooling(pooling)
+        network = bert_network(backbone, self.head_input, units=len(labels), dropout=dropout)
         self.head = network.get_layer("logits")
         super().__init__(network, preprocessor, labels, **kwargs)
 

@@ -26,12 +26,12 @@ class CompiledNetwork:
     Args:
         network: From padded inputs int32[N, T] to [N, ...], or to [N, T, ...] of each token.
         widest: The greatest T that the network takes.
-        places: The input whose width outputs of three and more dimensions have.
+        position_input: The input whose width outputs of three and more dimensions have.
     """
 
-    def __init__(self, network: Any, widest: int, places: str = "token_ids") -> None:
+    def __init__(self, network: Any, widest: int, position_input: str = "token_ids") -> None:
         self._widest = widest
-        self._places = places
+        self._position_input = position_input
 
         def run(padded: dict[str, tf.Tensor], training: bool) -> Any:
             return network(padded, training=training)
@@ -40,7 +40,7 @@ class CompiledNetwork:
 
     def __call__(self, padded: dict[str, tf.Tensor], *, training: bool) -> Any:
         """What the network makes of its inputs."""
-        rows, width = tf.unstack(tf.shape(padded[self._places]))
+        rows, width = tf.unstack(tf.shape(padded[self._position_input]))
         full = rounded(rows, _LEAST_ROWS[training])
         outputs = self._run({name: self._pad(name, values, full) for name, values in padded.items()}, training)
         return tf.nest.map_structure(
@@ -56,14 +56,9 @@ class CompiledNetwork:
 
 
 def rounded(size: Any, least: int) -> tf.Tensor:
-    """The next power of two, or the number halfway between two of them; at least `least`.
+    """Returns the next power of two, or the number halfway between two of them, at least `least`, such a number.
 
-    Args:
-        size: int32[].
-        least: Such a number.
-
-    Returns:
-        int32[]; at most a third of it is more than `size`, or it is `least`.
+    It is at most a third more than `size`, an int32[], or `least`.
     """
     sizes = tf.constant(_SIZES, tf.int32)
     return sizes[tf.searchsorted(sizes, tf.maximum(size, [least]))[0]]

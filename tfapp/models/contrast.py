@@ -66,20 +66,20 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
 
 
 def _by_place(values: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
-    """[N, P, ...] as [P * N, ...]: the first place of all rows, then the second."""
+    """Reshapes [N, P, ...] to [P * N, ...]: the first position of all rows, then the second."""
     order = tf.concat([[1, 0], tf.range(2, tf.rank(values))], axis=0)
     return tf.reshape(tf.transpose(values, order), tf.concat([[-1], rest], axis=0))
 
 
 def _known(queries: tf.Tensor, candidates: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """bool[N, M]: whether some row of the batch pairs the row's query with the column's text."""
+    """Returns bool[N, M]: whether some row of the batch pairs the row's query with the column's text."""
     same_query = tf.cast(queries[:, None] == queries[None, :], tf.float32)
     same_text = tf.cast(candidates[:, None] == columns[None, :], tf.float32)
     return tf.matmul(same_query, same_text) > 0
 
 
 def _losses(scores: tf.Tensor, barred: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of each row's own column against those that are not barred."""
+    """Returns the cross-entropy of each row's own column against those that are not barred."""
     rows = tf.range(tf.shape(scores)[0])
     own = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
     return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(barred & ~own, _NEVER, scores))

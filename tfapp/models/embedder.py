@@ -15,7 +15,7 @@ from tfapp.core.rows import Row
 from tfapp.models.base import Encoded
 from tfapp.models.bert import BertModel
 from tfapp.models.contrast import pair_losses
-from tfapp.models.heads import Reads, bert_network
+from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 
 __all__ = ["PLACES", "Embedder"]
@@ -58,17 +58,17 @@ class Embedder(BertModel):
         self.pooling = pooling
         self.temperature = temperature
         self.symmetric = symmetric
-        self.reads = cast(Reads, "first" if pooling == "cls" else pooling)
-        super().__init__(bert_network(backbone, self.reads), preprocessor, ())
+        self.head_input = cast(Pooling, "first" if pooling == "cls" else pooling)
+        super().__init__(bert_network(backbone, self.head_input), preprocessor, ())
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Pooling and the loss's temperature."""
+        """Returns pooling and the loss's temperature."""
         del labels
         return {"pooling": settings.pooling or "mean", "temperature": settings.temperature}
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
-        """The texts of all rows, each for itself."""
+        """Returns the texts of all rows, each for itself."""
         return list(chain(*(columns[name] for name in PLACES if name in columns)))
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
@@ -94,11 +94,7 @@ class Embedder(BertModel):
         return np.zeros((len(labels), 0), np.int32)
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
-        """Runs the network.
-
-        Args:
-            ids: Ragged int32[N, (T)], each row P texts one after another, P the same for all.
-            training: Whether dropout is on.
+        """Runs the network on rows, ragged int32[N, (T)], of P texts one after another, P the same for all.
 
         Returns:
             float32[N, P, H], each vector of length 1.
@@ -110,16 +106,16 @@ class Embedder(BertModel):
         return tf.reshape(vectors, [rows, tf.maximum(places, 1), vectors.shape[-1]])
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """How hard each row's query finds its candidate among all of the batch, float32[N]; see `pair_losses`."""
+        """Returns how hard each row's query finds its candidate in the batch, float32[N]; see `pair_losses`."""
         return pair_losses(logits, targets, self.temperature, symmetric=self.symmetric)
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`embedding`, by the contract: the vector of each row's first text."""
+        """Returns `embedding`, by the contract: the vector of each row's first text."""
         return {"embedding": logits[:, 0]}
 
 
 def _codes(known: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:
-    """int32[N]; `known` numbers the texts by their tokens."""
+    """Numbers texts by their tokens, int32[N]; `known` holds the numbers so far."""
     pieces = (ids[start:end].tobytes() for start, end in pairwise(splits))
     return np.fromiter((known.setdefault(text, len(known)) for text in pieces), np.int32, len(splits) - 1)
 

@@ -9,20 +9,20 @@ import keras
 from tfapp.errors import ModelError
 from tfapp.models.pooling import MaskedPooling
 
-__all__ = ["Reads", "backbone_config", "bert_network", "check_positions", "classifier_reads"]
+__all__ = ["Pooling", "backbone_config", "bert_network", "check_positions", "classifier_pooling"]
 
 
-Reads: TypeAlias = Literal["pooler", "first", "mean", "max", "tokens"]
+Pooling: TypeAlias = Literal["pooler", "first", "mean", "max", "tokens"]
 """What stands on a BERT reads of its last layer: its pooler's vector of [CLS], that of [CLS] itself, the mean or the
 maximum of the tokens' vectors, or each token's for itself."""
 
 
-def bert_network(backbone: Any, reads: Reads, *, units: int | None = None, dropout: float = 0.0) -> keras.Model:
-    """Dropout and one dense layer on what is read of a backbone, or that very vector at length 1.
+def bert_network(backbone: Any, head_input: Pooling, *, units: int | None = None, dropout: float = 0.0) -> keras.Model:
+    """Returns dropout and one dense layer on what is read of a backbone, or that very vector at length 1.
 
     Args:
         backbone: A `keras_hub.models.BertBackbone`.
-        reads: What of it.
+        head_input: What of it.
         units: Width of the output, K; None: the vector itself.
         dropout: Rate before the dense layer.
 
@@ -31,12 +31,12 @@ def bert_network(backbone: Any, reads: Reads, *, units: int | None = None, dropo
         are the backbone's own, not the backbone as one: those that nothing reads stay out.
     """
     features = backbone.output
-    if reads == "pooler":
+    if head_input == "pooler":
         read = features["pooled_output"]
-    elif reads == "tokens":
+    elif head_input == "tokens":
         read = features["sequence_output"]
     else:
-        read = MaskedPooling(reads, name="pooling")(
+        read = MaskedPooling(head_input, name="pooling")(
             features["sequence_output"], padding_mask=backbone.input["padding_mask"]
         )
     if units is None:
@@ -48,25 +48,19 @@ def bert_network(backbone: Any, reads: Reads, *, units: int | None = None, dropo
     return keras.Model(backbone.input, logits, name="classifier")
 
 
-def classifier_reads(pooling: str) -> Reads:
-    """What a classifier with such a `model.pooling` reads: as BERT's own do, [CLS] by the pooler."""
-    return cast(Reads, "pooler" if pooling == "cls" else pooling)
+def classifier_pooling(pooling: str) -> Pooling:
+    """Returns what a classifier with such a `model.pooling` reads: as BERT's own do, [CLS] by the pooler."""
+    return cast(Pooling, "pooler" if pooling == "cls" else pooling)
 
 
 def backbone_config(backbone: Any) -> dict[str, Any]:
-    """The arguments from which `keras_hub.models.BertBackbone` makes the same network."""
+    """Returns the arguments from which `keras_hub.models.BertBackbone` makes the same network."""
     sizes = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim", "dropout")
     return {name: getattr(backbone, name) for name in (*sizes, "max_sequence_length", "num_segments")}
 
 
 def check_positions(backbone: Any, length: int, setting: str, *, windows: bool = False) -> None:
-    """Checks that a backbone reads so many tokens at once.
-
-    Args:
-        backbone: The backbone.
-        length: Tokens.
-        setting: What says so, for the message.
-        windows: Whether the task may read a text in windows.
+    """Checks that a backbone reads so many tokens at once, as a setting says; `windows`: the task may read in windows.
 
     Raises:
         ModelError: It has fewer positions.

@@ -42,15 +42,7 @@ def write_preset(folder: Path, backbone: Any, vocabulary: Sequence[str], *, lowe
 
 
 def load_prediction_head(folder: Path, head: Any) -> bool:
-    """Takes the prediction head of a checkpoint's folder, where it has one.
-
-    Args:
-        folder: A Hugging Face checkpoint; any other path has none.
-        head: A built `keras_hub.layers.MaskedLMHead`.
-
-    Returns:
-        Whether there was one.
-    """
+    """Loads a built `keras_hub.layers.MaskedLMHead` from a checkpoint's folder; returns whether it had one."""
     try:
         with safe_open(folder / _WEIGHTS, framework="np") as file:
             names = {name: name for name in file.keys()}  # noqa: SIM118 - it is no mapping
@@ -90,7 +82,7 @@ def _positions(backbone: Any) -> int:
 
 
 def _backbone_tensors(backbone: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and values as Transformers has them: a dense layer's kernel is [output, input]."""
+    """Yields names and values as Transformers has them: a dense layer's kernel is [output, input]."""
     embeddings = {
         "word_embeddings.weight": backbone.token_embedding.embeddings,
         "position_embeddings.weight": backbone.position_embedding.position_embeddings,
@@ -135,7 +127,7 @@ def _head_tensors(head: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _head_variables(head: Any) -> Iterator[tuple[str, tuple[Any, bool]]]:
-    """Each with whether it is transposed."""
+    """Yields each variable with whether it is transposed."""
     dense, norm = head._intermediate_dense, head._intermediate_layer_norm
     yield f"{_HEAD}.transform.dense.weight", (dense.kernel, True)
     yield f"{_HEAD}.transform.dense.bias", (dense.bias, False)

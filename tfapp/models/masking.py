@@ -52,7 +52,7 @@ def make_blocks(pieces: Ids, splits: Splits, *, max_length: int, cls: int, sep: 
 
 
 def to_dense(values: Ids, splits: Splits, fill: int) -> Ids:
-    """int32[N, T] of ragged values, T the longest row's length."""
+    """Returns ragged values as int32[N, T], T the longest row's length."""
     lengths = np.diff(splits)
     dense = np.full((len(lengths), int(lengths.max(initial=1))), fill, np.int32)
     dense[np.arange(dense.shape[1]) < lengths[:, None]] = values
@@ -94,25 +94,20 @@ class Masker:
         self._share = share
 
     def hide(self, ids: Ids, splits: Splits, random: np.random.Generator) -> tuple[Ids, Ids]:
-        """Draws what is to be guessed.
-
-        Args:
-            ids: Token ids of N blocks after another.
-            splits: Row splits into them.
-            random: Draws.
+        """Draws what is to be guessed of N blocks.
 
         Returns:
-            The ids that the model sees, and the ids at the places where it has to guess, -1 elsewhere; both of the
+            The ids that the model sees, and the ids at the positions where it has to guess, -1 elsewhere; both of the
             shape of `ids`.
         """
         chosen = self._choose(ids, splits, random)
         draws = random.random(len(ids))
         others = random.choice(np.flatnonzero(self._ordinary), len(ids))
-        shown = np.where(draws < _MASKED, self._mask, np.where(draws < _MASKED + _REPLACED, others, ids))
-        return np.where(chosen, shown, ids).astype(np.int32), np.where(chosen, ids, -1).astype(np.int32)
+        replacements = np.where(draws < _MASKED, self._mask, np.where(draws < _MASKED + _REPLACED, others, ids))
+        return np.where(chosen, replacements, ids).astype(np.int32), np.where(chosen, ids, -1).astype(np.int32)
 
     def _choose(self, ids: Ids, splits: Splits, random: np.random.Generator) -> NDArray[np.bool_]:
-        """Words in random order, as long as a block's share lets in at least half of the next one."""
+        """Chooses words in random order, as long as a block's share lets in at least half of the next one."""
         ordinary = self._ordinary[ids]
         inside = np.concatenate([[False], ordinary[:-1]])[: len(ids)]
         inside[splits[:-1][np.diff(splits) > 0]] = False
@@ -125,7 +120,7 @@ class Masker:
         before = np.cumsum(sizes[order]) - sizes[order]
         first = np.concatenate([[True], block[order][1:] != block[order][:-1]])[: len(order)]
         before -= np.maximum.accumulate(np.where(first, before, 0)) if len(order) else before
-        wanted = self._share * np.bincount(block, sizes, minlength=len(splits) - 1)[block[order]]
-        taken = np.zeros(len(sizes), bool)
-        taken[order] = first | (before + sizes[order] / 2 <= wanted)
-        return ordinary & taken[np.maximum(word, 0)] if len(sizes) else ordinary
+        budgets = self._share * np.bincount(block, sizes, minlength=len(splits) - 1)[block[order]]
+        chosen = np.zeros(len(sizes), bool)
+        chosen[order] = first | (before + sizes[order] / 2 <= budgets)
+        return ordinary & chosen[np.maximum(word, 0)] if len(sizes) else ordinary

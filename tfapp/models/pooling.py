@@ -11,26 +11,14 @@ __all__ = ["MaskedPooling"]
 
 
 class MaskedPooling(keras.layers.Layer):
-    """The mean or the maximum over a text's real tokens, or the first token's vector, in float32.
-
-    Args:
-        mode: "mean", "max" or "first".
-    """
+    """The mean or the maximum over a text's real tokens, or the first token's vector, in float32, by `mode`."""
 
     def __init__(self, mode: str, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.mode = mode
 
     def call(self, sequence: Any, padding_mask: Any) -> Any:
-        """Pools.
-
-        Args:
-            sequence: float[N, T, H].
-            padding_mask: int[N, T], 1 at real tokens; a row has at least one.
-
-        Returns:
-            float32[N, H].
-        """
+        """Pools float[N, T, H] to float32[N, H]; the mask int[N, T] is 1 at real tokens, one or more in a row."""
         if self.mode == "first":
             return sequence[:, 0]
         mask = ops.cast(padding_mask, "float32")[:, :, None]

@@ -91,34 +91,28 @@ class Preprocessor:
         return self._tokenize_pairs(texts, *seconds) if seconds else self._tokenize(texts)
 
     def pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Tokenizes texts without a limit and without [CLS] and [SEP].
+        """Tokenizes texts, string[N] of valid UTF-8, without a limit and without [CLS] and [SEP].
 
-        Args:
-            texts: string[N], valid UTF-8.
-
-        Returns:
-            Ragged int32[N, (P)]; nothing for white space and control characters.
+        There is nothing for white space and control characters in the ragged int32[N, (P)].
         """
         return self._tokenizer.tokenize(texts)
 
     def pad(self, ids: tf.RaggedTensor, segments: tf.RaggedTensor | None = None) -> dict[str, tf.Tensor]:
-        """The dense inputs of a BERT backbone, see `pad_rows`."""
+        """Returns the dense inputs of a BERT backbone, see `pad_rows`."""
         return pad_rows(ids, self.padding_id, segments)
 
     def segments(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Of rows that are pairs: what follows the first [SEP] is segment 1; no text holds one."""
+        """Returns the segments of rows that are pairs: what follows the first [SEP] is segment 1; no text holds one."""
         return pair_segments(ids, self.sep_id)
 
     def first_pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
-        """The first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
+        """Returns the first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
         return self._pieces(texts, most)[:, :most]
 
     def place(self, texts: tf.Tensor, most: int) -> PlacedPieces:
-        """Tokenizes texts as they would be anywhere, and says where each piece stands.
+        """Tokenizes texts as they would be anywhere, at most `most` tokens of each, and says where each piece stands.
 
-        Args:
-            texts: string[N], UTF-8; invalid bytes become U+FFFD.
-            most: Tokens that are wanted of a text, at most.
+        The texts are string[N], UTF-8; invalid bytes become U+FFFD.
         """
         texts = self._readable(texts, most)
         ids, starts, ends = self._tokenizer.tokenize_with_offsets(texts)
@@ -151,14 +145,7 @@ class Preprocessor:
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """Lengths in tokens, [CLS] and [SEP] included, as they would be without a limit.
-
-        Args:
-            texts: N texts.
-
-        Returns:
-            int64[N].
-        """
+        """Returns the lengths of texts in tokens, [CLS] and [SEP] included, as without a limit; int64[N]."""
         if not texts:
             return np.zeros(0, np.int64)
         pieces = self._tokenizer.tokenize(tf.constant(list(texts), tf.string))
@@ -187,7 +174,7 @@ class Preprocessor:
         return self._tokenizer.tokenize(self._readable(texts, most))
 
     def _readable(self, texts: tf.Tensor, most: int) -> tf.Tensor:
-        """Valid UTF-8 that has so many tokens at least, where the text has."""
+        """Returns valid UTF-8 that has so many tokens at least, where the text has."""
         texts = tf.strings.substr(texts, 0, most * _BYTES_PER_TOKEN)
         return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
@@ -197,14 +184,14 @@ class Preprocessor:
     def _trace_pairs(self, firsts: tf.Tensor, seconds: tf.Tensor) -> tf.RaggedTensor:
         one, two = self._pieces(firsts, self.max_length), self._pieces(seconds, self.max_length)
         lengths = _shares(one.row_lengths(), two.row_lengths(), max(self.max_length - 3, 0))
-        one, two = (_cut(pieces, kept) for pieces, kept in zip((one, two), lengths, strict=True))
+        one, two = (_cut(pieces, length) for pieces, length in zip((one, two), lengths, strict=True))
         return self.frame(one, two)
 
 
 def _count_characters(
     texts: tf.Tensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Turns places in bytes, ragged int64[N, (T)], into places in code points, ragged int32[N, (T)].
+    """Turns offsets in bytes, ragged int64[N, (T)], into offsets in code points, ragged int32[N, (T)].
 
     A character that the tokenizer writes as several (a ligature) is the place of all the pieces that hold a part of it.
     """
@@ -220,17 +207,17 @@ def _count_characters(
 
 
 def _shares(one: tf.Tensor, two: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """How much of each text stays, int64[N]: the longer is cut down to the other, then both to a half.
+    """Returns how much of each text stays, int64[N]: the longer is cut down to the other, then both to a half.
 
-    An odd place goes to the longer text, to the second of equals, as in Hugging Face's "longest_first".
+    An odd token goes to the longer text, to the second of equals, as in Hugging Face's "longest_first".
     """
     half = room // 2 + tf.cast(one > two, tf.int64) * (room % 2)
     return tf.minimum(one, tf.maximum(room - two, half)), tf.minimum(two, tf.maximum(room - one, room - half))
 
 
 def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """The first pieces of each row, as many as `lengths` says; int64[N], at most the row's length."""
+    """Returns the first pieces of each row, as many as `lengths` says; int64[N], at most the row's length."""
     rows = pieces.value_rowids()
     place = tf.range(tf.size(rows, tf.int64)) - tf.gather(pieces.row_starts(), rows)
-    kept = tf.boolean_mask(pieces.values, place < tf.gather(lengths, rows))
-    return tf.RaggedTensor.from_row_lengths(kept, lengths, validate=False)
+    values = tf.boolean_mask(pieces.values, place < tf.gather(lengths, rows))
+    return tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)

@@ -37,12 +37,12 @@ class Preset:
     lowercase: bool
 
     def backbone(self, dtype: str = "float32") -> Any:
-        """The pretrained `keras_hub.models.BertBackbone`, with a Keras dtype policy."""
+        """Returns the pretrained `keras_hub.models.BertBackbone`, with a Keras dtype policy."""
         with _translated(self.name):
             return keras_hub.models.BertBackbone.from_preset(self.handle, dtype=dtype)
 
     def preprocessor(self, max_length: int) -> Preprocessor:
-        """The preset's tokenizer, cutting at `max_length` tokens."""
+        """Returns the preset's tokenizer, cutting at `max_length` tokens."""
         return Preprocessor(self.vocabulary, lowercase=self.lowercase, max_length=max_length)
 
 
@@ -91,7 +91,7 @@ def _handle(name: str, on_progress: OnProgress | None) -> str:
 
 @contextlib.contextmanager
 def _translated(name: str) -> Any:
-    """KerasHub and the hubs raise many kinds of errors for a preset that cannot be had."""
+    """Translates the many kinds of errors that KerasHub and the hubs raise for a preset that cannot be had."""
     try:
         # The hubs' clients print their progress and advice.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -11,32 +11,14 @@ __all__ = ["soft_binary_loss", "soft_class_loss"]
 
 
 def soft_class_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Divergence of distributions over classes.
-
-    Args:
-        theirs: The teacher's logits, float32[N, K].
-        logits: The student's, float32[N, K].
-        temperature: Divides both.
-
-    Returns:
-        float32[N], 0 where they agree.
-    """
-    wanted = tf.nn.log_softmax(theirs / temperature)
-    given = tf.nn.log_softmax(logits / temperature)
-    return temperature**2 * tf.reduce_sum(tf.exp(wanted) * (wanted - given), axis=-1)
+    """Returns the divergence float32[N] of distributions over classes, 0 where they agree, from logits [N, K]."""
+    target = tf.nn.log_softmax(theirs / temperature)
+    answer = tf.nn.log_softmax(logits / temperature)
+    return temperature**2 * tf.reduce_sum(tf.exp(target) * (target - answer), axis=-1)
 
 
 def soft_binary_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Divergence of independent probabilities, each a logit's sigmoid.
-
-    Args:
-        theirs: The teacher's logits, float32[N, ...].
-        logits: The student's, of the same shape.
-        temperature: Divides both.
-
-    Returns:
-        float32[N, ...], 0 where they agree.
-    """
-    wanted = tf.sigmoid(theirs / temperature)
-    crossed = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits / temperature)
-    return temperature**2 * (crossed - tf.nn.sigmoid_cross_entropy_with_logits(wanted, theirs / temperature))
+    """Returns the divergence float32[N, ...] of independent probabilities, sigmoids of logits; 0 where they agree."""
+    target = tf.sigmoid(theirs / temperature)
+    crossed = tf.nn.sigmoid_cross_entropy_with_logits(target, logits / temperature)
+    return temperature**2 * (crossed - tf.nn.sigmoid_cross_entropy_with_logits(target, theirs / temperature))

@@ -10,17 +10,9 @@ __all__ = ["frame_rows", "pad_rows", "pair_segments"]
 
 
 def frame_rows(pieces: Sequence[tf.RaggedTensor], cls_id: int, sep_id: int) -> tf.RaggedTensor:
-    """Puts [CLS] before the first and [SEP] behind each of the texts of a row.
+    """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)].
 
-    By places, in one op that writes: joining ragged tensors takes dozens of ops, which a single short text waits for.
-
-    Args:
-        pieces: Of each place in a row the texts, ragged int32[N, (P)].
-        cls_id: The id of [CLS].
-        sep_id: The id of [SEP].
-
-    Returns:
-        Ragged int32[N, (T)].
+    In one op that writes by position: joining ragged tensors takes dozens of ops, which a single short text waits for.
     """
     lengths = [tf.cast(text.row_lengths(), tf.int32) for text in pieces]
     splits = tf.concat([[0], tf.cumsum(tf.add_n(lengths) + (1 + len(pieces)))], axis=0)
@@ -39,7 +31,7 @@ def frame_rows(pieces: Sequence[tf.RaggedTensor], cls_id: int, sep_id: int) -> t
 
 
 def pair_segments(ids: tf.RaggedTensor, sep_id: int) -> tf.RaggedTensor:
-    """1 behind the first [SEP] of a row, else 0; of ragged int32[N, (T)]."""
+    """Returns 1 behind the first [SEP] of a row, else 0; of ragged int32[N, (T)]."""
     ends = tf.cast(ids.values == sep_id, tf.int32)
     before = tf.cumsum(ends, exclusive=True)
     of_row = tf.repeat(tf.gather(tf.concat([before, [0]], axis=0), ids.row_starts()), ids.row_lengths())

@@ -34,29 +34,29 @@ class Unknown:
 
     @property
     def measures(self) -> bool:
-        """Whether it has what it measures by."""
+        """Returns whether it has what it measures by."""
         return self.by == "energy" or self.references is not None
 
     def measure(self, logits: tf.Tensor) -> tf.Tensor:
-        """How far from what is known, float32[N], from logits float32[N, K]."""
+        """Returns how far logits float32[N, K] are from what is known, float32[N]."""
         return energy(logits) if self.references is None else nearest(logits, self.references)
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:
-        """How sure it is that no label fits, float32[N] from 0 to 1, 0.5 at the limit, from logits float32[N, K]."""
+        """Returns how sure it is that no label fits, float32[N] from 0 to 1, 0.5 at the limit, from float32[N, K]."""
         if self.limit is None:
             return tf.zeros_like(energy(logits))
         return tf.sigmoid((self.measure(logits) - self.limit) / self.scale)
 
 
 def energy(logits: Any) -> tf.Tensor:
-    """float[N] from logits float[N, K], higher where no class claims the text."""
+    """Returns float[N] from logits float[N, K], higher where no class claims the text."""
     return -tf.reduce_logsumexp(logits, axis=-1)
 
 
 def nearest(logits: Any, references: Any) -> tf.Tensor:
-    """The squared distance of logits float[N, K] to the nearest of references float[M, K]; float[N], 0 at the least.
+    """Returns the squared distances float[N] of logits float[N, K] to the nearest of references float[M, K].
 
-    Squared, for a root would make much of the rounding errors beside 0.
+    They are squared, for a root would make much of the rounding errors beside 0, and 0 at the least.
     """
     references = tf.constant(references)
     squares = tf.reduce_sum(tf.square(references), axis=-1) - 2 * tf.matmul(logits, references, transpose_b=True)

@@ -173,7 +173,7 @@ def overlap_windows(ids: tf.RaggedTensor, window: int) -> OverlappingWindows:
 
 
 def join_windows(values: tf.Tensor, windows: OverlappingWindows) -> tf.Tensor:
-    """One row a text, each token's values from the window that has it nearest to its middle.
+    """Returns one row a text, each token's values from the window that has it nearest to its middle.
 
     Args:
         values: float32[M, W, K], of each token of each window.

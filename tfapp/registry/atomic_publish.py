@@ -92,10 +92,10 @@ def publish(staged: Path | str, folder: Path | str, name: str) -> Path:
 
 
 def _rename_to_next(source: Path, model: Path) -> Path:
-    taken = 0
+    number = 0
     while True:
-        taken = next_version(model.parent, model.name, above=taken)
-        target = model / str(taken)
+        number = next_version(model.parent, model.name, above=number)
+        target = model / str(number)
         # A rename would silently take the place of an empty folder, which may be somebody's number already.
         if not target.exists():
             try:

@@ -20,9 +20,9 @@ def all_versions() -> Policy:
     return set
 
 
-def specific(wanted: Collection[int]) -> Policy:
+def specific(numbers: Collection[int]) -> Policy:
     """Returns the policy that serves those of the wanted versions that are there."""
-    return lambda versions: set(versions) & set(wanted)
+    return lambda versions: set(versions) & set(numbers)
 
 
 def read_policy(message: Any) -> Policy:

@@ -30,35 +30,31 @@ class View(abc.ABC):
 
     @abc.abstractmethod
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
-        """The sum of some products and `rest`."""
+        """Returns the sum of some products and `rest`."""
 
     @abc.abstractmethod
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """Queries, keys and values, [..., A, T, D] each, from [P, 3 x A x D]."""
+        """Returns queries, keys and values, [..., A, T, D] each, from [P, 3 x A x D]."""
 
     @abc.abstractmethod
     def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
-        """The share of each token in each, [..., A, T, T], from scores of that shape, which are scaled first."""
+        """Returns the share of each token in each, [..., A, T, T], from scores of that shape, scaled first."""
 
     @abc.abstractmethod
     def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """[P, A x D] from [..., A, T, D]."""
+        """Returns [P, A x D] from [..., A, T, D]."""
 
     @abc.abstractmethod
     def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """[N, A x D] from [..., A, 1, D]."""
+        """Returns [N, A x D] from [..., A, 1, D]."""
 
     @abc.abstractmethod
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
-        """The first token of each text, [N, H] from [P, H]."""
+        """Returns the first token of each text, [N, H] from [P, H]."""
 
 
 class OneText(View):
-    """One text: its tokens are all there are, so nothing is looked up and nothing padded.
-
-    Args:
-        heads: A.
-    """
+    """A view of one text: its tokens are all there are, so nothing is looked up and nothing padded."""
 
     few = True
 
@@ -66,7 +62,7 @@ class OneText(View):
         self._heads = heads
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
-        """TokenizedSplit by side: no product waits for another."""
+        """Adds up the products, none of which waits for another."""
         (dense, x), *others = parts
         return tf.add_n([dense(x) + rest, *(dense(x) for dense, x in others)])
 
@@ -124,7 +120,7 @@ class ManyTexts(View):
         self._back = (rows * heads * longest + places)[:, tf.newaxis] + tf.range(heads) * longest
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
-        """One upon the other: each sum is part of a product's own op."""
+        """Adds one product upon the other: each sum is part of a product's own op."""
         for dense, x in parts:
             # Without the op between them TensorFlow's optimizer would make one sum of all.
             rest = tf.ensure_shape(dense(x) + rest, [None, rest.shape[-1]])

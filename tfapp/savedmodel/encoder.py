@@ -43,22 +43,19 @@ class PackedEncoder(tf.Module):
         backbone = model.backbone
         self.precision = precision
         self._segmented = model.segmented
-        self._reads = model.reads
+        self._head_input = model.head_input
         self._tokens = tokens
         heads = int(backbone.num_heads)
         shards = _SHARDS if heads % _SHARDS == 0 else 1
         self._heads = heads // shards
         self.embedding = _Embedding(backbone, precision)
         self.layers = [_Layer(layer, shards, precision) for layer in backbone.transformer_layers]
-        self.pooler = _dense(backbone.pooled_dense, PRECISIONS["float32"]) if self._reads == "pooler" else None
+        self.pooler = _dense(backbone.pooled_dense, PRECISIONS["float32"]) if self._head_input == "pooler" else None
         output = {layer.name: layer for layer in model.network.layers}.get("logits")
         self.head = _dense(output, PRECISIONS["float32"]) if output else None
 
     def __call__(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Computes what the network does.
-
-        Args:
-            ids: Ragged int32[N, (T)], as the model reads them; N may be 0.
+        """Computes what the network does of ids, ragged int32[N, (T)], as the model reads them; N may be 0.
 
         Returns:
             float32[N, K]; for networks that say something of each token [N, T, K], T the longest row, 0 behind a row.
@@ -66,9 +63,9 @@ class PackedEncoder(tf.Module):
         ids, segments = self._segmented(ids)
         columns = [ids.values] if segments is None else [ids.values, segments.values]
         lengths = tf.cast(ids.row_lengths(), tf.int32)
-        if self._reads == "tokens":
-            found = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=True)
-            padded = ids.with_values(found).to_tensor()
+        if self._head_input == "tokens":
+            values = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=True)
+            padded = ids.with_values(values).to_tensor()
             # As wide as `pad_rows` makes no rows.
             return tf.pad(padded, [[0, 0], [0, tf.maximum(2 - tf.shape(padded)[1], 0)], [0, 0]])
         return in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
@@ -91,16 +88,16 @@ class PackedEncoder(tf.Module):
 
     def _run(self, x: tf.Tensor, view: View) -> tf.Tensor:
         for number, layer in enumerate(self.layers, start=1):
-            x = layer(x, view, only_firsts=number == len(self.layers) and self._reads in _FIRST)
+            x = layer(x, view, only_firsts=number == len(self.layers) and self._head_input in _FIRST)
         return tf.cast(x, tf.float32)
 
     def _head(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """What stands on the BERT, as `bert_network` puts it there."""
         count = tf.size(lengths)
-        if self._reads == "mean":
+        if self._head_input == "mean":
             sizes = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, tf.newaxis]
             x = tf.math.unsorted_segment_sum(x, rows, count) / sizes
-        elif self._reads == "max":
+        elif self._head_input == "max":
             x = tf.math.unsorted_segment_max(x, rows, count)
         elif self.pooler is not None:
             x = tf.tanh(self.pooler(x))
@@ -108,7 +105,7 @@ class PackedEncoder(tf.Module):
 
 
 def make_encoder(model: TaskModel, settings: ExportSettings) -> PackedEncoder | None:
-    """The encoder that an export asks for; None for the Keras network itself, which a model without a BERT always gets.
+    """Returns the encoder that an export asks for; None for the Keras network itself, as of any model without a BERT.
 
     Raises:
         ExportError: The network itself has no other precision than float32.

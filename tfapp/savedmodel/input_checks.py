@@ -28,11 +28,7 @@ def input_spec(name: str) -> tf.TensorSpec:
 def check_inputs(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Checks a request's tensors when the graph runs, which fails as INVALID_ARGUMENT where one has another shape.
 
-    Args:
-        inputs: A signature's inputs by name, traced with `input_spec`.
-
-    Returns:
-        The same, string[N] each with the same N, for everything else to read in their place.
+    The inputs were traced with `input_spec`. Returns the same, string[N] each with the same N, to be read instead.
     """
     (first, rows), *others = ((name, tf.ensure_shape(tensor, _SHAPE, name=name)) for name, tensor in inputs.items())
     checks = [
@@ -50,10 +46,9 @@ def check_inputs(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def name_input_shapes(graph: Any) -> None:
-    """Writes the inputs' shapes into the SignatureDefs, where clients and servers read them; tracing left them open.
+    """Writes the inputs' shapes into a MetaGraphDef's SignatureDefs, where clients and servers read them.
 
-    Args:
-        graph: The MetaGraphDef of a SavedModel.
+    Tracing left them open.
     """
     for definition in graph.signature_def.values():
         for info in definition.inputs.values():
@@ -62,11 +57,7 @@ def name_input_shapes(graph: Any) -> None:
 
 
 def unchecked_inputs(graph: Any) -> list[str]:
-    """Lists the inputs that a graph reads in any other way than to check their shape, as SIGNATURE/INPUT.
-
-    Args:
-        graph: The MetaGraphDef of a SavedModel.
-    """
+    """Lists the inputs that a MetaGraphDef reads in any other way than to check their shape, as SIGNATURE/INPUT."""
     functions = {function.signature.name: function for function in graph.graph_def.library.function}
     return [
         f"{key}/{alias}"
@@ -77,7 +68,7 @@ def unchecked_inputs(graph: Any) -> list[str]:
 
 
 def _is_checked(tensor: str, nodes: Iterable[Any], functions: Mapping[str, Any]) -> bool:
-    """Whether all nodes that read a tensor check its shape, or pass it to functions in which all do."""
+    """Returns whether all nodes that read a tensor check its shape, or pass it to functions in which all do."""
     readers = [(node, node.input[:].index(tensor)) for node in nodes if tensor in node.input]
     return bool(readers) and all(_checks(node, place, functions) for node, place in readers)
 

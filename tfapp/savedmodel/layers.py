@@ -19,13 +19,7 @@ _EPSILON: Final = 1e-12
 
 
 class Dense(tf.Module):
-    """A matrix product, and what is added to it.
-
-    Args:
-        kernel: float[I, O].
-        bias: float[O].
-        precision: What it computes in, and how it keeps the kernel.
-    """
+    """A matrix product, and what is added to it, from a kernel float[I, O] and a bias float[O]."""
 
     def __init__(self, kernel: np.ndarray, bias: np.ndarray, precision: Precision) -> None:
         super().__init__()
@@ -33,17 +27,12 @@ class Dense(tf.Module):
         self.bias = keep(bias, precision.dtype)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        """[P, O] from [P, I]. An activation, or another tensor that is added, becomes part of the same op."""
+        """Returns [P, O] from [P, I]. An activation, or another tensor that is added, becomes part of the same op."""
         return tf.nn.bias_add(tf.matmul(x, self.kernel.read()), self.bias)
 
 
 class Norm(tf.Module):
-    """A layer norm (Ba et al. 2016).
-
-    Args:
-        layer: The Keras layer that it is.
-        dtype: That of its output.
-    """
+    """A layer norm (Ba et al. 2016), made of a Keras layer, with the dtype of its output."""
 
     def __init__(self, layer: Any, dtype: tf.DType) -> None:
         super().__init__()
@@ -51,15 +40,7 @@ class Norm(tf.Module):
         self.beta = keep(layer.beta, dtype)
 
     def __call__(self, x: tf.Tensor, *, few: bool) -> tf.Tensor:
-        """Normalizes.
-
-        Args:
-            x: [P, H]; P at least 1.
-            few: Whether there are so few tokens that setting the one op up takes longer than plain ops.
-
-        Returns:
-            [P, H].
-        """
+        """Normalizes [P, H], P at least 1; with few tokens, setting the one op up would take longer than plain ops."""
         return self._plain(x) if few else self._fused(x)
 
     def _fused(self, x: tf.Tensor) -> tf.Tensor:

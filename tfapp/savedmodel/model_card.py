@@ -33,16 +33,7 @@ class TaskWords(Protocol):
 
 
 def model_card(name: str, metadata: Mapping[str, Any], words: TaskWords) -> str:
-    """Writes a model card (Mitchell et al. 2019) in Markdown.
-
-    Args:
-        name: The served model's name.
-        metadata: What `assets.extra/tfapp.json` holds.
-        words: What it says of the task.
-
-    Returns:
-        Markdown.
-    """
+    """Writes a model card (Mitchell et al. 2019) in Markdown, from what `assets.extra/tfapp.json` holds."""
     sections = [
         f"# {name}",
         f"A model for {metadata['task']}, {_origin(metadata)} with tfapp {metadata['tfapp_version']}. "
@@ -94,12 +85,12 @@ def _computed(metadata: Mapping[str, Any]) -> str:
             f"{metadata['verified_difference']:.1g}."
         )
     scores = metadata.get("precision_check")
-    found = (
+    score = (
         f"{scores['score_name']} on dev {scores['score']:.4f}, {scores['exact_score']:.4f} in float32"
         if scores
         else "not evaluated"
     )
-    return f"It computes in fewer bits than the float32 of its training ({metadata['precision']}): {found}."
+    return f"It computes in fewer bits than the float32 of its training ({metadata['precision']}): {score}."
 
 
 def _foreign(metadata: Mapping[str, Any]) -> str:

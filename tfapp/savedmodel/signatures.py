@@ -44,19 +44,14 @@ class ServedModule(tf.Module):
         self.weights = [variable.value for variable in weights]
 
     def answer(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The task's outputs for raw texts, string[N] by the name of each input."""
+        """Returns the task's outputs for raw texts, string[N] by the name of each input."""
         return self._model.predict_text(inputs, preprocessor=self._preprocessor)
 
 
 def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
-    """The signatures of a task's SavedModel.
+    """Returns the signatures of a task's SavedModel, tf.functions by name.
 
-    Args:
-        module: The model that answers.
-        task: Its contract.
-
-    Returns:
-        tf.functions by signature name; of the one whose outputs were checked, its trace, which is what is saved.
+    Of the one whose outputs were checked it is the trace, which is what is saved.
 
     Raises:
         ExportError: The model's outputs are not those of the contract.
@@ -73,7 +68,7 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
 
 
 def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
-    """What TensorFlow Serving's Classify or Regress call asks, where the task's outputs are such."""
+    """Returns what TensorFlow Serving's Classify or Regress call asks, where the task's outputs are such."""
     features = {spec.name: tf.io.FixedLenFeature([], tf.string) for spec in task.inputs}
     examples = input_spec(contract.EXAMPLES_INPUT)
 

@@ -64,25 +64,25 @@ def _in_loop(
     bounds, edges = _borders(lengths, size)
     steps = tf.size(bounds) - 1
 
-    def body(number: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+    def body(number: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         rows = slice(bounds[number], bounds[number + 1])
         tokens = slice(edges[number], edges[number + 1])
         value = many(*_aligned(lengths[rows], *(column[tokens] for column in columns)))
         widths.append(value.shape[-1])
         places = edges if by_token else bounds
-        return number + 1, found.write(number, value[: places[number + 1] - places[number]])
+        return number + 1, results.write(number, value[: places[number + 1] - places[number]])
 
     widths: list[Any] = []
-    found = tf.TensorArray(tf.float32, steps, infer_shape=False)
-    _, found = tf.while_loop(lambda number, _: number < steps, body, (0, found), parallel_iterations=_SIDE_BY_SIDE)
-    values = tf.ensure_shape(found.concat(), [None, widths[0]])
+    results = tf.TensorArray(tf.float32, steps, infer_shape=False)
+    _, results = tf.while_loop(lambda number, _: number < steps, body, (0, results), parallel_iterations=_SIDE_BY_SIDE)
+    values = tf.ensure_shape(results.concat(), [None, widths[0]])
     back = places if by_token else order
-    given = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
-    return given[: tf.shape(given)[0] - missing]
+    ordered = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
+    return ordered[: tf.shape(ordered)[0] - missing]
 
 
 def _aligned(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Rows behind the real ones, so that their number and that of all tokens are multiples.
+    """Adds rows behind the real ones, so that their number and that of all tokens are multiples.
 
     oneDNN compiles and keeps code for each shape that it meets: without this the first requests would be slow one after
     another, and the code of thousands of shapes would take hundreds of megabytes.
@@ -95,7 +95,7 @@ def _aligned(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 
 def _token_places(lengths: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
-    """Where the tokens of the rows in their new order stand in the old one; int32[P]."""
+    """Returns where the tokens of the rows in their new order stand in the old one; int32[P]."""
     sizes = tf.gather(lengths, order)
     shifts = tf.gather(tf.cumsum(lengths, exclusive=True), order) - tf.cumsum(sizes, exclusive=True)
     return tf.range(tf.reduce_sum(sizes)) + tf.repeat(shifts, sizes)

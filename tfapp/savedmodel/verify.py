@@ -38,7 +38,7 @@ HARD_TEXTS: Final = (
 
 
 def hard_rows(inputs: int) -> list[Row]:
-    """`HARD_TEXTS` for a task of one input; of several, each hard text with others, and the longest with itself."""
+    """Returns `HARD_TEXTS` for a task of one input; of several, each with others, and the longest with itself."""
     if inputs == 1:
         return list(HARD_TEXTS)
     turned = [HARD_TEXTS[place:] + HARD_TEXTS[:place] for place in range(inputs)]
@@ -86,7 +86,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
 
 
 def _traced(model: TaskModel, max_length: int) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
-    """The Keras model as one graph for rows of any length: op by op, each row would be dispatched from Python."""
+    """Returns the Keras model as one graph for rows of any length: Python would dispatch each row op by op."""
     preprocessor = model.preprocessor.with_max_length(max_length)
     rows = {name: tf.TensorSpec([None], tf.string) for name in model.inputs}
     return tf.function(

@@ -16,27 +16,15 @@ __all__ = ["warmup_columns", "write_warmup"]
 def warmup_columns(inputs: Sequence[str], count: int, max_length: int) -> dict[str, list[str]]:
     """Makes rows from one word to more than a model reads, their lengths evenly spread on a logarithmic scale.
 
-    Made ones, since a user's own texts have no place in a file that goes wherever the model goes.
-
-    Args:
-        inputs: The names of the task's inputs, which share a row's words.
-        count: How many rows.
-        max_length: The model's longest input in tokens.
-
-    Returns:
-        `count` texts by the name of each input.
+    Made ones, since a user's own texts have no place in a file that goes wherever the model goes. The inputs share a
+    row's words.
     """
     words = np.geomspace(1, 2 * max_length, count).round().astype(int)
     return {name: [" ".join(["word"] * -(-number // len(inputs))) for number in words] for name in inputs}
 
 
 def write_warmup(folder: Path, columns: Mapping[str, Sequence[str]]) -> None:
-    """Writes one Predict request a row, and one of all rows, into a version's folder.
-
-    Args:
-        folder: The version's folder.
-        columns: Short texts and long ones, by the name of each input.
-    """
+    """Writes one Predict request a row, and one of all rows, into a version's folder."""
     file = folder / contract.WARMUP_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = len(next(iter(columns.values())))

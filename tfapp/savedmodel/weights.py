@@ -31,7 +31,7 @@ class Precision:
 
     @property
     def exact(self) -> bool:
-        """Whether it is that of the training."""
+        """Returns whether it is that of the training."""
         return self.dtype == tf.float32 and not self.packed
 
 
@@ -47,29 +47,19 @@ PRECISIONS: Final = {
 
 
 class Matrix(tf.Module):
-    """A matrix as it is multiplied with.
-
-    Args:
-        values: float[I, O].
-        dtype: What it is kept in.
-    """
+    """A matrix float[I, O] as it is multiplied with."""
 
     def __init__(self, values: np.ndarray, dtype: tf.DType) -> None:
         super().__init__()
         self.values = keep(values, dtype)
 
     def read(self) -> tf.Tensor:
-        """[I, O]."""
+        """Returns [I, O]."""
         return tf.convert_to_tensor(self.values)
 
 
 class PackedMatrix(tf.Module):
-    """A matrix kept as 8-bit integers with a scale for each column, and unpacked once, when the model is loaded.
-
-    Args:
-        values: float[I, O].
-        dtype: What it is unpacked to.
-    """
+    """A matrix float[I, O] kept as 8-bit integers with a scale for each column, unpacked when the model is loaded."""
 
     def __init__(self, values: np.ndarray, dtype: tf.DType) -> None:
         super().__init__()
@@ -79,7 +69,7 @@ class PackedMatrix(tf.Module):
         self._unpacked = _Unpacked(self.packed, self.scales, dtype)
 
     def read(self) -> tf.Tensor:
-        """[I, O]."""
+        """Returns [I, O]."""
         return self._unpacked.read()
 
 
@@ -113,12 +103,7 @@ class _Unpacked(tf.saved_model.experimental.TrackableResource):
 
 
 class Table(tf.Module):
-    """A table that is looked up row by row; packed, with a scale for each row, it stays so.
-
-    Args:
-        values: float[V, H].
-        precision: How it is kept.
-    """
+    """A table float[V, H] that is looked up row by row; packed, with a scale for each row, it stays so."""
 
     def __init__(self, values: np.ndarray, precision: Precision) -> None:
         super().__init__()
@@ -131,23 +116,23 @@ class Table(tf.Module):
             self.rows = keep(values, precision.dtype)
 
     def look_up(self, numbers: tf.Tensor) -> tf.Tensor:
-        """float32[P, H] of int32[P]."""
+        """Returns float32[P, H] of int32[P]."""
         rows = tf.cast(tf.gather(self.rows, numbers), tf.float32)
         return rows if self.scales is None else rows * tf.gather(self.scales, numbers)
 
 
 def keep_matrix(values: np.ndarray, precision: Precision) -> Matrix | PackedMatrix:
-    """A kernel, float[I, O]."""
+    """Returns a kernel, float[I, O], as the precision keeps it."""
     kind = PackedMatrix if precision.packed else Matrix
     return kind(values, precision.dtype)
 
 
 def keep(values: np.ndarray, dtype: tf.DType) -> tf.Variable:
-    """What is never packed."""
+    """Returns a variable of what is never packed."""
     return tf.Variable(tf.cast(values, dtype), trainable=False, name="values")
 
 
 def _packed(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """int8 of the same shape, and float32 scales whose product with it is nearest to the values."""
+    """Returns int8 of the same shape, and float32 scales whose product with it is nearest to the values."""
     scales = np.maximum(np.abs(values).max(axis=axis, keepdims=True), np.finfo(np.float32).tiny * _TOP) / _TOP
     return np.round(values / scales).astype(np.int8), scales.astype(np.float32)

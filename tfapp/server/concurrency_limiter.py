@@ -12,11 +12,7 @@ __all__ = ["ConcurrencyLimiter"]
 
 
 class ConcurrencyLimiter:
-    """A count of the requests that are worked on; as a context manager, it counts one during the block.
-
-    Args:
-        most: The most requests at the same time.
-    """
+    """A count of requests that are worked on, up to a maximum; as a context manager, it counts one during the block."""
 
     def __init__(self, most: int) -> None:
         self._free = threading.Semaphore(most)

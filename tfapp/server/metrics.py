@@ -141,11 +141,7 @@ class Metrics:
     def request(self, model: str, api: str, entrypoint: str, context: RequestContext) -> Iterator[None]:
         """Counts the request that the block answers, and how long it took where it was answered.
 
-        Args:
-            model: The model that it names.
-            api: "Predict" and the like; over REST the path's verb.
-            entrypoint: "GRPC" or "REST".
-            context: The request's context, which knows how long the model ran.
+        `api` is "Predict" and the like, over REST the path's verb; `entrypoint` "GRPC" or "REST".
         """
         name = model if len(model) <= _LONGEST_NAME else ""
         began = self._clock()

@@ -42,14 +42,7 @@ def invalid_argument(message: str) -> RequestError:
 
 
 def request_error(error: Any) -> RequestError:
-    """Translates an error that running a model raised.
-
-    Args:
-        error: A `tf.errors.OpError`, or a ValueError or TypeError of TensorFlow's Python side.
-
-    Returns:
-        The error with TensorFlow's code and the op's own text.
-    """
+    """Translates a `tf.errors.OpError`, or an error of TensorFlow's Python side, to its code and the op's own text."""
     if not hasattr(error, "error_code"):
         return invalid_argument(str(error))
     code = _CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)

@@ -16,7 +16,7 @@ from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
 from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla  # noqa: E402
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split  # noqa: E402
-from tfapp.training.unknown import settle_unknown  # noqa: E402
+from tfapp.training.unknown import calibrate_unknown  # noqa: E402
 
 __all__ = [
     "Distillation",
@@ -30,6 +30,7 @@ __all__ = [
     "TensorBoardObserver",
     "TokenizedSplit",
     "TrainState",
+    "calibrate_unknown",
     "choose_precision",
     "count_trained",
     "create_run",
@@ -41,7 +42,6 @@ __all__ = [
     "make_predictor",
     "make_strategy",
     "predict_logits",
-    "settle_unknown",
     "tokenize_split",
     "total_over_workers",
     "train",

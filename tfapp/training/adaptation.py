@@ -53,7 +53,7 @@ class Adaptation:
         self._merge = tf.function(self._merge_all, autograph=False)
 
     def gradients(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """The gradients of `trained`, from those of `sources`."""
+        """Returns the gradients of `trained`, from those of `sources`."""
         count = len(self._direct)
         pairs = zip(self._updates, gradients[count:], strict=True)
         return [*gradients[:count], *(part for update, gradient in pairs for part in update.gradients(gradient))]
@@ -64,7 +64,7 @@ class Adaptation:
             self._merge()
 
     def scale(self, variable: Any) -> float:
-        """The factor on the learning rate of one of `trained`."""
+        """Returns the factor on the learning rate of one of `trained`."""
         return self._scales.get(id(variable), 1.0)
 
     def _merge_all(self) -> None:
@@ -84,7 +84,7 @@ class Adaptation:
 
 
 def count_trained(model: TaskModel, settings: TrainingSettings) -> int:
-    """How many numbers a training changes: without epochs those of the head, if there is one.
+    """Returns how many numbers a training changes: without epochs those of the head, if there is one.
 
     Raises:
         TrainingError: The settings do not fit the model.

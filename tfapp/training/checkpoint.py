@@ -19,13 +19,7 @@ _META = "meta"
 
 
 def save_checkpoint(file: Path, variables: Sequence[Any], state: dict[str, Any]) -> None:
-    """Writes variables and state; the file is complete or the old one at any moment.
-
-    Args:
-        file: Ends in `.npz`.
-        variables: Keras variables of network and optimizer, always in the same order.
-        state: JSON values: epoch, step, best score, ...
-    """
+    """Writes variables, always in the same order, and a state of JSON values to an `.npz` file, by rename."""
     arrays: dict[str, Any] = {f"{index:05d}": variable.numpy() for index, variable in enumerate(variables)}
     arrays[_META] = np.array(json.dumps(state))
     with replacing(file) as draft:

@@ -40,15 +40,15 @@ class Distillation:
     def __post_init__(self) -> None:
         _check_pair(self.student, self.teacher, self.settings)
 
-    def prepare(self, side: TokenizedSplit) -> TokenizedSplit:
-        """The side that is learnt from, with the teacher's logits where it need not read along for its vectors."""
+    def prepare(self, split: TokenizedSplit) -> TokenizedSplit:
+        """Returns the split to learn from, with the teacher's logits where it need not read along for its vectors."""
         if self.settings.hidden_weight:
-            return side
-        predictor = make_predictor(self.teacher, side.targets)
-        return replace(side, targets=(side.targets, predict_logits(predictor, side.texts, side.targets)))
+            return split
+        predictor = make_predictor(self.teacher, split.targets)
+        return replace(split, targets=(split.targets, predict_logits(predictor, split.texts, split.targets)))
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The mean over the rows of a batch, as `TaskModel.batch_loss` gives it."""
+        """Returns the loss as a sum over a batch's rows and what divides it, as `TaskModel.batch_loss` does."""
         losses = self._losses_beside(ids, targets) if self.settings.hidden_weight else self._losses(ids, *targets)
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
@@ -115,7 +115,7 @@ def load_teacher(
 
 
 def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
-    """The student as a preset, where it is to be made of the teacher's layers.
+    """Returns the student as a preset, where it is to be made of the teacher's layers.
 
     Raises:
         TrainingError: The teacher has fewer layers.
@@ -130,11 +130,11 @@ def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
 
 
 def _run(path: Path) -> RunFolder:
-    given = RunFolder(path) if (path / "settings.toml").is_file() else latest_run(path.name, path.parent)
-    if given is None or not given.finished:
-        what = "no run there" if given is None else "the run is not finished"
+    folder = RunFolder(path) if (path / "settings.toml").is_file() else latest_run(path.name, path.parent)
+    if folder is None or not folder.finished:
+        what = "no run there" if folder is None else "the run is not finished"
         raise TrainingError(f"distillation.teacher {path}: {what}; give runs/NAME or runs/NAME/TIME of a finished run")
-    return given
+    return folder
 
 
 def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSettings) -> None:
@@ -156,7 +156,7 @@ def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSe
 
 
 def _distance(theirs: tf.Tensor, mine: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean squared difference over a text's tokens and their vectors' numbers, float32[N] (Jiao et al. 2020)."""
+    """Returns the mean squared difference over a text's tokens and their vectors, float32[N] (Jiao et al. 2020)."""
     each = tf.reduce_mean(tf.square(tf.cast(theirs, tf.float32) - tf.cast(mine, tf.float32)), axis=-1)
     return tf.reduce_sum(each * mask, axis=1) / tf.reduce_sum(mask, axis=1)
 

@@ -48,14 +48,14 @@ class WeightAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The network has the averages as its weights in the block."""
-        kept = [variable.numpy() for variable in self._variables]
+        """Gives the network the averages as its weights during the block."""
+        weights = [variable.numpy() for variable in self._variables]
         for variable, average in zip(self._variables, self._averages, strict=True):
             variable.assign(average.value)
         try:
             yield
         finally:
-            for variable, value in zip(self._variables, kept, strict=True):
+            for variable, value in zip(self._variables, weights, strict=True):
                 variable.assign(value)
 
     def _update_all(self, decay: tf.Tensor) -> None:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
-from tfapp.training.parallel_shards import side_by_side
+from tfapp.training.parallel_shards import map_shards
 from tfapp.training.steps import distribute
 from tfapp.training.tokenized_split import TokenizedSplit
 
@@ -34,7 +34,7 @@ class FeatureStore:
     folder: Path
 
     def load(self) -> list[np.ndarray]:
-        """What was added, in order.
+        """Returns what was added, in order.
 
         Raises:
             TrainingError: A file is damaged.
@@ -67,52 +67,52 @@ class FeatureReader:
         self._batch_size = batch_size
         self._step = _make_step(model, strategy)
 
-    def steps(self, side: TokenizedSplit) -> int:
-        """How many steps it takes to read a side."""
-        return math.ceil(len(side.texts) / self._batch_size)
+    def steps(self, split: TokenizedSplit) -> int:
+        """Returns how many steps it takes to read a split."""
+        return math.ceil(len(split.texts) / self._batch_size)
 
     def read(
         self,
-        side: TokenizedSplit,
+        split: TokenizedSplit,
         *,
         done: list[np.ndarray],
         around: Callable[[], AbstractContextManager[None]],
         on_step: Callable[[list[np.ndarray]], None],
     ) -> np.ndarray:
-        """Reads one side of the data.
+        """Reads one split of the data.
 
         Args:
-            side: N texts.
+            split: N texts.
             done: The features of the first batches, if they were read before.
             around: Makes a context that each step runs in.
             on_step: Called with the features that were read since `done`, one array a step.
 
         Returns:
-            float32[N, H], in the order of the side's texts.
+            float32[N, H], in the order of the split's texts.
         """
-        rows = self._rows(side)
+        rows = self._rows(split)
         start = sum(map(len, done)) // self._batch_size
         weights = np.ones(rows.shape, np.float32)
         read: list[np.ndarray] = []
-        for batch in distribute(self._strategy, side.texts, side.targets, rows[start:], weights[start:]):
+        for batch in distribute(self._strategy, split.texts, split.targets, rows[start:], weights[start:]):
             with around():
                 read.append(self._step(batch).numpy())
             on_step(read)
-        features = np.zeros((len(side.texts), self._width), np.float32)
+        features = np.zeros((len(split.texts), self._width), np.float32)
         if len(rows):
             features[rows.reshape(-1)] = np.concatenate([*done, *read])
         return features
 
-    def _rows(self, side: TokenizedSplit) -> np.ndarray:
-        """int64[S, B]: shortest texts first, the first batch topped up with the shortest text."""
-        order = np.argsort(side.texts.lengths, kind="stable")
+    def _rows(self, split: TokenizedSplit) -> np.ndarray:
+        """Returns int64[S, B]: shortest texts first, the first batch topped up with the shortest text."""
+        order = np.argsort(split.texts.lengths, kind="stable")
         missing = -len(order) % self._batch_size
         return np.concatenate([np.repeat(order[:1], missing), order]).reshape(-1, self._batch_size)
 
 
 def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[Any], tf.Tensor]:
     def replica_step(ids: tf.RaggedTensor, *_: tf.Tensor) -> tf.Tensor:
-        return side_by_side(model.shards, model.features, ids)
+        return map_shards(model.shards, model.features, ids)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> tf.Tensor:

@@ -53,7 +53,7 @@ def train_few_shot(
         The second phase's state.
     """
     embedder = model.embedder()
-    side = _pairs(embedder, train_split, settings)
+    split = _pairs(embedder, train_split, settings)
     phase = RunFolder(folder.contrast)
     if embedder.is_saved(phase.model):
         embedder.load_weights(phase.model)
@@ -63,27 +63,19 @@ def train_few_shot(
         once = settings.model_copy(update={"epochs": 1})
         tune(
             model=embedder,
-            train_split=side,
+            train_split=split,
             settings=once,
             folder=phase,
             observers=observers,
-            **rest | {"dev_split": _nothing(side)},
+            **rest | {"dev_split": _nothing(split)},
         ).run()
-    offset = -(-len(side.texts) // settings.batch_size)
+    offset = -(-len(split.texts) // settings.batch_size)
     later = [_Later(observer, offset) for observer in observers]
     return fit(model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest).run()
 
 
 def draw_partners(classes: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
-    """Gives each text another of its class; itself where it is the only one, or of no class.
-
-    Args:
-        classes: int[N]; -1 for none.
-        seed: Another seed gives other partners.
-
-    Returns:
-        int64[N], numbers of texts.
-    """
+    """Draws for each text of int[N] classes another of its class; itself where it is alone, or of no class (-1)."""
     random = np.random.default_rng(seed)
     partners = np.arange(len(classes))
     for one in np.unique(classes[classes >= 0]):
@@ -114,18 +106,18 @@ class _Later:
         self.observer.on_epoch(replace(event, step=self.offset + event.step))
 
 
-def _pairs(embedder: ClassEmbedder, side: TokenizedSplit, settings: TrainingSettings) -> TokenizedSplit:
-    """Each text with a partner of its class, anew for each epoch."""
-    texts = tf.RaggedTensor.from_row_splits(*embedder.tokenize(side.columns))
-    count = len(side.texts)
-    partners = [draw_partners(side.targets, [settings.seed, epoch]) for epoch in range(settings.epochs)]
+def _pairs(embedder: ClassEmbedder, split: TokenizedSplit, settings: TrainingSettings) -> TokenizedSplit:
+    """Returns each text with a partner of its class, anew for each epoch."""
+    texts = tf.RaggedTensor.from_row_splits(*embedder.tokenize(split.columns))
+    count = len(split.texts)
+    partners = [draw_partners(split.targets, [settings.seed, epoch]) for epoch in range(settings.epochs)]
     first, second = np.tile(np.arange(count), settings.epochs), np.concatenate([np.zeros(0, np.int64), *partners])
     rows = tf.concat([tf.gather(texts, first), tf.gather(texts, second)], axis=1)
     tokens = TokenizedTexts(rows.values.numpy(), rows.row_splits.numpy())
-    return TokenizedSplit(tokens, side.targets[first], {}, side.inputs, first)
+    return TokenizedSplit(tokens, split.targets[first], {}, split.inputs, first)
 
 
-def _nothing(side: TokenizedSplit) -> TokenizedSplit:
-    """No rows of a side's kind."""
-    texts = TokenizedTexts(side.texts.ids[:0], side.texts.splits[:1])
-    return TokenizedSplit(texts, side.targets[:0], {}, side.inputs, side.rows[:0])
+def _nothing(split: TokenizedSplit) -> TokenizedSplit:
+    """Returns a split of the same kind without rows."""
+    texts = TokenizedTexts(split.texts.ids[:0], split.texts.splits[:1])
+    return TokenizedSplit(texts, split.targets[:0], {}, split.inputs, split.rows[:0])

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfapp.models import TaskModel
-from tfapp.training.parallel_shards import parts_of, side_by_side
+from tfapp.training.parallel_shards import map_shards, shards_of
 
 __all__ = ["BatchGradients", "Gradients"]
 
 
 class Gradients(NamedTuple):
-    """What a replica makes of its share of a batch; the sums over the replicas are those of the batch.
+    """The gradients of a replica for its share of a batch; the sums over the replicas are those of the batch.
 
     Attributes:
         loss: float32, the share's part of the mean loss.
@@ -32,7 +32,7 @@ class BatchGradients:
     Where the loss compares rows, those of all replicas are compared: each replica gathers the others' logits, and
     takes the gradient of the whole batch's loss by its own.
 
-    The rows are run in `model.shards` parts side by side, under one tape.
+    The rows are run in `model.shards` parts in parallel, under one tape.
 
     With `sub_batch` the rows are run in parts, and the memory is that of a part. Where each row is looked at alone, the
     parts' gradients are summed. Where rows are compared it is done as in Gao et al. 2021 ("GradCache"): all parts are
@@ -66,13 +66,7 @@ class BatchGradients:
         self._random = [variable for variable in model.network.variables if id(variable) not in weights]
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
-        """Computes, inside a replica.
-
-        Args:
-            ids: Ragged int32[B, (T)], the replica's rows.
-            targets: [B, ...], or a tuple of such tensors.
-            weights: float32[B].
-        """
+        """Computes, inside a replica, from its rows ragged int32[B, (T)], targets [B, ...] and weights float32[B]."""
         if not self._model.rows_apart:
             return self._compared(ids, targets, weights)
         if self._sub_batch is not None:
@@ -84,7 +78,7 @@ class BatchGradients:
         return Gradients(loss, _dense(tape.gradient(loss, self._values())))
 
     def total(self, value: Any) -> Any:
-        """Sums over the replicas."""
+        """Sums a value over the replicas."""
         if self._replicas == 1:
             return value
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
@@ -120,7 +114,7 @@ class BatchGradients:
         return Gradients(loss, parts.sum(part, self._shapes()))
 
     def _compare(self, targets: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The replica's part of the loss, and the gradient of all replicas' loss by its logits."""
+        """Returns the replica's part of the loss, and the gradient of all replicas' loss by its logits."""
         own = slice(None)
         count = self.total(tf.reduce_sum(weights))
         if self._replicas > 1:
@@ -135,12 +129,12 @@ class BatchGradients:
         return tf.reduce_sum(losses[own]), tape.gradient(loss, logits)[own]
 
     def _loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        parts = [self._batch_loss(*part) for part in parts_of(self._model.shards, ids, targets, weights)]
+        parts = [self._batch_loss(*part) for part in shards_of(self._model.shards, ids, targets, weights)]
         total, count = (tf.add_n(values) for values in zip(*parts, strict=True))
         return total, count
 
     def _logits(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        return side_by_side(self._model.shards, partial(self._model.logits, training=True), ids)
+        return map_shards(self._model.shards, partial(self._model.logits, training=True), ids)
 
     def _values(self) -> list[tf.Tensor]:
         return [variable.value for variable in self._sources]
@@ -150,7 +144,7 @@ class BatchGradients:
 
 
 class _Parts:
-    """Rows in parts of so many, one after another."""
+    """Rows in parts of a fixed size, one after another."""
 
     def __init__(self, ids: tf.RaggedTensor, size: int) -> None:
         self._ids = ids
@@ -158,22 +152,22 @@ class _Parts:
         self._count = -(-ids.nrows(tf.int32) // size)
 
     def map(self, function: Callable[[tf.RaggedTensor], tf.Tensor]) -> tf.Tensor:
-        """The parts' values, [B, ...]."""
+        """Returns the parts' values, [B, ...]."""
         shapes: list[tf.TensorShape] = []
 
-        def body(index: tf.Tensor, kept: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        def body(index: tf.Tensor, values: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             value = function(self._ids[self._rows(index)])
             shapes.append(value.shape[1:])
-            return index + 1, kept.write(index, value)
+            return index + 1, values.write(index, value)
 
-        kept = tf.TensorArray(tf.float32, self._count, infer_shape=False)
-        _, kept = tf.while_loop(self._goes_on, body, (0, kept), parallel_iterations=1)
-        return tf.ensure_shape(kept.concat(), [None, *shapes[0]])
+        values = tf.TensorArray(tf.float32, self._count, infer_shape=False)
+        _, values = tf.while_loop(self._goes_on, body, (0, values), parallel_iterations=1)
+        return tf.ensure_shape(values.concat(), [None, *shapes[0]])
 
     def sum(
         self, function: Callable[[tf.RaggedTensor, slice], Sequence[tf.Tensor]], shapes: Sequence[Any]
     ) -> list[tf.Tensor]:
-        """Sums what the parts come to; the function is told their places, too."""
+        """Sums what the parts come to; the function is given their slices, too."""
 
         def body(index: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             rows = self._rows(index)
@@ -191,5 +185,5 @@ class _Parts:
 
 
 def _dense(gradients: Sequence[Any]) -> list[tf.Tensor]:
-    """A sparse gradient of an embedding has a row a token, and its norm counts repeated tokens apart."""
+    """Makes gradients dense: a sparse one has a row a token, and its norm counts repeated tokens apart."""
     return [tf.convert_to_tensor(gradient) for gradient in gradients]

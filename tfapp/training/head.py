@@ -59,8 +59,7 @@ class HeadFit:
     def fit(self, penalty: float) -> None:
         """Finds the kernel and bias of a penalty, from those of the last one, and gives them to the head.
 
-        Args:
-            penalty: Of half the squared kernel, against the sum of the losses.
+        The penalty is that of half the squared kernel, against the sum of the losses.
         """
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -69,8 +68,8 @@ class HeadFit:
             return float(value), gradient.numpy().ravel()
 
         options = {"maxiter": 1000, "gtol": 1e-6, "ftol": 1e-12}
-        found = minimize(objective, self._weights.ravel(), jac=True, method="L-BFGS-B", options=options)
-        self._weights = found.x.reshape(self._weights.shape)
+        solution = minimize(objective, self._weights.ravel(), jac=True, method="L-BFGS-B", options=options)
+        self._weights = solution.x.reshape(self._weights.shape)
         self._model.head.kernel.assign((self._weights[:-1] / self._size).astype(np.float32))
         self._model.head.bias.assign(self._weights[-1].astype(np.float32))
 
@@ -90,8 +89,8 @@ class HeadTrainer(Trainer):
     The loss chooses, not the score: the fits differ in few dev texts, but in how sure they are of all. A fit counts as
     an epoch, and after two that are no better the search ends, or after `settings.patience`.
 
-    The features of the train side are kept in the run's folder while they are read, for a resumed run. They are
-    computed as `precision` says; those of the dev side as every evaluation is.
+    The features of the train split are kept in the run's folder while they are read, for a resumed run. They are
+    computed as `precision` says; those of the dev split as every evaluation is.
 
     Raises:
         TrainingError: The features are not finite, or those of a killed run are damaged.
@@ -101,28 +100,28 @@ class HeadTrainer(Trainer):
 
     @property
     def steps_done(self) -> int:
-        """Batches read and heads fitted."""
+        """Returns the number of batches read and heads fitted."""
         return self._steps
 
     def run(self) -> TrainState:
         """Reads the features, then fits."""
         reader = FeatureReader(self.model, self.strategy, self.settings.batch_size)
         store = FeatureStore(self.folder.features)
-        kept = store.load()
-        self._steps = sum(map(len, kept)) // self.settings.batch_size
+        features = store.load()
+        self._steps = sum(map(len, features)) // self.settings.batch_size
         check_same_step(self.strategy, self.steps_done)
         total = reader.steps(self.train_split) + reader.steps(self.dev_split) + len(PENALTIES)
         for observer in self.observers:
             observer.on_start(self.steps_done, total)
         train = reader.read(
-            self.train_split, done=kept, around=self.precision.applied, on_step=self._keeper(store, len(kept))
+            self.train_split, done=features, around=self.precision.applied, on_step=self._keeper(store, len(features))
         )
         dev = reader.read(self.dev_split, done=[], around=nullcontext, on_step=lambda _: self._step())
         self._fit(train, dev)
         return self.state
 
     def _keeper(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
-        """Keeps what was read, every so many steps."""
+        """Returns a function that keeps what was read, every so many steps."""
         every = self.settings.checkpoint_steps
 
         def on_step(read: list[np.ndarray]) -> None:

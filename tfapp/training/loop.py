@@ -54,7 +54,7 @@ class _Meter:
         self.started = self.clock()
 
     def point(self, step: int, total_steps: int, learning_rate: float) -> StepEvent:
-        """The point since the last one; starts anew."""
+        """Returns the point of the curves since the last one, and starts anew."""
         # Reading the values waits for the device, so the clock is read after.
         loss = float(np.mean([float(result.loss) for result in self.results]))
         tokens = sum(int(result.tokens) for result in self.results)
@@ -94,7 +94,7 @@ def train(
         dev_split: What chooses the best epoch.
         settings: How to learn.
         folder: Where checkpoint and best weights go.
-        evaluate: Makes the dev evaluation from model, logits and side; it may fit the model's thresholds.
+        evaluate: Makes the dev evaluation from model, logits and split; it may fit the model's thresholds.
         precision: How steps compute; the evaluations compute as the network's dtype policy says.
         objective: What steps make smaller; None: the model's `batch_loss`.
         observers: Told of steps and epochs.
@@ -132,7 +132,7 @@ def train(
 
 @dataclass(kw_only=True)
 class _FineTuner(Trainer):
-    """Learns by steps down the gradient."""
+    """A trainer that learns by steps down the gradient."""
 
     objective: Objective | None
     clock: Callable[[], float]
@@ -161,13 +161,13 @@ class _FineTuner(Trainer):
 
     @property
     def variables(self) -> list[Any]:
-        """Everything that a step changes, the states of the dropout's random numbers included."""
+        """Returns everything that a step changes, the states of the dropout's random numbers included."""
         averages = self.average.averages if self.average else []
         return [*self.model.network.variables, *self.adaptation.extra, *self.optimizer.variables, *averages]
 
     @property
     def steps_done(self) -> int:
-        """Steps of all epochs."""
+        """Returns the number of steps of all epochs."""
         return self.state.epoch * self.epoch_steps + self.state.step
 
     def run(self) -> TrainState:
@@ -189,7 +189,7 @@ class _FineTuner(Trainer):
         return self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience
 
     def _run_epoch(self) -> None:
-        side = epoch_split(
+        split = epoch_split(
             self.model,
             self.train_split,
             seed=self.settings.seed,
@@ -197,11 +197,11 @@ class _FineTuner(Trainer):
             word_dropout=self.settings.word_dropout,
         )
         rows, weights = epoch_batches(
-            side.texts.lengths, self.settings.batch_size, seed=self.settings.seed, epoch=self.state.epoch
+            split.texts.lengths, self.settings.batch_size, seed=self.settings.seed, epoch=self.state.epoch
         )
         start = self.state.step
         meter = _Meter(self.clock)
-        for batch in distribute(self.strategy, side.texts, side.targets, rows[start:], weights[start:]):
+        for batch in distribute(self.strategy, split.texts, split.targets, rows[start:], weights[start:]):
             with self.precision.applied():
                 meter.results.append(self.train_step(batch))
             self.adaptation.merge()

@@ -43,7 +43,7 @@ class LowRankUpdate:
         self.b = keras.Variable(tf.zeros((rank, self._matrix[1])), name="lora_b")
 
     def gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The gradients of `a` and `b`, from that of the kernel."""
+        """Returns the gradients of `a` and `b`, from that of the kernel."""
         flat = self._scale * tf.reshape(gradient, self._matrix)
         return tf.matmul(flat, self.b.value, transpose_b=True), tf.matmul(self.a.value, flat, transpose_a=True)
 

@@ -89,8 +89,8 @@ class HistoryObserver:
     def on_start(self, step: int, total_steps: int) -> None:
         """Drops what a killed try wrote after its last checkpoint."""
         del total_steps
-        kept = [line for line in self._lines() if self._step(line) <= step] if step else []
-        write_text(self._file, "".join(f"{line}\n" for line in kept))
+        lines = [line for line in self._lines() if self._step(line) <= step] if step else []
+        write_text(self._file, "".join(f"{line}\n" for line in lines))
 
     def on_progress(self, step: int) -> None:
         """Nothing to write."""
@@ -163,9 +163,9 @@ class TensorBoardObserver:
                 "gradient_norm": event.gradient_norm,
                 "tokens_per_second": event.tokens_per_second,
             },
-            side="train",
+            split="train",
         )
 
     def on_epoch(self, event: EpochEvent) -> None:
         """Writes an epoch's dev scores, confusion matrix, curves and mistakes."""
-        self._log.evaluation(event.dev, event.step, side="dev")
+        self._log.evaluation(event.dev, event.step, split="dev")

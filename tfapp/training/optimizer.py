@@ -23,13 +23,7 @@ _HEAD: Final = (
 
 
 class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises from 0 to `peak` in the warm-up steps, then falls to 0 at the last step (Devlin et al. 2019).
-
-    Args:
-        peak: The highest learning rate.
-        warmup_steps: Steps of the rise.
-        total_steps: All steps, the rise included.
-    """
+    """A rate that rises to `peak` in the warm-up steps, then falls to 0 at the last step (Devlin et al. 2019)."""
 
     def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
         self.peak = peak
@@ -37,30 +31,24 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.total_steps = total_steps
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate of a step, float32."""
+        """Returns the learning rate of a step, float32."""
         done = ops.cast(step, "float32") + 1.0
         rise = done / max(self.warmup_steps, 1)
         fall = (self.total_steps - done + 1.0) / max(self.total_steps - self.warmup_steps, 1)
         return self.peak * ops.clip(ops.minimum(rise, fall), 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Returns the arguments."""
         return {"peak": self.peak, "warmup_steps": self.warmup_steps, "total_steps": self.total_steps}
 
 
 def make_schedule(settings: TrainingSettings, total_steps: int) -> LinearWarmupDecay:
-    """The learning rate of each of the training's steps."""
+    """Returns the learning rate of each of the training's steps."""
     return LinearWarmupDecay(settings.learning_rate, round(settings.warmup_share * total_steps), total_steps)
 
 
 class ScaledAdamW(keras.optimizers.AdamW):
-    """AdamW whose steps are longer for some variables.
-
-    Args:
-        scale: A variable's factor on the learning rate.
-        args: As AdamW's.
-        kwargs: As AdamW's.
-    """
+    """AdamW whose steps are longer for some variables: `scale` is a variable's factor on the learning rate."""
 
     def __init__(self, *args: Any, scale: Callable[[Any], float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,12 +80,9 @@ class ScaledAdamW(keras.optimizers.AdamW):
 def make_optimizer(
     settings: TrainingSettings, schedule: LinearWarmupDecay, scale: Callable[[Any], float] = lambda _: 1.0
 ) -> keras.optimizers.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the fresh head learns faster.
+    """Returns AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the fresh head learns faster.
 
-    Args:
-        settings: Learning rates and decay.
-        schedule: From `make_schedule`.
-        scale: A variable's factor on its learning rate, beside the head's own.
+    `scale` is a variable's factor on its learning rate, beside the head's own.
     """
     head = settings.head_learning_rate / settings.learning_rate if settings.head_learning_rate else 1.0
 

@@ -1,4 +1,4 @@
-"""The rows of a batch in parts that are computed side by side.
+"""The rows of a batch in parts that are computed in parallel.
 
 On a processor, two products beside each other take less time than two that are divided among the threads one after the
 other, and what is no product is done meanwhile.
@@ -11,19 +11,13 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["parts_of", "side_by_side"]
+__all__ = ["map_shards", "shards_of"]
 
 
-def parts_of(count: int, ids: tf.RaggedTensor, *others: Any) -> list[tuple[Any, ...]]:
-    """Divides the rows of a batch.
+def shards_of(count: int, ids: tf.RaggedTensor, *others: Any) -> list[tuple[Any, ...]]:
+    """Divides the rows of a batch, ragged int32[N, (T)] and other tensors [N, ...], into about equally large shards.
 
-    Args:
-        count: Parts, about equally large; where there are fewer rows, some have none.
-        ids: Ragged int32[N, (T)].
-        others: [N, ...], or tuples of such tensors.
-
-    Returns:
-        Of each part its ids and the rest.
+    Where there are fewer rows than shards, some have none.
     """
     if count == 1:
         return [(ids, *others)]
@@ -32,24 +26,17 @@ def parts_of(count: int, ids: tf.RaggedTensor, *others: Any) -> list[tuple[Any, 
     return [(ids[some], *tf.nest.map_structure(lambda one, some=some: one[some], others)) for some in slices]
 
 
-def side_by_side(count: int, function: Callable[..., tf.Tensor], ids: tf.RaggedTensor, *others: Any) -> tf.Tensor:
-    """Calls a function with parts of a batch.
+def map_shards(count: int, function: Callable[..., tf.Tensor], ids: tf.RaggedTensor, *others: Any) -> tf.Tensor:
+    """Calls a function with the shards of a batch, and returns its values [N, ...] for the whole batch.
 
-    Args:
-        count: Parts.
-        function: From ids and others to [N, ...]; its second dimension may be the longest row's.
-        ids: Ragged int32[N, (T)].
-        others: [N, ...].
-
-    Returns:
-        What the function gives of the whole batch; 0 where a part is narrower than another.
+    Its second dimension may be the longest row's: there is 0 where a shard is narrower than another.
     """
-    found = [function(*part) for part in parts_of(count, ids, *others)]
-    if count > 1 and found[0].shape.rank > 2:
-        widths = [tf.shape(values)[1] for values in found]
+    parts = [function(*part) for part in shards_of(count, ids, *others)]
+    if count > 1 and parts[0].shape.rank > 2:
+        widths = [tf.shape(values)[1] for values in parts]
         widest = tf.reduce_max(widths)
-        still = [[0, 0]] * (found[0].shape.rank - 2)
-        found = [
-            tf.pad(values, [[0, 0], [0, widest - width], *still]) for values, width in zip(found, widths, strict=True)
+        still = [[0, 0]] * (parts[0].shape.rank - 2)
+        parts = [
+            tf.pad(values, [[0, 0], [0, widest - width], *still]) for values, width in zip(parts, widths, strict=True)
         ]
-    return tf.concat(found, axis=0)
+    return tf.concat(parts, axis=0)

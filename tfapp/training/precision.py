@@ -58,14 +58,14 @@ def choose_precision(
     """
     gpu = bool(tf.config.list_physical_devices("GPU")) if gpu is None else gpu
     flags = processor_flags() if flags is None else flags
-    wanted = name == "mixed_bfloat16" or (name == "auto" and (gpu or bool(flags & _FAST_FLAGS)))
-    if not wanted:
+    bfloat16 = name == "mixed_bfloat16" or (name == "auto" and (gpu or bool(flags & _FAST_FLAGS)))
+    if not bfloat16:
         return StepPrecision()
     return StepPrecision("mixed_bfloat16") if gpu else StepPrecision(rewrite=True)
 
 
 def processor_flags(file: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """The processor's features by Linux's names; none where the file is missing."""
+    """Returns the processor's features by Linux's names; none where the file is missing."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -89,7 +89,7 @@ class RunFolder:
         return self.path / "preset"
 
     def evaluation_folder(self, data: str | None) -> Path:
-        """Where the evaluation of other data goes; without any, that of the test split."""
+        """Returns where the evaluation of other data goes; without any, that of the test split."""
         if data is None:
             return self.path
         # Two files of the same name in different folders have evaluations of their own.
@@ -98,12 +98,12 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether training came to its end."""
+        """Returns whether training came to its end."""
         return (self.path / "finished.json").is_file()
 
     @property
     def shards(self) -> int:
-        """Into how many parts the run divides a batch; 1 of a run that is older than these."""
+        """Returns into how many shards the run divides a batch; 1 of a run that is older than these."""
         return int(self.read("environment").get("streams", 1))
 
     @contextmanager
@@ -186,7 +186,7 @@ def _make_folder(parent: Path, now: datetime) -> Path:
 
 
 def _times_after(parent: Path) -> Iterator[datetime]:
-    """A second after each run of a folder."""
+    """Yields a second after each run of a folder."""
     for path in parent.iterdir():
         with suppress(ValueError, OverflowError):
             yield datetime.strptime(path.name[:_STAMP_LENGTH], _STAMP) + timedelta(seconds=1)
@@ -228,7 +228,7 @@ def latest_run(name: str, runs: Path) -> RunFolder | None:
 
 
 def _differing(one: BaseModel, other: BaseModel) -> Iterator[str]:
-    """The dotted names of the settings that are not the same."""
+    """Yields the dotted names of the settings that are not the same."""
     for name, value in one:
         theirs = getattr(other, name)
         if isinstance(value, BaseModel) and isinstance(theirs, BaseModel):

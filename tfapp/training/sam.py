@@ -32,19 +32,15 @@ class SharpnessAware:
         self._radius = radius
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
-        """Computes, inside a replica; the arguments and what the loss is are those of `BatchGradients`.
-
-        Returns:
-            The loss at the weights as they are, the gradients where it is worst.
-        """
+        """Returns the loss at the weights as they are, and the gradients where it is worst; see `BatchGradients`."""
         here = self._compute(ids, targets, weights)
         up = self._compute.total(here.values)
         scale = self._radius / tf.maximum(tf.linalg.global_norm(up), 1e-12)
-        kept = [tf.identity(variable.value) for variable in self._variables]
+        initial = [tf.identity(variable.value) for variable in self._variables]
         # All replicas move alike, so each moves its own copy.
-        for variable, value, gradient in zip(self._variables, kept, up, strict=True):
+        for variable, value, gradient in zip(self._variables, initial, up, strict=True):
             variable.assign(value + scale * gradient)
         there = self._compute(ids, targets, weights)
-        for variable, value in zip(self._variables, kept, strict=True):
+        for variable, value in zip(self._variables, initial, strict=True):
             variable.assign(value)
         return Gradients(here.loss, there.values)

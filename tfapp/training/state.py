@@ -30,15 +30,12 @@ class TrainState:
     stale_epochs: int = 0
 
     def after_epoch(self, dev: Evaluation | None, *, by_loss: bool = False) -> Self:
-        """The state after an epoch.
+        """Returns the state after an epoch; its `stale_epochs` is 0 if the epoch is the best.
 
         Args:
             dev: Its evaluation; None where there is nothing to evaluate on: then the last epoch is the best.
             by_loss: The best epoch is that of the lowest loss; else that of the highest score, and of several with the
                 same score the one of the lowest loss.
-
-        Returns:
-            A state whose `stale_epochs` is 0 if the epoch is the best.
         """
         done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
         if dev is None:

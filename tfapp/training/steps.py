@@ -13,7 +13,7 @@ from tfapp.data.batches import TokenizedTexts, inference_batches, inference_data
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.gradients import BatchGradients
-from tfapp.training.parallel_shards import side_by_side
+from tfapp.training.parallel_shards import map_shards
 from tfapp.training.sam import SharpnessAware
 
 __all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
@@ -101,7 +101,7 @@ def distribute(
     rows: np.ndarray,
     weights: np.ndarray,
 ) -> Iterator[Any]:
-    """The batches of `epoch_batches`, each split evenly over the replicas of all workers.
+    """Yields the batches of `epoch_batches`, each split evenly over the replicas of all workers.
 
     Args:
         strategy: With R replicas, which divide the batch size.
@@ -109,9 +109,6 @@ def distribute(
         targets: [N, ...], or a tuple of such arrays.
         rows: int64[S, B].
         weights: float32[S, B].
-
-    Returns:
-        An iterator of S elements for `make_train_step`'s function.
     """
     if strategy.num_replicas_in_sync == 1:
         return iter(training_dataset(texts, targets, rows, weights))
@@ -140,7 +137,7 @@ def make_predictor(model: TaskModel, targets: np.ndarray) -> Callable[[tf.Ragged
 
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32), form], autograph=False)
     def predict(ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        return side_by_side(model.shards, model.evaluation_outputs, ids, targets)
+        return map_shards(model.shards, model.evaluation_outputs, ids, targets)
 
     return predict
 

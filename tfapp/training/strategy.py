@@ -49,12 +49,7 @@ def make_strategy(name: StrategyName = "auto", *, devices: list[str] | None = No
 
 
 def uses_xla(settings: TrainingSettings, rows: int, strategy: tf.distribute.Strategy) -> bool:
-    """Whether XLA compiles the model of a run.
-
-    Args:
-        settings: `xla`; where it is unset, the steps count.
-        rows: Of train.
-        strategy: What the run trains under.
+    """Returns whether XLA compiles the model of a run; where `settings.xla` is unset, its steps on the rows count.
 
     Raises:
         TrainingError: It is wanted, on several devices.
@@ -72,7 +67,7 @@ def uses_xla(settings: TrainingSettings, rows: int, strategy: tf.distribute.Stra
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes the run's files: the first worker, or the only process."""
+    """Returns whether this process writes the run's files: the first worker, or the only process."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True

@@ -33,7 +33,7 @@ _THRESHOLDS = 101
 
 
 class TensorBoardLog:
-    """The event files of one run: a folder, and in it one folder a side (train, dev, test).
+    """The event files of one run: a folder, and in it one folder a split (train, dev, test).
 
     A log that is reopened without `purge_step` adds to what is there. With it, TensorBoard forgets what an earlier
     try, since killed, logged at that step or later; its fast loader does so for each curve that is logged again.
@@ -45,7 +45,7 @@ class TensorBoardLog:
     Example:
         with TensorBoardLog("runs/bbc-news/logs") as log:
             log.scalars(10, {"loss": 0.31, "learning_rate": 5e-5})
-            log.evaluation(evaluation, step=10, side="dev")
+            log.evaluation(evaluation, step=10, split="dev")
     """
 
     def __init__(self, folder: Path | str, *, purge_step: int | None = None) -> None:
@@ -53,8 +53,8 @@ class TensorBoardLog:
         self._purge_step = purge_step
         self._files: dict[str, _EventFile] = {}
         if purge_step is not None:
-            for side in _sides(self._folder):
-                self._open(side)
+            for split in _splits(self._folder):
+                self._open(split)
 
     def __enter__(self) -> Self:
         return self
@@ -70,9 +70,9 @@ class TensorBoardLog:
             file.close()
         self._files.clear()
 
-    def scalars(self, step: int, values: Mapping[str, float], *, side: str = "train") -> None:
+    def scalars(self, step: int, values: Mapping[str, float], *, split: str = "train") -> None:
         """Adds one point to each named curve."""
-        self._open(side).add(step, [_scalar(name, value) for name, value in values.items()])
+        self._open(split).add(step, [_scalar(name, value) for name, value in values.items()])
 
     def settings(self, experiment_toml: str) -> None:
         """Shows the settings as text, and each as a hyperparameter to compare runs by.
@@ -87,13 +87,13 @@ class TensorBoardLog:
         values = [_text("settings", f"{fence}\n{experiment_toml.strip()}\n{fence}"), *summary_v2.hparams_pb(flat).value]
         self._open(".").add(0, values)
 
-    def evaluation(self, evaluation: Evaluation, step: int, side: str) -> None:
+    def evaluation(self, evaluation: Evaluation, step: int, split: str) -> None:
         """Shows an evaluation: what its `board` says.
 
         Args:
             evaluation: Of the model as it was after `step` steps.
             step: Training steps done.
-            side: The split that was evaluated.
+            split: The split that was evaluated.
         """
         board = evaluation.board()
         values = [_scalar(name, value) for name, value in board.scalars.items()]
@@ -101,12 +101,12 @@ class TensorBoardLog:
         curves = sorted(board.curves, key=lambda curve: -curve.support)[:_CURVES]
         values += [_curve(curve, evaluation.count) for curve in curves if curve.support]
         values += [_text(name, markdown) for name, markdown in board.texts.items()]
-        self._open(side).add(step, values)
+        self._open(split).add(step, values)
 
-    def _open(self, side: str) -> _EventFile:
-        if side not in self._files:
-            self._files[side] = _EventFile(self._folder / side, self._purge_step)
-        return self._files[side]
+    def _open(self, split: str) -> _EventFile:
+        if split not in self._files:
+            self._files[split] = _EventFile(self._folder / split, self._purge_step)
+        return self._files[split]
 
 
 class _EventFile:
@@ -139,8 +139,8 @@ class _EventFile:
         self._writer.flush()
 
 
-def _sides(folder: Path) -> list[str]:
-    """The sides that earlier tries logged to."""
+def _splits(folder: Path) -> list[str]:
+    """Returns the splits that earlier tries logged to."""
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
     return [path.name for path in folders if _event_files(path)]
 
@@ -150,8 +150,8 @@ def _event_files(folder: Path) -> list[Path]:
 
 
 def _next_path(folder: Path, earlier: Sequence[Path]) -> Path:
-    """A name behind all earlier ones, whatever the clock says: TensorBoard reads a folder in the order of names."""
-    seconds = [int(found[1]) for path in earlier if (found := re.match(r"events\.out\.tfevents\.(\d+)", path.name))]
+    """Returns a path behind all earlier ones, whatever the clock says: TensorBoard reads files in their order."""
+    seconds = [int(match[1]) for path in earlier if (match := re.match(r"events\.out\.tfevents\.(\d+)", path.name))]
     second = max([int(time.time()), *(taken + 1 for taken in seconds)])
     return folder / f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}"
 
@@ -179,7 +179,7 @@ def _text(tag: str, markdown: str) -> Any:
 
 
 def _image(tag: str, figure: Any) -> Any:
-    """An image as TensorBoard keeps it: width, height, then a PNG, all strings."""
+    """Returns an image as TensorBoard keeps it: width, height, then a PNG, all strings."""
     from matplotlib.image import imsave
     from tensorboard.plugins.image import metadata
 
@@ -192,7 +192,7 @@ def _image(tag: str, figure: Any) -> Any:
 
 
 def _curve(curve: PrecisionRecall, count: int) -> Any:
-    """float32[6, 101] in the order that the pr_curves plugin reads: counts, then precision and recall."""
+    """Returns float32[6, 101] in the order that the pr_curves plugin reads: counts, then precision and recall."""
     from tensorboard.plugins.pr_curve import metadata
 
     hits, extra = curve.counts_on_grid(_THRESHOLDS)
@@ -204,7 +204,7 @@ def _curve(curve: PrecisionRecall, count: int) -> Any:
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted names; what is neither a number, a bool nor a string becomes one."""
+    """Returns values by dotted names; what is neither a number, a bool nor a string becomes one."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):

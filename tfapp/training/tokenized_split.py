@@ -33,7 +33,7 @@ class TokenizedSplit:
             makes rows of its own of them.
         inputs: The names of the columns that the model answers from.
         rows: int64, as many as the columns have values: the numbers of these in their file.
-        places: What leads back from examples to rows, as `TaskModel.encode` gives it; None where they are the same.
+        positions: What leads back from examples to rows, as `TaskModel.encode` gives it; None where they are the same.
     """
 
     texts: TokenizedTexts
@@ -41,11 +41,11 @@ class TokenizedSplit:
     columns: Mapping[str, Sequence[Any]]
     inputs: tuple[str, ...]
     rows: np.ndarray
-    places: Any = None
+    positions: Any = None
 
     @property
     def raw(self) -> list[str]:
-        """Each row's texts as they were read, as one, for the lists of mistakes."""
+        """Returns each row's texts as they were read, as one, for the lists of mistakes."""
         return [row_line(row) for row in to_rows(self.columns, self.inputs)]
 
 
@@ -60,22 +60,19 @@ def tokenize_split(model: TaskModel, table: pa.Table) -> TokenizedSplit:
         ModelError: A label is none of the model's.
     """
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
-    found = Encoded(*model.encode(columns))
-    texts = TokenizedTexts(found.ids, found.splits)
-    return TokenizedSplit(texts, found.targets, columns, model.inputs, table.column("row").to_numpy(), found.places)
+    encoded = Encoded(*model.encode(columns))
+    texts = TokenizedTexts(encoded.ids, encoded.splits)
+    return TokenizedSplit(
+        texts, encoded.targets, columns, model.inputs, table.column("row").to_numpy(), encoded.positions
+    )
 
 
 def epoch_split(
     model: TaskModel, split: TokenizedSplit, *, seed: int, epoch: int, word_dropout: float = 0.0
 ) -> TokenizedSplit:
-    """What one epoch learns from; the same arguments give the same.
+    """Returns what one epoch, counted from 0, learns from; the same arguments give the same.
 
-    Args:
-        model: May draw something new of each row.
-        split: As `tokenize_split` made it.
-        seed: Of the experiment.
-        epoch: Counted from 0.
-        word_dropout: Share of word pieces to hide, see `TrainingSettings`.
+    With `word_dropout` that share of word pieces is hidden, see `TrainingSettings`.
     """
     random = np.random.default_rng([seed, epoch, _DRAWS])
     ids, targets = model.resample(split.texts.ids, split.texts.splits, split.targets, random)

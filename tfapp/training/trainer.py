@@ -40,18 +40,16 @@ class Trainer(abc.ABC):
     @property
     @abc.abstractmethod
     def steps_done(self) -> int:
-        """Steps since the beginning of the run."""
+        """Returns the number of steps since the beginning of the run."""
 
     @abc.abstractmethod
     def run(self) -> TrainState:
-        """Trains to the end and gives the last state."""
+        """Trains to the end and returns the last state."""
 
     def _end_epoch(self, logits: np.ndarray, penalty: float | None = None) -> None:
-        """Evaluates, keeps the weights if they are the best, and tells; with a penalty the dev loss is what compares.
+        """Evaluates the dev logits, keeps the weights if they are the best, and tells the observers.
 
-        Args:
-            logits: Those of the dev side.
-            penalty: The one that the epoch's weights were fitted with.
+        With the penalty that the epoch's weights were fitted with, the dev loss is what compares.
         """
         dev = self.evaluate(self.model, logits, self.dev_split) if len(self.dev_split.texts) else None
         by_loss = penalty is not None or (dev is not None and dev.by_loss)

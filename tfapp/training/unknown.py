@@ -13,14 +13,14 @@ from tfapp.models.unknown import Unknown
 from tfapp.training.steps import make_predictor, predict_logits
 from tfapp.training.tokenized_split import TokenizedSplit
 
-__all__ = ["choose_references", "fit_unknown", "settle_unknown"]
+__all__ = ["calibrate_unknown", "choose_references", "fit_unknown"]
 
 # Of Banking77's 58 known intents 64 texts each find as many of the others as all texts do.
 _PER_LABEL: Final = 64
 _MOST: Final = 4096
 
 
-def settle_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: TokenizedSplit) -> bool:
+def calibrate_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: TokenizedSplit) -> bool:
     """Gives a trained classifier that measures distances what it measures them to, and its limit.
 
     Args:
@@ -43,10 +43,9 @@ def settle_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: Tok
 
 
 def choose_references(targets: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Numbers of texts that stand for their labels, the same number of each label where there are enough.
+    """Returns the numbers of texts that stand for their labels, equally many of each label where there are enough.
 
-    Args:
-        targets: int[N], -1 for texts of no label, which are not chosen.
+    Texts of no label (-1) are not chosen.
     """
     random = np.random.default_rng(0)
     labels = np.unique(targets[targets >= 0])
@@ -56,7 +55,7 @@ def choose_references(targets: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
-    """Finds limit and scale.
+    """Returns the same with limit and scale; as it was without a text that has a label.
 
     Where there are texts of no label, the limit lets the most texts be answered right, those of no label among them (as
     Larson et al. 2019, "An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction"). Else it leaves
@@ -66,9 +65,6 @@ def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray
         unknown: What to fit.
         logits: float[N, K], of texts that the model was not trained on.
         targets: int[N], the texts' labels; -1 for those of no label.
-
-    Returns:
-        The same with a limit; as it was without a text that has a label.
     """
     far, outside = unknown.measure(logits).numpy().astype(np.float64), targets < 0
     inside = far[~outside]
@@ -83,7 +79,7 @@ def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray
 
 
 def _parting(right: NDArray[np.float64], outside: NDArray[np.float64]) -> float:
-    """Half way between two neighbours; the highest of several that are equally good."""
+    """Returns the limit half way between two neighbours; the highest of several that are equally good."""
     steps = np.unique(np.concatenate([right, outside]))
     limits = np.concatenate([steps[:1] - 1.0, (steps[1:] + steps[:-1]) / 2, steps[-1:] + 1.0])
     worth = np.searchsorted(right, limits) + len(outside) - np.searchsorted(outside, limits)

@@ -89,13 +89,13 @@ def _refuse(status: int, why: str) -> Response:
 def _limited(receive: Receive, is_in: bool) -> Receive:
     longest = LONGEST_BODY if is_in else LONGEST_LOGIN
     why = f"more than {longest >> 20} MB; send less at once" if is_in else f"more than {longest >> 10} kB; log in first"
-    taken = 0
+    size = 0
 
     async def limited() -> Message:
-        nonlocal taken
+        nonlocal size
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > longest:
+        size += len(message.get("body", b""))
+        if size > longest:
             raise HTTPException(413, why)
         return message
 

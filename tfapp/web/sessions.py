@@ -125,9 +125,9 @@ class SessionCookies:
                 # A page may have begun another session.
                 session = scope["session"]
                 self._sessions.keep(session)
-                wanted = self._access.session_cookie(session["id"])
-                if wanted != cookie:
-                    MutableHeaders(scope=message).append("Set-Cookie", self._header(wanted))
+                value = self._access.session_cookie(session["id"])
+                if value != cookie:
+                    MutableHeaders(scope=message).append("Set-Cookie", self._header(value))
             await send(message)
 
         await self._app(scope, receive, answer)

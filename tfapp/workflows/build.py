@@ -19,17 +19,7 @@ __all__ = ["build"]
 def build(
     experiment: Experiment, splits: Splits, strategy: Any, precision: StepPrecision, *, quiet: bool
 ) -> tuple[TaskModel, Distillation | None]:
-    """Builds the model, and what it learns from beside the labels.
-
-    Args:
-        experiment: What to do.
-        splits: The data: their labels, and for a vocabulary their texts.
-        strategy: What the model is trained under.
-        precision: How it computes.
-        quiet: Show no progress.
-
-    Returns:
-        The model, and its distillation where it has a teacher.
+    """Builds the model under a strategy, and what it learns from beside the labels; None where it has no teacher.
 
     Raises:
         TfappError: Preset, teacher or settings cannot be used.

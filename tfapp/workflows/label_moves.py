@@ -26,9 +26,9 @@ def move_label(
     note: str = "",
     servers: Servers | None,
 ) -> Change:
-    """Moves a label, once servers have loaded the version: they refuse a label on one that they do not have.
+    """Moves a label from where it points (None: nowhere), once servers have loaded the version.
 
-    What no label names is let go last, when they answer by the label.
+    They refuse a label on one that they do not have. What no label names is let go last, when they answer by the label.
 
     Args:
         store: The labels.
@@ -39,9 +39,6 @@ def move_label(
         before: Where it points now; None: nowhere.
         note: Why, for the history.
         servers: Have these follow; None: they read the file by themselves.
-
-    Returns:
-        The change.
 
     Raises:
         RegistryError: The label has been moved, the file cannot be changed, or a server does not take it.
@@ -95,14 +92,7 @@ def settle_labels(
 ) -> tuple[bool, str]:
     """Makes servers load what labels name, if a model has a `stable` and nobody chose its policy; moves no label.
 
-    The version that is `stable` is tried first, as servers would let the newest go for its sake.
-
-    Args:
-        store: The labels.
-        name: The model's name.
-        refused: The version that was not promoted.
-        check: Loads and tries a version.
-        servers: Have these follow; None: they read the file by themselves.
+    The version that is `stable` is tried first by `check`, as servers would let the newest go for its sake.
 
     Returns:
         Whether servers do so since; what to add to the refusal where they ought to and do not.

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-import pyarrow as pa
-
-from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, TfappError
-from tfapp.evaluation import Evaluation
 from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel import PackedEncoder
-from tfapp.tasks.registry import find_task
-from tfapp.training import RunFolder, TokenizedSplit, make_predictor, predict_logits, tokenize_split
+from tfapp.training import RunFolder, tokenize_split
 from tfapp.workflows.run_data import load_run_splits
+from tfapp.workflows.train import evaluate_split
 
 __all__ = ["ALLOWED_LOSS", "check_precision"]
 
@@ -26,12 +22,7 @@ def check_precision(
 ) -> dict[str, Any] | None:
     """Compares an encoder of fewer bits with the model's own network on the dev split of its run.
 
-    Args:
-        folder: The run.
-        model: Its model.
-        encoder: Made of it.
-        force: Allow any loss, a run without a dev split, and data that are gone or are other ones now.
-        quiet: Show no progress.
+    `force` allows any loss, a run without a dev split, and data that are gone or are other ones now.
 
     Returns:
         `score_name`, `score` and `exact_score`; None where there is no dev split to be had.
@@ -41,30 +32,21 @@ def check_precision(
     """
     name = f"export.precision {encoder.precision.name}"
     try:
-        side = tokenize_split(model, _dev(folder))
+        splits = load_run_splits(folder)
+        if not splits.dev.num_rows:
+            raise ExportError(f"{folder.path}: the run has no dev split")
+        split = tokenize_split(model, splits.dev)
     except TfappError as error:
         if force:
             return None
         raise ExportError(f"{name} cannot be checked on dev: {error}; export in float32, or with --force") from error
-    low, exact = (_evaluate(one, side, quiet=quiet) for one in (cast(BertModel, model).with_inference(encoder), model))
-    found = f"{exact.main_name} on dev is {low.main_score:.4f}, {exact.main_score:.4f} in float32"
+    low, exact = (
+        evaluate_split(one, split, "Comparing on dev", quiet=quiet)
+        for one in (cast(BertModel, model).with_inference(encoder), model)
+    )
+    scores = f"{exact.main_name} on dev is {low.main_score:.4f}, {exact.main_score:.4f} in float32"
     if exact.gain_over(low) > ALLOWED_LOSS and not force:
         raise ExportError(
-            f"{name}: {found}, and more than {ALLOWED_LOSS:g} is lost; export in float32, or with --force"
+            f"{name}: {scores}, and more than {ALLOWED_LOSS:g} is lost; export in float32, or with --force"
         )
     return {"score_name": exact.main_name, "score": low.main_score, "exact_score": exact.main_score}
-
-
-def _dev(folder: RunFolder) -> pa.Table:
-    """The dev split that the run's best epoch was chosen on."""
-    splits = load_run_splits(folder)
-    if not splits.dev.num_rows:
-        raise ExportError(f"{folder.path}: the run has no dev split")
-    return splits.dev
-
-
-def _evaluate(model: TaskModel, side: TokenizedSplit, *, quiet: bool) -> Evaluation:
-    with progress("Comparing on dev", "texts", quiet=quiet) as advance:
-        predictor = make_predictor(model, side.targets)
-        logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)
-    return find_task(model.task.name).evaluator().evaluate(model, logits, side)

@@ -41,10 +41,7 @@ class Predictor:
     inputs: tuple[str, ...] = ("text",)
 
     def __call__(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
-        """Answers any number of rows, those of similar length together so that little is padding.
-
-        Args:
-            texts: N texts, or tuples of texts.
+        """Answers N texts, or tuples of texts, those of similar length together so that little is padding.
 
         Returns:
             Arrays by output name, N rows each; strings are Python strings in object arrays.
@@ -58,7 +55,7 @@ class Predictor:
 
 
 def _gathered(count: int, batches: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The answers of all batches, row by row, as wide as the widest: what is padded is so as the contract pads."""
+    """Returns the answers of all batches, row by row, as wide as the widest: padded as the contract pads."""
     widths = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
     whole = np.full((count, *widths), _PADDING.get(parts[0].dtype.kind, 0), parts[0].dtype)
     for rows, part in zip(batches, parts, strict=True):
@@ -134,10 +131,10 @@ def _from_version(folder: Path) -> Predictor:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{folder}: the exported model cannot be loaded: {reason}; export it again") from error
     function = loaded.signatures.get(contract.DEFAULT_SIGNATURE)
-    taken = set() if function is None else set(function.structured_input_signature[1])
+    served_inputs = set() if function is None else set(function.structured_input_signature[1])
     known = (tuple(tensor.name for tensor in task.contract.inputs) for task in all_tasks().values())
     recorded = input_names(read_metadata(folder))
-    inputs = next((names for names in (recorded, *known) if names and set(names) == taken), None)
+    inputs = next((names for names in (recorded, *known) if names and set(names) == served_inputs), None)
     if inputs is None:
         raise ModelError(
             f"{folder}: its {contract.DEFAULT_SIGNATURE} does not take the texts of a task; was it exported by tfapp?"

@@ -12,14 +12,9 @@ __all__ = ["check_target", "copy_preset"]
 
 
 def copy_preset(run: Path, to: Path) -> Path:
-    """Copies what a pretraining made to a place of its own, which `model.preset` names then.
+    """Copies what a run of the task pretraining made to a folder of its own, which `model.preset` names then.
 
-    Args:
-        run: The folder of a finished run of the task pretraining.
-        to: The preset's folder, which appears by rename; an earlier preset there is replaced.
-
-    Returns:
-        The folder.
+    The folder appears by rename; an earlier preset there is replaced.
 
     Raises:
         SettingsError: Something else is there.

@@ -13,14 +13,7 @@ __all__ = ["check_loads", "compare_metrics"]
 def check_loads(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool = False) -> int:
     """Loads a version in this process and runs its warm-up requests, as a server does before it answers with it.
 
-    Args:
-        name: The model's name.
-        version: Its number.
-        folder: Its folder.
-        allow_unsafe_ops: Whether it may touch files, processes and the network, as its server allows.
-
-    Returns:
-        The number of warm-up requests.
+    `allow_unsafe_ops` lets it touch files, processes and the network. Returns the number of requests.
 
     Raises:
         RegistryError: It does not load, a request fails, or it has nothing to call.
@@ -44,15 +37,7 @@ def check_loads(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool
 
 
 def compare_metrics(candidate: VersionMetadata, current: VersionMetadata) -> str:
-    """Compares the metrics on record of two versions.
-
-    Args:
-        candidate: The version to promote.
-        current: The version that has the label.
-
-    Returns:
-        Why the candidate is worse; empty: it is not.
-    """
+    """Returns why the metrics on record of a candidate are worse than the current version's; empty: they are not."""
     if candidate.task != current.task:
         return f"its task is {candidate.task or 'unknown'}, that of version {current.version} is {current.task}"
     if current.score is None:

@@ -26,7 +26,7 @@ __all__ = ["export_run", "export_untrained"]
 def export_run(
     folder: RunFolder, models: Path, *, overrides: Sequence[str] = (), force: bool = False, quiet: bool
 ) -> Path:
-    """Publishes a run's best weights as the next version of its model.
+    """Publishes a run's best weights as the next version of its model, and returns the version's folder.
 
     Args:
         folder: The run.
@@ -34,9 +34,6 @@ def export_run(
         overrides: Settings of the export, as `export.precision=bfloat16`.
         force: Publish in fewer bits than float32 whatever that loses on the dev split.
         quiet: Show no progress.
-
-    Returns:
-        The version's folder.
 
     Raises:
         ExportError: The check failed or the folder cannot be written; nothing was published.
@@ -60,16 +57,10 @@ def export_run(
 
 
 def export_untrained(experiment: Experiment, models: Path, *, force: bool = False, quiet: bool) -> Path:
-    """Publishes a model that answers before any training, as the next version of its name.
+    """Publishes a model that answers before any training, as the next version of its name; returns its folder.
 
-    Args:
-        experiment: Of a task whose models are pretrained whole; its data and training are not looked at.
-        models: The models folder.
-        force: Publish in fewer bits than float32 without data to check that on.
-        quiet: Show no progress.
-
-    Returns:
-        The version's folder.
+    The experiment is of a task whose models are pretrained whole; its data and training are not looked at. `force`
+    publishes in fewer bits than float32 without data to check that on.
 
     Raises:
         ModelError: The preset cannot be used.
@@ -129,8 +120,8 @@ def _publish(
 
 
 def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
-    kept = folder.read("evaluation")
-    evaluation = read_evaluation(kept)
+    record = folder.read("evaluation")
+    evaluation = read_evaluation(record)
     data = folder.read("data")
     return {
         "preset": experiment.origin if experiment.model.kind == "bert" else experiment.model.preset,
@@ -143,7 +134,7 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **{f"{side}_rows": count for side, count in data["report"]["rows"].items()},
         },
         "metrics": {
-            "evaluated_on": kept["on"],
+            "evaluated_on": record["on"],
             evaluation.unit: evaluation.count,
             **evaluation.metrics(),
         },

@@ -77,7 +77,8 @@ def promote(
         RegistryError: There is no such version, or a server does not take it.
     """
     store = _open_store(name, models, config)
-    _check_label(label)
+    if not _LABEL.fullmatch(label):
+        raise RegistryError(f"label {label!r}: must be letters, digits, dots, dashes and underscores, such as stable")
     folder = registry.version_folder(store.models, name, version)
     before = store.model(name).labels.get(label)
     worse = _why_not_better(store, name, version, before)
@@ -215,8 +216,3 @@ def _version_of_label(store: LabelStore, name: str, label: str) -> int:
         hint = did_you_mean(label, labels) or "; it has none"
         raise RegistryError(f"{store.config}: model {name} has no label {label}{hint}")
     return labels[label]
-
-
-def _check_label(label: str) -> None:
-    if not _LABEL.fullmatch(label):
-        raise RegistryError(f"label {label!r}: must be letters, digits, dots, dashes and underscores, such as stable")

@@ -34,24 +34,24 @@ class Run:
 
     @property
     def folder(self) -> RunFolder:
-        """The files of the run."""
+        """Returns the files of the run."""
         from tfapp.training import RunFolder
 
         return RunFolder(self.path)
 
     @property
     def experiment(self) -> Experiment:
-        """The settings that it was started with."""
+        """Returns the settings that it was started with."""
         return self.folder.experiment(load_experiment)
 
     @cached_property
     def predictor(self) -> Predictor:
-        """The best weights, ready to answer."""
+        """Returns the best weights, ready to answer."""
         return load_predictor(self.path)
 
     @property
     def evaluation(self) -> Evaluation:
-        """The evaluation on the test split at the end of the training."""
+        """Returns the evaluation on the test split at the end of the training."""
         from tfapp.tasks.registry import read_evaluation
 
         return read_evaluation(self.folder.read("evaluation"))

@@ -30,7 +30,7 @@ def load_splits(experiment: Experiment, *, on_progress: Callable[[int, int | Non
 
 
 def load_run_splits(folder: RunFolder) -> Splits:
-    """The splits that a run was started with, read again.
+    """Returns the splits that a run was started with, read again.
 
     Raises:
         DataError: They are gone.
@@ -42,7 +42,7 @@ def load_run_splits(folder: RunFolder) -> Splits:
 
 
 def check_same_data(folder: RunFolder, splits: Splits) -> None:
-    """Holds splits against what a run remembers of its own.
+    """Compares splits with what a run remembers of its own.
 
     Raises:
         TrainingError: They are not the same.

@@ -14,7 +14,7 @@ __all__ = ["token_counter"]
 
 
 def token_counter(preset: str) -> Callable[[Sequence[str]], np.ndarray]:
-    """A function that counts the tokens of texts by a preset's tokenizer, [CLS] and [SEP] included."""
+    """Returns a function that counts the tokens of texts by a preset's tokenizer, [CLS] and [SEP] included."""
     with progress(f"Bringing {preset}", "bytes") as advance:
         from tfapp.models import load_preset
 

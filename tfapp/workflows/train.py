@@ -24,6 +24,8 @@ from tfapp.training import (
     RunFolder,
     TensorBoardLog,
     TensorBoardObserver,
+    TokenizedSplit,
+    calibrate_unknown,
     choose_precision,
     count_trained,
     create_run,
@@ -32,7 +34,6 @@ from tfapp.training import (
     make_predictor,
     make_strategy,
     predict_logits,
-    settle_unknown,
     tokenize_split,
     total_over_workers,
     train,
@@ -41,7 +42,7 @@ from tfapp.workflows.build import build
 from tfapp.workflows.run_data import check_same_data, load_run_splits
 from tfapp.workflows.training_output import TrainingProgress
 
-__all__ = ["evaluate_run", "run_experiment"]
+__all__ = ["evaluate_run", "evaluate_split", "run_experiment"]
 
 
 def run_experiment(
@@ -53,7 +54,7 @@ def run_experiment(
     quiet: bool,
     observers: Sequence[Observer] = (),
 ) -> RunFolder:
-    """Trains, evaluates on the test split, and keeps everything in a run's folder.
+    """Trains, evaluates on the test split, and keeps everything in a run's folder, which is returned.
 
     Args:
         experiment: What to do.
@@ -62,9 +63,6 @@ def run_experiment(
         resume: Go on with the newest run of the experiment, or leave it as it is if it is finished.
         quiet: Show no progress.
         observers: Told of steps and epochs, beside the run's own.
-
-    Returns:
-        The run's folder.
 
     Raises:
         TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
@@ -111,7 +109,7 @@ def run_experiment(
         if chief:
             best = load_model(folder.model)
             best.shards = model.shards
-            if settle_unknown(best, train_split, dev_split):
+            if calibrate_unknown(best, train_split, dev_split):
                 best.save(folder.model)
             _evaluate_split(folder, best, splits, quiet=quiet)
             score = state.best_score if splits.dev.num_rows else None
@@ -123,15 +121,9 @@ def run_experiment(
 
 
 def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluation:
-    """Evaluates a run's best weights on its test split, or on other data.
+    """Evaluates a run's best weights on its test split, or on all of other labelled texts.
 
-    Args:
-        folder: The run.
-        data: Labelled texts, all of which are evaluated; None for the run's test split.
-        quiet: Show no progress.
-
-    Returns:
-        The evaluation, which is in the run's folder then, with its page.
+    The evaluation is in the run's folder then, with its page.
 
     Raises:
         TfappError: The run or the data cannot be used.
@@ -148,6 +140,14 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
         multi_label=experiment.model.multi_label,
     )
     return _evaluate_table(folder, model, table, data, data, quiet=quiet)
+
+
+def evaluate_split(model: TaskModel, split: TokenizedSplit, description: str, *, quiet: bool) -> Evaluation:
+    """Evaluates a model on a tokenized split, with a progress bar."""
+    with progress(description, "texts", quiet=quiet) as advance:
+        predictor = make_predictor(model, split.targets)
+        logits = predict_logits(predictor, split.texts, split.targets, on_progress=advance)
+    return find_task(model.task.name).evaluator().evaluate(model, logits, split)
 
 
 def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
@@ -172,7 +172,7 @@ def _seed(experiment: Experiment) -> None:
 def _own_watchers(
     stack: ExitStack, folder: RunFolder, experiment: Experiment, *, chief: bool, quiet: bool
 ) -> Iterator[Observer]:
-    """History and TensorBoard's files, which the chief writes, and the progress bar."""
+    """Yields history and TensorBoard's files, which the chief writes, and the progress bar."""
     if chief:
         yield HistoryObserver(folder.history)
         yield stack.enter_context(TensorBoardObserver(folder.tensorboard, dump_toml(experiment)))
@@ -181,7 +181,7 @@ def _own_watchers(
 
 
 def _remember_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
-    """Remembers the data of a new run; holds those of an old one against what it remembers."""
+    """Remembers the data of a new run; compares those of an old one with what it remembers."""
     if (folder.path / "data.json").exists():
         check_same_data(folder, splits)
         return
@@ -198,28 +198,24 @@ def _remember_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
 
 
 def _evaluate_split(folder: RunFolder, model: TaskModel, splits: Splits, *, quiet: bool) -> Evaluation:
-    side = "test" if splits.test.num_rows else "dev"
-    evaluation = _evaluate_table(folder, model, getattr(splits, side), None, f"{side} split", quiet=quiet)
+    split = "test" if splits.test.num_rows else "dev"
+    evaluation = _evaluate_table(folder, model, getattr(splits, split), None, f"{split} split", quiet=quiet)
     with TensorBoardLog(folder.tensorboard) as log:
-        log.evaluation(evaluation, step=0, side="test")
+        log.evaluation(evaluation, step=0, split="test")
     return evaluation
 
 
 def _evaluate_table(
-    folder: RunFolder, model: TaskModel, table: Any, data: str | None, shown: str, *, quiet: bool
+    folder: RunFolder, model: TaskModel, table: Any, data: str | None, what: str, *, quiet: bool
 ) -> Evaluation:
-    side = tokenize_split(model, table)
-    with progress("Evaluating", "texts", quiet=quiet) as advance:
-        predictor = make_predictor(model, side.targets)
-        logits = predict_logits(predictor, side.texts, side.targets, on_progress=advance)
-    evaluation = find_task(model.task.name).evaluator().evaluate(model, logits, side)
+    evaluation = evaluate_split(model, tokenize_split(model, table), "Evaluating", quiet=quiet)
     target = folder.evaluation_folder(data)
     private_folder(target)
-    RunFolder(target).write("evaluation", {"on": shown} | evaluation.to_dict())
+    RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())
     experiment = folder.experiment(load_experiment)
     facts = {
         "Run": str(folder.path),
-        "Data": data or f"{experiment.data.train}, {shown}",
+        "Data": data or f"{experiment.data.train}, {what}",
         "Preset": experiment.origin,
         model.limit: f"{experiment.model.max_length} tokens",
         "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",

@@ -135,12 +135,7 @@ def describe(
 
 
 def caller_versions(name: str, *, models: str | Path = "models", config: str | Path | None = None) -> CallerVersions:
-    """Returns which versions callers get, by the model config file.
-
-    Args:
-        name: The model.
-        models: The models folder.
-        config: The model config file; None: `models.config` in the folder.
+    """Returns which versions callers of a model get, by the model config file (None: `models.config` in the folder).
 
     Raises:
         SettingsError: The file is malformed.
@@ -171,12 +166,7 @@ def _caller_versions(
 def history(
     name: str | None = None, *, models: str | Path = "models", config: str | Path | None = None
 ) -> list[Change]:
-    """Returns the changes to labels and versions, oldest first.
-
-    Args:
-        name: One model's changes; None: all.
-        models: The models folder.
-        config: The model config file; None: `models.config` in the folder.
+    """Returns the changes to labels and versions of one model, or of all, oldest first.
 
     Raises:
         RegistryError: The history is damaged.
@@ -187,12 +177,6 @@ def history(
 
 def compare(name: str, first: int, second: int, *, models: str | Path = "models") -> Difference:
     """Compares two versions of a model, by what is on record of them and by their signatures.
-
-    Args:
-        name: The model's name.
-        first: The old version.
-        second: The new one.
-        models: The models folder.
 
     Raises:
         RegistryError: There is no such version, or its graph cannot be read.
@@ -219,10 +203,7 @@ def _catalogue_entry(
 
 
 def unsafe_ops(folder: Path) -> list[UnsafeOp]:
-    """Returns what an exported model would do beside computing, without loading it.
-
-    Args:
-        folder: A version, or a model's folder, of which the newest version is taken.
+    """Returns what a version, or a model's newest one, would do beside computing, without loading it.
 
     Returns:
         Its ops that touch files, processes or the network, and what runs them; none: it only computes.

@@ -210,7 +210,7 @@ def test_a_window_learns_the_tokens_of_an_answer(model: Answerer, rows: list[tup
         start = data.draw(st.integers(0, max(len(context) - 1, 0)))
         spans.append([(start, data.draw(st.integers(start + 1, len(context))))] if context else [])
     found = model.encode({"question": [row[0] for row in rows], "context": contexts, "label": spans})
-    windows = found.places
+    windows = found.positions
     assert found.targets.shape == (len(found.splits) - 1, 2)
     for target, owner, offset, first, size in zip(
         found.targets, *(values.numpy() for values in windows[:4]), strict=True

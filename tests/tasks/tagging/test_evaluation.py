@@ -152,7 +152,7 @@ def test_it_travels_as_json_and_shows_itself(found: EntityEvaluation, tmp_path: 
     assert "<table" in found._repr_html_()
     assert found.table().row_count == 6
     with TensorBoardLog(tmp_path / "logs") as log:
-        log.evaluation(found, 3, side="dev")
+        log.evaluation(found, 3, split="dev")
     assert list((tmp_path / "logs/dev").iterdir())
 
 

@@ -55,17 +55,17 @@ class ModelPages:
         return [Route("/models", self._list), Route("/models/{endpoint}/{name}", self._one)]
 
     def _list(self, request: Request) -> Response:
-        shown = _with_states(self._state.models())
+        entries = _with_states(self._state.models())
         folder = self._state.endpoints["models"].folder
-        return self._views.page(request, "models.html", models=shown, folder=folder, server=self._state.server)
+        return self._views.page(request, "models.html", models=entries, folder=folder, server=self._state.server)
 
     def _one(self, request: Request) -> Response:
         endpoint, facts = self._state.model(request.path_params["endpoint"], request.path_params["name"])
-        (shown,) = _with_states([(endpoint, facts)])
+        (entry,) = _with_states([(endpoint, facts)])
         version = _version(facts, request.query_params.get("version"))
         changes = version_catalogue.history(facts.name, models=endpoint.folder)[::-1][:_CHANGES]
         card = _card(version.path)
-        return self._views.page(request, "model.html", model=shown, version=version, card=card, history=changes)
+        return self._views.page(request, "model.html", model=entry, version=version, card=card, history=changes)
 
 
 def _with_states(models: Sequence[tuple[ModelsEndpoint, CatalogueEntry]]) -> list[_ModelWithStates]:

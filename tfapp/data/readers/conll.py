@@ -46,12 +46,6 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
 
     The file is read twice: whether its tags are IOB1, IOB2 or BIOES shows in the whole of it.
 
-    Args:
-        path: The file.
-        encoding: Its encoding.
-        columns: The columns that are read.
-        block_rows: Sentences a block, at most.
-
     Raises:
         DataError: A line has too few columns or no word, a tag is none, or stands where it may not; names the line.
     """

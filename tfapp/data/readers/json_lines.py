@@ -47,17 +47,10 @@ def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_
 
 
 def infer_schema(path: Path, encoding: str, block_rows: int) -> pa.Schema:
-    """Reads a file once to find the types that hold all its values.
+    """Reads a jsonl file once, some rows at a time, to find the types that hold all its values.
 
-    A column whose values share no type (numbers and strings, say) becomes a string column; see `to_batch`.
-
-    Args:
-        path: A jsonl file.
-        encoding: Its encoding.
-        block_rows: Rows that are held at a time.
-
-    Returns:
-        The columns in the order of their first use.
+    A column whose values share no type (numbers and strings, say) becomes a string column; see `to_batch`. The columns
+    are in the order of their first use.
     """
     types: dict[str, pa.DataType] = {}
     for block in iter_blocks(path, encoding, None, block_rows):

@@ -16,12 +16,7 @@ __all__ = ["count_rows", "iter_batches", "iter_blocks"]
 
 
 def iter_batches(path: Path, columns: Sequence[str] | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of a parquet file with the types that it gives them.
-
-    Args:
-        path: The file.
-        columns: The columns that are wanted; those that the file lacks are left out. All by default.
-        batch_rows: Rows a batch, at most.
+    """Yields the rows of a parquet file with the types that it gives them; columns that it lacks are left out.
 
     Raises:
         DataError: The file is no parquet file, is cut short or damaged.

@@ -23,10 +23,10 @@ def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_
     objects with `text` and `answer_start`, empty where `is_impossible` is true, None where there is no such list.
     """
     rows = list(_questions(path, _parse(path, encoding)))
-    wanted = [name for name in COLUMNS if columns is None or name in columns]
+    names = [name for name in COLUMNS if columns is None or name in columns]
     for first in range(0, max(len(rows), 1), block_rows):
         some = rows[first : first + block_rows]
-        yield Block(first + 1, {name: [row[name] for row in some] for name in wanted})
+        yield Block(first + 1, {name: [row[name] for row in some] for name in names})
 
 
 def _parse(path: Path, encoding: str) -> dict[str, Any]:

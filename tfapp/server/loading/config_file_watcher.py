@@ -36,11 +36,7 @@ class ConfigFileWatcher:
         self._thread: threading.Thread | None = None
 
     def start(self, interval: float) -> None:
-        """Reads in a thread of its own until `stop`.
-
-        Args:
-            interval: Time between two readings, in seconds; 0 or less: none.
-        """
+        """Reads in a thread of its own, after each interval in seconds, until `stop`; 0 or less: never."""
         if interval > 0:
             self._thread = threading.Thread(target=self._follow, args=(interval,), name="config", daemon=True)
             self._thread.start()

@@ -20,9 +20,6 @@ class FolderConfig:
 
     A file that cannot be used changes nothing; the reason is logged once.
 
-    Args:
-        path: The file.
-
     Raises:
         SettingsError: It is there, and is malformed or breaks a rule.
     """

@@ -33,11 +33,7 @@ class LoadRetries:
         return not version_state.is_retried or time.monotonic() >= version_state.retry_at
 
     def note_failure(self, version_state: VersionState, error: RequestError) -> bool:
-        """Notes that a load failed, and why.
-
-        Returns:
-            Whether the version is given up.
-        """
+        """Notes that a load failed, and why; returns whether the version is given up."""
         version_state.failures += 1
         last = version_state.failures > self._most
         version_state.error, version_state.state = error, State.END if last else State.LOADING

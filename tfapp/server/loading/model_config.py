@@ -20,13 +20,7 @@ _PLATFORM: Final = "tensorflow"
 
 
 def read_model_config(path: Path | str) -> list[ServedModel]:
-    """Reads a model config file, a ModelServerConfig in text format.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The models to serve.
+    """Reads the models to serve from a model config file, a ModelServerConfig in text format.
 
     Raises:
         SettingsError: The file cannot be read, is malformed, or breaks a rule.
@@ -38,13 +32,7 @@ def read_model_config(path: Path | str) -> list[ServedModel]:
 
 
 def served_models(config: Any) -> list[ServedModel]:
-    """Reads a ModelServerConfig that holds a model_config_list.
-
-    Args:
-        config: The message.
-
-    Returns:
-        The models to serve.
+    """Reads the models to serve from a ModelServerConfig that holds a model_config_list.
 
     Raises:
         RequestError: A model is named twice, or its name, path or platform cannot be used.

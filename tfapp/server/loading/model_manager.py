@@ -96,20 +96,15 @@ class ModelManager(ServedVersions):
         self._wait_for(new, end)
 
     def start(self, interval: float) -> None:
-        """Polls in a thread of its own until `stop`, and retries versions that did not load.
+        """Polls after each interval in seconds, and retries versions that did not load, in a thread until `stop`.
 
-        Args:
-            interval: Time between two polls, in seconds; 0 or less: none.
+        With an interval of 0 or less it only retries.
         """
         self._thread = threading.Thread(target=self._keep_polling, args=(interval,), name="poll", daemon=True)
         self._thread.start()
 
     def stop(self) -> bool:
-        """Ends the polling and unloads everything, without waiting for requests.
-
-        Returns:
-            Whether it did; False: a version still loads, or a request still runs.
-        """
+        """Ends the polling and unloads everything; returns False where a version still loads, or a request runs."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

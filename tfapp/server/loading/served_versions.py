@@ -34,13 +34,7 @@ class ServedVersions:
     def use(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Servable]:
         """Finds the version that a request asks for, and keeps it loaded during the block.
 
-        Args:
-            name: The model's name.
-            version: One version; None: what `label` says, or the highest.
-            label: A version label.
-
-        Yields:
-            The loaded version.
+        Without a number it is the one that the label names, and without that the highest.
 
         Raises:
             RequestError: There is no name, model, version or label like that.
@@ -66,21 +60,11 @@ class ServedVersions:
                 raise RequestError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
             if version is not None and version not in version_states:
                 raise RequestError(grpc.StatusCode.NOT_FOUND, f"Could not find version {version} of model {name}")
-            wanted = sorted(version_states, reverse=True) if version is None else [version]
-            return [version_states[number].describe(number) for number in wanted]
+            numbers = sorted(version_states, reverse=True) if version is None else [version]
+            return [version_states[number].describe(number) for number in numbers]
 
     def wait_for_state(self, name: str, version: int, state: State, timeout: float) -> bool:
-        """Waits until a version is in a state.
-
-        Args:
-            name: The model's name.
-            version: The version's number.
-            state: The state to wait for.
-            timeout: Longest time to wait, in seconds.
-
-        Returns:
-            Whether it came to be so in time.
-        """
+        """Waits until a version is in a state, at most so many seconds; returns whether it came to be so in time."""
 
         def reached() -> bool:
             version_state = self._version_states.get(name, {}).get(version)

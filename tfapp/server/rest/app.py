@@ -54,12 +54,7 @@ _GRACE: Final = 0.5
 
 
 class RestApp:
-    """The ASGI application of the REST port.
-
-    Args:
-        shared: What it has in common with gRPC.
-        pool: Where models are asked.
-    """
+    """The ASGI application of the REST port, which asks models in the threads of a pool."""
 
     def __init__(self, shared: ListenerContext, pool: concurrent.futures.Executor) -> None:
         self._shared = shared

@@ -29,11 +29,7 @@ class TooManyBytesError(RequestError):
 
 
 class PendingBytes:
-    """The count of the bytes of all bodies in memory, beyond the first 64 KiB of each.
-
-    Args:
-        most: How many there may be.
-    """
+    """The count of the bytes of all bodies in memory, beyond the first 64 KiB of each, up to a maximum."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -57,11 +53,7 @@ class PendingBytes:
 
 
 class BodyShare:
-    """The share of one request's body, as it came and uncompressed.
-
-    Args:
-        pending: What all take.
-    """
+    """The share of one request's body in the pending bytes, as it came and uncompressed."""
 
     def __init__(self, pending: PendingBytes) -> None:
         self._pending = pending
@@ -83,15 +75,10 @@ class BodyShare:
 
 
 async def read_body(request: Request, most: int, count: Callable[[int], None]) -> bytes:
-    """Reads a request's body.
-
-    Args:
-        request: The request.
-        most: The most bytes to take.
-        count: Is told of bytes as they come; may refuse them.
+    """Reads a request's body; `count` is told of its bytes as they come, and may refuse them.
 
     Raises:
-        TooLargeError: It is larger.
+        TooLargeError: It has more than the most bytes.
         ClientDisconnect: The caller has gone.
     """
     length = request.headers.get("content-length", "")

@@ -23,16 +23,12 @@ _LONGEST_STEP: Final = 1 << 18
 
 
 def decompress(body: bytes, encoding: str, most: int, count: Callable[[int], None]) -> bytes:
-    """Decompresses a request's body.
+    """Decompresses a request's body; `count` is told of bytes as they are uncompressed, and may refuse them.
 
-    Args:
-        body: The body as it came.
-        encoding: The header's value; anything without gzip in it leaves the body as it is, as TensorFlow Serving does.
-        most: The most bytes that it may become.
-        count: Is told of bytes as they are uncompressed; may refuse them.
+    An encoding without gzip in it leaves the body as it is, as TensorFlow Serving does.
 
     Raises:
-        RequestError: It is not what the header says, or becomes larger.
+        RequestError: It is not what the header says, or becomes larger than the most bytes.
     """
     if _GZIP not in encoding.lower():
         return body
@@ -68,15 +64,7 @@ def wants_gzip(accepted: str) -> bool:
 
 
 def compress(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
-    """Compresses an answer where the caller accepts it and it saves something.
-
-    Args:
-        body: The answer.
-        accepted: The request's Accept-Encoding.
-
-    Returns:
-        The body, and the headers that belong to it.
-    """
+    """Compresses an answer where the Accept-Encoding takes it and it saves something; returns it with its headers."""
     if len(body) < _LEAST_COMPRESSED or not wants_gzip(accepted):
         return body, {}
     return gzip.compress(body, _LEVEL), {"content-encoding": _GZIP, "vary": "accept-encoding"}

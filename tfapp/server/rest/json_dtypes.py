@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import grpc
 import numpy as np
@@ -18,17 +19,20 @@ from tfapp.server.rest.json_parser import describe, type_name
 __all__ = ["JsonDtype", "check_float", "json_dtype"]
 
 
-class JsonDtype(Protocol):
-    """The conversion of JSON values to one dtype."""
+class JsonDtype(abc.ABC):
+    """A conversion of JSON values to a dtype of NumPy, with TensorFlow's name of it."""
 
+    def __init__(self, name: str, dtype: type[np.generic]) -> None:
+        self._name = name
+        self._dtype = dtype
+
+    @abc.abstractmethod
     def all_at_once(self, values: list[Any], types: set[type]) -> NDArray[Any] | None:
         """Converts values of these types; None where one of them needs a look of its own."""
 
+    @abc.abstractmethod
     def check(self, value: Any) -> Any:
-        """Checks one value.
-
-        Returns:
-            What `array` takes.
+        """Checks one value, and returns what `array` takes.
 
         Raises:
             RequestError: The dtype has no such value.
@@ -36,21 +40,6 @@ class JsonDtype(Protocol):
 
     def array(self, checked: Sequence[Any]) -> NDArray[Any]:
         """Returns an array of one dimension."""
-
-
-class _NamedDtype:
-    """A conversion to a dtype of NumPy.
-
-    Args:
-        name: TensorFlow's name of the dtype.
-        dtype: NumPy's.
-    """
-
-    def __init__(self, name: str, dtype: type[np.generic]) -> None:
-        self._name = name
-        self._dtype = dtype
-
-    def array(self, checked: Sequence[Any]) -> NDArray[Any]:
         return np.array(checked, self._dtype)
 
     def _wrong(self, value: Any) -> RequestError:
@@ -59,7 +48,7 @@ class _NamedDtype:
         )
 
 
-class _Floats(_NamedDtype):
+class _Floats(JsonDtype):
     """The conversion to float and double; of integers too, where they lose nothing."""
 
     def __init__(self, name: str, dtype: type[np.floating[Any]]) -> None:
@@ -83,7 +72,7 @@ class _Floats(_NamedDtype):
         return check_float(value, self._name, self._largest, self._largest_integer)
 
 
-class _Integers(_NamedDtype):
+class _Integers(JsonDtype):
     """The conversion to integers; 1.0 is none."""
 
     def __init__(self, name: str, dtype: type[np.integer[Any]]) -> None:
@@ -102,7 +91,7 @@ class _Integers(_NamedDtype):
         return value
 
 
-class _Booleans(_NamedDtype):
+class _Booleans(JsonDtype):
     """The conversion of true and false."""
 
     def all_at_once(self, values: list[Any], types: set[type]) -> NDArray[Any] | None:
@@ -114,7 +103,7 @@ class _Booleans(_NamedDtype):
         return value
 
 
-class _Strings(_NamedDtype):
+class _Strings(JsonDtype):
     """The conversion of strings, and of bytes as {"b64": "..."}."""
 
     def all_at_once(self, values: list[Any], types: set[type]) -> NDArray[Any] | None:
@@ -133,7 +122,7 @@ class _Strings(_NamedDtype):
         return array
 
 
-class _Unsupported(_NamedDtype):
+class _Unsupported(JsonDtype):
     """The conversion to a dtype that JSON has no values for: each is refused."""
 
     def all_at_once(self, _values: list[Any], _types: set[type]) -> NDArray[Any] | None:

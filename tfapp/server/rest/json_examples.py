@@ -10,7 +10,7 @@ from tensorflow_serving.apis import input_pb2
 
 from tfapp.server.request_errors import RequestError, invalid_argument
 from tfapp.server.rest.json_base64 import is_base64
-from tfapp.server.rest.json_dtypes import JsonDtype, check_float, json_dtype
+from tfapp.server.rest.json_dtypes import check_float, json_dtype
 from tfapp.server.rest.json_parser import describe, type_name
 
 __all__ = ["read_examples"]
@@ -23,13 +23,7 @@ _LARGEST_INTEGER: Final = 2**63 - 1
 
 
 def read_examples(document: dict[str, Any]) -> Any:
-    """Reads "examples" and "context".
-
-    Args:
-        document: The request's body.
-
-    Returns:
-        The tensorflow.serving.Input.
+    """Reads "examples" and "context" of a request's body into a tensorflow.serving.Input.
 
     Raises:
         RequestError: There are no examples, or one is malformed.
@@ -63,18 +57,14 @@ def _fill(value: Any, example: Any) -> None:
         raise invalid_argument(f"Example must be JSON object but got JSON {type_name(value)}")
     for name, content in value.items():
         values = content if isinstance(content, list) else [content]
-        feature = example.features.feature[_checked(name)]
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise invalid_argument("A feature's name is no UTF-8") from error
+        feature = example.features.feature[name]
         if values:
             field = _field(name, values)
             getattr(feature, field).value.extend(_READERS[field](name, values))
-
-
-def _checked(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise invalid_argument("A feature's name is no UTF-8") from error
-    return name
 
 
 def _field(name: str, values: list[Any]) -> str:
@@ -104,8 +94,7 @@ def _strings(name: str, values: list[Any]) -> list[Any]:
     odd = next((value for value in values if isinstance(value, dict) and not is_base64(value)), None)
     if odd is not None:
         raise _unexpected(name, odd)
-    strings: JsonDtype = json_dtype(_STRING)
-    return [strings.check(value) for value in values]
+    return list(map(json_dtype(_STRING).check, values))
 
 
 def _unexpected(name: str, value: Any) -> RequestError:

@@ -29,14 +29,10 @@ _Arrays = dict[str, NDArray[Any]]
 
 
 def read_rows(rows: list[Any], signature: Any) -> _Arrays:
-    """Reads the value of "instances".
-
-    Args:
-        rows: A value a row, or an object of values by alias; at least one.
-        signature: The SignatureDef they are for.
+    """Reads the value of "instances": a value a row, or an object of values by alias; at least one.
 
     Returns:
-        Arrays by alias, each with a row for each; those that the signature has defaults for included.
+        Arrays by alias, each with a row for each; those that the SignatureDef has defaults for included.
 
     Raises:
         RequestError: A row is malformed, or other than the first.
@@ -55,14 +51,10 @@ def read_rows(rows: list[Any], signature: Any) -> _Arrays:
 
 
 def read_columns(value: Any, signature: Any) -> _Arrays:
-    """Reads the value of "inputs".
-
-    Args:
-        value: An object of values by alias, or the value of the only input.
-        signature: The SignatureDef they are for.
+    """Reads the value of "inputs": an object of values by alias, or the value of the only input.
 
     Returns:
-        Arrays by alias, those that the signature has defaults for included.
+        Arrays by alias, those that the SignatureDef has defaults for included.
 
     Raises:
         RequestError: A value is missing or malformed.

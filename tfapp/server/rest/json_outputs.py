@@ -33,11 +33,8 @@ _Arrays = Mapping[str, NDArray[Any]]
 def write_rows(results: _Arrays) -> bytes:
     """Writes {"predictions": ...}: a value a row, or with several outputs an object of them.
 
-    Args:
-        results: Arrays by alias, at least one, each with as many rows.
-
     Raises:
-        RequestError: Their rows do not match, or JSON has no such values.
+        RequestError: The arrays' rows do not match, or JSON has no such values.
     """
     _check_rows(results)
     if len(results) == 1:
@@ -53,9 +50,6 @@ def write_rows(results: _Arrays) -> bytes:
 def write_columns(results: _Arrays) -> bytes:
     """Writes {"outputs": ...}: the value of the only output, or an object of them.
 
-    Args:
-        results: Arrays by alias, at least one.
-
     Raises:
         RequestError: JSON has no such values.
     """
@@ -67,12 +61,7 @@ def write_columns(results: _Arrays) -> bytes:
 
 
 def write_classes(labels: NDArray[Any] | None, scores: NDArray[Any] | None) -> bytes:
-    """Writes {"results": ...}, a list of [label, score] for each example.
-
-    Args:
-        labels: Strings [N, K]; None: the labels are empty.
-        scores: Floats [N, K]; None: the scores are 0.
-    """
+    """Writes {"results": ...}, a list of [label, score] for each example, [N, K]; what is None is empty, or 0."""
     shape = (labels if labels is not None else scores).shape  # type: ignore[union-attr]
     names = _tokens("", labels) if labels is not None else [b'""'] * math.prod(shape)
     numbers = _tokens("", scores) if scores is not None else [b"0.0"] * math.prod(shape)

@@ -44,14 +44,10 @@ _LONGEST: Final = 1100
 
 
 def check_lists(body: bytes, most_rows: int) -> None:
-    """Checks, before it is parsed, that a body has not so many lists that they take many times its bytes.
-
-    Args:
-        body: JSON.
-        most_rows: How many rows a request may have.
+    """Checks, before it is parsed, that JSON has not so many lists that they take many times its bytes.
 
     Raises:
-        RequestError: It has too many lists and objects; brackets in its strings count, too.
+        RequestError: It has too many lists and objects for its most rows; brackets in its strings count, too.
     """
     lists = body.count(b"[") + body.count(b"{")
     if lists > _LISTS_A_ROW * most_rows:
@@ -62,10 +58,9 @@ def check_lists(body: bytes, most_rows: int) -> None:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Parses a request's body; NaN, Infinity and -Infinity are numbers.
+    """Parses a request's body into an object; bytes that are no UTF-8 become surrogate escapes in its strings.
 
-    Returns:
-        The object that it is; bytes that are no UTF-8 are surrogate escapes in its strings.
+    NaN, Infinity and -Infinity are numbers.
 
     Raises:
         RequestError: It is no JSON, or no object.

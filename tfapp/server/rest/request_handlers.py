@@ -28,16 +28,7 @@ _SIGNATURE: Final = "signature_name"
 
 
 def handle_request(shared: ListenerContext, target: RequestTarget, body: bytes, context: RequestContext) -> bytes:
-    """Answers a request that needs a model.
-
-    Args:
-        shared: The models, and what is counted.
-        target: What it asks for; not the status.
-        body: Its body, JSON.
-        context: The request's context.
-
-    Returns:
-        The answer, JSON.
+    """Answers a request that needs a model, by its body in JSON; anything but the status.
 
     Raises:
         RequestError: It cannot be answered.
@@ -45,7 +36,13 @@ def handle_request(shared: ListenerContext, target: RequestTarget, body: bytes, 
     try:
         check_lists(body, shared.settings.max_request_rows)
         document = {} if target.verb == METADATA else parse(body)
-        key = _signature_key(document)
+        key = document.get(_SIGNATURE, "")
+        if not isinstance(key, str):
+            raise invalid_argument(
+                f"JSON Value: {describe(document)} not formatted correctly. 'signature_name' key must be a string "
+                "value."
+            )
+        key = key or contract.DEFAULT_SIGNATURE
         with context, shared.manager.use(target.model, target.version, target.label) as servable:
             return _HANDLERS[target.verb](shared, servable, key, document, context)
     except RecursionError as error:
@@ -67,15 +64,6 @@ def model_status(shared: ListenerContext, target: RequestTarget) -> bytes:
         for item in shared.manager.states(target.model, target.version)
     ]
     return (json.dumps({"model_version_status": states}, indent=1) + "\n").encode()
-
-
-def _signature_key(document: dict[str, Any]) -> str:
-    key = document.get(_SIGNATURE, "")
-    if not isinstance(key, str):
-        raise invalid_argument(
-            f"JSON Value: {describe(document)} not formatted correctly. 'signature_name' key must be a string value."
-        )
-    return key or contract.DEFAULT_SIGNATURE
 
 
 def _predict(

@@ -50,14 +50,7 @@ def is_ours(path: str) -> bool:
 
 
 def parse_path(method: str, path: str) -> RequestTarget:
-    """Parses a path.
-
-    Args:
-        method: "GET" or "POST".
-        path: The path as it was sent, percent-encoded, without query; a character a byte.
-
-    Returns:
-        What it asks for.
+    """Parses the path of a GET or POST as it was sent, percent-encoded, without query; a character a byte.
 
     Raises:
         RequestError: It asks for nothing that there is.

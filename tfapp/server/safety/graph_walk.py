@@ -18,12 +18,7 @@ _VARIABLE_USES: Final = ("VarIsInitializedOp", "AssignVariableOp", "ReadVariable
 
 
 class GraphWalk:
-    """The nodes and functions of a MetaGraphDef.
-
-    Args:
-        graph: The MetaGraphDef.
-        assets: The nodes of its graph that hold the paths of the version's own assets.
-    """
+    """The nodes and functions of a MetaGraphDef, and which of its nodes hold the paths of the version's own assets."""
 
     def __init__(self, graph: Any, assets: Collection[str]) -> None:
         self._nodes = {node.name: node for node in graph.graph_def.node}
@@ -58,9 +53,7 @@ class GraphWalk:
     def from_function(self, name: str, assets: Collection[int] = ()) -> Iterator[Any]:
         """Yields the NodeDefs with an unsafe op in a function and in those that it calls.
 
-        Args:
-            name: The function.
-            assets: Which of its arguments are paths of own assets.
+        `assets` says which of its arguments are paths of own assets.
         """
         functions = _Calls()
         functions.add([(name, frozenset(assets))])

@@ -52,16 +52,10 @@ class _Runner:
 
 
 def find_unsafe_ops(graphs: Iterable[Any], folder: Path) -> list[UnsafeOp]:
-    """Finds what signatures, initialisers and the saver of a version would do.
+    """Finds what signatures, initialisers and the saver of a version's MetaGraphDefs would do; none: it only computes.
 
-    A saver may read and write the model's variables, and an initialiser may read the version's own assets.
-
-    Args:
-        graphs: The MetaGraphDefs.
-        folder: The version's folder.
-
-    Returns:
-        Each op once for each that runs it; none: it only computes.
+    A saver may read and write the model's variables, and an initialiser may read the version's own assets. Each op is
+    named once for each that runs it.
     """
     runs = (run for graph in graphs for run in _runs(graph, folder))
     ops = (

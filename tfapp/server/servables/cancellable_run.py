@@ -21,15 +21,9 @@ __all__ = ["run_while_wanted"]
 
 
 def run_while_wanted(function: Any, tensors: Mapping[str, tf.Tensor], context: RequestContext) -> Any:
-    """Calls a signature's function, and stops it once its caller has gone or its time is up.
+    """Calls a signature's function by its inputs' names, and stops it once its caller has gone or its time is up.
 
-    Args:
-        function: A ConcreteFunction; any other runs to its end.
-        tensors: Its inputs, by name.
-        context: The request's context.
-
-    Returns:
-        What the function returns.
+    A function that is no ConcreteFunction runs to its end.
 
     Raises:
         RequestError: It was stopped.

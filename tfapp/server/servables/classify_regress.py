@@ -55,13 +55,7 @@ def regress(servable: Servable, request: Any, context: RequestContext | None = N
 def run_classify(
     servable: Servable, key: str, examples: Any, context: RequestContext | None
 ) -> dict[str, NDArray[Any]]:
-    """Classifies examples.
-
-    Args:
-        servable: The model's version to ask.
-        key: The signature.
-        examples: The tensorflow.serving.Input.
-        context: The deadline and cancellation of the request; None: it has neither.
+    """Classifies a tensorflow.serving.Input by a signature; without a context there is no deadline and no cancellation.
 
     Returns:
         "classes", strings [N, K], or "scores", floats [N, K], or both.
@@ -76,16 +70,7 @@ def run_classify(
 
 
 def run_regress(servable: Servable, key: str, examples: Any, context: RequestContext | None) -> NDArray[Any]:
-    """Regresses examples.
-
-    Args:
-        servable: The model's version to ask.
-        key: The signature.
-        examples: The tensorflow.serving.Input.
-        context: The deadline and cancellation of the request; None: it has neither.
-
-    Returns:
-        Floats [N].
+    """Returns floats [N] for the N examples of a tensorflow.serving.Input; arguments as of `run_classify`.
 
     Raises:
         RequestError: See `regress`.
@@ -199,19 +184,16 @@ def _serialize(examples: Any) -> list[bytes]:
     context = b""
     if kind == "example_list_with_context":
         context = examples.example_list_with_context.context.SerializeToString()
-        _check_copies(len(context), len(examples.example_list_with_context.examples))
+        size, copies = len(context), len(examples.example_list_with_context.examples)
+        if size * copies > _MOST_COPIED:
+            raise invalid_argument(
+                f"a context of {size} bytes for {copies} examples takes {size * copies} bytes, as each holds a copy; "
+                f"at most {_MOST_COPIED} are taken: send fewer examples a request"
+            )
     serialized = [context + item.SerializeToString() for item in getattr(examples, kind).examples] if kind else []
     if not serialized:
         raise invalid_argument("Input is empty.")
     return serialized
-
-
-def _check_copies(size: int, copies: int) -> None:
-    if size * copies > _MOST_COPIED:
-        raise invalid_argument(
-            f"a context of {size} bytes for {copies} examples takes {size * copies} bytes, as each holds a copy; "
-            f"at most {_MOST_COPIED} are taken: send fewer examples a request"
-        )
 
 
 def _check_classes(results: Mapping[str, NDArray[Any]]) -> None:

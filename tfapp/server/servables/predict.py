@@ -17,15 +17,9 @@ __all__ = ["predict", "signature_map", "write_spec"]
 
 
 def predict(servable: Servable, request: Any, context: RequestContext | None = None) -> Any:
-    """Answers a PredictRequest.
+    """Answers a PredictRequest, whose model_spec is read for the signature's name only.
 
-    Args:
-        servable: The model's version to ask.
-        request: The request; its model_spec is read for the signature's name only.
-        context: The deadline and cancellation of the request; None: it has neither.
-
-    Returns:
-        The PredictResponse.
+    Without a context there is no deadline and no cancellation.
 
     Raises:
         RequestError: No such signature, wrong inputs or outputs, the model failed, or time was up.

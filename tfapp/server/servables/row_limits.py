@@ -103,12 +103,7 @@ class RowLimits:
         self._large = RowBudget(max_rows)
 
     def check(self, alias: str, shape: Sequence[int], rows: int) -> None:
-        """Checks an input, before there is memory for it.
-
-        Args:
-            alias: The input.
-            shape: Its shape.
-            rows: The rows that it counts as, see `count_rows`.
+        """Checks an input of some shape, which counts as so many rows, before there is memory for it.
 
         Raises:
             RequestError: It has too many.
@@ -122,10 +117,6 @@ class RowLimits:
     def turn(self, rows: int, context: RequestContext) -> AbstractContextManager[None]:
         """Waits until a request that runs by itself, or a large one, may; at most twice the largest have their turn.
 
-        Args:
-            rows: Its rows.
-            context: The request's context.
-
         Raises:
             RequestError: The caller's time is up, or it has gone.
         """
@@ -136,10 +127,7 @@ class RowLimits:
 def count_rows(shape: Sequence[int], expected: Sequence[int | None] | None, *, strings: bool) -> int:
     """Returns the rows that an input stands for: its first dimension, or its elements where that counts no rows.
 
-    Args:
-        shape: The input's shape.
-        expected: What the signature says; None: any rank.
-        strings: Whether its elements are strings, each of which may be a text of its own.
+    `expected` is the signature's shape, None for any rank; each of several strings may be a text of its own.
     """
     other = strings if expected is None else len(expected) != len(shape)
     return math.prod(shape) if other else next(iter(shape), 1)

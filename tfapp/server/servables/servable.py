@@ -38,8 +38,6 @@ class Servable:
             loaded, as its initialisers run then.
 
     Attributes:
-        name: The model's name.
-        version: The version's number.
         signatures: What can be called, by name.
         definitions: All SignatureDefs of the file, by name.
 

@@ -28,7 +28,7 @@ class ServableSignature:
     """A signature of a loaded model, by which it is called.
 
     Requests are merged where it cannot change an answer: every input and output has a free first dimension and the
-    inputs' other dimensions are fixed.
+    inputs' other dimensions are fixed. `merges` says whether they are.
 
     Args:
         definition: The SignatureDef.
@@ -36,10 +36,6 @@ class ServableSignature:
         scheduler: Merges requests; None: each runs alone.
         check_shapes: Whether requests of other shapes than the signature's are refused; else the graph decides.
         limits: What one request may ask for; None: anything.
-
-    Attributes:
-        definition: The SignatureDef.
-        merges: Whether requests are merged.
     """
 
     def __init__(
@@ -63,15 +59,9 @@ class ServableSignature:
     def run(
         self, inputs: Arrays, outputs: Sequence[str], context: RequestContext | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Runs the model.
+        """Runs the model on arrays by alias, all that the signature has, and returns the outputs of some aliases.
 
-        Args:
-            inputs: Arrays by alias, all that the signature has.
-            outputs: The aliases to answer.
-            context: The deadline and cancellation of the request; None: it has neither.
-
-        Returns:
-            Arrays by alias.
+        Without a context there is no deadline and no cancellation.
 
         Raises:
             RequestError: There are too many rows, the model failed on these inputs, the queue is full, or the

@@ -34,15 +34,9 @@ _MOST_ELEMENTS: Final = 1 << 31
 def read_inputs(
     tensors: Mapping[str, Any], signature: Any, check_size: Callable[[str, Sequence[int]], None] | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Decodes a request's tensors.
+    """Decodes a request's TensorProtos by alias into arrays, those that the SignatureDef has defaults for included.
 
-    Args:
-        tensors: TensorProtos by alias.
-        signature: The SignatureDef they are for.
-        check_size: Refuses an input by its alias and shape, before there is memory for it.
-
-    Returns:
-        Arrays by alias, those that the signature has defaults for included.
+    `check_size` refuses an input by its alias and shape, before there is memory for it.
 
     Raises:
         RequestError: A tensor is missing, too many or malformed.
@@ -78,10 +72,7 @@ def _check_filled_text(alias: str, tensor: Any) -> None:
 
 
 def check_outputs(names: Sequence[str], signature: Any) -> list[str]:
-    """Checks an output_filter.
-
-    Returns:
-        The aliases to answer; all where none is named.
+    """Checks an output_filter, and returns the aliases to answer; all where none is named.
 
     Raises:
         RequestError: An alias is unknown or named twice.

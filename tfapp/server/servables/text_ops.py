@@ -28,11 +28,7 @@ _LIBRARIES: Final = (
 
 
 def register_ops(names: Collection[str]) -> None:
-    """Registers those ops that TensorFlow does not know, if tensorflow-text has them.
-
-    Args:
-        names: All ops of a model's graph.
-    """
+    """Registers those ops of a model's graph that TensorFlow does not know, if tensorflow-text has them."""
     if _unknown(names):
         _load_libraries()
     if _unknown(names):

@@ -27,14 +27,7 @@ _CALLS: Final[dict[str, Callable[[Servable, Any], Any]]] = {
 
 
 def warm_up(servable: Servable, folder: Path) -> int:
-    """Runs the requests of `assets.extra/tf_serving_warmup_requests`, a TFRecord of PredictionLog.
-
-    Args:
-        servable: The loaded version.
-        folder: The version's folder.
-
-    Returns:
-        The number of requests; 0 where the version has none.
+    """Runs the requests of `assets.extra/tf_serving_warmup_requests`, a TFRecord of PredictionLog, and counts them.
 
     Raises:
         RequestError: One of them failed.

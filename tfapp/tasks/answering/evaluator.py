@@ -39,7 +39,7 @@ class AnswerEvaluator(Evaluator):
         """See `Evaluator.fit`."""
         assert isinstance(model, Answerer)
         if model.no_answer:
-            spans = model.find(tf.constant(logits), split.places)
+            spans = model.find(tf.constant(logits), split.positions)
             texts = cut_texts(split.columns["context"], spans.starts.numpy(), spans.ends.numpy())
             targets = gold_texts(split.columns["context"], split.columns["label"])
             answered = np.array([f1_score(text, golds) for text, golds in zip(texts, targets, strict=True)])
@@ -49,8 +49,8 @@ class AnswerEvaluator(Evaluator):
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """See `Evaluator.evaluate`."""
         assert isinstance(model, Answerer)
-        spans = model.find(tf.constant(logits), split.places)
-        losses = model.loss(tf.constant(split.targets), mask_logits(tf.constant(logits), split.places)).numpy()
+        spans = model.find(tf.constant(logits), split.positions)
+        losses = model.loss(tf.constant(split.targets), mask_logits(tf.constant(logits), split.positions)).numpy()
         answered = model.is_answered(spans).numpy()
         return evaluate_answers(
             questions=split.columns["question"],

@@ -13,7 +13,7 @@ from tfapp_client import contract
 from tfapp.config import ModelSettings
 from tfapp.models.base import Encoded
 from tfapp.models.bert import BertModel
-from tfapp.models.heads import Reads, bert_network
+from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.windows import logits_in_chunks
 from tfapp.tasks.answering.answer_spans import NEVER, FoundSpans, find_spans
@@ -47,7 +47,7 @@ class Answerer(BertModel):
     task = contract.ANSWERING
     kind = "bert"
     config_keys = ("no_answer", "threshold", "stride", "max_windows", "max_answer_length", "dropout")
-    reads: Reads = "tokens"
+    head_input: Pooling = "tokens"
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Answerer(BertModel):
         self.max_windows = max_windows
         self.max_answer_length = max_answer_length
         self.dropout = dropout
-        super().__init__(bert_network(backbone, self.reads, units=2, dropout=dropout), preprocessor, ())
+        super().__init__(bert_network(backbone, self.head_input, units=2, dropout=dropout), preprocessor, ())
         text = tf.TensorSpec([None], tf.string)
         # Traced once, for callers outside a graph.
         self._split = tf.function(partial(self._split_by, preprocessor), input_signature=[text, text])

@@ -47,7 +47,7 @@ class LanguageModel(BertModel):
 
     task = PRETRAINING_CONTRACT
     kind = "bert"
-    places = "mask_positions"
+    position_input = "mask_positions"
 
     def __init__(
         self, backbone: Any, preprocessor: Preprocessor, *, masking: MaskingSettings | Mapping[str, Any]

@@ -30,7 +30,7 @@ class ScratchPreset(Preset):
     sizes: FreshSettings
 
     def backbone(self, dtype: str = "float32") -> Any:
-        """A new `keras_hub.models.BertBackbone` with random weights."""
+        """Returns a new `keras_hub.models.BertBackbone` with random weights."""
         sizes = self.sizes
         return keras_hub.models.BertBackbone(
             vocabulary_size=len(self.vocabulary),
@@ -51,18 +51,10 @@ def make_preset(settings: ModelSettings, texts: Iterable[str]) -> Preset:
 
 
 def train_vocabulary(texts: Iterable[str], *, size: int, lowercase: bool) -> Sequence[str]:
-    """Makes a WordPiece vocabulary; the same texts give the same.
+    """Makes a WordPiece vocabulary in the order of its ids; the same texts give the same.
 
     The library `tokenizers` makes it, in Rust, and splits words as BERT does; tensorflow-text's own tool does it in
-    Python, for minutes where this takes seconds.
-
-    Args:
-        texts: The texts.
-        size: Word pieces, the five special tokens included.
-        lowercase: Lower the texts and strip their accents.
-
-    Returns:
-        The word pieces in the order of their ids.
+    Python, for minutes where this takes seconds. The special tokens count in `size`; `lowercase` also strips accents.
 
     Raises:
         ModelError: The texts do not make so many pieces.
@@ -90,7 +82,7 @@ def train_vocabulary(texts: Iterable[str], *, size: int, lowercase: bool) -> Seq
 
 
 def _continuing(words: Iterable[str]) -> list[str]:
-    """The characters that go on with a word, as pieces.
+    """Returns the characters that go on with a word, as pieces.
 
     The trainer numbers pieces that it is not given in an order of chance, which decides between merges of the same
     count, too.

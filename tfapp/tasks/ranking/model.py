@@ -11,7 +11,7 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
-from tfapp.models.heads import bert_network, classifier_reads
+from tfapp.models.heads import bert_network, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.soft_losses import soft_binary_loss
 
@@ -46,8 +46,8 @@ class PairRanker(BertModel):
         self.top_grade = top_grade
         self.pooling = pooling
         self.dropout = dropout
-        self.reads = classifier_reads(pooling)
-        super().__init__(bert_network(backbone, self.reads, units=1, dropout=dropout), preprocessor, ())
+        self.head_input = classifier_pooling(pooling)
+        super().__init__(bert_network(backbone, self.head_input, units=1, dropout=dropout), preprocessor, ())
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:

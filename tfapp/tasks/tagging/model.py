@@ -17,7 +17,7 @@ from tfapp.errors import ModelError
 from tfapp.models.backbones import with_segments
 from tfapp.models.base import Encoded
 from tfapp.models.bert import BertModel
-from tfapp.models.heads import Reads, bert_network
+from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.windows import join_windows, overlap_windows
 from tfapp.tasks.tagging import crf
@@ -59,7 +59,7 @@ class TextTagger(BertModel):
     task = contract.TAGGING
     kind = "bert"
     config_keys = ("labels", "dropout", "decoding", "word_shapes", "words")
-    reads: Reads = "tokens"
+    head_input: Pooling = "tokens"
     limit = "Longest window"
 
     def __init__(
@@ -86,7 +86,7 @@ class TextTagger(BertModel):
         super().__init__(self._build(backbone, len(labels)), preprocessor, labels)
 
     def _build(self, backbone: Any, types: int) -> keras.Model:
-        network = bert_network(backbone, self.reads, units=tag_count(types), dropout=self.dropout)
+        network = bert_network(backbone, self.head_input, units=tag_count(types), dropout=self.dropout)
         if self.decoding != "crf":
             return network
         return keras.Model(network.input, LearntTransitions(name="transitions")(network.output), name="tagger")
