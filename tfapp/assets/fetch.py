@@ -122,7 +122,7 @@ def _drop_if_done(archive: Archive, file: Path, root: Path, entries: Mapping[str
 
 
 def _flush_to_disk(folder: Path) -> None:
-    """Without it a power cut soon after the rename could leave the folder with empty files."""
+    """Writes a folder through to the disk: a power cut soon after the rename could leave empty files otherwise."""
     for file in folder.rglob("*"):
         if file.is_file():
             with file.open("rb+") as stream:

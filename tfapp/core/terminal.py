@@ -143,7 +143,7 @@ def progress(description: str, unit: str = "", *, quiet: bool = False) -> Iterat
 
 
 def counted(rows: Iterable[T], advance: Advance) -> Iterator[T]:
-    """The same rows; the bar moves as they are taken, every few hundred."""
+    """Yields the same rows; the bar moves as they are taken, every few hundred."""
     for number, row in enumerate(rows, start=1):
         if not number % _ROWS_A_MOVE:
             advance(number)
@@ -152,7 +152,7 @@ def counted(rows: Iterable[T], advance: Advance) -> Iterator[T]:
 
 @contextmanager
 def _notebook_progress(description: str, unit: str, *, quiet: bool) -> Iterator[Advance]:
-    """One line of HTML, drawn anew; Rich's own bars need ipywidgets in a notebook, and warn where it is missing."""
+    """Draws one line of HTML anew; Rich's own bars need ipywidgets in a notebook, and warn where it is missing."""
     from IPython.display import HTML, display
 
     handle = None if quiet else display(HTML(""), display_id=True)

@@ -29,7 +29,7 @@ class ClassTarget(Target):
         return (settings.rating.column, "data.rating.column") if settings.rating else (settings.label, "data.label")
 
     def check_source(self, source: Source, multi_label: bool) -> None:
-        """Several labels need a separator where the format has no lists; a folder has one label a text."""
+        """Checks the separator of several labels, which formats without lists need; a folder has one label a text."""
         separator = source.settings.label_separator
         if separator and not multi_label:
             raise DataError(

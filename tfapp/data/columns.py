@@ -114,7 +114,7 @@ def _rank(name: str, guess: LabelGuess) -> int:
 
 
 def _separator(texts: list[str]) -> str | None:
-    """A separator that joins a small vocabulary into many more strings."""
+    """Returns a separator that joins a small vocabulary into many more strings."""
     for separator in _SEPARATORS:
         joined = [text for text in texts if separator in text]
         parts = Counter(part.strip() for text in texts for part in text.split(separator))

@@ -219,7 +219,7 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
 
 
 def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
-    """What `data.group` says; the other column's text where it says nothing."""
+    """Returns what `data.group` says; the other column's text where it says nothing."""
     if source.settings.group is None:
         return otherwise
     values = _column(source, block, source.settings.group, as_text)
@@ -261,7 +261,7 @@ def _part(columns: dict[str, pa.Array], *, rows: Any, files: list[str], file: An
 
 
 def _strings(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
-    """An array of a type, of strings by default."""
+    """Returns an array of a type, of strings by default."""
     kind = kind or pa.string()
     try:
         return pa.array(values, kind)

@@ -103,7 +103,7 @@ def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequ
 
 
 def _as_objects(values: Sequence[Any]) -> np.ndarray:
-    """One value a row, whatever it is; NumPy would make a table of lists of the same length."""
+    """Returns one value a row, whatever it is; NumPy would make a table of lists of the same length."""
     column = np.empty(len(values), object)
     column[:] = list(values) if values else []
     return column

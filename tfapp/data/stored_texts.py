@@ -15,7 +15,7 @@ LONGEST_NAME: Final = 200
 
 
 def tidy(text: str) -> str | None:
-    """A text with single spaces, and without what a database does not keep; None where nothing is to be seen.
+    """Returns a text with single spaces, and without what a database does not keep; None where nothing is to be seen.
 
     Example:
         >>> tidy("  Is it   open? ")
@@ -35,12 +35,12 @@ def storable(text: str, *, zero: str = "\N{REPLACEMENT CHARACTER}") -> str:
 
 
 def digest(*parts: str) -> str:
-    """A key of 32 characters that stands for texts, in this order."""
+    """Returns a key of 32 characters that stands for texts, in this order."""
     return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def text_key(text: str) -> str:
-    """The digest by which texts that differ in white space, in case or in their Unicode form are one."""
+    """Returns the digest by which texts that differ in white space, in case or in their Unicode form are one."""
     return digest(normalize_text(text).casefold())
 
 

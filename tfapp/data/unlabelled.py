@@ -20,23 +20,23 @@ class NoLabels(Target):
     """No label; see `Target`. The table's column `label` holds empty texts."""
 
     def column(self, settings: DataSettings) -> None:
-        """None is read."""
+        """Returns None: no column is read."""
         del settings
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[[Any], Any]]:
-        """`string`, always empty."""
+        """Returns `string`, always empty."""
         del settings, multi_label
         return pa.string(), lambda _: ""
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
-        """Nothing to count."""
+        """Returns nothing: there is nothing to count."""
         del column
         return {}
 
     def settle(
         self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
     ) -> list[Finding]:
-        """Train and dev need a row each."""
+        """Checks that train and dev have a row each."""
         del given, multi_label
         for side in ("train", "dev"):
             if not len(sides[side]):

@@ -76,7 +76,7 @@ class Evaluation(abc.ABC):
     @property
     @abc.abstractmethod
     def main_name(self) -> str:
-        """What `main_score` is."""
+        """Returns what `main_score` is."""
 
     @property
     @abc.abstractmethod
@@ -86,27 +86,27 @@ class Evaluation(abc.ABC):
     @property
     @abc.abstractmethod
     def counts(self) -> tuple[str, ...]:
-        """What was evaluated in numbers: "405 texts", "12 wrong"."""
+        """Returns what was evaluated in numbers: "405 texts", "12 wrong"."""
 
     @abc.abstractmethod
     def metrics(self) -> dict[str, float]:
-        """What is kept on record of an exported version, the main score first."""
+        """Returns what is kept on record of an exported version, the main score first."""
 
     @abc.abstractmethod
     def details(self) -> dict[str, str]:
-        """What the head of the report page says beside the main score."""
+        """Returns what the head of the report page says beside the main score."""
 
     @abc.abstractmethod
     def table(self) -> Table:
-        """The scores, for a terminal."""
+        """Returns the scores, for a terminal."""
 
     @abc.abstractmethod
     def figures(self) -> dict[str, tuple[Figure, str]]:
-        """The drawings of the page by name, each with its description; none where nothing was evaluated."""
+        """Returns the drawings of the page by name, each with its description; none where nothing was evaluated."""
 
     @abc.abstractmethod
     def board(self) -> Board:
-        """What TensorBoard shows."""
+        """Returns what TensorBoard shows."""
 
     def display(self, score: float) -> str:
         """Returns a main score as the report page shows it."""
@@ -117,13 +117,13 @@ class Evaluation(abc.ABC):
         return self.main_score - other.main_score
 
     def headline(self) -> str:
-        """The main score with its interval, in one line."""
+        """Returns the main score with its interval, in one line."""
         low, high = self.main_interval
         score = f"{self.main_name} {self.main_score:.3f} (95 % interval {low:.3f} to {high:.3f})"
         return f"{score}, {self.count} {self.unit}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON values, led by the main score for those who read the file."""
+        """Returns everything as JSON values, led by the main score for those who read the file."""
         values = _adapter(type(self)).dump_python(self, mode="json")
         return {"main_name": self.main_name, "main_score": self.main_score, "kind": self.kind, **values}
 
@@ -148,7 +148,7 @@ class Evaluation(abc.ABC):
         return evaluation
 
     def _repr_html_(self) -> str:
-        """The scores and the drawings, for Jupyter."""
+        """Returns the scores and the drawings, for Jupyter."""
         from tfapp.evaluation.report import render_summary
 
         return render_summary(self)

@@ -88,7 +88,7 @@ class ClassEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """What `main_score` is: "accuracy", or "micro F1" of multi-label data."""
+        """Returns what `main_score` is: "accuracy", or "micro F1" of multi-label data."""
         return "micro F1" if self.multi_label else "accuracy"
 
     @property
@@ -115,7 +115,7 @@ class ClassEvaluation(Evaluation):
         return f"{self.count:,} {'text' if self.count == 1 else 'texts'}", f"{self.mistake_count:,} wrong"
 
     def metrics(self) -> dict[str, float]:
-        """The main score, macro F1 and the loss; of a model that may answer "unknown", how well it does."""
+        """Returns the main score, macro F1 and the loss; of a model that may answer "unknown", how well it does."""
         return {
             self.main_name.replace(" ", "_"): self.main_score,
             "macro_f1": self.macro.f1,
@@ -123,7 +123,7 @@ class ClassEvaluation(Evaluation):
         } | self.scope()
 
     def scope(self) -> dict[str, float]:
-        """How well a model that may answer "unknown" does.
+        """Returns how well a model that may answer "unknown" does.
 
         Returns:
             The shares of texts of known labels answered right, and answered "unknown"; and of the others found, if
@@ -140,7 +140,7 @@ class ClassEvaluation(Evaluation):
         return shares | ({"out_of_scope_recall": self.classes[-1].recall} if self.classes[-1].support else {})
 
     def details(self) -> dict[str, str]:
-        """Macro F1 and the loss; in multi-label data also the share of texts with all labels right."""
+        """Returns macro F1 and the loss; in multi-label data also the share of texts with all labels right."""
         if not self.count:
             return {}
         low, high = (f"{100 * end:.1f}\u202f%" for end in self.accuracy_interval)
@@ -150,7 +150,7 @@ class ClassEvaluation(Evaluation):
         return whole | rest if self.multi_label else rest | scope
 
     def table(self) -> Table:
-        """The scores by class and their means, for a terminal."""
+        """Returns the scores by class and their means, for a terminal."""
         return score_table("label", "texts", self.classes, self.means)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
@@ -166,7 +166,7 @@ class ClassEvaluation(Evaluation):
         return figures
 
     def board(self) -> Board:
-        """The scores, F1 by class, confusion matrix, curves and worst mistakes."""
+        """Returns the scores, F1 by class, confusion matrix, curves and worst mistakes."""
         scalars = {
             "evaluation/accuracy": self.accuracy,
             "evaluation/loss": self.loss,

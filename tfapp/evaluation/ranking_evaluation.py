@@ -88,7 +88,7 @@ class RankingEvaluation(Evaluation):
         return pairs, queries, f"{self.missed_count:,} with another candidate first"
 
     def metrics(self) -> dict[str, float]:
-        """The main measure, the others, the loss."""
+        """Returns the main measure, the others, the loss."""
         rest = {measure.name: measure.value for measure in self.measures}
         return {self.main: self.main_score} | rest | {"loss": self.loss}
 
@@ -99,17 +99,17 @@ class RankingEvaluation(Evaluation):
         return {"Queries with a relevant candidate": f"{self.answerable:,}", "Loss": f"{self.loss:.4f}"}
 
     def table(self) -> Table:
-        """The measures with their intervals, for a terminal."""
+        """Returns the measures with their intervals, for a terminal."""
         return measure_table(self.measures)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
-        """The places of the first relevant candidates."""
+        """Returns the places of the first relevant candidates."""
         if not self.answerable:
             return {}
         return {"places": (self._draw_places(), "Places of the first relevant candidates")}
 
     def board(self) -> Board:
-        """The measures, the places and the queries that were missed."""
+        """Returns the measures, the places and the queries that were missed."""
         scalars = {f"evaluation/{measure.name}": measure.value for measure in self.measures}
         images = {"places": self._draw_places()} if self.answerable else {}
         head = ("query", "wanted", "place", "first", "row")

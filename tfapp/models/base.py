@@ -90,14 +90,14 @@ class TaskModel(ModelCheckpoint):
 
     @abc.abstractmethod
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """The loss of each example, float32[N]; of float64 targets and logits float64[N]."""
+        """Returns the loss of each example, float32[N]; of float64 targets and logits float64[N]."""
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The outputs that the task's contract names, from logits, as TensorFlow ops."""
+        """Returns the outputs that the task's contract names, from logits, as TensorFlow ops."""
         raise NotImplementedError(f"{type(self).__name__} has neither answers nor predict_text")
 
     def batch_loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What a training step makes smaller: a sum, and what the sum is divided by. Each is summed over the replicas.
+        """Returns what a training step makes smaller: a sum, and what divides it, each summed over the replicas.
 
         Where the loss compares rows (`rows_apart`), a step goes by `logits` and `loss` themselves.
 
@@ -133,7 +133,7 @@ class TaskModel(ModelCheckpoint):
     def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
-        """What one epoch learns from; here what `encode` gave, each time.
+        """Returns what one epoch learns from; here what `encode` gave, each time.
 
         Args:
             ids: Token ids of all rows, as `encode` gives them.

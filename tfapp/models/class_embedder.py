@@ -17,5 +17,5 @@ class ClassEmbedder(Embedder):
     """
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """How hard each row's texts find each other among all of the batch, float32[N]; see `class_losses`."""
+        """Returns how hard each row's texts find each other among all of the batch, float32[N]; see `class_losses`."""
         return class_losses(logits, targets, self.temperature)

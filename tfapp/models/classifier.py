@@ -72,7 +72,7 @@ class TextClassifier(BertModel, ClassificationModel):
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
-        """As the base class; texts that are read in windows need the positions of one."""
+        """Returns what the base class does; texts that are read in windows need the positions of one."""
         window = _window(settings)
         setting = "model.window" if window else "model.max_length"
         check_positions(backbone, window or settings.max_length, setting, windows=True)
@@ -110,7 +110,7 @@ class TextClassifier(BertModel, ClassificationModel):
         return self._over_windows(ids, partial(super().logits, training=training))
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """What the head reads.
+        """Returns what the head reads.
 
         Args:
             ids: As in `logits`.
@@ -127,10 +127,10 @@ class TextClassifier(BertModel, ClassificationModel):
         return mean_of_windows(read(windows), windows, owners, ids.nrows(tf.int32))
 
     def own_config(self) -> dict[str, Any]:
-        """What all classifiers keep, and the head's settings."""
+        """Returns what all classifiers keep, and the head's settings."""
         return self.class_config() | super().own_config()
 
 
 def _window(settings: ModelSettings) -> int | None:
-    """The window; None where it holds whole texts."""
+    """Returns the window; None where it holds whole texts."""
     return settings.window if (settings.window or 0) < settings.max_length else None

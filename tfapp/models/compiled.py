@@ -39,7 +39,7 @@ class CompiledNetwork:
         self._run = tf.function(run, jit_compile=True, reduce_retracing=True, autograph=False)
 
     def __call__(self, padded: dict[str, tf.Tensor], *, training: bool) -> Any:
-        """What the network makes of its inputs."""
+        """Returns what the network makes of its inputs."""
         rows, width = tf.unstack(tf.shape(padded[self._position_input]))
         full = rounded(rows, _LEAST_ROWS[training])
         outputs = self._run({name: self._pad(name, values, full) for name, values in padded.items()}, training)

@@ -90,7 +90,7 @@ class Embedder(BertModel):
         return Encoded(rows.values.numpy(), rows.row_splits.numpy(), codes)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
-        """Nothing is learnt from labels; int32[N, 0]."""
+        """Returns int32[N, 0]: nothing is learnt from labels."""
         return np.zeros((len(labels), 0), np.int32)
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:

@@ -33,7 +33,7 @@ class ModelCheckpoint(abc.ABC):
 
     @abc.abstractmethod
     def config(self) -> dict[str, Any]:
-        """JSON values from which `from_config` builds the same network, without its weights."""
+        """Returns JSON values from which `from_config` builds the same network, without its weights."""
 
     @classmethod
     @abc.abstractmethod
@@ -41,7 +41,7 @@ class ModelCheckpoint(abc.ABC):
         """Builds the network that `config` described, with fresh weights."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What `save` keeps beside the network's weights and the config, by name."""
+        """Returns what `save` keeps beside the network's weights and the config, by name."""
         return {}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - most models have none

@@ -74,7 +74,7 @@ class Preprocessor:
         self._tokenize_pairs = tf.function(self._trace_pairs, input_signature=[text, text], autograph=False)
 
     def with_max_length(self, max_length: int) -> Preprocessor:
-        """The same tokenizer with another limit."""
+        """Returns the same tokenizer with another limit."""
         return Preprocessor(self.vocabulary, lowercase=self.lowercase, max_length=max_length)
 
     def __call__(self, texts: tf.Tensor, *seconds: tf.Tensor) -> tf.RaggedTensor:

@@ -35,7 +35,7 @@ class StudentPreset(Preset):
     layers: tuple[int, ...]
 
     def backbone(self, dtype: str = "float32") -> Any:
-        """A new backbone with the weights of the chosen layers, the embeddings and the pooler."""
+        """Returns a new backbone with the weights of the chosen layers, the embeddings and the pooler."""
         sizes = backbone_config(self.large) | {"num_layers": len(self.layers)}
         small = keras_hub.models.BertBackbone(**sizes, dtype=dtype)
         for name in _BESIDE_LAYERS:
@@ -46,7 +46,7 @@ class StudentPreset(Preset):
 
 
 def student_preset(teacher: BertModel, layers: int, name: str) -> StudentPreset:
-    """Some layers of a teacher's BERT.
+    """Returns some layers of a teacher's BERT.
 
     Args:
         teacher: A model over a BERT of at least so many layers.
@@ -59,7 +59,7 @@ def student_preset(teacher: BertModel, layers: int, name: str) -> StudentPreset:
 
 
 def chosen_layers(large: int, small: int) -> tuple[int, ...]:
-    """Which layer of a large BERT each layer of a small one stands for: evenly spaced, the last for the last.
+    """Returns which layer of a large BERT each layer of a small one stands for: evenly spaced, the last for the last.
 
     As TinyBERT maps them (Jiao et al. 2020): of 12 layers, 4 are 2, 5, 8 and 11.
 

@@ -48,7 +48,7 @@ def split_windows(ids: tf.RaggedTensor, window: int) -> tuple[tf.RaggedTensor, t
 
 
 def mean_of_windows(values: tf.Tensor, windows: tf.RaggedTensor, owners: tf.Tensor, texts: tf.Tensor) -> tf.Tensor:
-    """One row a text: the mean over its windows, each weighted by its tokens.
+    """Returns one row a text: the mean over its windows, each weighted by its tokens.
 
     Args:
         values: float32[M, K], a row a window.

@@ -67,25 +67,25 @@ class OneText(View):
         return tf.add_n([dense(x) + rest, *(dense(x) for dense, x in others)])
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """[A, T, D] each."""
+        """Returns [A, T, D] each."""
         width = product.shape[-1] // (3 * self._heads)
         parts = tf.reshape(product, [-1, 3 * self._heads, width])
         return list(tf.split(tf.transpose(parts, [1, 0, 2]), 3))
 
     def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
-        """A softmax."""
+        """Returns a softmax."""
         return tf.nn.softmax(scores * tf.cast(scale, scores.dtype))
 
     def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """A transposition."""
+        """Returns a transposition."""
         return tf.reshape(tf.transpose(heads, [1, 0, 2]), [-1, self._heads * heads.shape[-1]])
 
     def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """The heads of one token are beside each other as they are."""
+        """Returns the heads of one token, which are beside each other as they are."""
         return tf.reshape(heads, [1, self._heads * heads.shape[-1]])
 
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
-        """The first row."""
+        """Returns the first row."""
         return x[:1]
 
 
@@ -127,23 +127,23 @@ class ManyTexts(View):
         return rest
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """[N, A, T, D] each."""
+        """Returns [N, A, T, D] each."""
         width = product.shape[-1] // (3 * self._heads)
         return tf.unstack(tf.gather(tf.reshape(product, [-1, width]), self._into), num=3)
 
     def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
-        """A softmax over the real tokens; scale and mask become part of the product's own op."""
+        """Returns a softmax over the real tokens; scale and mask become part of the product's own op."""
         return tf.nn.softmax(scores * tf.cast(scale, scores.dtype) + self._mask)
 
     def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """The real tokens of the padded view."""
+        """Returns the real tokens of the padded view."""
         width = heads.shape[-1]
         return tf.reshape(tf.gather(tf.reshape(heads, [-1, width]), self._back), [-1, self._heads * width])
 
     def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """The heads of one token are beside each other as they are."""
+        """Returns the heads of one token, which are beside each other as they are."""
         return tf.reshape(heads, [self._count, self._heads * heads.shape[-1]])
 
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
-        """By where each text starts."""
+        """Looks up the tokens by where each text starts."""
         return tf.gather(x, self._starts)

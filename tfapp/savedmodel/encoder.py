@@ -71,13 +71,13 @@ class PackedEncoder(tf.Module):
         return in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
 
     def _one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
-        """Of the tokens int32[P] of one text, [1, K] or [P, K]."""
+        """Computes [1, K] or [P, K] of the tokens int32[P] of one text."""
         rows, places = tf.zeros_like(tokens), tf.range(tf.size(tokens))
         x = self._run(self.embedding(tokens, places, *segments, few=True), OneText(self._heads))
         return self._head(x, rows, tf.size(tokens)[tf.newaxis])
 
     def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
-        """Of the tokens int32[P] of N texts after another, [N, K] or [P, K]; the last texts may be empty."""
+        """Computes [N, K] or [P, K] of the tokens int32[P] of N texts one after another; the last may be empty."""
         rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
         places = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
         # What fills up a batch may be longer than any text.
@@ -92,7 +92,7 @@ class PackedEncoder(tf.Module):
         return tf.cast(x, tf.float32)
 
     def _head(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """What stands on the BERT, as `bert_network` puts it there."""
+        """Returns what stands on the BERT, as `bert_network` puts it there."""
         count = tf.size(lengths)
         if self._head_input == "mean":
             sizes = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, tf.newaxis]
@@ -160,7 +160,7 @@ class _Shard(tf.Module):
         self.output = Dense(np.asarray(output.kernel)[inner], output.bias if first else nothing, precision)
 
     def attend(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
-        """What the shard's heads find."""
+        """Returns what the shard's heads find."""
         query, key, value = view.split(self.product(x))
         if only_firsts:
             query = query[..., :1, :]
@@ -169,7 +169,7 @@ class _Shard(tf.Module):
         return view.join_firsts(heads) if only_firsts else view.join(heads)
 
     def feed_forward(self, x: tf.Tensor) -> tf.Tensor:
-        """The shard's part of the inner width, by GELU's tanh form, as KerasHub's BERT has it."""
+        """Returns the shard's part of the inner width, by GELU's tanh form, as KerasHub's BERT has it."""
         return tf.nn.gelu(self.intermediate(x), approximate=True)
 
 

@@ -44,7 +44,7 @@ class Norm(tf.Module):
         return self._plain(x) if few else self._fused(x)
 
     def _fused(self, x: tf.Tensor) -> tf.Tensor:
-        """A batch norm with the tokens as channels, as Keras 2 computed layer norms.
+        """Returns a batch norm with the tokens as channels, as Keras 2 computed layer norms.
 
         Of that TensorFlow's optimizer makes one op (grappler's remapper, `FindMklLayerNorm`).
         """

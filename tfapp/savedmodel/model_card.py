@@ -13,23 +13,23 @@ class TaskWords(Protocol):
 
     @property
     def takes(self) -> str:
-        """What the model takes."""
+        """Returns what the model takes."""
 
     @property
     def call(self) -> str:
-        """How the client calls it."""
+        """Returns how the client calls it."""
 
     @property
     def answers(self) -> str:
-        """What it answers."""
+        """Returns what it answers."""
 
     @property
     def knows(self) -> str | None:
-        """What is beyond it."""
+        """Returns what is beyond it."""
 
     @property
     def reads(self) -> str:
-        """How much of a text it reads."""
+        """Returns how much of a text it reads."""
 
 
 def model_card(name: str, metadata: Mapping[str, Any], words: TaskWords) -> str:

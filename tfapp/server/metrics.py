@@ -124,13 +124,13 @@ class Metrics:
 
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        latencies, is_active = _powers(10, 1.8, 33), _powers(100, 1.2, 52)
+        latencies, waits = _powers(10, 1.8, 33), _powers(100, 1.2, 52)
         self.request_count = Counter(_PREFIX + "request_count", "model_name", "status")
         self.request_latency = Histogram(_PREFIX + "request_latency", latencies, "model_name", "API", "entrypoint")
         self.runtime_latency = Histogram(_PREFIX + "runtime_latency", latencies, "model_name", "API", "runtime")
         self.example_counts = Histogram(_PREFIX + "request_example_counts", _powers(1, 2, 15), "model")
         self.example_total = Counter(_PREFIX + "request_example_count_total", "model")
-        self.queuing_latency = Histogram(_PREFIX + "batching_session:queuing_latency", is_active, "thread_pool_name")
+        self.queuing_latency = Histogram(_PREFIX + "batching_session:queuing_latency", waits, "thread_pool_name")
         self.run_count = Counter(_PREFIX + "batching_session:wrapped_run_count")
         self.warmup_latency = Histogram(_PREFIX + "model_warmup_latency", latencies, "model_path", "status")
         self.warmup_records = Counter(_PREFIX + "model_warmup_records_read", "model_path")

@@ -6,7 +6,6 @@ import json
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from tfapp.core.files import write_text
@@ -64,16 +63,16 @@ class Observer(Protocol):
     """Watches a training."""
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Training starts, or goes on after `step` steps."""
+        """Called when training starts, or goes on after `step` steps."""
 
     def on_progress(self, step: int) -> None:
-        """A step was done."""
+        """Called after a step."""
 
     def on_step(self, event: StepEvent) -> None:
-        """A point of the curves."""
+        """Called with a point of the curves."""
 
     def on_epoch(self, event: EpochEvent) -> None:
-        """An epoch ended."""
+        """Called at the end of an epoch."""
 
 
 class HistoryObserver:
@@ -93,7 +92,7 @@ class HistoryObserver:
         write_text(self._file, "".join(f"{line}\n" for line in lines))
 
     def on_progress(self, step: int) -> None:
-        """Nothing to write."""
+        """Writes nothing."""
 
     def on_step(self, event: StepEvent) -> None:
         """Writes a point of the curves."""
@@ -138,9 +137,7 @@ class TensorBoardObserver:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stack.close()
 
     def on_start(self, step: int, total_steps: int) -> None:
@@ -151,7 +148,7 @@ class TensorBoardObserver:
         self._log.settings(self._settings)
 
     def on_progress(self, step: int) -> None:
-        """Nothing to write."""
+        """Writes nothing."""
 
     def on_step(self, event: StepEvent) -> None:
         """Writes a point of the curves."""

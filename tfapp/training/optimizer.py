@@ -60,7 +60,7 @@ class ScaledAdamW(keras.optimizers.AdamW):
         super().build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """AdamW's step with the variable's own learning rate, as one op that passes over memory once."""
+        """Makes AdamW's step with the variable's own learning rate, as one op that passes over memory once."""
         index = self._get_variable_index(variable)
         step = ops.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(

@@ -50,12 +50,12 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """What `--resume` goes on from."""
+        """Returns what `--resume` goes on from."""
         return self.path / "checkpoint.npz"
 
     @property
     def features(self) -> Path:
-        """What `--resume` goes on from where the head alone is trained."""
+        """Returns what `--resume` goes on from where the head alone is trained."""
         return self.path / "features"
 
     @property
@@ -65,7 +65,7 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """What a process holds while it trains the run."""
+        """Returns what a process holds while it trains the run."""
         return self.path / ".lock"
 
     @property
@@ -85,7 +85,7 @@ class RunFolder:
 
     @property
     def preset(self) -> Path:
-        """What pretraining makes: a checkpoint that other experiments start from."""
+        """Returns what pretraining makes: a checkpoint that other experiments start from."""
         return self.path / "preset"
 
     def evaluation_folder(self, data: str | None) -> Path:
@@ -222,7 +222,7 @@ def find_resumable(experiment: Experiment, runs: Path, load: LoadExperiment) -> 
 
 
 def latest_run(name: str, runs: Path) -> RunFolder | None:
-    """The newest run of an experiment's name, finished or not."""
+    """Returns the newest run of an experiment's name, finished or not."""
     folders = sorted(path for path in (runs / name).glob("*") if (path / "settings.toml").is_file())
     return RunFolder(folders[-1]) if folders else None
 

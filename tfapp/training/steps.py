@@ -124,7 +124,7 @@ def distribute(
 
 
 def make_predictor(model: TaskModel, targets: np.ndarray) -> Callable[[tf.RaggedTensor, Any], tf.Tensor]:
-    """Compiles the model's `measure`.
+    """Compiles the model's `evaluation_outputs`.
 
     Args:
         model: The model.
@@ -150,7 +150,7 @@ def predict_logits(
     batch_size: int = 32,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> np.ndarray:
-    """What many texts are judged by, in their order: logits, of most models.
+    """Returns the model's evaluation outputs of many texts, in their order: logits, of most models.
 
     Args:
         predictor: From `make_predictor`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tfapp.core.terminal import Advance, print_json, progress
@@ -27,9 +26,7 @@ class TrainingProgress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stack.close()
 
     def on_start(self, step: int, total_steps: int) -> None:

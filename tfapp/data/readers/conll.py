@@ -100,7 +100,7 @@ def _sentences(path: Path, encoding: str, columns: WordColumns) -> Iterator[_Sen
 
 
 def _fields(line: str) -> list[str]:
-    """Nothing of a line of white space. Other blanks than tab and space, such as a no-break space, belong to words."""
+    """Splits a line at tabs and spaces; other blanks, such as a no-break space, belong to words."""
     if line.isspace():
         return []
     line = line.rstrip("\r\n")

@@ -59,7 +59,7 @@ def _questions(path: Path, document: dict[str, Any]) -> Iterator[dict[str, Any]]
 
 
 def _members(path: Path, place: str, owner: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a list in an object, each with its place in the file."""
+    """Returns the objects of a list in an object, each with its place in the file."""
     here = f"{place}.{name}" if place else name
     members = owner.get(name)
     if not isinstance(members, list):
