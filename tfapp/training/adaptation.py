@@ -72,7 +72,7 @@ class Adaptation:
             update.merge()
 
     def _decayed(self, model: TaskModel, decay: float) -> Iterator[tuple[int, float]]:
-        """Yields layer-wise decay as of BEiT (Bao et al. 2022): 1 above the last layer, a factor less for each below."""
+        """Yields layer-wise decay as of BEiT (Bao et al. 2022): 1 above the last layer, less for each below."""
         if decay == 1:
             return
         top = model.backbone.num_layers + 1

@@ -11,7 +11,7 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
-from tfapp.models.heads import bert_network, classifier_reads
+from tfapp.models.heads import bert_network, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
 
 __all__ = ["PairRegressor", "TextRegressor"]
@@ -53,9 +53,9 @@ class TextRegressor(BertModel):
         self.deviation = deviation
         self.pooling = pooling
         self.dropout = dropout
-        self.reads = classifier_reads(pooling)
+        self.head_input = classifier_pooling(pooling)
         self.answer_scale = max(deviation, _MEAN_SHARE * abs(mean))
-        network = bert_network(backbone, self.reads, units=1, dropout=dropout)
+        network = bert_network(backbone, self.head_input, units=1, dropout=dropout)
         self.head = network.get_layer("logits")
         super().__init__(network, preprocessor, ())
 
