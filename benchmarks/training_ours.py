@@ -122,7 +122,7 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
 
     watch = watch_of(mode, tf.test.experimental.sync_devices, accuracy)
     folder = training.create_run(experiment, folder)
-    model.streams = folder.streams
+    model.shards = folder.shards
     training.train(
         model,
         strategy,
