@@ -32,7 +32,12 @@ def test_many_distinct_numbers_are_a_regression(tmp_path: Path) -> None:
 
 
 def test_pairs_are_told_by_the_names_of_their_columns(tmp_path: Path) -> None:
-    columns = {"query": TEXTS, "candidate": [f"{text} too" for text in TEXTS], "other": MINUTES, "label": MINUTES}
+    columns: dict[str, list[object]] = {
+        "query": TEXTS,
+        "candidate": [f"{text} too" for text in TEXTS],
+        "other": MINUTES,
+        "label": MINUTES,
+    }
     proposal = propose(tmp_path, columns)
     assert proposal.task == "pair-regression"
     assert proposal.data["label"] == "label"

@@ -73,9 +73,13 @@ def rows_of(run: Run) -> list[Any]:
     return TEXTS if run.experiment.task == "regression" else [(TEXTS[0], text) for text in TEXTS]
 
 
+def measured(run: Run) -> RegressionEvaluation:
+    assert isinstance(run.evaluation, RegressionEvaluation)
+    return run.evaluation
+
+
 def test_it_learns_and_says_how_well(run: Run) -> None:
-    found = run.evaluation
-    assert isinstance(found, RegressionEvaluation)
+    found = measured(run)
     values = {measure.name: measure.value for measure in found.measures}
     assert found.main_name == "RMSE"
     assert found.main_score == values["RMSE"] < 250
@@ -132,7 +136,7 @@ def test_a_version_knows_that_a_lower_error_is_better(run: Run, models: Path) ->
     assert metadata.score == ("RMSE", run.evaluation.main_score)
     assert metadata.lower_is_better
     assert metadata.labels == []
-    assert metadata.metadata["verified_difference"] <= TOLERANCE * run.evaluation.deviation
+    assert metadata.metadata["verified_difference"] <= TOLERANCE * measured(run).deviation
     call = "client.regress(" if run.experiment.task == "regression" else "client.regress_pairs("
     card = (models / "toy" / "1" / "README.md").read_text()
     assert all(words in card for words in (call, "a number, `score`, in the unit of the labels", "RMSE"))
@@ -140,7 +144,7 @@ def test_a_version_knows_that_a_lower_error_is_better(run: Run, models: Path) ->
 
 def test_files_and_texts_are_answered_on_the_command_line(run: Run, models: Path, number_data: Path) -> None:
     pair = run.experiment.task == "pair-regression"
-    texts = [TEXTS[0], TEXTS[1]] if pair else [TEXTS[1]]
+    texts = list(map(str, TEXTS[:2] if pair else TEXTS[1:2]))
     result = call("predict", run.path, *texts, "--json")
     assert result.code == 0, result.err
     (row,) = [json.loads(line) for line in result.out.splitlines()]
@@ -173,7 +177,7 @@ def test_data_are_described(number_data: Path) -> None:
 )
 def test_less_than_all_may_learn(shallow_preset: Path, number_data: Path, tmp_path: Path, training: Any) -> None:
     run = train(shallow_preset, number_data, tmp_path, **training)
-    assert {measure.name: measure.value for measure in run.evaluation.measures}["R²"] > 0.2
+    assert {measure.name: measure.value for measure in measured(run).measures}["R²"] > 0.2
 
 
 def test_a_student_learns_from_a_teacher(run: Run, shallow_preset: Path, number_data: Path, tmp_path: Path) -> None:
