@@ -36,10 +36,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         arguments: Those of the command line; None: the process's own.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _Parser(prog="tfapp-client", description="Asks models on TensorFlow Serving.")
+    parser = _Parser(prog="tfapp-client", description="Call models on TensorFlow Serving.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _predict(_command(commands, "predict", "asks any signature of any model"))
+    _predict(_command(commands, "predict", "calls any signature of any model"))
     for name, command in COMMANDS.items():
         add_texts(_command(commands, name, command.summary), command)
     _command(commands, "status", "shows the states of a model's versions", label=False)
@@ -70,61 +70,61 @@ def connection_arguments(parsed: argparse.Namespace) -> dict[str, Any]:
 
 def _command(commands: Any, name: str, summary: str, *, label: bool = True) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
-    parser.add_argument("address", metavar="ADDRESS", help="HOST:PORT, or several IP:PORT with commas between them")
+    parser.add_argument("address", metavar="ADDRESS", help="HOST:PORT, or several IP:PORT separated by commas")
     parser.add_argument("model", metavar="MODEL", help="the model's name on the server")
     version = parser.add_mutually_exclusive_group()
-    version.add_argument("--version", type=int, metavar="N", help="this version; otherwise the newest")
+    version.add_argument("--version", type=int, metavar="N", help="ask this version; by default the newest")
     if label:
-        version.add_argument("--label", metavar="NAME", help="the version that carries this label")
+        version.add_argument("--label", metavar="NAME", help="ask the version that has this label")
     parser.add_argument("--json", action="store_true", help="print JSON")
     _connection(parser.add_argument_group("connection"))
     return parser
 
 
 def _connection(group: Any) -> None:
-    group.add_argument("--timeout", type=float, default=30.0, metavar="S", help="longest time of a call (30 s)")
+    group.add_argument("--timeout", type=float, default=30.0, metavar="S", help="deadline of a call in seconds (30)")
     group.add_argument("--gzip", action="store_true", help="compress requests")
     group.add_argument("--tls", action="store_true", help="encrypt; implied by the other TLS options")
     group.add_argument(
         "--tls-root",
         metavar="FILE",
-        help=f"certificates that the server's is checked against (PEM); otherwise {environment_variables.TLS_ROOT}",
+        help=f"certificates to check the server's against (PEM); by default {environment_variables.TLS_ROOT}",
     )
     group.add_argument(
         "--tls-key",
         metavar="FILE",
-        help=f"own private key, for mutual TLS (PEM); otherwise {environment_variables.TLS_KEY}",
+        help=f"your private key, for mutual TLS (PEM); by default {environment_variables.TLS_KEY}",
     )
     group.add_argument(
         "--tls-certificate",
         metavar="FILE",
-        help=f"own certificate, for mutual TLS (PEM); otherwise {environment_variables.TLS_CERTIFICATE}",
+        help=f"your certificate, for mutual TLS (PEM); by default {environment_variables.TLS_CERTIFICATE}",
     )
     group.add_argument("--tls-name", metavar="NAME", help="the name to expect in the server's certificate")
     group.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
-        help=f"holds the bearer token; otherwise {environment_variables.TOKEN} does",
+        help=f"a file with the bearer token; by default {environment_variables.TOKEN} holds it",
     )
     group.add_argument("--allow-plain-token", action="store_true", help="send the token without TLS")
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", metavar="INPUTS", help=_INPUTS_HELP)
-    parser.add_argument("--signature", default="serving_default", metavar="NAME", help="(serving_default)")
-    parser.add_argument("--output", action="append", metavar="NAME", help="answer this output only; may be repeated")
+    parser.add_argument("--signature", default="serving_default", metavar="NAME", help="signature (serving_default)")
+    parser.add_argument("--output", action="append", metavar="NAME", help="return only this output; may be repeated")
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="?", metavar="INPUTS", help=f"{_INPUTS_HELP}; none: short texts")
-    parser.add_argument("--signature", default="serving_default", metavar="NAME", help="(serving_default)")
+    parser.add_argument("--signature", default="serving_default", metavar="NAME", help="signature (serving_default)")
     parser.add_argument("--text", action="append", metavar="TEXT", help="send this text; may be repeated")
-    parser.add_argument("--rows", type=int, metavar="N", help="texts of one request (as many as --text)")
+    parser.add_argument("--rows", type=int, metavar="N", help="texts per request (as many as --text)")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--concurrency", type=int, default=8, metavar="N", help="callers that wait for their answers (8)")
-    how.add_argument("--rate", type=float, metavar="R", help="requests a second, whether or not answers come")
+    how.add_argument("--concurrency", type=int, default=8, metavar="N", help="callers with one call at a time (8)")
+    how.add_argument("--rate", type=float, metavar="R", help="requests per second, whether or not answers arrive")
     long = parser.add_mutually_exclusive_group()
-    long.add_argument("--seconds", type=float, default=10.0, metavar="S", help="how long requests are sent (10)")
-    long.add_argument("--requests", type=int, metavar="N", help="how many requests are sent")
-    parser.add_argument("--warm-up", type=int, default=10, metavar="N", help="requests before it counts (10)")
+    long.add_argument("--seconds", type=float, default=10.0, metavar="S", help="how many seconds to send requests (10)")
+    long.add_argument("--requests", type=int, metavar="N", help="how many requests to send")
+    parser.add_argument("--warm-up", type=int, default=10, metavar="N", help="requests before the measurement (10)")

@@ -204,7 +204,7 @@ def test_what_is_written_of_the_version(models: Path) -> None:
     assert (facts["task"], facts["labels"]) == ("tagging", ["money", "sport", "tech"])
     assert facts["metrics"]["entity_F1"] > 0.9
     card = (models / "toy/1/README.md").read_text()
-    assert "the spans that it finds in it, each with one of 3 labels: `money`, `sport`, `tech`" in card
+    assert "the spans that it finds, each with one of 3 labels: `money`, `sport`, `tech`" in card
     assert "Texts of more than 16 tokens are read in overlapping windows" in card
     assert 'client.tag("toy", ["a text"])' in card
 
