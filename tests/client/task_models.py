@@ -106,6 +106,7 @@ def write_tasks(models: Path) -> None:
         "ranker": Ranker(),
         "pairs": PairClassifier(),
         "regressor": Regressor(),
+        "similarity": Ranker(),  # by its outputs a regression of pairs, too
         "answerer": Answerer(),
         "embedder": Embedder(),
     }
