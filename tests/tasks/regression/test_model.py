@@ -68,3 +68,12 @@ def test_an_export_is_held_against_the_size_of_the_numbers(
     monkeypatch.setattr("tfapp.savedmodel.verify.TOLERANCE", -1.0)
     with pytest.raises(ExportError, match="the exported model's score differs from the Keras model's by"):
         export(tmp_path / "refused")
+
+
+def test_padding_changes_nothing(shallow_preset: Path) -> None:
+    model = build(shallow_preset, "-7.0", "30.0")
+    texts = ["the ball", "", "bank price stock tax trade profit today"]
+    together = model.predict_text({"text": tf.constant(texts)})["score"].numpy()
+    alone = [float(model.predict_text({"text": tf.constant([text])})["score"][0]) for text in texts]
+    np.testing.assert_allclose(together, alone, atol=1e-3)
+    assert np.ptp(together) > 0
