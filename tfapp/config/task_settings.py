@@ -1,4 +1,4 @@
-"""What the settings of an experiment are told of its task."""
+"""The settings of a task, as each task hands them to config, and the check for those of other tasks."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class TaskSettings:
         name: The task's name.
         texts: The columns of texts: names of settings in `data` and of the table's columns. They are the served model's
             inputs too, but for a task that learns from pairs and answers single texts.
-        reads: Which of the settings that all tasks have and not every one reads it does, as `data.group`, or sections,
-            as `distillation`.
-        data: The section `data`, with the settings that this task alone reads.
-        model: The section `model`, in the same way.
-        training: The section `training`, in the same way.
-        rules: What its settings must be to each other: each says what is wrong and the way out, or None.
-        pretrained: Whether its models answer before any training, by nothing but what is pretrained.
-        fits_head: Whether its models' head can be fitted at once, where it alone learns.
-        few_shot: Whether its BERT learns by the method few-shot, too.
+        reads: The shared settings, such as `data.group`, and sections, such as `distillation`, that it reads and some
+            other tasks do not.
+        data: The class of its section `data`, with the settings that this task alone reads.
+        model: The class of its section `model`.
+        training: The class of its section `training`.
+        rules: Checks of its settings against each other; each returns what is wrong and the way out, or None.
+        pretrained: Whether its models answer before any training, since all of the network is pretrained.
+        fits_head: Whether `training.adapt = "head"` fits its models' head at once, not by steps.
+        few_shot: Whether its BERT can be trained by the method few-shot.
         summary: What its models make, in a few words, for the list of tasks in new settings files.
     """
 
@@ -51,19 +51,19 @@ class TaskSettings:
 
     @property
     def fields(self) -> dict[str, FieldInfo]:
-        """The fields of its sections by their settings' names, as `data.text`; and the whole distillation."""
+        """Returns the fields of its sections by setting, such as `data.text`, and the section distillation."""
         sections: dict[str, type[Settings]] = {"data": self.data, "model": self.model, "training": self.training}
         fields = {f"{name}.{field}": info for name, one in sections.items() for field, info in one.model_fields.items()}
         return fields | {"distillation": Experiment.model_fields["distillation"]}
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The settings that name its columns of texts."""
+        """Returns the settings that name its columns of texts."""
         return tuple(f"data.{name}" for name in self.texts)
 
     @property
     def own(self) -> set[str]:
-        """The settings that it reads and not every task does."""
+        """Returns the settings that it reads and some other tasks do not."""
         shared = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
         return {*self.columns, *self.reads, *(self.fields.keys() - shared - {"distillation"})}
 
