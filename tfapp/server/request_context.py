@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Self
 
 import grpc
@@ -70,11 +70,17 @@ class RequestContext:
         if notify is not None:
             notify()
 
-    def on_cancel(self, notify: Callable[[], None]) -> None:
-        """Calls a function when the request is cancelled, at once if it is already; it may be called twice."""
+    @contextmanager
+    def on_cancel(self, notify: Callable[[], None]) -> Iterator[None]:
+        """Calls a function when the request is cancelled during the block, at once if it is already; maybe twice."""
         self._notify = notify
-        if self._left:
-            notify()
+        try:
+            if self._left:
+                notify()
+            yield
+        finally:
+            # What waits knows its context: a circle, in which answers would stay until it is collected.
+            self._notify = None
 
 
 def abandoned_error(context: RequestContext, *, ran: bool) -> RequestError:

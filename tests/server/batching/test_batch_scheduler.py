@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -468,3 +471,30 @@ def test_parts_of_different_widths_are_padded_to_one() -> None:
     assert answer["tag"].tolist()[1] == [b"x", b""]
     assert answer["score"].dtype == np.float32
     assert answer["score"].tolist()[1] == [0.5, 0]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_a_request_held_is_freed_when_it_is_over(answered: bool) -> None:
+    """In a circle of references, large answers would stay in memory until the next collection of garbage."""
+    kept: list[weakref.ref[Any]] = []
+
+    def run(inputs: Mapping[str, Any], _outputs: Collection[str]) -> dict[str, Any]:
+        result = inputs["x"] * 2
+        kept.append(weakref.ref(result))
+        if not answered and len(kept) == 2:
+            raise invalid_argument("no more")
+        return {"y": result}
+
+    scheduler = BatchScheduler(BatchingSettings(max_batch_size=2, num_batch_threads=1))
+    gc.disable()
+    try:
+        with contextlib.suppress(RequestError), RequestContext(60.0) as context:
+            scheduler.queue(run).answer({"x": np.arange(4.0)}, ["y"], context)
+        scheduler.stop()
+        assert len(kept) == 2
+        end = time.monotonic() + 60
+        while any(ref() is not None for ref in kept) and time.monotonic() < end:
+            time.sleep(0.005)
+        assert [ref() for ref in kept] == [None, None]
+    finally:
+        gc.enable()

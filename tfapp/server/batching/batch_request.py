@@ -43,6 +43,7 @@ class BatchRequest:
         "_context",
         "_done",
         "_error",
+        "_is_over",
         "_parts",
         "_taken",
         "inputs",
@@ -62,6 +63,7 @@ class BatchRequest:
         self._context = context
         self._parts: dict[int, dict[str, NDArray[Any]]] = {}
         self._error: Exception | None = None
+        self._is_over = False
         # Held until the answer is there. An Event would cost ten times as much.
         self._done = threading.Lock()
         self._done.acquire()
@@ -69,7 +71,7 @@ class BatchRequest:
     @property
     def is_wanted(self) -> bool:
         """Returns whether its caller still waits for it, and it has not failed."""
-        return self._error is None and self._context.is_active
+        return not self._is_over and self._error is None and self._context.is_active
 
     @property
     def left(self) -> int:
@@ -92,15 +94,22 @@ class BatchRequest:
             RequestError: The caller's time is up or it has gone.
             Exception: What the run raised.
         """
-        self._context.on_cancel(self._wake)
-        left = self._context.time_remaining()
-        self._done.acquire(timeout=-1 if left is None else left)
-        if self._error is not None:
-            raise self._error
-        if self._answered >= self.rows:
-            return self._joined()
-        self._error = abandoned_error(self._context, ran=self._taken > 0)
-        raise self._error
+        with self._context.on_cancel(self._wake):
+            left = self._context.time_remaining()
+            self._done.acquire(timeout=-1 if left is None else left)
+        # An error knows the frames that it passed through, and by them this request. In such a circle, its arrays would
+        # stay until the next collection of garbage.
+        error, self._error = self._error, None
+        self._is_over = True
+        parts, self._parts = self._parts, {}
+        try:
+            if error is not None:
+                raise error
+            if self._answered < self.rows:
+                raise abandoned_error(self._context, ran=self._taken > 0)
+            return _joined([parts[start] for start in sorted(parts)], self.outputs)
+        finally:
+            del error
 
     def deliver(self, start: int, results: Arrays, rows: slice) -> None:
         """Stores the results of some of its rows.
@@ -127,11 +136,11 @@ class BatchRequest:
         with suppress(RuntimeError):
             self._done.release()
 
-    def _joined(self) -> dict[str, NDArray[Any]]:
-        if len(self._parts) == 1:
-            return self._parts[0]
-        parts = [self._parts[start] for start in sorted(self._parts)]
-        return {alias: np.concatenate(_widened([part[alias] for part in parts])) for alias in self.outputs}
+
+def _joined(parts: Sequence[Arrays], outputs: Sequence[str]) -> dict[str, NDArray[Any]]:
+    if len(parts) == 1:
+        return dict(parts[0])
+    return {alias: np.concatenate(_widened([part[alias] for part in parts])) for alias in outputs}
 
 
 def _widened(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:

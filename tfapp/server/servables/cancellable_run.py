@@ -32,9 +32,9 @@ def run_while_wanted(function: Any, tensors: Mapping[str, tf.Tensor], context: R
     if set(getattr(function, "_arg_keywords", None) or ()) != set(tensors):
         return function(**tensors)
     manager = cancellation.CancellationManager()
-    context.on_cancel(manager.start_cancel)
     try:
-        return _call(function, tensors, manager)
+        with context.on_cancel(manager.start_cancel):
+            return _call(function, tensors, manager)
     except tf.errors.CancelledError as error:
         if context.is_active:
             raise

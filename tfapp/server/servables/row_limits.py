@@ -60,10 +60,11 @@ class RowBudget:
             self._join(ticket, size)
             try:
                 if not self._is_next(ticket, count):
-                    context.on_cancel(self._wake)
-                    self._changed.wait_for(
-                        lambda: self._is_next(ticket, count) or not context.is_active, timeout=context.time_remaining()
-                    )
+                    with context.on_cancel(self._wake):
+                        self._changed.wait_for(
+                            lambda: self._is_next(ticket, count) or not context.is_active,
+                            timeout=context.time_remaining(),
+                        )
                 if not context.is_active:
                     raise abandoned_error(context, ran=False)
                 self._free -= count
