@@ -23,7 +23,7 @@ from tfapp.server.loading.model_config import read_model_config
 from tfapp.server.loading.model_manager import Loader, ModelManager
 from tfapp.server.loading.model_source import FolderSource, ModelSource, ServedModel
 from tfapp.server.metrics import Metrics
-from tfapp.server.servables.row_limits import RowLimits
+from tfapp.server.servables.request_limits import RequestLimits
 from tfapp.server.servables.servable import Servable
 from tfapp.server.servables.warmup import warm_up
 from tfapp.server.settings import ServerSettings
@@ -247,7 +247,8 @@ def _rest_listener(shared: ListenerContext) -> RestListener | None:
 
 
 def _loader(settings: ServerSettings, scheduler: BatchScheduler | None, metrics: Metrics) -> Loader:
-    limits, unsafe = RowLimits(settings.max_request_rows), settings.allow_unsafe_ops
+    limits = RequestLimits(settings.max_request_rows, settings.max_pending_answer_bytes)
+    unsafe = settings.allow_unsafe_ops
 
     def load(name: str, version: int, folder: Path) -> Servable:
         path = str(folder)

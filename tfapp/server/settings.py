@@ -128,6 +128,12 @@ class ServerSettings(BaseModel):
         ge=1,
         description="Most rows of a request, those included that a tensor's last value is repeated for.",
     )
+    max_pending_answer_bytes: int = Field(
+        256 << 20,
+        ge=1,
+        description="Most bytes of answers that are built or not yet taken, of small and of large ones each, beside "
+        "those up to 64 KiB; more wait.",
+    )
     grpc_channel_arguments: dict[str, int | str] = Field(
         default_factory=dict, description="Options of gRPC, such as grpc.max_connection_age_ms."
     )

@@ -23,7 +23,7 @@ from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import RequestError
 from tfapp.server.servables.classify_regress import classify
 from tfapp.server.servables.predict import predict
-from tfapp.server.servables.row_limits import RowLimits
+from tfapp.server.servables.request_limits import RequestLimits
 from tfapp.server.servables.servable import Servable
 from tfapp.server.servables.tensor_protos import read_inputs
 from tfapp.server.settings import BatchingSettings
@@ -63,7 +63,7 @@ def picky(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(module, tmp_path_factory.mktemp("models") / "picky" / "1", signatures)
 
 
-def _load(folder: Path, limits: RowLimits | None = None, **settings: int) -> Servable:
+def _load(folder: Path, limits: RequestLimits | None = None, **settings: int) -> Servable:
     return Servable(folder.parent.name, int(folder.name), folder, BatchScheduler(BatchingSettings(**settings)), limits)
 
 
@@ -129,7 +129,7 @@ def test_a_large_request_is_split_and_put_together_in_order(picky: Path) -> None
 
 
 def test_a_request_of_too_many_rows_is_refused_before_they_take_memory(tmp_path: Path) -> None:
-    servable = _load(write_words(tmp_path), RowLimits(100_000))
+    servable = _load(write_words(tmp_path), RequestLimits(100_000))
     request = predict_pb2.PredictRequest()
     tensor = request.inputs["text"]
     tensor.dtype = tf.string.as_datatype_enum
@@ -181,7 +181,7 @@ def test_a_last_string_is_not_copied_beyond_all_bounds(tmp_path: Path) -> None:
 
 
 def test_tens_of_thousands_of_rows_are_answered_and_a_last_value_fills_them_up(tmp_path: Path) -> None:
-    servable = _load(write_words(tmp_path), RowLimits(65_536))
+    servable = _load(write_words(tmp_path), RequestLimits(65_536))
     request = predict_pb2.PredictRequest(output_filter=["length"])
     request.inputs["text"].ParseFromString(codec.encode(["a", "bc"] * 25_000).SerializeToString())
     assert codec.decode(predict(servable, request).outputs["length"]).tolist() == [1, 2] * 25_000
@@ -191,7 +191,7 @@ def test_tens_of_thousands_of_rows_are_answered_and_a_last_value_fills_them_up(t
 
 
 def test_large_requests_hold_their_rows_until_they_are_answered(tmp_path: Path) -> None:
-    signature = _load(write_words(tmp_path), RowLimits(1000)).signatures["serving_default"]
+    signature = _load(write_words(tmp_path), RequestLimits(1000)).signatures["serving_default"]
     large, small = ({"text": np.full(rows, b"a", object)} for rows in (600, 10))
     with RequestContext() as first:
         signature.run(large, ["length"], first)

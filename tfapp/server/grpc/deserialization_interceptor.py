@@ -45,7 +45,7 @@ class DeserializationInterceptor(grpc.ServerInterceptor):
 def _checked_handler(handler: Any, timeouts: MessageTimeouts) -> Any:
     """Returns a handler that gets the iterator of messages, also for calls that send only one."""
     functions = {"request_deserializer": _safe_deserializer(handler.request_deserializer)}
-    functions["response_serializer"] = handler.response_serializer
+    functions["response_serializer"] = _serializer(handler.response_serializer)
     if handler.request_streaming:
         # Streams are answered by streams here: reflection.
         return grpc.stream_stream_rpc_method_handler(_with_each_message(handler.stream_stream, timeouts), **functions)
@@ -64,6 +64,11 @@ def _safe_deserializer(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return _INVALID
 
     return deserialize
+
+
+def _serializer(write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Returns a serializer that takes answers which are serialized already, too."""
+    return lambda answer: answer if isinstance(answer, bytes) else write(answer)
 
 
 def _with_one_message(answer: Callable[..., Any], timeouts: MessageTimeouts) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ import concurrent.futures
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -51,6 +52,8 @@ _STATUSES: Final = {
 _NOT_FOUND: Final = "<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
 # A queue or a run tells by itself that time is up; whatever does not is given up so many seconds later.
 _GRACE: Final = 0.5
+# Bytes of an answer that are given to the connection at once.
+_PIECE: Final = 1 << 20
 
 
 class RestApp:
@@ -72,8 +75,9 @@ class RestApp:
         """Answers one request."""
         if scope["type"] != "http":
             raise NotImplementedError(f"there is no {scope['type']} here")
-        response = await self._respond(Request(scope, receive))
-        await response(scope, receive, send)
+        with ExitStack() as sent:
+            response = await self._respond(Request(scope, receive), sent)
+            await _send_in_pieces(response, send)
 
     def refuse(self) -> None:
         """Refuses requests from now on."""
@@ -89,14 +93,14 @@ class RestApp:
         """Waits until no thread works for a request any more; False: one goes on after that time."""
         return not concurrent.futures.wait(list(self._jobs), seconds).not_done
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request, sent: ExitStack) -> Response:
         path = request.scope["raw_path"].decode("latin-1")
         if path == self._page and request.method == "GET":
             return Response(self._shared.metrics.page(), headers={"content-type": "text/plain"})
         if not is_ours(path):
             return Response(_NOT_FOUND, 404, headers={"content-type": "text/html"})
         try:
-            body, headers = await self._counted(request, path)
+            body, headers = await self._counted(request, path, sent)
         except RequestError as error:
             return self._failure(error)
         except Exception:  # noqa: BLE001 - a defect of ours ends one request, not the server
@@ -104,7 +108,7 @@ class RestApp:
             return self._failure(RequestError(_CODE.INTERNAL, "The server failed; its log says why"))
         return Response(body, headers={"content-type": _JSON, **headers})
 
-    async def _counted(self, request: Request, path: str) -> _Answer:
+    async def _counted(self, request: Request, path: str, sent: ExitStack) -> _Answer:
         if self._refuses:
             raise _stopping()
         metrics = self._shared.metrics
@@ -117,9 +121,11 @@ class RestApp:
         with metrics.request(target.model, "" if target.about else target.verb, "REST", context):
             if target.verb == STATUS:
                 return request_handlers.model_status(self._shared, target), {}
-            return await self._in_time(request, target, context)
+            return await self._in_time(request, target, context, sent)
 
-    async def _in_time(self, request: Request, target: RequestTarget, context: RequestContext) -> _Answer:
+    async def _in_time(
+        self, request: Request, target: RequestTarget, context: RequestContext, sent: ExitStack
+    ) -> _Answer:
         """Works on a request for as long as its time lasts, the caller waits, and the server does not cut it off."""
         task = asyncio.current_task()
         assert task is not None
@@ -127,7 +133,10 @@ class RestApp:
         try:
             async with asyncio.timeout((context.time_remaining() or 0.0) + _GRACE):
                 body, share = await self._read(request)
-                return await self._in_thread(request, self._job(request, target, body, share, context), share)
+                future = self._submit(self._job(request, target, body, share, context), share)
+                # A thread may go on after its caller has been answered that it took too long.
+                sent.callback(future.add_done_callback, lambda _: context.release_answer())
+                return await _result(request, future)
         except ClientDisconnect as error:
             raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
         except TimeoutError as error:
@@ -162,31 +171,26 @@ class RestApp:
         def job() -> _Answer:
             if not context.is_active:
                 raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
-            answer = request_handlers.handle_request(
-                self._shared, target, decompress(body, encoding, most, share.add), context
-            )
-            if len(answer) > most:
-                raise RequestError(_CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})")
-            return compress(answer, accepted)
+            with context:
+                answer = request_handlers.handle_request(
+                    self._shared, target, decompress(body, encoding, most, share.add), context
+                )
+                if len(answer) > most:
+                    raise RequestError(
+                        _CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})"
+                    )
+                answer, headers = compress(answer, accepted)
+                context.count_written(len(answer))
+                return answer, headers
 
         return job
 
-    async def _in_thread(self, request: Request, job: Callable[[], _Answer], share: BodyShare) -> _Answer:
-        """Runs a function in a thread, as long as the caller is there."""
+    def _submit(self, job: Callable[[], _Answer], share: BodyShare) -> concurrent.futures.Future[_Answer]:
+        """Runs a function in a thread."""
         future = self._pool.submit(job)
         self._jobs.add(future)
         future.add_done_callback(functools.partial(self._end, share))
-        work = asyncio.wrap_future(future)
-        disconnection = asyncio.ensure_future(_disconnection(request))
-        try:
-            await asyncio.wait((work, disconnection), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise ClientDisconnect
-            return work.result()
-        finally:
-            disconnection.cancel()
-            # If nobody has begun it, nobody will.
-            work.cancel()
+        return future
 
     def _failure(self, error: RequestError) -> Response:
         too_large = isinstance(error, TooLargeError)
@@ -200,6 +204,30 @@ class RestApp:
         share.release()
         self._shared.limiter.release()
         self._jobs.discard(future)
+
+
+async def _send_in_pieces(response: Response, send: Send) -> None:
+    """Sends a response, each piece of its body once the caller has taken most of the last."""
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    view = memoryview(response.body)
+    for start in range(0, len(view), _PIECE):
+        await send({"type": "http.response.body", "body": bytes(view[start : start + _PIECE]), "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _result(request: Request, future: concurrent.futures.Future[_Answer]) -> _Answer:
+    """Returns what a thread makes, as long as the caller is there."""
+    work = asyncio.wrap_future(future)
+    disconnection = asyncio.ensure_future(_disconnection(request))
+    try:
+        await asyncio.wait((work, disconnection), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ClientDisconnect
+        return work.result()
+    finally:
+        disconnection.cancel()
+        # If nobody has begun it, nobody will.
+        work.cancel()
 
 
 async def _disconnection(request: Request) -> None:

@@ -43,7 +43,7 @@ def handle_request(shared: ListenerContext, target: RequestTarget, body: bytes, 
                 "value."
             )
         key = key or contract.DEFAULT_SIGNATURE
-        with context, shared.manager.use(target.model, target.version, target.label) as servable:
+        with shared.manager.use(target.model, target.version, target.label) as servable:
             return _HANDLERS[target.verb](shared, servable, key, document, context)
     except RecursionError as error:
         raise invalid_argument("JSON Parse error: it is nested too deeply") from error

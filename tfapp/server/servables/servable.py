@@ -16,7 +16,7 @@ from tfapp.registry.version_metadata import checks_inputs, read_metadata
 from tfapp.server.batching.batch_scheduler import BatchScheduler
 from tfapp.server.request_errors import RequestError
 from tfapp.server.safety.unsafe_op_check import UnsafeOp, find_unsafe_ops, refuse_unsafe_ops
-from tfapp.server.servables.row_limits import RowLimits
+from tfapp.server.servables.request_limits import RequestLimits
 from tfapp.server.servables.servable_signature import ServableSignature
 from tfapp.server.servables.text_ops import register_ops
 
@@ -51,7 +51,7 @@ class Servable:
         version: int,
         folder: Path,
         scheduler: BatchScheduler | None = None,
-        limits: RowLimits | None = None,
+        limits: RequestLimits | None = None,
         *,
         allow_unsafe_ops: bool = False,
     ) -> None:

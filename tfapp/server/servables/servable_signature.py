@@ -15,13 +15,13 @@ from tfapp.server.batching.batch_scheduler import BatchScheduler
 from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import invalid_argument, request_error
 from tfapp.server.servables.cancellable_run import run_while_wanted
-from tfapp.server.servables.row_limits import RowLimits, count_rows
+from tfapp.server.servables.request_limits import RequestLimits, count_rows
 from tfapp.server.servables.tensor_protos import as_array, as_tensor
 
 __all__ = ["ServableSignature"]
 
 # What a request of more rows holds until it is answered, its answer above all, is bounded in sum over all requests.
-_MOST_UNCOUNTED_ROWS: Final = 512
+_MOST_UNCOUNTED_ROWS: Final = 64
 
 
 class ServableSignature:
@@ -45,10 +45,10 @@ class ServableSignature:
         scheduler: BatchScheduler | None,
         *,
         check_shapes: bool = False,
-        limits: RowLimits | None = None,
+        limits: RequestLimits | None = None,
     ) -> None:
         self.definition = definition
-        self._limits = limits or RowLimits(sys.maxsize)
+        self._limits = limits or RequestLimits(sys.maxsize)
         self._function = function
         self._check_shapes = check_shapes
         self._shapes = {alias: _shape(info) for alias, info in definition.inputs.items()}
@@ -77,6 +77,7 @@ class ServableSignature:
         began = time.perf_counter()
         results = self._answer(inputs, outputs, context)
         context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - began
+        self._limits.answers.build(results, context)
         return results
 
     def check_size(self, alias: str, shape: Sequence[int]) -> None:

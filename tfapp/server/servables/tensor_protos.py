@@ -92,7 +92,7 @@ def check_outputs(names: Sequence[str], signature: Any) -> list[str]:
 def write_outputs(arrays: Mapping[str, NDArray[Any]], outputs: Any) -> None:
     """Encodes arrays into the outputs of an answer."""
     for alias, array in arrays.items():
-        outputs[alias].CopyFrom(codec.encode(array, tensor_class=_TensorProto))
+        codec.write(outputs[alias], array)
 
 
 def as_tensor(array: NDArray[Any], dtype: int) -> tf.Tensor:
@@ -121,9 +121,6 @@ def _check_rank(rank: int, *, strings: bool) -> None:
         raise invalid_argument(
             f"a tensor of strings has at most {_MOST_DIMENSIONS_OF_STRINGS} dimensions on this server, got {rank}"
         )
-
-
-_TensorProto: Final = tf.make_tensor_proto(np.float32(0)).__class__
 
 
 def _check_names(sent: set[str], expected: set[str], defaults: set[str]) -> None:

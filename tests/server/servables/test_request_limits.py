@@ -6,9 +6,10 @@ from collections.abc import Callable
 import grpc
 import pytest
 
+from tfapp.server.fair_budget import FairBudget
 from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import RequestError
-from tfapp.server.servables.row_limits import RowBudget, RowLimits, count_rows
+from tfapp.server.servables.request_limits import RequestLimits, count_rows
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,8 @@ def test_rows_of_an_input(
 class _Runs:
     """Requests that run until they are told to end, each in a thread of its own."""
 
-    def __init__(self, limits: RowLimits | RowBudget) -> None:
-        self._turn = limits.turn if isinstance(limits, RowLimits) else limits.take
+    def __init__(self, limits: RequestLimits | FairBudget) -> None:
+        self._turn = limits.turn if isinstance(limits, RequestLimits) else limits.take
         self._threads: dict[str, threading.Thread] = {}
         self._ends: dict[str, threading.Event] = {}
         self._entered = threading.Condition()
@@ -70,12 +71,12 @@ class _Runs:
             self.refused[name] = error
 
 
-def _waiting(budget: RowBudget) -> int:
+def _waiting(budget: FairBudget) -> int:
     return sum(map(len, budget._queues.values()))
 
 
 def test_what_finds_no_room_waits_first_come_first_served() -> None:
-    budget = RowBudget(10)
+    budget = FairBudget(10)
     runs = _Runs(budget)
     runs.start("a", 6)
     runs.wait_for("a")
@@ -93,7 +94,7 @@ def test_what_finds_no_room_waits_first_come_first_served() -> None:
 
 
 def test_who_leaves_or_has_no_time_left_makes_room_for_the_next() -> None:
-    budget = RowBudget(10)
+    budget = FairBudget(10)
     runs = _Runs(budget)
     runs.start("a", 10)
     runs.wait_for("a")
@@ -124,7 +125,7 @@ def test_who_leaves_or_has_no_time_left_makes_room_for_the_next() -> None:
     ],
 )
 def test_sizes_take_turns(rows: dict[str, int], order: list[str]) -> None:
-    budget = RowBudget(8)
+    budget = FairBudget(8)
     runs = _Runs(budget)
     runs.start("first", 8)
     runs.wait_for("first")
@@ -138,7 +139,7 @@ def test_sizes_take_turns(rows: dict[str, int], order: list[str]) -> None:
 
 
 def test_a_large_run_keeps_no_small_one_waiting() -> None:
-    runs = _Runs(RowLimits(65_536))
+    runs = _Runs(RequestLimits(65_536))
     runs.start("large", 65_536)
     runs.wait_for("large")
     runs.start("small", 4096)
