@@ -90,7 +90,7 @@ def test_a_file_becomes_trends_and_alerts_with_their_texts(home: Path, tmp_path:
     file.write_text("".join(stream()) + '{"text": \n')
     ran = call("monitor", "run", file, "--once", "--home", home)
     assert ran.code == 0, ran
-    assert "Taken in  240 new texts, 0 known, 1 set aside" in ran.out
+    assert "Read      240 new texts, 0 duplicates, 1 rejected" in ran.out
     assert re.search(
         r"^Alert     \w+: negative share from 2\d% to [6-9]\d% since 2026-03-02 08:00 UTC", ran.out, re.MULTILINE
     )
@@ -234,7 +234,7 @@ def test_it_ends_in_order_when_it_is_told_to(home: Path, tmp_path: Path) -> None
     wait_for(lambda: monitor.queries.counts()["texts"] == 40, process, pause=0.1)
     process.terminate()
     result = finish(process)
-    assert (result.code, "Taken in  40 new texts" in result.out) == (0, True), result
+    assert (result.code, "Read      40 new texts" in result.out) == (0, True), result
 
 
 @pytest.mark.slow

@@ -11,14 +11,14 @@ def test_a_hand_over_waits_until_a_person_answers(service: Service) -> None:
     second = assistant.ask("Quantum chromodynamics?")
     assert [turn.id for turn in inbox.open_handovers()] == [first.turn, second.turn]
     waiting = inbox.open_handovers()[0]
-    assert (waiting.question, waiting.conversation, waiting.summary) == ("Zebra crossing?", "c", first.summary)
+    assert (waiting.question, waiting.conversation_id, waiting.summary) == ("Zebra crossing?", "c", first.summary)
     assert waiting.summary.startswith("Asked: Zebra crossing?")
     closed = service.corrections.give(first.turn, "wrong")
     service.corrections.give(first.turn, "better", better="Look left and right.", replaces=closed)
     assert inbox.waiting() == 1
     answered, handed_over = inbox.conversation("c")
     assert (answered.review, answered.kind) == (None, "passages")
-    assert answered.sources[0].matched == "How do I send shoes back?"
+    assert answered.sources[0]["matched"] == "How do I send shoes back?"
     assert handed_over.review is not None
     assert handed_over.review.better == "Look left and right."
     assert inbox.conversation("none") == []

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tfapp.apps.feedback.tables import LabelRow, PoolRow, PoolTextRow
+from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import checked_name, digest, text_key
@@ -19,8 +20,6 @@ from tfapp.errors import DataError
 __all__ = ["Measure", "Pool", "PoolProgress", "PoolText", "Pools", "ScoredText"]
 
 Measure = Literal["margin", "entropy"]
-# Texts of one transaction, fewer than the parameters that a statement may have.
-_BATCH: Final = 500
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Pools:
         key = digest(model, called)
         made = {"id": key, "name": called, "model": model, "labels": [], "set_aside": 0, "added_at": now}
         found = 0
-        for batch in _batches(texts):
+        for batch in chunks(texts):
             self._store.run(partial(_take, pool=made, texts=batch))
             found += len(batch)
         if not found:
@@ -225,14 +224,3 @@ def _pool(row: PoolRow) -> Pool:
 
 def _text(row: PoolTextRow, measure: Measure) -> PoolText:
     return PoolText(row.id, row.text, row.version, row.predicted, row.score, getattr(row, measure))
-
-
-def _batches(texts: Iterable[str]) -> Iterable[list[str]]:
-    batch: list[str] = []
-    for text in texts:
-        batch.append(text)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from tfapp.apps.shared.output import print_line
 from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def console_sinks(*, as_json: bool) -> list[Sink]:
 def show_model(line: str, *, as_json: bool) -> None:
     """Prints that a model was trained."""
     if not as_json:
-        _line("Model", line)
+        print_line("Model", line)
 
 
 def show_outcome(outcome: IngestCounts, counts: Mapping[str, int], *, as_json: bool) -> None:
@@ -70,13 +71,13 @@ def show_outcome(outcome: IngestCounts, counts: Mapping[str, int], *, as_json: b
     if as_json:
         print_json({**asdict(outcome), "alerts": counts["alerts"], "undelivered": counts["undelivered"]})
         return
-    _line("Taken in", f"{outcome.stored} new texts, {outcome.repeated} known, {outcome.set_aside} set aside")
+    print_line("Read", f"{outcome.stored} new texts, {outcome.repeated} duplicates, {outcome.set_aside} rejected")
     waiting = f"; {counts['undelivered']} messages to sinks wait to be sent" if counts["undelivered"] else ""
-    _line("Alerts", f"{counts['alerts']} in all{waiting}")
+    print_line("Alerts", f"{counts['alerts']} in all{waiting}")
     if counts["undeliverable"]:
-        _line("Not sent", f"{counts['undeliverable']} messages that no sink took; tfapp monitor show says why")
+        print_line("Not sent", f"{counts['undeliverable']} messages that no sink took; tfapp monitor show says why")
     if outcome.set_aside:
-        _line("", "tfapp monitor set-aside says why")
+        print_line("", "tfapp monitor set-aside says why")
 
 
 def show_trends(
@@ -106,8 +107,8 @@ def show_trends(
         shares = (f"{part / total.texts:.0%}" for part in (total.negatives, total.positives))
         table.add_row(Text(trend.name), str(total.texts), *shares, sparkline(trend, room))
     screen.print(table)
-    _line("Texts", f"{counts['texts']} stored, {counts['repeated']} came again, {counts['set_aside']} set aside")
-    _line("Alerts", f"{counts['alerts']}; tfapp monitor alerts")
+    print_line("Texts", f"{counts['texts']} stored, {counts['repeated']} duplicates, {counts['set_aside']} rejected")
+    print_line("Alerts", f"{counts['alerts']}; tfapp monitor alerts")
     _show_undeliverable(undeliverable, counts["undeliverable"])
 
 
@@ -117,9 +118,9 @@ def show_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
         print_json([alert.to_dict() for alert in alerts])
         return
     for alert in alerts:
-        _line(f"{alert.id}", f"{alert.headline}; {alert.status}")
+        print_line(f"{alert.id}", f"{alert.headline}; {alert.status}")
     if not alerts:
-        _line("None", "nothing was out of the ordinary")
+        print_line("None", "nothing was out of the ordinary")
 
 
 def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> None:
@@ -130,7 +131,7 @@ def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> No
         return
     _show_payload({"event": "opened", **details})
     status = f"; {alert.status}, at {alert.end:%Y-%m-%d %H:%M} UTC" if alert.end else "; still open"
-    _line("", f"number {alert.id}, detected in the {alert.width} from {alert.found:%Y-%m-%d %H:%M} UTC{status}")
+    print_line("", f"number {alert.id}, detected in the {alert.width} from {alert.found:%Y-%m-%d %H:%M} UTC{status}")
 
 
 def show_resent(number: int, *, as_json: bool) -> None:
@@ -138,9 +139,9 @@ def show_resent(number: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"queued": number})
     elif number:
-        _line("Queued", f"{number} messages; tfapp monitor run sends them, one that runs already at once")
+        print_line("Queued", f"{number} messages; tfapp monitor run sends them, one that runs already at once")
     else:
-        _line("None", "there is no message that no sink took")
+        print_line("None", "there is no message that no sink took")
 
 
 def show_set_aside(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int], *, as_json: bool) -> None:
@@ -149,23 +150,23 @@ def show_set_aside(rows: Sequence[Mapping[str, object]], counts: Mapping[str, in
         print_json([dict(row) for row in rows])
         return
     for row in rows:
-        _line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
+        print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
     gone = counts["set_aside"] - counts["set_aside_kept"]
     if gone > 0:
         kept = f"the newest {counts['set_aside_kept']} are kept (set_aside_rows)"
-        _line("", f"{counts['set_aside']} in all; {kept}, {gone} older ones are not")
+        print_line("", f"{counts['set_aside']} in all; {kept}, {gone} older ones are not")
     if not counts["set_aside"]:
-        _line("None", "every row was used")
+        print_line("None", "every row was used")
 
 
 def _show_undeliverable(rows: Sequence[Mapping[str, object]], number: int) -> None:
     for row in rows:
         what = f"{row['sink']}, alert {row['alert_id']} ({row['event']})"
-        _line("Not sent", f"{what}: {row['error']}; given up after {row['tries']} tries")
+        print_line("Not sent", f"{what}: {row['error']}; given up after {row['tries']} tries")
     if number > len(rows):
-        _line("Not sent", f"{number - len(rows)} more")
+        print_line("Not sent", f"{number - len(rows)} more")
     if number:
-        _line("", "tfapp monitor resend queues them anew")
+        print_line("", "tfapp monitor resend queues them anew")
 
 
 def _plain(value: object) -> object:
@@ -175,13 +176,13 @@ def _plain(value: object) -> object:
 def _show_payload(payload: Mapping[str, Any]) -> None:
     alert = payload["alert"]
     if payload["event"] == "ended":
-        _line("Over", f"{alert['headline']}; {alert['state']}")
+        print_line("Over", f"{alert['headline']}; {alert['state']}")
         return
-    _line("Alert", f"{alert['headline']}")
+    print_line("Alert", f"{alert['headline']}")
     for text in payload["texts"]:
         shown = " ".join(text["text"].split())
         sure = f"{text['sentiment']} {text['sentiment_confidence']:.2f}"
-        _line("", f'"{shown[:160]}" ({text["source"]}, {text["time"][:16]}, {sure})')
+        print_line("", f'"{shown[:160]}" ({text["source"]}, {text["time"][:16]}, {sure})')
 
 
 def _trend(trend: Trend) -> dict[str, Any]:
@@ -189,7 +190,3 @@ def _trend(trend: Trend) -> dict[str, Any]:
         {"start": point.start.isoformat(), **asdict(point.counts), "expected": point.expected} for point in trend.points
     ]
     return {"name": trend.name, **asdict(trend.total), "points": points}
-
-
-def _line(name: str, text: str) -> None:
-    console().print(f"{name:10}{text}", markup=False, soft_wrap=True)

@@ -22,7 +22,6 @@ from tfapp.apps.monitor.classifier_client import ClassifierClient
 from tfapp.apps.monitor.deliveries import Deliveries
 from tfapp.apps.monitor.message import MessageColumns
 from tfapp.apps.monitor.message_store import MessageStore
-from tfapp.apps.monitor.models import MonitorModels
 from tfapp.apps.monitor.pipeline import Pipeline
 from tfapp.apps.monitor.queries import MonitorQueries
 from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, PushReader, TableReader
@@ -48,11 +47,6 @@ class Monitor(Application[MonitorSettings]):
         """Returns the queries of trends, alerts and texts."""
         return MonitorQueries(self.store, self.settings)
 
-    @property
-    def models(self) -> MonitorModels:
-        """Returns the application's models."""
-        return MonitorModels(self.home, self.settings, self.server)
-
     def prepare(self, *, quiet: bool = False) -> list[str]:
         """Stores the settings and trains the models that are missing, and returns a line on the quality of each.
 
@@ -60,7 +54,13 @@ class Monitor(Application[MonitorSettings]):
             TfappError: Data, training or export.
         """
         self.keep_settings()
-        return self.models.prepare(quiet=quiet)
+        settings = self.settings
+        data_sets = {settings.topic_model: settings.topic_data, settings.sentiment_model: settings.sentiment_data}
+        return [
+            self._train(name, data, quiet=quiet)
+            for name, data in data_sets.items()
+            if data is not None and not self.models.has(name)
+        ]
 
     def run(
         self,
@@ -108,7 +108,9 @@ class Monitor(Application[MonitorSettings]):
         everyone = [*self._sinks(), *sinks]
         deliveries = Deliveries(self.store, everyone, self.clock, self.settings.delivery_tries)
         with self.models.client() as client:
-            self.models.wait_until_ready(client, self.wait)
+            for name in (self.settings.topic_model, self.settings.sentiment_model, self.settings.tagger):
+                if name is not None:
+                    self.models.wait_until_ready(client, name, self.wait)
             with deliveries.running():
                 return self._pipeline(client, mapping, ending, everyone).run(readers, on_progress)
 
@@ -123,6 +125,17 @@ class Monitor(Application[MonitorSettings]):
         """
         number = None if alert is None else self.queries.alert(alert).id
         return Deliveries(self.store, (), self.clock).resend(number)
+
+    def _train(self, name: str, data: str, *, quiet: bool) -> str:
+        """Trains a classifier's output layer on a frozen BERT, and returns a line on its quality."""
+        experiment = {
+            "name": name,
+            "data": {"train": data},
+            "model": {"preset": self.settings.preset, "max_length": self.settings.max_length, "pooling": "mean"},
+            "training": {"adapt": "head"},
+        }
+        version, score = self.models.train(experiment, runs=self.home / "runs", quiet=quiet)
+        return f"{name}/{version} learnt from {data}: {score}"
 
     def _pipeline(
         self, client: Client, columns: MessageColumns, stop: threading.Event, sinks: Sequence[Sink]

@@ -77,7 +77,7 @@ class Catalogue:
         return self._ingest(_keep_events).add(source, rows)
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were rejected last; as `tfapp.apps.shared.ingest.FileIngest.set_aside`."""
+        """Returns the latest rejected rows, as `FileIngest.set_aside` does."""
         return self._ingest(_keep_items).set_aside(most)
 
     def item_matrix(self, embedder: str | None) -> ItemMatrix:
@@ -96,7 +96,7 @@ class Catalogue:
         return ItemMatrix.of(items, vectors)
 
     def log(self, item_matrix: ItemMatrix) -> EventLog:
-        """All events of the item matrix's items."""
+        """Returns all events of the item matrix's items."""
         query = select(*_EVENT).order_by(EventRow.at, EventRow.id)
         return self._logged(query, item_matrix)
 

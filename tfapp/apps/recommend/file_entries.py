@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
 from typing import Any, Final, Literal, TypeVar, get_args
 
-from tfapp.apps.shared.column_names import check_named, find_columns
+from tfapp.apps.shared.column_names import FileColumns, check_named
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.shared.times import parse_time
 from tfapp.data.stored_texts import LONGEST_NAME, storable, tidy
-from tfapp.errors import DataError
 
 __all__ = ["EventEntry", "EventKind", "ItemEntry", "read_events", "read_items"]
 
@@ -27,7 +25,6 @@ _ITEM_COLUMNS: Final = {
     "tags": ("tags", "genres", "categories", "category", "topic", "label"),
     "time": ("time", "published", "published_at", "date", "timestamp", "created_at"),
 }
-_ITEM_NEEDS: Final = ("item", ("title", "description"))
 _EVENT_COLUMNS: Final = {
     "user": ("user", "user_id", "reader", "customer", "customer_id"),
     "item": ("item", "item_id", "id", "key", "sku"),
@@ -35,7 +32,6 @@ _EVENT_COLUMNS: Final = {
     "value": ("value", "rating", "stars", "score"),
     "time": ("time", "timestamp", "date", "at", "created_at"),
 }
-_LOOKED_AT: Final = 100
 _LONGEST: Final = 20_000
 
 
@@ -90,10 +86,8 @@ def read_items(
     Raises:
         DataError: There is no column of ids, or none of titles or descriptions.
     """
-    rows, columns = _columns(
-        records, given or {}, _ITEM_COLUMNS, source=source, needed=("item", ("title", "description"))
-    )
-    return _entries(rows, lambda row: _item(row, columns))
+    needed = (("item",), ("title", "description"))
+    return _entries(records, _item, given or {}, _ITEM_COLUMNS, needed=needed, source=source)
 
 
 def read_events(
@@ -110,60 +104,45 @@ def read_events(
     Raises:
         DataError: There is no column of users, of items, or of times.
     """
-    rows, columns = _columns(records, given or {}, _EVENT_COLUMNS, source=source, needed=("user", "item", "time"))
-    return _entries(rows, lambda row: _event(row, columns))
+    needed = (("user",), ("item",), ("time",))
+    return _entries(records, _event, given or {}, _EVENT_COLUMNS, needed=needed, source=source)
 
 
-def _columns(
+def _entries(
     records: Iterable[Record | RejectedRow],
+    make: Callable[[int, Mapping[str, Any]], E],
     given: Mapping[str, str],
     usual: Mapping[str, Sequence[str]],
     *,
+    needed: Iterable[Sequence[str]],
     source: str,
-    needed: Sequence[str | tuple[str, ...]],
-) -> tuple[Iterator[Record | RejectedRow], dict[str, str]]:
+) -> Iterator[E | RejectedRow]:
+    """Checks that one column of each `needed` choice is there, and returns the entries of the rows."""
     check_named(given, usual)
-    rows = iter(records)
-    first = list(islice(rows, _LOOKED_AT))
-    present = list(dict.fromkeys(name for row in first if isinstance(row, Record) for name in row.values))
-    columns = find_columns(present, given, usual)
-    column_list = ", ".join(f'"{name}"' for name in present) or "none"
-    missing = next((name for name in columns.values() if present and name not in present), None)
-    if missing is not None:
-        raise DataError(f'{source}: no column "{missing}"; columns: {column_list}')
-    for need in needed:
-        choices = (need,) if isinstance(need, str) else need
-        if not any(choice in columns for choice in choices):
-            raise DataError(
-                f"{source}: no column of {' or '.join(choices)}; columns: {column_list}; name it with --column "
-                f"{choices[0]}=NAME"
-            )
-    return chain(first, rows), columns
+    file = FileColumns.detect(records, given, usual, source=source)
+    for choices in needed:
+        if not any(choice in file.columns for choice in choices):
+            raise file.error(f"no column of {' or '.join(choices)}", f"name it with --column {choices[0]}=NAME")
+    return (row if isinstance(row, RejectedRow) else _entry(row, file.columns, make) for row in file.rows)
 
 
-def _entries(rows: Iterable[Record | RejectedRow], make: Callable[[Record], E]) -> Iterator[E | RejectedRow]:
-    for row in rows:
-        if isinstance(row, RejectedRow):
-            yield row
-            continue
-        try:
-            yield make(row)
-        except ValueError as error:
-            yield RejectedRow(row.line, str(error), storable(str(row.values))[:_LONGEST])
+def _entry(row: Record, columns: Mapping[str, str], make: Callable[[int, Mapping[str, Any]], E]) -> E | RejectedRow:
+    try:
+        return make(row.line, {what: row.values.get(column) for what, column in columns.items()})
+    except ValueError as error:
+        return RejectedRow(row.line, str(error), storable(str(row.values))[:_LONGEST])
 
 
-def _item(row: Record, columns: Mapping[str, str]) -> ItemEntry:
-    values = {what: row.values.get(column) for what, column in columns.items()}
+def _item(line: int, values: Mapping[str, Any]) -> ItemEntry:
     key, title, description = _name(values, "item"), _text(values, "title"), _text(values, "description")
     if not title and not description:
         raise ValueError("there is neither a title nor a description")
     published = None if _missing(values.get("time")) else parse_time(values["time"])
     # Without a title the beginning of the description stands for it.
-    return ItemEntry(row.line, key, title or description[:80], description, _tags(values.get("tags")), published)
+    return ItemEntry(line, key, title or description[:80], description, _tags(values.get("tags")), published)
 
 
-def _event(row: Record, columns: Mapping[str, str]) -> EventEntry:
-    values = {what: row.values.get(column) for what, column in columns.items()}
+def _event(line: int, values: Mapping[str, Any]) -> EventEntry:
     user, item, value = _name(values, "user"), _name(values, "item"), _number(values.get("value"))
     if _missing(values.get("time")):
         raise ValueError("there is no time")
@@ -174,7 +153,7 @@ def _event(row: Record, columns: Mapping[str, str]) -> EventEntry:
         raise ValueError(f"the kind {kind[:40]!r} is none of {', '.join(get_args(EventKind))}")
     if kind == "rate" and value is None:
         raise ValueError("a rating without a value")
-    return EventEntry(row.line, user, item, kind, value, parse_time(values["time"]))  # type: ignore[arg-type]  # checked
+    return EventEntry(line, user, item, kind, value, parse_time(values["time"]))  # type: ignore[arg-type]  # checked
 
 
 def _missing(value: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tfapp.apps.shared.output import print_ingest, print_line, print_rejected
 from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ def show_items(added: ItemsAdded, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(added))
         return
-    _show_ingest(added.addition)
-    _line("Embedded", f"{added.embedded} of {added.items} items; the others were before")
-    _line("Next", "tfapp recommend events FILE")
+    print_ingest(added.addition)
+    print_line("Embedded", f"{added.embedded} of {added.items} items; the others were before")
+    print_line("Next", "tfapp recommend events FILE")
 
 
 def show_events(addition: IngestResult, *, as_json: bool) -> None:
@@ -38,8 +39,8 @@ def show_events(addition: IngestResult, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(addition))
         return
-    _show_ingest(addition)
-    _line("Next", "tfapp recommend train")
+    print_ingest(addition)
+    print_line("Next", "tfapp recommend train")
 
 
 def show_trained(trained: TrainedRanking, *, as_json: bool) -> None:
@@ -48,10 +49,10 @@ def show_trained(trained: TrainedRanking, *, as_json: bool) -> None:
     if as_json:
         print_json({"at": trained.at.isoformat(), "events": trained.events, "lists": trained.lists, "weights": weights})
         return
-    _line("Learnt", f"from {trained.lists} lists of the past, of {trained.events} events")
+    print_line("Learnt", f"from {trained.lists} lists of the past, of {trained.events} events")
     strongest = sorted(weights.items(), key=lambda pair: -abs(pair[1]))[:5]
-    _line("Most by", ", ".join(f"{name} {weight:+.2f}" for name, weight in strongest))
-    _line("Next", "tfapp recommend for USER")
+    print_line("Most by", ", ".join(f"{name} {weight:+.2f}" for name, weight in strongest))
+    print_line("Next", "tfapp recommend for USER")
 
 
 def show_list(result: Suggestions, *, as_json: bool) -> None:
@@ -69,9 +70,9 @@ def show_list(result: Suggestions, *, as_json: bool) -> None:
         table.add_row(str(place), *(Text(cell) for cell in (one.item.key, one.item.title, _because(one))))
     console().print(table)
     if not result.trained:
-        _line("Untrained", "what was found is put together by its places; tfapp recommend train")
+        print_line("Untrained", "the lists of the searches are fused by rank; tfapp recommend train")
     if result.degraded:
-        _line("Without", result.degraded)
+        print_line("Without", result.degraded)
 
 
 def show_known(
@@ -88,13 +89,13 @@ def show_known(
         rows = [dict(row) for row in set_aside]
         print_json({**counts, "trained": when, "last_users": [dict(user) for user in users], "rows_set_aside": rows})
         return
-    for name in ("items", "new_items", "users", "events", "set_aside"):
-        _line(name.replace("_", " ").capitalize(), str(counts[name]))
-    _line("TrainedRanking", when or "no; tfapp recommend train")
+    for name in ("items", "new_items", "users", "events"):
+        print_line(name.replace("_", " ").capitalize(), str(counts[name]))
+    print_line("Rejected", str(counts["set_aside"]))
+    print_line("Trained", when or "no; tfapp recommend train")
     for user in users:
-        _line("User", f"{user['user']}, {user['events']} events, the last at {user['last']}")
-    for row in set_aside:
-        _line("", f"{row['source']}, line {row['line']}: {row['reason']}: {str(row['content'])[:80]}")
+        print_line("User", f"{user['user']}, {user['events']} events, the last at {user['last']}")
+    print_rejected(set_aside)
 
 
 def show_evaluation(result: ListEvaluation, *, as_json: bool) -> None:
@@ -102,7 +103,9 @@ def show_evaluation(result: ListEvaluation, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    _line("Learnt", f"from {result.events} events and {result.lists} lists; judged by the {result.later} events after")
+    print_line(
+        "Learnt", f"from {result.events} events and {result.lists} lists; evaluated on the {result.later} events after"
+    )
     for name, title in _TABLES:
         scores: Mapping[str, Score] = getattr(result, name)
         users = next(iter(scores.values())).users
@@ -134,13 +137,3 @@ def _reason(reason: Reason) -> str:
         return f'you look for "{reason.title}" (text {reason.similarity:.2f})'
     how = "text" if reason.kind == "text" else "liked together"
     return f"{reason.title} ({how} {reason.similarity:.2f})"
-
-
-def _show_ingest(result: IngestResult) -> None:
-    _line("Read", f"{result.rows} rows: {result.added} new, {result.repeated} known, {result.set_aside} set aside")
-    for reason, count in result.reasons.items():
-        _line("", f"{count} x {reason}")
-
-
-def _line(name: str, text: str) -> None:
-    console().print(f"{name:10}{text}", markup=False, soft_wrap=True)

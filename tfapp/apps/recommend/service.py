@@ -48,7 +48,7 @@ __all__ = ["ItemsAdded", "Recommend"]
 
 @dataclass(frozen=True)
 class ItemsAdded:
-    """Prints the outcome of adding items.
+    """The outcome of adding items.
 
     Attributes:
         addition: What the file brought.
@@ -72,11 +72,6 @@ class Recommend(Application[RecommendSettings]):
     def catalogue(self) -> Catalogue:
         """Returns the catalogue of items and events."""
         return Catalogue(self.store, self.clock, self.settings)
-
-    @property
-    def models(self) -> ApplicationModels:
-        """Returns the application's models."""
-        return ApplicationModels(self.home / "models", self.server)
 
     @property
     def embedder(self) -> EmbeddingModel:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
+from tfapp.apps.shared.application_models import ApplicationModels
 from tfapp.apps.shared.settings import ApplicationSettings, load_settings
 from tfapp.apps.shared.store import Store, make_private_folder
 from tfapp.core.clock import Clock, utc_now
@@ -76,6 +77,11 @@ class Application(Generic[S]):
             make_private_folder(chosen_home, passable=True)
         store = Store.open(chosen.database or chosen_home / "store.sqlite")
         return cls(chosen_home, chosen, store, remote)  # type: ignore[arg-type]  # `kind` is S
+
+    @property
+    def models(self) -> ApplicationModels:
+        """Returns the application's models."""
+        return ApplicationModels(self.home / "models", self.server)
 
     def keep_settings(self) -> Path:
         """Writes the settings that differ from the defaults into the folder, and returns their file."""

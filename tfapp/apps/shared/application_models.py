@@ -12,6 +12,7 @@ from tfapp_client import Client
 from tfapp_client.errors import ClientError
 
 from tfapp import api
+from tfapp.apps.shared.model_errors import translate_client_errors
 from tfapp.registry import LabelStore, versions
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.workflows.remote_server import RemoteServer
@@ -49,6 +50,16 @@ class ApplicationModels:
     def has(self, model: str) -> bool:
         """Returns whether a version of a model is in the folder or is served elsewhere."""
         return bool(versions(self.folder, model)) or self._serves(model)
+
+    def wait_until_ready(self, client: Client, model: str, seconds: float) -> None:
+        """Waits until the server has loaded a model of the folder; one that is not there is not waited for.
+
+        Raises:
+            ServerError: It did not load it in time.
+        """
+        if versions(self.folder, model):
+            with translate_client_errors(model, where=self.where):
+                client.wait_until_ready(model, timeout=seconds)
 
     def train(
         self, experiment: Mapping[str, Any], *, runs: Path, of: str = "texts", quiet: bool = False

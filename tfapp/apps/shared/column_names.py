@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Final
 
-from tfapp.errors import SettingsError
+from tfapp.apps.shared.record_reader import Record, RejectedRow
+from tfapp.errors import DataError, SettingsError
 
-__all__ = ["check_named", "find_columns"]
+__all__ = ["FileColumns", "check_named", "find_columns"]
+
+# Rows in which the columns of jsonl are looked for.
+_HEAD: Final = 100
 
 Usual = Mapping[str, Sequence[str]]
 
@@ -41,3 +48,49 @@ def find_columns(present: Iterable[str], given: Mapping[str, str], usual: Usual)
         if what not in given
     }
     return {**given, **{what: name for what, name in found.items() if name is not None}}
+
+
+@dataclass(frozen=True)
+class FileColumns:
+    """The rows of a file and their columns.
+
+    Attributes:
+        source: The file's name in errors.
+        rows: All its rows, the first ones too.
+        present: The names of its columns.
+        columns: Those that are read, by what they hold.
+    """
+
+    source: str
+    rows: Iterator[Record | RejectedRow]
+    present: Sequence[str]
+    columns: Mapping[str, str]
+
+    @classmethod
+    def detect(
+        cls,
+        rows: Iterable[Record | RejectedRow],
+        given: Mapping[str, str],
+        usual: Usual,
+        *,
+        source: str,
+        filters: Iterable[str] = (),
+    ) -> FileColumns:
+        """Detects the columns in the first rows; `filters` are columns that must be there, too.
+
+        Raises:
+            DataError: There is no column of a name that was given.
+        """
+        iterator = iter(rows)
+        head = list(islice(iterator, _HEAD))
+        present = list(dict.fromkeys(name for row in head if isinstance(row, Record) for name in row.values))
+        file = cls(source, chain(head, iterator), present, find_columns(present, given, usual))
+        missing = next((name for name in (*file.columns.values(), *filters) if present and name not in present), None)
+        if missing is not None:
+            raise file.error(f'no column "{missing}"')
+        return file
+
+    def error(self, problem: str, way_out: str = "") -> DataError:
+        """Returns the error of a file that lacks a column."""
+        names = ", ".join(f'"{name}"' for name in self.present) or "none"
+        return DataError(f"{self.source}: {problem}; columns: {names}{way_out and f'; {way_out}'}")

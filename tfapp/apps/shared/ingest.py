@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store, UtcTime
 from tfapp.core.clock import Clock
@@ -21,9 +21,6 @@ from tfapp.data.stored_texts import storable
 __all__ = ["BatchResult", "FileIngest", "IngestColumns", "IngestResult", "RejectedRowColumns"]
 
 R = TypeVar("R")
-
-# Rows of one transaction: an ingest that is killed loses as many, and the next one reads them again.
-_BATCH: Final = 500
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,8 @@ class FileIngest(Generic[R]):
         ingest = self._ingests(id=uuid4().hex, source=source, started_at=self._clock(), **counts)
         self._store.run(lambda session: session.merge(ingest))
         done = 0
-        for batch in _batches(rows):
+        # An ingest that is killed loses one transaction's rows, and the next one reads them again.
+        for batch in chunks(rows):
             self._store.run(partial(self._add_batch, key=ingest.id, batch=batch, done=done))
             done += len(batch)
         return self._store.run(lambda session: self._finish(session, ingest.id))
@@ -152,9 +150,3 @@ class FileIngest(Generic[R]):
         query = select(rejected.reason, count).where(rejected.build_id == key).group_by(rejected.reason)
         reasons = {row.reason: int(row[1]) for row in session.execute(query.order_by(count.desc()))}
         return IngestResult(ingest.rows, ingest.added, ingest.repeated, ingest.set_aside, reasons)
-
-
-def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.store import Base, Store
 
 __all__ = ["VectorStore"]
-
-# Rows that one query names.
-_BATCH: Final = 500
 
 
 class VectorStore:
@@ -71,8 +69,8 @@ class VectorStore:
         query = select(self._key, self._table.value).where(self._table.embedder == embedder)
 
         def work(session: Session) -> dict[int, bytes]:
-            parts = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
-            return {key: value for part in parts for key, value in session.execute(query.where(self._key.in_(part)))}
+            parts = (session.execute(query.where(self._key.in_(part))) for part in chunks(ids))
+            return {key: value for part in parts for key, value in part}
 
         vectors = self._store.read(work)
         return np.stack([np.frombuffer(vectors[key], "<f4") for key in ids])

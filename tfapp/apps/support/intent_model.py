@@ -1,20 +1,23 @@
-"""Records the trainings of the intent model, and decides whether to train it again."""
+"""The trainings of the intent model: their record, whether another one is due, and its experiment."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 
 from tfapp.apps.shared.store import Store
+from tfapp.apps.support.intent_splits import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.tables import TrainingRow
 from tfapp.core.clock import Clock
+from tfapp.core.files import write_json_lines
 
-__all__ = ["IntentModel", "Training", "TrainingDecision"]
+__all__ = ["IntentModel", "Training", "TrainingDecision", "intent_experiment"]
 
 # A label that a single text has cannot be held out.
 _LEAST_QUESTIONS: Final = 2
@@ -67,11 +70,7 @@ class IntentModel:
         self._store.run(lambda session: session.merge(row))
 
     def reason_to_train(self, questions: Sequence[tuple[str, str]]) -> TrainingDecision:
-        """Decides whether the questions that have an intent need a training.
-
-        Args:
-            questions: All of them, as (text, intent).
-        """
+        """Decides whether the questions that have an intent, as (text, intent), need a training."""
         if self._settings.intent_training == "none":
             return TrainingDecision(False, f"{self._settings.intent_model} is served by others")
         counts = Counter(name for _, name in questions)
@@ -86,3 +85,17 @@ class IntentModel:
         if grown > last.questions * self._settings.retrain_share:
             return TrainingDecision(True, f"{grown} new questions")
         return TrainingDecision(False, f"version {last.version} kept: {grown} questions more than it learnt from")
+
+
+def intent_experiment(settings: SupportSettings, questions: Sequence[tuple[str, str]], folder: Path) -> dict[str, Any]:
+    """Writes the splits of the questions into a folder, and returns the experiment that trains the intent model."""
+    for split, rows in split_questions(questions).items():
+        write_json_lines(folder / f"{split}.jsonl", ({"text": text, "label": name} for text, name in rows))
+    few = settings.intent_training == "few-shot"
+    split_files = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    return {
+        "name": settings.intent_model,
+        "data": {**split_files, "on_unseen_label": "drop"},
+        "model": {"preset": settings.intent_preset, "max_length": 64, "pooling": "mean"},
+        "training": {"method": "few-shot", "epochs": 5, "batch_size": 32} if few else {"adapt": "head"},
+    }

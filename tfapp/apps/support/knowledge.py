@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import Final, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.ingest import BatchResult, FileIngest, IngestResult
 from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
@@ -20,10 +19,6 @@ from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import digest, text_key
 
 __all__ = ["Knowledge", "add_pairs"]
-
-T = TypeVar("T")
-# Keys that one query names.
-_BATCH: Final = 500
 
 
 class Knowledge:
@@ -39,12 +34,7 @@ class Knowledge:
         return VectorStore(self._store, VectorRow, VectorRow.text_id, select(TextRow.id, TextRow.text))
 
     def add(self, source: str, rows: Iterable[QAPair | RejectedRow]) -> IngestResult:
-        """Ingests rows; what is known already is left as it is.
-
-        Args:
-            source: Where they come from, for the answers' sources.
-            rows: Exchanges, and rows that are set aside.
-        """
+        """Ingests pairs, and rows that are rejected already; what is known is left as it is."""
         return self._ingest.add(source, rows)
 
     def set_answers(self, answers: Mapping[str, str]) -> None:
@@ -83,7 +73,7 @@ class Knowledge:
         )
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """The rows that were set aside last; as `tfapp.apps.shared.ingest.FileIngest.set_aside`."""
+        """Returns the latest rejected rows, as `FileIngest.set_aside` does."""
         return self._ingest.set_aside(most)
 
 
@@ -92,23 +82,15 @@ def add_pairs(
 ) -> int:
     """Adds the pairs that are new and returns how many there were.
 
-    Args:
-        session: In a transaction.
-        pairs: The pairs.
-        source: Where they come from.
-        now: The time.
-        verdict: A person says that they fit, or do not, which holds for known pairs, too; None: a file has them, and
-            known pairs stay as they are.
-
-    Returns:
-        How many were new.
+    A person's `verdict` says that they fit, or do not, which holds for known pairs, too; None: a file has them, and
+    known pairs stay as they are.
     """
     texts = _texts(session, [text for row in pairs for text in (row.question, row.answer) if text])
     intents = _intents(session, [row.intent for row in pairs if row.intent])
     rows_by_key = {_pair_key(row): row for row in pairs}
     known = {
         pair.key: pair
-        for part in _batches(rows_by_key)
+        for part in chunks(rows_by_key)
         for pair in session.scalars(select(PairRow).where(PairRow.key.in_(part)))
     }
     for pair in known.values():
@@ -135,7 +117,7 @@ def _texts(session: Session, texts: Iterable[str]) -> dict[str, int]:
     query = select(TextRow.key, TextRow.id)
     known = {
         key: number
-        for part in _batches(texts_by_key)
+        for part in chunks(texts_by_key)
         for key, number in session.execute(query.where(TextRow.key.in_(part)))
     }
     new = [TextRow(key=key, text=text) for key, text in reversed(texts_by_key.items()) if key not in known]
@@ -160,9 +142,3 @@ def _pair_key(row: QAPair) -> str:
 
 def _keep(session: Session, rows: Sequence[QAPair], source: str, now: datetime) -> BatchResult:
     return BatchResult(add_pairs(session, rows, source=source, now=now))
-
-
-def _batches(rows: Iterable[T]) -> Iterator[list[T]]:
-    left = iter(rows)
-    while batch := list(islice(left, _BATCH)):
-        yield batch

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.apps.support.agent_inbox import StoredTurn
 from tfapp.apps.support.corrections import Verdict
 from tfapp.apps.support.session import SupportSession
+from tfapp.apps.support.tables import TurnRow
 from tfapp.data.stored_texts import checked_name
 from tfapp.errors import ConflictError, DataError
 from tfapp.web.app_state import AppState, WebApplication
@@ -82,14 +82,13 @@ class SupportPages:
     def _conflict(self, request: Request, turn: str, form_values: Mapping[str, str | None]) -> Response:
         """Shows a hand-over that somebody else answered first: their answer, and the form as it was sent."""
         inbox = self._session().inbox
-        page = self._queue(
-            request, [answered for answered in (inbox.turn(turn),) if answered] + inbox.open_handovers(), form_values
-        )
+        answered = inbox.turn(turn)
+        page = self._queue(request, [*([answered] if answered else []), *inbox.open_handovers()], form_values)
         page.status_code = 409
         return page
 
     def _queue(
-        self, request: Request, handovers: list[StoredTurn], form_values: Mapping[str, str | None] | None = None
+        self, request: Request, handovers: list[TurnRow], form_values: Mapping[str, str | None] | None = None
     ) -> Response:
         return self._page(request, "support_handovers.html", handovers=handovers, form_values=form_values or {})
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from typing import Any, Final
 
-from tfapp.apps.shared.column_names import check_named, find_columns
+from tfapp.apps.shared.column_names import FileColumns, check_named
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.support.turn_pairs import pair_turns
 from tfapp.data.stored_texts import LONGEST_NAME, tidy
-from tfapp.errors import DataError
 
 __all__ = ["PairColumns", "QAPair", "read_qa_pairs"]
 
@@ -22,7 +20,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "conversation": ("conversation", "conversation_id", "dialogue", "dialogue_id", "session"),
     "speaker": ("speaker", "role", "author"),
 }
-_LOOKED_AT: Final = 100
 _LONGEST: Final = 20_000
 
 
@@ -54,10 +51,6 @@ class PairColumns:
     def __post_init__(self) -> None:
         check_named(self.given, _NAMES)
 
-    def found(self, present: Iterable[str]) -> dict[str, str]:
-        """Returns the columns by what they hold, among those that are there."""
-        return find_columns(present, self.given, _NAMES)
-
 
 def read_qa_pairs(
     records: Iterable[Record | RejectedRow], columns: PairColumns, *, source: str
@@ -75,17 +68,17 @@ def read_qa_pairs(
     Raises:
         DataError: There are no such columns.
     """
-    rows = iter(records)
-    first = list(islice(rows, _LOOKED_AT))
-    present = list(dict.fromkeys(name for row in first if isinstance(row, Record) for name in row.values))
-    found = columns.found(present)
-    _check(source, found, present, columns)
-    chosen = (row for row in chain(first, rows) if isinstance(row, RejectedRow) or _fits(row, columns.where))
-    if "messages" in present or {"conversation", "speaker"} <= found.keys():
-        for row in pair_turns(chosen, found, columns.agents):
-            yield row if isinstance(row, RejectedRow) else _qa_pair(row, _PAIR)
-        return
-    for row in chosen:
+    file = FileColumns.detect(records, columns.given, _NAMES, source=source, filters=columns.where)
+    found, whole = file.columns, "messages" in file.present
+    if not whole and "speaker" not in found and not ("question" in found and {"answer", "intent"} & found.keys()):
+        way_out = "name them with --column question=NAME --column answer=NAME"
+        raise file.error("no columns of questions with an answer or an intent", way_out)
+    rows: Iterator[Record | RejectedRow] = (
+        row for row in file.rows if isinstance(row, RejectedRow) or _fits(row, columns.where)
+    )
+    if whole or {"conversation", "speaker"} <= found.keys():
+        rows, found = pair_turns(rows, found, columns.agents), _PAIR
+    for row in rows:
         yield row if isinstance(row, RejectedRow) else _qa_pair(row, found)
 
 
@@ -93,22 +86,8 @@ _PAIR: Final = {"question": "question", "answer": "answer", "intent": "intent"}
 _LIMITS: Final = {"question": _LONGEST, "answer": _LONGEST, "intent": LONGEST_NAME}
 
 
-def _check(source: str, found: Mapping[str, str], present: Sequence[str], columns: PairColumns) -> None:
-    named = [*found.values(), *columns.where]
-    missing = next((name for name in named if present and name not in present), None)
-    shown = ", ".join(f'"{name}"' for name in present) or "none"
-    if missing is not None:
-        raise DataError(f'{source}: no column "{missing}"; columns: {shown}')
-    whole = "messages" in present or "speaker" in found
-    if not whole and not ("question" in found and {"answer", "intent"} & found.keys()):
-        raise DataError(
-            f"{source}: no columns of questions with an answer or an intent; columns: {shown}; "
-            "name them with --column question=NAME --column answer=NAME"
-        )
-
-
-def _fits(row: Record, where: Mapping[str, str]) -> bool:
-    return all(str(row.values.get(name)) == value for name, value in where.items())
+def _fits(row: Record | RejectedRow, where: Mapping[str, str]) -> bool:
+    return isinstance(row, RejectedRow) or all(str(row.values.get(name)) == value for name, value in where.items())
 
 
 def _qa_pair(row: Record, found: Mapping[str, str]) -> QAPair | RejectedRow:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 __all__ = ["AnswerSource", "Kind", "Reply"]
 
@@ -60,7 +60,3 @@ class Reply:
     sources: tuple[AnswerSource, ...] = ()
     summary: str = ""
     degraded: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns its values for JSON."""
-        return asdict(self)

@@ -17,6 +17,7 @@ from tfapp_client import Client
 
 from tfapp.apps.shared.application import Application
 from tfapp.apps.shared.embedding_client import EmbeddingClient
+from tfapp.apps.shared.embedding_model import EmbeddingModel
 from tfapp.apps.shared.ingest import IngestResult
 from tfapp.apps.shared.record_reader import Record, read_records
 from tfapp.apps.shared.vector_indexing import open_index
@@ -24,9 +25,8 @@ from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
 from tfapp.apps.support.corrections import Corrections, LearningResult, Verdict
-from tfapp.apps.support.intent_model import IntentModel, Training
+from tfapp.apps.support.intent_model import IntentModel, Training, intent_experiment
 from tfapp.apps.support.knowledge import Knowledge
-from tfapp.apps.support.models import SupportModels
 from tfapp.apps.support.qa_pairs import PairColumns, read_qa_pairs
 from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings
@@ -75,11 +75,6 @@ class Support(Application[SupportSettings]):
 
     kind = SupportSettings
     folder = "support"
-
-    @property
-    def models(self) -> SupportModels:
-        """Returns the application's models."""
-        return SupportModels(self.home, self.settings, self.server, self.wait)
 
     @property
     def knowledge(self) -> Knowledge:
@@ -168,21 +163,14 @@ class Support(Application[SupportSettings]):
             yield self.connected(client, identity)
 
     def connected(self, client: Client, identity: str) -> Assistant:
-        """Returns the assistant on a client.
-
-        Args:
-            client: Asks the models.
-            identity: The embedder whose vectors are compared, as NAME/VERSION.
-        """
-        log = ConversationLog(self.store, self.clock)
-        intents = IntentModel(self.store, self.clock, self.settings)
+        """Returns the assistant on a client, with the vectors of an embedder named as NAME/VERSION."""
         return Assistant(
             self.retriever(client, identity),
             client,
-            log,
+            ConversationLog(self.store, self.clock),
             self.settings,
             answers=self.knowledge.answers(),
-            classifies=intents.exists(),
+            classifies=IntentModel(self.store, self.clock, self.settings).exists(),
         )
 
     def retriever(self, client: Client, identity: str) -> Retriever:
@@ -199,7 +187,8 @@ class Support(Application[SupportSettings]):
 
     def _embed(self, *, quiet: bool) -> tuple[int, int]:
         """Embeds new texts, and returns how many, and how many vectors the index added."""
-        identity, embedded = self.models.embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
+        embedder = EmbeddingModel(self.models, self.settings.embedder, self.settings.embedder_preset, self.wait)
+        identity, embedded = embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
         _, indexed = open_index(self.home, self.knowledge.vectors, identity)
         return embedded, indexed
 
@@ -211,7 +200,10 @@ class Support(Application[SupportSettings]):
         if not reason.train:
             return reason.why
         try:
-            version, score = self.models.train_intents(questions, quiet=quiet)
+            experiment = intent_experiment(
+                self.settings, questions, self.home / "training" / self.settings.intent_model
+            )
+            version, score = self.models.train(experiment, runs=self.home / "runs", of="questions", quiet=quiet)
         except (DataError, TrainingError) as error:
             return f"not trained: {error}"
         model.keep(Training(version, len(questions), len({name for _, name in questions})))

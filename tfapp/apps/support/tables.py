@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tfapp.apps.shared.ingest import IngestColumns, RejectedRowColumns
 from tfapp.apps.shared.store import Base, UtcTime
@@ -93,7 +93,14 @@ class ConversationRow(Base):
 
 
 class TurnRow(Base):
-    """A question of a conversation and its answer."""
+    """A question of a conversation and its answer.
+
+    Attributes:
+        understood: The question with what it refers to.
+        kind: How it was answered, as in `Reply`.
+        sources: The fields of each `AnswerSource`.
+        summary: The summary for the person who takes over; empty where nobody has to.
+    """
 
     __tablename__ = "support_turn"
     id: Mapped[str] = mapped_column(_KEY, primary_key=True)
@@ -109,7 +116,15 @@ class TurnRow(Base):
     sources: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     summary: Mapped[str] = mapped_column(Text, server_default="")
     asked_at: Mapped[datetime] = mapped_column(UtcTime)
+    corrections: Mapped[list[CorrectionRow]] = relationship(
+        order_by="CorrectionRow.given_at, CorrectionRow.id", viewonly=True
+    )
     __table_args__ = (UniqueConstraint("conversation_id", "number"),)
+
+    @property
+    def review(self) -> CorrectionRow | None:
+        """Returns the last correction; None where nobody has reviewed the turn."""
+        return self.corrections[-1] if self.corrections else None
 
 
 class CorrectionRow(Base):

@@ -1,0 +1,32 @@
+"""Prints what the commands of several applications show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from tfapp.core.terminal import console
+
+if TYPE_CHECKING:
+    from tfapp.apps.shared.ingest import IngestResult
+
+__all__ = ["print_ingest", "print_line", "print_rejected"]
+
+
+def print_line(name: str, text: str) -> None:
+    """Prints a line with its name in the first column."""
+    console().print(f"{name:10}{text}", markup=False, soft_wrap=True)
+
+
+def print_ingest(result: IngestResult) -> None:
+    """Prints the counts of an ingest, and the reasons of rejected rows."""
+    counts = f"{result.added} new, {result.repeated} duplicates, {result.set_aside} rejected"
+    print_line("Read", f"{result.rows} rows: {counts}")
+    for reason, count in result.reasons.items():
+        print_line("", f"{count} x {reason}")
+
+
+def print_rejected(rows: Iterable[Mapping[str, object]]) -> None:
+    """Prints the beginning of each rejected row, with its line and the reason."""
+    for row in rows:
+        print_line("", f"{row['source']}, line {row['line']}: {row['reason']}: {str(row['content'])[:80]}")
