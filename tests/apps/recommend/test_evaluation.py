@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import ndcg_score
 from sklearn.pipeline import make_pipeline
@@ -53,7 +57,7 @@ def test_the_weights_are_scikit_learns_and_come_back_from_json() -> None:
     assert mine is not None
     theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(values, liked)
     np.testing.assert_allclose(mine.scores(values), theirs.decision_function(values), atol=1e-9)
-    assert LogisticWeights.from_dict(mine.to_dict()) == mine
+    assert TypeAdapter(LogisticWeights).validate_python(json.loads(json.dumps(asdict(mine)))) == mine
     assert LogisticWeights.fit(("a", "b", "c"), values, np.zeros(200, bool)) is None
     # A row that counts twice is as good as two of it.
     counts = 1.0 + liked

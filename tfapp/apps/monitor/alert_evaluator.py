@@ -38,12 +38,6 @@ class AlertEvaluator:
 
     Everything that it must remember is in the database, and a window's judgement follows from the counts alone. So it
     may be stopped anywhere, and what it found is written once, whoever judges a window again.
-
-    Args:
-        store: The database.
-        settings: What is an alert.
-        clock: Tells when an alert was raised.
-        sinks: Who is told of alerts.
     """
 
     def __init__(self, store: Store, settings: MonitorSettings, clock: Clock, sinks: Sequence[str] = ()) -> None:

@@ -23,14 +23,7 @@ _LOOKED_AT: Final = 2000
 
 
 def alert_texts(session: Session, alert: Alert, settings: MonitorSettings, most: int) -> list[ShownText]:
-    """Returns the most confident negative texts of a rise, or the texts of a drift that differ most from the reference.
-
-    Args:
-        session: In a transaction.
-        alert: The alert.
-        settings: What is negative.
-        most: So many texts at most.
-    """
+    """Returns the most confident negative texts of a rise, or those of a drift that differ most from the reference."""
     query = select(MessageRow).where(MessageRow.time >= alert.start)
     if alert.end is not None:
         # What late texts took back had been seen up to where it was found.

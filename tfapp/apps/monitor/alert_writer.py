@@ -19,14 +19,7 @@ __all__ = ["AlertWriter"]
 
 
 class AlertWriter:
-    """Writes the alerts of one transaction.
-
-    Args:
-        session: The transaction.
-        settings: How many texts an alert shows.
-        sinks: Who is told.
-        now: The time.
-    """
+    """Writes the alerts of one transaction."""
 
     def __init__(self, session: Session, settings: MonitorSettings, sinks: Sequence[str], now: datetime) -> None:
         self._session = session

@@ -35,12 +35,6 @@ class Deliveries:
     It is filled in the transaction that writes the alert, so a crash loses none; what was sent just before a crash is
     sent again, with the same key. A sink that fails or is slow holds up no other one; what was tried too often is kept
     as undeliverable.
-
-    Args:
-        store: The database.
-        sinks: Who is told.
-        clock: Tells when to try again.
-        most_tries: So often each is tried.
     """
 
     def __init__(self, store: Store, sinks: Iterable[Sink], clock: Clock, most_tries: int = 84) -> None:
@@ -50,11 +44,7 @@ class Deliveries:
         self._most_tries = most_tries
 
     def send_due(self, sink: str | None = None) -> int:
-        """Tries each notification that is due once and returns how many were delivered.
-
-        Args:
-            sink: The name of the one that is told; None: all, one after another.
-        """
+        """Tries each due notification once, of one sink or of all, and returns how many were delivered."""
         due = (
             select(DeliveryRow)
             .where(DeliveryRow.delivered_at.is_(None), DeliveryRow.failed_at.is_(None))
@@ -67,11 +57,7 @@ class Deliveries:
         return sum(self._send(row) for row in rows)
 
     def resend(self, alert: int | None = None) -> int:
-        """Queues undeliverable notifications again, with all their tries, and returns how many.
-
-        Args:
-            alert: What tells of the alert of this number; None: all.
-        """
+        """Queues undeliverable notifications again, of one alert or of all, with new tries, and returns how many."""
         again = update(DeliveryRow).where(DeliveryRow.failed_at.is_not(None))
         if alert is not None:
             again = again.where(DeliveryRow.alert_id == alert)

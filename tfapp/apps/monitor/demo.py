@@ -18,11 +18,7 @@ _WINDOWS: Final = 48
 
 
 def show_monitor(monitor: Monitor) -> None:
-    """Trains the models, replays two days of news and product reviews with six hours of complaints, and finds them.
-
-    Args:
-        monitor: In a folder of its own.
-    """
+    """Trains the models, replays two days of news and product reviews with six hours of complaints, and finds them."""
     screen = console()
     screen.rule("1. Two classifiers: topics learnt from BBC News, sentiment from tweets")
     for line in monitor.prepare():

@@ -26,11 +26,6 @@ class DriftEvaluator:
     """Evaluates windows for drift, in one transaction.
 
     The reference is made of the first texts, when there are enough; once a drift has lasted, of the newest.
-
-    Args:
-        session: The transaction.
-        settings: What is a drift.
-        alert_writer: Writes what is found.
     """
 
     def __init__(self, session: Session, settings: MonitorSettings, alert_writer: AlertWriter) -> None:
@@ -39,12 +34,7 @@ class DriftEvaluator:
         self._alert_writer = alert_writer
 
     def evaluate(self, changed: datetime, limit: datetime) -> None:
-        """Evaluates the windows that have changed.
-
-        Args:
-            changed: The first one that has changed.
-            limit: Those before it are over.
-        """
+        """Evaluates the windows from `changed` on; those before `limit` are over."""
         reference = reference_of(self._session) or self._make_reference(limit, newest=False)
         if reference is None:
             return

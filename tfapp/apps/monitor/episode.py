@@ -88,11 +88,6 @@ def fold(
 ) -> tuple[list[tuple[datetime, Verdict]], list[Episode]]:
     """Evaluates windows in their order.
 
-    Args:
-        detector: How.
-        windows: Each with its first moment.
-        state: What was made of those before.
-
     Returns:
         The verdicts, and the episodes that went on when it began, or began since.
     """

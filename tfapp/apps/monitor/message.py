@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from tfapp.apps.shared.column_names import check_named
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.shared.times import check_time, parse_time
 from tfapp.data.cleaning import is_visible
 from tfapp.data.stored_texts import LONGEST_NAME, digest, storable
-from tfapp.errors import SettingsError
 
 __all__ = ["ClassifiedMessage", "Mention", "Message", "MessageColumns"]
 
@@ -80,9 +80,7 @@ class MessageColumns:
     longest: int = 20_000
 
     def __post_init__(self) -> None:
-        for name in self.given:
-            if name not in _NAMES:
-                raise SettingsError(f"--column {name}: give NAME=COLUMN, where NAME is one of {', '.join(_NAMES)}")
+        check_named(self.given, _NAMES)
 
     def message(self, row: Record, *, source: str, latest: datetime, now: datetime) -> Message | RejectedRow:
         """Makes a message from a row; a row that is none is rejected with its reason.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,15 +23,13 @@ from tfapp.apps.monitor.tables import (
     WindowRow,
 )
 from tfapp.apps.monitor.windows import count
+from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Base, Store
 from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import digest, storable
 
 __all__ = ["MessageStore", "RejectedMessage", "StoredBatch", "add_rejected"]
-
-# SQLite takes 32766 values in a statement, PostgreSQL 65535.
-_AT_ONCE: Final = 500
 
 
 class RejectedMessage(NamedTuple):
@@ -55,13 +53,7 @@ class StoredBatch:
 
 
 class MessageStore:
-    """Stores messages, their counts and the checkpoints of their sources.
-
-    Args:
-        store: The database.
-        settings: What counts as negative.
-        clock: Tells when something was stored.
-    """
+    """Stores messages, their counts and the checkpoints of their sources."""
 
     def __init__(self, store: Store, settings: MonitorSettings, clock: Clock) -> None:
         self._store = store
@@ -71,12 +63,10 @@ class MessageStore:
     def unknown(self, messages: Sequence[Message]) -> list[Message]:
         """Returns the messages that are not stored yet, each once."""
         unique = {message.key: message for message in reversed(messages)}
-        keys = list(unique)
-        parts = [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]
 
         def work(session: Session) -> set[str]:
             query = select(MessageRow.key)
-            return {key for part in parts for key in session.scalars(query.where(MessageRow.key.in_(part)))}
+            return {key for part in chunks(unique) for key in session.scalars(query.where(MessageRow.key.in_(part)))}
 
         known = self._store.read(work)
         return [message for key, message in reversed(unique.items()) if key not in known]
@@ -98,13 +88,9 @@ class MessageStore:
         checkpoints: Iterable[Checkpoint],
         repeated: int,
     ) -> StoredBatch:
-        """Stores a batch whole or not at all; what is there already is not counted again.
+        """Stores a batch whole or not at all; `repeated` rows were left out of it because they are known.
 
-        Args:
-            texts: Judged texts.
-            rejected: Rows that are set aside.
-            checkpoints: How far their sources were read.
-            repeated: How many rows were left out because they are known.
+        What is there already is not counted again.
         """
         now, places = self._clock(), list(checkpoints)
 
@@ -131,8 +117,8 @@ class MessageStore:
             {**cell._asdict(), "texts": c.texts, "negatives": c.negatives, "positives": c.positives, "judged": 0}
             for cell, c in sorted(counts.items(), key=lambda item: item[0])
         ]
-        for start in range(0, len(rows), _AT_ONCE):
-            statement = _insert(session, WindowRow).values(rows[start : start + _AT_ONCE])
+        for part in chunks(rows):
+            statement = _insert(session, WindowRow).values(part)
             new, old = statement.excluded, WindowRow.__table__.c
             sums = {name: old[name] + new[name] for name in ("texts", "negatives", "positives")}
             keys = ["width", "start", "topic", "by", "name"]
@@ -168,8 +154,8 @@ def _add_texts(
     ]
     table = _table(MessageRow)
     ids: dict[str, int] = {}
-    for start in range(0, len(rows), _AT_ONCE):
-        statement = _insert(session, MessageRow).values(rows[start : start + _AT_ONCE]).on_conflict_do_nothing()
+    for part in chunks(rows):
+        statement = _insert(session, MessageRow).values(part).on_conflict_do_nothing()
         ids |= {row.key: row.id for row in session.execute(statement.returning(table.c.key, table.c.id))}
     return [(text, ids[text.message.key]) for text in texts if text.message.key in ids]
 
@@ -182,11 +168,7 @@ def _add_mentions(session: Session, texts: Iterable[tuple[ClassifiedMessage, int
 def add_rejected(session: Session, rejected: Sequence[RejectedMessage], now: datetime, most: int) -> int:
     """Adds rejected rows, in a transaction that has the progress row, and returns how many were new.
 
-    Args:
-        session: The transaction.
-        rejected: The rows.
-        now: The time.
-        most: So many rows are kept, the newest ones; all are counted.
+    The newest `most` rows are kept; all are counted.
     """
     if not rejected:
         return 0
@@ -212,8 +194,8 @@ def add_rejected(session: Session, rejected: Sequence[RejectedMessage], now: dat
 def _upsert(session: Session, row: type[Base], rows: Sequence[Mapping[str, Any]], replaced: Sequence[str]) -> int:
     """Adds rows or replaces some of their columns, and returns how many it added or changed."""
     changed = 0
-    for start in range(0, len(rows), _AT_ONCE):
-        statement = _insert(session, row).values([dict(item) for item in rows[start : start + _AT_ONCE]])
+    for part in chunks(rows):
+        statement = _insert(session, row).values([dict(item) for item in part])
         if replaced:
             keys = [column.name for column in _table(row).primary_key]
             new = {name: statement.excluded[name] for name in replaced}

@@ -46,16 +46,6 @@ class Pipeline:
 
     What a reader hands on is stored with its checkpoint in one transaction, so it may end at any moment, and the next
     run goes on behind what was stored. Where the model server or the database is away, it waits.
-
-    Args:
-        message_store: Stores texts.
-        classifiers: Classifies them.
-        evaluator: Raises alerts.
-        settings: How many texts are taken together.
-        columns: Makes messages of rows.
-        clock: Tells the time.
-        stop: Ends it.
-        ticks: Tells how long something takes, in seconds.
     """
 
     def __init__(
@@ -86,11 +76,7 @@ class Pipeline:
     def run(
         self, readers: Sequence[Reader], on_progress: Callable[[IngestCounts], None] = lambda _: None
     ) -> IngestCounts:
-        """Ingests all that the readers have.
-
-        Args:
-            readers: Each is read in a thread of its own.
-            on_progress: Is told what was taken so far, after each batch.
+        """Ingests all that the readers have, each in a thread of its own, and returns the counts.
 
         Returns:
             What came of it.
@@ -213,7 +199,7 @@ class Pipeline:
         (row,) = rows
         reason = f"it cannot be stored: {_one_line(problem)}"
         if isinstance(row, RejectedMessage):
-            _log.warning("%s, %s: a row that was set aside is not kept: %s", row.source, row.place, reason)
+            _log.warning("%s, %s: a rejected row is not kept: %s", row.source, row.place, reason)
             return StoredBatch(outcome=IngestCounts(set_aside=1))
         rejected_row = RejectedRow(1, reason, row.message.text[:_SHOWN])
         return self._store([RejectedMessage(row.message.source, row.message.key, rejected_row)])

@@ -67,12 +67,7 @@ class Trend:
 
 
 class MonitorQueries:
-    """Queries what was stored; changes nothing, and needs no model.
-
-    Args:
-        store: The database.
-        settings: Which windows alerts are looked for in.
-    """
+    """Queries what was stored; changes nothing, and needs no model."""
 
     def __init__(self, store: Store, settings: MonitorSettings) -> None:
         self._store = store
@@ -164,12 +159,7 @@ class MonitorQueries:
         return Alert.of(row)
 
     def texts_of(self, alert: Alert, most: int | None = None) -> list[ShownText]:
-        """Returns the texts behind an alert, the most telling first.
-
-        Args:
-            alert: The alert.
-            most: So many at most; None: as many as the settings say.
-        """
+        """Returns the texts behind an alert, the most telling first; by default as many as the settings say."""
         limit = most or self._settings.texts
         return self._store.read(lambda session: alert_texts(session, alert, self._settings, limit))
 
@@ -206,7 +196,7 @@ class MonitorQueries:
     def counts(self) -> dict[str, int]:
         """Returns the numbers of texts, alerts, repeated and rejected rows, and notifications to deliver.
 
-        `set_aside_kept` of the rows that were set aside are stored; `undelivered` waits to be sent, `undeliverable` was
+        `set_aside_kept` of the rejected rows are stored; `undelivered` waits to be sent, `undeliverable` was
         tried too often.
         """
         tables = {"texts": MessageRow, "set_aside_kept": RejectedMessageRow, "alerts": AlertRow}

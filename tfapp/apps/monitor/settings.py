@@ -112,14 +112,14 @@ class MonitorSettings(ApplicationSettings):
     positive: str = Field("positive", min_length=1, description="Its opposite, which is counted, too.")
     batch_size: int = Field(64, ge=1, le=4096, description="Texts that are judged and stored together, at most.")
     batch_seconds: float = Field(0.2, ge=0, le=86_400, description="How long a batch waits for more texts.")
-    longest_text: int = Field(20_000, ge=1, description="Characters of a text; a longer one is set aside.")
+    longest_text: int = Field(20_000, ge=1, description="Characters of a text; a longer one is rejected.")
     future_minutes: float = Field(
         60.0,
         ge=0,
-        description="A text whose time lies further in the future is set aside: it would close windows. A day at most.",
+        description="A text whose time lies further in the future is rejected: it would close windows. A day at most.",
     )
     set_aside_rows: int = Field(
-        5000, ge=1, description="So many of the rows that were set aside are kept, the newest ones; all are counted."
+        5000, ge=1, description="So many of the rejected rows are kept, the newest ones; all are counted."
     )
     window: WidthName = Field("hour", description="The windows in which alerts are looked for.")
     lateness_minutes: float = Field(

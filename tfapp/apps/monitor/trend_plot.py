@@ -26,11 +26,6 @@ _SUFFIXES: Final = (".png", ".svg", ".pdf")
 def draw_trends(trends: Sequence[Trend], alerts: Sequence[Alert], file: Path) -> None:
     """Draws a row for each trend: the negative share, the expected share, the number of texts, and the alerts in red.
 
-    Args:
-        trends: What to draw; empty ones are left out.
-        alerts: Those of the trends' topics are drawn.
-        file: A png, svg or pdf file; it appears by rename.
-
     Raises:
         SettingsError: The file's ending says no such kind.
     """

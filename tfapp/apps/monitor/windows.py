@@ -71,13 +71,7 @@ def window_start(time: datetime, width: WidthName) -> datetime:
 
 
 def count(texts: Iterable[ClassifiedMessage], *, negative: str, positive: str) -> dict[Cell, Counts]:
-    """Counts texts in all windows that they lie in.
-
-    Args:
-        texts: Each one once.
-        negative: The sentiment that counts as negative.
-        positive: The one that counts as positive.
-    """
+    """Counts texts in all windows that they lie in."""
     counts: defaultdict[Cell, Counts] = defaultdict(Counts)
     for text in texts:
         one = Counts(1, int(text.sentiment == negative), int(text.sentiment == positive))

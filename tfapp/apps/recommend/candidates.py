@@ -64,15 +64,7 @@ def exact_search(snapshot: Snapshot) -> Search:
 def find_candidates(
     snapshot: Snapshot, profile: UserProfile, search: Search, settings: RecommendSettings, *, without: NDArray[np.intp]
 ) -> Candidates:
-    """Finds the candidates of a user's list.
-
-    Args:
-        snapshot: What is known of the items.
-        profile: What is known of the user.
-        search: Finds items by a vector.
-        settings: How many each way finds.
-        without: Items that are not wanted.
-    """
+    """Finds the candidates of a user's list, without the items of `without`."""
     open_ = snapshot.there.copy()
     open_[without] = False
     known = open_ & ~snapshot.new

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
 import numpy as np
+from pydantic import TypeAdapter
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
@@ -141,7 +142,7 @@ class Catalogue:
                 embedder=trained.embedder,
                 events=trained.events,
                 lists=trained.lists,
-                weights=trained.ranking.to_dict(),
+                weights=asdict(trained.ranking),
             )
             session.merge(row)
 
@@ -153,7 +154,8 @@ class Catalogue:
         row = self._store.read(lambda session: session.scalars(query).first())
         if row is None:
             return None
-        return TrainedRanking(row.trained_at, row.embedder, row.events, row.lists, Ranking.from_dict(row.weights))
+        ranking = TypeAdapter(Ranking).validate_python(row.weights)
+        return TrainedRanking(row.trained_at, row.embedder, row.events, row.lists, ranking)
 
     def _logged(self, query: Any, item_matrix: ItemMatrix) -> EventLog:
         rows = self._store.read(lambda session: session.execute(query).all())

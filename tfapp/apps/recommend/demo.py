@@ -20,11 +20,7 @@ _ABOUT: Final = "mobile phones and the networks that they run on"
 
 
 def show_recommend(service: Recommend) -> None:
-    """Recommends BBC News to simulated readers, with reasons, and evaluates the lists.
-
-    Args:
-        service: In a folder of its own.
-    """
+    """Recommends BBC News to simulated readers, with reasons, and evaluates the lists."""
     screen = console()
     items, events = _write_data(service.home / "data")
     screen.rule("1. News, and readers who are simulated")

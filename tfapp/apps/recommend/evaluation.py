@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from tfapp.errors import DataError
 
 __all__ = ["ListEvaluation", "Score", "evaluate"]
 
+_WITHOUT_NEW: Final = "ours, without places for new items"
 Ranker = Callable[[PastList], NDArray[np.intp]]
 
 
@@ -101,8 +103,8 @@ def evaluate(
     lesson = learn_ranking(item_matrix, past, settings, pairs=pairs, on_progress=on_progress)
     snapshot = Snapshot.at(start, past, item_matrix, settings)
     list_builder = ListBuilder(snapshot, exact_search(snapshot), settings, lesson.ranking, pairs)
-    ways = _ways(list_builder, most)
-    new, fresh = _new_ways(list_builder, most), _only(cases, snapshot.new)
+    ways, new = (_ways(list_builder, most, new_only=new_only) for new_only in (False, True))
+    fresh = _only(cases, snapshot.new)
     return ListEvaluation(
         len(past),
         len(log) - len(past),
@@ -112,47 +114,30 @@ def evaluate(
     )
 
 
-def _ways(list_builder: ListBuilder, most: int) -> dict[str, Ranker]:
+def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, Ranker]:
+    """Returns the ways to make lists of all items, or of new ones alone."""
     snapshot = list_builder.snapshot
-    found = snapshot.popularity
+    items = snapshot.new if new_only else snapshot.there
 
-    def made(chosen: ListBuilder) -> Ranker:
+    def scored(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
+        return lambda case: _best(scores(case), items, case, most)
+
+    def built(builder: ListBuilder) -> Ranker:
+        make = builder.only_new if new_only else builder.make
         return lambda case: np.array(
-            [listed.place for listed in chosen.make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
+            [listed.place for listed in make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
         )
 
-    settings = list_builder.settings
-    only_known = replace(list_builder, settings=settings.model_copy(update={"new_places": 0}))
-    without = {"ours, without places for new items": made(only_known)} if settings.new_places else {}
-
-    def scored(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
-        return lambda case: _best(scores(case), snapshot.there, case, most)
-
-    return {
-        "popularity": scored(lambda _: found.events),
-        "popularity of late": scored(lambda _: found.current),
-        "item-kNN": scored(lambda case: snapshot.liked.scores(case.history.items, case.history.likes)),
-        "text alone": scored(lambda case: _near(snapshot, case)),
-        "ours": made(list_builder),
-        **without,
-    }
-
-
-def _new_ways(list_builder: ListBuilder, most: int) -> dict[str, Ranker]:
-    snapshot = list_builder.snapshot
-
-    def ours(case: PastList) -> NDArray[np.intp]:
-        profile = UserProfile.of(case.history, snapshot.item_matrix)
-        return np.array([listed.place for listed in list_builder.only_new(profile, most)], np.intp)
-
-    def scored(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
-        return lambda case: _best(scores(case), snapshot.new, case, most)
-
+    late = {} if new_only else {"popularity of late": scored(lambda _: snapshot.popularity.current)}
+    only_known = replace(list_builder, settings=list_builder.settings.model_copy(update={"new_places": 0}))
+    without = {} if new_only or not list_builder.settings.new_places else {_WITHOUT_NEW: built(only_known)}
     return {
         "popularity": scored(lambda _: snapshot.popularity.events),
+        **late,
         "item-kNN": scored(lambda case: snapshot.liked.scores(case.history.items, case.history.likes)),
         "text alone": scored(lambda case: _near(snapshot, case)),
-        "ours": ours,
+        "ours": built(list_builder),
+        **without,
     }
 
 
@@ -171,9 +156,9 @@ def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], case: PastList,
     return places[np.argsort(-scores[places], kind="stable")[:most]]
 
 
-def _only(cases: Sequence[PastList], wanted: NDArray[np.bool_]) -> list[PastList]:
+def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
     """Returns the cases in which some of the items were liked, with these alone."""
-    cut = (PastList(one.user, one.history, one.liked[wanted[one.liked]]) for one in cases)
+    cut = (PastList(one.user, one.history, one.liked[items[one.liked]]) for one in cases)
     return [one for one in cut if len(one.liked)]
 
 

@@ -65,10 +65,6 @@ class ListBuilder:
     def make(self, profile: UserProfile, count: int) -> list[ListedItem]:
         """Returns a list for a user, best first.
 
-        Args:
-            profile: What is known of the user.
-            count: How many items.
-
         Raises:
             ClientError: The pair model cannot be asked.
         """

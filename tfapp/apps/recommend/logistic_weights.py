@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,13 +70,3 @@ class LogisticWeights:
         """
         standard = (values - np.array(self.means)) / np.array(self.scales)
         return np.asarray(standard @ np.array(self.weights) + self.intercept)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns its values for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Makes it from the values that `to_dict` returned."""
-        names, means, scales, weights = (tuple(values[name]) for name in ("names", "means", "scales", "weights"))
-        return cls(names, means, scales, weights, values["intercept"])

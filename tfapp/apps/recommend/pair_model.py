@@ -32,13 +32,7 @@ def item_text(item_matrix: ItemMatrix, place: int) -> str:
 
 
 def pair_scores(connect: Callable[[], Client], model: str, item_matrix: ItemMatrix) -> PairScorer:
-    """Returns a function that asks a served ranking model.
-
-    Args:
-        connect: Gives a client.
-        model: The model's name.
-        item_matrix: The items.
-    """
+    """Returns a function that asks a served ranking model."""
 
     def score(profile: UserProfile, places: NDArray[np.intp]) -> NDArray[np.float64]:
         query = liked_text(profile.history, item_matrix)

@@ -41,10 +41,6 @@ def past_lists(log: EventLog, settings: RecommendSettings) -> Iterator[tuple[flo
 
     Whatever a list's features are made of comes before it: what is known of all items before the moment, and of the
     user before the list.
-
-    Args:
-        log: Events.
-        settings: What a history is.
     """
     if not len(log):
         return

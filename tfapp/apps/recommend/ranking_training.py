@@ -84,12 +84,7 @@ def learn_ranking(
 ) -> RankingResult:
     """Trains the final ranking.
 
-    Args:
-        item_matrix: The items.
-        log: Events.
-        settings: How lists are made.
-        pairs: Asks a pair model, whose score becomes a feature; None: there is none.
-        on_progress: Is told how many lists are done, and of how many.
+    The score of a pair model, where there is one, becomes a feature.
 
     Raises:
         ClientError: The pair model cannot be asked.
@@ -133,13 +128,7 @@ def collect_rows(
 
 
 def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSettings) -> Iterator[tuple[str, str, int]]:
-    """Yields training rows of a pair model: a user's last liked items, an item's text, and whether it was liked.
-
-    Args:
-        item_matrix: The items.
-        log: Events.
-        settings: How lists are made.
-    """
+    """Yields training rows of a pair model: a user's last liked items, an item's text, and whether it was liked."""
     random = np.random.default_rng(settings.seed)
     moments = list(past_lists(log, settings))[:PAIR_MOMENTS]
     for time, lists in _drawn(moments, random):

@@ -21,15 +21,7 @@ _SHARED: Final = 3
 
 
 def reasons_for(snapshot: Snapshot, profile: UserProfile, place: int, *, wanted: str, most: int) -> tuple[Reason, ...]:
-    """Returns the reasons for an item: liked items with similar texts, and those that the same users liked.
-
-    Args:
-        snapshot: What is known of the items.
-        profile: What is known of the user.
-        place: The item.
-        wanted: What the user says to look for, if the profile has it.
-        most: Reasons, at most.
-    """
+    """Returns the reasons for an item: liked items with similar texts, and those that the same users liked."""
     item_matrix = snapshot.item_matrix
     liked = profile.history.items[profile.history.strengths > 0]
     reasons = [

@@ -25,11 +25,6 @@ _OLD: Final = 600
 class RecommendSession:
     """A recommender that stays in memory and is rebuilt when items, events or the ranking change.
 
-    Args:
-        home: Its folder.
-        endpoint: Its models.
-        clock: Tells the time.
-
     Attributes:
         service: The recommender's service.
     """

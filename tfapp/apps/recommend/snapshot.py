@@ -41,14 +41,7 @@ class Snapshot:
 
     @classmethod
     def at(cls, time: float, log: EventLog, item_matrix: ItemMatrix, settings: RecommendSettings) -> Self:
-        """Makes the snapshot from the events before a time.
-
-        Args:
-            time: The moment, in seconds since 1970.
-            log: Events; those before the moment count.
-            item_matrix: The items.
-            settings: How many neighbours are kept, and which half-lives count.
-        """
+        """Makes the snapshot from the events before a time."""
         past, count = log.before(time), len(item_matrix)
         newest = float(past.times[-1]) if len(past) else time
         popularity = Popularity.fit(past, count=count, now=newest, days=settings.popular_days)

@@ -38,10 +38,6 @@ class EmbeddingModel:
     def embed_missing(self, vectors: VectorStore, *, quiet: bool = False) -> tuple[str, int]:
         """Embeds the texts that have no vector yet; where there are none, no server is started.
 
-        Args:
-            vectors: What should have vectors.
-            quiet: Show no progress.
-
         Returns:
             The embedder as NAME/VERSION, and how many texts were embedded.
 

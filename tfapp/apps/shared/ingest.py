@@ -100,10 +100,6 @@ class FileIngest(Generic[R]):
     def add(self, source: str, rows: Iterable[R | RejectedRow]) -> IngestResult:
         """Ingests rows.
 
-        Args:
-            source: Where they come from.
-            rows: Rows, and those that are rejected already.
-
         Returns:
             The outcome; after an ingest that was killed, the next one reads the rest.
         """

@@ -18,11 +18,6 @@ def translate_client_errors(
 ) -> Iterator[None]:
     """Raises the client's errors within the block as a `ServerError` that names the model and the server.
 
-    Args:
-        model: The model's name.
-        where: The server.
-        hint: What the user can do.
-
     Raises:
         ServerError: The model cannot be asked.
     """

@@ -85,12 +85,7 @@ def _json_lines(path: Path, encoding: str) -> Iterator[Record | RejectedRow]:
 
 
 def parse_json(number: int, text: str) -> Record | RejectedRow:
-    """Reads a line of jsonl.
-
-    Args:
-        number: Where it stands, from 1.
-        text: The line.
-    """
+    """Reads a line of jsonl."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

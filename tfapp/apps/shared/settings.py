@@ -40,11 +40,6 @@ class ApplicationSettings(Settings):
 def load_settings(kind: type[S], file: Path | None = None, overrides: Iterable[str] = ()) -> S:
     """Reads an application's settings.
 
-    Args:
-        kind: The settings.
-        file: A TOML file; None: the defaults.
-        overrides: Items NAME=VALUE.
-
     Raises:
         SettingsError: The file is missing or no TOML, or a setting breaks its rule; names it.
     """

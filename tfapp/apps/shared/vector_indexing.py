@@ -42,12 +42,7 @@ def embed_new(
 
 
 def open_index(folder: Path, vectors: VectorStore, identity: str) -> tuple[VectorIndex, int]:
-    """Opens the index of an embedder's vectors, brings it up to date from the database, and keeps it.
-
-    Args:
-        folder: Where its file is.
-        vectors: The vectors.
-        identity: The embedder, as NAME/VERSION.
+    """Opens the index of an embedder's vectors in a folder, brings it up to date from the database, and keeps it.
 
     Returns:
         The index, and how many vectors it lacked.

@@ -25,11 +25,7 @@ _AGAIN: Final = "When does the parcel with my kettle arrive?"
 
 
 def show_support(service: Support) -> None:
-    """Builds a customer service from the chatterbot data and lets it answer, hand over, and learn.
-
-    Args:
-        service: In a folder of its own.
-    """
+    """Builds a customer service from the chatterbot data and lets it answer, hand over, and learn."""
     screen = console()
     screen.rule("1. Build it from 2306 questions and answers")
     output.show_built(service.build("chatterbot", where={"language": "english"}), as_json=False)

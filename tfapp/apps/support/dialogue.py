@@ -66,10 +66,6 @@ def interpretations(question: str, turns: Sequence[Turn]) -> list[str]:
     """Returns the interpretations of a question, the likeliest first.
 
     A question that refers back is joined with the last one that did not, and comes alone as the second reading.
-
-    Args:
-        question: What is asked.
-        turns: What came before, first to last.
     """
     if not turns or not refers_back(question):
         return [question]

@@ -23,16 +23,7 @@ def summarise(
     intent: IntentPrediction | None,
     slots: Mapping[str, str],
 ) -> str:
-    """Writes the summary of a hand-over, one fact per line.
-
-    Args:
-        question: What is asked now.
-        reason: Why no answer was given.
-        turns: What came before.
-        passages: What was found, best first.
-        intent: The likeliest, and its probability.
-        slots: What is known of the customer's case.
-    """
+    """Writes the summary of a hand-over, one fact per line."""
     before = [f"Before: {_short(turn.question)} -> {_short(turn.answer)}" for turn in turns[-_SHOWN:]]
     passage_lines = [
         f"Near: {_short(p.matched)} -> {_short(p.target.text or p.target.intent or '')}" for p in passages[:_SHOWN]

@@ -19,11 +19,7 @@ class IntentPrediction(NamedTuple):
 
 
 def nearest_intent(passages: Sequence[Passage]) -> IntentPrediction | None:
-    """Returns the intent of the nearest known question that has one; None where none has.
-
-    Args:
-        passages: What was found, best first.
-    """
+    """Returns the intent of the nearest known question that has one; None where none has."""
     for passage in passages:
         if passage.target.answer_id is None and passage.target.intent:
             return IntentPrediction(passage.target.intent, passage.cosine or 0.0)

@@ -60,11 +60,6 @@ def read_qa_pairs(
     Three forms are told apart by their columns: a question with its answer or intent (Banking77's text and category
     are such); turns of conversations; and rows of jsonl that hold a whole conversation in `messages`.
 
-    Args:
-        records: The rows.
-        columns: What to read of them.
-        source: Names the file in an error.
-
     Raises:
         DataError: There are no such columns.
     """

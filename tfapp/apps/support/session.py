@@ -24,12 +24,6 @@ __all__ = ["SupportSession"]
 class SupportSession:
     """A customer service whose assistant stays in memory and is rebuilt when the knowledge changes.
 
-    Args:
-        home: Its folder.
-        endpoint: Its models.
-        clock: Tells the time.
-        server: Where the models are served; None: `endpoint` started a server.
-
     Attributes:
         service: The customer service.
     """

@@ -18,7 +18,7 @@ def pair_turns(
     """Pairs what customers say with the agents' answers.
 
     Turns of one speaker that follow each other are one turn. Rows of one conversation stand together. A turn that no
-    agent answers is set aside, so that it is counted.
+    agent answers is rejected, so that it is counted.
 
     Args:
         rows: A turn each, with conversation, speaker and text; or a whole conversation each, in `messages`, a list of

@@ -10,18 +10,13 @@ from tfapp.apps.shared.record_reader import RejectedRow, parse_json
 __all__ = ["LONGEST_LINE", "line_row"]
 
 LONGEST_LINE: Final = 1_000_000
-"""Bytes; a longer line is set aside, and not kept in memory."""
+"""Bytes; a longer line is rejected, and not kept in memory."""
 
 _SHOWN: Final = 2000
 
 
 def line_row(where: str, line: bytes) -> SourceRow | None:
-    """Parses a line of jsonl; None where it is blank.
-
-    Args:
-        where: Where it stands.
-        line: Its bytes; of a line that is too long, the beginning.
-    """
+    """Parses a line of jsonl, or the beginning of one that is too long; None where it is blank."""
     if len(line) > LONGEST_LINE:
         shown = line[:_SHOWN].decode("utf-8", "replace")
         return SourceRow(where, RejectedRow(1, f"the line has more than {LONGEST_LINE} bytes", shown))

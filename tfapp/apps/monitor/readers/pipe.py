@@ -17,13 +17,7 @@ _CHUNK: Final = 1 << 16
 
 
 class PipeReader:
-    """Reads a pipe to its end; it cannot be read again, so what was not stored must be sent again.
-
-    Args:
-        pipe: An open file, of which the descriptor is read.
-        size: Rows of a batch, at most.
-        source: What rows come from that do not say it.
-    """
+    """Reads a pipe to its end; it cannot be read again, so what was not stored must be sent again."""
 
     def __init__(self, pipe: BinaryIO, *, size: int = 64, source: str = "stdin") -> None:
         self._descriptor = pipe.fileno()

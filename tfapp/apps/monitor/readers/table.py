@@ -16,13 +16,7 @@ __all__ = ["TableReader"]
 
 
 class TableReader:
-    """Reads the rows of a table that were not stored yet.
-
-    Args:
-        file: A csv or tsv file.
-        position: What was stored of it; None: nothing.
-        size: Rows of a batch, at most.
-    """
+    """Reads the rows of a table that were not stored yet."""
 
     def __init__(self, file: Path, position: Mapping[str, Any] | None = None, *, size: int = 64) -> None:
         self._file = file

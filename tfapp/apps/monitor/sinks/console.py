@@ -11,11 +11,7 @@ __all__ = ["ConsoleSink"]
 
 
 class ConsoleSink:
-    """Hands alerts to a function that shows them.
-
-    Args:
-        show: Prints an alert.
-    """
+    """Hands alerts to a function that shows them."""
 
     name = "console"
 

@@ -14,11 +14,7 @@ __all__ = ["LogSink"]
 
 
 class LogSink:
-    """Appends alerts to a file.
-
-    Args:
-        file: The file.
-    """
+    """Appends alerts to a file."""
 
     name = "log"
 

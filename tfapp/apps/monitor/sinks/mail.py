@@ -22,12 +22,7 @@ Connect: TypeAlias = Callable[[SmtpSettings, SendDeadline], smtplib.SMTP]
 
 
 class MailSink:
-    """Sends a mail for each alert, by SMTP; a try ends at its deadline, however slowly the server answers.
-
-    Args:
-        settings: By which server, from whom, to whom.
-        connect: Opens the connection.
-    """
+    """Sends a mail for each alert, by SMTP; a try ends at its deadline, however slowly the server answers."""
 
     name = "smtp"
 
@@ -78,12 +73,7 @@ def compose(payload: Payload, key: str, settings: SmtpSettings) -> EmailMessage:
 
 
 class _Connection(smtplib.SMTP):
-    """A connection that ends at a deadline.
-
-    Args:
-        settings: Where to.
-        deadline: Its end.
-    """
+    """A connection that ends at a deadline."""
 
     def __init__(self, settings: SmtpSettings, deadline: SendDeadline) -> None:
         self._context = ssl.create_default_context() if settings.security == "tls" else None

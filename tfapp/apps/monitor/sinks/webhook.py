@@ -25,10 +25,6 @@ class WebhookSink:
     """Posts alerts; the header Idempotency-Key is the same each time that the same is sent.
 
     A try ends at its deadline, however slowly the receiver answers, and its status is all that counts of an answer.
-
-    Args:
-        settings: Where to.
-        transport: Carries the requests; None: the network.
     """
 
     name = "webhook"
