@@ -24,7 +24,6 @@ from typing import Any
 
 from sides import home_folder
 
-from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import IngestCounts
 from tfapp.apps.monitor.message import ClassifiedMessage, Message
@@ -32,6 +31,7 @@ from tfapp.apps.monitor.message_store import MessageStore
 from tfapp.apps.monitor.queries import MonitorQueries
 from tfapp.apps.monitor.replay import ReplaySource, Surge, news_pool, rated_pool, replay
 from tfapp.apps.monitor.service import Monitor
+from tfapp.apps.monitor.tables import AlertRow
 from tfapp.apps.monitor.trend_plot import draw_trends
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import utc_now
@@ -175,7 +175,7 @@ def _replay(
     *,
     seed: int,
     plot: Path | None,
-) -> list[Alert]:
+) -> list[AlertRow]:
     """The alerts of a stream, found by the application's own archive and watch."""
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "store.sqlite")) as store:
         message_store = MessageStore(store, monitor.settings, utc_now)
@@ -199,7 +199,7 @@ def _window(time: datetime) -> int:
     return round((time - BEGIN) / HOUR)
 
 
-def _hits(alert: Alert, surge: Surge) -> bool:
+def _hits(alert: AlertRow, surge: Surge) -> bool:
     """Whether it was found in a surge, or in the windows after it that are classified together with it."""
     return surge.start <= _window(alert.found) < surge.start + surge.windows + 4
 

@@ -8,9 +8,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.monitor.alert import Alert, ShownText
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
+from tfapp.apps.monitor.tables import AlertRow, MessageRow, ReferenceRow
 from tfapp.apps.monitor.text_profile import MEASURES, Measure, Sample, TextProfile
 from tfapp.apps.monitor.windows import WIDTHS
 from tfapp.apps.shared.times import shift
@@ -22,7 +21,7 @@ __all__ = ["alert_texts", "reference_of", "sample_of"]
 _LOOKED_AT: Final = 2000
 
 
-def alert_texts(session: Session, alert: Alert, settings: MonitorSettings, most: int) -> list[ShownText]:
+def alert_texts(session: Session, alert: AlertRow, settings: MonitorSettings, most: int) -> list[MessageRow]:
     """Returns the most confident negative texts of a rise, or those of a drift that differ most from the reference."""
     query = select(MessageRow).where(MessageRow.time >= alert.start)
     if alert.end is not None:
@@ -43,17 +42,17 @@ def reference_of(session: Session) -> tuple[ReferenceRow, TextProfile] | None:
     return None if row is None else (row, TextProfile.from_json(row.profile))
 
 
-def _unlike(rows: Iterable[MessageRow], most: int) -> list[ShownText]:
+def _unlike(rows: Iterable[MessageRow], most: int) -> list[MessageRow]:
     """Returns the first texts, each wording once."""
-    wordings: dict[str, ShownText] = {}
+    wordings: dict[str, MessageRow] = {}
     for row in rows:
-        wordings.setdefault(normalize_text(row.text).casefold(), ShownText.of(row))
+        wordings.setdefault(normalize_text(row.text).casefold(), row)
         if len(wordings) == most:
             break
     return list(wordings.values())
 
 
-def _strangest(session: Session, alert: Alert, rows: Sequence[MessageRow]) -> list[MessageRow]:
+def _strangest(session: Session, alert: AlertRow, rows: Sequence[MessageRow]) -> list[MessageRow]:
     reference = reference_of(session)
     measure: Measure | None = next((name for name in MEASURES if name == alert.kind), None)
     if reference is None or measure is None:

@@ -8,11 +8,10 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.monitor.alert import Alert, AlertKind
 from tfapp.apps.monitor.alert_texts import alert_texts
 from tfapp.apps.monitor.episode import Ending, Episode
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.monitor.tables import AlertRow, DeliveryRow
+from tfapp.apps.monitor.tables import AlertKind, AlertRow, DeliveryRow
 from tfapp.data.stored_texts import digest
 
 __all__ = ["AlertWriter"]
@@ -87,14 +86,13 @@ class AlertWriter:
             self._tell(row, "ended")
 
     def _tell(self, row: AlertRow, event: str) -> None:
-        alert = Alert.of(row)
         known = select(DeliveryRow.sink).where(DeliveryRow.alert_id == row.id, DeliveryRow.event == event)
         queued_sinks = set(self._session.scalars(known))
-        texts = alert_texts(self._session, alert, self._settings, self._settings.texts) if event == "opened" else []
-        payload = {"event": event, "alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
+        texts = alert_texts(self._session, row, self._settings, self._settings.texts) if event == "opened" else []
+        payload = {"event": event, "alert": row.to_dict(), "texts": [text.to_dict() for text in texts]}
         for sink in self._sinks:
             if sink not in queued_sinks:
-                key = digest(alert.key, event, sink)
+                key = digest(row.key, event, sink)
                 self._session.add(
                     DeliveryRow(
                         key=key, alert_id=row.id, sink=sink, event=event, payload=payload, due_at=self._now, tries=0

@@ -12,10 +12,10 @@ from tfapp.apps.shared.output import print_line
 from tfapp.core.terminal import console, print_json
 
 if TYPE_CHECKING:
-    from tfapp.apps.monitor.alert import Alert, ShownText
     from tfapp.apps.monitor.batches import IngestCounts
     from tfapp.apps.monitor.queries import Trend
     from tfapp.apps.monitor.sinks import Sink
+    from tfapp.apps.monitor.tables import AlertRow, MessageRow
 
 __all__ = [
     "console_sinks",
@@ -112,7 +112,7 @@ def show_trends(
     _show_undeliverable(undeliverable, counts["undeliverable"])
 
 
-def show_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
+def show_alerts(alerts: Sequence[AlertRow], *, as_json: bool) -> None:
     """Prints a line for each alert."""
     if as_json:
         print_json([alert.to_dict() for alert in alerts])
@@ -123,7 +123,7 @@ def show_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
         print_line("None", "nothing was out of the ordinary")
 
 
-def show_alert(alert: Alert, texts: Sequence[ShownText], *, as_json: bool) -> None:
+def show_alert(alert: AlertRow, texts: Sequence[MessageRow], *, as_json: bool) -> None:
     """Prints an alert with the texts behind it."""
     details = {"alert": alert.to_dict(), "texts": [text.to_dict() for text in texts]}
     if as_json:

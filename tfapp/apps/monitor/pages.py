@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.queries import By, MonitorQueries, Trend
 from tfapp.apps.monitor.service import Monitor
+from tfapp.apps.monitor.tables import AlertRow
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.apps.shared.times import shift
 from tfapp.errors import DataError, SettingsError
@@ -105,7 +105,7 @@ class MonitorPages:
     def _page(self, request: Request, template: str, **context: Any) -> Response:
         return self._views.page(request, template, negative=self._monitor().settings.negative, **context)
 
-    def _around(self, queries: MonitorQueries, alert: Alert) -> Chart | None:
+    def _around(self, queries: MonitorQueries, alert: AlertRow) -> Chart | None:
         """Returns a chart of the topic's share before, during and after the rise, beside what was expected."""
         end = shift(alert.end or alert.found, WIDTHS[alert.width], _AROUND // 4)
         newest = queries.newest()
@@ -125,7 +125,7 @@ class MonitorPages:
         return monitor
 
 
-def _shares(trends: Sequence[Trend], alerts: Sequence[Alert], *, one: bool) -> Chart | None:
+def _shares(trends: Sequence[Trend], alerts: Sequence[AlertRow], *, one: bool) -> Chart | None:
     """Returns a chart of the shares of all trends, each over some windows, because single windows have few texts."""
     if not trends:
         return None
@@ -143,7 +143,7 @@ def _pooled(trend: Trend) -> list[float | None]:
     return [sum((point.counts for point in part), Counts()).share for part in parts]
 
 
-def _beside_expected(trend: Trend, alerts: Sequence[Alert]) -> Chart:
+def _beside_expected(trend: Trend, alerts: Sequence[AlertRow]) -> Chart:
     times = [point.start for point in trend.points]
     expected = [point.expected for point in trend.points]
     series = [Series(f"{trend.name}, negative", trend.shares, 2), Series("expected", expected, 1, dashed=True)]
@@ -158,7 +158,7 @@ def _volume(trends: Sequence[Trend], unit: str) -> Chart | None:
     return column_chart(unit.capitalize(), times, counts, unit)
 
 
-def _marks(alerts: Sequence[Alert], times: Sequence[datetime]) -> list[Window]:
+def _marks(alerts: Sequence[AlertRow], times: Sequence[datetime]) -> list[Window]:
     """Returns the alerts that lie in a chart, by the positions of their windows."""
     step = times[1] - times[0] if len(times) > 1 else WIDTHS["hour"]
     marks = []

@@ -11,10 +11,11 @@ from typing import Any, Literal
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.monitor.alert import KINDS, Alert, AlertKind, ShownText
 from tfapp.apps.monitor.alert_texts import alert_texts
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import (
+    KINDS,
+    AlertKind,
     AlertRow,
     DeliveryRow,
     DetectorStateRow,
@@ -123,7 +124,7 @@ class MonitorQueries:
 
     def alerts(
         self, *, kind: AlertKind | None = None, topic: str | None = None, open_only: bool = False, most: int = 100
-    ) -> list[Alert]:
+    ) -> list[AlertRow]:
         """Returns the alerts, newest first.
 
         Args:
@@ -143,9 +144,9 @@ class MonitorQueries:
             query = query.where(AlertRow.topic == topic)
         if open_only:
             query = query.where(AlertRow.end.is_(None))
-        return self._store.read(lambda session: [Alert.of(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: list(session.scalars(query)))
 
-    def alert(self, number: int) -> Alert:
+    def alert(self, number: int) -> AlertRow:
         """Returns one alert.
 
         Raises:
@@ -156,9 +157,9 @@ class MonitorQueries:
         row = self._store.read(lambda session: session.get(AlertRow, number)) if known else None
         if row is None:
             raise SettingsError(f"no alert {number}; `tfapp monitor alerts` lists them")
-        return Alert.of(row)
+        return row
 
-    def texts_of(self, alert: Alert, most: int | None = None) -> list[ShownText]:
+    def texts_of(self, alert: AlertRow, most: int | None = None) -> list[MessageRow]:
         """Returns the texts behind an alert, the most telling first; by default as many as the settings say."""
         limit = most or self._settings.texts
         return self._store.read(lambda session: alert_texts(session, alert, self._settings, limit))
@@ -173,7 +174,7 @@ class MonitorQueries:
         since: datetime | None = None,
         until: datetime | None = None,
         most: int = 50,
-    ) -> list[ShownText]:
+    ) -> list[MessageRow]:
         """Returns texts, newest first, filtered by the arguments."""
         query = select(MessageRow).order_by(MessageRow.time.desc(), MessageRow.id.desc()).limit(most)
         filters = {"topic": topic, "source": source, "sentiment": sentiment}
@@ -187,7 +188,7 @@ class MonitorQueries:
             query = query.where(MessageRow.time >= since)
         if until is not None:
             query = query.where(MessageRow.time < until)
-        return self._store.read(lambda session: [ShownText.of(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: list(session.scalars(query)))
 
     def newest(self) -> datetime | None:
         """Returns the time of the newest text."""

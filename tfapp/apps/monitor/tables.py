@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tfapp.apps.monitor.text_profile import MEASURES, Measure
+from tfapp.apps.monitor.windows import WidthName
 from tfapp.apps.shared.store import Base, UtcTime
 from tfapp.data.stored_texts import LONGEST_NAME
 
 __all__ = [
+    "KINDS",
+    "AlertKind",
     "AlertRow",
     "CheckpointRow",
     "DeliveryRow",
@@ -24,6 +28,20 @@ __all__ = [
     "WindowRow",
 ]
 
+AlertKind = Literal["rise"] | Measure
+KINDS: Final[tuple[AlertKind, ...]] = ("rise", *MEASURES)
+"""A rise of a topic's negative share; or a drift of the texts, by what it is measured by."""
+
+_MEANS: Final = {
+    "vocabulary": "words that were not known before",
+    "length": "words a text",
+    "confidence": "the models' confidence",
+}
+_ENDINGS: Final = {
+    "normal": "back to normal",
+    "lasting": "it lasted so long that it is normal now",
+    "late texts": "texts that came late explain it",
+}
 _KEY = String(32)
 _NAME = String(LONGEST_NAME)
 _KIND = String(20)
@@ -51,6 +69,11 @@ class MessageRow(Base):
         Index("ix_monitor_message_time", "time"),
         Index("ix_monitor_message_topic_time", "topic", "time"),
     )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the text and its answers for JSON."""
+        names = [column.key for column in self.__table__.columns if column.key not in ("key", "stored_at")]
+        return {**{name: getattr(self, name) for name in names}, "time": self.time.isoformat()}
 
 
 class MentionRow(Base):
@@ -121,14 +144,27 @@ class ReferenceRow(Base):
 
 
 class AlertRow(Base):
-    """A rise of a topic's negative share, or a drift of the texts; each once."""
+    """A rise of a topic's negative share above what its history explains, or a drift of the texts; each once.
+
+    Attributes:
+        key: Names it for receivers, who may be told of it more than once.
+        kind: One of `KINDS`.
+        topic: Of a rise; empty for a drift, which is of the whole stream.
+        start: The first window that is not as usual.
+        found: The window in which it was found.
+        end: Where all is as usual again; None: it goes on.
+        ended_by: Why it ended, as `EndedBy`.
+        before: The share that history says, or the mean of the reference.
+        after: What was found.
+        p_value: How probable that is where all is as usual.
+    """
 
     __tablename__ = "monitor_alert"
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(_KEY, unique=True)
     kind: Mapped[str] = mapped_column(_KIND)
     topic: Mapped[str] = mapped_column(_NAME)
-    width: Mapped[str] = mapped_column(_KIND)
+    width: Mapped[WidthName] = mapped_column(_KIND)
     start: Mapped[datetime] = mapped_column(UtcTime, index=True)
     found: Mapped[datetime] = mapped_column(UtcTime)
     end: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -139,6 +175,35 @@ class AlertRow(Base):
     negatives: Mapped[int]
     p_value: Mapped[float]
     opened_at: Mapped[datetime] = mapped_column(UtcTime)
+
+    @property
+    def headline(self) -> str:
+        """Returns one line that says what has changed."""
+        since = f"since {self.start:%Y-%m-%d %H:%M} UTC"
+        why = f"p = {self.p_value:.1g}"
+        if self.kind == "rise":
+            size = f"{self.before:.0%} to {self.after:.0%}"
+            return f"{self.topic}: negative share from {size} {since} ({self.negatives} of {self.texts} texts, {why})"
+        form = ".1f" if self.kind == "length" else ".0%"
+        before, after = format(self.before, form), format(self.after, form)
+        changed = f"{_MEANS[self.kind]} from {before} to {after}"
+        return f"the texts have changed: {changed} {since} ({self.texts} texts, {why})"
+
+    @property
+    def state(self) -> str:
+        """Returns `open`, or why it ended, as JSON has it."""
+        return "open" if self.end is None else f"over: {self.ended_by}"
+
+    @property
+    def status(self) -> str:
+        """Returns `open`, or why it ended, as people read it."""
+        return f"ended: {_ENDINGS[self.ended_by]}" if self.ended_by else "open"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns its values for JSON."""
+        values = {column.key: getattr(self, column.key) for column in self.__table__.columns}
+        times = {name: value.isoformat() for name, value in values.items() if isinstance(value, datetime)}
+        return {**values, **times, "state": self.state, "headline": self.headline}
 
 
 class DeliveryRow(Base):

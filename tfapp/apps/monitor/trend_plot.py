@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tfapp.apps.monitor.alert import Alert
 from tfapp.apps.monitor.queries import Trend
+from tfapp.apps.monitor.tables import AlertRow
 from tfapp.core.files import replacing
 from tfapp.errors import SettingsError
 
@@ -23,7 +23,7 @@ _RED: Final = "#d1352b"
 _SUFFIXES: Final = (".png", ".svg", ".pdf")
 
 
-def draw_trends(trends: Sequence[Trend], alerts: Sequence[Alert], file: Path) -> None:
+def draw_trends(trends: Sequence[Trend], alerts: Sequence[AlertRow], file: Path) -> None:
     """Draws a row for each trend: the negative share, the expected share, the number of texts, and the alerts in red.
 
     Raises:
@@ -44,7 +44,7 @@ def draw_trends(trends: Sequence[Trend], alerts: Sequence[Alert], file: Path) ->
         figure.savefig(draft)
 
 
-def _draw(axes: Axes, trend: Trend, alerts: Sequence[Alert]) -> None:
+def _draw(axes: Axes, trend: Trend, alerts: Sequence[AlertRow]) -> None:
     from matplotlib.dates import date2num
 
     days = [float(date2num(point.start)) for point in trend.points]
