@@ -56,14 +56,14 @@ class Labels:
         Raises:
             SettingsError: There is no label, one is too long, or there are several where a text has one.
         """
-        given = list(dict.fromkeys(checked_name("the label", name) for name in label.given))
-        if not label.multi_label and len(given) != 1:
-            raise SettingsError(f"{label.model}: a text has one label, got {len(given)}; choose one")
+        labels = list(dict.fromkeys(checked_name("the label", name) for name in label.given))
+        if not label.multi_label and len(labels) != 1:
+            raise SettingsError(f"{label.model}: a text has one label, got {len(labels)}; choose one")
         if tidy(label.text) is None:
             raise SettingsError("the text is empty; nothing to label")
         key, now = text_key(label.text), self._clock()
         values = {name: getattr(label, name) for name in ("multi_label", "version", "predicted", "score")}
-        values |= {"given": given, "given_by": label.given_by, "given_at": now}
+        values |= {"given": labels, "given_by": label.given_by, "given_at": now}
 
         def work(session: Session) -> None:
             row = session.scalars(_of(label.model).where(LabelRow.key == key)).first()
@@ -118,6 +118,6 @@ def _of(model: str) -> Any:
 
 
 def _label(row: LabelRow) -> Label:
-    given: Sequence[str] = row.given
-    kept = (row.multi_label, row.version, row.predicted, row.score, row.given_by)
-    return Label(row.model, row.text, tuple(given), *kept)
+    names: Sequence[str] = row.given
+    answer = (row.multi_label, row.version, row.predicted, row.score, row.given_by)
+    return Label(row.model, row.text, tuple(names), *answer)

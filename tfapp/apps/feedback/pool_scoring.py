@@ -37,9 +37,13 @@ def score_pool(
     done = last = 0
     while waiting := pools.unscored(pool, version, _BATCH, after=last):
         answers = client.classify(pool.model, [text for _, text in waiting], version=version)
-        scored = [_scored(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
+        answered_texts = [_scored(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
         pools.keep_scores(
-            pool, version, scored, labels=list(answers[0].probabilities), multi_label=answers[0].chosen is not None
+            pool,
+            version,
+            answered_texts,
+            labels=list(answers[0].probabilities),
+            multi_label=answers[0].chosen is not None,
         )
         done, last = done + len(waiting), waiting[-1][0]
         if not go_on(done):

@@ -95,15 +95,15 @@ class Pools:
         Raises:
             DataError: There is no text.
         """
-        called, now = checked_name("the pool's name", name), self._clock()
-        key = digest(model, called)
-        made = {"id": key, "name": called, "model": model, "labels": [], "set_aside": 0, "added_at": now}
-        found = 0
+        pool_name, now = checked_name("the pool's name", name), self._clock()
+        key = digest(model, pool_name)
+        values = {"id": key, "name": pool_name, "model": model, "labels": [], "set_aside": 0, "added_at": now}
+        count = 0
         for batch in chunks(texts):
-            self._store.run(partial(_take, pool=made, texts=batch))
-            found += len(batch)
-        if not found:
-            raise DataError(f"{called}: no text in it; give a file with one text per row")
+            self._store.run(partial(_take, pool=values, texts=batch))
+            count += len(batch)
+        if not count:
+            raise DataError(f"{pool_name}: no text in it; give a file with one text per row")
         self._store.run(lambda session: setattr(session.get_one(PoolRow, key), "set_aside", set_aside()))
         return self.get(key)
 
@@ -149,9 +149,9 @@ class Pools:
         unscored = waiting.where(column.is_(None)).order_by(PoolTextRow.id)
 
         def work(session: Session) -> list[PoolText]:
-            found = list(session.scalars(scored))
-            found += session.scalars(unscored.limit(most - len(found))) if len(found) < most else []
-            return [_text(row, measure) for row in found]
+            rows = list(session.scalars(scored))
+            rows += session.scalars(unscored.limit(most - len(rows))) if len(rows) < most else []
+            return [_text(row, measure) for row in rows]
 
         return self._store.read(work)
 
@@ -188,8 +188,8 @@ class Pools:
 
         def work(session: Session) -> None:
             session.execute(update(PoolTextRow), rows)
-            kept = session.get_one(PoolRow, pool.id)
-            kept.labels, kept.multi_label = list(labels), multi_label
+            row = session.get_one(PoolRow, pool.id)
+            row.labels, row.multi_label = list(labels), multi_label
 
         self._store.run(work)
 
@@ -203,10 +203,12 @@ def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> No
     if session.get(PoolRow, pool["id"]) is None:
         session.add(PoolRow(**pool))
         session.flush()
-    wanted = {text_key(text): text for text in texts}
-    query = select(PoolTextRow.key).where(PoolTextRow.pool_id == pool["id"], PoolTextRow.key.in_(wanted))
+    texts_by_key = {text_key(text): text for text in texts}
+    query = select(PoolTextRow.key).where(PoolTextRow.pool_id == pool["id"], PoolTextRow.key.in_(texts_by_key))
     known = set(session.scalars(query))
-    new = (PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in wanted.items() if key not in known)
+    new = (
+        PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in texts_by_key.items() if key not in known
+    )
     session.add_all(new)
 
 

@@ -42,16 +42,16 @@ class AlertWriter:
         query = select(AlertRow).where(AlertRow.kind == kind, AlertRow.topic == topic)
         query = query.where(AlertRow.width == self._settings.window)
         touched = or_(AlertRow.end.is_(None), AlertRow.end >= since, AlertRow.found >= since)
-        left = list(self._session.scalars(query.where(touched).order_by(AlertRow.start)))
+        rows = list(self._session.scalars(query.where(touched).order_by(AlertRow.start)))
         for episode in episodes:
-            same = [row for row in left if row.start == episode.start]
-            row = next((row for row in (*same, *left) if _overlap(row, episode)), None)
+            same = [row for row in rows if row.start == episode.start]
+            row = next((row for row in (*same, *rows) if _overlap(row, episode)), None)
             if row is None:
                 row = self._open(kind, topic, episode)
             else:
-                left.remove(row)
+                rows.remove(row)
             self._end(row, episode.ending)
-        for row in left:
+        for row in rows:
             if row.found >= since:
                 self._end(row, Ending(row.start, "late texts"))
 

@@ -133,9 +133,9 @@ class ClassifierClient:
             spans = self._client.tag(settings.tagger, texts)
         return [
             ClassifiedMessage(
-                message, _name(topic), _finite(topic), _name(sentiment), _finite(sentiment), _mentions(found)
+                message, _name(topic), _finite(topic), _name(sentiment), _finite(sentiment), _mentions(entities)
             )
-            for message, topic, sentiment, found in zip(messages, topics, sentiments, spans, strict=True)
+            for message, topic, sentiment, entities in zip(messages, topics, sentiments, spans, strict=True)
         ]
 
     def _wait_until_all_answer(self, problem: Exception) -> None:
@@ -184,5 +184,7 @@ def _finite(answer: Classification) -> float:
 
 
 def _mentions(entities: Sequence[Entity]) -> tuple[Mention, ...]:
-    found = (Mention(entity.tag[:50], " ".join(entity.text.casefold().split())[:LONGEST_NAME]) for entity in entities)
-    return tuple(dict.fromkeys(mention for mention in found if mention.text))
+    mentions = (
+        Mention(entity.tag[:50], " ".join(entity.text.casefold().split())[:LONGEST_NAME]) for entity in entities
+    )
+    return tuple(dict.fromkeys(mention for mention in mentions if mention.text))

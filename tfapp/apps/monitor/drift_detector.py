@@ -65,11 +65,11 @@ class DriftDetector:
             return Verdict(known)
         result = ks_2samp(window, self._reference)
         p_value = float(result.pvalue)
-        drifted = result.statistic >= self._rules.distance and p_value <= self._rules.alpha
+        is_drift = result.statistic >= self._rules.distance and p_value <= self._rules.alpha
         verdict = Verdict(known, p_value, self._mean)
         if known["open"]:
-            return self._follow(start, known["open"], verdict, drifted=drifted)
-        if not drifted:
+            return self._follow(start, known["open"], verdict, drifted=is_drift)
+        if not is_drift:
             return verdict
         episode = Episode(start, start, self._mean, float(np.mean(window)), len(window), 0, p_value)
         return replace(verdict, state={"open": _open_state(episode), "waits": None}, opened=episode)

@@ -100,21 +100,21 @@ class MessageColumns:
         return RejectedRow(row.line, storable(reason)[:_SHOWN], _shown(row))
 
     def _message(self, values: Mapping[str, Any], source: str, latest: datetime, now: datetime) -> Message:
-        found = {what: self._value(values, what) for what in _NAMES}
-        text, given = found["text"], found["time"]
+        fields = {what: self._value(values, what) for what in _NAMES}
+        text, time_field = fields["text"], fields["time"]
         if not isinstance(text, str) or not is_visible(text):
             raise ValueError(f'no text in "{self.given.get("text", "text")}"')
         if len(text) > self.longest:
             raise ValueError(f"the text has {len(text)} characters, more than {self.longest}")
-        time = now if given in (None, "") else parse_time(given)
+        time = now if time_field in (None, "") else parse_time(time_field)
         check_time(time, latest)
-        name = (" ".join(storable(str(found["source"] or "")).split()) or storable(source))[:LONGEST_NAME]
-        kept = storable(text)
+        name = (" ".join(storable(str(fields["source"] or "")).split()) or storable(source))[:LONGEST_NAME]
+        content = storable(text)
         # Without an id and a time of its own, the same text again is the same message.
-        identity = str(found["id"]) if found["id"] not in (None, "") else None
-        said = "" if given in (None, "") else time.isoformat()
-        parts = ("text", said, kept) if identity is None else ("id", storable(identity))
-        return Message(digest(name, *parts), name, time, kept)
+        identity = str(fields["id"]) if fields["id"] not in (None, "") else None
+        own_time = "" if time_field in (None, "") else time.isoformat()
+        parts = ("text", own_time, content) if identity is None else ("id", storable(identity))
+        return Message(digest(name, *parts), name, time, content)
 
     def _value(self, values: Mapping[str, Any], what: str) -> Any:
         names = (self.given[what],) if what in self.given else _NAMES[what]

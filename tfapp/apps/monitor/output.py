@@ -153,8 +153,8 @@ def show_set_aside(rows: Sequence[Mapping[str, object]], counts: Mapping[str, in
         print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
     gone = counts["set_aside"] - counts["set_aside_kept"]
     if gone > 0:
-        kept = f"the newest {counts['set_aside_kept']} are kept (set_aside_rows)"
-        print_line("", f"{counts['set_aside']} in all; {kept}, {gone} older ones are not")
+        newest = f"the newest {counts['set_aside_kept']} are kept (set_aside_rows)"
+        print_line("", f"{counts['set_aside']} in all; {newest}, {gone} older ones are not")
     if not counts["set_aside"]:
         print_line("None", "every row was used")
 
@@ -180,9 +180,9 @@ def _show_payload(payload: Mapping[str, Any]) -> None:
         return
     print_line("Alert", f"{alert['headline']}")
     for text in payload["texts"]:
-        shown = " ".join(text["text"].split())
+        content = " ".join(text["text"].split())
         sure = f"{text['sentiment']} {text['sentiment_confidence']:.2f}"
-        print_line("", f'"{shown[:160]}" ({text["source"]}, {text["time"][:16]}, {sure})')
+        print_line("", f'"{content[:160]}" ({text["source"]}, {text["time"][:16]}, {sure})')
 
 
 def _trend(trend: Trend) -> dict[str, Any]:

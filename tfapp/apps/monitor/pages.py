@@ -110,8 +110,8 @@ class MonitorPages:
         end = shift(alert.end or alert.found, WIDTHS[alert.width], _AROUND // 4)
         newest = queries.newest()
         until = min(end, newest) if newest else end
-        spanned = (until - alert.start) // WIDTHS[alert.width] + _AROUND
-        trends = queries.trends(window=alert.width, topic=alert.topic, last=min(spanned, 200), until=until)
+        windows = (until - alert.start) // WIDTHS[alert.width] + _AROUND
+        trends = queries.trends(window=alert.width, topic=alert.topic, last=min(windows, 200), until=until)
         trend = next((one for one in trends if one.name == alert.topic), None)
         return None if trend is None else _beside_expected(trend, [alert])
 

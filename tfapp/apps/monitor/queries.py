@@ -114,10 +114,10 @@ class MonitorQueries:
         expected = self._expected(width, starts[0]) if by == "topic" else {}
 
         def work(session: Session) -> list[Trend]:
-            found: defaultdict[str, dict[datetime, Counts]] = defaultdict(dict)
+            counts_by_name: defaultdict[str, dict[datetime, Counts]] = defaultdict(dict)
             for key, start, *numbers in session.execute(query):
-                found[key][start] = Counts(*(int(number) for number in numbers))
-            trends = [_trend(key, starts, counts, expected) for key, counts in found.items()]
+                counts_by_name[key][start] = Counts(*(int(number) for number in numbers))
+            trends = [_trend(key, starts, counts, expected) for key, counts in counts_by_name.items()]
             return sorted(trends, key=lambda trend: (-trend.total.texts, trend.name))[:most]
 
         return self._store.read(work)
@@ -208,11 +208,11 @@ class MonitorQueries:
         }
 
         def work(session: Session) -> dict[str, int]:
-            found = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
-            found |= {name: session.scalar(left.where(which)) or 0 for name, which in deliveries.items()}
+            counts = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
+            counts |= {name: session.scalar(left.where(which)) or 0 for name, which in deliveries.items()}
             progress = session.get(ProgressRow, 1)
             repeated, set_aside = (progress.repeated, progress.set_aside) if progress else (0, 0)
-            return {**found, "set_aside": set_aside, "repeated": repeated}
+            return {**counts, "set_aside": set_aside, "repeated": repeated}
 
         return self._store.read(work)
 
@@ -240,8 +240,8 @@ class MonitorQueries:
 
         def work(session: Session) -> dict[tuple[str, datetime], float]:
             rows = session.execute(query.where(DetectorStateRow.expected.is_not(None))).tuples()
-            found = {(subject.removeprefix("rise:"), start): share for subject, start, share in rows}
-            return {key: share for key, share in found.items() if share is not None}
+            shares = {(subject.removeprefix("rise:"), start): share for subject, start, share in rows}
+            return {key: share for key, share in shares.items() if share is not None}
 
         return self._store.read(work)
 

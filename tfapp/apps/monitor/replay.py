@@ -88,14 +88,14 @@ def replay(
     """
     import numpy as np
 
-    drawn, counts = random.Random(seed), np.random.default_rng(seed)
+    draws, counts = random.Random(seed), np.random.default_rng(seed)
     for window in range(windows):
         rows = []
         for pool in pools:
             share = next((surge.share for surge in surges if _in(surge, pool.source, window)), pool.share)
             for _ in range(int(counts.poisson(pool.per_window))):
-                side = pool.negative if drawn.random() < share else pool.other
-                rows.append((_BEGIN + timedelta(hours=window + drawn.random()), pool.source, drawn.choice(side)))
+                side = pool.negative if draws.random() < share else pool.other
+                rows.append((_BEGIN + timedelta(hours=window + draws.random()), pool.source, draws.choice(side)))
         for number, (time, source, text) in enumerate(sorted(rows)):
             yield {"id": f"{window}-{number}", "source": source, "time": time.isoformat(), "text": text}
 

@@ -158,8 +158,8 @@ class Monitor(Application[MonitorSettings]):
             return PipeReader(sys.stdin.buffer, size=size)
         message_store, path = MessageStore(self.store, self.settings, self.clock), Path(item)
         if path.is_dir():
-            kept = message_store.checkpoints(FileFollower.name(path))
-            return FolderReader(path, kept, follow=follow, size=size)
+            positions = message_store.checkpoints(FileFollower.name(path))
+            return FolderReader(path, positions, follow=follow, size=size)
         if not path.exists() and not (follow and path.parent.is_dir()):
             raise DataError(f"{path}: no such file or folder")
         position = message_store.checkpoint(FileFollower.name(path))

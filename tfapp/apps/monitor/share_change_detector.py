@@ -81,26 +81,26 @@ class ShareChangeDetector:
         known = state or {"since": None, "past": [], "open": None}
         if known["open"]:
             return self._follow(window[-1], known, _Open(**known["open"]))
-        found = self._most_surprising(window, known)
-        if found is None:
+        surprise = self._most_surprising(window, known)
+        if surprise is None:
             return Verdict(known)
-        result, recent = found
+        result, recent = surprise
         texts, negatives = sum(point.texts for point in recent), sum(point.negatives for point in recent)
         share = negatives / texts
-        said = Verdict(known, result.p_value, result.expected)
+        verdict = Verdict(known, result.p_value, result.expected)
         if result.p_value > self._rules.alpha or share - result.expected < self._rules.least_rise:
-            return said
+            return verdict
         first = _first_raised(recent, result.expected)
         episode = Episode(first, start, result.expected, share, texts, negatives, result.p_value)
-        return replace(said, state={**known, "open": asdict(_opened(episode, len(recent)))}, opened=episode)
+        return replace(verdict, state={**known, "open": asdict(_opened(episode, len(recent)))}, opened=episode)
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
         """See `Detector.current`."""
         if not state["open"]:
             return None
         now = _Open(**state["open"])
-        start, found = datetime.fromisoformat(now.start), datetime.fromisoformat(now.found)
-        return Episode(start, found, now.before, now.after, now.texts, now.negatives, now.p_value)
+        start, detection = datetime.fromisoformat(now.start), datetime.fromisoformat(now.found)
+        return Episode(start, detection, now.before, now.after, now.texts, now.negatives, now.p_value)
 
     def _most_surprising(
         self, points: Sequence[SharePoint], state: Mapping[str, Any]
@@ -114,15 +114,15 @@ class ShareChangeDetector:
             tuple(point for point in fresh if point is fresh[-1] or point.start > shift(now, rules.width, -span)): None
             for span in rules.spans
         }
-        found = []
+        exceedances = []
         for recent in spans:
             history = self._history(points, shift(recent[0].start, rules.width, -rules.guard), state)
             if len(history) >= rules.least_history:
                 pairs = ([(point.texts, point.negatives) for point in side] for side in (recent, history))
-                found.append((exceedance(*pairs), recent))
-        if not found:
+                exceedances.append((exceedance(*pairs), recent))
+        if not exceedances:
             return None
-        best, recent = min(found, key=lambda item: item[0].p_value)
+        best, recent = min(exceedances, key=lambda item: item[0].p_value)
         return replace(best, p_value=min(1.0, best.p_value * len(rules.spans))), recent
 
     def _history(self, points: Sequence[SharePoint], before: datetime, state: Mapping[str, Any]) -> list[SharePoint]:
@@ -161,9 +161,9 @@ class ShareChangeDetector:
 
 def _opened(episode: Episode, windows: int) -> _Open:
     texts, negatives = episode.texts, episode.negatives
-    start, found = episode.start.isoformat(), episode.found.isoformat()
+    start, detection = episode.start.isoformat(), episode.found.isoformat()
     numbers = (episode.before, episode.after, texts, negatives, episode.p_value)
-    return _Open(start, found, *numbers, windows=windows, all_texts=texts, all_negatives=negatives)
+    return _Open(start, detection, *numbers, windows=windows, all_texts=texts, all_negatives=negatives)
 
 
 def _first_raised(recent: Sequence[SharePoint], expected: float) -> datetime:

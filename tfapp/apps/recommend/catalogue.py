@@ -91,9 +91,9 @@ class Catalogue:
         ids = [number for number in have if number in places]
         if embedder is None or not ids:
             return ItemMatrix.of(items, np.zeros((len(items), 1), np.float32))
-        found = self.vectors.read(embedder, ids)
-        vectors = np.zeros((len(items), found.shape[1]), np.float32)
-        vectors[[places[number] for number in ids]] = found
+        known_vectors = self.vectors.read(embedder, ids)
+        vectors = np.zeros((len(items), known_vectors.shape[1]), np.float32)
+        vectors[[places[number] for number in ids]] = known_vectors
         return ItemMatrix.of(items, vectors)
 
     def log(self, item_matrix: ItemMatrix) -> EventLog:
@@ -126,9 +126,11 @@ class Catalogue:
             "met": select(func.count(func.distinct(EventRow.item_id))),
             "set_aside": select(func.count(RejectedEntryRow.id)),
         }
-        found = self._store.read(lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()})
-        met = found.pop("met")
-        return {**found, "new_items": found["items"] - met}
+        numbers = self._store.read(
+            lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()}
+        )
+        met = numbers.pop("met")
+        return {**numbers, "new_items": numbers["items"] - met}
 
     def keep_trained(self, trained: TrainedRanking) -> None:
         """Stores a trained ranking; the newest one counts."""

@@ -150,9 +150,9 @@ def _near(snapshot: Snapshot, case: PastList) -> NDArray[np.float64]:
 
 def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], case: PastList, most: int) -> NDArray[np.intp]:
     """Returns the items with the greatest scores over 0 that the user has not seen."""
-    chosen = open_ & (scores > 0)
-    chosen[case.history.seen] = False
-    places = np.flatnonzero(chosen)
+    mask = open_ & (scores > 0)
+    mask[case.history.seen] = False
+    places = np.flatnonzero(mask)
     return places[np.argsort(-scores[places], kind="stable")[:most]]
 
 
@@ -163,14 +163,14 @@ def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]
 
 
 def _score(way: Ranker, cases: Sequence[PastList], count: int, most: int) -> Score:
-    gains, recalls, shown = [], [], set[int]()
+    gains, recalls, coverage = [], [], set[int]()
     for case in cases:
-        chosen = way(case)
-        gains.append(_gain(case.liked, chosen, count, most))
-        recalls.append(np.isin(case.liked, chosen).mean())
-        shown |= set(chosen.tolist())
+        places = way(case)
+        gains.append(_gain(case.liked, places, count, most))
+        recalls.append(np.isin(case.liked, places).mean())
+        coverage |= set(places.tolist())
     gain, recall = (float(np.mean(values)) if cases else 0.0 for values in (gains, recalls))
-    return Score(gain, recall, len(shown) / max(count, 1), len(cases))
+    return Score(gain, recall, len(coverage) / max(count, 1), len(cases))
 
 
 def _gain(liked: NDArray[np.intp], chosen: NDArray[np.intp], count: int, most: int) -> float:

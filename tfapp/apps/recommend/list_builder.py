@@ -70,12 +70,12 @@ class ListBuilder:
         """
         candidates = self.candidates(profile)
         known, new = self._known(profile, candidates), self._new(profile, candidates)
-        kept = min(len(new), max(self.settings.new_places * count // _TEN, count - len(known)))
-        chosen = [*self._choose(known, count - kept), *self._choose(new, kept)]
+        new_count = min(len(new), max(self.settings.new_places * count // _TEN, count - len(known)))
+        items = [*self._choose(known, count - new_count), *self._choose(new, new_count)]
         ways = {way: set(places.tolist()) for way, places in candidates.ways.items()}
         return [
             ListedItem(place, score, tuple(way for way, places in ways.items() if place in places))
-            for place, score in chosen
+            for place, score in items
         ]
 
     def only_new(self, profile: UserProfile, count: int) -> list[ListedItem]:

@@ -36,9 +36,9 @@ def pair_scores(connect: Callable[[], Client], model: str, item_matrix: ItemMatr
 
     def score(profile: UserProfile, places: NDArray[np.intp]) -> NDArray[np.float64]:
         query = liked_text(profile.history, item_matrix)
-        ranked = connect().rank(model, query, [item_text(item_matrix, int(place)) for place in places])
+        ranking = connect().rank(model, query, [item_text(item_matrix, int(place)) for place in places])
         scores = np.zeros(len(places))
-        for one in ranked:
+        for one in ranking:
             scores[one.place] = one.score
         return scores
 

@@ -18,6 +18,6 @@ def chunks(rows: Iterable[T], size: int = 500) -> Iterator[list[T]]:
         >>> list(chunks("abcde", 2))
         [['a', 'b'], ['c', 'd'], ['e']]
     """
-    left = iter(rows)
-    while chunk := list(islice(left, size)):
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, size)):
         yield chunk

@@ -42,12 +42,12 @@ def find_columns(present: Iterable[str], given: Mapping[str, str], usual: Usual)
         {'item': 'ID', 'title': 'Title'}
     """
     there = {name.lower(): name for name in reversed(list(present))}
-    found = {
+    columns = {
         what: next((there[name] for name in names if name in there), None)
         for what, names in usual.items()
         if what not in given
     }
-    return {**given, **{what: name for what, name in found.items() if name is not None}}
+    return {**given, **{what: name for what, name in columns.items() if name is not None}}
 
 
 @dataclass(frozen=True)

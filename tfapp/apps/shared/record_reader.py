@@ -140,11 +140,11 @@ def _csv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[
         if isinstance(first, RejectedRow):
             yield first
             continue
-        taken, fields, problem = _one_row(first, waiting, lines, width)
+        row_lines, fields, problem = _one_row(first, waiting, lines, width)
         width = width or len(fields)
-        text = "".join(line for _, line in taken)
+        text = "".join(line for _, line in row_lines)
         if problem:
-            waiting.extendleft(reversed(taken[1:]))
+            waiting.extendleft(reversed(row_lines[1:]))
             yield RejectedRow(first[0], problem, first[1][:_SHOWN].strip())
         elif text.strip():
             yield first[0], fields, text
@@ -154,21 +154,21 @@ def _one_row(
     first: _Line, waiting: deque[_Line | RejectedRow], lines: Iterator[_Line | RejectedRow], width: int
 ) -> tuple[list[_Line], list[str], str]:
     """Returns the lines of one row, and its fields or what is wrong with the first line."""
-    taken = [first]
+    row_lines = [first]
     unclosed = "a quote is opened here and never closed"
     while True:
-        fields, problem = _fields("".join(line for _, line in taken))
+        fields, problem = _fields("".join(line for _, line in row_lines))
         if problem != _OPEN:
-            misread = len(taken) > 1 and (problem or (width and len(fields) != width))
-            return taken, fields, unclosed if misread else problem
+            misread = len(row_lines) > 1 and (problem or (width and len(fields) != width))
+            return row_lines, fields, unclosed if misread else problem
         more = waiting.popleft() if waiting else next(lines, None)
         if isinstance(more, RejectedRow):
             waiting.appendleft(more)
-        if more is None or isinstance(more, RejectedRow) or len(taken) == _LONGEST_ROW:
+        if more is None or isinstance(more, RejectedRow) or len(row_lines) == _LONGEST_ROW:
             if isinstance(more, tuple):
                 waiting.appendleft(more)
-            return taken, [], unclosed
-        taken.append(more)
+            return row_lines, [], unclosed
+        row_lines.append(more)
 
 
 def _fields(text: str) -> tuple[list[str], str]:

@@ -95,11 +95,11 @@ class Assistant:
             SettingsError: The question is empty, or the conversation's name too long.
             StoreError: The database cannot be used.
         """
-        asked = tidy(question)
-        if asked is None:
+        text = tidy(question)
+        if text is None:
             raise SettingsError("the question is empty; ask with a word or more")
         name = uuid4().hex if conversation is None else checked_name("the conversation's name", conversation)
-        reply = self.answer(asked, self._log.turns(name) if conversation else [])
+        reply = self.answer(text, self._log.turns(name) if conversation else [])
         self._log.keep(name, reply)
         return reply
 
@@ -138,13 +138,13 @@ class Assistant:
         """Returns an answer from passages of the first interpretation that finds a sure one, or the hand-over."""
         # A question that is known by itself is meant as it stands, whatever came before.
         for place in sorted(range(len(case.found)), key=lambda place: _best(case.found[place]) < _SAME):
-            chosen = self._choose(case.found[place])
-            if chosen and chosen[0].target.answer_id is None:
-                return self._say_nearest(case, chosen[0], place)
-            if chosen:
+            answer = self._choose(case.found[place])
+            if answer and answer[0].target.answer_id is None:
+                return self._say_nearest(case, answer[0], place)
+            if answer:
                 meant = case.interpretations[place]
-                text = compose(chosen, partial(self._embed, case), question=meant, most=self._settings.sentences)
-                return self._reply(case, "passages", text, _best(chosen[:1]), understood=meant, passages=chosen)
+                text = compose(answer, partial(self._embed, case), question=meant, most=self._settings.sentences)
+                return self._reply(case, "passages", text, _best(answer[:1]), understood=meant, passages=answer)
         return self._hand_over(case, case.found[0], self._reason(case, case.found[0]))
 
     def _say(self, case: _Case, intent: IntentPrediction) -> Reply | None:
@@ -174,12 +174,14 @@ class Assistant:
     def _search(self, case: _Case, interpretation: str, place: int) -> list[Passage]:
         vector = None if case.vectors is None else case.vectors[place]
         # What was said before is no answer to a question that goes on from it.
-        said = {key for turn in case.turns for key in turn.answer_ids} if interpretation != case.question else set()
+        answer_ids = (
+            {key for turn in case.turns for key in turn.answer_ids} if interpretation != case.question else set()
+        )
         try:
-            return self._retriever.search(interpretation, vector, without=said)
+            return self._retriever.search(interpretation, vector, without=answer_ids)
         except ClientError as error:
             self._note(case, "ranker", error)
-            return self._retriever.search(interpretation, vector, without=said, rerank=False)
+            return self._retriever.search(interpretation, vector, without=answer_ids, rerank=False)
 
     def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
         if case.failures:
@@ -218,18 +220,18 @@ class Assistant:
 
     def _classify(self, case: _Case) -> IntentPrediction | None:
         """Returns the likeliest intent, of a later interpretation where the first repeats what was answered."""
-        found = self._client.classify(self._settings.intent_model, case.interpretations)
+        predicted = self._client.classify(self._settings.intent_model, case.interpretations)
         # "None of these" is an answer, but no intent.
         predictions = [
             IntentPrediction(one.label, one.score, place)
-            for place, one in enumerate(found)
+            for place, one in enumerate(predicted)
             if one.label in one.probabilities
         ]
-        said = case.turns[-1].intent if case.turns and case.turns[-1].kind == "intent" else None
+        last_intent = case.turns[-1].intent if case.turns and case.turns[-1].kind == "intent" else None
         new = (
             prediction
             for prediction in predictions
-            if prediction.name != said and prediction.confidence >= self._settings.intent_threshold
+            if prediction.name != last_intent and prediction.confidence >= self._settings.intent_threshold
         )
         return next(new, predictions[0] if predictions else None)
 
@@ -237,8 +239,8 @@ class Assistant:
         tagger = self._settings.tagger
         if tagger is None:
             return {}
-        (found,) = self._asked(case, "tagger", lambda: self._client.tag(tagger, [case.question])) or [[]]
-        return {entity.tag: entity.text for entity in sorted(found, key=lambda entity: entity.score)}
+        (entities,) = self._asked(case, "tagger", lambda: self._client.tag(tagger, [case.question])) or [[]]
+        return {entity.tag: entity.text for entity in sorted(entities, key=lambda entity: entity.score)}
 
     def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
         return self._asked(case, "embedder", lambda: self._retriever.embed(texts))

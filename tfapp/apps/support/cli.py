@@ -108,8 +108,8 @@ def correct(
     from tfapp.core.terminal import console, print_json
 
     service = _open(home)
-    said = {"better": answer, "intent": intent, "replaces": replaces}
-    name = service.correct(turn, verdict, **said)  # type: ignore[arg-type]  # it checks the word
+    values = {"better": answer, "intent": intent, "replaces": replaces}
+    name = service.correct(turn, verdict, **values)  # type: ignore[arg-type]  # it checks the word
     if json:
         print_json({"correction": name})
     else:

@@ -87,17 +87,17 @@ class Corrections:
 
         def work(session: Session) -> str:
             # Locked, so that of two people who answer at once the second sees the first.
-            asked = session.get(TurnRow, turn, with_for_update=True)
-            if asked is None:
+            turn_row = session.get(TurnRow, turn, with_for_update=True)
+            if turn_row is None:
                 raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
             at = after(session.scalar(select(func.max(CorrectionRow.given_at))), now)
-            said = CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=at)
-            last = _last(session, turn) if asked.kind == "handover" else None
+            correction = CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=at)
+            last = _last(session, turn) if turn_row.kind == "handover" else None
             if last is not None and last.id != replaces:
-                if _same(last, said):
+                if _same(last, correction):
                     return last.id
                 raise _conflict(last)
-            session.merge(said)
+            session.merge(correction)
             return name
 
         return self._store.run(work)
@@ -137,11 +137,11 @@ class Corrections:
         added = refused = 0
         for correction in waiting:
             turn = session.get_one(TurnRow, correction.turn_id)
-            given, wanted = list(_given(session, turn)), list(_wanted(correction, turn))
-            fits = given if correction.verdict == "right" else wanted
+            implied, intended = list(_given(session, turn)), list(_wanted(correction, turn))
+            fits = implied if correction.verdict == "right" else intended
             added += add_pairs(session, fits, source=_SOURCE, now=now, verdict=True)
             if correction.verdict != "right":
-                wrong = [pair for pair in given if pair not in wanted]
+                wrong = [pair for pair in implied if pair not in intended]
                 add_pairs(session, wrong, source=_SOURCE, now=now, verdict=False)
                 refused += len(wrong)
             correction.learnt_at = now
@@ -159,10 +159,10 @@ def _same(one: CorrectionRow, other: CorrectionRow) -> bool:
 
 
 def _conflict(last: CorrectionRow) -> ConflictError:
-    said = shorten(last.better or f"closed as {last.verdict}", 80, placeholder="...")
+    answer = shorten(last.better or f"closed as {last.verdict}", 80, placeholder="...")
     when = last.given_at.strftime("%Y-%m-%d %H:%M")
     return ConflictError(
-        f"turn {last.turn_id}: somebody answered this hand-over at {when} UTC: {said}; "
+        f"turn {last.turn_id}: somebody answered this hand-over at {when} UTC: {answer}; "
         f"--replaces {last.id} puts your answer in its place"
     )
 

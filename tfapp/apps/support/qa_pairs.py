@@ -64,17 +64,17 @@ def read_qa_pairs(
         DataError: There are no such columns.
     """
     file = FileColumns.detect(records, columns.given, _NAMES, source=source, filters=columns.where)
-    found, whole = file.columns, "messages" in file.present
-    if not whole and "speaker" not in found and not ("question" in found and {"answer", "intent"} & found.keys()):
+    names, whole = file.columns, "messages" in file.present
+    if not whole and "speaker" not in names and not ("question" in names and {"answer", "intent"} & names.keys()):
         way_out = "name them with --column question=NAME --column answer=NAME"
         raise file.error("no columns of questions with an answer or an intent", way_out)
     rows: Iterator[Record | RejectedRow] = (
         row for row in file.rows if isinstance(row, RejectedRow) or _fits(row, columns.where)
     )
-    if whole or {"conversation", "speaker"} <= found.keys():
-        rows, found = pair_turns(rows, found, columns.agents), _PAIR
+    if whole or {"conversation", "speaker"} <= names.keys():
+        rows, names = pair_turns(rows, names, columns.agents), _PAIR
     for row in rows:
-        yield row if isinstance(row, RejectedRow) else _qa_pair(row, found)
+        yield row if isinstance(row, RejectedRow) else _qa_pair(row, names)
 
 
 _PAIR: Final = {"question": "question", "answer": "answer", "intent": "intent"}

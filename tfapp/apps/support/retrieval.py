@@ -151,8 +151,8 @@ class Retriever:
         head = [passage for passage in passages[:_RERANKED] if passage.target.text]
         if self._settings.ranker is None or len(head) < 2:
             return passages
-        ranked = self._embedder.client.rank(
+        ranking = self._embedder.client.rank(
             self._settings.ranker, query, [passage.target.text or "" for passage in head]
         )
-        best = [head[item.place] for item in ranked]
+        best = [head[item.place] for item in ranking]
         return [*best, *(passage for passage in passages if passage not in best)]

@@ -52,16 +52,16 @@ class FolderReader:
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """See `Reader.batches`."""
         while not stop.is_set():
-            found = False
+            is_new = False
             for file in self._files():
                 if stop.is_set():
                     return
                 for batch in self._read(file, stop):
-                    found = True
+                    is_new = True
                     if batch.checkpoint is not None:
                         self._positions[batch.checkpoint.name] = batch.checkpoint.position
                     yield batch
-            if not found:
+            if not is_new:
                 if not self._follow:
                     return
                 stop.wait(self._pause)

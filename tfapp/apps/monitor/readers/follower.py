@@ -70,7 +70,7 @@ class FileFollower:
             self._position = None
         while not stop.is_set():
             try:
-                opened = self._file.open("rb")
+                file = self._file.open("rb")
             except FileNotFoundError as error:
                 if not self._follow:
                     raise DataError(f"{self._file}: no such file") from error
@@ -78,8 +78,8 @@ class FileFollower:
                 continue
             except OSError as error:
                 raise DataError(f"{self._file}: cannot be read: {error.strerror}") from error
-            with opened:
-                yield from self._read_on(opened, stop)
+            with file:
+                yield from self._read_on(file, stop)
             if not self._follow:
                 return
             self._position = None

@@ -38,16 +38,16 @@ class PipeReader:
 
     def _lines(self, stop: threading.Event) -> Iterator[list[bytes]]:
         """Yields the lines that came together."""
-        left = b""
+        rest = b""
         while not stop.is_set():
             if not select.select([self._descriptor], [], [], 0.2)[0]:
                 continue
             chunk = os.read(self._descriptor, _CHUNK)
             if not chunk:
                 break
-            *lines, left = (left + chunk).split(b"\n")
+            *lines, rest = (rest + chunk).split(b"\n")
             # Of a line that is too long, no more is kept than tells that it is.
-            left = left[: LONGEST_LINE + 1]
+            rest = rest[: LONGEST_LINE + 1]
             yield lines
-        if left.strip() and not stop.is_set():
-            yield [left]
+        if rest.strip() and not stop.is_set():
+            yield [rest]
