@@ -21,12 +21,7 @@ def score_pool(
 ) -> int:
     """Scores the texts that wait for a label and for this version's answer, and stores the answers.
 
-    Args:
-        pools: Keeps the answers.
-        pool: The pool.
-        client: Asks the pool's model.
-        version: The version to ask.
-        go_on: Told after each call how many texts were asked about; False ends it.
+    `go_on` is told after each call how many texts were asked about; False ends it.
 
     Returns:
         How many texts were asked about.

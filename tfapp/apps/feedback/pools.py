@@ -134,14 +134,7 @@ class Pools:
     def least_certain(
         self, pool: Pool, measure: Measure = "margin", *, most: int = 1, without: Collection[int] = ()
     ) -> list[PoolText]:
-        """Returns the unlabelled texts that the model is least sure of; those not scored yet come last.
-
-        Args:
-            pool: The pool.
-            measure: What uncertainty is measured by.
-            most: How many.
-            without: Texts to leave out.
-        """
+        """Returns the unlabelled texts that the model is least sure of; those not scored yet come last."""
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
         waiting = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
         # Two queries, so that each is in the order of an index.
@@ -168,14 +161,7 @@ class Pools:
         return _text(row, "margin")
 
     def unscored(self, pool: Pool, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
-        """Returns the texts that wait for a label and for this version's answer, as (id, text), in the order of ids.
-
-        Args:
-            pool: The pool.
-            version: The version.
-            most: How many.
-            after: Ids up to this one are left out.
-        """
+        """Returns the texts after an id that wait for a label and for a version's answer, as (id, text), in order."""
         other = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
         query = _waiting(pool).where(other, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])

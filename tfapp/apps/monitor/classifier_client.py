@@ -86,9 +86,6 @@ class ClassifierClient:
     def classify(self, messages: Sequence[Message]) -> list[ClassifiedMessage | RejectedRow]:
         """Classifies texts; one that cannot be classified, while the models answer others, is rejected.
 
-        Args:
-            messages: Any number.
-
         Returns:
             One a text, in order.
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from tfapp.apps.monitor import output
-from tfapp.apps.shared.cli_options import Json, Server, SetItem, SettingsFile, named_values, needs_applications
+from tfapp.apps.shared.cli_options import (
+    Json,
+    Server,
+    SetItem,
+    SettingsFile,
+    columns_option,
+    named_values,
+    needs_applications,
+)
 from tfapp.core.signals import stop_signals
 
 if TYPE_CHECKING:
@@ -54,10 +62,7 @@ def run(
     once: Annotated[
         bool, typer.Option("--once", help="Stop at the end of the files, instead of waiting for more.")
     ] = False,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=COLUMN", help="The columns of text, time, id or source; found by name."),
-    ] = None,
+    column: Annotated[list[str] | None, columns_option("text, time, id or source")] = None,
     home: _Home = _FOLDER,
     settings: SettingsFile = None,
     overrides: SetItem = None,

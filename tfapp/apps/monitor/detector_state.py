@@ -24,13 +24,7 @@ REACH: Final = 4
 
 
 class DetectorState:
-    """The stored detector state of one subject, in one transaction.
-
-    Args:
-        session: The transaction.
-        settings: The windows' width, and how long a history is.
-        subject: What is judged, such as `rise:TOPIC`.
-    """
+    """The stored detector state of one subject, such as `rise:TOPIC`, in one transaction."""
 
     def __init__(self, session: Session, settings: MonitorSettings, subject: str) -> None:
         self._session = session
@@ -46,13 +40,7 @@ class DetectorState:
         return max(changed, shift(last, WIDTHS[self._settings.window], -REACH * self._settings.history))
 
     def evaluate(self, detector: Detector[W], windows: Sequence[tuple[datetime, W]], first: datetime) -> list[Episode]:
-        """Evaluates windows from the stored state before them, and stores the results.
-
-        Args:
-            detector: How.
-            windows: Each with its first moment, in order.
-            first: The first of them, or before.
-        """
+        """Evaluates windows, each with its first moment, from the state before `first`, and stores the results."""
         before = select(DetectorStateRow.state).where(*self._mine, DetectorStateRow.start < first)
         state = self._session.scalars(before.order_by(DetectorStateRow.start.desc()).limit(1)).first()
         verdicts, episodes = fold(detector, windows, state)

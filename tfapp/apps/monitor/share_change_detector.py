@@ -68,9 +68,6 @@ class ShareChangeDetector:
     The last window is compared with the history, and so are the last few together (`spans`), by which a small rise that
     lasts is found. While a rise goes on, its windows are no history, so that there is no second alert for it; it ends
     when they are as they were before, or when it has lasted as long as the history is.
-
-    Args:
-        rules: What is a rise.
     """
 
     def __init__(self, rules: ShareChangeRules) -> None:

@@ -15,6 +15,7 @@ from tfapp.apps.shared.cli_options import (
     Server,
     SetItem,
     SettingsFile,
+    columns_option,
     named_values,
     needs_applications,
 )
@@ -41,13 +42,7 @@ def items(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
     *,
     home: _Home = _FOLDER,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=COLUMN",
-            help="The columns of item, title, description, tags or time; found by name.",
-        ),
-    ] = None,
+    column: Annotated[list[str] | None, columns_option("item, title, description, tags or time")] = None,
     encoding: Encoding = "utf-8",
     settings: SettingsFile = None,
     overrides: SetItem = None,
@@ -65,13 +60,7 @@ def events(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
     *,
     home: _Home = _FOLDER,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=COLUMN",
-            help="The columns of user, item, kind, value or time; found by name.",
-        ),
-    ] = None,
+    column: Annotated[list[str] | None, columns_option("user, item, kind, value or time")] = None,
     encoding: Encoding = "utf-8",
     settings: SettingsFile = None,
     overrides: SetItem = None,

@@ -71,12 +71,7 @@ def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
 
 
 def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[ArticleView]:
-    """Yields what the readers open each morning; nobody sees the articles of the last day.
-
-    Args:
-        articles: In order of publication.
-        seed: Seeds the draws.
-    """
+    """Yields what the readers open each morning of articles in order of publication, but not those of the last day."""
     random = np.random.default_rng(seed)
     words = _words(articles)
     sections = np.array([article.section for article in articles])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -19,6 +19,7 @@ __all__ = [
     "Server",
     "SetItem",
     "SettingsFile",
+    "columns_option",
     "named_values",
     "needs_applications",
 ]
@@ -35,6 +36,11 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a
 SetItem: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Overrides a setting.")
 ]
+
+
+def columns_option(names: str) -> Any:
+    """Returns the option `--column` of a command that reads a file with columns of these names."""
+    return typer.Option(metavar="NAME=COLUMN", help=f"The columns of {names}; found by name.")
 
 
 @contextmanager

@@ -20,11 +20,6 @@ def embed_new(
 ) -> int:
     """Embeds the texts that have no vector of this embedder; one that is killed goes on where it was.
 
-    Args:
-        vectors: The texts, and where their vectors are kept.
-        embedder: Makes the vectors.
-        on_progress: Is told how many are done, and of how many.
-
     Returns:
         How many were embedded.
 

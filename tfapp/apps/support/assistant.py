@@ -64,16 +64,7 @@ class Assistant:
         answers: Mapping[str, str],
         classifies: bool,
     ) -> None:
-        """Makes an assistant.
-
-        Args:
-            retriever: Finds answers.
-            client: Asks the intent model and the tagger.
-            log: Keeps conversations.
-            settings: Names of models, and thresholds.
-            answers: Intents' answers.
-            classifies: Whether there is an intent model.
-        """
+        """Makes an assistant."""
         self._retriever = retriever
         self._client = client
         self._log = log

@@ -15,6 +15,7 @@ from tfapp.apps.shared.cli_options import (
     Server,
     SetItem,
     SettingsFile,
+    columns_option,
     named_values,
     needs_applications,
 )
@@ -41,13 +42,7 @@ def build(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file, or a data set's name (chatterbot).")],
     *,
     home: _Home = _FOLDER,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=COLUMN",
-            help="The columns of question, answer, intent, conversation or speaker; found by name.",
-        ),
-    ] = None,
+    column: Annotated[list[str] | None, columns_option("question, answer, intent, conversation or speaker")] = None,
     where: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value, as language=english.")
     ] = None,
