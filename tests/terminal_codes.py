@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 __all__ = ["HOSTILE_TEXTS", "obeyed"]
 
 _CONTROL_CATEGORIES = ("Cc", "Zl", "Zp", "Cs")
+# Unicode's Bidi_Control: these by their class, the marks by their code, as letters have the marks' classes, too.
+_MARKS = "\u061c\u200e\u200f"
 _DIRECTIONS = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
 
 
@@ -18,14 +20,18 @@ def obeyed(text: str) -> set[str]:
         one
         for one in text
         if one not in "\t\n"
-        and (unicodedata.category(one) in _CONTROL_CATEGORIES or unicodedata.bidirectional(one) in _DIRECTIONS)
+        and (
+            unicodedata.category(one) in _CONTROL_CATEGORIES
+            or unicodedata.bidirectional(one) in _DIRECTIONS
+            or one in _MARKS
+        )
     }
 
 
 HOSTILE_TEXTS = st.text(
     st.one_of(
         st.characters(categories=_CONTROL_CATEGORIES),
-        st.sampled_from("\x1b\x9b\u202e\u2066\r\t\n[]/:;0"),
+        st.sampled_from("\x1b\x9b\u202e\u2066\u061c\u200e\u200f\r\t\n[]/:;0"),
         st.characters(),
     ),
     max_size=20,
@@ -39,6 +45,7 @@ HOSTILE_TEXTS = st.text(
         ":boom:",
         "\\[b]",
         "a\u202eb\u2066c",
+        "a\u061cb\u200ec\u200f",
         "\ud800",
     ]
 )

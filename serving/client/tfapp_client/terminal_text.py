@@ -9,8 +9,9 @@ from typing import Any, Final
 __all__ = ["json_line", "one_line", "printable"]
 
 # Codes that a terminal obeys (C0 without tab and newline, DEL, C1), line separators, what turns the direction of text
-# (Unicode TR 36, "bidirectional text spoofing"), and halves of surrogate pairs, which no encoding can hold.
-_CONTROLS: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+# or reorders its neighbours (Unicode's property Bidi_Control; TR 36, "bidirectional text spoofing"), and halves of
+# surrogate pairs, which no encoding can hold.
+_CONTROLS: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _SURROGATES: Final = "\ud800-\udfff"
 _CONTROL: Final = re.compile(f"[{_CONTROLS}]")
 _SURROGATE: Final = re.compile(f"[{_SURROGATES}]")
