@@ -4,14 +4,15 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 import pytest
 
-from tfapp.apps.monitor.batches import Batch, IngestCounts
-from tfapp.apps.monitor.readers import PushReader
+from tfapp.apps.monitor.batches import Batch, IngestCounts, SourceRow
+from tfapp.apps.monitor.readers import PushReader, push
 from tfapp.apps.shared.record_reader import Record
 from tfapp.errors import ServerError, SettingsError
 
@@ -244,3 +245,22 @@ def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> 
     stop.set()
     assert list(batches) == []
     assert sorted(answers) == [200] * 8 + [503]
+
+
+def test_others_are_answered_while_a_body_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, rows = threading.Event(), threading.Event(), push._rows
+
+    def slow_rows(body: bytes, kind: str) -> Iterator[SourceRow]:
+        begun.set()
+        assert go_on.wait(60)
+        yield from rows(body, kind)
+
+    with monkeypatch.context() as patch, listening([]) as address, ThreadPoolExecutor(1) as pool:
+        patch.setattr(push, "_rows", slow_rows)
+        sent = pool.submit(httpx2.post, f"{address}/messages", json=[{"text": "a"}], timeout=60)
+        assert begun.wait(60)
+        try:
+            assert httpx2.get(f"{address}/health", timeout=20).json() == {"status": "ok"}
+        finally:
+            go_on.set()
+        assert sent.result(60).json()["stored"] == 1

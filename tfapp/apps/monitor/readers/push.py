@@ -154,8 +154,8 @@ class PushReader:
 
     async def _store_body(self, body: bytes, kind: str) -> JSONResponse:
         try:
-            # No more than tells that there are too many.
-            rows = list(islice(_rows(body, kind), self._most_items + 1))
+            # In a thread, as a large body takes a second; no more rows than tell that there are too many.
+            rows = await asyncio.to_thread(lambda: list(islice(_rows(body, kind), self._most_items + 1)))
         except (ValueError, RecursionError) as error:
             return _problem(400, f"not valid JSON: {str(error)[:500]}")
         if len(rows) > self._most_items:
