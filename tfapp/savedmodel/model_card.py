@@ -105,8 +105,8 @@ def _foreign(metadata: Mapping[str, Any]) -> str:
 def _call(name: str, words: TaskWords) -> str:
     call = words.call.format(name=name)
     return (
+        f"`tfapp models promote {name} VERSION` gives a version the label `stable`; ask for that one:\n\n"
         f'```python\nfrom tfapp_client import Client\n\nwith Client("localhost:8500") as client:\n'
-        f"    print(client.{call})\n```\n\n"
-        f"Once a version has the label `stable` (`tfapp models promote {name} VERSION`), ask for that one:\n\n"
-        f'```python\nclient.{call[:-1]}, label="stable")\n```'
+        f'    print(client.{call[:-1]}, label="stable"))\n```\n\n'
+        f"While no version has it, leave it out:\n\n```python\nclient.{call}\n```"
     )
