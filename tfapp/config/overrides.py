@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import string
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -58,13 +59,11 @@ def merge_overrides(
     Raises:
         SettingsError: An override has another form, or the values are nested too deeply.
     """
-    try:
+    with _depth_limit(source):
         merged = _copied(values)
-    except RecursionError as error:
-        raise SettingsError(f"{source}: its sections are nested too deeply") from error
-    for item in overrides:
-        apply_override(merged, item, settings)
-    return merged
+        for item in overrides:
+            apply_override(merged, item, settings)
+        return merged
 
 
 def validate_settings(settings: type[S], values: Mapping[str, Any], *, source: str) -> S:
@@ -73,11 +72,18 @@ def validate_settings(settings: type[S], values: Mapping[str, Any], *, source: s
     Raises:
         SettingsError: A setting has an unknown name or breaks its rule; begins with `source`.
     """
+    with _depth_limit(source):
+        try:
+            return settings.model_validate(values)
+        except ValidationError as error:
+            problem = " ".join(first_problem(error, settings).splitlines())
+            raise SettingsError(f"{source}: {problem}") from error
+
+
+@contextmanager
+def _depth_limit(source: str) -> Iterator[None]:
     try:
-        return settings.model_validate(values)
-    except ValidationError as error:
-        problem = " ".join(first_problem(error, settings).splitlines())
-        raise SettingsError(f"{source}: {problem}") from error
+        yield
     except RecursionError as error:
         raise SettingsError(f"{source}: its sections are nested too deeply") from error
 
