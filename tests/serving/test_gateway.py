@@ -6,7 +6,9 @@ import gzip
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -36,8 +38,15 @@ pytestmark = pytest.mark.skipif(_NGINX is None, reason="no nginx here (Debian: n
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
     """The ports of gRPC and REST behind which a server stands."""
-    folder = tmp_path_factory.mktemp("gateway")
-    with serving_echo(folder, Echo(), rest_api_port=0, allow_reload=True) as server:
+    # Fewer than the last test calls, more than all others.
+    limits = {"rate=100r/s": "rate=1r/s", "burst=200": "burst=40"}
+    with _gateway(tmp_path_factory.mktemp("gateway"), Echo(), limits) as ports:
+        yield ports
+
+
+@contextmanager
+def _gateway(folder: Path, echo: Echo, limits: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+    with serving_echo(folder, echo, rest_api_port=0, allow_reload=True) as server:
         ports = _free_ports(2)
         places = {
             "127.0.0.1:8500": f"127.0.0.1:{server.port}",
@@ -45,9 +54,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int
             "listen 9500": f"listen 127.0.0.1:{ports[0]}",
             "listen 9501": f"listen 127.0.0.1:{ports[1]}",
             "/run/gateway.pid": str(folder / "pid"),
-            # Fewer than the last test calls, more than all others.
-            "rate=100r/s": "rate=1r/s",
-            "burst=200": "burst=40",
+            **limits,
         }
         text = _CONFIG.read_text(encoding="utf-8")
         for theirs, ours in places.items():
@@ -146,3 +153,52 @@ def test_compressed_requests_are_refused(gateway: tuple[int, int]) -> None:
 
 def test_more_than_the_rate_is_refused(gateway: tuple[int, int]) -> None:
     assert any(ask(gateway[1], "GET", "/v1/models/echo").status == 429 for _ in range(100))
+
+
+def test_more_connections_than_the_limit_are_refused(tmp_path: Path) -> None:
+    echo = Echo()
+    echo.gate.clear()
+    with (
+        _gateway(tmp_path, echo, {"limit_conn callers 64": "limit_conn callers 2"}) as (_, rest_port),
+        ThreadPoolExecutor(2) as pool,
+    ):
+        held = [pool.submit(ask, rest_port, "POST", _PREDICT, {"instances": [1]}) for _ in range(2)]
+        # One runs, and the other waits for its turn.
+        assert echo.entered.acquire(timeout=60)
+        echo.wait_for(lambda requests: len(requests) == 1)
+        refused = ask(rest_port, "GET", "/v1/models/echo").status
+        echo.gate.set()
+        assert [answer.result(60).status for answer in held] == [200, 200]
+        assert refused == 429
+        assert ask(rest_port, "GET", "/v1/models/echo").status == 200
+
+
+@pytest.mark.parametrize(
+    "begin", [b"POST ", f"POST {_PREDICT} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{{".encode()]
+)
+def test_a_caller_that_falls_silent_is_cut_off(tmp_path: Path, begin: bytes) -> None:
+    seconds = {f"client_{part}_timeout 15s": f"client_{part}_timeout 1s" for part in ("header", "body")}
+    with (
+        _gateway(tmp_path, Echo(), seconds) as (_, rest_port),
+        socket.create_connection(("127.0.0.1", rest_port), timeout=60) as caller,
+    ):
+        caller.sendall(begin)
+        with suppress(ConnectionResetError):
+            while caller.recv(4096):
+                pass
+
+
+def test_a_model_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    echo = Echo()
+    echo.gate.clear()
+    seconds = {"proxy_read_timeout 30s": "proxy_read_timeout 1s", "grpc_read_timeout 30s": "grpc_read_timeout 1s"}
+    with _gateway(tmp_path, echo, seconds) as (port, rest_port):
+        assert ask(rest_port, "POST", _PREDICT, {"instances": [1]}).status == 504
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "echo"
+            codec.write(request.inputs["x"], np.ones(1, np.float32))
+            with pytest.raises(grpc.RpcError, match="504") as given_up:
+                prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=60)
+        assert given_up.value.code() == grpc.StatusCode.UNAVAILABLE
+        echo.gate.set()
