@@ -5,9 +5,11 @@ attacks take turns. In an attack, new versions are published and old ones remove
 again, by the file and by HandleReloadConfigRequest, and a process of callers is killed in the middle of its calls.
 
 Each aim is printed with what was found: no request of a good caller is lost or answered wrongly, the server lives, its
-memory and descriptors in the last quiet phase are what they were in an earlier one, and good callers wait at most three
+memory and descriptors in the last quiet phase are what they were in the first, and good callers wait at most three
 times as long under attack. Where one is missed, the command ends with 1; the last, which depends on the machine, counts
 only with `--strict`.
+
+Before the first quiet phase, a warm-up with the same callers takes what a process takes once and keeps.
 
     python benchmarks/soak.py --output soak.json
     python benchmarks/soak.py --minutes 10 --strict
@@ -32,7 +34,7 @@ import numpy as np
 from scale_served import serve
 from sides import Worker, environment, quiet, write_report
 from soak_changes import MODEL, Changes, Watch, callers_command
-from soak_report import ATTACK, ATTACKERS, QUIET, aims, failures, phase_line, print_report
+from soak_report import ATTACK, ATTACKERS, QUIET, WARM_UP, aims, failures, phase_line, print_report
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = ("tensorflow", "grpcio", "protobuf", "uvicorn", "tfapp", "tfapp-client")
@@ -44,9 +46,7 @@ ATTACK_SHARE: Final = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--minutes", type=float, default=60.0, help="10 is the short form; in less than 8, memory is not measured"
-    )
+    parser.add_argument("--minutes", type=float, default=60.0, help="10 is the short form")
     parser.add_argument(
         "--model", type=Path, metavar="MODELS/NAME/VERSION", help="a classifier of texts; else one is made"
     )
@@ -77,11 +77,11 @@ def soak(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
         changes = Changes(server, rest_port, versions)
         watch = stack.enter_context(Watch.running(server.process))
         rounds = max(1, round(parsed.minutes / ROUND))
-        quiet_seconds = 60 * parsed.minutes / (rounds * (1 + ATTACK_SHARE) + 1)
+        quiet_seconds = 60 * parsed.minutes / (rounds * (1 + ATTACK_SHARE) + 2)
         # The first call loads and compiles what is used once only.
         workers["good"].ask("run 5")
         phases = []
-        for kind in [*[QUIET, ATTACK] * rounds, QUIET]:
+        for kind in [WARM_UP, *[QUIET, ATTACK] * rounds, QUIET]:
             phases.append(
                 run_phase(kind, quiet_seconds * (ATTACK_SHARE if kind == ATTACK else 1), workers, changes, watch)
             )
@@ -116,13 +116,13 @@ def free_port() -> int:
 
 
 def run_phase(kind: str, seconds: float, workers: dict[str, Worker], changes: Changes, watch: Watch) -> dict[str, Any]:
-    """Has the callers ask for a time, and changes things meanwhile if it is an attack."""
-    attackers = ATTACKERS if kind == ATTACK else ()
+    """Has the callers ask for a time, and changes things meanwhile unless it is quiet."""
+    attackers = () if kind == QUIET else ATTACKERS
     began = time.monotonic()
     with ThreadPoolExecutor() as pool:
         others = {name: pool.submit(workers[name].ask, f"run {seconds}") for name in attackers}
         good = pool.submit(workers["good"].ask, f"run {seconds}")
-        if kind == ATTACK:
+        if kind != QUIET:
             changes.go_on(seconds, good)
         found = good.result()
         answers = {name: future.result() for name, future in others.items()}

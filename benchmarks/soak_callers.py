@@ -38,6 +38,8 @@ _PREDICT: Final = "/tensorflow.serving.PredictionService/Predict"
 _BATCH: Final = 4096
 # `tfapp serve --max_request_rows`, as it is without a flag.
 _MOST_ROWS: Final = 65_536
+# Requests of as many rows that wait at the same time.
+_GIANTS: Final = 24
 _SILENT: Final = 16
 # What is answered to bytes that are no message, and what to all others only where the server has a defect.
 _UNREADABLE: Final = "Exception deserializing request!"
@@ -124,7 +126,7 @@ class Callers:
     def huge(self, seconds: float) -> dict[str, Any]:
         codes: Counter[str] = Counter()
         end = time.monotonic() + seconds
-        filled = [filled_request(self.model, shape) for shape in ([_MOST_ROWS], [_MOST_ROWS])]
+        filled = filled_request(self.model, [_MOST_ROWS])
         refused = [
             filled_request(self.model, shape) for shape in ([2 * _MOST_ROWS], [2 * _MOST_ROWS, 1, 1], [1, 1 << 30])
         ]
@@ -142,7 +144,7 @@ class Callers:
 
         run_all(
             [
-                *(lambda one=one: sender("filled up", [one], 0.1, 15) for one in filled),
+                *[lambda: sender("filled up", [filled], 0.1, 15)] * _GIANTS,
                 lambda: sender("beyond the limit", refused, 0.5, 15),
                 lambda: sender(f"{_BATCH} texts", [carried.SerializeToString()], 1.0, 60),
             ]

@@ -162,7 +162,12 @@ class Watch:
         half = (began + time.monotonic()) / 2
         samples = [sample for sample in self.samples if sample[0] >= half] or [(0.0, math.nan, 0)]
         _, megabytes, descriptors = zip(*samples, strict=True)
-        return {"megabytes": statistics.median(megabytes), "descriptors": int(statistics.median(descriptors))}
+        most = max((sample[1] for sample in self.samples if sample[0] >= began), default=math.nan)
+        return {
+            "megabytes": statistics.median(megabytes),
+            "most megabytes": most,
+            "descriptors": int(statistics.median(descriptors)),
+        }
 
     def _look(self) -> None:
         while not self.done.wait(1.0):
