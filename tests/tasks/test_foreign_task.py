@@ -33,7 +33,7 @@ from tfapp.models import TextClassifier
 from tfapp.tasks.class_evaluator import ClassEvaluator
 from tfapp.tasks.class_settings import CLASS_SETTINGS
 from tfapp.tasks.registry import all_tasks
-from tfapp.tasks.spec import CardWords, TaskSpec
+from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 ENTRY_POINTS: Final = f"[tfapp.tasks]\ntone = {__name__}:TONE\n"
 
@@ -118,9 +118,8 @@ TONE: Final = TaskSpec(
     CONTRACT,
     settings=SETTINGS,
     schema=Schema(SETTINGS.name, SETTINGS.texts, ClassTarget(), TABLES, settings=SETTINGS.data),
-    models=lambda: {"bert": ToneClassifier},
-    evaluator=ClassEvaluator,
-    evaluations=lambda: (ClassEvaluation,),
+    classes=lambda: TaskClasses({"bert": ToneClassifier}, ClassEvaluator),
+    evaluation=ClassEvaluation,
     card=CardWords("raw messages", 'predict("{name}", {{"message": ["a message"]}})'),
     propose=_propose,
 )

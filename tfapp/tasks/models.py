@@ -60,7 +60,7 @@ def load_model(folder: Path, *, dtype: str = "float32") -> TaskModel:
 
 
 def _class(task: str, kind: str) -> type[Any]:
-    models = find_task(task).models()
+    models = find_task(task).classes().models
     if kind not in models:
         raise ModelError(f"there is no {kind} model for {task}")
     return models[kind]

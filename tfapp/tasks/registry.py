@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tfapp.errors import SettingsError, did_you_mean
+from tfapp.evaluation import Evaluation
 from tfapp.tasks.answering.task import ANSWERING
 from tfapp.tasks.classification.task import CLASSIFICATION
 from tfapp.tasks.embedding.task import EMBEDDING
@@ -17,9 +18,6 @@ from tfapp.tasks.ranking.task import RANKING
 from tfapp.tasks.regression.task import PAIR_REGRESSION, REGRESSION
 from tfapp.tasks.spec import TaskSpec
 from tfapp.tasks.tagging.task import TAGGING
-
-if TYPE_CHECKING:
-    from tfapp.evaluation import Evaluation
 
 __all__ = ["all_tasks", "find_task", "read_evaluation"]
 
@@ -65,8 +63,5 @@ def read_evaluation(values: Mapping[str, Any]) -> Evaluation:
     Raises:
         ModelError: The values are not those of an evaluation.
     """
-    from tfapp.evaluation import Evaluation
-
-    for task in all_tasks().values():
-        task.evaluations()
+    all_tasks()  # Loads the classes of their evaluations.
     return Evaluation.from_dict(values)

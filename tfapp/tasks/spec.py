@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfapp_client import contract
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tfapp.models import Preset, TaskModel
     from tfapp.training import TokenizedSplit
 
-__all__ = ["CardWords", "Evaluator", "TaskSpec"]
+__all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]
 
 
 class Evaluator:
@@ -45,6 +45,18 @@ class Evaluator:
         """Evaluates a model on the dev split, to which it is fitted first."""
         self.fit(model, logits, split)
         return self.evaluate(model, logits, split)
+
+
+class TaskClasses(NamedTuple):
+    """The classes of a task that need TensorFlow.
+
+    Attributes:
+        models: The classes of its models by their kind, as `model.kind` names it.
+        evaluator: The class of its evaluator.
+    """
+
+    models: Mapping[str, type[Any]]
+    evaluator: type[Evaluator]
 
 
 @dataclass(frozen=True)
@@ -70,16 +82,15 @@ class CardWords:
 class TaskSpec:
     """A task.
 
-    What takes TensorFlow comes by functions, which import it when they are called.
+    What needs TensorFlow comes by functions, which import it when they are called.
 
     Attributes:
         contract: Its name, and the inputs and outputs of its models, as the client knows them; no outputs where its
             models are not served.
         settings: Its settings.
         schema: What the rows of its data are.
-        models: Returns the classes of its models by their kind, as `model.kind` names it.
-        evaluator: Returns its evaluator.
-        evaluations: Returns the classes of its evaluations, as they are read back from runs.
+        classes: Returns the classes of its models, and that of its evaluator.
+        evaluation: The class of its evaluations, as they are read back from runs.
         card: What the model card says of it; None: its models are not served.
         make_preset: Makes the BERT that a model from scratch starts with, of its settings and of train; None: it has no
             such models.
@@ -91,9 +102,8 @@ class TaskSpec:
     contract: contract.Task
     settings: TaskSettings
     schema: Schema
-    models: Callable[[], Mapping[str, type[Any]]]
-    evaluator: Callable[[], Evaluator]
-    evaluations: Callable[[], tuple[type[Evaluation], ...]]
+    classes: Callable[[], TaskClasses]
+    evaluation: type[Evaluation]
     card: CardWords | None = None
     make_preset: Callable[[ModelSettings, pa.Table], Preset] | None = None
     propose: Callable[[DataSample], Proposal | None] | None = None
@@ -103,6 +113,10 @@ class TaskSpec:
     def name(self) -> str:
         """Returns its name in settings, in exported models and in the client's contract."""
         return self.contract.name
+
+    def evaluator(self) -> Evaluator:
+        """Returns an evaluator of its models."""
+        return self.classes().evaluator()
 
     @property
     def classifies_texts(self) -> bool:

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from tfapp_client import contract
 
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.answering.data import AnswerTarget
+from tfapp.tasks.answering.evaluation import AnswerEvaluation
 from tfapp.tasks.answering.playground import ANSWERING_FORM
 from tfapp.tasks.answering.propose import propose_answering
 from tfapp.tasks.answering.settings import SETTINGS
-from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
-
-if TYPE_CHECKING:
-    from tfapp.evaluation import Evaluation
+from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["ANSWERING"]
 
 
-def _models() -> Mapping[str, type[Any]]:
+def _classes() -> TaskClasses:
+    from tfapp.tasks.answering.evaluator import AnswerEvaluator
     from tfapp.tasks.answering.model import Answerer
 
-    return {"bert": Answerer}
-
-
-def _evaluator() -> Evaluator:
-    from tfapp.tasks.answering.evaluator import AnswerEvaluator
-
-    return AnswerEvaluator()
-
-
-def _evaluations() -> tuple[type[Evaluation], ...]:
-    from tfapp.tasks.answering.evaluation import AnswerEvaluation
-
-    return (AnswerEvaluation,)
+    return TaskClasses({"bert": Answerer}, AnswerEvaluator)
 
 
 ANSWERING: Final = TaskSpec(
@@ -50,9 +36,8 @@ ANSWERING: Final = TaskSpec(
         beside=("answer_start",),
         settings=SETTINGS.data,
     ),
-    models=_models,
-    evaluator=_evaluator,
-    evaluations=_evaluations,
+    classes=_classes,
+    evaluation=AnswerEvaluation,
     card=CardWords(
         "raw texts, a question and a context,",
         'answer("{name}", [("a question", "a context")])',

@@ -2,48 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from tfapp_client import contract
 
 from tfapp.data.schemas import TEXT_CLASSES
+from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
 from tfapp.tasks.classification.settings import SETTINGS
-from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
-
-if TYPE_CHECKING:
-    from tfapp.evaluation import Evaluation
+from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["CLASSIFICATION"]
 
 
-def _models() -> Mapping[str, type[Any]]:
+def _classes() -> TaskClasses:
     from tfapp.models import TextClassifier
+    from tfapp.tasks.class_evaluator import ClassEvaluator
     from tfapp.tasks.classification.lstm import LstmClassifier
 
-    return {"bert": TextClassifier, "lstm": LstmClassifier}
-
-
-def _evaluator() -> Evaluator:
-    from tfapp.tasks.class_evaluator import ClassEvaluator
-
-    return ClassEvaluator()
-
-
-def _evaluations() -> tuple[type[Evaluation], ...]:
-    from tfapp.evaluation import ClassEvaluation
-
-    return (ClassEvaluation,)
+    return TaskClasses({"bert": TextClassifier, "lstm": LstmClassifier}, ClassEvaluator)
 
 
 CLASSIFICATION: Final = TaskSpec(
     contract.CLASSIFICATION,
     settings=SETTINGS,
     schema=TEXT_CLASSES,
-    models=_models,
-    evaluator=_evaluator,
-    evaluations=_evaluations,
+    classes=_classes,
+    evaluation=ClassEvaluation,
     card=CardWords("raw text", 'classify("{name}", ["a text"])'),
     playground=TEXT_CLASSES_FORM,
 )

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from tfapp_client import contract
 
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.embedding.data import PairTarget
+from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
 from tfapp.tasks.embedding.playground import EMBEDDING_FORM
 from tfapp.tasks.embedding.settings import SETTINGS
-from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
-
-if TYPE_CHECKING:
-    from tfapp.evaluation import Evaluation
+from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["EMBEDDING"]
 
 
-def _models() -> Mapping[str, type[Any]]:
+def _classes() -> TaskClasses:
+    from tfapp.tasks.embedding.evaluator import RetrievalEvaluator
     from tfapp.tasks.embedding.model import TextEmbedder
 
-    return {"bert": TextEmbedder}
-
-
-def _evaluator() -> Evaluator:
-    from tfapp.tasks.embedding.evaluator import RetrievalEvaluator
-
-    return RetrievalEvaluator()
-
-
-def _evaluations() -> tuple[type[Evaluation], ...]:
-    from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
-
-    return (RetrievalEvaluation,)
+    return TaskClasses({"bert": TextEmbedder}, RetrievalEvaluator)
 
 
 EMBEDDING: Final = TaskSpec(
@@ -43,9 +29,8 @@ EMBEDDING: Final = TaskSpec(
     schema=Schema(
         SETTINGS.name, SETTINGS.texts, PairTarget(), TABLES, extra=("negative",), group="query", settings=SETTINGS.data
     ),
-    models=_models,
-    evaluator=_evaluator,
-    evaluations=_evaluations,
+    classes=_classes,
+    evaluation=RetrievalEvaluation,
     card=CardWords(
         "raw text",
         'embed("{name}", ["a text"])',

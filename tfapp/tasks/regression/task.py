@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from tfapp_client import contract
 
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.regression.data import NumberTarget
+from tfapp.tasks.regression.evaluation import RegressionEvaluation
 from tfapp.tasks.regression.playground import PAIR_REGRESSION_FORM, REGRESSION_FORM
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
-from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
-
-if TYPE_CHECKING:
-    from tfapp.evaluation import Evaluation
+from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["PAIR_REGRESSION", "REGRESSION"]
 
@@ -26,37 +23,26 @@ _KNOWS: Final = (
 )
 
 
-def _models() -> Mapping[str, type[Any]]:
+def _classes() -> TaskClasses:
+    from tfapp.tasks.regression.evaluator import RegressionEvaluator
     from tfapp.tasks.regression.model import TextRegressor
 
-    return {"bert": TextRegressor}
+    return TaskClasses({"bert": TextRegressor}, RegressionEvaluator)
 
 
-def _pair_models() -> Mapping[str, type[Any]]:
+def _pair_classes() -> TaskClasses:
+    from tfapp.tasks.regression.evaluator import RegressionEvaluator
     from tfapp.tasks.regression.model import PairRegressor
 
-    return {"bert": PairRegressor}
-
-
-def _evaluator() -> Evaluator:
-    from tfapp.tasks.regression.evaluator import RegressionEvaluator
-
-    return RegressionEvaluator()
-
-
-def _evaluations() -> tuple[type[Evaluation], ...]:
-    from tfapp.tasks.regression.evaluation import RegressionEvaluation
-
-    return (RegressionEvaluation,)
+    return TaskClasses({"bert": PairRegressor}, RegressionEvaluator)
 
 
 REGRESSION: Final = TaskSpec(
     contract.REGRESSION,
     settings=SETTINGS,
     schema=Schema(SETTINGS.name, SETTINGS.texts, NumberTarget(), TABLES),
-    models=_models,
-    evaluator=_evaluator,
-    evaluations=_evaluations,
+    classes=_classes,
+    evaluation=RegressionEvaluation,
     card=CardWords("raw text", 'regress("{name}", ["a text"])', answers=_ANSWERS, knows=_KNOWS),
     propose=propose_regression,
     playground=REGRESSION_FORM,
@@ -66,9 +52,8 @@ PAIR_REGRESSION: Final = TaskSpec(
     contract.PAIR_REGRESSION,
     settings=PAIR_SETTINGS,
     schema=Schema(PAIR_SETTINGS.name, PAIR_SETTINGS.texts, NumberTarget(), TABLES, group="query"),
-    models=_pair_models,
-    evaluator=_evaluator,
-    evaluations=_evaluations,
+    classes=_pair_classes,
+    evaluation=RegressionEvaluation,
     card=CardWords(
         "pairs of raw texts, a query and a candidate,",
         'regress_pairs("{name}", [("a query", "a candidate")])',

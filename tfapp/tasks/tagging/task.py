@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from tfapp_client import contract
 
 from tfapp.data.schemas import Schema
-from tfapp.tasks.spec import CardWords, Evaluator, TaskSpec
+from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 from tfapp.tasks.tagging.data import SpanTarget
+from tfapp.tasks.tagging.evaluation import EntityEvaluation
 from tfapp.tasks.tagging.playground import TAGGING_FORM
 from tfapp.tasks.tagging.propose import propose_tagging
 from tfapp.tasks.tagging.settings import SETTINGS
 
-if TYPE_CHECKING:
-    from tfapp.evaluation import Evaluation
-
 __all__ = ["TAGGING"]
 
 
-def _models() -> Mapping[str, type[Any]]:
+def _classes() -> TaskClasses:
+    from tfapp.tasks.tagging.evaluator import SpanEvaluator
     from tfapp.tasks.tagging.model import TextTagger
 
-    return {"bert": TextTagger}
-
-
-def _evaluator() -> Evaluator:
-    from tfapp.tasks.tagging.evaluator import SpanEvaluator
-
-    return SpanEvaluator()
-
-
-def _evaluations() -> tuple[type[Evaluation], ...]:
-    from tfapp.tasks.tagging.evaluation import EntityEvaluation
-
-    return (EntityEvaluation,)
+    return TaskClasses({"bert": TextTagger}, SpanEvaluator)
 
 
 TAGGING: Final = TaskSpec(
     contract.TAGGING,
     settings=SETTINGS,
     schema=Schema(SETTINGS.name, SETTINGS.texts, SpanTarget(), ("jsonl", "parquet", "conll")),
-    models=_models,
-    evaluator=_evaluator,
-    evaluations=_evaluations,
+    classes=_classes,
+    evaluation=EntityEvaluation,
     card=CardWords(
         "raw text",
         'tag("{name}", ["a text"])',
