@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tfapp.assets.cache import MARKER, folder_of
 from tfapp.assets.entries import catalogue
-from tfapp.cli.assets import register
+from tfapp.cli import assets
 from tfapp.errors import AssetError
 
 
@@ -20,7 +20,7 @@ def tfapp(monkeypatch, tmp_path):
     monkeypatch.setenv("TFAPP_HOME", str(tmp_path))
     app = typer.Typer()
     app.callback()(lambda: None)
-    register(app)
+    app.add_typer(assets.app, name="assets")
     return lambda *arguments: CliRunner().invoke(app, arguments)
 
 

@@ -31,7 +31,7 @@ def reviews(tmp_path: Path) -> Path:
 
 def _run(*arguments: str) -> Any:
     app = typer.Typer()
-    data.register(app)
+    app.add_typer(data.app, name="data")
     return CliRunner().invoke(app, ["data", "describe", "--preset", "none", *arguments])
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from tfapp.cli import init
+from tfapp.cli.init import init
 from tfapp.errors import TfappError
 from tfapp.tasks.experiments import load_experiment
 
 
 def _run(*arguments: str) -> Any:
     app = typer.Typer()
-    init.register(app)
+    app.command()(init)
     return CliRunner().invoke(app, list(arguments))
 
 

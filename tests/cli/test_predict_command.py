@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tfapp.cli.predict import answer_rows, default_output, file_to_score, input_columns, register, rows_of
+from tfapp.cli.predict import answer_rows, default_output, file_to_score, input_columns, predict, rows_of
 from tfapp.data.scored_rows import answer_columns
 from tfapp.errors import DataError, SettingsError
 
@@ -99,7 +99,7 @@ def test_a_task_of_another_distribution_is_answered_with_all_its_outputs(monkeyp
     }
     monkeypatch.setattr("tfapp.api.load_predictor", lambda _: ToneModel())
     app = typer.Typer()
-    register(app)
+    app.command()(predict)
     printed = CliRunner().invoke(app, ["model", "hi"]).stdout
     assert all(word in printed for word in ("weights", "tone", "[dry]", "[0.25, 0.25]"))
 

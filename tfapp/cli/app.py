@@ -8,6 +8,15 @@ from collections.abc import Sequence
 
 import typer
 
+from tfapp.cli import assets, data, models, serve
+from tfapp.cli.console import console
+from tfapp.cli.demo import demo
+from tfapp.cli.evaluate import evaluate
+from tfapp.cli.export import export
+from tfapp.cli.init import init
+from tfapp.cli.predict import predict
+from tfapp.cli.pretrain import pretrain
+from tfapp.cli.train import train
 from tfapp.core.files import FULL_DISK
 from tfapp.core.terminal import clean_warnings, complain
 from tfapp.errors import TfappError
@@ -23,17 +32,15 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-# In the order in which a user meets them. A module's `register(app)` adds its command; none of them imports
-# TensorFlow before its command runs.
-_COMMANDS = ("demo", "init", "assets", "data", "pretrain", "train", "evaluate", "export", "predict", "models", "serve")
-_APPLICATIONS = ("support", "monitor", "recommend", "feedback")
-
-for _module in (
-    *(f"tfapp.cli.{name}" for name in _COMMANDS),
-    *(f"tfapp.apps.{name}.cli" for name in _APPLICATIONS),
-    "tfapp.cli.console",
-):
-    importlib.import_module(_module).register(app)
+# In the order in which a user meets them; none imports TensorFlow before it runs.
+for _command in (demo, init, pretrain, train, evaluate, export, predict):
+    app.command()(_command)
+for _name, _group in {"assets": assets.app, "data": data.app, "models": models.app}.items():
+    app.add_typer(_group, name=_name)
+serve.register(app)
+for _application in ("support", "monitor", "recommend", "feedback"):
+    importlib.import_module(f"tfapp.apps.{_application}.cli").register(app)
+app.command()(console)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

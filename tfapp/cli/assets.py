@@ -11,17 +11,12 @@ from tfapp.core import terminal
 if TYPE_CHECKING:
     from tfapp.assets import Asset
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-_assets = typer.Typer(no_args_is_help=True)
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.add_typer(_assets, name="assets", help="Presets and data sets by name: list, download, locate.")
+app = typer.Typer(help="Presets and data sets by name: list, download, locate.", no_args_is_help=True)
 
 
-@_assets.command("list")
+@app.command("list")
 def list_assets(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
@@ -35,7 +30,7 @@ def list_assets(
         _print_table(rows)
 
 
-@_assets.command("pull")
+@app.command("pull")
 def pull_assets(names: Annotated[list[str], typer.Argument(help="Names as in `tfapp assets list`.")]) -> None:
     """Downloads presets and data sets into the cache folder, each once."""
     from tfapp import assets
@@ -48,7 +43,7 @@ def pull_assets(names: Annotated[list[str], typer.Argument(help="Names as in `tf
         print(f"{name}: {folder}")
 
 
-@_assets.command("path")
+@app.command("path")
 def path_of_asset(name: Annotated[str, typer.Argument(help="A name as in `tfapp assets list`.")]) -> None:
     """Prints the folder of a downloaded preset or data set."""
     from tfapp import assets

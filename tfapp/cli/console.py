@@ -20,15 +20,10 @@ from tfapp.errors import SettingsError
 if TYPE_CHECKING:
     from tfapp.web.access import Access
 
-__all__ = ["register"]
+__all__ = ["console"]
 
 _PASSWORD: Final = "TFAPP_CONSOLE_PASSWORD"
 _access = partial(typer.Option, rich_help_panel="Who may open it")
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("console")(console)
 
 
 def console(

@@ -14,22 +14,17 @@ if TYPE_CHECKING:
     from tfapp.config import DataSettings
     from tfapp.data import Description
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-data_app = typer.Typer(help="Describes data files.", no_args_is_help=True)
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.add_typer(data_app, name="data")
+app = typer.Typer(help="Describes data files.", no_args_is_help=True)
 
 
-@data_app.callback()
+@app.callback()
 def _group() -> None:
     """Keeps `describe` a command of its own while it is the only one."""
 
 
-@data_app.command()
+@app.command()
 def describe(
     file: Annotated[
         str, typer.Argument(help="A csv, tsv, jsonl, parquet or SQuAD file, a folder, or a data set's name.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from tfapp_client import Classification
 
-__all__ = ["demo", "register"]
+__all__ = ["demo"]
 
 # Sentences of our own, one a topic and one that is between two.
 _SENTENCES = (
@@ -26,11 +26,6 @@ _SENTENCES = (
     "Shares of the football club rose after it sold its television rights.",
 )
 _SETTINGS = {"name": "bbc-news", "data": {"train": "bbc-news"}}
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(demo)
 
 
 def demo(

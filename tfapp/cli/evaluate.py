@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["evaluate", "register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(evaluate)
+__all__ = ["evaluate"]
 
 
 def evaluate(

@@ -10,12 +10,7 @@ import typer
 if TYPE_CHECKING:
     from tfapp.workflows.version_catalogue import CallerVersions
 
-__all__ = ["export", "register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(export)
+__all__ = ["export"]
 
 
 def export(

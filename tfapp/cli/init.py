@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(init)
+__all__ = ["init"]
 
 
 def init(

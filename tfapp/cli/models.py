@@ -17,9 +17,9 @@ from tfapp.workflows.deploy import Servers
 if TYPE_CHECKING:
     from tfapp.registry import Change
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-_models = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Versions and labels: list, promote, roll back, prune, compare.", no_args_is_help=True)
 
 _Name: TypeAlias = Annotated[str, typer.Argument(help="The model's name.")]
 _Version: TypeAlias = Annotated[int, typer.Argument(min=0, help="The version.")]
@@ -33,12 +33,7 @@ _Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DEFAULT_FOLDER: Final = Path("models")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.add_typer(_models, name="models", help="Versions and labels: list, promote, roll back, prune, compare.")
-
-
-@_models.command("list")
+@app.command("list")
 def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
     """Lists the models in a folder, with the version that is stable (or the newest that is served) and its metric."""
     from tfapp.workflows import version_catalogue
@@ -63,7 +58,7 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
     tables.print_warnings(catalogue)
 
 
-@_models.command()
+@app.command()
 def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
     """Shows a model's versions, newest first."""
     from rich.filesize import decimal
@@ -92,7 +87,7 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
     tables.print_warnings([model])
 
 
-@_models.command()
+@app.command()
 @with_servers
 def promote(
     name: _Name,
@@ -136,7 +131,7 @@ def promote(
         _remark_unserved(change, served, models)
 
 
-@_models.command()
+@app.command()
 @with_servers
 def rollback(
     name: _Name,
@@ -158,7 +153,7 @@ def rollback(
         _remark_unserved(change, served, models)
 
 
-@_models.command()
+@app.command()
 @with_servers
 def unlabel(
     name: _Name,
@@ -176,7 +171,7 @@ def unlabel(
     tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
 
 
-@_models.command()
+@app.command()
 def prune(
     name: _Name,
     *,
@@ -200,7 +195,7 @@ def prune(
     terminal.console().print(f"{name}: {verb} {numbers} ({decimal(pruned.size)})")
 
 
-@_models.command()
+@app.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="An exported model: NAME/VERSION, or NAME for its newest.")],
     json: _Json = False,
@@ -220,7 +215,7 @@ def check(
         raise typer.Exit(2)
 
 
-@_models.command()
+@app.command()
 def diff(
     name: _Name,
     first: Annotated[int, typer.Argument(min=0, metavar="V1", help="The old version.")],
@@ -238,7 +233,7 @@ def diff(
     tables.print_difference(difference, first, second)
 
 
-@_models.command()
+@app.command()
 def history(
     name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None,
     models: _Folder = _DEFAULT_FOLDER,

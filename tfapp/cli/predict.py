@@ -22,7 +22,7 @@ __all__ = [
     "entity_table",
     "file_to_score",
     "input_columns",
-    "register",
+    "predict",
     "rows_of",
 ]
 
@@ -32,11 +32,6 @@ _FIRST = ("label", "answer", "start", "end", "score")
 _WORDS = ("label", "answer")
 _BY_LABEL = ("probabilities", "labels", "chosen", "unknown_score")
 _NUMBERS = 3
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(predict)
 
 
 def predict(

@@ -15,12 +15,7 @@ from tfapp.errors import SettingsError
 if TYPE_CHECKING:
     from tfapp.config import Experiment
 
-__all__ = ["pretrain", "register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(pretrain)
+__all__ = ["pretrain"]
 
 
 def pretrain(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tfapp.api import Run
     from tfapp.config import Experiment
 
-__all__ = ["JsonLines", "Overrides", "Resume", "Runs", "register", "run_and_show", "train"]
+__all__ = ["JsonLines", "Overrides", "Resume", "Runs", "run_and_show", "train"]
 
 Overrides: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Overrides a setting.")
@@ -22,11 +22,6 @@ Resume: TypeAlias = Annotated[bool, typer.Option(help="Continue the newest run, 
 JsonLines: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON lines; the default if the output is not a terminal.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(train)
 
 
 def train(
