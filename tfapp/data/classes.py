@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
 from tfapp.data.cleaning import Rows
-from tfapp.data.few import keep_per_label
-from tfapp.data.findings import ROWS_SHOWN, Finding
-from tfapp.data.labels import as_label, as_labels, label_counts, rating_label
+from tfapp.data.findings import ROWS_SHOWN, Finding, name_list
+from tfapp.data.labels import as_label, as_labels, is_multi_label, label_codes, label_counts, rating_label
 from tfapp.data.sources import Source
+from tfapp.data.splitting import split_numbers
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
@@ -66,18 +67,22 @@ class ClassTarget(Target):
         given["train"], findings = _without_single_labels(given, settings)
         return findings
 
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with labels that train lacks; every label must be on every side that was split off.
 
         Last, and so with the same labels, train is cut down to `data.per_class`.
         """
         findings = _drop_unseen(sides, given, settings)
-        _check_labels(settings.train, self.names(sides["train"].table["label"], settings), multi_label)
+        column = sides["train"].table["label"]
+        labels = self.names(column, settings)
+        if len(labels) < (1 if is_multi_label(column) else 2):
+            names = f'only the label "{labels[0]}"' if labels else "no label"
+            raise DataError(
+                f"{settings.train}: train has {names}, but a classifier needs at least two; check data.label"
+            )
         findings += _check_sides(sides, given, settings)
         if settings.per_class is not None:
-            sides["train"], found = keep_per_label(sides["train"], settings.per_class, settings.split_seed)
+            sides["train"], found = _keep_per_label(sides["train"], settings.per_class, settings.split_seed)
             findings += found
         return findings
 
@@ -127,12 +132,6 @@ def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: Da
     return findings
 
 
-def _check_labels(name: str, labels: tuple[str, ...], multi_label: bool) -> None:
-    if len(labels) < (1 if multi_label else 2):
-        names = f'only the label "{labels[0]}"' if labels else "no label"
-        raise DataError(f"{name}: train has {names}, but a classifier needs at least two; check data.label")
-
-
 def _check_sides(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     """Refuses a label that we split away from a side, and notes one that a given file lacks."""
     counts = {side: _class_counts(rows.table["label"], settings) for side, rows in sides.items()}
@@ -142,23 +141,31 @@ def _check_sides(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings:
     together = sum((Counter(counts[side]) for side in split), Counter[str]())
     for side in split:
         for label in sorted(together.keys() - counts[side].keys()):
-            raise DataError(_explain_absent(settings, label, together[label], side))
+            raise DataError(
+                f'{settings.train}: label "{label}" ({together[label]} rows) has none in {side}; set another '
+                f"data.split_seed than {settings.split_seed}, add rows with the label, or give files with data.dev and "
+                "data.test"
+            )
     findings = []
     for side in given.keys() - {"train"}:
-        findings += _absent_from_given(given[side].name, side, sorted(counts["train"].keys() - counts[side].keys()))
+        name, absent = given[side].name, counts["train"].keys() - counts[side].keys()
+        if absent:
+            message = f"{name}: {side} lacks {len(absent)} of train's labels: {name_list(absent)}"
+            findings.append(Finding("absent_label", len(absent), (), name, "kept", message))
     return findings
 
 
-def _explain_absent(settings: DataSettings, label: str, count: int, side: str) -> str:
-    return (
-        f'{settings.train}: label "{label}" ({count} rows) has none in {side}; set another data.split_seed than '
-        f"{settings.split_seed}, add rows with the label, or give files with data.dev and data.test"
-    )
-
-
-def _absent_from_given(name: str, side: str, absent: list[str]) -> list[Finding]:
-    if not absent:
-        return []
-    named = ", ".join(f'"{label}"' for label in absent[:ROWS_SHOWN]) + (", ..." if len(absent) > ROWS_SHOWN else "")
-    message = f"{name}: {side} lacks {len(absent)} of train's labels: {named}"
-    return [Finding("absent_label", len(absent), (), name, "kept", message)]
+def _keep_per_label(rows: Rows, count: int, seed: int) -> tuple[Rows, list[Finding]]:
+    """Keeps at most so many rows of each label; which they are depends on their texts and the seed alone."""
+    codes = label_codes(rows.table["label"])
+    order = np.lexsort((split_numbers(rows.keys, seed), codes))
+    places = np.arange(len(order)) - np.searchsorted(codes[order], codes[order])
+    mask = np.zeros(len(order), bool)
+    mask[order[places < count]] = True
+    numbers = rows.numbers(~mask)
+    if not len(numbers):
+        return rows, []
+    noun = "row" if len(numbers) == 1 else "rows"
+    message = f"{rows.name}: {len(numbers)} {noun} of train beyond data.per_class = {count}"
+    first = tuple(numbers[:ROWS_SHOWN].tolist())
+    return rows.keep(mask), [Finding("beyond_per_class", len(numbers), first, rows.name, "dropped", message)]

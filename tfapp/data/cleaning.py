@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfapp.config import DataSettings, OnProblem
-from tfapp.data.findings import ROWS_SHOWN, Finding, row_list
-from tfapp.data.labels import has_label, label_codes
+from tfapp.data.findings import ROWS_SHOWN, Finding, name_list, row_list
+from tfapp.data.labels import has_label, iter_column, label_codes
 from tfapp.errors import DataError
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "drop_overlap",
     "drop_with_labels",
     "is_visible",
-    "iter_column",
     "normalize_text",
     "text_keys",
 ]
@@ -108,13 +106,6 @@ def text_keys(texts: pa.ChunkedArray) -> npt.NDArray[np.bytes_]:
     return np.fromiter(digests, dtype=f"S{KEY_BYTES}", count=len(texts))
 
 
-def iter_column(column: pa.ChunkedArray, block_rows: int = 8192) -> Iterator[Any]:
-    """Yields the values of a column, few at a time in Python's memory."""
-    for chunk in column.chunks:
-        for start in range(0, len(chunk), block_rows):
-            yield from chunk.slice(start, block_rows).to_pylist()
-
-
 def drop_empty(rows: Rows, on_problem: OnProblem) -> Cleaned:
     """Drops texts without a visible character, or fails."""
     columns = [iter_column(rows.table[name]) for name in rows.texts]
@@ -161,10 +152,7 @@ def drop_with_labels(
         DataError: There are such rows and `on` is "fail".
     """
     marked = has_label(rows.table["label"], labels)
-    named = ", ".join(f'"{label}"' for label in sorted(labels)[:ROWS_SHOWN])
-    return drop_marked(
-        rows, marked, kind, f"{what}: {named}{', ...' if len(labels) > ROWS_SHOWN else ''}", on=on, setting=setting
-    )
+    return drop_marked(rows, marked, kind, f"{what}: {name_list(labels)}", on=on, setting=setting)
 
 
 def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, setting: str) -> Cleaned:

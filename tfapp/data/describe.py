@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
 from tfapp.data.blocks import iter_blocks
-from tfapp.data.cleaning import Rows, iter_column
+from tfapp.data.cleaning import Rows
 from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
+from tfapp.data.labels import iter_column
 from tfapp.data.reader import OnProgress, read_table
 from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Catalogue, Pull, Source, resolve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tfapp.data.display import html_table
 
-__all__ = ["ROWS_SHOWN", "DataReport", "Finding", "row_list"]
+__all__ = ["ROWS_SHOWN", "DataReport", "Finding", "name_list", "row_list"]
 
 ROWS_SHOWN = 10
 
@@ -86,6 +86,12 @@ class DataReport:
         table = html_table(["label", *sides], [*body, ["rows", *(str(self.rows[side]) for side in sides)]])
         messages = [[finding.message, finding.action] for finding in self.findings]
         return table + (html_table(["finding", "rows were"], messages) if messages else "")
+
+
+def name_list(names: Collection[str]) -> str:
+    """Names the first of many labels, sorted: `"a", "b", ...`."""
+    first = ", ".join(f'"{name}"' for name in sorted(names)[:ROWS_SHOWN])
+    return f"{first}{', ...' if len(names) > ROWS_SHOWN else ''}"
 
 
 def row_list(rows: npt.NDArray[np.int64]) -> str:

@@ -17,7 +17,23 @@ import pyarrow.compute as pc
 
 from tfapp.config import RatingSettings
 
-__all__ = ["as_label", "as_labels", "has_label", "is_multi_label", "label_codes", "label_counts", "rating_label"]
+__all__ = [
+    "as_label",
+    "as_labels",
+    "has_label",
+    "is_multi_label",
+    "iter_column",
+    "label_codes",
+    "label_counts",
+    "rating_label",
+]
+
+
+def iter_column(column: pa.ChunkedArray, block_rows: int = 8192) -> Iterator[Any]:
+    """Yields the values of a column, few at a time in Python's memory."""
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), block_rows):
+            yield from chunk.slice(start, block_rows).to_pylist()
 
 
 def as_label(value: Any) -> str | None:
@@ -110,18 +126,9 @@ def has_label(column: pa.ChunkedArray, labels: Iterable[str]) -> npt.NDArray[np.
 
 def label_codes(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Numbers the label sets: two rows get the same number when their labels are the same; int64 [rows], missing -1."""
-    codes: dict[Any, int] = {}
-    return np.fromiter((_code(codes, value) for value in _hashable(column)), np.int64, count=len(column))
-
-
-def _code(codes: dict[Any, int], value: Any) -> int:
-    return -1 if value is None else codes.setdefault(value, len(codes))
-
-
-def _hashable(column: pa.ChunkedArray) -> Iterator[Any]:
-    for chunk in column.chunks:
-        for start in range(0, len(chunk), 8192):
-            yield from map(_frozen, chunk.slice(start, 8192).to_pylist())
+    codes: dict[Any, int] = {None: -1}
+    values = map(_frozen, iter_column(column))
+    return np.fromiter((codes.setdefault(value, len(codes) - 1) for value in values), np.int64, count=len(column))
 
 
 def _frozen(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from tfapp.core.rows import Row, to_rows
 from tfapp.data.blocks import FileFormat, detect_format, estimate_rows
 from tfapp.data.parts import PartStore, file_identity
 from tfapp.data.reader import OnProgress, as_text, check_column, read_batches
+from tfapp.data.readers.block import group_rows
 from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
 from tfapp.data.scored_rows import InputRows, answer_columns, merge_parts, output_format, write_part
 from tfapp.data.sources import existing_path
@@ -109,10 +109,7 @@ def _read(
         yield from read_batches(source, format=kind, encoding=encoding, header=header, batch_rows=batch_rows)
         return
     # From jsonl to jsonl objects stay as they are: no types to agree on, no keys to add.
-    objects = iter_objects(source, encoding)
-    yield list(islice(objects, batch_rows))
-    while some := list(islice(objects, batch_rows)):
-        yield some
+    yield from (objects for _, objects in group_rows(iter_objects(source, encoding), batch_rows))
 
 
 def _texts(source: Path, block: InputRows, name: str, column: str, rows_before: int) -> list[str]:

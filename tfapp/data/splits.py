@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
-from tfapp.data.cleaning import Rows, iter_column
+from tfapp.data.cleaning import Rows
 from tfapp.data.display import html_table
 from tfapp.data.findings import DataReport, Finding
-from tfapp.data.labels import is_multi_label
+from tfapp.data.labels import is_multi_label, iter_column
 from tfapp.data.reader import OnProgress, read_table
 from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Catalogue, Pull, resolve
@@ -127,7 +127,7 @@ def load(
     findings += _separate(given)
     findings += schema.target.thin(given, settings)
     sides = _split(given, settings)
-    findings += schema.target.settle(sides, given, settings, multi_label)
+    findings += schema.target.settle(sides, given, settings)
     counts = {side: schema.target.counts(sides[side].table["label"]) for side in SIDES}
     report = DataReport(rows_read, tuple(findings), counts, {side: len(sides[side]) for side in SIDES})
     tables = {side: sides[side].table for side in SIDES}

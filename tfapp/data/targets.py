@@ -56,9 +56,7 @@ class Target(abc.ABC):
         return []
 
     @abc.abstractmethod
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Checks the sides, and drops from given files what train lacks.
 
         Raises:

@@ -33,11 +33,9 @@ class NoLabels(Target):
         del column
         return {}
 
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Checks that train and dev have a row each."""
-        del given, multi_label
+        del given
         for side in ("train", "dev"):
             if not len(sides[side]):
                 rows = sum(map(len, sides.values()))

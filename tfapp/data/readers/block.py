@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
-__all__ = ["Block"]
+__all__ = ["Block", "group_rows"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -23,3 +27,15 @@ class Block:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
+
+
+def group_rows(rows: Iterable[T], size: int) -> Iterator[tuple[int, list[T]]]:
+    """Yields at most `size` rows at a time, with the number of the first, from 1; at least one list, possibly empty."""
+    remaining = iter(rows)
+    first, group = 1, list(islice(remaining, size))
+    yield first, group
+    while group:
+        first += len(group)
+        group = list(islice(remaining, size))
+        if group:
+            yield first, group

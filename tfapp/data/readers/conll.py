@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.data.readers.block import Block
+from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.tag_schemes import Tag, TagError, detect_scheme, parse_tag, to_entities
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError
@@ -49,20 +48,10 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
     Raises:
         DataError: A line has too few columns or no word, a tag is none, or stands where it may not; names the line.
     """
-    scheme = _scheme(path, encoding, columns)
-    sentences = _sentences(path, encoding, columns)
-    row = 1
-    while True:
-        some = [_to_row(path, sentence, scheme) for sentence in islice(sentences, block_rows)]
-        if some or row == 1:
-            yield Block(row, {"text": [text for text, _ in some], "label": [spans for _, spans in some]})
-        if len(some) < block_rows:
-            return
-        row += len(some)
-
-
-def _scheme(path: Path, encoding: str, columns: WordColumns) -> str:
-    return detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
+    scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
+    texts = (_to_row(path, sentence, scheme) for sentence in _sentences(path, encoding, columns))
+    for first, rows in group_rows(texts, block_rows):
+        yield Block(first, {"text": [text for text, _ in rows], "label": [spans for _, spans in rows]})
 
 
 def _to_row(path: Path, sentence: _Sentence, scheme: str) -> tuple[str, list[dict[str, Any]]]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
-from tfapp.data.readers.block import Block
+from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError
 
@@ -63,24 +63,18 @@ def iter_blocks(
         names = [str(index) for index in range(len(first[1]))]
         records = chain([first], records)
     wanted = [(index, name) for index, name in enumerate(names) if columns is None or name in columns]
-    row = 1
-    while True:
-        rows = [fields for line, fields in islice(_same_width(path, records, len(names)), block_rows)]
-        if rows or row == 1:
-            yield Block(row, {name: [fields[index] for fields in rows] for index, name in wanted})
-        if len(rows) < block_rows:
-            return
-        row += len(rows)
+    for row, rows in group_rows(_same_width(path, records, len(names)), block_rows):
+        yield Block(row, {name: [fields[index] for fields in rows] for index, name in wanted})
 
 
-def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[Record]:
+def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[list[str]]:
     for line, fields in records:
         if len(fields) != width:
             raise DataError(
                 f"{path}, line {line}: {len(fields)} fields, expected {width} as in the first line; "
                 "mend the row (in csv, a field that holds a comma needs quotes around it)"
             )
-        yield line, fields
+        yield fields
 
 
 def _check_names(path: Path, names: list[str]) -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from tfapp.data.readers.block import Block
+from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError
 
@@ -34,16 +33,9 @@ def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_
 
     The columns of a block are the keys that its objects have, in the order of their first use.
     """
-    objects = iter_objects(path, encoding)
-    row = 1
-    while True:
-        rows = list(islice(objects, block_rows))
-        if rows or row == 1:
-            names = dict.fromkeys(name for values in rows for name in values if columns is None or name in columns)
-            yield Block(row, {name: [values.get(name) for values in rows] for name in names})
-        if len(rows) < block_rows:
-            return
-        row += len(rows)
+    for row, rows in group_rows(iter_objects(path, encoding), block_rows):
+        names = dict.fromkeys(name for values in rows for name in values if columns is None or name in columns)
+        yield Block(row, {name: [values.get(name) for values in rows] for name in names})
 
 
 def infer_schema(path: Path, encoding: str, block_rows: int) -> pa.Schema:

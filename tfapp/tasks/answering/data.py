@@ -9,8 +9,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tfapp.config import DataSettings
-from tfapp.data.cleaning import Rows, iter_column
+from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
+from tfapp.data.labels import iter_column
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 from tfapp.tasks.answering.settings import AnsweringDataSettings
@@ -63,22 +64,17 @@ class AnswerTarget(Target):
         counts = zip(_KINDS, (sum(found), len(found) - sum(found)), strict=True)
         return {kind: count for kind, count in counts if count}
 
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Train needs an answer, and so does a side that was split off from it."""
-        del multi_label
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for side, share in shares.items():
-            if (side == "train" or side not in given) and share and not self._answered(sides[side]):
+            answered = _KINDS[0] in self.counts(sides[side].table["label"])
+            if (side == "train" or side not in given) and share and not answered:
                 raise DataError(
                     f"{settings.train}: {side} has no question with an answer; check data.answer, add questions, or "
                     f"set another data.split_seed than {settings.split_seed}"
                 )
         return []
-
-    def _answered(self, rows: Rows) -> bool:
-        return _KINDS[0] in self.counts(rows.table["label"])
 
 
 def _pairs(value: Any, start: Any) -> Iterator[tuple[str, int | None]]:

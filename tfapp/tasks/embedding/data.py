@@ -20,11 +20,8 @@ _LEAST = 2
 class PairTarget(NoLabels):
     """Pairs without a label; see `Target`."""
 
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Each side needs two different candidates: what fits is told apart from what other rows have."""
-        del multi_label
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for side, rows in sides.items():
             few = len(np.unique(rows.table["candidate"].to_numpy(zero_copy_only=False))) < _LEAST

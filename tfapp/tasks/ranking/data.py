@@ -62,11 +62,8 @@ class GradeTarget(Target):
         grades = _numbers(column)
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
 
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Train needs two grades, a side that was split off from it a row that fits."""
-        del multi_label
         known = self.names(sides["train"].table["label"], settings)
         if len(set(known)) < 2:
             found = f"only the grade {known[0]}" if known else "no row"

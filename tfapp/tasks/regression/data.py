@@ -68,11 +68,8 @@ class NumberTarget(Target):
         numbers = _numbers(column)
         return (repr(float(numbers.mean())), repr(float(numbers.std()))) if len(numbers) else ()
 
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Checks that train has two different numbers, and each split that was cut from it a row."""
-        del multi_label
         numbers = _numbers(sides["train"].table["label"])
         if not len(numbers) or not numbers.std():
             found = f"only the number {as_label(float(numbers[0]))}" if len(numbers) else "no row"

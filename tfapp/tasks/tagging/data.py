@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from tfapp.config import DataSettings
-from tfapp.data.cleaning import Rows, drop_marked, iter_column
-from tfapp.data.findings import ROWS_SHOWN, Finding
-from tfapp.data.labels import as_label
+from tfapp.data.cleaning import Rows, drop_marked
+from tfapp.data.findings import Finding, name_list
+from tfapp.data.labels import as_label, iter_column
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
@@ -89,11 +89,8 @@ class SpanTarget(Target):
         """Rows by type that they hold, sorted."""
         return dict(sorted(Counter(label for labels in _labels(column) for label in labels).items()))
 
-    def settle(
-        self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings, multi_label: bool
-    ) -> list[Finding]:
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with types that train lacks; each side that is not empty by the settings needs a span."""
-        del multi_label
         known = set(self.names(sides["train"].table["label"], settings))
         findings = []
         for side in ("dev", "test"):
@@ -117,12 +114,9 @@ class SpanTarget(Target):
 
 def _drop_unknown(rows: Rows, known: set[str], settings: DataSettings, what: str) -> tuple[Rows, list[Finding]]:
     unknown = [labels - known for labels in _labels(rows.table["label"])]
-    names = sorted(set().union(*unknown))
-    shown = ", ".join(f'"{name}"' for name in names[:ROWS_SHOWN]) + (", ..." if len(names) > ROWS_SHOWN else "")
+    what = f"{what}: {name_list(set().union(*unknown))}"
     marked = np.fromiter(map(bool, unknown), bool, len(rows))
-    return drop_marked(
-        rows, marked, "unseen_label", f"{what}: {shown}", on=settings.on_unseen_label, setting="on_unseen_label"
-    )
+    return drop_marked(rows, marked, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label")
 
 
 def _labels(column: pa.ChunkedArray) -> Iterable[set[str]]:
