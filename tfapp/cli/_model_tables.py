@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
 from tfapp.core import terminal
 
 if TYPE_CHECKING:
@@ -128,8 +132,6 @@ def _version(version: int | None) -> str:
 
 def print_difference(difference: Difference, first: int, second: int) -> None:
     """Prints how two versions differ, a line a difference."""
-    from rich.filesize import decimal
-
     parts = {name: getattr(difference, name) for name in ("metrics", "data", "settings", "signatures")}
     rows = [
         [part, name, *(_value(value) for value in values)]
@@ -150,9 +152,6 @@ def _value(value: Any) -> str:
 
 def print_table(headings: tuple[str, ...], rows: list[list[str]]) -> None:
     """Prints a table of plain text."""
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))

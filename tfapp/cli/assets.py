@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
+from rich.table import Table
 
 from tfapp.core import terminal
 
@@ -65,9 +67,6 @@ def _entry(asset: Asset) -> dict[str, Any]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.filesize import decimal
-    from rich.table import Table
-
     table = Table("name", "kind", box=None, pad_edge=False)
     table.add_column("size", justify="right", no_wrap=True)
     for heading in ("licence", "pulled", "title"):

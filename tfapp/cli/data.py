@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from tfapp.config import DataSettings
     from tfapp.data import Description
 
@@ -56,7 +55,6 @@ def describe(
     from tfapp.core.terminal import console, print_json, progress
     from tfapp.data import describe as describe_data
     from tfapp.tasks.registry import find_task
-    from tfapp.workflows.token_counts import token_counter
 
     if old_column is not None:
         raise SettingsError(
@@ -67,7 +65,12 @@ def describe(
     given |= {"encoding": encoding, "header": header, "label_separator": label_separator}
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
         task, settings = choose_settings(file, format, given, partial(assets.pull, on_progress=advance), task=task)
-    count_tokens = None if preset == "none" else token_counter(preset)
+    count_tokens = None
+    if preset != "none":
+        with progress(f"Bringing {preset}", "bytes") as advance:
+            from tfapp.models import load_preset
+
+            count_tokens = load_preset(preset, on_progress=advance).preprocessor(4).count_tokens
     with progress(f"describing {file}", "rows", quiet=json) as advance:
         describe = partial(
             describe_data, schema=find_task(task).schema, count_tokens=count_tokens, max_length=max_length
@@ -137,8 +140,6 @@ def tables(found: Description) -> list[Table]:
 
 
 def _table(title: str, *columns: str) -> Table:
-    from rich.table import Table
-
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index and column != "what" else "left")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
+from rich.filesize import decimal
 
 from tfapp.cli import _model_tables as tables
 from tfapp.cli._server_options import with_servers
@@ -61,8 +62,6 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
 @app.command()
 def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
     """Shows a model's versions, newest first."""
-    from rich.filesize import decimal
-
     from tfapp.workflows import version_catalogue
 
     (model,) = version_catalogue.describe(models, (name,), config)
@@ -182,8 +181,6 @@ def prune(
     json: _Json = False,
 ) -> None:
     """Removes old versions, except those that are labelled, next in a rollback, or the newest that is served."""
-    from rich.filesize import decimal
-
     from tfapp.workflows import release
 
     pruned = release.prune(name, keep=keep, models=models, config=config, dry_run=dry_run)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from tfapp.core.rows import Row, to_columns
 from tfapp.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from tfapp.workflows.predict import Predictor
 
 __all__ = [
@@ -70,13 +70,18 @@ def predict(
     file = file_to_score(inputs)
     predictor = load_predictor(model)
     if file is None:
-        _show_texts(predictor, rows_of(predictor.inputs, inputs), probabilities=probabilities, json=json)
+        rows = answer_rows(predictor, rows_of(predictor.inputs, inputs), probabilities=probabilities)
+        if json:
+            for row in rows:
+                print_json(row)
+        else:
+            console().print(_table_of(rows, predictor.inputs))
         return
     columns = input_columns(predictor.inputs, {"text": text}, column or [])
     target = output or default_output(file)
     score = partial(score_file, columns=columns, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
     with progress(f"scoring {file}", "rows", quiet=json) as advance:
-        rows = score(
+        count = score(
             file,
             target,
             predictor,
@@ -86,9 +91,9 @@ def predict(
             on_progress=advance,
         )
     if json:
-        print_json({"rows": rows, "output": str(target)})
+        print_json({"rows": count, "output": str(target)})
     else:
-        console().print(f"{rows} rows scored: {target}", markup=False, soft_wrap=True)
+        console().print(f"{count} rows scored: {target}", markup=False, soft_wrap=True)
 
 
 def file_to_score(inputs: Sequence[str]) -> Path | None:
@@ -173,10 +178,13 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     """
     import numpy as np
 
+    from tfapp.core.spans import to_entities
+
     answers = predictor(texts)
     columns = to_columns(texts, predictor.inputs)
     if {"tag", "start", "end", "score"} <= answers.keys():
-        return _tagged(answers, columns["text"])
+        entities = to_entities(answers, columns["text"])
+        return [{"text": text, "entities": spans} for text, spans in zip(columns["text"], entities, strict=True)]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     names = [name for name in (*_FIRST, *answers) if name in answers and name not in _BY_LABEL]
     for name in dict.fromkeys(names):
@@ -190,24 +198,6 @@ def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bo
     return rows
 
 
-def _tagged(answers: Mapping[str, Any], texts: Sequence[str]) -> list[dict[str, Any]]:
-    from tfapp.core.spans import to_entities
-
-    found = to_entities(answers, texts)
-    return [{"text": text, "entities": entities} for text, entities in zip(texts, found, strict=True)]
-
-
-def _show_texts(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool, json: bool) -> None:
-    from tfapp.core.terminal import console, print_json
-
-    rows = answer_rows(predictor, texts, probabilities=probabilities)
-    if json:
-        for row in rows:
-            print_json(row)
-        return
-    console().print(_table_of(rows, predictor.inputs))
-
-
 def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     if "entities" in rows[0]:
         return entity_table(rows)
@@ -218,8 +208,6 @@ def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table
 
 def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Lays a tagger's answers out, a line a span; `rows` as `answer_rows` gives them."""
-    from rich.table import Table
-
     table = Table("text", "entity", "type", "place", "score")
     for row in rows:
         for number, one in enumerate(row["entities"] or [None]):
@@ -231,9 +219,6 @@ def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
     chosen = ["chosen"] if "labels" in rows[0] else []
     named = [name for name in _WORDS if name in rows[0]]
     # The numbers of a regression have a unit of their own.
@@ -251,8 +236,6 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
 
 def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     """Shows the beginning of each vector, and its cosine with the first, since all have length 1."""
-    from rich.table import Table
-
     first = rows[0]["embedding"]
     table = Table(*inputs, f"{len(first)} numbers", "cosine", "with the first")
     for row in rows:
@@ -264,9 +247,6 @@ def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) 
 
 
 def _table_of_outputs(rows: Sequence[Mapping[str, Any]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(*rows[0])
     for row in rows:
         table.add_row(*(Text(f"{value:.3f}" if isinstance(value, float) else str(value)) for value in row.values()))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
 from tfapp.data.reader import OnProgress, read_table
+from tfapp.data.readers.block import group_rows
 from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.targets import Target
@@ -166,14 +166,9 @@ def _token_counts(columns: Sequence[pa.ChunkedArray], count_tokens: CountTokens)
     """Returns tokens a row; its texts share one [CLS]."""
     totals = np.full(len(columns[0]), 1 - len(columns), np.int64)
     for column in columns:
-        counts = [np.asarray(count_tokens(some)) for some in _batches(iter_column(column))]
+        counts = [np.asarray(count_tokens(some)) for _, some in group_rows(iter_column(column), _BLOCK_ROWS) if some]
         totals += np.concatenate([np.zeros(0, np.int64), *counts])
     return totals
-
-
-def _batches(values: Iterator[str]) -> Iterator[list[str]]:
-    while some := list(islice(values, _BLOCK_ROWS)):
-        yield some
 
 
 def _findings(rows: Rows, target: Target, settings: DataSettings) -> list[Finding]:

@@ -105,12 +105,7 @@ def read_batches(
     """
     kind = detect_format(path, format)
     if kind == "parquet":
-        empty = True
-        for batch in parquet.iter_batches(path, None, batch_rows):
-            empty = False
-            yield batch
-        if empty:
-            yield _empty_parquet(path)
+        yield from parquet.iter_batches(path, None, batch_rows)
         return
     blocks = iter_blocks(path, kind, encoding=encoding, header=header, block_rows=batch_rows)
     schema = json_lines.infer_schema(path, encoding, batch_rows) if kind == "jsonl" else None
@@ -275,9 +270,3 @@ def _without_surrogates(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_surrogates(part) for name, part in value.items()}
     return json_lines.replace_surrogates(value) if isinstance(value, str) else value
-
-
-def _empty_parquet(path: Path) -> pa.RecordBatch:
-    import pyarrow.parquet as pq
-
-    return pa.RecordBatch.from_pylist([], schema=pq.read_schema(path))

@@ -29,6 +29,8 @@ InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
 
 _SEPARATOR = "|"
+# What a field of tsv does not hold.
+_TO_SPACES = str.maketrans("\t\n\r", "   ")
 # Outputs of a value a label.
 _BY_LABEL = ("probabilities", "labels", "chosen")
 
@@ -133,12 +135,14 @@ def write_part(path: Path, format: FileFormat, rows: InputRows, answers: Mapping
         if format == "jsonl":
             file.writelines(f"{_dump(values)}\n" for values in _merged(rows, answers))
             return
-        names = [*(name for name in _names(rows) if name not in answers), *answers]
-        table = [[_cell(values[name]) for name in names] for values in _merged(rows, answers)]
+        inputs = rows[0] if isinstance(rows, list) else rows.schema.names
+        names = [*(name for name in inputs if name not in answers), *answers]
+        table = [names] if first else []
+        table += [[_cell(values[name]) for name in names] for values in _merged(rows, answers)]
         if format == "csv":
-            _write_csv(file, [names, *table] if first else table)
+            _write_csv(file, table)
         else:
-            file.writelines("\t".join(map(_one_line, cells)) + "\n" for cells in ([names, *table] if first else table))
+            file.writelines("\t".join(cell.translate(_TO_SPACES) for cell in cells) + "\n" for cells in table)
 
 
 def merge_parts(target: Path, format: FileFormat, parts: Iterable[Path]) -> None:  # noqa: A002
@@ -190,10 +194,6 @@ def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
         writer.write_table(pa.concat_tables(held))
 
 
-def _names(rows: InputRows) -> list[str]:
-    return list(rows[0] if isinstance(rows, list) else rows.schema.names)
-
-
 def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
@@ -219,15 +219,11 @@ def _objects(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 
 def _dump(values: dict[str, Any]) -> str:
     text = json.dumps(values, ensure_ascii=False, default=_plain)
-    return text if text.isascii() or _is_unicode(text) else json.dumps(values, default=_plain)
-
-
-def _is_unicode(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate: only an escape can write it
-        return False
-    return True
+        return json.dumps(values, default=_plain)
+    return text
 
 
 def _cell(value: Any) -> str:
@@ -240,8 +236,3 @@ def _cell(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _one_line(cell: str) -> str:
-    """Replaces tabs and line ends, which a tsv field does not hold, by spaces."""
-    return cell.replace("\t", " ").replace("\n", " ").replace("\r", " ")

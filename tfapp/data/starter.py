@@ -75,30 +75,21 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     fields: dict[str, FieldInfo] = {}
     for task in (tasks[proposal.task], *tasks.values()):
         fields = {**fields, **(task.fields | fields)}
+    names = {"name": name or _slug(proposal.data["train"])}
+    if proposal.task != Experiment.model_fields["task"].default:
+        names["task"] = proposal.task
+    kinds = (f"{task.name} ({task.summary})" if task.summary else task.name for task in tasks.values())
     lines = [
         *_comment(f"Settings for {proposal.data['train']}: about {proposal.rows} rows."),
         *(line for note in proposal.notes for line in _comment(note)),
         *_comment("A setting behind # has its default; remove the # to change it."),
         "",
-        *_fields(
-            Experiment.model_fields,
-            {"name": name or _slug(proposal.data["train"]), **_task(proposal)},
-            {"task": f" One of {', '.join(map(_in_words, tasks.values()))}."},
-        ),
+        *_fields(Experiment.model_fields, names, {"task": f" One of {', '.join(kinds)}."}),
         *(line for section, values in chosen.items() for line in _task_section(section, values, fields, tasks)),
         *_section("distillation", DistillationSettings.model_fields, None, _readers("distillation", tasks)),
         *_section("export", ExportSettings.model_fields, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _task(proposal: Proposal) -> dict[str, str]:
-    """Returns the task, where it is not the default."""
-    return {} if proposal.task == Experiment.model_fields["task"].default else {"task": proposal.task}
-
-
-def _in_words(task: TaskSettings) -> str:
-    return f"{task.name} ({task.summary})" if task.summary else task.name
 
 
 def _task_section(
@@ -142,16 +133,11 @@ def _fields(
         if name in chosen:
             yield _assign(name, chosen[name])
         elif unset:
-            yield f"# {name} = {_example(field.annotation)}"
+            example = "1" if int in getattr(field.annotation, "__args__", (field.annotation,)) else '"..."'
+            yield f"# {name} = {example}"
         else:
             yield f"# {_assign(name, field.default)}"
     yield ""
-
-
-def _example(annotation: Any) -> str:
-    """Returns a value to write over, of a kind that the setting takes."""
-    kinds = getattr(annotation, "__args__", (annotation,))
-    return "1" if int in kinds else '"..."'
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:

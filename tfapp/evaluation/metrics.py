@@ -22,6 +22,7 @@ __all__ = [
     "accuracy_interval",
     "binary_cross_entropy",
     "calibrate",
+    "class_means",
     "class_scores",
     "confusion_matrix",
     "cross_entropy",
@@ -189,11 +190,17 @@ def mean_scores(classes: Sequence[Scores], hits: Ints, extra: Ints, missed: Ints
     """Returns the micro mean (over decisions), macro mean (over classes) and weighted mean (by support)."""
     pooled = [np.array([part.sum()]) for part in (hits, extra, missed)]
     micro = class_scores(["micro"], *pooled)[0]
+    return micro, *class_means(classes)
+
+
+def class_means(classes: Sequence[Scores]) -> tuple[Scores, Scores]:
+    """Returns the macro mean (over classes) and the weighted mean (by support)."""
     table = np.array([(row.precision, row.recall, row.f1) for row in classes], float).reshape(-1, 3)
     weights = np.array([row.support for row in classes], float)
-    means = {"macro": table.sum(axis=0) / max(len(table), 1), "weighted": weights @ table / max(weights.sum(), 1.0)}
-    macro, weighted = (Scores(n, float(m[0]), float(m[1]), float(m[2]), micro.support) for n, m in means.items())
-    return micro, macro, weighted
+    total = weights.sum()
+    means = {"macro": table.sum(axis=0) / max(len(table), 1), "weighted": weights @ table / max(total, 1.0)}
+    macro, weighted = (Scores(n, float(m[0]), float(m[1]), float(m[2]), int(total)) for n, m in means.items())
+    return macro, weighted
 
 
 def precision_recall(label: str, truth: Bools, probability: Floats) -> PrecisionRecall:

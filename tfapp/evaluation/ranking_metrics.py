@@ -6,15 +6,16 @@ that do not fit stand first, so that a model which gives everything the same sco
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.evaluation.measure import Measure
 from tfapp.evaluation.metrics import percentiles
 
-__all__ = ["auc", "auc_interval", "by_query", "mean_interval", "relevant_places"]
+__all__ = ["auc", "auc_interval", "by_query", "count_places", "mean_interval", "mean_measures", "relevant_places"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -38,6 +39,19 @@ def relevant_places(relevant: Bools, scores: Floats) -> Ints:
     positives = np.sort(scores[relevant])[::-1]
     above = len(others) - np.searchsorted(others, positives, side="left")
     return above + np.arange(1, len(positives) + 1)
+
+
+def count_places(places: Iterable[Ints], cut: int) -> tuple[int, ...]:
+    """Counts the queries whose first relevant candidate is at place 1, 2, ... `cut`, and later; `places` are theirs."""
+    first = np.array([query[0] for query in places], int)
+    return tuple(np.bincount(np.minimum(first, cut + 1), minlength=cut + 2)[1:].tolist())
+
+
+def mean_measures(names: Sequence[str], rows: Sequence[Sequence[float]], *, seed: int) -> tuple[Measure, ...]:
+    """Returns the means of measures over queries with their intervals; a row of `rows` has the values of one query."""
+    table = np.array(rows, np.float64).reshape(-1, len(names))
+    means = (table.sum(axis=0) / max(len(table), 1)).tolist()
+    return tuple(map(Measure, names, means, (mean_interval(column, seed=seed) for column in table.T)))
 
 
 def auc(relevant: Bools, scores: Floats) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from tfapp.core.terminal import Advance, print_json, progress
 
@@ -14,26 +14,20 @@ if TYPE_CHECKING:
 __all__ = ["TrainingLines", "TrainingProgress"]
 
 
-class TrainingProgress:
+class TrainingProgress(ExitStack):
     """Shows a training as a bar with loss, speed and time left; nothing where standard error is no terminal."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
+        super().__init__()
         self._advance: Advance | None = None
         self._total = 0
         self._note = ""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._stack.close()
-
     def on_start(self, step: int, total_steps: int) -> None:
         """Draws the bar, in place of another phase's."""
-        self._stack.close()
+        self.close()
         self._total = total_steps
-        self._advance = self._stack.enter_context(progress("Training", "steps"))
+        self._advance = self.enter_context(progress("Training", "steps"))
         self._advance(step, total_steps)
 
     def on_progress(self, step: int) -> None:

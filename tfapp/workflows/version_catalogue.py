@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,15 +214,22 @@ def unsafe_ops(folder: Path) -> list[UnsafeOp]:
     """
     if not (folder / "saved_model.pb").exists() and registry.versions(folder.parent, folder.name):
         folder = registry.version_folder(folder.parent, folder.name, registry.latest(folder.parent, folder.name))
+    with _reading_graph(folder):
+        from tfapp.server.servables.servable import read_unsafe_ops
+
+        return read_unsafe_ops(folder)
+
+
+@contextmanager
+def _reading_graph(folder: Path) -> Iterator[None]:
+    """Imports TensorFlow first, and translates the errors of a graph that cannot be read."""
     from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     from google.protobuf.message import DecodeError
 
-    from tfapp.server.servables.servable import read_unsafe_ops
-
     try:
-        return read_unsafe_ops(folder)
+        yield
     except (OSError, DecodeError, ValueError) as error:
         raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
 
@@ -245,17 +253,10 @@ def _changed_entries(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
 
 def _signatures(folder: Path) -> dict[str, str]:
     """Returns inputs and outputs of a version as lines: "serving_default in text" to "string [?]"."""
-    from tfapp.core.tensorflow_import import import_tensorflow
+    with _reading_graph(folder):
+        from tfapp.server.servables.servable import read_definitions
 
-    import_tensorflow()
-    from google.protobuf.message import DecodeError
-
-    from tfapp.server.servables.servable import read_definitions
-
-    try:
         definitions = read_definitions(folder)
-    except (OSError, DecodeError, ValueError) as error:
-        raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
     return {
         f"{name} {side} {alias}": _tensor(info)
         for name, definition in definitions.items()

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, write_report
+from tfapp.evaluation.metrics import class_means
 from tfapp.tasks.tagging.evaluation import EntityEvaluation
 from tfapp.tasks.tagging.evaluator import evaluate_entities
-from tfapp.tasks.tagging.metrics import Span, mean_of_types, span_scores, text_counts, word_scores
+from tfapp.tasks.tagging.metrics import Span, span_scores, text_counts, word_scores
 from tfapp.training import TensorBoardLog
 
 LABELS = ("a", "b-c", "unused")
@@ -55,9 +56,10 @@ def test_spans_are_counted_to_the_character(pairs: list[tuple[list[Span], list[S
 
 def test_means_over_types() -> None:
     types, _ = span_scores(LABELS, [[Span(0, 1, "a"), Span(2, 3, "b-c")], [Span(0, 2, "a")]], [[Span(0, 1, "a")], []])
-    assert mean_of_types(types, weighted=False).recall == pytest.approx((0.5 + 0 + 0) / 3)
-    assert mean_of_types(types, weighted=True).recall == pytest.approx((2 * 0.5 + 0) / 3)
-    assert mean_of_types(types, weighted=True).support == 3
+    macro, weighted = class_means(types)
+    assert macro.recall == pytest.approx((0.5 + 0 + 0) / 3)
+    assert weighted.recall == pytest.approx((2 * 0.5 + 0) / 3)
+    assert weighted.support == 3
 
 
 def test_words_are_scored_by_their_type() -> None:

@@ -16,14 +16,18 @@ __all__ = ["count_rows", "iter_batches", "iter_blocks"]
 
 
 def iter_batches(path: Path, columns: Sequence[str] | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of a parquet file with the types that it gives them; columns that it lacks are left out.
+    """Yields the rows of a parquet file with the types that it gives them, at least one batch, possibly without rows.
+
+    Columns that it lacks are left out.
 
     Raises:
         DataError: The file is no parquet file, is cut short or damaged.
     """
     with _open(path) as file:
-        names = [name for name in file.schema_arrow.names if columns is None or name in columns]
-        for batch in file.iter_batches(batch_size=batch_rows, columns=names):
+        fields = [field for field in file.schema_arrow if columns is None or field.name in columns]
+        if not file.metadata.num_rows:
+            yield pa.RecordBatch.from_pylist([], schema=pa.schema(fields, metadata=file.schema_arrow.metadata))
+        for batch in file.iter_batches(batch_size=batch_rows, columns=[field.name for field in fields]):
             # A damaged file may hold strings that are no UTF-8, and lists that end beyond their values.
             batch.validate(full=True)
             yield batch
@@ -35,9 +39,6 @@ def iter_blocks(path: Path, columns: Sequence[str] | None, block_rows: int) -> I
     for batch in iter_batches(path, columns, block_rows):
         yield Block(row, {name: batch.column(name).to_pylist() for name in batch.schema.names})
         row += batch.num_rows
-    if row == 1:
-        with _open(path) as file:
-            yield Block(row, {name: [] for name in file.schema_arrow.names if columns is None or name in columns})
 
 
 def count_rows(path: Path) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerEvaluation", "AnswerGroup", "WrongAnswer"]
 
+_NONE = "no answer"
+
 
 @dataclass(frozen=True)
 class AnswerGroup:
@@ -137,15 +139,11 @@ class AnswerEvaluation(Evaluation):
         images = {name: figure for name, (figure, _) in self.figures().items()}
         head = ("question", "wanted", "given", "F1", "score", "row")
         rows = [
-            (one.question, one.wanted or "no answer", one.given or "no answer", *_numbers(one), str(one.row))
-            for one in self.wrong
+            (row.question, row.wanted or _NONE, row.given or _NONE, f"{row.f1:.2f}", f"{row.score:.2f}", str(row.row))
+            for row in self.wrong
         ]
         text = markdown_table(head, rows) if rows else "No answer was wrong."
         return Board(scalars | {"evaluation/loss": self.loss}, images, texts={"wrong_answers": text})
-
-
-def _numbers(wrong: WrongAnswer) -> tuple[str, str]:
-    return f"{wrong.f1:.2f}", f"{wrong.score:.2f}"
 
 
 def _draw(groups: Sequence[AnswerGroup], label: str) -> Figure:

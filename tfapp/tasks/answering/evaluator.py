@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -101,7 +101,7 @@ def evaluate_answers(
     if not (math.isfinite(loss) and np.isfinite(scores).all()):
         raise TrainingError("the scores are not numbers; lower training.learning_rate and train again")
     answers, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, wanted)
-    f1, exact = (_scored(score, answers, golds) for score in (f1_score, exact_match))
+    f1, exact = (np.array(list(map(score, answers, golds)), np.float64) for score in (f1_score, exact_match))
     answerable = np.array([bool(spans) for spans in wanted], bool)
     measures = _measures(f1, exact, answerable, seed)
     wrong = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
@@ -129,12 +129,6 @@ def evaluate_answers(
             for row in wrong[:_WRONG]
         ),
     )
-
-
-def _scored(
-    score: Callable[[str, Sequence[str]], float], answers: Sequence[str], golds: Sequence[Sequence[str]]
-) -> NDArray[np.float64]:
-    return np.array([score(text, texts) for text, texts in zip(answers, golds, strict=True)], np.float64)
 
 
 def _measures(

@@ -77,13 +77,9 @@ class Answerer(BertModel):
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
         """Of labels, what rows of train are: such with an answer, such without; windows, longest answer, dropout."""
         own = AnsweringModelSettings.of(settings)
-        return {
-            "no_answer": len(labels) > 1 if own.no_answer is None else own.no_answer,
-            "stride": own.stride,
-            "max_windows": own.max_windows,
-            "max_answer_length": own.max_answer_length,
-            "dropout": own.dropout,
-        }
+        no_answer = len(labels) > 1 if own.no_answer is None else own.no_answer
+        names = {"stride", "max_windows", "max_answer_length", "dropout"}
+        return {"no_answer": no_answer, **own.model_dump(include=names)}
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Splits contexts into windows, and finds the answers in them.

@@ -14,9 +14,8 @@ from tfapp.data import normalize_text
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.markdown import shorten
-from tfapp.evaluation.measure import Measure
 from tfapp.evaluation.ranking_evaluation import MissedQuery
-from tfapp.evaluation.ranking_metrics import mean_interval, relevant_places
+from tfapp.evaluation.ranking_metrics import count_places, mean_measures, relevant_places
 from tfapp.models import Embedder, TaskModel
 from tfapp.models.embedder import PLACES
 from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
@@ -113,9 +112,7 @@ def evaluate_retrieval(
         raise TrainingError(f"row {row}: the vector is not a number; lower training.learning_rate and train again")
     pool = _Pool(vectors, texts)
     results = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
-    table = np.array([one.measures() for one in results], np.float64).reshape(-1, len(_NAMES))
-    means = table.sum(axis=0) / max(len(table), 1)
-    intervals = [mean_interval(column, seed=seed) for column in table.T]
+    measures = mean_measures(_NAMES, [one.measures() for one in results], seed=seed)
     missed = sorted((one for one in results if one.places[0] > 1), key=lambda one: -one.places[0])
     return RetrievalEvaluation(
         count=len(results),
@@ -123,9 +120,9 @@ def evaluate_retrieval(
         queries=len(results),
         answerable=len(results),
         main=_MAIN,
-        main_interval=intervals[0],
-        measures=tuple(map(Measure, _NAMES, means.tolist(), intervals)),
-        places=_count_places(results),
+        main_interval=measures[0].interval,
+        measures=measures,
+        places=count_places((one.places for one in results), _CUT),
         missed_count=len(missed),
         missed=tuple(pool.missed(one, rows) for one in missed[:_MISSED]),
         candidates=len(pool.texts),
@@ -195,8 +192,3 @@ def _ndcg(places: NDArray[np.intp]) -> float:
     """Of candidates that all fit alike (Järvelin and Kekäläinen 2002)."""
     ideal = np.arange(1, min(len(places), _CUT) + 1)
     return float((1 / np.log2(1 + places[places <= _CUT])).sum() / (1 / np.log2(1 + ideal)).sum())
-
-
-def _count_places(results: Sequence[_QueryResult]) -> tuple[int, ...]:
-    first = np.array([one.places[0] for one in results], int)
-    return tuple(np.bincount(np.minimum(first, _CUT + 1), minlength=_CUT + 2)[1:].tolist())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.tables import measure_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,25 +81,19 @@ class LanguageEvaluation(Evaluation):
         low, high = map(math.exp, self.loss_interval)
         return {"Perplexity": f"{self.perplexity:.2f} ({low:.2f} to {high:.2f})", "Loss": f"{self.loss:.4f}"}
 
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """Each measure with its value and its interval, as they are shown."""
-        measures = [
-            ("perplexity", self.perplexity, *map(math.exp, self.loss_interval)),
-            ("loss", self.loss, *self.loss_interval),
-            (self.main_name, self.accuracy, *self.main_interval),
-        ]
-        return [(name, *(f"{value:.3f}" for value in values)) for name, *values in measures]  # type: ignore[misc]
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Returns the perplexity, the loss and the accuracy, with their intervals."""
+        low, high = map(math.exp, self.loss_interval)
+        return (
+            Measure("perplexity", self.perplexity, (low, high)),
+            Measure("loss", self.loss, self.loss_interval),
+            Measure(self.main_name, self.accuracy, self.main_interval),
+        )
 
     def table(self) -> Table:
-        """The measures, for a terminal."""
-        from rich.table import Table
-
-        table = Table("measure")
-        for name in ("score", "from", "to"):
-            table.add_column(name, justify="right")
-        for row in self.rows():
-            table.add_row(*row)
-        return table
+        """Returns the measures, for a terminal."""
+        return measure_table(self.measures)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """How hard the blocks are."""

@@ -18,7 +18,7 @@ from tfapp.evaluation.markdown import shorten
 from tfapp.evaluation.measure import Measure
 from tfapp.evaluation.metrics import binary_cross_entropy
 from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
-from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
+from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, count_places, mean_measures, relevant_places
 from tfapp.models import TaskModel
 from tfapp.tasks.ranking.model import PairRanker
 from tfapp.tasks.spec import Evaluator
@@ -28,6 +28,7 @@ __all__ = ["RankingEvaluator", "evaluate_ranking"]
 
 _CUT: Final = 10
 _RECALLS: Final = (1, 5, 10)
+_NAMES: Final = (f"nDCG@{_CUT}", "MRR", *(f"recall@{k}" for k in _RECALLS))
 _MISSED: Final = 20
 
 
@@ -102,7 +103,8 @@ def evaluate_ranking(
     codes = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)[1]
     results = [_query(pairs, truth, predicted) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
     interval = auc_interval(truth > 0, predicted, codes, seed=seed)
-    measures = (*_means(results, seed), Measure("AUC", auc(truth > 0, predicted), interval))
+    means = mean_measures(_NAMES, [query.measures() for query in results], seed=seed)
+    measures = (*means, Measure("AUC", auc(truth > 0, predicted), interval))
     main = measures[0 if any(len(query.pairs) > 1 for query in results) else -1]
     missed = sorted((query for query in results if query.places[0] > 1), key=lambda query: -query.places[0])
     texts = [queries, candidates]
@@ -114,7 +116,7 @@ def evaluate_ranking(
         main=main.name,
         main_interval=main.interval,
         measures=measures,
-        places=_count_places(results),
+        places=count_places((query.places for query in results), _CUT),
         missed_count=len(missed),
         missed=tuple(_missed(query, truth > 0, texts, rows) for query in missed[:_MISSED]),
     )
@@ -123,18 +125,6 @@ def evaluate_ranking(
 def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], scores: NDArray[np.float64]) -> _Query:
     ranked = pairs[np.argsort(-scores[pairs], kind="stable")]
     return _Query(ranked, relevant_places(truth[pairs] > 0, scores[pairs]), ndcg(truth[pairs], scores[pairs], _CUT))
-
-
-def _means(results: Sequence[_Query], seed: int) -> list[Measure]:
-    names = (f"nDCG@{_CUT}", "MRR", *(f"recall@{k}" for k in _RECALLS))
-    table = np.array([query.measures() for query in results], np.float64).reshape(-1, len(names))
-    means = table.sum(axis=0) / max(len(table), 1)
-    return [Measure(name, float(means[at]), mean_interval(table[:, at], seed=seed)) for at, name in enumerate(names)]
-
-
-def _count_places(results: Sequence[_Query]) -> tuple[int, ...]:
-    first = np.array([query.places[0] for query in results], int)
-    return tuple(np.bincount(np.minimum(first, _CUT + 1), minlength=_CUT + 2)[1:].tolist())
 
 
 def _missed(

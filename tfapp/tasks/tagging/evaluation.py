@@ -126,10 +126,9 @@ class EntityEvaluation(Evaluation):
             "Words with the right type": f"{100 * self.word_accuracy:.1f}\u202f% of {self.words:,}",
             "Loss": f"{self.loss:.4f} a word",
         }
-        return values | ({"Out of reach": self._unreachable()} if self.out_of_reach else {})
-
-    def _unreachable(self) -> str:
-        return f"{self.out_of_reach:,} true spans that start or end inside a word"
+        if self.out_of_reach:
+            values["Out of reach"] = f"{self.out_of_reach:,} true spans that start or end inside a word"
+        return values
 
     def table(self) -> Table:
         """The scores by type and their means, for a terminal."""

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.metrics import f1_interval
+from tfapp.evaluation.metrics import class_means, f1_interval
 from tfapp.models import TaskModel
 from tfapp.tasks.spec import Evaluator
 from tfapp.tasks.tagging.evaluation import MISTAKE_KINDS, NO_SPAN, EntityEvaluation, EntityMistake
-from tfapp.tasks.tagging.metrics import Span, mean_of_types, span_scores, text_counts, word_scores
+from tfapp.tasks.tagging.metrics import Span, span_scores, text_counts, word_scores
 from tfapp.tasks.tagging.model import TextTagger
 from tfapp.training import TokenizedSplit
 
@@ -79,6 +79,7 @@ def evaluate_entities(
     if not np.isfinite(losses[0]):
         raise TrainingError(f"the loss is {losses[0]}; lower training.learning_rate and train again")
     types, micro = span_scores(labels, truth, predicted)
+    macro, weighted = class_means(types)
     sides = [
         [label for spans, (starts, ends) in zip(side, words, strict=True) for label in _word_types(spans, starts, ends)]
         for side in (truth, predicted)
@@ -97,8 +98,8 @@ def evaluate_entities(
         words=losses[1],
         types=types,
         micro=micro,
-        macro=mean_of_types(types, weighted=False),
-        weighted=mean_of_types(types, weighted=True),
+        macro=macro,
+        weighted=weighted,
         main_interval=f1_interval(text_counts(truth, predicted), seed=seed),
         word_accuracy=accuracy,
         word_types=word_types,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfapp.evaluation.metrics import Scores, class_scores
 
-__all__ = ["Span", "mean_of_types", "span_scores", "text_counts", "word_scores"]
+__all__ = ["Span", "span_scores", "text_counts", "word_scores"]
 
 
 class Span(NamedTuple):
@@ -71,15 +71,6 @@ def span_scores(
     types = tuple(Scores(label, *rows.get(str(n), (0.0, 0.0, 0.0, 0))) for n, label in enumerate(labels))
     precision, recall, f1, support = micro
     return types, Scores("micro", float(precision), float(recall), float(f1), int(support))
-
-
-def mean_of_types(types: Sequence[Scores], *, weighted: bool) -> Scores:
-    """The mean over types, of each alike or by its support."""
-    table = np.array([(row.precision, row.recall, row.f1) for row in types], float).reshape(-1, 3)
-    supports = np.array([row.support for row in types], float)
-    weights = supports if weighted else np.ones(len(types))
-    precision, recall, f1 = (weights @ table / max(weights.sum(), 1.0)).tolist()
-    return Scores("weighted" if weighted else "macro", precision, recall, f1, int(supports.sum()))
 
 
 def text_counts(truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]) -> NDArray[np.int64]:

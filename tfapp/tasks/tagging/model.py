@@ -94,15 +94,8 @@ class TextTagger(BertModel):
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
         """Of labels, the types of spans; dropout, decoding, class weights."""
-        own = TaggingModelSettings.of(settings)
-        return {
-            "labels": labels,
-            "dropout": own.dropout,
-            "decoding": own.decoding,
-            "class_weights": own.class_weights,
-            "word_shapes": own.word_shapes,
-            "words": own.words,
-        }
+        names = {"dropout", "decoding", "class_weights", "word_shapes", "words"}
+        return {"labels": labels, **TaggingModelSettings.of(settings).model_dump(include=names)}
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
