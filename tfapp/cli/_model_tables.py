@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.filesize import decimal
-from rich.table import Table
-from rich.text import Text
 
 from tfapp.core import terminal
 
@@ -152,6 +150,9 @@ def _value(value: Any) -> str:
 
 def print_table(headings: tuple[str, ...], rows: list[list[str]]) -> None:
     """Prints a table of plain text."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.filesize import decimal
-from rich.table import Table
 
 from tfapp.core import terminal
 
@@ -67,6 +66,8 @@ def _entry(asset: Asset) -> dict[str, Any]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
     table = Table("name", "kind", box=None, pad_edge=False)
     table.add_column("size", justify="right", no_wrap=True)
     for heading in ("licence", "pulled", "title"):

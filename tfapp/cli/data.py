@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tfapp.config import DataSettings
     from tfapp.data import Description
 
@@ -140,6 +141,8 @@ def tables(found: Description) -> list[Table]:
 
 
 def _table(title: str, *columns: str) -> Table:
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index and column != "what" else "left")

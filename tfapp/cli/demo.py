@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from tfapp_client import Classification
 
 __all__ = ["demo"]
@@ -58,6 +58,8 @@ def demo(
 
 
 def _table(answers: Sequence[Classification]) -> Table:
+    from rich.table import Table
+
     table = Table("text", "label", "score")
     for text, answer in zip(_SENTENCES, answers, strict=True):
         table.add_row(text, answer.label, f"{answer.score:.3f}")

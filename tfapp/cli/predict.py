@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from tfapp.core.rows import Row, to_columns
 from tfapp.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tfapp.workflows.predict import Predictor
 
 __all__ = [
@@ -208,6 +208,8 @@ def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table
 
 def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Lays a tagger's answers out, a line a span; `rows` as `answer_rows` gives them."""
+    from rich.table import Table
+
     table = Table("text", "entity", "type", "place", "score")
     for row in rows:
         for number, one in enumerate(row["entities"] or [None]):
@@ -219,6 +221,9 @@ def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     chosen = ["chosen"] if "labels" in rows[0] else []
     named = [name for name in _WORDS if name in rows[0]]
     # The numbers of a regression have a unit of their own.
@@ -236,6 +241,8 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
 
 def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     """Shows the beginning of each vector, and its cosine with the first, since all have length 1."""
+    from rich.table import Table
+
     first = rows[0]["embedding"]
     table = Table(*inputs, f"{len(first)} numbers", "cosine", "with the first")
     for row in rows:
@@ -247,6 +254,9 @@ def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) 
 
 
 def _table_of_outputs(rows: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(*rows[0])
     for row in rows:
         table.add_row(*(Text(f"{value:.3f}" if isinstance(value, float) else str(value)) for value in row.values()))

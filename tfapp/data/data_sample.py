@@ -12,7 +12,7 @@ from tfapp.config import DataSettings
 from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
 from tfapp.data.columns import looks_headless
 from tfapp.data.folders import iter_texts, list_files
-from tfapp.data.sources import Catalogue, Pull, Source, resolve
+from tfapp.data.sources import Pull, Source, resolve
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError
 
@@ -55,7 +55,6 @@ def take_sample(
     *,
     format: str = "auto",  # noqa: A002 - the setting's name
     pull: Pull | None = None,
-    catalogue: Catalogue | None = None,
 ) -> DataSample:
     """Looks at a data file.
 
@@ -63,13 +62,12 @@ def take_sample(
         name: A file, a folder of texts, or a data set's name.
         format: The file's format; "auto" goes by the suffix.
         pull: Brings a data set by name; `tfapp.assets.pull` by default.
-        catalogue: The data sets; tfapp's own by default.
 
     Raises:
         DataError: There is no such file, it is broken or empty.
     """
     wanted = DataSettings.model_validate({"train": name, "format": format})
-    source = resolve(name, wanted, pull=pull, catalogue=catalogue)
+    source = resolve(name, wanted, pull=pull)
     if source.asset is not None:
         return DataSample(source, _first_rows(source.path, source.format, "utf-8")[0], {"train": name})
     encoding, notes = _guess_encoding(source)

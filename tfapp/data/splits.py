@@ -143,9 +143,6 @@ def load_table(
     labels: Sequence[str],
     schema: Schema = TEXT_CLASSES,
     multi_label: bool = False,
-    on_progress: OnProgress | None = None,
-    pull: Pull | None = None,
-    catalogue: Catalogue | None = None,
 ) -> pa.Table:
     """Reads one file of labelled texts to evaluate a model on; repeated texts stay, for every row counts.
 
@@ -155,9 +152,6 @@ def load_table(
         labels: The labels that the model knows.
         schema: What the rows of the model's task are.
         multi_label: Whether a text may have several labels.
-        on_progress: Is told the rows read.
-        pull: Brings a data set by name; `tfapp.assets.pull` by default.
-        catalogue: The data sets; tfapp's own by default.
 
     Returns:
         Columns as in `Splits.train`.
@@ -165,8 +159,7 @@ def load_table(
     Raises:
         DataError: The file is missing or broken, has a problem whose setting says "fail", or no rows are left.
     """
-    source = resolve(name, settings, pull=pull, catalogue=catalogue)
-    table = read_table(source, schema=schema, multi_label=multi_label, on_progress=on_progress)
+    table = read_table(resolve(name, settings), schema=schema, multi_label=multi_label)
     rows, _ = cleaning.drop_empty(Rows.of(name, table, schema.texts, schema.extra), settings.on_empty_text)
     rows, _ = cleaning.drop_missing(rows, settings.on_missing_label)
     rows = schema.target.keep_known(rows, labels, settings)

@@ -47,11 +47,11 @@ def count_places(places: Iterable[Ints], cut: int) -> tuple[int, ...]:
     return tuple(np.bincount(np.minimum(first, cut + 1), minlength=cut + 2)[1:].tolist())
 
 
-def mean_measures(names: Sequence[str], rows: Sequence[Sequence[float]], *, seed: int) -> tuple[Measure, ...]:
+def mean_measures(names: Sequence[str], rows: Sequence[Sequence[float]]) -> tuple[Measure, ...]:
     """Returns the means of measures over queries with their intervals; a row of `rows` has the values of one query."""
     table = np.array(rows, np.float64).reshape(-1, len(names))
     means = (table.sum(axis=0) / max(len(table), 1)).tolist()
-    return tuple(map(Measure, names, means, (mean_interval(column, seed=seed) for column in table.T)))
+    return tuple(map(Measure, names, means, map(mean_interval, table.T)))
 
 
 def auc(relevant: Bools, scores: Floats) -> float:

@@ -73,7 +73,6 @@ def evaluate_classes(
     unknown: UnknownScores | None = None,
     texts: Sequence[str],
     rows: Sequence[int] | None = None,
-    seed: int = 0,
 ) -> ClassEvaluation:
     """Scores answers of which exactly one label is right.
 
@@ -84,7 +83,6 @@ def evaluate_classes(
         unknown: Of a classifier that may say so; its label is one class more then.
         texts: The N texts.
         rows: The N row numbers of the texts in their data.
-        seed: Seeds the bootstrap.
 
     Returns:
         The evaluation.
@@ -104,7 +102,7 @@ def evaluate_classes(
     truth, chosen = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
     answers = _Answers(labels, truth, chosen, scores)
     correct = predicted == index
-    interval = metrics.accuracy_interval(correct, seed=seed)
+    interval = metrics.accuracy_interval(correct)
     wrong = np.flatnonzero(~correct)
     worst = wrong[np.argsort(-top[wrong], kind="stable")][:_MISTAKES]
     return ClassEvaluation(
@@ -131,7 +129,6 @@ def evaluate_multi_label(
     *,
     texts: Sequence[str],
     rows: Sequence[int] | None = None,
-    seed: int = 0,
 ) -> ClassEvaluation:
     """Scores answers of which any number of labels may be right; what is not named here is as in `evaluate_classes`.
 
@@ -142,7 +139,6 @@ def evaluate_multi_label(
         thresholds: float[K], a label is given at or above its threshold; see `metrics.fit_thresholds`.
         texts: The N texts.
         rows: Their row numbers.
-        seed: Seeds the bootstrap.
     """
     truth, scores = np.asarray(targets, bool), np.asarray(probabilities, np.float64)
     _check(truth.shape, (len(texts), len(labels)), scores, (len(texts), len(labels)))
@@ -159,8 +155,8 @@ def evaluate_multi_label(
         multi_label=True,
         loss=metrics.binary_cross_entropy(truth, scores),
         accuracy=metrics.accuracy(correct),
-        accuracy_interval=metrics.accuracy_interval(correct, seed=seed),
-        main_interval=metrics.f1_interval(row_counts, seed=seed),
+        accuracy_interval=metrics.accuracy_interval(correct),
+        main_interval=metrics.f1_interval(row_counts),
         calibration=metrics.calibrate(scores.ravel(), truth.ravel()),
         confusion=None,
         thresholds=tuple(limits.tolist()),

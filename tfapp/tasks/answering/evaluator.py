@@ -76,7 +76,6 @@ def evaluate_answers(
     loss: float,
     threshold: float | None,
     rows: Sequence[int],
-    seed: int = 0,
 ) -> AnswerEvaluation:
     """Scores an answerer's spans.
 
@@ -90,7 +89,6 @@ def evaluate_answers(
         loss: The mean loss of the windows.
         threshold: What the model was fitted to on dev; None where it always answers.
         rows: The N row numbers in their data.
-        seed: Seeds the bootstrap.
 
     Returns:
         The evaluation.
@@ -103,7 +101,7 @@ def evaluate_answers(
     answers, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, wanted)
     f1, exact = (np.array(list(map(score, answers, golds)), np.float64) for score in (f1_score, exact_match))
     answerable = np.array([bool(spans) for spans in wanted], bool)
-    measures = _measures(f1, exact, answerable, seed)
+    measures = _measures(f1, exact, answerable)
     wrong = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
     return AnswerEvaluation(
         count=len(questions),
@@ -132,7 +130,7 @@ def evaluate_answers(
 
 
 def _measures(
-    f1: NDArray[np.float64], exact: NDArray[np.float64], answerable: NDArray[np.bool_], seed: int
+    f1: NDArray[np.float64], exact: NDArray[np.float64], answerable: NDArray[np.bool_]
 ) -> tuple[Measure, ...]:
     """Of all questions and, where there are both, of those with an answer and of those without."""
     parts = [("F1", f1), ("exact match", exact)]
@@ -140,8 +138,7 @@ def _measures(
         parts += [("F1 with an answer", f1[answerable]), ("exact match with an answer", exact[answerable])]
         parts.append(("right without an answer", exact[~answerable]))
     return tuple(
-        Measure(name, float(values.sum() / max(len(values), 1)), mean_interval(values, seed=seed))
-        for name, values in parts
+        Measure(name, float(values.sum() / max(len(values), 1)), mean_interval(values)) for name, values in parts
     )
 
 

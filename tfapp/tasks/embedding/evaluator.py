@@ -89,7 +89,6 @@ def evaluate_retrieval(
     *,
     temperature: float,
     rows: Sequence[int],
-    seed: int = 0,
     block: int = 1 << 24,
 ) -> RetrievalEvaluation:
     """Lets each query look for its candidates among all different ones, the negatives included.
@@ -101,7 +100,6 @@ def evaluate_retrieval(
         texts: What tells queries, and candidates, apart.
         temperature: Divides the cosines in the loss.
         rows: The N row numbers in their data.
-        seed: Seeds the bootstrap.
         block: Scores that are held at a time.
 
     Raises:
@@ -112,7 +110,7 @@ def evaluate_retrieval(
         raise TrainingError(f"row {row}: the vector is not a number; lower training.learning_rate and train again")
     pool = _Pool(vectors, texts)
     results = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
-    measures = mean_measures(_NAMES, [one.measures() for one in results], seed=seed)
+    measures = mean_measures(_NAMES, [one.measures() for one in results])
     missed = sorted((one for one in results if one.places[0] > 1), key=lambda one: -one.places[0])
     return RetrievalEvaluation(
         count=len(results),

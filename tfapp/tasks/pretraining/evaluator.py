@@ -31,12 +31,11 @@ class LanguageEvaluator(Evaluator):
         return evaluate_language(logits)
 
 
-def evaluate_language(sums: NDArray[np.floating], *, seed: int = 0) -> LanguageEvaluation:
+def evaluate_language(sums: NDArray[np.floating]) -> LanguageEvaluation:
     """Sums up guesses.
 
     Args:
         sums: float[N, 3], of each block the summed loss in nats, right guesses, guesses.
-        seed: Seeds the bootstrap.
 
     Returns:
         The evaluation.
@@ -50,7 +49,7 @@ def evaluate_language(sums: NDArray[np.floating], *, seed: int = 0) -> LanguageE
         raise TrainingError("the loss of a block is not a number; lower training.learning_rate and train again")
     losses, right, counts = blocks.T
     total = max(counts.sum(), 1.0)
-    loss_interval, interval = _intervals(blocks, seed)
+    loss_interval, interval = _intervals(blocks)
     edges = [-np.inf, *range(1, _MOST_NATS + 1), np.inf]
     return LanguageEvaluation(
         count=int(counts.sum()),
@@ -63,11 +62,11 @@ def evaluate_language(sums: NDArray[np.floating], *, seed: int = 0) -> LanguageE
     )
 
 
-def _intervals(blocks: NDArray[np.float64], seed: int) -> tuple[tuple[float, float], tuple[float, float]]:
+def _intervals(blocks: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:
     """Percentile bootstrap (Efron 1979) of loss and accuracy: whole blocks are drawn, whose tokens hang together."""
     if not len(blocks):
         return (0.0, 0.0), (0.0, 1.0)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     draws = np.stack([blocks[random.integers(0, len(blocks), len(blocks))].sum(axis=0) for _ in range(_DRAWS)])
     ends = np.quantile(draws[:, :2] / draws[:, 2:], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
     loss, accuracy = ((float(low), float(high)) for low, high in ends.T)

@@ -77,7 +77,6 @@ def evaluate_ranking(
     queries: Sequence[str],
     candidates: Sequence[str],
     rows: Sequence[int],
-    seed: int = 0,
 ) -> RankingEvaluation:
     """Scores a ranker's answers.
 
@@ -88,7 +87,6 @@ def evaluate_ranking(
         queries: The N queries.
         candidates: The N candidates.
         rows: The N row numbers of the pairs in their data.
-        seed: Seeds the bootstrap.
 
     Returns:
         The evaluation.
@@ -102,8 +100,8 @@ def evaluate_ranking(
         raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
     codes = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)[1]
     results = [_query(pairs, truth, predicted) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
-    interval = auc_interval(truth > 0, predicted, codes, seed=seed)
-    means = mean_measures(_NAMES, [query.measures() for query in results], seed=seed)
+    interval = auc_interval(truth > 0, predicted, codes)
+    means = mean_measures(_NAMES, [query.measures() for query in results])
     measures = (*means, Measure("AUC", auc(truth > 0, predicted), interval))
     main = measures[0 if any(len(query.pairs) > 1 for query in results) else -1]
     missed = sorted((query for query in results if query.places[0] > 1), key=lambda query: -query.places[0])

@@ -55,7 +55,6 @@ def evaluate_numbers(
     texts: Sequence[str],
     rows: Sequence[int],
     groups: Sequence[str] | None = None,
-    seed: int = 0,
 ) -> RegressionEvaluation:
     """Evaluates predicted numbers.
 
@@ -66,7 +65,6 @@ def evaluate_numbers(
         texts: The N rows' texts, each as one.
         rows: The N row numbers in their data.
         groups: What tells apart groups of rows that hang together; None: each row is one.
-        seed: Seeds the bootstrap, and which points are drawn.
 
     Returns:
         The evaluation.
@@ -79,9 +77,9 @@ def evaluate_numbers(
         row = rows[int(np.flatnonzero(~np.isfinite(scores))[0])]
         raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
     codes = np.arange(len(true)) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
-    measures = measure_numbers(true, scores, codes, seed=seed)
+    measures = measure_numbers(true, scores, codes)
     worst = np.argsort(-np.abs(scores - true), kind="stable")[:_WORST].tolist()
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(true))[:_POINTS])
+    drawn = np.sort(np.random.default_rng(0).permutation(len(true))[:_POINTS])
     return RegressionEvaluation(
         count=len(true),
         loss=float(np.mean(((scores - true) / deviation) ** 2)) if len(true) else 0.0,

@@ -43,7 +43,7 @@ def scores(truth: Floats, predicted: Floats) -> Floats:
     )
 
 
-def measure_numbers(truth: Floats, predicted: Floats, groups: NDArray[Any], *, seed: int = 0) -> tuple[Measure, ...]:
+def measure_numbers(truth: Floats, predicted: Floats, groups: NDArray[Any]) -> tuple[Measure, ...]:
     """Measures predictions, with percentile bootstrap intervals (Efron 1979).
 
     Whole groups are drawn, since the rows of a query are no independent draws.
@@ -52,14 +52,13 @@ def measure_numbers(truth: Floats, predicted: Floats, groups: NDArray[Any], *, s
         truth: float[N].
         predicted: float[N].
         groups: int[N], 0..G-1, the group of each row.
-        seed: Seeds the draws.
 
     Returns:
         The measures, in the order of `NAMES`; none where N is 0.
     """
     if not len(truth):
         return ()
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     size, numbers = int(groups.max()) + 1, np.arange(len(truth))
     draws = []
     for _ in range(int(np.clip(_MOST_WORK // len(truth), 100, _RESAMPLES))):

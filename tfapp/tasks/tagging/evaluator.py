@@ -56,7 +56,6 @@ def evaluate_entities(
     losses: tuple[float, int],
     texts: Sequence[str],
     rows: Sequence[int],
-    seed: int = 0,
 ) -> EntityEvaluation:
     """Scores a tagger's answers.
 
@@ -68,7 +67,6 @@ def evaluate_entities(
         losses: The sum of the words' losses in nats, and how many words they are.
         texts: The N texts.
         rows: Their row numbers in their data.
-        seed: Seeds the bootstrap.
 
     Returns:
         The evaluation.
@@ -100,7 +98,7 @@ def evaluate_entities(
         micro=micro,
         macro=macro,
         weighted=weighted,
-        main_interval=f1_interval(text_counts(truth, predicted), seed=seed),
+        main_interval=f1_interval(text_counts(truth, predicted)),
         word_accuracy=accuracy,
         word_types=word_types,
         out_of_reach=sum(_out_of_reach(spans, *places) for spans, places in zip(truth, words, strict=True)),
