@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import subprocess
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,6 +19,14 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     assert imports["tfapp.api"]
     # Raises a CycleError that names the modules of the cycle.
     TopologicalSorter(imports).prepare()
+
+
+def test_no_task_imports_another() -> None:
+    graph = grimp.build_graph("tfapp", cache_dir=None)
+    tasks = {f"tfapp.tasks.{file.parent.name}" for file in (ROOT / "tfapp" / "tasks").glob("*/task.py")}
+    assert "tfapp.tasks.ranking" in tasks
+    for task, other in itertools.permutations(tasks, 2):
+        assert graph.find_shortest_chains(task, other) == set()
 
 
 def test_the_top_of_the_library_is_seen_at_a_glance() -> None:

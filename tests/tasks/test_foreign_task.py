@@ -163,7 +163,7 @@ def test_a_foreign_task_goes_from_a_file_to_the_playground(
 ) -> None:
     assert call("init", messages, "-o", tmp_path / "tone.toml", "--name", "mood").code == 0
     starter = (tmp_path / "tone.toml").read_text(encoding="utf-8")
-    assert "One of tone (the tone of messages), classification (labels for texts)" in starter
+    assert "One of tone (the tone of messages), answering (" in starter
     assert 'task = "tone"' in starter
     assert "# Below it, the tone is unclear. Read by tone.\n# least_confidence = 0.0\n" in starter
 

@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Final
+from pkgutil import iter_modules
+from typing import Any
 
+from tfapp import tasks
 from tfapp.errors import SettingsError, did_you_mean
 from tfapp.evaluation import Evaluation
-from tfapp.tasks.answering.task import ANSWERING
-from tfapp.tasks.classification.task import CLASSIFICATION
-from tfapp.tasks.embedding.task import EMBEDDING
-from tfapp.tasks.pair_classification.task import PAIR_CLASSIFICATION
-from tfapp.tasks.pretraining.task import PRETRAINING
-from tfapp.tasks.ranking.task import RANKING
-from tfapp.tasks.regression.task import PAIR_REGRESSION, REGRESSION
 from tfapp.tasks.spec import TaskSpec
-from tfapp.tasks.tagging.task import TAGGING
 
 __all__ = ["all_tasks", "find_task", "read_evaluation"]
-
-# In the order in which `tfapp init` asks them whether a file is theirs.
-_OWN: Final = (
-    CLASSIFICATION,
-    PAIR_CLASSIFICATION,
-    RANKING,
-    EMBEDDING,
-    ANSWERING,
-    TAGGING,
-    REGRESSION,
-    PAIR_REGRESSION,
-    PRETRAINING,
-)
 
 
 @functools.cache
 def all_tasks() -> Mapping[str, TaskSpec]:
     """Returns all tasks by name; a name of tfapp's own is not taken by another distribution."""
     foreign: list[TaskSpec] = [point.load() for point in entry_points(group="tfapp.tasks")]
-    return {task.name: task for task in (*foreign, *_OWN)}
+    return {task.name: task for task in (*foreign, *_own_tasks())}
+
+
+def _own_tasks() -> Iterator[TaskSpec]:
+    """Yields the tasks of the folders here: what `__all__` of their `task.py` names."""
+    for folder in iter_modules(tasks.__path__, f"{tasks.__name__}."):
+        if folder.ispkg:
+            module = import_module(f"{folder.name}.task")
+            yield from (getattr(module, name) for name in module.__all__)
 
 
 def find_task(name: str) -> TaskSpec:
@@ -48,10 +38,10 @@ def find_task(name: str) -> TaskSpec:
     Raises:
         SettingsError: There is none.
     """
-    tasks = all_tasks()
-    if name not in tasks:
-        raise SettingsError(f"there is no task {name!r}{did_you_mean(name, tasks)}")
-    return tasks[name]
+    known = all_tasks()
+    if name not in known:
+        raise SettingsError(f"there is no task {name!r}{did_you_mean(name, known)}")
+    return known[name]
 
 
 def read_evaluation(values: Mapping[str, Any]) -> Evaluation:

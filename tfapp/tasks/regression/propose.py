@@ -41,6 +41,9 @@ def propose_pair_regression(sample: DataSample) -> Proposal | None:
 def _label_column(sample: DataSample) -> tuple[str, str | None, list[str]]:
     """Returns the column of the texts, that of the numbers, None where there is none, and notes on the choice."""
     columns, text = sample.columns, guess_text(sample.columns)
+    # Lists are spans, or several labels.
+    if any(isinstance(value, list) for values in columns.values() for value in values):
+        return "", None, []
     # What may be classes, or a rating, is proposed as such.
     if text is None or guess_label(columns, text, strings=sample.source.format in ("csv", "tsv")):
         return "", None, []
