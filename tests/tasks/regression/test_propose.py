@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,13 @@ def test_classes_and_ratings_stay_a_classification(tmp_path: Path, name: str, va
 def test_numbers_of_rows_are_no_labels(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="no column looks like labels"):
         propose(tmp_path, {"text": TEXTS, name: [n + 100 for n in range(40)]})
+
+
+def test_a_file_with_lists_is_no_regression(tmp_path: Path) -> None:
+    """Spans of a text may have a number beside them."""
+    rows = [
+        {"text": f"{text} Paris", "label": [{"start": 0, "end": 1, "label": "PLACE"}], "score": minutes}
+        for text, minutes in zip(TEXTS, MINUTES, strict=True)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert sniff(str(tmp_path / "rows.jsonl")).task == "tagging"
