@@ -14,7 +14,15 @@ from pydantic.fields import FieldInfo
 
 from tfapp.errors import SettingsError, did_you_mean
 
-__all__ = ["apply_override", "build_settings", "first_problem", "merge_overrides", "read_toml", "validate_settings"]
+__all__ = [
+    "apply_override",
+    "build_settings",
+    "first_problem",
+    "merge_overrides",
+    "read_toml",
+    "section_of",
+    "validate_settings",
+]
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -155,14 +163,14 @@ def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
 def _names_of(sections: list[str], settings: type[BaseModel]) -> dict[str, FieldInfo]:
     """The settings of a section, by name."""
     for name in sections:
-        settings = _section(settings.model_fields[name])
+        settings = section_of(settings.model_fields[name]) or BaseModel
     return settings.model_fields
 
 
-def _section(field: FieldInfo) -> type[BaseModel]:
-    """The settings that a field is a section of; of a plain value, none."""
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Returns the settings that a field is a section of; None of a plain value."""
     kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
-    return next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), BaseModel)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _is_secret(where: list[str], settings: type[BaseModel]) -> bool:
@@ -173,5 +181,5 @@ def _is_secret(where: list[str], settings: type[BaseModel]) -> bool:
             return False
         if not field.repr:
             return True
-        settings = _section(field)
+        settings = section_of(field) or BaseModel
     return any(_is_secret([name], settings) for name in settings.model_fields)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from tfapp.config import RatingSettings
 
 __all__ = [
+    "as_float",
     "as_label",
     "as_labels",
     "has_label",
@@ -85,17 +86,28 @@ def rating_label(value: Any, rating: RatingSettings) -> str | None:
     Raises:
         ValueError: The value is no number.
     """
-    if value is None or (isinstance(value, str) and not value.strip()):
+    number = as_float(value, "is no number")
+    if number is None:
         return None
-    try:
-        distance = float(value) - rating.center
-    except (TypeError, ValueError):
-        raise ValueError("is no number") from None
-    if math.isnan(distance):
-        return None
+    distance = number - rating.center
     if abs(distance) <= rating.neutral_within:
         return "neutral"
     return "negative" if distance < 0 else "positive"
+
+
+def as_float(value: Any, problem: str) -> float | None:
+    """Turns a value of a column of numbers into a number; None, NaN and white space are none.
+
+    Raises:
+        ValueError: The value is no number; says `problem`.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(problem) from None
+    return None if math.isnan(number) else number
 
 
 def is_multi_label(column: pa.ChunkedArray) -> bool:

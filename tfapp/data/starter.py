@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -18,6 +17,7 @@ from tfapp.config import (
     ExportSettings,
     TaskSettings,
 )
+from tfapp.config.overrides import section_of
 from tfapp.core.files import write_text
 from tfapp.data.proposal import Proposal
 from tfapp.errors import DataError
@@ -101,7 +101,7 @@ def _task_section(
     yield f"[{name}]"
     yield from _fields(inner, chosen, readers)
     for field, info in inner.items():
-        section = _section_of(info.annotation)
+        section = section_of(info)
         if section:
             yield from _section(f"{name}.{field}", section.model_fields, chosen.get(field), readers[field])
 
@@ -126,7 +126,7 @@ def _fields(
     fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any], readers: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     for name, field in fields.items():
-        if _section_of(field.annotation):
+        if section_of(field):
             continue
         unset = field.default in (None, PydanticUndefined) and name not in chosen
         yield from _comment(f"{field.description or name}{' Unset.' if unset else ''}{(readers or {}).get(name, '')}")
@@ -138,12 +138,6 @@ def _fields(
         else:
             yield f"# {_assign(name, field.default)}"
     yield ""
-
-
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """The settings that a field is a section of; None of a plain value."""
-    kinds = getattr(annotation, "__args__", (annotation,))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _assign(name: str, value: Any) -> str:

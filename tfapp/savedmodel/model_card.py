@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
-__all__ = ["TaskWords", "model_card"]
+from tfapp.config.card_words import CardWords
 
-
-class TaskWords(Protocol):
-    """What the card says of a task; see `tfapp.tasks.spec.TaskWords`."""
-
-    @property
-    def takes(self) -> str:
-        """Returns what the model takes."""
-
-    @property
-    def call(self) -> str:
-        """Returns how the client calls it."""
-
-    @property
-    def answers(self) -> str:
-        """Returns what it answers."""
-
-    @property
-    def knows(self) -> str | None:
-        """Returns what is beyond it."""
-
-    @property
-    def reads(self) -> str:
-        """Returns how much of a text it reads."""
+__all__ = ["model_card"]
 
 
-def model_card(name: str, metadata: Mapping[str, Any], words: TaskWords) -> str:
+def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
     """Writes a model card (Mitchell et al. 2019) in Markdown, from what `assets.extra/tfapp.json` holds."""
     sections = [
         f"# {name}",
@@ -51,7 +29,7 @@ def _origin(metadata: Mapping[str, Any]) -> str:
     return f"{'fine-tuned from' if metadata['data'] else 'exported from the untouched'} `{metadata['preset']}`"
 
 
-def _answer(metadata: Mapping[str, Any], words: TaskWords) -> str:
+def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
     return words.answers.format(labels=known)
@@ -67,7 +45,7 @@ def _cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _limits(metadata: Mapping[str, Any], words: TaskWords) -> str:
+def _limits(metadata: Mapping[str, Any], words: CardWords) -> str:
     limits = [
         words.reads.format(max_length=metadata["max_length"]),
         words.knows or _foreign(metadata),
@@ -102,7 +80,7 @@ def _foreign(metadata: Mapping[str, Any]) -> str:
     )
 
 
-def _call(name: str, words: TaskWords) -> str:
+def _call(name: str, words: CardWords) -> str:
     call = words.call.format(name=name)
     return (
         f"`tfapp models promote {name} VERSION` gives a version the label `stable`; ask for that one:\n\n"

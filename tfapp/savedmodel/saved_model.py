@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfapp_client import contract
 
+from tfapp.config.card_words import CardWords
 from tfapp.core.files import replacing, write_json, write_text
 from tfapp.core.rows import Row
 from tfapp.core.tensorflow_import import without_noise
@@ -18,7 +19,7 @@ from tfapp.errors import ExportError
 from tfapp.models import TaskModel
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.input_checks import name_input_shapes, unchecked_inputs
-from tfapp.savedmodel.model_card import TaskWords, model_card
+from tfapp.savedmodel.model_card import model_card
 from tfapp.savedmodel.signatures import METHODS, ServedModule, signatures
 from tfapp.savedmodel.verify import verify
 from tfapp.savedmodel.warmup import warmup_columns, write_warmup
@@ -35,7 +36,7 @@ def export_model(
     texts: Sequence[Row],
     max_length: int,
     warmup_requests: int,
-    words: TaskWords | None,
+    words: CardWords | None,
     encoder: PackedEncoder | None = None,
 ) -> dict[str, Any]:
     """Writes a version's folder and checks it. Publishing it, by rename, is up to the caller.

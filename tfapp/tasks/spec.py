@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfapp_client import contract
 
+from tfapp.config.card_words import CardWords
 from tfapp.tasks.playground import PlaygroundForm
 
 if TYPE_CHECKING:
@@ -57,25 +58,6 @@ class TaskClasses(NamedTuple):
 
     models: Mapping[str, type[Any]]
     evaluator: type[Evaluator]
-
-
-@dataclass(frozen=True)
-class CardWords:
-    """What the model card says of a task's models.
-
-    Attributes:
-        takes: What a model takes.
-        call: How the client calls it; `{name}` stands for the model's.
-        answers: What it answers; `{labels}` stands for its labels.
-        knows: What is beyond it; None: what is none of its labels.
-        reads: How much of a text it reads; `{max_length}` stands for its tokens.
-    """
-
-    takes: str
-    call: str
-    answers: str = "{labels}"
-    knows: str | None = None
-    reads: str = "Texts are cut off after {max_length} tokens; the rest is not read."
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,7 @@ class Servers:
         Raises:
             RegistryError: A server refuses it, or cannot be reached.
         """
-        if not self.reload:
-            return
-        for address in self.addresses:
+        for address in self.addresses if self.reload else ():
             self._send(address, config)
 
     def wait_for_version(self, name: str, version: int, config: Path) -> None:

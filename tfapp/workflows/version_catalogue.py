@@ -129,10 +129,13 @@ def describe(
         RegistryError: There is no such folder or model.
     """
     store = LabelStore.open(models, config)
-    return [
-        _catalogue_entry(store.model(name), store.models, models, config)
-        for name in registry.require_models(models, names)
-    ]
+    entries = []
+    for name in registry.require_models(models, names):
+        model, numbers = store.model(name), registry.versions(store.models, name)
+        versions = tuple(registry.read_version_metadata(store.models, name, version) for version in numbers)
+        callers = _caller_versions(model, numbers, models, config)
+        entries.append(CatalogueEntry(name, versions, model.labels, tuple(sorted(callers.loaded)), callers))
+    return entries
 
 
 def caller_versions(name: str, *, models: str | Path = "models", config: str | Path | None = None) -> CallerVersions:
@@ -192,15 +195,6 @@ def compare(name: str, first: int, second: int, *, models: str | Path = "models"
         signatures=_changed_entries(_signatures(old.path), _signatures(new.path)),
         size=(old.size, new.size),
     )
-
-
-def _catalogue_entry(
-    model: ConfiguredModel, folder: Path, models: str | Path, config: str | Path | None
-) -> CatalogueEntry:
-    numbers = registry.versions(folder, model.name)
-    versions = tuple(registry.read_version_metadata(folder, model.name, version) for version in numbers)
-    callers = _caller_versions(model, numbers, models, config)
-    return CatalogueEntry(model.name, versions, model.labels, tuple(sorted(callers.loaded)), callers)
 
 
 def unsafe_ops(folder: Path) -> list[UnsafeOp]:

@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.labels import as_label
+from tfapp.data.labels import as_float, as_label
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["GradeTarget", "as_grade"]
 
 _MOST_COUNTED: Final = 20
+_NO_GRADE: Final = "is no grade: a number of 0 (does not fit) or more"
 
 
 def as_grade(value: Any) -> float | None:
@@ -28,16 +29,9 @@ def as_grade(value: Any) -> float | None:
     Raises:
         ValueError: It is no finite number of 0 or more.
     """
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    try:
-        grade = float(value)
-    except (TypeError, ValueError):
-        grade = -1.0
-    if math.isnan(grade):
-        return None
-    if not 0 <= grade < math.inf:
-        raise ValueError("is no grade: a number of 0 (does not fit) or more")
+    grade = as_float(value, _NO_GRADE)
+    if grade is not None and not 0 <= grade < math.inf:
+        raise ValueError(_NO_GRADE)
     return grade
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -14,13 +13,14 @@ import pyarrow.compute as pc
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.labels import as_label
+from tfapp.data.labels import as_float, as_label
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["NumberTarget", "as_number"]
 
 _MOST_COUNTED: Final = 20
+_NO_NUMBER: Final = "is no finite number"
 # What float32, in which models answer, holds.
 _LARGEST: Final = float(np.finfo(np.float32).max)
 _COMMA: Final = re.compile(r"\s*[-+]?[\d.]*,\d[\d.,]*\s*")
@@ -32,18 +32,11 @@ def as_number(value: Any) -> float | None:
     Raises:
         ValueError: It is another text, a truth value or a structure, or is not finite in float32.
     """
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
     if isinstance(value, str) and _COMMA.fullmatch(value):
         raise ValueError("has a comma in a number; write 1234.5, with a point for the decimals and nothing between")
-    try:
-        number = math.inf if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.inf
-    if math.isnan(number):
-        return None
-    if not abs(number) <= _LARGEST:
-        raise ValueError("is no finite number")
+    number = as_float(value, _NO_NUMBER)
+    if isinstance(value, bool) or (number is not None and not abs(number) <= _LARGEST):
+        raise ValueError(_NO_NUMBER)
     return number
 
 

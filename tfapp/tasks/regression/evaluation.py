@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from tfapp.evaluation.base import Board, Evaluation
 from tfapp.evaluation.markdown import markdown_table
 from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.plots import LINE_COLORS, add_axes, blank_figure
 from tfapp.evaluation.tables import measure_table
 from tfapp.tasks.regression.metrics import NAMES
-from tfapp.tasks.regression.plots import draw_scatter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
 __all__ = ["RegressionEvaluation", "ResidualRange", "WorstRow"]
+
+_MARGIN: Final = 0.04
 
 
 @dataclass(frozen=True)
@@ -116,12 +121,12 @@ class RegressionEvaluation(Evaluation):
         """Returns the predicted numbers against the true ones."""
         if not self.points:
             return {}
-        return {"scatter": (draw_scatter(self.points, self.count), "Predicted numbers against the true ones")}
+        return {"scatter": (_draw_scatter(self.points, self.count), "Predicted numbers against the true ones")}
 
     def board(self) -> Board:
         """Returns the measures, the scatter plot and the worst rows."""
         scalars = {f"evaluation/{name}": value for name, value in self.metrics().items()}
-        images = {"scatter": draw_scatter(self.points, self.count)} if self.points else {}
+        images = {"scatter": _draw_scatter(self.points, self.count)} if self.points else {}
         rows = [(row.text, f"{row.truth:.6g}", f"{row.predicted:.6g}", str(row.row)) for row in self.worst]
         text = markdown_table(("text", "true", "predicted", "row"), rows) if rows else "No rows were evaluated."
         return Board(scalars, images, texts={"worst_rows": text})
@@ -140,3 +145,26 @@ class RegressionEvaluation(Evaluation):
     def gain_over(self, other: Evaluation) -> float:
         """Returns by how many standard deviations the RMSE is lower than another's."""
         return (other.main_score - self.main_score) / self.deviation
+
+
+def _draw_scatter(points: Sequence[tuple[float, float]], count: int) -> Figure:
+    """Draws a point a row on axes of the same scale; on the dashed line predictions are right.
+
+    Args:
+        points: True and predicted number of each drawn row, at least one.
+        count: All rows, of which these are some.
+    """
+    truth, predicted = np.array(points).T
+    low, high = float(min(truth.min(), predicted.min())), float(max(truth.max(), predicted.max()))
+    pad = _MARGIN * (high - low) or 1.0
+    ends = (low - pad, high + pad)
+    figure = blank_figure(440, 440)
+    axes = add_axes(figure, (64, 12, 364, 364), "predicted", 440)
+    axes.plot(ends, ends, color="gray", linewidth=1, linestyle=(0, (4, 4)))
+    axes.scatter(truth, predicted, s=14, color=LINE_COLORS[0], alpha=0.6 if len(points) < 300 else 0.25, linewidth=0)
+    axes.set(xlim=ends, ylim=ends)
+    axes.set_yticks([tick for tick in axes.get_xticks() if ends[0] <= tick <= ends[1]])
+    axes.set_xticks(axes.get_yticks())
+    some = f", {len(points):,} of {count:,} rows" if len(points) < count else ""
+    axes.set_xlabel(f"true{some}")
+    return figure
