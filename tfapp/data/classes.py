@@ -64,8 +64,20 @@ class ClassTarget(Target):
 
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with a label that no other row has."""
-        given["train"], findings = _without_single_labels(given, settings)
-        return findings
+        labels = (label_counts(given[side].table["label"]) for side in given if side != "train")
+        elsewhere = sum(map(Counter, labels), Counter[str]())
+        findings: list[Finding] = []
+        while True:  # with several labels a text, dropping a row may leave another label with a single text
+            train = given["train"]
+            counts = _class_counts(train.table["label"], settings)
+            single = [label for label, count in counts.items() if count == 1 and not elsewhere[label]]
+            if not single:
+                return findings
+            what = f"with a label that no other {train.noun} has"
+            given["train"], found = cleaning.drop_with_labels(
+                train, single, "single_label", what, on=settings.on_single_label, setting="on_single_label"
+            )
+            findings += found
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with labels that train lacks; every label must be on every side that was split off.
@@ -100,22 +112,6 @@ def _class_counts(column: pa.ChunkedArray, settings: DataSettings) -> dict[str, 
     if settings.unknown_label is not None:
         counts.pop(settings.unknown_label, None)
     return counts
-
-
-def _without_single_labels(given: Mapping[str, Rows], settings: DataSettings) -> tuple[Rows, list[Finding]]:
-    train = given["train"]
-    elsewhere = sum((Counter(label_counts(given[s].table["label"])) for s in given if s != "train"), Counter[str]())
-    findings: list[Finding] = []
-    while True:  # with several labels a text, dropping a row may leave another label with a single text
-        counts = _class_counts(train.table["label"], settings)
-        single = [label for label, count in counts.items() if count == 1 and not elsewhere[label]]
-        if not single:
-            return train, findings
-        what = f"with a label that no other {train.noun} has"
-        train, found = cleaning.drop_with_labels(
-            train, single, "single_label", what, on=settings.on_single_label, setting="on_single_label"
-        )
-        findings += found
 
 
 def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:

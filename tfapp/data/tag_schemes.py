@@ -105,13 +105,10 @@ def _check(place: int, before: Tag, tag: Tag, scheme: str) -> None:
     open_before = before.mark in ("B", "I")
     if tag.mark in ("I", "E") and not (open_before and before.label == tag.label):
         where = f"follows {before}" if place else "begins the sentence"
-        raise TagError(place, f"the tag {tag} {where}; in {scheme} an entity begins with {_begins(tag, scheme)}")
+        single = f" or is S-{tag.label}" if scheme == "BIOES" else ""
+        raise TagError(place, f"the tag {tag} {where}; in {scheme} an entity begins with B-{tag.label}{single}")
     if scheme == "BIOES" and open_before and not (tag.mark in ("I", "E") and tag.label == before.label):
         what = f"{before} is followed by {tag}" if tag.label else f"{before} is followed by no word of its entity"
         raise TagError(
             place - 1, f"the tag {what}; in BIOES an entity ends with E-{before.label} or is S-{before.label}"
         )
-
-
-def _begins(tag: Tag, scheme: str) -> str:
-    return f"B-{tag.label} or is S-{tag.label}" if scheme == "BIOES" else f"B-{tag.label}"

@@ -94,7 +94,7 @@ class Evaluation(abc.ABC):
 
     @abc.abstractmethod
     def details(self) -> dict[str, str]:
-        """Returns what the head of the report page says beside the main score."""
+        """Returns what the head of the report page says beside the main score, where something was evaluated."""
 
     @abc.abstractmethod
     def table(self) -> Table:
@@ -104,9 +104,10 @@ class Evaluation(abc.ABC):
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """Returns the drawings of the page by name, each with its description; none where nothing was evaluated."""
 
-    @abc.abstractmethod
     def board(self) -> Board:
-        """Returns what TensorBoard shows."""
+        """Returns what TensorBoard shows: the metrics, and the drawings of the page."""
+        scalars = {f"evaluation/{name}": value for name, value in self.metrics().items()}
+        return Board(scalars, {name: figure for name, (figure, _) in self.figures().items()})
 
     def display(self, score: float) -> str:
         """Returns a main score as the report page shows it."""

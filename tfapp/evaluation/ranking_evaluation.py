@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
@@ -94,8 +94,6 @@ class RankingEvaluation(Evaluation):
 
     def details(self) -> dict[str, str]:
         """Queries with a relevant candidate, and the loss."""
-        if not self.count:
-            return {}
         return {"Queries with a relevant candidate": f"{self.answerable:,}", "Loss": f"{self.loss:.4f}"}
 
     def table(self) -> Table:
@@ -106,19 +104,15 @@ class RankingEvaluation(Evaluation):
         """Returns the places of the first relevant candidates."""
         if not self.answerable:
             return {}
-        return {"places": (self._draw_places(), "Places of the first relevant candidates")}
+        names = [*map(str, range(1, len(self.places))), "later"]
+        figure = plots.draw_counts(names, self.places, "place of the first relevant candidate", "queries")
+        return {"places": (figure, "Places of the first relevant candidates")}
 
     def board(self) -> Board:
         """Returns the measures, the places and the queries that were missed."""
-        scalars = {f"evaluation/{measure.name}": measure.value for measure in self.measures}
-        images = {"places": self._draw_places()} if self.answerable else {}
         head = ("query", "wanted", "place", "first", "row")
         rows = [
             (one.query, one.wanted, f"{one.place} of {one.candidates}", one.first, str(one.row)) for one in self.missed
         ]
         text = markdown_table(head, rows) if rows else "No query was missed."
-        return Board(scalars | {"evaluation/loss": self.loss}, images, texts={"missed_queries": text})
-
-    def _draw_places(self) -> Figure:
-        names = [*map(str, range(1, len(self.places))), "later"]
-        return plots.draw_counts(names, self.places, "place of the first relevant candidate", "queries")
+        return replace(super().board(), texts={"missed_queries": text})

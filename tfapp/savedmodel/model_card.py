@@ -12,9 +12,10 @@ __all__ = ["model_card"]
 
 def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
     """Writes a model card (Mitchell et al. 2019) in Markdown, from what `assets.extra/tfapp.json` holds."""
+    origin = "fine-tuned from" if metadata["data"] else "exported from the untouched"
     sections = [
         f"# {name}",
-        f"A model for {metadata['task']}, {_origin(metadata)} with tfapp {metadata['tfapp_version']}. "
+        f"A model for {metadata['task']}, {origin} `{metadata['preset']}` with tfapp {metadata['tfapp_version']}. "
         f"It takes {words.takes} and answers {_answer(metadata, words)}.",
         "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "The preset's own training data."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
@@ -23,10 +24,6 @@ def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def _origin(metadata: Mapping[str, Any]) -> str:
-    return f"{'fine-tuned from' if metadata['data'] else 'exported from the untouched'} `{metadata['preset']}`"
 
 
 def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:

@@ -115,8 +115,6 @@ class AnswerEvaluation(Evaluation):
 
     def details(self) -> dict[str, str]:
         """How many questions were answered, the threshold, the loss."""
-        if not self.count:
-            return {}
         threshold = {} if self.threshold is None else {"Answers over a log odds of": f"{self.threshold:.2f}"}
         return {"Answered": f"{self.answered:,} of {self.count:,}"} | threshold | {"Loss": f"{self.loss:.4f}"}
 

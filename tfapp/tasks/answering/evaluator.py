@@ -102,6 +102,8 @@ def evaluate_answers(
     f1, exact = (np.array(list(map(score, answers, golds)), np.float64) for score in (f1_score, exact_match))
     answerable = np.array([bool(spans) for spans in wanted], bool)
     measures = _measures(f1, exact, answerable)
+    over = f"over {_LENGTHS[-1]}"
+    lengths = [next((f"to {most}" for most in _LENGTHS if len(context) <= most), over) for context in contexts]
     wrong = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
     return AnswerEvaluation(
         count=len(questions),
@@ -111,7 +113,7 @@ def evaluate_answers(
         answerable=int(answerable.sum()),
         answered=sum(map(bool, answers)),
         threshold=threshold,
-        by_length=_groups(list(map(_length_of, contexts)), f1, [*map(_at_most, _LENGTHS), f"over {_LENGTHS[-1]}"]),
+        by_length=_groups(lengths, f1, [*(f"to {most}" for most in _LENGTHS), over]),
         by_word=_groups(list(map(_word_of, questions)), f1, [*_WORDS, "other"]),
         wrong_count=len(wrong),
         wrong=tuple(
@@ -146,14 +148,6 @@ def _groups(names: Sequence[str], f1: NDArray[np.float64], order: Sequence[str])
     column = np.array(names, object)
     groups = ((name, f1[column == name]) for name in order)
     return tuple(AnswerGroup(name, len(values), float(values.mean())) for name, values in groups if len(values))
-
-
-def _at_most(length: int) -> str:
-    return f"to {length}"
-
-
-def _length_of(context: str) -> str:
-    return next((_at_most(length) for length in _LENGTHS if len(context) <= length), f"over {_LENGTHS[-1]}")
 
 
 def _word_of(question: str) -> str:

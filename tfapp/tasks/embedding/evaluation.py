@@ -33,6 +33,4 @@ class RetrievalEvaluation(RankingEvaluation):
 
     def details(self) -> dict[str, str]:
         """Candidates, and the loss."""
-        if not self.count:
-            return {}
         return {"Candidates that each query looks through": f"{self.candidates:,}", "Loss": f"{self.loss:.4f}"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
-from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.measure import Measure
 from tfapp.evaluation.tables import measure_table
 
@@ -76,8 +76,6 @@ class LanguageEvaluation(Evaluation):
 
     def details(self) -> dict[str, str]:
         """The perplexity and the loss."""
-        if not self.count:
-            return {}
         low, high = map(math.exp, self.loss_interval)
         return {"Perplexity": f"{self.perplexity:.2f} ({low:.2f} to {high:.2f})", "Loss": f"{self.loss:.4f}"}
 
@@ -99,13 +97,6 @@ class LanguageEvaluation(Evaluation):
         """How hard the blocks are."""
         if not self.count:
             return {}
-        return {"spread": (self._draw_spread(), "Blocks by the perplexity of their masked tokens")}
-
-    def board(self) -> Board:
-        """The measures and the blocks."""
-        scalars = {f"evaluation/{name}": value for name, value in self.metrics().items()}
-        return Board(scalars, {"spread": self._draw_spread()} if self.count else {})
-
-    def _draw_spread(self) -> Figure:
         names = [f"under {math.exp(nats):,.0f}" for nats in range(1, len(self.spread))]
-        return plots.draw_counts([*names, "more"], self.spread, "perplexity of the block", "blocks")
+        figure = plots.draw_counts([*names, "more"], self.spread, "perplexity of the block", "blocks")
+        return {"spread": (figure, "Blocks by the perplexity of their masked tokens")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -125,11 +125,9 @@ class RegressionEvaluation(Evaluation):
 
     def board(self) -> Board:
         """Returns the measures, the scatter plot and the worst rows."""
-        scalars = {f"evaluation/{name}": value for name, value in self.metrics().items()}
-        images = {"scatter": _draw_scatter(self.points, self.count)} if self.points else {}
         rows = [(row.text, f"{row.truth:.6g}", f"{row.predicted:.6g}", str(row.row)) for row in self.worst]
         text = markdown_table(("text", "true", "predicted", "row"), rows) if rows else "No rows were evaluated."
-        return Board(scalars, images, texts={"worst_rows": text})
+        return replace(super().board(), texts={"worst_rows": text})
 
     def headline(self) -> str:
         """Returns the RMSE with its interval, and R², in one line."""

@@ -117,8 +117,6 @@ class EntityEvaluation(Evaluation):
 
     def details(self) -> dict[str, str]:
         """Precision, recall, macro F1, accuracy of words, loss, and what cannot be found."""
-        if not self.count:
-            return {}
         values = {
             "Precision": f"{self.micro.precision:.3f}",
             "Recall": f"{self.micro.recall:.3f}",
