@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Calibration",
+    "Measure",
     "PrecisionRecall",
     "Scores",
     "accuracy",
@@ -51,6 +52,21 @@ class Scores:
     recall: float
     f1: float
     support: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a model's answers.
+
+    Attributes:
+        name: Its name, such as "nDCG@10".
+        value: 0..1, higher is better; of a regression's errors in the unit of the data, lower is better.
+        interval: Its 95 % interval, by a bootstrap over rows or queries.
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)

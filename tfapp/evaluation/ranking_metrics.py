@@ -12,8 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.evaluation.measure import Measure
-from tfapp.evaluation.metrics import percentiles
+from tfapp.evaluation.metrics import Measure, percentiles
 
 __all__ = ["auc", "auc_interval", "by_query", "count_places", "mean_interval", "mean_measures", "relevant_places"]
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tfapp.evaluation.measure import Measure
-    from tfapp.evaluation.metrics import Scores
+    from tfapp.evaluation.metrics import Measure, Scores
 
 __all__ = ["measure_table", "score_table"]
 

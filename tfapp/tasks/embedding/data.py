@@ -9,7 +9,7 @@ import numpy as np
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.unlabelled import NoLabels
+from tfapp.data.targets import NoLabels
 from tfapp.errors import DataError
 
 __all__ = ["PairTarget"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Evaluation
-from tfapp.evaluation.measure import Measure
+from tfapp.evaluation.metrics import Measure
 from tfapp.evaluation.tables import measure_table
 
 if TYPE_CHECKING:

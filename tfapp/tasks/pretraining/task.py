@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tfapp.data.schemas import TABLES, Schema
-from tfapp.data.unlabelled import NoLabels
+from tfapp.data.targets import NoLabels
 from tfapp.tasks.pretraining.contract import PRETRAINING_CONTRACT
 from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
 from tfapp.tasks.pretraining.settings import SETTINGS

@@ -15,8 +15,7 @@ from tfapp.data import normalize_text
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.markdown import shorten
-from tfapp.evaluation.measure import Measure
-from tfapp.evaluation.metrics import binary_cross_entropy
+from tfapp.evaluation.metrics import Measure, binary_cross_entropy
 from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
 from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, count_places, mean_measures, relevant_places
 from tfapp.models import TaskModel

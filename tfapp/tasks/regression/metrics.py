@@ -10,8 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.evaluation.measure import Measure
-from tfapp.evaluation.metrics import percentiles
+from tfapp.evaluation.metrics import Measure, percentiles
 
 __all__ = ["NAMES", "measure_numbers", "scores"]
 
