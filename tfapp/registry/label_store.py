@@ -62,14 +62,10 @@ class LabelStore:
     def unsettled_stable(self, name: str) -> int | None:
         """Returns the version that is `stable` where servers load others by default, or by what tfapp wrote before.
 
-        Without a policy they load the newest version. Up to 0.1, `tfapp models` listed the newest one and the one
-        before, too, so that callers without a label got a version that no label names.
+        Without a policy they load the newest version. Up to 0.1, `tfapp models` listed the newest one, too.
 
         Returns:
             None: somebody chose the policy, there is no `stable`, or nothing on disk of that version.
-
-        Raises:
-            RegistryError: The history is damaged.
         """
         model, on_disk = self.model(name), versions(self.models, name)
         stable = model.labels.get(STABLE)
@@ -253,11 +249,7 @@ class LabelStore:
     def _versions_by_labels(
         self, model: ConfiguredModel, labels: Mapping[str, int], moved: Change | None
     ) -> list[int] | None:
-        """Returns the versions to load by the labels alone; without a `stable`, also what callers without a label have.
-
-        Returns:
-            The versions; None: as the file says already.
-        """
+        """Returns the versions to load by the labels, and for callers without one if no `stable`; None: as now."""
         wanted = set(labels.values())
         if STABLE not in labels:
             # A version that was rolled back from is no longer for callers without a label, either.
