@@ -5,28 +5,30 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from tfapp.apps.shared.migrations.columns import (
+    INTEGER,
+    KEY,
+    NAME,
+    NUMBER,
+    TEXT,
+    TIME,
+    create_ingest_tables,
+    number,
+    required,
+)
+
 revision = "0003_recommend"
 down_revision = "0002_monitor"
-branch_labels = None
-depends_on = None
-
-_KEY = sa.String(32)
-_NAME = sa.String(200)
-_TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
     """Makes the tables."""
     _items()
-    _readings()
+    create_ingest_tables("recommend_reading", "recommend_set_aside")
     op.create_table(
         "recommend_trained",
-        sa.Column("id", _KEY, primary_key=True),
-        sa.Column("trained_at", _TIME, nullable=False),
-        sa.Column("embedder", _NAME, nullable=False),
-        sa.Column("events", sa.Integer(), nullable=False),
-        sa.Column("lists", sa.Integer(), nullable=False),
-        sa.Column("weights", sa.JSON(), nullable=False),
+        sa.Column("id", KEY, primary_key=True),
+        *required(trained_at=TIME, embedder=NAME, events=INTEGER, lists=INTEGER, weights=sa.JSON()),
     )
 
 
@@ -39,46 +41,25 @@ def downgrade() -> None:
 def _items() -> None:
     op.create_table(
         "recommend_item",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("key", _NAME, nullable=False, unique=True),
-        *(sa.Column(name, sa.Text(), nullable=False) for name in ("title", "description")),
-        sa.Column("tags", sa.JSON(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("published_at", _TIME),
-        sa.Column("added_at", _TIME, nullable=False),
+        number(),
+        sa.Column("key", NAME, nullable=False, unique=True),
+        *required(title=TEXT, description=TEXT, tags=sa.JSON(), text=TEXT),
+        sa.Column("published_at", TIME),
+        *required(added_at=TIME),
     )
     op.create_table(
         "recommend_vector",
-        sa.Column("item_id", sa.Integer(), sa.ForeignKey("recommend_item.id"), primary_key=True, autoincrement=False),
-        sa.Column("embedder", _NAME, nullable=False, index=True),
-        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("item_id", INTEGER, sa.ForeignKey("recommend_item.id"), primary_key=True, autoincrement=False),
+        sa.Column("embedder", NAME, nullable=False, index=True),
+        *required(value=sa.LargeBinary()),
     )
     op.create_table(
         "recommend_event",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("key", _KEY, nullable=False, unique=True),
-        sa.Column("user_name", _NAME, nullable=False, index=True),
-        sa.Column("item_id", sa.Integer(), sa.ForeignKey("recommend_item.id"), nullable=False, index=True),
-        sa.Column("kind", sa.String(10), nullable=False),
-        sa.Column("value", sa.Double()),
-        sa.Column("at", _TIME, nullable=False, index=True),
-    )
-
-
-def _readings() -> None:
-    op.create_table(
-        "recommend_reading",
-        sa.Column("id", _KEY, primary_key=True),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("started_at", _TIME, nullable=False),
-        sa.Column("finished_at", _TIME),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("rows", "added", "repeated", "set_aside")),
-    )
-    op.create_table(
-        "recommend_set_aside",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("build_id", _KEY, sa.ForeignKey("recommend_reading.id"), nullable=False, index=True),
-        sa.Column("line", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
+        number(),
+        sa.Column("key", KEY, nullable=False, unique=True),
+        sa.Column("user_name", NAME, nullable=False, index=True),
+        sa.Column("item_id", INTEGER, sa.ForeignKey("recommend_item.id"), nullable=False, index=True),
+        *required(kind=sa.String(10)),
+        sa.Column("value", NUMBER),
+        sa.Column("at", TIME, nullable=False, index=True),
     )

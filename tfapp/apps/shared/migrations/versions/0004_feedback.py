@@ -5,32 +5,37 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from tfapp.apps.shared.migrations.columns import INTEGER, KEY, NAME, NUMBER, TEXT, TIME, number, required
+
 revision = "0004_feedback"
 down_revision = "0003_recommend"
-branch_labels = None
-depends_on = None
-
-_KEY = sa.String(32)
-_NAME = sa.String(200)
-_TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
     """Makes the tables."""
-    _pools()
+    op.create_table(
+        "feedback_pool",
+        sa.Column("id", KEY, primary_key=True),
+        *required(name=NAME, model=NAME, labels=sa.JSON(), multi_label=sa.Boolean(), set_aside=INTEGER, added_at=TIME),
+    )
+    op.create_table(
+        "feedback_text",
+        number(),
+        sa.Column("pool_id", KEY, sa.ForeignKey("feedback_pool.id"), nullable=False),
+        *required(key=KEY, text=TEXT),
+        *_answer(),
+        *(sa.Column(name, NUMBER) for name in ("margin", "entropy")),
+        *required(skipped=sa.Boolean()),
+        sa.UniqueConstraint("pool_id", "key"),
+    )
+    op.create_index("ix_feedback_text_margin", "feedback_text", ["pool_id", "margin"])
+    op.create_index("ix_feedback_text_entropy", "feedback_text", ["pool_id", "entropy"])
     op.create_table(
         "feedback_label",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("model", _NAME, nullable=False),
-        sa.Column("key", _KEY, nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("given", sa.JSON(), nullable=False),
-        sa.Column("multi_label", sa.Boolean(), nullable=False),
-        sa.Column("version", sa.BigInteger()),
-        sa.Column("predicted", sa.Text()),
-        sa.Column("score", sa.Double()),
-        sa.Column("given_by", _NAME, nullable=False),
-        sa.Column("given_at", _TIME, nullable=False),
+        number(),
+        *required(model=NAME, key=KEY, text=TEXT, given=sa.JSON(), multi_label=sa.Boolean()),
+        *_answer(),
+        *required(given_by=NAME, given_at=TIME),
         sa.UniqueConstraint("model", "key"),
     )
 
@@ -41,28 +46,6 @@ def downgrade() -> None:
         op.drop_table(f"feedback_{table}")
 
 
-def _pools() -> None:
-    op.create_table(
-        "feedback_pool",
-        sa.Column("id", _KEY, primary_key=True),
-        sa.Column("name", _NAME, nullable=False),
-        sa.Column("model", _NAME, nullable=False),
-        sa.Column("labels", sa.JSON(), nullable=False),
-        sa.Column("multi_label", sa.Boolean(), nullable=False),
-        sa.Column("set_aside", sa.Integer(), nullable=False),
-        sa.Column("added_at", _TIME, nullable=False),
-    )
-    op.create_table(
-        "feedback_text",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("pool_id", _KEY, sa.ForeignKey("feedback_pool.id"), nullable=False),
-        sa.Column("key", _KEY, nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("version", sa.BigInteger()),
-        sa.Column("predicted", sa.Text()),
-        *(sa.Column(name, sa.Double()) for name in ("score", "margin", "entropy")),
-        sa.Column("skipped", sa.Boolean(), nullable=False),
-        sa.UniqueConstraint("pool_id", "key"),
-    )
-    op.create_index("ix_feedback_text_margin", "feedback_text", ["pool_id", "margin"])
-    op.create_index("ix_feedback_text_entropy", "feedback_text", ["pool_id", "entropy"])
+def _answer() -> list[sa.Column[object]]:
+    kinds = {"version": sa.BigInteger(), "predicted": TEXT, "score": NUMBER}
+    return [sa.Column(name, kind) for name, kind in kinds.items()]

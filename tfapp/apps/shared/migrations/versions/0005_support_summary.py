@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0005_support_summary"
 down_revision = "0004_feedback"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0006_monitor_bounds"
 down_revision = "0005_support_summary"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
