@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -41,6 +42,7 @@ _STORE_PAUSE: Final = 5.0
 _JOIN_SECONDS: Final = 6.0
 
 
+@dataclass
 class Pipeline:
     """Runs texts from readers through the models into the database until the readers end or it is told to stop.
 
@@ -48,27 +50,18 @@ class Pipeline:
     run goes on behind what was stored. Where the model server or the database is away, it waits.
     """
 
-    def __init__(
-        self,
-        message_store: MessageStore,
-        classifiers: ClassifierClient,
-        evaluator: AlertEvaluator,
-        *,
-        settings: MonitorSettings,
-        columns: MessageColumns,
-        clock: Clock,
-        stop: threading.Event,
-        ticks: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._message_store = message_store
-        self._classifiers = classifiers
-        self._evaluator = evaluator
-        self._settings = settings
-        self._columns = columns
-        self._clock = clock
-        self._stop = stop
-        self._ticks = ticks
-        self._began = clock(), ticks()
+    message_store: MessageStore
+    classifiers: ClassifierClient
+    evaluator: AlertEvaluator
+    _: KW_ONLY
+    settings: MonitorSettings
+    columns: MessageColumns
+    clock: Clock
+    stop: threading.Event
+    ticks: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._began = self.clock(), self.ticks()
         self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(_AHEAD)
         self._left = 0
         self._evaluate_at = 0.0
@@ -88,48 +81,48 @@ class Pipeline:
         threads = [threading.Thread(target=self._pump, args=(reader,), daemon=True) for reader in readers]
         for thread in threads:
             thread.start()
-        total, newest, changed = IngestCounts(), self._ticks(), False
+        total, newest, changed = IngestCounts(), self.ticks(), False
         try:
             while batches := self._gather():
                 if any(batch.rows or batch.checkpoint for batch in batches):
                     total += self._take(batches)
-                    newest, changed = self._ticks(), True
+                    newest, changed = self.ticks(), True
                     on_progress(total)
-                idle = self._ticks() - newest > self._settings.idle_seconds
-                if idle or (changed and self._ticks() >= self._evaluate_at):
+                idle = self.ticks() - newest > self.settings.idle_seconds
+                if idle or (changed and self.ticks() >= self._evaluate_at):
                     self._evaluate_windows(idle=idle)
-                    newest, changed = self._ticks() if idle else newest, False
-            if not self._stop.is_set():
-                self._patiently(lambda: self._evaluator.evaluate(final=True))
+                    newest, changed = self.ticks() if idle else newest, False
+            if not self.stop.is_set():
+                self._patiently(lambda: self.evaluator.evaluate(final=True))
         except StopRequested:
             _log.info("stopped while it waited; what was not stored is read again")
         finally:
-            self._stop.set()
+            self.stop.set()
             for thread in threads:
                 thread.join(_JOIN_SECONDS)
         return total
 
     def _evaluate_windows(self, *, idle: bool) -> None:
         """Evaluates the windows; the longer it takes, because old texts change many windows, the more rarely."""
-        began = self._ticks()
-        self._patiently(lambda: self._evaluator.evaluate(idle=idle))
-        ended = self._ticks()
+        began = self.ticks()
+        self._patiently(lambda: self.evaluator.evaluate(idle=idle))
+        ended = self.ticks()
         self._evaluate_at = ended + _APART * (ended - began)
 
     def _pump(self, reader: Reader) -> None:
         """Reads a source into the queue, in a thread."""
         ending: Exception | None = None
         try:
-            for batch in reader.batches(self._stop):
+            for batch in reader.batches(self.stop):
                 self._put(batch)
-                if self._stop.is_set():
+                if self.stop.is_set():
                     return
         except Exception as error:  # noqa: BLE001 - it is raised again where somebody hears it
             ending = error
         self._put(ending)
 
     def _put(self, item: Batch | Exception | None) -> None:
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             try:
                 self._queue.put(item, timeout=_LOOK_SECONDS)
             except queue.Full:
@@ -139,10 +132,10 @@ class Pipeline:
     def _gather(self) -> list[Batch]:
         """Returns as many batches as are classified together; an empty one where none came; none at the end."""
         batches: list[Batch] = []
-        end = self._ticks() + _LOOK_SECONDS
-        while self._left and not self._stop.is_set() and sum(len(b.rows) for b in batches) < self._settings.batch_size:
+        end = self.ticks() + _LOOK_SECONDS
+        while self._left and not self.stop.is_set() and sum(len(b.rows) for b in batches) < self.settings.batch_size:
             try:
-                item = self._queue.get(timeout=max(0.0, end - self._ticks()))
+                item = self._queue.get(timeout=max(0.0, end - self.ticks()))
             except queue.Empty:
                 return batches or [Batch("", ())]
             if isinstance(item, Exception):
@@ -151,17 +144,17 @@ class Pipeline:
                 self._left -= 1
                 continue
             if not batches:
-                end = self._ticks() + self._settings.batch_seconds
+                end = self.ticks() + self.settings.batch_seconds
             batches.append(item)
-        return [] if self._stop.is_set() else batches
+        return [] if self.stop.is_set() else batches
 
     def _take(self, batches: Sequence[Batch]) -> IngestCounts:
         """Classifies and stores batches, and tells each one its counts."""
         messages, rejected = self._messages(batches)
         flat = [message for part in messages for message in part]
-        new = self._patiently(lambda: self._message_store.unknown(flat))
+        new = self._patiently(lambda: self.message_store.unknown(flat))
         classified: list[ClassifiedMessage] = []
-        for message, result in zip(new, self._classifiers.classify(new), strict=True):
+        for message, result in zip(new, self.classifiers.classify(new), strict=True):
             if isinstance(result, RejectedRow):
                 rejected.append(RejectedMessage(message.source, message.key, result))
             else:
@@ -181,15 +174,15 @@ class Pipeline:
         classified = [row for row in rows if isinstance(row, ClassifiedMessage)]
         rejected = [row for row in rows if isinstance(row, RejectedMessage)]
         try:
-            return self._patiently(lambda: self._message_store.keep(classified, rejected, checkpoints, repeated))
+            return self._patiently(lambda: self.message_store.keep(classified, rejected, checkpoints, repeated))
         except StopRequested:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one row causes, the others are stored
             # Where the database takes nothing at all, no row is to blame, and this raises.
-            self._patiently(lambda: self._message_store.keep([], [], [], 0))
+            self._patiently(lambda: self.message_store.keep([], [], [], 0))
             result = self._store_by_halves(rows, error)
         # What was stored just now is known if it comes again, so the checkpoints may come last.
-        return result + self._patiently(lambda: self._message_store.keep([], [], checkpoints, repeated))
+        return result + self._patiently(lambda: self.message_store.keep([], [], checkpoints, repeated))
 
     def _store_by_halves(self, rows: Sequence[ClassifiedMessage | RejectedMessage], problem: Exception) -> StoredBatch:
         """Stores rows by halves, down to the one that cannot be stored."""
@@ -205,9 +198,9 @@ class Pipeline:
         return self._store([RejectedMessage(row.message.source, row.message.key, rejected_row)])
 
     def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[RejectedMessage]]:
-        now = self._clock()
+        now = self.clock()
         present = max(now, self._elapsed())
-        latest = min(shift(present, _MINUTE, self._settings.future_minutes), shift(present, _FARTHEST))
+        latest = min(shift(present, _MINUTE, self.settings.future_minutes), shift(present, _FARTHEST))
         messages: list[list[Message]] = []
         rejected: list[RejectedMessage] = []
         for batch in batches:
@@ -216,7 +209,7 @@ class Pipeline:
                 message: Message | RejectedRow = (
                     row.row
                     if isinstance(row.row, RejectedRow)
-                    else self._columns.message(row.row, source=batch.source, latest=latest, now=now)
+                    else self.columns.message(row.row, source=batch.source, latest=latest, now=now)
                 )
                 if isinstance(message, RejectedRow):
                     rejected.append(RejectedMessage(batch.source, row.where, message))
@@ -227,7 +220,7 @@ class Pipeline:
     def _elapsed(self) -> datetime:
         """Returns the start time plus the ticks since, so that a clock that is set back rejects no texts."""
         start, ticks = self._began
-        return shift(start, timedelta(seconds=self._ticks() - ticks))
+        return shift(start, timedelta(seconds=self.ticks() - ticks))
 
     def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], result: StoredBatch) -> None:
         reported: set[str] = set()
@@ -245,7 +238,7 @@ class Pipeline:
                 return work()
             except StoreError as error:
                 _log.warning("the stream waits for the database: %s", error)
-                if self._stop.wait(_STORE_PAUSE):
+                if self.stop.wait(_STORE_PAUSE):
                     raise StopRequested from error
 
 

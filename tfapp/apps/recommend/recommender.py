@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,13 +34,14 @@ __all__ = ["Recommender"]
 _SPARE: Final = 50
 
 
+@dataclass(frozen=True)
 class Recommender:
     """Makes lists for users, with reasons.
 
     What is known of all items is that of the moment when it was made; a user's own events are read at each call, so
     that the newest ones count at once. It keeps no state, and several threads may use it.
 
-    Args:
+    Attributes:
         catalogue: Reads users' events.
         snapshot: What is known of the items.
         index: Their vectors, by their rows in the database.
@@ -50,24 +51,14 @@ class Recommender:
         embedder: What made the vectors, as NAME/VERSION; None: there are none.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        snapshot: Snapshot,
-        *,
-        index: VectorIndex,
-        ranking: Ranking | None,
-        settings: RecommendSettings,
-        connect: Callable[[], Client],
-        embedder: str | None,
-    ) -> None:
-        self._catalogue = catalogue
-        self._snapshot = snapshot
-        self._index = index
-        self._ranking = ranking
-        self._settings = settings
-        self._connect = connect
-        self._embedder = embedder
+    catalogue: Catalogue
+    snapshot: Snapshot
+    _: KW_ONLY
+    index: VectorIndex
+    ranking: Ranking | None
+    settings: RecommendSettings
+    connect: Callable[[], Client]
+    embedder: str | None
 
     def recommend(self, user: str, k: int = 10, *, about: str | None = None, new_only: bool = False) -> Suggestions:
         """Returns a list for a user.
@@ -86,10 +77,10 @@ class Recommender:
         _check(k)
         request = tidy(about or "")
         request_vector = self._embedded(request) if request else None
-        profile = UserProfile.of(self._history(user), self._snapshot.item_matrix, request_vector)
+        profile = UserProfile.of(self._history(user), self.snapshot.item_matrix, request_vector)
         items, degraded = self._build_list(profile, k, new_only=new_only)
         suggestions = tuple(self._suggestion(one, profile, request or "") for one in items)
-        return Suggestions(user, len(profile.history), self._ranking is not None, suggestions, degraded)
+        return Suggestions(user, len(profile.history), self.ranking is not None, suggestions, degraded)
 
     def similar(self, item: str, k: int = 10) -> Suggestions:
         """Returns items like an item: those with similar texts and those that the same users liked, fused by rank.
@@ -99,63 +90,63 @@ class Recommender:
             SettingsError: `k` is below 1.
         """
         _check(k)
-        item_matrix = self._snapshot.item_matrix
+        item_matrix = self.snapshot.item_matrix
         place = item_matrix.places.get(item)
         if place is None:
             raise DataError(f"{item}: no such item{did_you_mean(item, item_matrix.places)}")
         # As if it were all that a user had ever liked.
         own = np.array([place], np.intp)
-        history = UserHistory(own, own, np.ones(1), self._settings.half_life)
+        history = UserHistory(own, own, np.ones(1), self.settings.half_life)
         profile = UserProfile.of(history, item_matrix)
         list_builder = replace(self._list_builder(), ranking=None, pairs=None)
         suggestions = tuple(self._suggestion(one, profile, "") for one in list_builder.alike(profile, k))
-        return Suggestions(item, 0, self._ranking is not None, suggestions)
+        return Suggestions(item, 0, self.ranking is not None, suggestions)
 
     def past(self, user: str, most: int = 10) -> list[str]:
         """Returns the titles of a user's last items, newest first."""
         items = self._history(user).seen[::-1][:most]
-        return [self._snapshot.item_matrix.items[place].title for place in items]
+        return [self.snapshot.item_matrix.items[place].title for place in items]
 
     def _build_list(self, profile: UserProfile, count: int, *, new_only: bool) -> tuple[Sequence[ListedItem], str]:
         """Returns the list, and the model that could not be asked."""
-        list_builder, ranker = self._list_builder(), self._settings.ranker
+        list_builder, ranker = self._list_builder(), self.settings.ranker
         if new_only:
             return list_builder.only_new(profile, count), ""
         try:
             items = list_builder.make(profile, count)
         except ClientError:
             return replace(list_builder, pairs=None).make(profile, count), f"{ranker}, which could not be asked"
-        unlearnt = ranker is not None and (self._ranking is None or self._ranking.paired is None)
+        unlearnt = ranker is not None and (self.ranking is None or self.ranking.paired is None)
         return items, f"{ranker}, without which the ranking was trained; tfapp recommend train" if unlearnt else ""
 
     def _list_builder(self) -> ListBuilder:
         pairs = None
-        if self._settings.ranker is not None:
-            pairs = pair_scores(self._connect, self._settings.ranker, self._snapshot.item_matrix)
-        return ListBuilder(self._snapshot, self._search, self._settings, self._ranking, pairs)
+        if self.settings.ranker is not None:
+            pairs = pair_scores(self.connect, self.settings.ranker, self.snapshot.item_matrix)
+        return ListBuilder(self.snapshot, self._search, self.settings, self.ranking, pairs)
 
     def _search(self, vector: NDArray[np.float32], count: int) -> list[Hit]:
-        numbers, there = self._snapshot.item_matrix.numbers, self._snapshot.there
-        hits = [(numbers.get(number, -1), cosine) for number, cosine in self._index.search(vector, count + _SPARE)]
+        numbers, there = self.snapshot.item_matrix.numbers, self.snapshot.there
+        hits = [(numbers.get(number, -1), cosine) for number, cosine in self.index.search(vector, count + _SPARE)]
         return [(place, cosine) for place, cosine in hits if place >= 0 and there[place]][:count]
 
     def _history(self, user: str) -> UserHistory:
-        log: EventLog = self._catalogue.log_of(user, self._snapshot.item_matrix)
-        return UserHistory.of(log, most=self._settings.history, half_life=self._settings.half_life)
+        log: EventLog = self.catalogue.log_of(user, self.snapshot.item_matrix)
+        return UserHistory.of(log, most=self.settings.history, half_life=self.settings.half_life)
 
     def _embedded(self, text: str) -> NDArray[np.float32]:
-        if self._embedder is None:
+        if self.embedder is None:
             raise DataError(
                 "no item has a vector yet, so no text can be looked for; `tfapp recommend items FILE` first"
             )
-        with translate_client_errors(self._embedder):
-            return np.asarray(EmbeddingClient.named(self._connect(), self._embedder).embed([text])[0], np.float32)
+        with translate_client_errors(self.embedder):
+            return np.asarray(EmbeddingClient.named(self.connect(), self.embedder).embed([text])[0], np.float32)
 
     def _suggestion(self, item: ListedItem, profile: UserProfile, request: str) -> Suggestion:
         reasons: tuple[Reason, ...] = reasons_for(
-            self._snapshot, profile, item.place, wanted=request, most=self._settings.reasons
+            self.snapshot, profile, item.place, wanted=request, most=self.settings.reasons
         )
-        return Suggestion(self._snapshot.item_matrix.items[item.place], item.score, item.ways, reasons)
+        return Suggestion(self.snapshot.item_matrix.items[item.place], item.score, item.ways, reasons)
 
 
 def _check(count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -71,10 +71,11 @@ class BatchResult(NamedTuple):
     rejected: Sequence[RejectedRow] = ()
 
 
+@dataclass(frozen=True)
 class FileIngest(Generic[R]):
     """Ingests files of one kind of rows into an application's tables.
 
-    Args:
+    Attributes:
         store: The database.
         clock: Tells the time.
         ingests: The table of ingests.
@@ -82,20 +83,12 @@ class FileIngest(Generic[R]):
         keep: Stores the rows of one source in a session's transaction; what is known stays as it is.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        *,
-        ingests: type[IngestColumns],
-        rejected: type[RejectedRowColumns],
-        keep: Callable[[Session, Sequence[R], str, datetime], BatchResult],
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._ingests: Any = ingests
-        self._rejected: Any = rejected
-        self._keep = keep
+    store: Store
+    clock: Clock
+    _: KW_ONLY
+    ingests: Any
+    rejected: Any
+    keep: Callable[[Session, Sequence[R], str, datetime], BatchResult]
 
     def add(self, source: str, rows: Iterable[R | RejectedRow]) -> IngestResult:
         """Ingests rows.
@@ -104,44 +97,44 @@ class FileIngest(Generic[R]):
             The outcome; after an ingest that was killed, the next one reads the rest.
         """
         counts = dict.fromkeys(("rows", "added", "repeated", "set_aside"), 0)
-        ingest = self._ingests(id=uuid4().hex, source=source, started_at=self._clock(), **counts)
-        self._store.run(lambda session: session.merge(ingest))
+        ingest = self.ingests(id=uuid4().hex, source=source, started_at=self.clock(), **counts)
+        self.store.run(lambda session: session.merge(ingest))
         done = 0
         # An ingest that is killed loses one transaction's rows, and the next one reads them again.
         for batch in chunks(rows):
-            self._store.run(partial(self._add_batch, key=ingest.id, batch=batch, done=done))
+            self.store.run(partial(self._add_batch, key=ingest.id, batch=batch, done=done))
             done += len(batch)
-        return self._store.run(lambda session: self._finish(session, ingest.id))
+        return self.store.run(lambda session: self._finish(session, ingest.id))
 
     def set_aside(self, most: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows (source, line, reason, content), those of the newest ingest first."""
-        ingests, rejected = self._ingests, self._rejected
+        ingests, rejected = self.ingests, self.rejected
         query = (
             select(ingests.source, rejected.line, rejected.reason, rejected.content)
             .join(ingests, ingests.id == rejected.build_id)
             .order_by(ingests.started_at.desc(), rejected.line)
             .limit(most)
         )
-        return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
+        return self.store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
     def _add_batch(self, session: Session, key: str, batch: Sequence[R | RejectedRow], done: int) -> None:
-        ingest = session.get_one(self._ingests, key)
+        ingest = session.get_one(self.ingests, key)
         if ingest.rows > done:
             return  # it was stored, but the connection broke before the answer came
         good = [row for row in batch if not isinstance(row, RejectedRow)]
-        result = self._keep(session, good, ingest.source, self._clock())
+        result = self.keep(session, good, ingest.source, self.clock())
         rejected = [*(row for row in batch if isinstance(row, RejectedRow)), *result.rejected]
         for row in rejected:
             values = {"line": row.line, "reason": storable(row.reason), "content": storable(row.content)}
-            session.add(self._rejected(build_id=key, **values))
+            session.add(self.rejected(build_id=key, **values))
         ingest.rows += len(batch)
         ingest.added += result.added
         ingest.repeated += len(batch) - len(rejected) - result.added
         ingest.set_aside += len(rejected)
 
     def _finish(self, session: Session, key: str) -> IngestResult:
-        ingest, rejected = session.get_one(self._ingests, key), self._rejected
-        ingest.finished_at = self._clock()
+        ingest, rejected = session.get_one(self.ingests, key), self.rejected
+        ingest.finished_at = self.clock()
         count = func.count()
         query = select(rejected.reason, count).where(rejected.build_id == key).group_by(rejected.reason)
         reasons = {row.reason: int(row[1]) for row in session.execute(query.order_by(count.desc()))}

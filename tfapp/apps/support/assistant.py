@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
 from uuid import uuid4
@@ -48,29 +48,20 @@ class _Case:
     failures: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
 class Assistant:
     """Answers questions from the known questions and answers.
 
     It goes on while its model server is away: questions that are known word for word are answered, others handed over.
     """
 
-    def __init__(
-        self,
-        retriever: Retriever,
-        client: Client,
-        log: ConversationLog,
-        settings: SupportSettings,
-        *,
-        answers: Mapping[str, str],
-        classifies: bool,
-    ) -> None:
-        """Makes an assistant."""
-        self._retriever = retriever
-        self._client = client
-        self._log = log
-        self._settings = settings
-        self._answers = answers
-        self._classifies = classifies
+    retriever: Retriever
+    client: Client
+    log: ConversationLog
+    settings: SupportSettings
+    _: KW_ONLY
+    answers: Mapping[str, str]
+    classifies: bool
 
     def ask(self, question: str, conversation: str | None = None) -> Reply:
         """Answers a question and stores the turn.
@@ -90,8 +81,8 @@ class Assistant:
         if text is None:
             raise SettingsError("the question is empty; ask with a word or more")
         name = uuid4().hex if conversation is None else checked_name("the conversation's name", conversation)
-        reply = self.answer(text, self._log.turns(name) if conversation else [])
-        self._log.keep(name, reply)
+        reply = self.answer(text, self.log.turns(name) if conversation else [])
+        self.log.keep(name, reply)
         return reply
 
     def answer(self, question: str, turns: Sequence[Turn] = ()) -> Reply:
@@ -116,13 +107,13 @@ class Assistant:
 
     def _by_intent(self, case: _Case) -> Reply | None:
         """Returns the intent's answer, if the model is sure of it and known questions do not contradict it."""
-        if self._classifies:
+        if self.classifies:
             case.intent = self._asked(case, "intent model", lambda: self._classify(case))
-        if case.intent is None or case.intent.confidence < self._settings.intent_threshold:
+        if case.intent is None or case.intent.confidence < self.settings.intent_threshold:
             return None
         near = nearest_intent(case.found[case.intent.interpretation])
         agreed = near is None or near.name == case.intent.name
-        alone = case.intent.confidence >= self._settings.intent_alone and near is not None and near.confidence < _SAME
+        alone = case.intent.confidence >= self.settings.intent_alone and near is not None and near.confidence < _SAME
         return self._say(case, case.intent) if agreed or alone else None
 
     def _by_passages(self, case: _Case) -> Reply:
@@ -134,17 +125,17 @@ class Assistant:
                 return self._say_nearest(case, answer[0], place)
             if answer:
                 meant = case.interpretations[place]
-                text = compose(answer, partial(self._embed, case), question=meant, most=self._settings.sentences)
+                text = compose(answer, partial(self._embed, case), question=meant, most=self.settings.sentences)
                 return self._reply(case, "passages", text, _best(answer[:1]), understood=meant, passages=answer)
         return self._hand_over(case, case.found[0], self._reason(case, case.found[0]))
 
     def _say(self, case: _Case, intent: IntentPrediction) -> Reply | None:
         """Returns the intent's answer with its slots filled, or the question for those that are missing."""
-        template = self._answers.get(intent.name)
+        template = self.answers.get(intent.name)
         if template is None:
             return None
         missing = missing_slots(template, case.slots)
-        if missing and self._settings.tagger is None:
+        if missing and self.settings.tagger is None:
             return self._hand_over(case, [], f"the answer needs {', '.join(missing)}, and no tagger finds them")
         text = f"Please tell me your {_listed(missing)}." if missing else fill(template, case.slots)
         kind: Kind = "slot" if missing else "intent"
@@ -159,7 +150,7 @@ class Assistant:
         return self._say(case, near) or self._hand_over(case, case.found[place], no_answer)
 
     def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
-        limits = self._settings
+        limits = self.settings
         return choose(passages, threshold=limits.answer_threshold, margin=limits.passage_margin, most=limits.passages)
 
     def _search(self, case: _Case, interpretation: str, place: int) -> list[Passage]:
@@ -169,21 +160,21 @@ class Assistant:
             {key for turn in case.turns for key in turn.answer_ids} if interpretation != case.question else set()
         )
         try:
-            return self._retriever.search(interpretation, vector, without=answer_ids)
+            return self.retriever.search(interpretation, vector, without=answer_ids)
         except ClientError as error:
             self._note(case, "ranker", error)
-            return self._retriever.search(interpretation, vector, without=answer_ids, rerank=False)
+            return self.retriever.search(interpretation, vector, without=answer_ids, rerank=False)
 
     def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
         if case.failures:
             return f"{'; '.join(case.failures)} could not be asked"
-        if case.intent and case.intent.confidence >= self._settings.intent_threshold:
+        if case.intent and case.intent.confidence >= self.settings.intent_threshold:
             near = nearest_intent(passages)
-            if case.intent.name not in self._answers:
+            if case.intent.name not in self.answers:
                 return f"the intent {case.intent.name} has no answer on file"
             if near and near.name != case.intent.name:
                 return _disagreement(case.intent, near)
-        least = self._settings.answer_threshold
+        least = self.settings.answer_threshold
         return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {least:.2f})"
 
     def _hand_over(self, case: _Case, passages: Sequence[Passage], reason: str) -> Reply:
@@ -211,7 +202,7 @@ class Assistant:
 
     def _classify(self, case: _Case) -> IntentPrediction | None:
         """Returns the likeliest intent, of a later interpretation where the first repeats what was answered."""
-        predicted = self._client.classify(self._settings.intent_model, case.interpretations)
+        predicted = self.client.classify(self.settings.intent_model, case.interpretations)
         # "None of these" is an answer, but no intent.
         predictions = [
             IntentPrediction(one.label, one.score, place)
@@ -222,19 +213,19 @@ class Assistant:
         new = (
             prediction
             for prediction in predictions
-            if prediction.name != last_intent and prediction.confidence >= self._settings.intent_threshold
+            if prediction.name != last_intent and prediction.confidence >= self.settings.intent_threshold
         )
         return next(new, predictions[0] if predictions else None)
 
     def _entities(self, case: _Case) -> dict[str, str]:
-        tagger = self._settings.tagger
+        tagger = self.settings.tagger
         if tagger is None:
             return {}
-        (entities,) = self._asked(case, "tagger", lambda: self._client.tag(tagger, [case.question])) or [[]]
+        (entities,) = self._asked(case, "tagger", lambda: self.client.tag(tagger, [case.question])) or [[]]
         return {entity.tag: entity.text for entity in sorted(entities, key=lambda entity: entity.score)}
 
     def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
-        return self._asked(case, "embedder", lambda: self._retriever.embed(texts))
+        return self._asked(case, "embedder", lambda: self.retriever.embed(texts))
 
     def _asked(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
         """Asks a model, and notes the failure and returns None where it cannot be asked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -46,23 +46,16 @@ class Passage:
     cosine: float | None
 
 
+@dataclass(frozen=True)
 class Retriever:
     """Finds answers to a question."""
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        *,
-        vectors: VectorIndex,
-        words: WordIndex,
-        embedder: EmbeddingClient,
-        settings: SupportSettings,
-    ) -> None:
-        self._corpus = corpus
-        self._vectors = vectors
-        self._words = words
-        self._embedder = embedder
-        self._settings = settings
+    corpus: Corpus
+    _: KW_ONLY
+    vectors: VectorIndex
+    words: WordIndex
+    embedder: EmbeddingClient
+    settings: SupportSettings
 
     def search(
         self,
@@ -87,11 +80,11 @@ class Retriever:
             ClientError: The ranking model cannot be asked.
         """
         key = text_key(query)
-        known, refused = self._corpus.questions.get(key), self._corpus.refused.get(key, frozenset())
+        known, refused = self.corpus.questions.get(key), self.corpus.refused.get(key, frozenset())
         hits = self._hits(query, vector, ways)
         targets_by_way = {way: self._targets(texts, refused, without) for way, texts in hits.items()}
         same = self._targets([] if known is None else [(known, 1.0)], refused, without)
-        fused = fuse([list(targets) for targets in targets_by_way.values()], constant=self._settings.fusion_constant)
+        fused = fuse([list(targets) for targets in targets_by_way.values()], constant=self.settings.fusion_constant)
         order = [target for target, _ in fused]
         if rerank and vector is not None:
             order = self._weighed(order, hits, vector)
@@ -109,15 +102,15 @@ class Retriever:
         Raises:
             ClientError: The model server cannot be asked.
         """
-        return self._embedder.embed(texts)
+        return self.embedder.embed(texts)
 
     def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> dict[Way, list[Hit]]:
-        count = self._settings.candidates
+        count = self.settings.candidates
         hits: dict[Way, list[Hit]] = {}
         if "vectors" in ways and vector is not None:
-            hits["vectors"] = self._vectors.search(vector, count)
+            hits["vectors"] = self.vectors.search(vector, count)
         if "words" in ways:
-            hits["words"] = self._words.search(query, count)
+            hits["words"] = self.words.search(query, count)
         return hits
 
     def _weighed(
@@ -125,9 +118,9 @@ class Retriever:
     ) -> list[KnownAnswer]:
         """Orders the head of the fused ranking by the votes of all texts."""
         keys = {key for way_hits in hits.values() for key, _ in way_hits}
-        cosines = {key: self._vectors.cosine(vector, key) or 0.0 for key in keys}
-        leads_to = {key: [link.target for link in self._corpus.links.get(key, ())] for key in keys}
-        shares = {"words_share": self._settings.words_share, "temperature": self._settings.temperature}
+        cosines = {key: self.vectors.cosine(vector, key) or 0.0 for key in keys}
+        leads_to = {key: [link.target for link in self.corpus.links.get(key, ())] for key in keys}
+        shares = {"words_share": self.settings.words_share, "temperature": self.settings.temperature}
         votes = count_votes(cosines, dict(hits.get("words", ())), leads_to, **shares)
         head = sorted(order[:_WEIGHED], key=lambda target: -votes[target])
         return [*head, *order[_WEIGHED:]]
@@ -138,21 +131,21 @@ class Retriever:
         """Returns the answers that texts lead to, each once, by the first text that does."""
         targets: dict[KnownAnswer, tuple[int, Link]] = {}
         for key, _ in hits:
-            for link in self._corpus.links.get(key, ()):
+            for link in self.corpus.links.get(key, ()):
                 if link.target not in refused and link.target.answer_id not in without:
                     targets.setdefault(link.target, (key, link))
         return targets
 
     def _passage(self, target: KnownAnswer, key: int, link: Link, vector: np.ndarray | None, same: bool) -> Passage:
-        cosine = 1.0 if same else self._vectors.cosine(vector, key) if vector is not None else None
-        return Passage(target, key, self._corpus.texts[key], link.source, link.line, cosine)
+        cosine = 1.0 if same else self.vectors.cosine(vector, key) if vector is not None else None
+        return Passage(target, key, self.corpus.texts[key], link.source, link.line, cosine)
 
     def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
         head = [passage for passage in passages[:_RERANKED] if passage.target.text]
-        if self._settings.ranker is None or len(head) < 2:
+        if self.settings.ranker is None or len(head) < 2:
             return passages
-        ranking = self._embedder.client.rank(
-            self._settings.ranker, query, [passage.target.text or "" for passage in head]
+        ranking = self.embedder.client.rank(
+            self.settings.ranker, query, [passage.target.text or "" for passage in head]
         )
         best = [head[item.place] for item in ranking]
         return [*best, *(passage for passage in passages if passage not in best)]

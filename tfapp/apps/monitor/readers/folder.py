@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +21,14 @@ _TABLES: Final = (".csv", ".tsv")
 _TEXTS: Final = (".txt",)
 
 
+@dataclass
 class FolderReader:
     """Reads the files of a folder in the order of their names: json lines, tables, and texts, one a file.
 
     Files of json lines may grow. Others are read once they are there, so they must appear by rename; a text whose file
     changes is another text.
 
-    Args:
+    Attributes:
         folder: The folder.
         positions: What was stored, by checkpoint's name.
         follow: Wait for more files.
@@ -34,20 +36,15 @@ class FolderReader:
         pause: Seconds between two looks.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        positions: Mapping[str, Mapping[str, Any]],
-        *,
-        follow: bool = True,
-        size: int = 64,
-        pause: float = 0.5,
-    ) -> None:
-        self._folder = folder
-        self._positions = dict(positions)
-        self._follow = follow
-        self._size = size
-        self._pause = pause
+    folder: Path
+    positions: dict[str, Mapping[str, Any]]
+    _: KW_ONLY
+    follow: bool = True
+    size: int = 64
+    pause: float = 0.5
+
+    def __post_init__(self) -> None:
+        self.positions = dict(self.positions)
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """See `Reader.batches`."""
@@ -59,24 +56,24 @@ class FolderReader:
                 for batch in self._read(file, stop):
                     is_new = True
                     if batch.checkpoint is not None:
-                        self._positions[batch.checkpoint.name] = batch.checkpoint.position
+                        self.positions[batch.checkpoint.name] = batch.checkpoint.position
                     yield batch
             if not is_new:
-                if not self._follow:
+                if not self.follow:
                     return
-                stop.wait(self._pause)
+                stop.wait(self.pause)
 
     def _files(self) -> list[Path]:
         try:
-            names = sorted(path for path in self._folder.iterdir() if not path.name.startswith("."))
+            names = sorted(path for path in self.folder.iterdir() if not path.name.startswith("."))
         except OSError as error:
-            raise DataError(f"{self._folder}: cannot be read: {error.strerror}") from error
+            raise DataError(f"{self.folder}: cannot be read: {error.strerror}") from error
         return [path for path in names if path.suffix.lower() in (*_LINES, *_TABLES, *_TEXTS)]
 
     def _read(self, file: Path, stop: threading.Event) -> Iterator[Batch]:
         """Yields what is new in a file; one that cannot be read is rejected until it changes."""
         name = FileFollower.name(file)
-        position = self._positions.get(name)
+        position = self.positions.get(name)
         try:
             modified = file.stat().st_mtime_ns
         except OSError:
@@ -88,8 +85,8 @@ class FolderReader:
         except FileNotFoundError:
             return
         except (DataError, OSError) as error:
-            broken = Checkpoint(name, {**(self._positions.get(name) or {}), "broken": modified})
-            yield Batch(self._folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], broken)
+            broken = Checkpoint(name, {**(self.positions.get(name) or {}), "broken": modified})
+            yield Batch(self.folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], broken)
 
     def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
         kind, place = file.suffix.lower(), position or {}
@@ -97,17 +94,17 @@ class FolderReader:
             if place.get("offset") != file.stat().st_size:
                 yield from self._lines(file, position if "offset" in place else None, stop)
         elif kind in _TABLES:
-            yield from TableReader(file, position if "rows" in place else None, size=self._size).batches(stop)
+            yield from TableReader(file, position if "rows" in place else None, size=self.size).batches(stop)
         elif place.get("modified") != file.stat().st_mtime_ns:
             yield self._text(file, name)
 
     def _lines(self, file: Path, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
         # The last line may still be being written.
-        follower = FileFollower(file, position, follow=False, size=self._size, ended=self._follow)
+        follower = FileFollower(file, position, follow=False, size=self.size, ended=self.follow)
         yield from follower.batches(stop)
 
     def _text(self, file: Path, name: str) -> Batch:
         modified = file.stat().st_mtime_ns
         text = file.read_text(encoding="utf-8", errors="replace").strip()
         row = Record(1, {"text": text, "id": f"{file.name} {modified}", "time": modified / 1e9})
-        return Batch(self._folder.name, [SourceRow(file.name, row)], Checkpoint(name, {"modified": modified}))
+        return Batch(self.folder.name, [SourceRow(file.name, row)], Checkpoint(name, {"modified": modified}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -20,6 +21,7 @@ _HEAD: Final = 512
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
+@dataclass
 class FileFollower:
     """Follows a file of json lines.
 
@@ -27,7 +29,7 @@ class FileFollower:
     new one has something; if that happened while nobody followed, the old ones are read that lie beside it unpacked.
     When it is cut and begun anew (copytruncate), it is read from its beginning.
 
-    Args:
+    Attributes:
         file: The file.
         position: What was stored of it; None: it is read from its beginning.
         follow: Wait for more at its end; else its last line counts without an end, too.
@@ -37,24 +39,14 @@ class FileFollower:
         ended: Without `follow`: leave a last line without an end for the next time.
     """
 
-    def __init__(
-        self,
-        file: Path,
-        position: Mapping[str, Any] | None = None,
-        *,
-        follow: bool = True,
-        size: int = 64,
-        pause: float = 0.5,
-        source: str | None = None,
-        ended: bool = False,
-    ) -> None:
-        self._file = file
-        self._position = position
-        self._follow = follow
-        self._size = size
-        self._pause = pause
-        self._source = source or file.stem
-        self._last = not (follow or ended)
+    file: Path
+    position: Mapping[str, Any] | None = None
+    _: KW_ONLY
+    follow: bool = True
+    size: int = 64
+    pause: float = 0.5
+    source: str | None = None
+    ended: bool = False
 
     @staticmethod
     def name(file: Path) -> str:
@@ -67,22 +59,22 @@ class FileFollower:
         for path in self._rotated():
             with path.open("rb") as old:
                 yield from self._read(old, self._begin(old), last=True)
-            self._position = None
+            self.position = None
         while not stop.is_set():
             try:
-                file = self._file.open("rb")
+                file = self.file.open("rb")
             except FileNotFoundError as error:
-                if not self._follow:
-                    raise DataError(f"{self._file}: no such file") from error
-                stop.wait(self._pause)  # between the renaming and the new beginning, there is none
+                if not self.follow:
+                    raise DataError(f"{self.file}: no such file") from error
+                stop.wait(self.pause)  # between the renaming and the new beginning, there is none
                 continue
             except OSError as error:
-                raise DataError(f"{self._file}: cannot be read: {error.strerror}") from error
+                raise DataError(f"{self.file}: cannot be read: {error.strerror}") from error
             with file:
                 yield from self._read_on(file, stop)
-            if not self._follow:
+            if not self.follow:
                 return
-            self._position = None
+            self.position = None
 
     def _read_on(self, file: BinaryIO, stop: threading.Event) -> Iterator[Batch]:
         """Reads until the file is another one, or is stopped."""
@@ -90,22 +82,22 @@ class FileFollower:
         while not stop.is_set():
             if not _is_same(file, place):
                 return  # it was cut
-            for batch in self._read(file, place, last=self._last):
+            for batch in self._read(file, place, last=not (self.follow or self.ended)):
                 yield batch
                 assert batch.checkpoint is not None
                 place = batch.checkpoint.position
-            if not self._follow:
+            if not self.follow:
                 return
             if self._replaced(file):
                 # What was written between the last look and the renaming.
                 yield from self._read(file, place, last=True)
                 return
             if not _has_line(file, place["offset"]):
-                stop.wait(self._pause)
+                stop.wait(self.pause)
 
     def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
         """Returns where reading begins: behind what was stored of this very file, or at its beginning."""
-        place = self._position
+        place = self.position
         return place if place is not None and _is_same(file, place) else self._at(file, 0)
 
     def _read(self, file: BinaryIO, place: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
@@ -114,7 +106,7 @@ class FileFollower:
             rows: list[SourceRow] = []
             begin = offset = int(place["offset"])
             file.seek(offset)
-            while len(rows) < self._size:
+            while len(rows) < self.size:
                 line, length = _next_line(file)
                 if not line or (not line.endswith(b"\n") and length <= LONGEST_LINE and not last):
                     break
@@ -124,7 +116,7 @@ class FileFollower:
             if offset == begin:
                 return
             place = self._at(file, offset)
-            yield Batch(self._source, rows, Checkpoint(self.name(self._file), place))
+            yield Batch(self.source or self.file.stem, rows, Checkpoint(self.name(self.file), place))
 
     def _at(self, file: BinaryIO, offset: int) -> dict[str, Any]:
         stat = os.fstat(file.fileno())
@@ -134,7 +126,7 @@ class FileFollower:
     def _replaced(self, file: BinaryIO) -> bool:
         mine = os.fstat(file.fileno())
         try:
-            other = self._file.stat()
+            other = self.file.stat()
         except FileNotFoundError:
             return False
         # Until the new one has something, its writer may still be at the old one.
@@ -142,10 +134,10 @@ class FileFollower:
 
     def _rotated(self) -> list[Path]:
         """Returns the file that was followed, if it was renamed, and those that came after it."""
-        place = self._position
-        if place is None or _is_at(self._file, place):
+        place = self.position
+        if place is None or _is_at(self.file, place):
             return []
-        beside = [path for path in self._file.parent.glob(f"{self._file.name}?*") if path.suffix not in _PACKED]
+        beside = [path for path in self.file.parent.glob(f"{self.file.name}?*") if path.suffix not in _PACKED]
         known = next((path for path in beside if _is_at(path, place)), None)
         if known is None:
             return []

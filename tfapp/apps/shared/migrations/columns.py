@@ -14,7 +14,7 @@ NAME: Final = sa.String(200)
 TEXT: Final = sa.Text()
 TIME: Final = sa.DateTime(timezone=True)
 INTEGER: Final = sa.Integer()
-NUMBER: Final = sa.Double()
+NUMBER: Final[sa.Double[float]] = sa.Double()
 
 
 def number() -> sa.Column[int]:

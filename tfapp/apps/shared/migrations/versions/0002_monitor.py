@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -54,7 +56,7 @@ def _texts() -> None:
 
 
 def _windows() -> None:
-    keys = {"width": _KIND, "start": TIME, "topic": NAME, "by": _KIND, "name": _ENTITY}
+    keys: dict[str, Any] = {"width": _KIND, "start": TIME, "topic": NAME, "by": _KIND, "name": _ENTITY}
     op.create_table(
         "monitor_window",
         *(sa.Column(name, kind, primary_key=True) for name, kind in keys.items()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -46,6 +48,5 @@ def downgrade() -> None:
         op.drop_table(f"feedback_{table}")
 
 
-def _answer() -> list[sa.Column[object]]:
-    kinds = {"version": sa.BigInteger(), "predicted": TEXT, "score": NUMBER}
-    return [sa.Column(name, kind) for name, kind in kinds.items()]
+def _answer() -> list[sa.Column[Any]]:
+    return [sa.Column("version", sa.BigInteger()), sa.Column("predicted", TEXT), sa.Column("score", NUMBER)]
