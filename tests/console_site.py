@@ -26,7 +26,7 @@ from tfapp.apps.recommend.service import Recommend
 from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
-from tfapp.apps.shared.vector_indexing import embed_new
+from tfapp.apps.shared.vector_index import embed_new
 from tfapp.apps.support.service import Support
 from tfapp.console.app import make_app
 from tfapp.console.console_state import ConsoleState

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tfapp.apps.feedback.pools import Pool
+from tfapp.apps.feedback.tables import PoolRow
 from tfapp.console.console_state import ConsoleState
 from tfapp.errors import RegistryError
 from tfapp.tasks.registry import all_tasks
@@ -47,21 +47,21 @@ class BackgroundScoring:
                 return endpoint
         raise RegistryError(f"{model}: this model no longer exists, so its pool cannot be scored")
 
-    def start(self, pool: Pool) -> None:
+    def start(self, pool: PoolRow) -> None:
         """Starts to score what the released version has not scored; where that runs, new texts are scored after it."""
         self._started[pool.id] = self._ticks()
         self._state.jobs.start(_name(pool), lambda job: self._score(pool, job), again=True)
 
-    def keep_up(self, pool: Pool) -> None:
+    def keep_up(self, pool: PoolRow) -> None:
         """Starts to score again once in a while: there may be a new version, or a scoring may have failed."""
         if self._ticks() - self._started.get(pool.id, float("-inf")) >= _LOOK_SECONDS:
             self.start(pool)
 
-    def job(self, pool: Pool) -> BackgroundJob | None:
+    def job(self, pool: PoolRow) -> BackgroundJob | None:
         """Returns the last job of a pool."""
         return self._state.jobs.get(_name(pool))
 
-    def _score(self, pool: Pool, job: BackgroundJob) -> str:
+    def _score(self, pool: PoolRow, job: BackgroundJob) -> str:
         def go_on(done: int) -> bool:
             job.note = f"{done} texts"
             return not job.stopping
@@ -70,5 +70,5 @@ class BackgroundScoring:
         return f"{done} texts scored"
 
 
-def _name(pool: Pool) -> str:
+def _name(pool: PoolRow) -> str:
     return f"score {pool.id}"

@@ -13,8 +13,8 @@ from tfapp_client.testing import FakeTransport
 
 from tfapp import api
 from tfapp.apps.feedback.labels import Label
-from tfapp.apps.feedback.pools import Pool
 from tfapp.apps.feedback.service import Feedback
+from tfapp.apps.feedback.tables import PoolRow
 from tfapp.apps.shared.store import Store
 from tfapp.errors import DataError, ServerError, SettingsError
 
@@ -37,17 +37,17 @@ def feedback(store: Store) -> Feedback:
 
 
 @pytest.fixture
-def pool(feedback: Feedback, tmp_path: Path) -> Pool:
+def pool(feedback: Feedback, tmp_path: Path) -> PoolRow:
     file = tmp_path / "messages.csv"
     file.write_text("id,message\n" + "".join(f"{row},{text}\n" for row, text in enumerate(TEXTS)) + "broken\n")
     return feedback.add(file, model="news")
 
 
-def texts(feedback: Feedback, pool: Pool, **options: object) -> list[str]:
+def texts(feedback: Feedback, pool: PoolRow, **options: object) -> list[str]:
     return [item.text for item in feedback.pools.least_certain(pool, most=9, **options)]  # type: ignore[arg-type]
 
 
-def test_the_least_certain_texts_come_first_and_labelled_ones_not_again(feedback: Feedback, pool: Pool) -> None:
+def test_the_least_certain_texts_come_first_and_labelled_ones_not_again(feedback: Feedback, pool: PoolRow) -> None:
     assert (pool.name, pool.set_aside, feedback.pools.progress(pool).texts) == ("messages.csv", 1, 4)
     assert feedback.score(pool, Client(transport=server())) == 4
     assert texts(feedback, pool) == ["A match about money", "Stars and shares", "England win", "Shares rose"]
@@ -58,17 +58,17 @@ def test_the_least_certain_texts_come_first_and_labelled_ones_not_again(feedback
     assert texts(feedback, pool) == ["England win", "Shares rose"]
     done = feedback.pools.progress(feedback.pools.get(pool.id))
     assert (done.scored, done.labelled, done.skipped) == (4, 1, 1)
-    assert feedback.pools.get(pool.id).labels == ("money", "sport")
+    assert feedback.pools.get(pool.id).labels == ["money", "sport"]
 
 
-def test_a_new_version_is_asked_about_what_waits(feedback: Feedback, pool: Pool) -> None:
+def test_a_new_version_is_asked_about_what_waits(feedback: Feedback, pool: PoolRow) -> None:
     feedback.score(pool, Client(transport=server()))
     feedback.labels.give(Label("news", "England win", ("sport",)))
     assert feedback.score(pool, Client(transport=server())) == 0
     assert feedback.score(pool, Client(transport=server(version=2))) == 3
 
 
-def test_a_scoring_that_broke_off_goes_on(feedback: Feedback, pool: Pool, tmp_path: Path) -> None:
+def test_a_scoring_that_broke_off_goes_on(feedback: Feedback, pool: PoolRow, tmp_path: Path) -> None:
     file = tmp_path / "messages.csv"
     file.write_text("message\n" + "".join(f"text number {row}\n" for row in range(100)))
     assert feedback.add(file, model="news").id == pool.id
@@ -120,7 +120,7 @@ def test_of_several_labels_none_is_an_answer(feedback: Feedback) -> None:
     assert [row["label"] for row in feedback.labels.rows("topics")] == [[]]
 
 
-def test_what_is_missing_is_told(feedback: Feedback, pool: Pool, tmp_path: Path) -> None:
+def test_what_is_missing_is_told(feedback: Feedback, pool: PoolRow, tmp_path: Path) -> None:
     (tmp_path / "none.csv").write_text("number\n1\n")
     with pytest.raises(DataError, match=r"none\.csv: no column holds texts; found: number"):
         feedback.add(tmp_path / "none.csv", model="news")

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
 from tests.apps.monitor.stream import HOUR, START
-from tfapp.apps.monitor.drift_detector import DriftDetector, DriftRules
+from tfapp.apps.monitor.drift_detector import DriftDetector
 from tfapp.apps.monitor.episode import Episode, fold
+from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.text_profile import Sample, TextProfile
 
-RULES = DriftRules(width=timedelta(hours=1), alpha=1e-3, distance=0.25, least_texts=10, lasting=8)
+SETTINGS = MonitorSettings(false_alerts=3, drift_distance=0.25, drift_texts=10, history=8)
 RANDOM = np.random.default_rng(3)
 REFERENCE = list(RANDOM.normal(10, 2, 400))
 
@@ -22,7 +21,7 @@ def normal(mean: float, texts: int = 60) -> list[float]:
 
 def detect(*windows: list[float]) -> list[Episode]:
     numbered = [(START + n * HOUR, window) for n, window in enumerate(windows)]
-    return fold(DriftDetector(RULES, REFERENCE, 1), numbered, None)[1]
+    return fold(DriftDetector(SETTINGS, REFERENCE, 1), numbered, None)[1]
 
 
 def test_a_shift_is_found_and_ends_after_two_usual_windows() -> None:
@@ -46,10 +45,10 @@ def test_few_texts_small_shifts_and_chance_are_no_drift() -> None:
 
 def test_a_drift_that_lasts_waits_for_another_reference() -> None:
     windows = [(START + n * HOUR, normal(14)) for n in range(20)]
-    verdicts, (episode,) = fold(DriftDetector(RULES, REFERENCE, 1), windows, None)
+    verdicts, (episode,) = fold(DriftDetector(SETTINGS, REFERENCE, 1), windows, None)
     assert episode.ending is not None
     assert ((episode.ending.end - START) / HOUR, episode.ending.by) == (8, "lasting")
-    newer = DriftDetector(RULES, normal(14, 400), 2)
+    newer = DriftDetector(SETTINGS, normal(14, 400), 2)
     assert fold(newer, windows, verdicts[-1][1].state)[1] == []
 
 

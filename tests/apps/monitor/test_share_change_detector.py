@@ -1,27 +1,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.apps.monitor.stream import HOUR, START
 from tfapp.apps.monitor.episode import Episode, fold
-from tfapp.apps.monitor.share_change_detector import ShareChangeDetector, ShareChangeRules, SharePoint
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.share_change_detector import ShareChangeDetector, SharePoint
 
-RULES = ShareChangeRules(
-    width=timedelta(hours=1), alpha=1e-3, history=20, least_history=6, guard=1, spans=(1, 2, 4), least_rise=0.05
-)
+SETTINGS = MonitorSettings(history=20, least_history=6, guard=1, spans=(1, 2, 4), least_rise=0.05)
 
 
 def detect(
-    counts: Sequence[tuple[int, int]], rules: ShareChangeRules = RULES
+    counts: Sequence[tuple[int, int]], settings: MonitorSettings = SETTINGS
 ) -> tuple[list[Episode], Mapping[str, Any]]:
     """Judges hours of (texts, negatives); gives the episodes and the last state."""
     points = [SharePoint(START + n * HOUR, *pair) for n, pair in enumerate(counts) if pair[0]]
     windows = [(point.start, points[: place + 1]) for place, point in enumerate(points)]
-    verdicts, episodes = fold(ShareChangeDetector(rules), windows, None)
+    verdicts, episodes = fold(ShareChangeDetector(settings, 1e-3), windows, None)
     return episodes, verdicts[-1][1].state
 
 
@@ -69,7 +67,7 @@ def test_a_small_rise_is_found_by_several_windows_together() -> None:
     (episode,), _ = detect([*([(20, 4)] * 20), *([(20, 9)] * 6)])
     assert hours(episode)[1] > 20
     assert hours(episode)[0] == 20
-    only_one = ShareChangeRules(**{**RULES.__dict__, "spans": (1,)})
+    only_one = SETTINGS.model_copy(update={"spans": (1,)})
     assert detect([*([(20, 4)] * 20), *([(20, 9)] * 6)], only_one)[0] == []
 
 
@@ -93,7 +91,7 @@ def test_judging_may_stop_and_go_on_anywhere() -> None:
     counts = [*CALM, *SURGE, *CALM, *SURGE, *CALM]
     points = [SharePoint(START + n * HOUR, *pair) for n, pair in enumerate(counts)]
     windows = [(point.start, points[: place + 1]) for place, point in enumerate(points)]
-    detector = ShareChangeDetector(RULES)
+    detector = ShareChangeDetector(SETTINGS, 1e-3)
     whole, episodes = fold(detector, windows, None)
     for cut in (3, 13, 18, 31):
         first, _ = fold(detector, windows[:cut], None)

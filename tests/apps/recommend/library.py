@@ -14,15 +14,14 @@ from tests.apps.support.service import ticking, vector
 from tfapp.apps.recommend.catalogue import Catalogue, TrainedRanking
 from tfapp.apps.recommend.event_log import EventLog
 from tfapp.apps.recommend.file_entries import EventEntry, ItemEntry
-from tfapp.apps.recommend.item import Item
-from tfapp.apps.recommend.item_matrix import ItemMatrix
+from tfapp.apps.recommend.item_matrix import Item, ItemMatrix
 from tfapp.apps.recommend.ranking_training import learn_ranking
 from tfapp.apps.recommend.recommender import Recommender
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.snapshot import Snapshot
 from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.store import Store
-from tfapp.apps.shared.vector_indexing import embed_new, open_index
+from tfapp.apps.shared.vector_index import embed_new, open_index
 
 __all__ = ["TOPICS", "Library", "item_entries", "made_event_log", "made_events", "made_item_matrix"]
 

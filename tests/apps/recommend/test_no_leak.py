@@ -16,8 +16,7 @@ from tfapp.apps.recommend.ranking_features import feature_names, features
 from tfapp.apps.recommend.ranking_training import collect_rows
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.snapshot import Snapshot
-from tfapp.apps.recommend.user_history import UserHistory
-from tfapp.apps.recommend.user_profile import UserProfile
+from tfapp.apps.recommend.user_profile import UserHistory, UserProfile
 
 SETTINGS = RecommendSettings()
 ITEM_MATRIX = made_item_matrix(30)

@@ -15,7 +15,7 @@ from tfapp_client.testing import FakeTransport
 
 from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.store import Store
-from tfapp.apps.shared.vector_indexing import embed_new, open_index
+from tfapp.apps.shared.vector_index import embed_new, open_index
 from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus

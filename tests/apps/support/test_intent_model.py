@@ -7,7 +7,7 @@ import pytest
 from tests.apps.support.service import ticking
 from tfapp.apps.shared.settings import load_settings
 from tfapp.apps.shared.store import Store
-from tfapp.apps.support.intent_model import IntentModel, Training
+from tfapp.apps.support.intent_model import IntentModel
 from tfapp.apps.support.settings import SupportSettings
 
 TEN = [(f"question {number}", "ab"[number % 2]) for number in range(10)]
@@ -45,9 +45,11 @@ def test_it_is_trained_again_when_questions_have_grown(
     store: Store, more: list[tuple[str, str]], train: bool, why: str
 ) -> None:
     kept = model(store)
-    for training in (Training(2, 5, 2), Training(3, 10, 2)):
-        kept.keep(training)
-    assert kept.last() == Training(3, 10, 2)
+    for version, questions in ((2, 5), (3, 10)):
+        kept.keep(version, questions=questions, intents=2)
+    last = kept.last()
+    assert last is not None
+    assert (last.version, last.questions, last.intents) == (3, 10, 2)
     assert kept.exists()
     assert kept.reason_to_train([*TEN, *more]) == (train, why)
 

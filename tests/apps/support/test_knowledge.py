@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking, vector
 from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
-from tfapp.apps.shared.vector_index import VectorIndex
-from tfapp.apps.shared.vector_indexing import embed_new, index_file, open_index
+from tfapp.apps.shared.vector_index import VectorIndex, embed_new, index_file, open_index
 from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.qa_pairs import QAPair
 from tfapp.apps.support.tables import PairRow

@@ -88,7 +88,8 @@ def export(
     console().print(f"Next: tfapp init {file}", markup=False, soft_wrap=True)
 
 
+@needs_applications()
 def _open(home: Path, database: str | None) -> Feedback:
-    with needs_applications():
-        from tfapp.apps.feedback.service import Feedback
+    from tfapp.apps.feedback.service import Feedback
+
     return Feedback.open(home, database=database)

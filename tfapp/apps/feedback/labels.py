@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,10 +90,10 @@ class Labels:
         query = select(LabelRow.model, func.count()).group_by(LabelRow.model).order_by(LabelRow.model)
         return self._store.read(lambda session: {row.model: int(row[1]) for row in session.execute(query)})
 
-    def latest(self, model: str, most: int = 10) -> list[Label]:
+    def latest(self, model: str, most: int = 10) -> list[LabelRow]:
         """Returns the last labels, newest first."""
         query = _of(model).order_by(LabelRow.given_at.desc(), LabelRow.id.desc()).limit(most)
-        return self._store.read(lambda session: [_label(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: list(session.scalars(query)))
 
     def rows(self, model: str) -> Iterator[dict[str, Any]]:
         """Yields the labels as rows that `tfapp train` reads: text, and label or list of labels.
@@ -104,20 +104,10 @@ class Labels:
             yield {
                 "text": row.text,
                 "label": row.given if row.multi_label else row.given[0],
-                "model": row.model,
-                "version": row.version,
-                "predicted": row.predicted,
-                "score": row.score,
-                "given_by": row.given_by,
+                **{name: getattr(row, name) for name in ("model", "version", "predicted", "score", "given_by")},
                 "given_at": row.given_at.isoformat(timespec="seconds"),
             }
 
 
 def _of(model: str) -> Any:
     return select(LabelRow).where(LabelRow.model == model)
-
-
-def _label(row: LabelRow) -> Label:
-    names: Sequence[str] = row.given
-    answer = (row.multi_label, row.version, row.predicted, row.score, row.given_by)
-    return Label(row.model, row.text, tuple(names), *answer)

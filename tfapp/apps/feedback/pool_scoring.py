@@ -7,7 +7,8 @@ from typing import Final
 
 from tfapp_client import Classification, Client
 
-from tfapp.apps.feedback.pools import Pool, Pools, ScoredText
+from tfapp.apps.feedback.pools import Pools, ScoredText
+from tfapp.apps.feedback.tables import PoolRow
 from tfapp.apps.feedback.uncertainty import entropy, margin
 
 __all__ = ["score_pool"]
@@ -17,7 +18,7 @@ _BATCH: Final = 64
 
 
 def score_pool(
-    pools: Pools, pool: Pool, client: Client, version: int, *, go_on: Callable[[int], bool] = lambda _: True
+    pools: Pools, pool: PoolRow, client: Client, version: int, *, go_on: Callable[[int], bool] = lambda _: True
 ) -> int:
     """Scores the texts that wait for a label and for this version's answer, and stores the answers.
 

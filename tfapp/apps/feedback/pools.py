@@ -11,48 +11,14 @@ from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tfapp.apps.feedback.tables import LabelRow, PoolRow, PoolTextRow
-from tfapp.apps.shared.chunks import chunks
-from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.store import Store, chunks
 from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import checked_name, digest, text_key
 from tfapp.errors import DataError
 
-__all__ = ["Measure", "Pool", "PoolProgress", "PoolText", "Pools", "ScoredText"]
+__all__ = ["Measure", "PoolProgress", "Pools", "ScoredText"]
 
 Measure = Literal["margin", "entropy"]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """A pool of unlabelled texts for a model.
-
-    Attributes:
-        id: Its key.
-        name: What its texts were called; a label, never a path.
-        model: The model that is asked about them.
-        labels: The labels that the model answers; empty before it was asked.
-        multi_label: Whether a text may have several.
-        set_aside: Rows of its files that held no text.
-    """
-
-    id: str
-    name: str
-    model: str
-    labels: tuple[str, ...]
-    multi_label: bool
-    set_aside: int
-
-
-@dataclass(frozen=True)
-class PoolText:
-    """A text that waits for its label; `version` and what follows are None until a model was asked."""
-
-    id: int
-    text: str
-    version: int | None
-    predicted: str | None
-    score: float | None
-    uncertainty: float | None
 
 
 @dataclass(frozen=True)
@@ -83,7 +49,7 @@ class Pools:
         self._store = store
         self._clock = clock
 
-    def add(self, name: str, model: str, texts: Iterable[str], *, set_aside: Callable[[], int] = lambda: 0) -> Pool:
+    def add(self, name: str, model: str, texts: Iterable[str], *, set_aside: Callable[[], int] = lambda: 0) -> PoolRow:
         """Adds texts to the pool of this name and model; those that it has are left as they are.
 
         Args:
@@ -107,7 +73,7 @@ class Pools:
         self._store.run(lambda session: setattr(session.get_one(PoolRow, key), "set_aside", set_aside()))
         return self.get(key)
 
-    def get(self, pool: str) -> Pool:
+    def get(self, pool: str) -> PoolRow:
         """Returns a pool by its key.
 
         Raises:
@@ -116,14 +82,14 @@ class Pools:
         row = self._store.read(lambda session: session.get(PoolRow, pool))
         if row is None:
             raise DataError(f"no pool {pool[:40]}; the labelling page lists them")
-        return _pool(row)
+        return row
 
-    def all(self) -> list[Pool]:
+    def all(self) -> list[PoolRow]:
         """Returns all pools, newest first."""
         query = select(PoolRow).order_by(PoolRow.added_at.desc(), PoolRow.id)
-        return self._store.read(lambda session: [_pool(row) for row in session.scalars(query)])
+        return self._store.read(lambda session: list(session.scalars(query)))
 
-    def progress(self, pool: Pool) -> PoolProgress:
+    def progress(self, pool: PoolRow) -> PoolProgress:
         """Returns the progress of a pool."""
         labelled, count = _labelled(pool), func.count(PoolTextRow.id)
         skipped = count.filter(PoolTextRow.skipped, ~labelled)
@@ -132,8 +98,8 @@ class Pools:
         return self._store.read(lambda session: PoolProgress(*session.execute(query).one()))
 
     def least_certain(
-        self, pool: Pool, measure: Measure = "margin", *, most: int = 1, without: Collection[int] = ()
-    ) -> list[PoolText]:
+        self, pool: PoolRow, measure: Measure = "margin", *, most: int = 1, without: Collection[int] = ()
+    ) -> list[PoolTextRow]:
         """Returns the unlabelled texts that the model is least sure of; those not scored yet come last."""
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
         waiting = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
@@ -141,14 +107,14 @@ class Pools:
         scored = waiting.where(column.is_not(None)).order_by(column.desc()).limit(most)
         unscored = waiting.where(column.is_(None)).order_by(PoolTextRow.id)
 
-        def work(session: Session) -> list[PoolText]:
+        def work(session: Session) -> list[PoolTextRow]:
             rows = list(session.scalars(scored))
             rows += session.scalars(unscored.limit(most - len(rows))) if len(rows) < most else []
-            return [_text(row, measure) for row in rows]
+            return rows
 
         return self._store.read(work)
 
-    def text(self, pool: Pool, text: int) -> PoolText:
+    def text(self, pool: PoolRow, text: int) -> PoolTextRow:
         """Returns one text of a pool.
 
         Raises:
@@ -158,16 +124,16 @@ class Pools:
         row = self._store.read(lambda session: session.scalars(query).first())
         if row is None:
             raise DataError(f"{pool.name}: no text {text} in this pool")
-        return _text(row, "margin")
+        return row
 
-    def unscored(self, pool: Pool, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
+    def unscored(self, pool: PoolRow, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Returns the texts after an id that wait for a label and for a version's answer, as (id, text), in order."""
         other = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
         query = _waiting(pool).where(other, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
-        self, pool: Pool, version: int, scored: Sequence[ScoredText], *, labels: Sequence[str], multi_label: bool
+        self, pool: PoolRow, version: int, scored: Sequence[ScoredText], *, labels: Sequence[str], multi_label: bool
     ) -> None:
         """Stores a version's answers, and the labels that it knows."""
         rows: list[dict[str, Any]] = [{"version": version, **vars(item)} for item in scored]
@@ -179,7 +145,7 @@ class Pools:
 
         self._store.run(work)
 
-    def skip(self, pool: Pool, text: int) -> None:
+    def skip(self, pool: PoolRow, text: int) -> None:
         """Skips a text, which is not shown again."""
         changed = update(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
         self._store.run(lambda session: session.execute(changed.values(skipped=True)))
@@ -198,17 +164,9 @@ def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> No
     session.add_all(new)
 
 
-def _labelled(pool: Pool) -> Any:
+def _labelled(pool: PoolRow) -> Any:
     return exists().where(LabelRow.model == pool.model, LabelRow.key == PoolTextRow.key)
 
 
-def _waiting(pool: Pool) -> Select[PoolTextRow]:
+def _waiting(pool: PoolRow) -> Select[PoolTextRow]:
     return select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, ~PoolTextRow.skipped, ~_labelled(pool))
-
-
-def _pool(row: PoolRow) -> Pool:
-    return Pool(row.id, row.name, row.model, tuple(row.labels), row.multi_label, row.set_aside)
-
-
-def _text(row: PoolTextRow, measure: Measure) -> PoolText:
-    return PoolText(row.id, row.text, row.version, row.predicted, row.score, getattr(row, measure))

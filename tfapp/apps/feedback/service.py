@@ -16,7 +16,8 @@ from tfapp_client import Client
 
 from tfapp.apps.feedback.labels import Labels
 from tfapp.apps.feedback.pool_scoring import score_pool
-from tfapp.apps.feedback.pools import Pool, Pools
+from tfapp.apps.feedback.pools import Pools
+from tfapp.apps.feedback.tables import PoolRow
 from tfapp.apps.feedback.text_file import TextFile
 from tfapp.apps.shared.embedding_client import released_version
 from tfapp.apps.shared.store import Store
@@ -64,7 +65,7 @@ class Feedback:
         """Returns the store of labels."""
         return Labels(self.store, self.clock)
 
-    def add(self, file: Path, *, model: str, name: str | None = None, column: str | None = None) -> Pool:
+    def add(self, file: Path, *, model: str, name: str | None = None, column: str | None = None) -> PoolRow:
         """Adds the texts of a file to a pool; the same file twice adds nothing.
 
         Args:
@@ -80,7 +81,7 @@ class Feedback:
         texts = TextFile(file, column, name=name)
         return self.pools.add(name or file.name, model, texts, set_aside=lambda: texts.set_aside)
 
-    def score(self, pool: Pool, client: Client, *, go_on: Callable[[int], bool] = lambda _: True) -> int:
+    def score(self, pool: PoolRow, client: Client, *, go_on: Callable[[int], bool] = lambda _: True) -> int:
         """Scores a pool by the released version, as `tfapp.apps.feedback.pool_scoring.score_pool` does."""
         return score_pool(self.pools, pool, client, released_version(client, pool.model), go_on=go_on)
 

@@ -17,7 +17,7 @@ from tfapp.apps.monitor.detector_state import REACH, DetectorState
 from tfapp.apps.monitor.drift_evaluator import DriftEvaluator
 from tfapp.apps.monitor.message_store import RejectedMessage, add_rejected
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.monitor.share_change_detector import ShareChangeDetector, ShareChangeRules, SharePoint
+from tfapp.apps.monitor.share_change_detector import ShareChangeDetector, SharePoint
 from tfapp.apps.monitor.tables import ProgressRow, WindowRow
 from tfapp.apps.monitor.windows import WIDTHS, window_start
 from tfapp.apps.shared.record_reader import RejectedRow
@@ -65,10 +65,10 @@ class AlertEvaluator:
         if not changed:
             return 0
         alert_writer = AlertWriter(session, self._settings, self._sinks, self._clock())
-        rules = self._rules(self._topics(session, limit))
+        alpha = self._settings.false_alerts / 1000 / self._topics(session, limit)
         for topic, first in changed.items():
             with self._set_aside(session, f"the topic {topic}", first):
-                self._evaluate_topic(session, topic, first, limit, rules=rules, alert_writer=alert_writer)
+                self._evaluate_topic(session, topic, first, limit, alpha=alpha, alert_writer=alert_writer)
         earliest = min(changed.values())
         with self._set_aside(session, "drift", earliest):
             DriftEvaluator(session, self._settings, alert_writer).evaluate(earliest, limit)
@@ -124,7 +124,7 @@ class AlertEvaluator:
         changed: datetime,
         limit: datetime,
         *,
-        rules: ShareChangeRules,
+        alpha: float,
         alert_writer: AlertWriter,
     ) -> None:
         state = DetectorState(session, self._settings, f"rise:{topic}")
@@ -133,20 +133,8 @@ class AlertEvaluator:
         reach = REACH * self._settings.history
         places = range(before, len(points))
         windows = [(points[place].start, points[max(0, place + 1 - reach) : place + 1]) for place in places]
-        episodes = state.evaluate(ShareChangeDetector(rules), windows, first)
+        episodes = state.evaluate(ShareChangeDetector(self._settings, alpha), windows, first)
         alert_writer.update_alerts("rise", topic, first, episodes)
-
-    def _rules(self, topics: int) -> ShareChangeRules:
-        settings = self._settings
-        return ShareChangeRules(
-            width=WIDTHS[settings.window],
-            alpha=settings.false_alerts / 1000 / topics,
-            history=settings.history,
-            least_history=settings.least_history,
-            guard=settings.guard,
-            spans=settings.spans,
-            least_rise=settings.least_rise,
-        )
 
     def _points(self, session: Session, topic: str, first: datetime, limit: datetime) -> tuple[int, list[SharePoint]]:
         """Returns a topic's windows with texts, and how many of them are history."""

@@ -61,14 +61,8 @@ class AlertWriter:
             kind=kind,
             topic=topic,
             width=self._settings.window,
-            start=episode.start,
-            found=episode.found,
-            before=episode.before,
-            after=episode.after,
-            texts=episode.texts,
-            negatives=episode.negatives,
-            p_value=episode.p_value,
             opened_at=self._now,
+            **{name: value for name, value in vars(episode).items() if name != "ending"},
         )
         known = self._session.scalars(select(AlertRow).where(AlertRow.key == row.key)).first()
         if known is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -168,9 +167,8 @@ def demo(*, home: _Home = _FOLDER) -> None:
     show_monitor(_open(home))
 
 
-def _open(
-    home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
-) -> Monitor:
-    with needs_applications():
-        from tfapp.apps.monitor.service import Monitor
-    return Monitor.open(home, settings=settings, overrides=overrides, server=server)
+@needs_applications()
+def _open(home: Path, **options: Any) -> Monitor:
+    from tfapp.apps.monitor.service import Monitor
+
+    return Monitor.open(home, **options)

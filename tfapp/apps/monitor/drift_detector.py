@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 
 from tfapp.apps.monitor.episode import Ending, Episode, Verdict
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.text_profile import MEASURES
+from tfapp.apps.monitor.windows import WIDTHS
 from tfapp.apps.shared.times import shift
 
-__all__ = ["DriftDetector", "DriftRules"]
+__all__ = ["DriftDetector"]
 
 # So many windows in a row that are as the reference end a drift.
 _CALM: Final = 2
-
-
-@dataclass(frozen=True)
-class DriftRules:
-    """The thresholds of a drift.
-
-    Attributes:
-        width: How wide a window is.
-        alpha: The p-value at most.
-        distance: The least Kolmogorov-Smirnov distance; with many texts, differences that mean nothing are sure.
-        least_texts: Windows with fewer are not judged.
-        lasting: A drift of so many windows is what is usual now.
-    """
-
-    width: timedelta
-    alpha: float
-    distance: float
-    least_texts: int
-    lasting: int
 
 
 class DriftDetector:
@@ -45,13 +29,13 @@ class DriftDetector:
     probabilities.
 
     Args:
-        rules: What is a drift.
+        settings: Say what is a drift; false alerts are shared out over the numbers that a text has.
         reference: The number of each text of the reference.
         version: Names the reference: once a drift has become what is usual, another one is waited for.
     """
 
-    def __init__(self, rules: DriftRules, reference: Sequence[float], version: int) -> None:
-        self._rules = rules
+    def __init__(self, settings: MonitorSettings, reference: Sequence[float], version: int) -> None:
+        self._settings = settings
         self._reference = np.asarray(reference, dtype=float)
         self._mean = float(self._reference.mean())
         self._version = version
@@ -61,18 +45,23 @@ class DriftDetector:
         from scipy.stats import ks_2samp
 
         known = state or {"open": None, "waits": None}
-        if len(window) < self._rules.least_texts or known["waits"] == self._version:
+        if len(window) < self._settings.drift_texts or known["waits"] == self._version:
             return Verdict(known)
         result = ks_2samp(window, self._reference)
         p_value = float(result.pvalue)
-        is_drift = result.statistic >= self._rules.distance and p_value <= self._rules.alpha
+        is_drift = (
+            result.statistic >= self._settings.drift_distance
+            and p_value <= self._settings.false_alerts / 1000 / len(MEASURES)
+        )
         verdict = Verdict(known, p_value, self._mean)
         if known["open"]:
             return self._follow(start, known["open"], verdict, drifted=is_drift)
         if not is_drift:
             return verdict
         episode = Episode(start, start, self._mean, float(np.mean(window)), len(window), 0, p_value)
-        return replace(verdict, state={"open": _open_state(episode), "waits": None}, opened=episode)
+        numbers = {name: getattr(episode, name) for name in ("before", "after", "texts", "p_value")}
+        going = {"start": start.isoformat(), **numbers, "windows": 1, "calm": []}
+        return replace(verdict, state={"open": going, "waits": None}, opened=episode)
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
         """See `Detector.current`."""
@@ -89,19 +78,7 @@ class DriftDetector:
         if len(calm) >= _CALM:
             ending = Ending(datetime.fromisoformat(calm[0]), "normal")
             return replace(verdict, state={"open": None, "waits": None}, ended=ending)
-        if windows >= self._rules.lasting:
-            ending = Ending(shift(start, self._rules.width), "lasting")
+        if windows >= self._settings.history:
+            ending = Ending(shift(start, WIDTHS[self._settings.window]), "lasting")
             return replace(verdict, state={"open": None, "waits": self._version}, ended=ending)
         return replace(verdict, state={"open": {**going, "calm": calm, "windows": windows}, "waits": None})
-
-
-def _open_state(episode: Episode) -> dict[str, Any]:
-    return {
-        "start": episode.start.isoformat(),
-        "before": episode.before,
-        "after": episode.after,
-        "texts": episode.texts,
-        "p_value": episode.p_value,
-        "windows": 1,
-        "calm": [],
-    }

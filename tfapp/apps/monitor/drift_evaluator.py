@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tfapp.apps.monitor.alert_texts import reference_of, sample_of
 from tfapp.apps.monitor.alert_writer import AlertWriter
 from tfapp.apps.monitor.detector_state import DetectorState
-from tfapp.apps.monitor.drift_detector import DriftDetector, DriftRules
+from tfapp.apps.monitor.drift_detector import DriftDetector
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import MessageRow, ReferenceRow
 from tfapp.apps.monitor.text_profile import MEASURES, Sample, TextProfile
@@ -47,21 +47,12 @@ class DriftEvaluator:
         lasting = False
         for measure in MEASURES:
             values = [(start, profile.measure(measure, samples)) for start, samples in windows]
-            detector = DriftDetector(self._rules(), profile.values[measure], row.id)
+            detector = DriftDetector(self._settings, profile.values[measure], row.id)
             episodes = states[measure].evaluate(detector, values, first)
             self._alert_writer.update_alerts(measure, "", first, episodes)
             lasting = lasting or any(episode.ending and episode.ending.by == "lasting" for episode in episodes)
         if lasting:
             self._make_reference(limit, newest=True)
-
-    def _rules(self) -> DriftRules:
-        return DriftRules(
-            width=WIDTHS[self._settings.window],
-            alpha=self._settings.false_alerts / 1000 / len(MEASURES),
-            distance=self._settings.drift_distance,
-            least_texts=self._settings.drift_texts,
-            lasting=self._settings.history,
-        )
 
     def _windows(self, first: datetime, limit: datetime) -> Iterator[tuple[datetime, list[Sample]]]:
         query = select(MessageRow).where(MessageRow.time >= first, MessageRow.time < limit)

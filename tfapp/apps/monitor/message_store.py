@@ -23,9 +23,8 @@ from tfapp.apps.monitor.tables import (
     WindowRow,
 )
 from tfapp.apps.monitor.windows import count
-from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.record_reader import RejectedRow
-from tfapp.apps.shared.store import Base, Store
+from tfapp.apps.shared.store import Base, Store, chunks
 from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import digest, storable
 
@@ -140,10 +139,7 @@ def _add_texts(
     """Adds the texts that are new and returns them with their ids."""
     rows = [
         {
-            "key": text.message.key,
-            "source": text.message.source,
-            "time": text.message.time,
-            "text": text.message.text,
+            **vars(text.message),
             "topic": text.topic,
             "topic_confidence": text.topic_confidence,
             "sentiment": text.sentiment,

@@ -190,7 +190,7 @@ class Pipeline:
             half = len(rows) // 2
             return self._store(rows[:half]) + self._store(rows[half:]) if rows else StoredBatch()
         (row,) = rows
-        reason = f"it cannot be stored: {_one_line(problem)}"
+        reason = " ".join(f"it cannot be stored: {type(problem).__name__}: {problem}".split())[:_SHOWN]
         if isinstance(row, RejectedMessage):
             _log.warning("%s, %s: a rejected row is not kept: %s", row.source, row.place, reason)
             return StoredBatch(outcome=IngestCounts(set_aside=1))
@@ -240,7 +240,3 @@ class Pipeline:
                 _log.warning("the stream waits for the database: %s", error)
                 if self.stop.wait(_STORE_PAUSE):
                     raise StopRequested from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:_SHOWN]

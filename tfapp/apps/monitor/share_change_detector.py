@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from tfapp.apps.monitor.episode import Ending, Episode, Verdict
 from tfapp.apps.monitor.exceedance import Exceedance, exceedance
+from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.windows import WIDTHS
 from tfapp.apps.shared.times import shift
 
-__all__ = ["ShareChangeDetector", "ShareChangeRules", "SharePoint"]
+__all__ = ["ShareChangeDetector", "SharePoint"]
 
 # Wald's sequential test (1945) of usual against raised share: odds of 100 to 1 say that all is as usual again.
 _CALM: Final = math.log(100)
@@ -24,24 +26,6 @@ class SharePoint(NamedTuple):
     start: datetime
     texts: int
     negatives: int
-
-
-@dataclass(frozen=True)
-class ShareChangeRules:
-    """The thresholds of a rise; the fields are those of `MonitorSettings`.
-
-    Attributes:
-        width: How wide a window is.
-        alpha: The p-value at most, in one window of one topic.
-    """
-
-    width: timedelta
-    alpha: float
-    history: int
-    least_history: int
-    guard: int
-    spans: tuple[int, ...]
-    least_rise: float
 
 
 @dataclass(frozen=True)
@@ -68,10 +52,16 @@ class ShareChangeDetector:
     The last window is compared with the history, and so are the last few together (`spans`), by which a small rise that
     lasts is found. While a rise goes on, its windows are no history, so that there is no second alert for it; it ends
     when they are as they were before, or when it has lasted as long as the history is.
+
+    Args:
+        settings: Say what is a rise.
+        alpha: The p-value at most, in one window of one topic.
     """
 
-    def __init__(self, rules: ShareChangeRules) -> None:
-        self._rules = rules
+    def __init__(self, settings: MonitorSettings, alpha: float) -> None:
+        self._settings = settings
+        self._width = WIDTHS[settings.window]
+        self._alpha = alpha
 
     def step(self, start: datetime, window: Sequence[SharePoint], state: Mapping[str, Any] | None) -> Verdict:
         """See `Detector.step`; a window comes with those before it, and is the last of them."""
@@ -85,7 +75,7 @@ class ShareChangeDetector:
         texts, negatives = sum(point.texts for point in recent), sum(point.negatives for point in recent)
         share = negatives / texts
         verdict = Verdict(known, result.p_value, result.expected)
-        if result.p_value > self._rules.alpha or share - result.expected < self._rules.least_rise:
+        if result.p_value > self._alpha or share - result.expected < self._settings.least_rise:
             return verdict
         first = _first_raised(recent, result.expected)
         episode = Episode(first, start, result.expected, share, texts, negatives, result.p_value)
@@ -103,24 +93,24 @@ class ShareChangeDetector:
         self, points: Sequence[SharePoint], state: Mapping[str, Any]
     ) -> tuple[Exceedance, Sequence[SharePoint]] | None:
         """Returns the most surprising of the spans, its p-value corrected for their number (Bonferroni)."""
-        rules, now = self._rules, points[-1].start
+        settings, now = self._settings, points[-1].start
         # A rise that is over is no part of the next one.
         over = datetime.fromisoformat(state["past"][-1][1]) if state["past"] else points[0].start
         fresh = [point for point in points if point.start >= over]
         spans = {
-            tuple(point for point in fresh if point is fresh[-1] or point.start > shift(now, rules.width, -span)): None
-            for span in rules.spans
+            tuple(point for point in fresh if point is fresh[-1] or point.start > shift(now, self._width, -span)): None
+            for span in settings.spans
         }
         exceedances = []
         for recent in spans:
-            history = self._history(points, shift(recent[0].start, rules.width, -rules.guard), state)
-            if len(history) >= rules.least_history:
+            history = self._history(points, shift(recent[0].start, self._width, -settings.guard), state)
+            if len(history) >= settings.least_history:
                 pairs = ([(point.texts, point.negatives) for point in side] for side in (recent, history))
                 exceedances.append((exceedance(*pairs), recent))
         if not exceedances:
             return None
         best, recent = min(exceedances, key=lambda item: item[0].p_value)
-        return replace(best, p_value=min(1.0, best.p_value * len(rules.spans))), recent
+        return replace(best, p_value=min(1.0, best.p_value * len(settings.spans))), recent
 
     def _history(self, points: Sequence[SharePoint], before: datetime, state: Mapping[str, Any]) -> list[SharePoint]:
         since = datetime.fromisoformat(state["since"]) if state["since"] else None
@@ -132,11 +122,11 @@ class ShareChangeDetector:
             and (since is None or point.start >= since)
             and not any(first <= point.start < end for first, end in past)
         ]
-        return usual[-self._rules.history :]
+        return usual[-self._settings.history :]
 
     def _follow(self, point: SharePoint, state: Mapping[str, Any], rise: _Open) -> Verdict:
         """Accumulates evidence that a rise is over."""
-        raised = max(rise.all_negatives / rise.all_texts, rise.before + self._rules.least_rise)
+        raised = max(rise.all_negatives / rise.all_texts, rise.before + self._settings.least_rise)
         calm = max(0.0, rise.calm + _evidence(point, rise.before, raised))
         rise = replace(
             rise,
@@ -150,8 +140,8 @@ class ShareChangeDetector:
             past = [*state["past"][-9:], [rise.start, rise.calm_since]]
             ending = Ending(datetime.fromisoformat(rise.calm_since), "normal")
             return Verdict({**state, "past": past, "open": None}, None, rise.before, ended=ending)
-        if rise.windows >= self._rules.history:
-            ending = Ending(shift(point.start, self._rules.width), "lasting")
+        if rise.windows >= self._settings.history:
+            ending = Ending(shift(point.start, self._width), "lasting")
             return Verdict({**state, "since": rise.start, "open": None}, None, rise.before, ended=ending)
         return Verdict({**state, "open": asdict(rise)}, None, rise.before)
 

@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 
 from tfapp.apps.recommend.event_log import EventLog, strength
 from tfapp.apps.recommend.file_entries import EventEntry, ItemEntry
-from tfapp.apps.recommend.item import Item
-from tfapp.apps.recommend.item_matrix import ItemMatrix
-from tfapp.apps.recommend.ranking import Ranking
+from tfapp.apps.recommend.item_matrix import Item, ItemMatrix
+from tfapp.apps.recommend.logistic_weights import Ranking
 from tfapp.apps.recommend.ranking_features import feature_names
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.tables import EventRow, IngestRow, ItemRow, ItemVectorRow, RejectedEntryRow, TrainedRow

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -143,9 +142,8 @@ def demo(*, home: _Home = _FOLDER) -> None:
     show_recommend(_open(home))
 
 
-def _open(
-    home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
-) -> Recommend:
-    with needs_applications():
-        from tfapp.apps.recommend.service import Recommend
-    return Recommend.open(home, settings=settings, overrides=overrides, server=server)
+@needs_applications()
+def _open(home: Path, **options: Any) -> Recommend:
+    from tfapp.apps.recommend.service import Recommend
+
+    return Recommend.open(home, **options)

@@ -1,18 +1,40 @@
-"""All items as arrays, one row for each."""
+"""Items, and all of them as arrays, one row for each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.apps.recommend.item import Item
+__all__ = ["Item", "ItemMatrix"]
 
-__all__ = ["ItemMatrix"]
+
+@dataclass(frozen=True)
+class Item:
+    """An item that can be recommended.
+
+    Attributes:
+        number: Its row in the database.
+        key: Its id in the files.
+        title: Its title.
+        description: What it is about; may be empty.
+        tags: Its tags.
+        text: What is embedded of it.
+        published: Since when it is there; None: always.
+    """
+
+    number: int
+    key: str
+    title: str
+    description: str
+    tags: tuple[str, ...]
+    text: str
+    published: datetime | None
 
 
 @dataclass(frozen=True)

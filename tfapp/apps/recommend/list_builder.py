@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from tfapp.apps.recommend.candidates import Candidates, Search, Way, find_candidates
 from tfapp.apps.recommend.diversity import diversify
-from tfapp.apps.recommend.logistic_weights import LogisticWeights
-from tfapp.apps.recommend.ranking import Ranking
+from tfapp.apps.recommend.logistic_weights import LogisticWeights, Ranking
 from tfapp.apps.recommend.ranking_features import features
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.snapshot import Snapshot

@@ -1,4 +1,4 @@
-"""A logistic regression over standardised features."""
+"""The final ranking: logistic regressions over standardised features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LogisticWeights"]
+__all__ = ["LogisticWeights", "Ranking"]
 
 # The inverse of the penalty, chosen on the earlier part of MovieLens' time (benchmarks/README.md).
 _STRENGTH = 1.0
@@ -70,3 +70,16 @@ class LogisticWeights:
         """
         standard = (values - np.array(self.means)) / np.array(self.scales)
         return np.asarray(standard @ np.array(self.weights) + self.intercept)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The weights of the final ranking, with and without a pair model.
+
+    Attributes:
+        known: Of items with events.
+        paired: Of those that a pair model has scored, too; its score is the last feature. None: there is no such model.
+    """
+
+    known: LogisticWeights
+    paired: LogisticWeights | None = None

@@ -11,8 +11,7 @@ from tfapp_client import Client
 
 from tfapp.apps.recommend.item_matrix import ItemMatrix
 from tfapp.apps.recommend.list_builder import PairScorer
-from tfapp.apps.recommend.user_history import UserHistory
-from tfapp.apps.recommend.user_profile import UserProfile
+from tfapp.apps.recommend.user_profile import UserHistory, UserProfile
 
 __all__ = ["item_text", "liked_text", "pair_scores"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfapp.apps.recommend.event_log import EventLog
 from tfapp.apps.recommend.settings import RecommendSettings
-from tfapp.apps.recommend.user_history import UserHistory
+from tfapp.apps.recommend.user_profile import UserHistory
 
 __all__ = ["PastList", "lists_after", "past_lists"]
 

@@ -13,10 +13,9 @@ from tfapp.apps.recommend.candidates import exact_search
 from tfapp.apps.recommend.event_log import EventLog
 from tfapp.apps.recommend.item_matrix import ItemMatrix
 from tfapp.apps.recommend.list_builder import ListBuilder, PairScorer
-from tfapp.apps.recommend.logistic_weights import LogisticWeights
+from tfapp.apps.recommend.logistic_weights import LogisticWeights, Ranking
 from tfapp.apps.recommend.pair_model import item_text, liked_text
 from tfapp.apps.recommend.past_lists import PastList, past_lists
-from tfapp.apps.recommend.ranking import Ranking
 from tfapp.apps.recommend.ranking_features import feature_names, features
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.snapshot import Snapshot

@@ -37,8 +37,7 @@ from tfapp.apps.shared.embedding_model import EmbeddingModel
 from tfapp.apps.shared.ingest import IngestResult
 from tfapp.apps.shared.model_errors import translate_client_errors
 from tfapp.apps.shared.record_reader import read_records
-from tfapp.apps.shared.vector_index import VectorIndex
-from tfapp.apps.shared.vector_indexing import open_index
+from tfapp.apps.shared.vector_index import VectorIndex, open_index
 from tfapp.core.files import write_json_lines
 from tfapp.core.terminal import counted, progress
 from tfapp.errors import DataError

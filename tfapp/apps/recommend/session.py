@@ -11,7 +11,6 @@ from typing import Final
 from tfapp.apps.recommend.catalogue import Catalogue
 from tfapp.apps.recommend.recommender import Recommender
 from tfapp.apps.recommend.service import Recommend
-from tfapp.apps.shared.store import Store
 from tfapp.core.clock import Clock
 from tfapp.web.cached_resource import CachedResource
 from tfapp.web.models_endpoint import ModelsEndpoint
@@ -35,11 +34,6 @@ class RecommendSession:
         self._recommender = CachedResource(self._make, self._state, time.monotonic)
 
     @property
-    def store(self) -> Store:
-        """Returns the application's database."""
-        return self.service.store
-
-    @property
     def catalogue(self) -> Catalogue:
         """Returns the catalogue of items, events and users."""
         return self.service.catalogue
@@ -55,7 +49,7 @@ class RecommendSession:
     def close(self) -> None:
         """Closes the database."""
         self._recommender.close()
-        self.store.close()
+        self.service.store.close()
 
     def _make(self) -> AbstractContextManager[Recommender]:
         return self.service.recommender(self._endpoint.client)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tfapp.apps.recommend.candidates import Way
-from tfapp.apps.recommend.item import Item
+from tfapp.apps.recommend.item_matrix import Item
 
 __all__ = ["Reason", "Suggestion", "Suggestions", "Tie"]
 

@@ -1,4 +1,4 @@
-"""The profile of a user, as a vector among those of the items."""
+"""The history of one user up to a time, and the profile made of it, as a vector among those of the items."""
 
 from __future__ import annotations
 
@@ -8,10 +8,57 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.apps.recommend.event_log import EventLog
 from tfapp.apps.recommend.item_matrix import ItemMatrix
-from tfapp.apps.recommend.user_history import UserHistory
 
-__all__ = ["UserProfile"]
+__all__ = ["UserHistory", "UserProfile"]
+
+
+@dataclass(frozen=True)
+class UserHistory:
+    """A user's history: each item once, at the place of its last event.
+
+    Attributes:
+        seen: int[M], places of all items that the user had to do with.
+        items: int[N], the newest of them, the newest last.
+        strengths: float[N]; where an item was rated, by the last rating, else by the strongest event.
+        half_life: Items after which an item of the past counts half.
+    """
+
+    seen: NDArray[np.intp]
+    items: NDArray[np.intp]
+    strengths: NDArray[np.float64]
+    half_life: float
+
+    @classmethod
+    def of(cls, events: EventLog, *, most: int, half_life: float) -> Self:
+        """Makes the history from one user's events, of which the newest `most` items count."""
+        last_events: dict[int, tuple[float, bool]] = {}
+        columns = (events.items.tolist(), events.strengths.tolist(), events.rated.tolist())
+        for item, strength, rated in zip(*columns, strict=True):
+            before = last_events.pop(item, (strength, False))
+            event = before if before[1] and not rated else (strength if rated else max(strength, before[0]), rated)
+            last_events[item] = event
+        seen = np.array(list(last_events), np.intp)
+        strengths = np.array([strength for strength, _ in last_events.values()], np.float64)
+        return cls(seen, seen[-most:], strengths[-most:], half_life)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def likes(self) -> NDArray[np.float64]:
+        """Returns how much each item was liked; 0 where it was not."""
+        return np.maximum(self.strengths, 0.0)
+
+    @property
+    def recent_likes(self) -> NDArray[np.float64]:
+        """Returns the likes, halved with every `half_life` items that came after."""
+        return self.likes * 0.5 ** (np.arange(len(self))[::-1] / self.half_life)
+
+    def liked(self, most: int) -> NDArray[np.intp]:
+        """Returns the items that were liked last, newest first."""
+        return self.items[self.strengths > 0][::-1][:most]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tfapp import api
 from tfapp.apps.shared.application_models import ApplicationModels
 from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.model_errors import translate_client_errors
-from tfapp.apps.shared.vector_indexing import embed_new
+from tfapp.apps.shared.vector_index import embed_new
 from tfapp.apps.shared.vector_store import VectorStore
 from tfapp.core.terminal import progress
 from tfapp.registry import versions

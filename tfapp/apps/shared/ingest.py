@@ -12,9 +12,8 @@ from uuid import uuid4
 from sqlalchemy import String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.record_reader import RejectedRow
-from tfapp.apps.shared.store import Store, UtcTime
+from tfapp.apps.shared.store import Store, UtcTime, chunks
 from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import storable
 

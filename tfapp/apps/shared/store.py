@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -29,7 +30,7 @@ from tfapp.apps.shared.database_url import parse_url, shown_url
 from tfapp.core.files import narrow, private_folder, private_opener
 from tfapp.errors import StoreError
 
-__all__ = ["Base", "Store", "UtcTime", "make_private_folder"]
+__all__ = ["Base", "Store", "UtcTime", "chunks", "make_private_folder"]
 
 T = TypeVar("T")
 
@@ -253,3 +254,15 @@ def _passes(error: DBAPIError) -> bool:
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False
     return "sqlite3" not in type(error.orig).__module__ or "locked" in str(error.orig)
+
+
+def chunks(rows: Iterable[T], size: int = 500) -> Iterator[list[T]]:
+    """Yields lists of at most `size` rows; SQLite takes 32766 values in a statement, PostgreSQL 65535.
+
+    Example:
+        >>> list(chunks("abcde", 2))
+        [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -9,8 +9,7 @@ import numpy as np
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from tfapp.apps.shared.chunks import chunks
-from tfapp.apps.shared.store import Base, Store
+from tfapp.apps.shared.store import Base, Store, chunks
 
 __all__ = ["VectorStore"]
 

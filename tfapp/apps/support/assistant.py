@@ -17,9 +17,8 @@ from tfapp.apps.support.answer_composition import choose, compose
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.dialogue import Turn, interpretations
 from tfapp.apps.support.handover_summary import summarise
-from tfapp.apps.support.intent_prediction import IntentPrediction, nearest_intent
 from tfapp.apps.support.reply import AnswerSource, Kind, Reply
-from tfapp.apps.support.retrieval import Passage, Retriever
+from tfapp.apps.support.retrieval import IntentPrediction, Passage, Retriever, nearest_intent
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import fill, missing_slots
 from tfapp.data.stored_texts import checked_name, tidy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -132,9 +132,8 @@ def demo(*, home: _Home = _FOLDER) -> None:
     show_support(_open(home))
 
 
-def _open(
-    home: Path, *, settings: Path | None = None, overrides: Iterable[str] = (), server: str | None = None
-) -> Support:
-    with needs_applications():
-        from tfapp.apps.support.service import Support
-    return Support.open(home, settings=settings, overrides=overrides, server=server)
+@needs_applications()
+def _open(home: Path, **options: Any) -> Support:
+    from tfapp.apps.support.service import Support
+
+    return Support.open(home, **options)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tfapp.apps.support.dialogue import Turn
-from tfapp.apps.support.intent_prediction import IntentPrediction
-from tfapp.apps.support.retrieval import Passage
+from tfapp.apps.support.retrieval import IntentPrediction, Passage
 
 __all__ = ["summarise"]
 

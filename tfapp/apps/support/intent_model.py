@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,19 +16,10 @@ from tfapp.apps.support.tables import TrainingRow
 from tfapp.core.clock import Clock
 from tfapp.core.files import write_json_lines
 
-__all__ = ["IntentModel", "Training", "TrainingDecision", "intent_experiment"]
+__all__ = ["IntentModel", "TrainingDecision", "intent_experiment"]
 
 # A label that a single text has cannot be held out.
 _LEAST_QUESTIONS: Final = 2
-
-
-@dataclass(frozen=True)
-class Training:
-    """A training: its version, and how many questions and intents it learnt from."""
-
-    version: int
-    questions: int
-    intents: int
 
 
 class TrainingDecision(NamedTuple):
@@ -51,22 +41,16 @@ class IntentModel:
         """Returns whether there is an intent model: trained here, or served by others."""
         return self._settings.intent_training == "none" or self.last() is not None
 
-    def last(self) -> Training | None:
+    def last(self) -> TrainingRow | None:
         """Returns the last training."""
         name = self._settings.intent_model
         query = select(TrainingRow).where(TrainingRow.model == name).order_by(TrainingRow.version.desc()).limit(1)
-        row = self._store.read(lambda session: session.scalars(query).first())
-        return None if row is None else Training(row.version, row.questions, row.intents)
+        return self._store.read(lambda session: session.scalars(query).first())
 
-    def keep(self, training: Training) -> None:
-        """Records a training whose version is published."""
-        row = TrainingRow(
-            model=self._settings.intent_model,
-            version=training.version,
-            questions=training.questions,
-            intents=training.intents,
-            trained_at=self._clock(),
-        )
+    def keep(self, version: int, *, questions: int, intents: int) -> None:
+        """Records that a version is published, and how many questions and intents it learnt from."""
+        learnt = {"questions": questions, "intents": intents}
+        row = TrainingRow(model=self._settings.intent_model, version=version, trained_at=self._clock(), **learnt)
         self._store.run(lambda session: session.merge(row))
 
     def reason_to_train(self, questions: Sequence[tuple[str, str]]) -> TrainingDecision:

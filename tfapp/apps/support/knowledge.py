@@ -8,10 +8,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfapp.apps.shared.chunks import chunks
 from tfapp.apps.shared.ingest import BatchResult, FileIngest, IngestResult
 from tfapp.apps.shared.record_reader import RejectedRow
-from tfapp.apps.shared.store import Store
+from tfapp.apps.shared.store import Store, chunks
 from tfapp.apps.shared.vector_store import VectorStore
 from tfapp.apps.support.qa_pairs import QAPair
 from tfapp.apps.support.tables import BuildRow, IntentRow, PairRow, RejectedPairRow, TextRow, VectorRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.word_index import WordIndex
 from tfapp.data.stored_texts import text_key
 
-__all__ = ["Passage", "Retriever", "Way"]
+__all__ = ["IntentPrediction", "Passage", "Retriever", "Way", "nearest_intent"]
 
 Way = Literal["vectors", "words"]
 _BOTH: Final[tuple[Way, ...]] = ("vectors", "words")
@@ -149,3 +149,19 @@ class Retriever:
         )
         best = [head[item.place] for item in ranking]
         return [*best, *(passage for passage in passages if passage not in best)]
+
+
+class IntentPrediction(NamedTuple):
+    """An intent, its confidence (a probability or a cosine), and the number of the question's interpretation."""
+
+    name: str
+    confidence: float
+    interpretation: int = 0
+
+
+def nearest_intent(passages: Sequence[Passage]) -> IntentPrediction | None:
+    """Returns the intent of the nearest known question that has one; None where none has."""
+    for passage in passages:
+        if passage.target.answer_id is None and passage.target.intent:
+            return IntentPrediction(passage.target.intent, passage.cosine or 0.0)
+    return None

@@ -20,12 +20,12 @@ from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.embedding_model import EmbeddingModel
 from tfapp.apps.shared.ingest import IngestResult
 from tfapp.apps.shared.record_reader import Record, read_records
-from tfapp.apps.shared.vector_indexing import open_index
+from tfapp.apps.shared.vector_index import open_index
 from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
 from tfapp.apps.support.corrections import Corrections, LearningResult, Verdict
-from tfapp.apps.support.intent_model import IntentModel, Training, intent_experiment
+from tfapp.apps.support.intent_model import IntentModel, intent_experiment
 from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.qa_pairs import PairColumns, read_qa_pairs
 from tfapp.apps.support.retrieval import Retriever
@@ -206,7 +206,7 @@ class Support(Application[SupportSettings]):
             version, score = self.models.train(experiment, runs=self.home / "runs", of="questions", quiet=quiet)
         except (DataError, TrainingError) as error:
             return f"not trained: {error}"
-        model.keep(Training(version, len(questions), len({name for _, name in questions})))
+        model.keep(version, questions=len(questions), intents=len({name for _, name in questions}))
         return f"version {version}, {score}"
 
 

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from tfapp.apps.shared.store import Store
 from tfapp.apps.support.agent_inbox import AgentInbox
 from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.corrections import Corrections
@@ -34,19 +33,14 @@ class SupportSession:
         self._assistant = CachedResource(self._make, self._state, time.monotonic)
 
     @property
-    def store(self) -> Store:
-        """Returns the application's database."""
-        return self.service.store
-
-    @property
     def inbox(self) -> AgentInbox:
         """Returns the inbox of conversations and hand-overs."""
-        return AgentInbox(self.store)
+        return AgentInbox(self.service.store)
 
     @property
     def corrections(self) -> Corrections:
         """Returns the corrections."""
-        return Corrections(self.store, self.service.clock)
+        return Corrections(self.service.store, self.service.clock)
 
     @property
     def embedder(self) -> str | None:
@@ -75,7 +69,7 @@ class SupportSession:
     def close(self) -> None:
         """Closes the database."""
         self._assistant.close()
-        self.store.close()
+        self.service.store.close()
 
     def _make(self) -> AbstractContextManager[Assistant]:
         identity, home = self.embedder, self.service.home

@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Route
 from tfapp_client.errors import ClientError
 
 from tfapp.apps.feedback.labels import Label
-from tfapp.apps.feedback.pools import Measure, Pool, PoolText
+from tfapp.apps.feedback.pools import Measure
+from tfapp.apps.feedback.tables import PoolRow, PoolTextRow
 from tfapp.apps.feedback.uncertainty import MEASURES
 from tfapp.console.background_scoring import BackgroundScoring
 from tfapp.console.console_state import ConsoleState
@@ -39,7 +40,7 @@ _NEWEST: Final = 2000
 class _LabellingText:
     """A text with its labels, their probabilities where they are known, and those that a multi-label model chose."""
 
-    text: PoolText
+    text: PoolTextRow
     labels: list[tuple[str, float | None]]
     chosen: tuple[str, ...]
 
@@ -150,7 +151,7 @@ class LabellingPages:
         self._state.feedback.labels.take_back(pool.model, form.needed("text", longest=200_000))
         return self._on(request, pool, form, "Label removed; the text is back in the pool.")
 
-    def _on(self, request: Request, pool: Pool, form: Form, notice: str = "") -> Response:
+    def _on(self, request: Request, pool: PoolRow, form: Form, notice: str = "") -> Response:
         return self._views.redirect(request, f"/labelling/pool/{pool.id}?by={form.choice('by', MEASURES)}", notice)
 
     def _export(self, request: Request) -> Response:
@@ -162,10 +163,10 @@ class LabellingPages:
         headers = {"Content-Disposition": 'attachment; filename="labels.jsonl"'}
         return Response("\n".join(rows) + "\n", media_type="application/jsonl", headers=headers)
 
-    def _pool(self, request: Request) -> Pool:
+    def _pool(self, request: Request) -> PoolRow:
         return self._state.feedback.pools.get(request.path_params["pool"])
 
-    def _shown(self, pool: Pool, text: PoolText) -> _LabellingText:
+    def _shown(self, pool: PoolRow, text: PoolTextRow) -> _LabellingText:
         """Returns the text with its labels' probabilities, or the labels alone while the model cannot be asked."""
         try:
             client = self._scoring.endpoint(pool.model).client(wait=False)

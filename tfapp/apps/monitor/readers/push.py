@@ -27,7 +27,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tfapp.apps.monitor.batches import Batch, IngestCounts, SourceRow
 from tfapp.apps.monitor.readers.lines import line_row
 from tfapp.apps.shared.record_reader import Record, RejectedRow
-from tfapp.core.connections import ConnectionGate
 from tfapp.core.ports import open_port
 from tfapp.core.web_server import WebLoop, web_config
 from tfapp.errors import SettingsError
@@ -93,7 +92,9 @@ class PushReader:
             shown = ", ".join(allow_hosts)
             _log.warning("--allow-host %s: pages of these hosts can send texts, and nobody is asked for a token", shown)
         for name in allow_hosts:
-            _check_host(name)
+            if not _HOST.fullmatch(name):
+                problem = "expected the name or the address of a host alone, as shop.example"
+                raise SettingsError(f"--allow-host {name}: {problem}")
         self._token = token
         self._hosts = OwnHosts(allow_hosts)
         self._most_items = most_items
@@ -107,7 +108,8 @@ class PushReader:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """See `Reader.batches`; serves as long as it is read."""
-        server = uvicorn.Server(_config(self._app(), self._socket.gate))
+        options = {"lifespan": "off", "timeout_graceful_shutdown": _ENDING_SECONDS}
+        server = uvicorn.Server(web_config(self._app(), self._socket.gate, **options))
         thread = threading.Thread(target=self._serve, args=(server,), name="push", daemon=True)
         thread.start()
         try:
@@ -202,11 +204,6 @@ class _HostGuard:
         return None
 
 
-def _check_host(name: str) -> None:
-    if not _HOST.fullmatch(name):
-        raise SettingsError(f"--allow-host {name}: expected the name or the address of a host alone, as shop.example")
-
-
 def _settle(stored: asyncio.Future[IngestCounts], outcome: IngestCounts) -> None:
     if not stored.done():
         stored.set_result(outcome)
@@ -251,7 +248,3 @@ def _row(number: int, item: Any) -> Record | RejectedRow:
 
 def _problem(status: int, what: str, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse({"error": what}, status, headers=headers)
-
-
-def _config(app: Starlette, gate: ConnectionGate) -> uvicorn.Config:
-    return web_config(app, gate, lifespan="off", timeout_graceful_shutdown=_ENDING_SECONDS)
