@@ -108,7 +108,7 @@ def _measure(
     with service.models.client() as client:
         identity = service.knowledge.vectors.embedder() or ""
         retriever = service.retriever(client, identity)
-        vectors = retriever.embed([case.question for case in chosen])
+        vectors = retriever.embedder.embed([case.question for case in chosen])
         found = {name: _right_at(retriever, chosen, vectors, way) for name, way in WAYS.items()}
         whole = _replies(service.connected(client, identity), chosen)
     return {

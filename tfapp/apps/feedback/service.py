@@ -31,12 +31,7 @@ __all__ = ["Feedback"]
 
 @dataclass(frozen=True)
 class Feedback:
-    """The pools and labels of a folder.
-
-    Attributes:
-        store: The database.
-        clock: Tells the time.
-    """
+    """The pools and labels of a folder."""
 
     store: Store
     clock: Clock = utc_now

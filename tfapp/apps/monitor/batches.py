@@ -21,12 +21,7 @@ class SourceRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far a source has been read.
-
-    Attributes:
-        name: The source, such as a file's path.
-        position: Where its reader goes on; as JSON.
-    """
+    """How far a source, such as a file's path, has been read: the position where its reader goes on, as JSON."""
 
     name: str
     position: Mapping[str, Any]
@@ -46,10 +41,6 @@ class IngestCounts:
         )
 
 
-def _nothing(_: IngestCounts) -> None:
-    """Does nothing: nobody waits for the batch."""
-
-
 @dataclass(frozen=True)
 class Batch:
     """Rows that are stored together.
@@ -64,7 +55,7 @@ class Batch:
     source: str
     rows: Sequence[SourceRow]
     checkpoint: Checkpoint | None = None
-    stored: Callable[[IngestCounts], None] = _nothing
+    stored: Callable[[IngestCounts], None] = lambda _: None
 
 
 class Reader(Protocol):

@@ -19,6 +19,8 @@ _WINDOWS: Final = 48
 
 def show_monitor(monitor: Monitor) -> None:
     """Trains the models, replays two days of news and product reviews with six hours of complaints, and finds them."""
+    from tfapp.apps.monitor.trend_plot import draw_trends
+
     screen = console()
     screen.rule("1. Two classifiers: topics learnt from BBC News, sentiment from tweets")
     for line in monitor.prepare():
@@ -35,7 +37,7 @@ def show_monitor(monitor: Monitor) -> None:
     for alert in reversed(queries.alerts()):
         output.show_alert(alert, queries.texts_of(alert), as_json=False)
     plot = monitor.home / "trends.png"
-    _draw(monitor, plot)
+    draw_trends(queries.trends(last=_WINDOWS), queries.alerts(), plot)
     screen.rule("What next")
     screen.print(f"Look       {plot}", soft_wrap=True)
     screen.print(f"Read more  tfapp monitor alerts NUMBER --home {monitor.home}", soft_wrap=True)
@@ -49,9 +51,3 @@ def _write_stream(file: Path) -> None:
     reviews = rated_pool("product-reviews", share=0.2, per_window=24)
     surge = Surge(reviews.source, start=36, windows=6, share=0.8)
     write_json_lines(file, replay([news_pool(per_window=8), reviews], _WINDOWS, [surge], seed=1))
-
-
-def _draw(monitor: Monitor, file: Path) -> None:
-    from tfapp.apps.monitor.trend_plot import draw_trends
-
-    draw_trends(monitor.queries.trends(last=_WINDOWS), monitor.queries.alerts(), file)

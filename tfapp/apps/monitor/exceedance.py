@@ -11,21 +11,15 @@ before it as in EARS C2 (Hutwagner et al., The bioterrorism preparedness and res
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 __all__ = ["Exceedance", "exceedance"]
 
 
-@dataclass(frozen=True)
-class Exceedance:
-    """The expected share, and the probability of at least the observed count under it.
-
-    Attributes:
-        expected: The share that the history says.
-        p_value: The probability of so high a count or a higher one.
-    """
+class Exceedance(NamedTuple):
+    """The expected share, and the probability of at least the observed count under it."""
 
     expected: float
     p_value: float

@@ -31,9 +31,7 @@ class Message:
     Attributes:
         key: The same for the same text, however often it comes: made of the source and the sender's id; where there
             is no id, of source, time and text.
-        source: The channel that it comes from.
         time: When it was written, or came, where that is not said; with its zone.
-        text: Itself.
     """
 
     key: str

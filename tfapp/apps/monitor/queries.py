@@ -49,12 +49,9 @@ class TrendPoint:
 
 @dataclass(frozen=True)
 class Trend:
-    """The trend of a topic, a source or an entity.
+    """The trend of a topic, a source or an entity (TAG:WORDS).
 
-    Attributes:
-        name: Its name; an entity's is TAG:WORDS.
-        points: One a window, in order, the empty ones too.
-        total: All of them together.
+    It has one point a window, in order, the empty ones too; `total` is all of them together.
     """
 
     name: str
@@ -178,9 +175,7 @@ class MonitorQueries:
         """Returns texts, newest first, filtered by the arguments."""
         query = select(MessageRow).order_by(MessageRow.time.desc(), MessageRow.id.desc()).limit(most)
         filters = {"topic": topic, "source": source, "sentiment": sentiment}
-        for name, value in filters.items():
-            if value is not None:
-                query = query.where(getattr(MessageRow, name) == value)
+        query = query.filter_by(**{name: value for name, value in filters.items() if value is not None})
         if entity is not None:
             mention = select(MentionRow.message_id).where(MentionRow.entity == entity)
             query = query.where(MessageRow.id.in_(mention))

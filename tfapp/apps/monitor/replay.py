@@ -19,12 +19,7 @@ _BEGIN: Final = datetime(2026, 3, 2, tzinfo=UTC)
 class ReplaySource:
     """The texts of one source of a replayed stream.
 
-    Attributes:
-        source: Its name.
-        negative: Texts that are negative by their labels.
-        other: All others.
-        share: The share of negative ones that is drawn in quiet times.
-        per_window: Texts of a window, in the mean.
+    In quiet times `share` of those that are drawn are negative; `per_window` is the mean of a window's texts.
     """
 
     source: str
@@ -36,14 +31,7 @@ class ReplaySource:
 
 @dataclass(frozen=True)
 class Surge:
-    """A planted surge: for some windows, a larger share of a source's texts is drawn from the negative ones.
-
-    Attributes:
-        source: Whose.
-        start: The first window, from 0.
-        windows: How many.
-        share: The share of negative texts in them.
-    """
+    """A planted surge: for some windows from `start` on, a larger share of a source's texts is negative."""
 
     source: str
     start: int

@@ -110,7 +110,7 @@ class ShareChangeDetector:
         if not exceedances:
             return None
         best, recent = min(exceedances, key=lambda item: item[0].p_value)
-        return replace(best, p_value=min(1.0, best.p_value * len(settings.spans))), recent
+        return best._replace(p_value=min(1.0, best.p_value * len(settings.spans))), recent
 
     def _history(self, points: Sequence[SharePoint], before: datetime, state: Mapping[str, Any]) -> list[SharePoint]:
         since = datetime.fromisoformat(state["since"]) if state["since"] else None

@@ -28,11 +28,7 @@ _OWN: Final = 5
 
 @dataclass(frozen=True)
 class Candidates:
-    """The candidates that each search found.
-
-    Attributes:
-        ways: The items that each way found, best first.
-    """
+    """The candidates that each way of searching found, best first."""
 
     ways: Mapping[Way, NDArray[np.intp]]
 

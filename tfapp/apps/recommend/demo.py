@@ -50,8 +50,6 @@ def show_recommend(service: Recommend) -> None:
 
 def _write_data(folder: Path) -> tuple[Path, Path]:
     """Writes the articles and the simulated events as files that the commands read."""
-    from dataclasses import asdict
-
     from tfapp import assets
     from tfapp.apps.recommend.simulated_readers import publish, simulate
 
@@ -74,5 +72,5 @@ def _write_data(folder: Path) -> tuple[Path, Path]:
             for one in articles
         ),
     )
-    write_json_lines(events, ({**asdict(one), "time": one.time.isoformat()} for one in simulate(articles)))
+    write_json_lines(events, simulate(articles))
     return items, events

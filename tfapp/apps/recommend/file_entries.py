@@ -37,16 +37,7 @@ _LONGEST: Final = 20_000
 
 @dataclass(frozen=True)
 class ItemEntry:
-    """An item of a file.
-
-    Attributes:
-        line: Its line.
-        key: Its id.
-        title: Its title.
-        description: What it is about; may be empty.
-        tags: Its tags.
-        published: Since when it is there, if that is said.
-    """
+    """An item of a file; `published` is since when it is there, if that is said."""
 
     line: int
     key: str

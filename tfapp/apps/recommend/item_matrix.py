@@ -18,14 +18,8 @@ __all__ = ["Item", "ItemMatrix"]
 class Item:
     """An item that can be recommended.
 
-    Attributes:
-        number: Its row in the database.
-        key: Its id in the files.
-        title: Its title.
-        description: What it is about; may be empty.
-        tags: Its tags.
-        text: What is embedded of it.
-        published: Since when it is there; None: always.
+    `number` is its row in the database, `key` its id in the files, `text` what is embedded of it, and `published`
+    since when it is there; None: always.
     """
 
     number: int

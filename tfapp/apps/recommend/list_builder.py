@@ -30,12 +30,9 @@ _TEN: Final = 10
 
 @dataclass(frozen=True)
 class ListedItem:
-    """An item of a list, with its score and reasons.
+    """An item of a list: its place in the item matrix, its score, and how it was found.
 
-    Attributes:
-        place: The item's place in the item matrix.
-        score: The higher the better, among the items of one list that are known, or that are new.
-        ways: How it was found.
+    The higher the score the better, among the items of one list that are known, or that are new.
     """
 
     place: int

@@ -25,10 +25,7 @@ _DEPTHS: Final = (5, 15, 40)
 class PastList:
     """A list that a user could have been given.
 
-    Attributes:
-        user: The user's number.
-        history: What the user had done before.
-        liked: int[L], items liked afterwards that were not in the history; each once.
+    `liked` is int[L], items liked afterwards that were not in the history; each once.
     """
 
     user: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +60,8 @@ class FeatureRows:
         return LogisticWeights.fit(self.names, *columns, counts / counts.mean())
 
 
-@dataclass(frozen=True)
-class RankingResult:
-    """The outcome of learning.
-
-    Attributes:
-        ranking: What was learnt; None: there are too few events.
-        lists: Lists of the past that it was learnt from.
-    """
+class RankingResult(NamedTuple):
+    """What was learnt, None where there are too few events, and the number of past lists that it was learnt from."""
 
     ranking: Ranking | None
     lists: int

@@ -22,11 +22,7 @@ _OLD: Final = 600
 
 
 class RecommendSession:
-    """A recommender that stays in memory and is rebuilt when items, events or the ranking change.
-
-    Attributes:
-        service: The recommender's service.
-    """
+    """A recommender that stays in memory and is rebuilt when items, events or the ranking change."""
 
     def __init__(self, home: Path, endpoint: ModelsEndpoint, clock: Clock) -> None:
         self.service = replace(Recommend.open(home), clock=clock)

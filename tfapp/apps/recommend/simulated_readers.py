@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Article", "ArticleView", "publish", "simulate"]
+__all__ = ["Article", "publish", "simulate"]
 
 _START: Final = datetime(2005, 1, 1, tzinfo=UTC)
 _DAYS: Final = 30
@@ -41,16 +41,6 @@ class Article:
     published: datetime
 
 
-@dataclass(frozen=True)
-class ArticleView:
-    """An article that a simulated reader looked at, or opened."""
-
-    user: str
-    item: str
-    kind: str
-    time: datetime
-
-
 def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
     """Draws days of publication for articles, as those of BBC News come without.
 
@@ -70,8 +60,8 @@ def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
     return dated_articles
 
 
-def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[ArticleView]:
-    """Yields what the readers open each morning of articles in order of publication, but not those of the last day."""
+def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[dict[str, str]]:
+    """Yields what readers open each morning, as events, of articles in order of publication but those of the last day."""
     random = np.random.default_rng(seed)
     words = _words(articles)
     sections = np.array([article.section for article in articles])
@@ -98,11 +88,12 @@ def _drawn(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np
     return random.choice(len(odds), min(int(random.poisson(_DAILY)), len(odds)), replace=False, p=chances)
 
 
-def _readings(user: str, opened: Sequence[Article], day: int, random: np.random.Generator) -> Iterator[ArticleView]:
+def _readings(user: str, opened: Sequence[Article], day: int, random: np.random.Generator) -> Iterator[dict[str, str]]:
     morning = _START + timedelta(days=day, minutes=360 + int(random.integers(120)))
     for number, article in enumerate(opened):
         kind = "click" if random.random() < 0.8 else "view"
-        yield ArticleView(user, article.key, kind, morning + timedelta(minutes=7 * number))
+        time = morning + timedelta(minutes=7 * number)
+        yield {"user": user, "item": article.key, "kind": kind, "time": time.isoformat()}
 
 
 def _words(articles: Sequence[Article]) -> Any:

@@ -52,14 +52,7 @@ def find_columns(present: Iterable[str], given: Mapping[str, str], usual: Usual)
 
 @dataclass(frozen=True)
 class FileColumns:
-    """The rows of a file and their columns.
-
-    Attributes:
-        source: The file's name in errors.
-        rows: All its rows, the first ones too.
-        present: The names of its columns.
-        columns: Those that are read, by what they hold.
-    """
+    """The rows of a file, the first ones too, its columns, and those that are read, by what they hold."""
 
     source: str
     rows: Iterator[Record | RejectedRow]

@@ -224,7 +224,7 @@ class Assistant:
         return {entity.tag: entity.text for entity in sorted(entities, key=lambda entity: entity.score)}
 
     def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
-        return self._asked(case, "embedder", lambda: self.retriever.embed(texts))
+        return self._asked(case, "embedder", lambda: self.retriever.embedder.embed(texts))
 
     def _asked(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
         """Asks a model, and notes the failure and returns None where it cannot be asked."""

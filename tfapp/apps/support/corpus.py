@@ -18,13 +18,7 @@ __all__ = ["Corpus", "KnownAnswer", "Link"]
 
 @dataclass(frozen=True)
 class KnownAnswer:
-    """A known answer, which texts lead to.
-
-    Attributes:
-        answer_id: The answer's text; None: it is the intent's answer.
-        intent: The intent, if there is one.
-        text: The answer; None: its intent has none yet.
-    """
+    """A known answer, which texts lead to; without an `answer_id` it is its intent's, which may have none yet."""
 
     answer_id: int | None
     intent: str | None

@@ -27,14 +27,8 @@ _SHORT: Final = 8
 class Turn:
     """A turn of a conversation.
 
-    Attributes:
-        question: What was asked.
-        understood: The question with what it refers to.
-        kind: How it was answered.
-        answer: The answer.
-        intent: The intent, if one was found.
-        slots: What is known of the customer's case, by slot, after this turn.
-        answer_ids: The texts that the answer was put together from.
+    `understood` is the question with what it refers to, `slots` what is known of the customer's case after this
+    turn, and `answer_ids` are the texts that the answer was put together from.
     """
 
     question: str

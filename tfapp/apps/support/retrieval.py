@@ -27,15 +27,9 @@ _RERANKED: Final = 10
 
 @dataclass(frozen=True)
 class Passage:
-    """An answer that the retrieval returns.
+    """An answer that the retrieval returns, with the known text by which it was found, and the pair's source.
 
-    Attributes:
-        target: The answer.
-        text_id: The known text by which it was found: a question, or the answer itself.
-        matched: That text.
-        source: The file, or other origin, of the pair.
-        line: Its line there.
-        cosine: Of the asked question and that text; 1 for the very text; None where no vectors were asked.
+    `cosine` is that of the asked question and that text; 1 for the very text; None where no vectors were asked.
     """
 
     target: KnownAnswer
@@ -95,14 +89,6 @@ class Retriever:
         first = dict.fromkeys([*same, *order])
         passages = [self._passage(target, *by[target], vector, target in same) for target in first]
         return self._reranked(query, passages) if rerank else passages
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Returns vectors of texts by the model of the index; float32 [texts, width].
-
-        Raises:
-            ClientError: The model server cannot be asked.
-        """
-        return self.embedder.embed(texts)
 
     def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> dict[Way, list[Hit]]:
         count = self.settings.candidates

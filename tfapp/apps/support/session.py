@@ -21,11 +21,7 @@ __all__ = ["SupportSession"]
 
 
 class SupportSession:
-    """A customer service whose assistant stays in memory and is rebuilt when the knowledge changes.
-
-    Attributes:
-        service: The customer service.
-    """
+    """A customer service whose assistant stays in memory and is rebuilt when the knowledge changes."""
 
     def __init__(self, home: Path, endpoint: ModelsEndpoint, clock: Clock, server: RemoteServer | None = None) -> None:
         self.service = replace(Support.open(home), clock=clock, server=server)
