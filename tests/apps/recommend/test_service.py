@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -175,10 +176,10 @@ def test_simulated_readers_open_what_is_out_and_like_what_they_began_with() -> N
     articles = publish(rows)
     readings = list(simulate(articles))
     out = {article.key: article for article in articles}
-    assert all(out[one.item].published < one.time for one in readings)
-    assert len({(one.user, one.item) for one in readings}) == len(readings)
+    assert all(out[one["item"]].published < datetime.fromisoformat(one["time"]) for one in readings)
+    assert len({(one["user"], one["item"]) for one in readings}) == len(readings)
     last = max(article.published for article in articles).date()
-    assert not any(out[one.item].published.date() == last for one in readings)
+    assert not any(out[one["item"]].published.date() == last for one in readings)
     assert readings == list(simulate(articles))
 
 
