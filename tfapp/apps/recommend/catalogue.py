@@ -186,13 +186,8 @@ def _keep_items(session: Session, entries: Sequence[ItemEntry], _source: str, no
     changed = 0
     for key, entry in entries_by_key.items():
         row = known.get(key) or ItemRow(key=key, added_at=now)
-        values = {
-            "title": entry.title,
-            "description": entry.description,
-            "tags": list(entry.tags),
-            "text": entry.text,
-            "published_at": entry.published,
-        }
+        values = {name: getattr(entry, name) for name in ("title", "description", "text")}
+        values |= {"tags": list(entry.tags), "published_at": entry.published}
         if key in known and all(getattr(row, name) == value for name, value in values.items()):
             continue
         if key in known and row.text != entry.text:
