@@ -59,8 +59,8 @@ def describe(
 
     if old_column is not None:
         raise SettingsError(
-            "--query, --candidate, --question, --context and --answer are --column INPUT=NAME now: "
-            f"--column query={old_column}"
+            "--query, --candidate, --question, --context and --answer are --column INPUT=NAME now, "
+            f"with their own name as INPUT: --column question={old_column} for --question {old_column}"
         )
     given: dict[str, Any] = {"text": text, "label": label, **named_values("--column", column)}
     given |= {"encoding": encoding, "header": header, "label_separator": label_separator}

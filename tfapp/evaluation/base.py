@@ -115,7 +115,8 @@ class Evaluation(abc.ABC):
 
     def gain_over(self, other: Evaluation) -> float:
         """Returns how much better the main score is than another model's on the same rows, on a scale of 0..1."""
-        return self.main_score - other.main_score
+        gain = self.main_score - other.main_score
+        return -gain if self.lower_is_better else gain
 
     def headline(self) -> str:
         """Returns the main score with its interval, in one line."""

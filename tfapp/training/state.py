@@ -18,7 +18,7 @@ class TrainState:
     Attributes:
         epoch: Epochs finished.
         step: Steps done of the epoch under way.
-        best_score: Dev score of the best epoch so far.
+        best_score: Dev score of the best epoch so far; minus infinity before there is one.
         best_loss: Its dev loss.
         stale_epochs: Epochs since then.
     """
@@ -34,13 +34,15 @@ class TrainState:
 
         Args:
             dev: Its evaluation; None where there is nothing to evaluate on: then the last epoch is the best.
-            by_loss: The best epoch is that of the lowest loss; else that of the highest score, and of several with the
+            by_loss: The best epoch is that of the lowest loss; else that of the best score, and of several with the
                 same score the one of the lowest loss.
         """
         done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
         if dev is None:
             return replace(done, stale_epochs=0)
-        by_score = (dev.main_score, -dev.loss) > (self.best_score, -self.best_loss)
+        sign = -1 if dev.lower_is_better else 1
+        best = -math.inf if math.isinf(self.best_score) else sign * self.best_score
+        by_score = (sign * dev.main_score, -dev.loss) > (best, -self.best_loss)
         if dev.loss < self.best_loss if by_loss else by_score:
             return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
         return done
