@@ -9,7 +9,7 @@ import pytest
 from tests.console.test_pages import ATTACK, text_of
 from tests.console_site import Site
 from tests.processes import wait_until
-from tfapp.console.background_scoring import BackgroundScoring
+from tfapp.console.pages.labelling import BackgroundScoring
 
 TEXTS = ["money money money", "money match", "match match match money", "match match match match"]
 

@@ -18,7 +18,7 @@ from tests.toy import VOCABULARY, write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.models import BertModel
 from tfapp.savedmodel.encoder import PackedEncoder
-from tfapp.savedmodel.weights import PRECISIONS
+from tfapp.savedmodel.layers import PRECISIONS
 from tfapp.tasks.models import build_model
 
 

@@ -17,7 +17,7 @@ from tfapp.api import export_preset
 from tfapp.errors import ExportError, SettingsError
 from tfapp.models import BertModel
 from tfapp.savedmodel import PackedEncoder
-from tfapp.savedmodel.weights import PRECISIONS
+from tfapp.savedmodel.layers import PRECISIONS
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.workflows.precision import check_precision

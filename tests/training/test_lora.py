@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfapp.training.lora import LowRankUpdate
+from tfapp.training.adaptation import LowRankUpdate
 
 SHAPES = [((6, 4), 6), ((6, 2, 3), 6), ((2, 3, 5), 6)]
 

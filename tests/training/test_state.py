@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from tfapp.training.state import TrainState
+from tfapp.training.trainer import TrainState
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import tfapp
 from tests.load import Load
 from tests.registry.fake_versions import add_version, add_versions, parsed, record
 from tests.served_models import write_classifier, write_numbers
+from tests.server.loading.states import wait_for_state
 from tfapp import registry
 from tfapp.apps.shared.embedding_client import released_version
 from tfapp.errors import PromotionRefusedError, RegistryError, SettingsError
@@ -402,7 +403,7 @@ def test_a_served_folder_takes_labels_at_once_without_losing_a_request(models: P
             write_numbers(models, 3)
             assert tfapp.prune("numbers", keep=1, models=models).versions == (2,)
             load.wait_for(50)
-        assert server.manager.wait_for_state("numbers", 2, State.END, 60)
+        assert wait_for_state(server.manager, "numbers", 2, State.END, 60)
         assert server.manager.available() == {"numbers": [1]}
     assert load.lost == []
     assert set(load.answers) == {1.0, 2.0}

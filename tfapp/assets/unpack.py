@@ -103,14 +103,11 @@ def open_members(source: Path | IO[bytes], name: str | None = None, *, limit: in
 def _zip_members(source: Path | IO[bytes], name: str, limit: int) -> Iterator[Members]:
     with zipfile.ZipFile(source) as file:
         infos = [info for info in file.infolist() if not info.is_dir()]
-        sizes = _checked(((info.filename, info.file_size, _is_regular(info)) for info in infos), name, limit)
+        # The upper half holds the Unix mode; archives made elsewhere have no file type there.
+        regular = (stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) for info in infos)
+        entries = ((info.filename, info.file_size, plain) for info, plain in zip(infos, regular, strict=True))
+        sizes = _checked(entries, name, limit)
         yield Members(name, sizes, file.open)
-
-
-def _is_regular(info: zipfile.ZipInfo) -> bool:
-    # The upper half holds the Unix mode; archives made elsewhere have no file type there.
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    return kind in (0, stat.S_IFREG)
 
 
 @contextmanager

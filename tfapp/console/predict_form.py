@@ -55,7 +55,10 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
     fitting = [] if recorded else [spec for spec in all_tasks().values() if _fits(spec.contract, signature)]
     # The outputs of a ranking are among those of a classification, too.
     spec = max(fitting, key=lambda spec: len(_needed(spec.contract)), default=None)
-    return _of_spec(spec) if spec else ServedTask(recorded, _form_of_signature(signature))
+    if spec:
+        return _of_spec(spec)
+    texts = all(tensor.dtype == "string" and len(tensor.shape or ()) == 1 for tensor in signature.inputs.values())
+    return ServedTask(recorded, _plain_form(signature.inputs) if texts else None)
 
 
 def form_templates() -> list[Path]:
@@ -76,11 +79,6 @@ def _fits(task: contract.Task, signature: Signature) -> bool:
 
 def _needed(task: contract.Task) -> set[str]:
     return {tensor.name for tensor in task.outputs if not tensor.optional}
-
-
-def _form_of_signature(signature: Signature) -> PlaygroundForm | None:
-    texts = all(tensor.dtype == "string" and len(tensor.shape or ()) == 1 for tensor in signature.inputs.values())
-    return _plain_form(signature.inputs) if texts else None
 
 
 def _plain_form(inputs: Iterable[str]) -> PlaygroundForm:

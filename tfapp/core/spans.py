@@ -1,13 +1,14 @@
-"""The spans that a tagger answers, from the contract's padded arrays to one list a text."""
+"""The spans of a text: those that a tagger answers, and the segments that they cut a text into."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["to_entities"]
+__all__ = ["MarkedSpan", "TextSegment", "text_segments", "to_entities"]
 
 
 def to_entities(answers: Mapping[str, Any], texts: Sequence[str]) -> list[list[dict[str, Any]]]:
@@ -28,3 +29,39 @@ def to_entities(answers: Mapping[str, Any], texts: Sequence[str]) -> list[list[d
         name = tag.decode() if isinstance(tag, bytes) else tag
         entities[row].append({"tag": name, "text": texts[row][start:end], "start": start, "end": end, "score": score})
     return entities
+
+
+@dataclass(frozen=True)
+class MarkedSpan:
+    """A marked span of a text: code points from `start` to before `end`, its tag, and its score."""
+
+    start: int
+    end: int
+    tag: str
+    score: float
+
+
+@dataclass(frozen=True)
+class TextSegment:
+    """A segment of a text; `span` is None where nothing is marked."""
+
+    text: str
+    span: MarkedSpan | None = None
+
+
+def text_segments(text: str, spans: Iterable[MarkedSpan]) -> list[TextSegment]:
+    """Cuts a text at its spans; of spans that overlap the first one is marked, the longer one of two that begin alike.
+
+    Example:
+        >>> segments = text_segments("In Rome.", [MarkedSpan(3, 7, "city", 0.9)])
+        >>> [(segment.text, segment.span and segment.span.tag) for segment in segments]
+        [('In ', None), ('Rome', 'city'), ('.', None)]
+    """
+    segments: list[TextSegment] = []
+    place = 0
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if place <= span.start < span.end <= len(text):
+            segments += [TextSegment(text[place : span.start])] if span.start > place else []
+            segments.append(TextSegment(text[span.start : span.end], span))
+            place = span.end
+    return [*segments, TextSegment(text[place:])] if place < len(text) else segments

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 from starlette.requests import ClientDisconnect
@@ -17,14 +17,6 @@ from tfapp.core.connections import ConnectionGate, refusal
 __all__ = ["WebLoop", "web_config"]
 
 _log = logging.getLogger(__name__)
-
-_QUIET: Final[dict[str, Any]] = {
-    "ws": "none",
-    "log_config": None,
-    "access_log": False,
-    "server_header": False,
-    "proxy_headers": False,
-}
 
 
 def web_config(app: Any, gate: ConnectionGate, **arguments: Any) -> uvicorn.Config:
@@ -40,7 +32,11 @@ def web_config(app: Any, gate: ConnectionGate, **arguments: Any) -> uvicorn.Conf
         http=functools.partial(_LimitedHttp, gate=gate),  # type: ignore[arg-type]
         loop="tfapp.core.web_server:WebLoop",
         timeout_keep_alive=gate.limits.keep_alive_seconds,  # type: ignore[arg-type]
-        **_QUIET,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
         **arguments,
     )
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
-from tfapp.evaluation.markdown import markdown_table
 from tfapp.evaluation.metrics import Calibration, PrecisionRecall, Scores
-from tfapp.evaluation.tables import score_table
+from tfapp.evaluation.tables import markdown_table, score_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -219,7 +219,7 @@ class TaskModel(ModelCheckpoint):
         return network(self.pad(ids), training=training)[: ids.nrows(tf.int32)]
 
     def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """Returns what the network reads of ids, ragged int32[N, (T)]; see `pad_rows`."""
+        """Returns what the network reads of ids, ragged int32[N, (T)]; see `Preprocessor.pad`."""
         return self.preprocessor.pad(*self.segmented(ids))
 
     def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:

@@ -14,10 +14,9 @@ from tfapp_client import contract
 from tfapp.errors import ModelError
 from tfapp.models.base import TaskModel
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.soft_losses import soft_binary_loss, soft_class_loss
 from tfapp.models.unknown import Unknown
 
-__all__ = ["ClassificationModel"]
+__all__ = ["ClassificationModel", "soft_binary_loss", "soft_class_loss"]
 
 _REFERENCES = "references"
 
@@ -136,3 +135,17 @@ class ClassificationModel(TaskModel):
         """Takes what `arrays` gave."""
         if self.unknown:
             self.unknown = replace(self.unknown, references=arrays[_REFERENCES])
+
+
+def soft_class_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Returns the divergence float32[N] of distributions over classes, 0 where they agree, from logits [N, K]."""
+    target = tf.nn.log_softmax(theirs / temperature)
+    answer = tf.nn.log_softmax(logits / temperature)
+    return temperature**2 * tf.reduce_sum(tf.exp(target) * (target - answer), axis=-1)
+
+
+def soft_binary_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Returns the divergence float32[N, ...] of independent probabilities, sigmoids of logits; 0 where they agree."""
+    target = tf.sigmoid(theirs / temperature)
+    crossed = tf.nn.sigmoid_cross_entropy_with_logits(target, logits / temperature)
+    return temperature**2 * (crossed - tf.nn.sigmoid_cross_entropy_with_logits(target, theirs / temperature))

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
-from tfapp.models.class_embedder import ClassEmbedder
 from tfapp.models.classes import ClassificationModel
+from tfapp.models.embedder import ClassEmbedder
 from tfapp.models.heads import bert_network, check_positions, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.windows import mean_of_windows, split_windows

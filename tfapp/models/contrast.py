@@ -33,7 +33,10 @@ def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, sym
     others = _by_place(vectors[:, 1:], tf.shape(vectors)[2:])
     columns = _by_place(codes[:, 1:], tf.constant([], tf.int32))
     scores = tf.matmul(vectors[:, 0], others, transpose_b=True) / temperature
-    known = _known(codes[:, 0], codes[:, 1], columns)
+    # Whether some row of the batch pairs the row's query with the column's text, bool[N, M].
+    same_query = tf.cast(codes[:, :1] == codes[None, :, 0], tf.float32)
+    same_text = tf.cast(codes[:, 1:2] == columns[None, :], tf.float32)
+    known = tf.matmul(same_query, same_text) > 0
     losses = _losses(scores, known | (columns < 0))
     if not symmetric:
         return losses
@@ -69,13 +72,6 @@ def _by_place(values: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
     """Reshapes [N, P, ...] to [P * N, ...]: the first position of all rows, then the second."""
     order = tf.concat([[1, 0], tf.range(2, tf.rank(values))], axis=0)
     return tf.reshape(tf.transpose(values, order), tf.concat([[-1], rest], axis=0))
-
-
-def _known(queries: tf.Tensor, candidates: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Returns bool[N, M]: whether some row of the batch pairs the row's query with the column's text."""
-    same_query = tf.cast(queries[:, None] == queries[None, :], tf.float32)
-    same_text = tf.cast(candidates[:, None] == columns[None, :], tf.float32)
-    return tf.matmul(same_query, same_text) > 0
 
 
 def _losses(scores: tf.Tensor, barred: tf.Tensor) -> tf.Tensor:

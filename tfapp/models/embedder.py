@@ -14,11 +14,11 @@ from tfapp.config import ModelSettings
 from tfapp.core.rows import Row
 from tfapp.models.base import Encoded
 from tfapp.models.bert import BertModel
-from tfapp.models.contrast import pair_losses
+from tfapp.models.contrast import class_losses, pair_losses
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 
-__all__ = ["PLACES", "Embedder"]
+__all__ = ["PLACES", "ClassEmbedder", "Embedder"]
 
 PLACES: Final = ("query", "candidate", "negative")
 """The columns of texts that it learns from; the last may be missing."""
@@ -86,7 +86,8 @@ class Embedder(BertModel):
         rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in tokenized], axis=1)
         known: dict[bytes, int] = {}
         codes = np.stack([_codes(known, *texts) for texts in tokenized], axis=1)
-        codes[:, 2:][codes[:, 2:] == known.get(_empty(self.preprocessor), -1)] = -1
+        empty = self.preprocessor.tokenize([""])[0].tobytes()
+        codes[:, 2:][codes[:, 2:] == known.get(empty, -1)] = -1
         return Encoded(rows.values.numpy(), rows.row_splits.numpy(), codes)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
@@ -114,11 +115,18 @@ class Embedder(BertModel):
         return {"embedding": logits[:, 0]}
 
 
+class ClassEmbedder(Embedder):
+    """What a classifier learns by before its head does, where there are few texts; it shares the classifier's weights.
+
+    Its rows are texts of one class one after another, and its targets the classes' numbers, int32[N], -1 for none.
+    """
+
+    def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Returns how hard each row's texts find each other among all of the batch, float32[N]; see `class_losses`."""
+        return class_losses(logits, targets, self.temperature)
+
+
 def _codes(known: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:
     """Numbers texts by their tokens, int32[N]; `known` holds the numbers so far."""
     pieces = (ids[start:end].tobytes() for start, end in pairwise(splits))
     return np.fromiter((known.setdefault(text, len(known)) for text in pieces), np.int32, len(splits) - 1)
-
-
-def _empty(preprocessor: Preprocessor) -> bytes:
-    return preprocessor.tokenize([""])[0].tobytes()

@@ -5,16 +5,33 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias, cast
 
 import keras
+from keras import ops
 
 from tfapp.errors import ModelError
-from tfapp.models.pooling import MaskedPooling
 
-__all__ = ["Pooling", "backbone_config", "bert_network", "check_positions", "classifier_pooling"]
+__all__ = ["MaskedPooling", "Pooling", "backbone_config", "bert_network", "check_positions", "classifier_pooling"]
 
 
 Pooling: TypeAlias = Literal["pooler", "first", "mean", "max", "tokens"]
 """What stands on a BERT reads of its last layer: its pooler's vector of [CLS], that of [CLS] itself, the mean or the
 maximum of the tokens' vectors, or each token's for itself."""
+
+
+class MaskedPooling(keras.layers.Layer):
+    """The mean or the maximum over a text's real tokens, or the first token's vector, in float32, by `mode`."""
+
+    def __init__(self, mode: str, **kwargs: Any) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        self.mode = mode
+
+    def call(self, sequence: Any, padding_mask: Any) -> Any:
+        """Pools float[N, T, H] to float32[N, H]; the mask int[N, T] is 1 at real tokens, one or more in a row."""
+        if self.mode == "first":
+            return sequence[:, 0]
+        mask = ops.cast(padding_mask, "float32")[:, :, None]
+        if self.mode == "max":
+            return ops.max(sequence * mask + (1.0 - mask) * -1e9, axis=1)
+        return ops.sum(sequence * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
 
 
 def bert_network(backbone: Any, head_input: Pooling, *, units: int | None = None, dropout: float = 0.0) -> keras.Model:

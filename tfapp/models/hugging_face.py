@@ -29,7 +29,9 @@ def write_preset(folder: Path, backbone: Any, vocabulary: Sequence[str], *, lowe
         lowercase: Whether the vocabulary is uncased.
         head: The `keras_hub.layers.MaskedLMHead` over it; None: the checkpoint has none.
     """
-    tensors = {f"bert.{name}": value for name, value in _backbone_tensors(backbone)} | dict(_head_tensors(head))
+    tensors = {f"bert.{name}": value for name, value in _backbone_tensors(backbone)}
+    for name, (variable, turned) in () if head is None else _head_variables(head):
+        tensors[name] = variable.numpy().T if turned else variable.numpy()
     with replacing_folder(folder) as draft:
         write_json(draft / "config.json", _config(backbone) | {"pad_token_id": vocabulary.index("[PAD]")}, shared=True)
         write_json(
@@ -119,11 +121,6 @@ def _dense(name: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
 def _norm(name: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
     yield f"{name}.weight", layer.gamma.numpy()
     yield f"{name}.bias", layer.beta.numpy()
-
-
-def _head_tensors(head: Any) -> Iterator[tuple[str, np.ndarray]]:
-    for name, (variable, turned) in () if head is None else _head_variables(head):
-        yield name, variable.numpy().T if turned else variable.numpy()
 
 
 def _head_variables(head: Any) -> Iterator[tuple[str, tuple[Any, bool]]]:

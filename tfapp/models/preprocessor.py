@@ -12,7 +12,6 @@ import tensorflow_text as tf_text
 
 from tfapp.core.files import write_text
 from tfapp.errors import ModelError
-from tfapp.models.token_rows import frame_rows, pad_rows, pair_segments
 
 __all__ = ["PlacedPieces", "Preprocessor"]
 
@@ -98,12 +97,39 @@ class Preprocessor:
         return self._tokenizer.tokenize(texts)
 
     def pad(self, ids: tf.RaggedTensor, segments: tf.RaggedTensor | None = None) -> dict[str, tf.Tensor]:
-        """Returns the dense inputs of a BERT backbone, see `pad_rows`."""
-        return pad_rows(ids, self.padding_id, segments)
+        """Makes the dense inputs of a BERT backbone.
+
+        Args:
+            ids: Ragged int32[N, (T)].
+            segments: Of the same shape; None: all 0.
+
+        Returns:
+            `token_ids`, `segment_ids` and `padding_mask`, each int32[N, T], T the longest row. Without texts there
+            is one row of padding, since some layers cannot compute on none.
+        """
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        lengths = tf.pad(lengths, [[0, tf.maximum(1 - tf.size(lengths), 0)]])
+        width = tf.maximum(tf.reduce_max(lengths), 2)
+
+        def dense(rows: tf.RaggedTensor, fill: int) -> tf.Tensor:
+            values = rows.to_tensor(default_value=fill)
+            missing = tf.stack([tf.size(lengths), width]) - tf.shape(values)
+            return tf.pad(values, tf.stack([tf.zeros_like(missing), missing], axis=1), constant_values=fill)
+
+        tokens = dense(ids, self.padding_id)
+        parts = tf.zeros_like(tokens) if segments is None else dense(segments, 0)
+        return {
+            "token_ids": tokens,
+            "segment_ids": parts,
+            "padding_mask": tf.sequence_mask(lengths, width, dtype=tf.int32),
+        }
 
     def segments(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         """Returns the segments of rows that are pairs: what follows the first [SEP] is segment 1; no text holds one."""
-        return pair_segments(ids, self.sep_id)
+        ends = tf.cast(ids.values == self.sep_id, tf.int32)
+        before = tf.cumsum(ends, exclusive=True)
+        of_row = tf.repeat(tf.gather(tf.concat([before, [0]], axis=0), ids.row_starts()), ids.row_lengths())
+        return ids.with_values(tf.minimum(before - of_row, 1))
 
     def first_pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
         """Returns the first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
@@ -120,8 +146,24 @@ class Preprocessor:
         return PlacedPieces(ids, *_count_characters(texts, starts, ends), texts)
 
     def frame(self, *pieces: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)]."""
-        return frame_rows(pieces, self.cls_id, self.sep_id)
+        """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)].
+
+        In one op that writes by position: joining ragged tensors takes dozens, which a single short text waits for.
+        """
+        lengths = [tf.cast(text.row_lengths(), tf.int32) for text in pieces]
+        splits = tf.concat([[0], tf.cumsum(tf.add_n(lengths) + (1 + len(pieces)))], axis=0)
+        begin = splits[:-1]
+        places, values = [begin], [tf.fill(tf.shape(begin), self.cls_id)]
+        for text, length in zip(pieces, lengths, strict=True):
+            begin = begin + 1
+            # From a piece's place among all pieces to that in the rows.
+            shift = begin - tf.cast(text.row_starts(), tf.int32)
+            places.append(tf.range(tf.size(text.values)) + tf.repeat(shift, length))
+            begin = begin + length
+            places.append(begin)
+            values += [text.values, tf.fill(tf.shape(begin), self.sep_id)]
+        framed = tf.dynamic_stitch(places, values)
+        return tf.RaggedTensor.from_row_splits(framed, tf.cast(splits, tf.int64), validate=False)
 
     def tokenize(
         self, texts: Sequence[str], *seconds: Sequence[str], chunk: int = 4096

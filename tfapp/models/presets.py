@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ from typing import Any
 import keras_hub
 
 from tfapp import assets
+from tfapp.assets import OnProgress
 from tfapp.errors import ModelError, did_you_mean
 from tfapp.models.preprocessor import Preprocessor
 
 __all__ = ["Preset", "load_preset"]
-
-OnProgress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,6 @@ __all__ = ["EDIT", "Change", "append", "earlier", "labels_after", "read"]
 EDIT: Final = "edit"
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def _who() -> str:
     try:
         user = getpass.getuser()
@@ -56,7 +52,7 @@ class Change:
     after: int | None = None
     versions: tuple[int, ...] = ()
     note: str = ""
-    time: str = field(default_factory=_now)
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     who: str = field(default_factory=_who)
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from tfapp.registry import history
 from tfapp.registry.history import EDIT, Change
 from tfapp.registry.model_config import STABLE, ConfiguredModel, configured_model
 from tfapp.registry.model_config_edit import NEW_FILE, edit_model
-from tfapp.registry.staged_version import StagedVersion
-from tfapp.registry.transaction_log import TransactionLog
+from tfapp.registry.transaction_log import StagedVersion, TransactionLog
 from tfapp.registry.versions import version_folder, versions
 
 __all__ = ["CONFIG_FILE", "LabelStore"]
@@ -151,7 +150,11 @@ class LabelStore:
             text, model = self._log.text(), self.model(name)
             _check_unmoved(model, label, expected)
             version_folder(self.models, name, version)
-            labels = self._labels_without(model, label, version, changes)
+            labels = dict(model.labels)
+            if labels.get(label) == version:
+                previous = self._previous(name, label, changes)
+                del labels[label]
+                labels |= {} if previous is None else {label: previous}
             keep = self._versions_beside(model, {*labels.values(), version})
             before, after = model.labels.get(label), labels.get(label)
             if keep is not None or before != after:
@@ -235,16 +238,6 @@ class LabelStore:
         named = set(model.policy.specific.versions)
         keep = None if model.kind != "specific" or not named & set(gone) else sorted(named - set(gone))
         self._commit(text, model, model.labels, keep, Change(name, action, versions=tuple(sorted(gone)), note=note))
-
-    def _labels_without(
-        self, model: ConfiguredModel, label: str, version: int, changes: list[Change]
-    ) -> dict[str, int]:
-        labels = dict(model.labels)
-        if labels.get(label) == version:
-            before = self._previous(model.name, label, changes)
-            del labels[label]
-            labels |= {} if before is None else {label: before}
-        return labels
 
     def _versions_by_labels(
         self, model: ConfiguredModel, labels: Mapping[str, int], moved: Change | None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from pathlib import Path
 from typing import Final
 
 from tfapp.errors import RegistryError
@@ -57,7 +56,10 @@ def prune(store: LabelStore, name: str, keep: int) -> list[int]:
         if removable:
             with store.pruning(name, removable) as removable:
                 for version in removable:
-                    _take_out(store.models, name, version)
+                    # A number may have several folders: 1 and 001.
+                    while version in versions(store.models, name):
+                        aside = store.models / f"{_PREFIX}{name}-{version}-{os.getpid()}-{secrets.token_hex(4)}"
+                        version_folder(store.models, name, version).rename(aside)
         for left in store.models.glob(f"{_PREFIX}*"):
             # What a link points at is somebody else's.
             left.unlink() if left.is_symlink() else shutil.rmtree(left)
@@ -67,10 +69,3 @@ def prune(store: LabelStore, name: str, keep: int) -> list[int]:
     except OSError as error:
         raise RegistryError(f"{error.filename}: cannot be removed: {error.strerror}") from error
     return removable
-
-
-def _take_out(models: Path, name: str, version: int) -> None:
-    # A number may have several folders: 1 and 001.
-    while version in versions(models, name):
-        aside = models / f"{_PREFIX}{name}-{version}-{os.getpid()}-{secrets.token_hex(4)}"
-        version_folder(models, name, version).rename(aside)

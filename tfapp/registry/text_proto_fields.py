@@ -118,11 +118,12 @@ class _Scanner:
 
 def insert_after(text: str, field: Field, new: str) -> str:
     """Inserts a field behind another: on a line of its own where that one ends its line."""
-    end = _line_end(text, field.end)
-    if end is None:
+    # The end of the line, if only separators and a comment follow on it.
+    match = re.compile(r"[ \t]*[,;]?[ \t]*(#[^\n]*)?(?=\n|\Z)").match(text, field.end)
+    if match is None:
         return f"{text[: field.end]} {new}{text[field.end :]}"
     indented = f"\n{new}".replace("\n", f"\n{line_indent(text, field.start)}")
-    return text[:end] + indented + text[end:]
+    return text[: match.end()] + indented + text[match.end() :]
 
 
 def remove(text: str, field: Field) -> str:
@@ -146,9 +147,3 @@ def line_indent(text: str, place: int) -> str:
     """Returns the white space that the line of a place begins with."""
     line = text[text.rfind("\n", 0, place) + 1 :]
     return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def _line_end(text: str, place: int) -> int | None:
-    """Returns the end of the place's line, if only separators and a comment follow on it."""
-    match = re.compile(r"[ \t]*[,;]?[ \t]*(#[^\n]*)?(?=\n|\Z)").match(text, place)
-    return match.end() if match else None

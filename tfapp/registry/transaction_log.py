@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tfapp.core.files import replacing, sweep_drafts_of, write_json
 from tfapp.core.locks import process_lock
@@ -19,9 +19,25 @@ from tfapp.registry.history import EDIT, Change
 from tfapp.registry.model_config import configured_model, configured_names
 from tfapp.registry.model_config_edit import NEW_FILE
 
-__all__ = ["TransactionLog"]
+__all__ = ["StagedVersion", "TransactionLog"]
 
 _LOCK_SECONDS: Final = 30.0
+
+
+class StagedVersion(NamedTuple):
+    """A version that servers are to load before a label moves to it.
+
+    Attributes:
+        version: The version.
+        label_version: The version that the label points at meanwhile; None: nowhere.
+        before: The file's text before.
+        after: The file's text since.
+    """
+
+    version: int
+    label_version: int | None
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +97,10 @@ class TransactionLog:
         """Writes the file, unless its text stays, and the history; to be called under the lock."""
         write_json(self._pending, {"sha256": _digest(text), "change": change.to_dict()}, shared=True)
         if text != self.text():
-            self._write(text)
+            with replacing(self.config, shared=True) as draft:
+                draft.write_text(text, encoding="utf-8")
+                if self.config.exists():
+                    shutil.copymode(self.config, draft)
         history.append(self._history, [change])
         self._pending.unlink()
 
@@ -109,12 +128,6 @@ class TransactionLog:
                 "is whole without it"
             ) from error
         return [change] if digest == _digest(self.text()) and change not in changes[-1:] else []
-
-    def _write(self, text: str) -> None:
-        with replacing(self.config, shared=True) as draft:
-            draft.write_text(text, encoding="utf-8")
-            if self.config.exists():
-                shutil.copymode(self.config, draft)
 
     @property
     def _history(self) -> Path:

@@ -12,9 +12,8 @@ from tfapp.errors import ExportError
 from tfapp.models import BertModel, TaskModel
 from tfapp.models.backbones import LayerParts, layer_parts
 from tfapp.savedmodel.attention import ManyTexts, OneText, View
-from tfapp.savedmodel.layers import Dense, Norm
+from tfapp.savedmodel.layers import PRECISIONS, Dense, Norm, Precision, Table, keep
 from tfapp.savedmodel.sub_batches import in_sub_batches
-from tfapp.savedmodel.weights import PRECISIONS, Precision, Table, keep
 
 __all__ = ["PackedEncoder", "make_encoder"]
 
@@ -66,7 +65,7 @@ class PackedEncoder(tf.Module):
         if self._head_input == "tokens":
             values = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=True)
             padded = ids.with_values(values).to_tensor()
-            # As wide as `pad_rows` makes no rows.
+            # As wide as `Preprocessor.pad` makes no rows.
             return tf.pad(padded, [[0, 0], [0, tf.maximum(2 - tf.shape(padded)[1], 0)], [0, 0]])
         return in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from tfapp_client import contract
 
 from tfapp.config.card_words import CardWords
-from tfapp.core.files import replacing, write_json, write_text
+from tfapp.core.files import FULL_DISK, replacing, write_json, write_text
 from tfapp.core.rows import Row
 from tfapp.core.tensorflow_import import without_noise
 from tfapp.errors import ExportError
@@ -22,9 +26,8 @@ from tfapp.savedmodel.input_checks import name_input_shapes, unchecked_inputs
 from tfapp.savedmodel.model_card import model_card
 from tfapp.savedmodel.signatures import METHODS, ServedModule, signatures
 from tfapp.savedmodel.verify import verify
-from tfapp.savedmodel.warmup import warmup_columns, write_warmup
 
-__all__ = ["complete_signatures", "export_model", "write_graph"]
+__all__ = ["complete_signatures", "export_model", "full_disk_errors", "write_graph"]
 
 
 def export_model(
@@ -121,3 +124,48 @@ def complete_signatures(folder: Path) -> None:
                 graph.signature_def[signature].method_name = method
     with replacing(file, shared=True) as draft:
         draft.write_bytes(saved.SerializeToString())
+
+
+@contextmanager
+def full_disk_errors(folder: Path) -> Iterator[None]:
+    """Makes an OSError of TensorFlow's error that a disk is full, as Python's own writing raises.
+
+    Args:
+        folder: Where the block writes; the error names it.
+
+    Raises:
+        OSError: There was no more room.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        number = next((number for number in FULL_DISK if os.strerror(number) in error.message), None)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(folder)) from error
+
+
+def warmup_columns(inputs: Sequence[str], count: int, max_length: int) -> dict[str, list[str]]:
+    """Makes rows from one word to more than a model reads, their lengths evenly spread on a logarithmic scale.
+
+    Made ones, since a user's own texts have no place in a file that goes wherever the model goes. The inputs share a
+    row's words.
+    """
+    words = np.geomspace(1, 2 * max_length, count).round().astype(int)
+    return {name: [" ".join(["word"] * -(-number // len(inputs))) for number in words] for name in inputs}
+
+
+def write_warmup(folder: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    """Writes one Predict request a row, and one of all rows, into a version's folder."""
+    file = folder / contract.WARMUP_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = len(next(iter(columns.values())))
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for part in (slice(None), *(slice(row, row + 1) for row in range(rows))):
+            request = predict_pb2.PredictRequest()
+            request.model_spec.signature_name = contract.DEFAULT_SIGNATURE
+            for name, texts in columns.items():
+                some = list(texts[part])
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(some, tf.string, [len(some)]))
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())

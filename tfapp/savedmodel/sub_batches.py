@@ -58,8 +58,10 @@ def _in_loop(
     lengths = tf.pad(lengths, [[0, missing]], constant_values=1)
     columns = [tf.pad(column, [[0, missing]]) for column in columns]
     order = tf.argsort(lengths, stable=True)
-    places = _token_places(lengths, order)
-    lengths = tf.gather(lengths, order)
+    sizes = tf.gather(lengths, order)
+    shifts = tf.gather(tf.cumsum(lengths, exclusive=True), order) - tf.cumsum(sizes, exclusive=True)
+    # Where the tokens of the rows in their new order stand in the old one.
+    places, lengths = tf.range(tf.reduce_sum(sizes)) + tf.repeat(shifts, sizes), sizes
     columns = [tf.gather(column, places) for column in columns]
     bounds, edges = _borders(lengths, size)
     steps = tf.size(bounds) - 1
@@ -92,13 +94,6 @@ def _aligned(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
     more_rows = 1 + -(count + 1) % _ROWS_ALIGNED
     filled = [more_tokens[tf.newaxis], tf.zeros([more_rows - 1], tf.int32)]
     return tf.concat([lengths, *filled], axis=0), *(tf.pad(column, [[0, more_tokens]]) for column in columns)
-
-
-def _token_places(lengths: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
-    """Returns where the tokens of the rows in their new order stand in the old one; int32[P]."""
-    sizes = tf.gather(lengths, order)
-    shifts = tf.gather(tf.cumsum(lengths, exclusive=True), order) - tf.cumsum(sizes, exclusive=True)
-    return tf.range(tf.reduce_sum(sizes)) + tf.repeat(shifts, sizes)
 
 
 def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:

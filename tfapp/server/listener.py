@@ -1,22 +1,25 @@
-"""The interface of a server's listeners, what they share, and checks that a port is free."""
+"""The interface of a server's listeners, what they share with the limit of requests, and checks of ports."""
 
 from __future__ import annotations
 
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import grpc
+
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
+from tfapp.server.request_errors import RequestError
 
 if TYPE_CHECKING:
-    from tfapp.server.concurrency_limiter import ConcurrencyLimiter
     from tfapp.server.loading.model_manager import ModelManager
     from tfapp.server.metrics import Metrics
     from tfapp.server.settings import ServerSettings
 
-__all__ = ["Listener", "ListenerContext", "check_free", "check_socket"]
+__all__ = ["ConcurrencyLimiter", "Listener", "ListenerContext", "check_free", "check_socket"]
 
 
 @dataclass(frozen=True)
@@ -96,3 +99,31 @@ def check_socket(path: Path) -> None:
                 raise ServerError(f"cannot listen on {path}: the path is too long for a UNIX socket") from error
             return
     raise ServerError(f"cannot listen on {path}: another server does; stop it, or choose another --grpc_socket_path")
+
+
+class ConcurrencyLimiter:
+    """A count of requests that are worked on, up to a maximum; as a context manager, it counts one during the block."""
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.Semaphore(most)
+
+    def acquire(self) -> None:
+        """Counts a request that begins.
+
+        Raises:
+            RequestError: There are too many, in TensorFlow Serving's words.
+        """
+        if not self._free.acquire(blocking=False):
+            raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+
+    def release(self) -> None:
+        """Counts a request that has ended."""
+        self._free.release()
+
+    def __enter__(self) -> None:
+        """Counts the request that the block works on."""
+        self.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        """Counts it as ended."""
+        self.release()

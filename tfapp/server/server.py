@@ -14,11 +14,9 @@ from tfapp import registry
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
 from tfapp.server.batching.batch_scheduler import BatchScheduler
-from tfapp.server.concurrency_limiter import ConcurrencyLimiter
 from tfapp.server.grpc.listener import GrpcListener
-from tfapp.server.listener import Listener, ListenerContext
-from tfapp.server.loading.config_file_watcher import ConfigFileWatcher
-from tfapp.server.loading.folder_config import FolderConfig
+from tfapp.server.listener import ConcurrencyLimiter, Listener, ListenerContext
+from tfapp.server.loading.config_file_watcher import ConfigFileWatcher, FolderConfig
 from tfapp.server.loading.model_config import read_model_config
 from tfapp.server.loading.model_manager import Loader, ModelManager
 from tfapp.server.loading.model_source import FolderSource, ModelSource, ServedModel
@@ -82,9 +80,15 @@ class ModelServer:
             self.manager, self.settings, ConcurrencyLimiter(self.settings.grpc_max_threads), self.metrics
         )
         self._grpc = GrpcListener(shared)
-        self._rest = _rest_listener(shared)
-        rest = [self._rest] if self._rest is not None else []
-        self._listeners: list[Listener] = [self._grpc, *rest, *(make(shared) for make in listeners)]
+        self._rest: RestListener | None = None
+        self._listeners: list[Listener] = [self._grpc]
+        if self.settings.rest_api_port is not None:
+            # Who serves gRPC alone need not load an HTTP server.
+            from tfapp.server.rest import RestListener
+
+            self._rest = RestListener(shared)
+            self._listeners.append(self._rest)
+        self._listeners += [make(shared) for make in listeners]
 
     @property
     def port(self) -> int:
@@ -235,15 +239,6 @@ def configured_server(config: Path | str, settings: ServerSettings | None = None
             "--allow_version_labels_for_unavailable_models"
         )
     return ModelServer(lambda: models, settings, follow=Path(config))
-
-
-def _rest_listener(shared: ListenerContext) -> RestListener | None:
-    if shared.settings.rest_api_port is None:
-        return None
-    # Who serves gRPC alone need not load an HTTP server.
-    from tfapp.server.rest import RestListener
-
-    return RestListener(shared)
 
 
 def _loader(settings: ServerSettings, scheduler: BatchScheduler | None, metrics: Metrics) -> Loader:

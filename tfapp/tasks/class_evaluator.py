@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, metrics
 from tfapp.evaluation.class_evaluation import ClassEvaluation, Mistake
-from tfapp.evaluation.markdown import shorten
 from tfapp.evaluation.metrics import fit_thresholds
+from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.tasks.spec import Evaluator

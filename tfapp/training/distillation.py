@@ -49,11 +49,12 @@ class Distillation:
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss as a sum over a batch's rows and what divides it, as `TaskModel.batch_loss` does."""
-        losses = self._losses_beside(ids, targets) if self.settings.hidden_weight else self._losses(ids, *targets)
+        if self.settings.hidden_weight:
+            losses = self._losses_beside(ids, targets)
+        else:
+            labels, theirs = targets
+            losses = self._answers(labels, theirs, self.student.logits(ids, training=True))
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
-
-    def _losses(self, ids: tf.RaggedTensor, targets: tf.Tensor, theirs: tf.Tensor) -> tf.Tensor:
-        return self._answers(targets, theirs, self.student.logits(ids, training=True))
 
     def _losses_beside(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         theirs, their_states = self.teacher.trace(ids)

@@ -40,7 +40,15 @@ class FeatureStore:
             TrainingError: A file is damaged.
         """
         files = itertools.takewhile(Path.exists, map(self._file, itertools.count()))
-        return [_load(file) for file in files]
+        features: list[np.ndarray] = []
+        for file in files:
+            try:
+                features.append(np.load(file, allow_pickle=False))
+            except (OSError, ValueError, EOFError) as error:
+                raise TrainingError(
+                    f"{file}: the kept features cannot be read; start a new run without --resume"
+                ) from error
+        return features
 
     def add(self, number: int, features: np.ndarray) -> None:
         """Keeps the features that follow after `number` earlier calls."""
@@ -124,11 +132,3 @@ def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[
         return strategy.gather(features, axis=0)
 
     return step
-
-
-def _load(file: Path) -> np.ndarray:
-    try:
-        features: np.ndarray = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise TrainingError(f"{file}: the kept features cannot be read; start a new run without --resume") from error
-    return features

@@ -19,9 +19,8 @@ from tfapp.data.batches import TokenizedTexts
 from tfapp.models import ClassEmbedder, TextClassifier
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.state import TrainState
 from tfapp.training.tokenized_split import TokenizedSplit
-from tfapp.training.trainer import Trainer
+from tfapp.training.trainer import Trainer, TrainState
 
 __all__ = ["draw_partners", "train_few_shot"]
 
@@ -61,13 +60,14 @@ def train_few_shot(
         phase.model.mkdir(parents=True, exist_ok=True)
         # The pairs of all epochs, once.
         once = settings.model_copy(update={"epochs": 1})
+        no_texts = TokenizedTexts(split.texts.ids[:0], split.texts.splits[:1])
         tune(
             model=embedder,
             train_split=split,
             settings=once,
             folder=phase,
             observers=observers,
-            **rest | {"dev_split": _nothing(split)},
+            **rest | {"dev_split": replace(split, texts=no_texts, targets=split.targets[:0], rows=split.rows[:0])},
         ).run()
     offset = -(-len(split.texts) // settings.batch_size)
     later = [_Later(observer, offset) for observer in observers]
@@ -115,9 +115,3 @@ def _pairs(embedder: ClassEmbedder, split: TokenizedSplit, settings: TrainingSet
     rows = tf.concat([tf.gather(texts, first), tf.gather(texts, second)], axis=1)
     tokens = TokenizedTexts(rows.values.numpy(), rows.row_splits.numpy())
     return TokenizedSplit(tokens, split.targets[first], {}, split.inputs, first)
-
-
-def _nothing(split: TokenizedSplit) -> TokenizedSplit:
-    """Returns a split of the same kind without rows."""
-    texts = TokenizedTexts(split.texts.ids[:0], split.texts.splits[:1])
-    return TokenizedSplit(texts, split.targets[:0], {}, split.inputs, split.rows[:0])

@@ -18,9 +18,8 @@ from scipy.optimize import minimize
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.training.features import FeatureReader, FeatureStore
-from tfapp.training.state import TrainState
 from tfapp.training.strategy import check_same_step, is_chief
-from tfapp.training.trainer import Trainer
+from tfapp.training.trainer import Trainer, TrainState
 
 __all__ = ["PENALTIES", "HeadFit", "HeadTrainer"]
 
@@ -144,9 +143,5 @@ class HeadTrainer(Trainer):
                 break
             head.fit(penalty)
             self._step()
-            self._end_epoch(self._logits(dev), penalty)
-
-    def _logits(self, features: np.ndarray) -> np.ndarray:
-        kernel, bias = self.model.head.get_weights()
-        logits: np.ndarray = features @ kernel + bias
-        return logits
+            kernel, bias = self.model.head.get_weights()
+            self._end_epoch(dev @ kernel + bias, penalty)

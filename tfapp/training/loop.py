@@ -27,11 +27,10 @@ from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.state import TrainState
 from tfapp.training.steps import Objective, StepResult, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.tokenized_split import TokenizedSplit, epoch_split
-from tfapp.training.trainer import Trainer
+from tfapp.training.trainer import Trainer, TrainState
 
 __all__ = ["TrainState", "train"]
 
@@ -180,13 +179,11 @@ class _FineTuner(Trainer):
             observer.on_start(self.steps_done, self.total_steps)
         if self.model.pretrained and not self.steps_done:
             self._begin(self._predict())
-        while self.state.epoch < self.settings.epochs and not self._stale():
+        patience = math.inf if self.settings.patience is None else self.settings.patience
+        while self.state.epoch < self.settings.epochs and self.state.stale_epochs < patience:
             self._run_epoch()
             self._finish_epoch()
         return self.state
-
-    def _stale(self) -> bool:
-        return self.settings.patience is not None and self.state.stale_epochs >= self.settings.patience
 
     def _run_epoch(self) -> None:
         split = epoch_split(

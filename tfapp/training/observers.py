@@ -66,7 +66,8 @@ class Observer(Protocol):
         """Called when training starts, or goes on after `step` steps."""
 
     def on_progress(self, step: int) -> None:
-        """Called after a step."""
+        """Called after a step; most observers wait for a point of the curves."""
+        del step
 
     def on_step(self, event: StepEvent) -> None:
         """Called with a point of the curves."""
@@ -75,7 +76,7 @@ class Observer(Protocol):
         """Called at the end of an epoch."""
 
 
-class HistoryObserver:
+class HistoryObserver(Observer):
     """Writes one JSON line an event; a resumed run first drops the lines after its checkpoint.
 
     Args:
@@ -88,11 +89,9 @@ class HistoryObserver:
     def on_start(self, step: int, total_steps: int) -> None:
         """Drops what a killed try wrote after its last checkpoint."""
         del total_steps
-        lines = [line for line in self._lines() if self._step(line) <= step] if step else []
+        lines = self._file.read_text(encoding="utf-8").splitlines() if step and self._file.exists() else []
+        lines = [line for line in lines if self._step(line) <= step]
         write_text(self._file, "".join(f"{line}\n" for line in lines))
-
-    def on_progress(self, step: int) -> None:
-        """Writes nothing."""
 
     def on_step(self, event: StepEvent) -> None:
         """Writes a point of the curves."""
@@ -110,9 +109,6 @@ class HistoryObserver:
         with self._file.open("a", encoding="utf-8") as out:
             out.write(json.dumps(values) + "\n")
 
-    def _lines(self) -> list[str]:
-        return self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
-
     @staticmethod
     def _step(line: str) -> float:
         try:
@@ -121,7 +117,7 @@ class HistoryObserver:
             return float("inf")  # the half line of a killed write
 
 
-class TensorBoardObserver:
+class TensorBoardObserver(Observer):
     """Writes the settings, the curves and the dev evaluations for TensorBoard.
 
     Args:
@@ -146,9 +142,6 @@ class TensorBoardObserver:
         self._stack.close()
         self._log = self._stack.enter_context(TensorBoardLog(self._folder, purge_step=step + 1 if step else None))
         self._log.settings(self._settings)
-
-    def on_progress(self, step: int) -> None:
-        """Writes nothing."""
 
     def on_step(self, event: StepEvent) -> None:
         """Writes a point of the curves."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TensorBoardLog"]
 
+_PATTERN = "events.out.tfevents.*"
 _CURVES = 20
 _THRESHOLDS = 101
 
@@ -52,7 +53,7 @@ class TensorBoardLog:
         self._purge_step = purge_step
         self._files: dict[str, _EventFile] = {}
         if purge_step is not None:
-            for split in _splits(self._folder):
+            for split in sorted({path.parent.name for path in self._folder.glob(f"*/{_PATTERN}")}):
                 self._open(split)
 
     def __enter__(self) -> Self:
@@ -114,7 +115,7 @@ class _EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        earlier = _event_files(folder)
+        earlier = sorted(folder.glob(_PATTERN))
         self._events = event_pb2
         self._writer = RecordWriter(_next_path(folder, earlier).open("xb"))
         self._write(file_version="brain.Event:2")
@@ -134,16 +135,6 @@ class _EventFile:
     def _write(self, **fields: Any) -> None:
         self._writer.write(self._events.Event(wall_time=time.time(), **fields).SerializeToString())
         self._writer.flush()
-
-
-def _splits(folder: Path) -> list[str]:
-    """Returns the splits that earlier tries logged to."""
-    folders = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
-    return [path.name for path in folders if _event_files(path)]
-
-
-def _event_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("events.out.tfevents.*"))
 
 
 def _next_path(folder: Path, earlier: Sequence[Path]) -> Path:

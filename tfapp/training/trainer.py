@@ -1,10 +1,12 @@
-"""What every way of training shares: its arguments, and the end of an epoch."""
+"""What every way of training shares: its arguments, its state, and the end of an epoch."""
 
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -15,11 +17,47 @@ from tfapp.models import TaskModel
 from tfapp.training.observers import EpochEvent, Observer
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.state import TrainState
 from tfapp.training.strategy import is_chief
 from tfapp.training.tokenized_split import TokenizedSplit
 
-__all__ = ["Trainer"]
+__all__ = ["TrainState", "Trainer"]
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """How far a training is; the part of a checkpoint that is no variable.
+
+    Attributes:
+        epoch: Epochs finished.
+        step: Steps done of the epoch under way.
+        best_score: Dev score of the best epoch so far; minus infinity before there is one.
+        best_loss: Its dev loss.
+        stale_epochs: Epochs since then.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best_score: float = -math.inf
+    best_loss: float = math.inf
+    stale_epochs: int = 0
+
+    def after_epoch(self, dev: Evaluation | None, *, by_loss: bool = False) -> Self:
+        """Returns the state after an epoch; its `stale_epochs` is 0 if the epoch is the best.
+
+        Args:
+            dev: Its evaluation; None where there is nothing to evaluate on: then the last epoch is the best.
+            by_loss: The best epoch is that of the lowest loss; else that of the best score, and of several with the
+                same score the one of the lowest loss.
+        """
+        done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
+        if dev is None:
+            return replace(done, stale_epochs=0)
+        sign = -1 if dev.lower_is_better else 1
+        best = -math.inf if math.isinf(self.best_score) else sign * self.best_score
+        by_score = (sign * dev.main_score, -dev.loss) > (best, -self.best_loss)
+        if dev.loss < self.best_loss if by_loss else by_score:
+            return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
+        return done
 
 
 @dataclass(kw_only=True)

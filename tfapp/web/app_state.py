@@ -90,9 +90,8 @@ class AppState:
         reach = connect or (lambda folder: _reach(folder, self.remote))
         folders = {"models": models or home / "models"}
         folders |= {application.name: home / application.name / "models" for application in applications}
-        self.endpoints = {
-            name: ModelsEndpoint(name, _title(folder, home), folder, reach) for name, folder in folders.items()
-        }
+        titles = {name: str(f.relative_to(home) if f.is_relative_to(home) else f) for name, f in folders.items()}
+        self.endpoints = {name: ModelsEndpoint(name, titles[name], f, reach) for name, f in folders.items()}
         self._lock = threading.RLock()
         self._sessions: dict[str, Any] = {}
         self._closing = ExitStack()
@@ -162,7 +161,3 @@ def _reach(folder: Path, remote: RemoteServer | None) -> Iterator[ServedModels]:
     else:
         with remote.client() as client:
             yield ServedModels(remote.address, client)
-
-
-def _title(folder: Path, home: Path) -> str:
-    return str(folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)

@@ -112,7 +112,8 @@ def line_chart(title: str, times: Sequence[datetime], series: Sequence[Series], 
     titles = [_title(time, series, place) for place, time in enumerate(times)]
     columns = tuple(Column(place * step, step, 0, 0, text) for place, text in enumerate(titles))
     values = tuple(f"{100 * top * tick / _TICKS:.0f} %" for tick in reversed(range(_TICKS + 1)))
-    return Chart(title, lines, _bands(marked, step), columns, values, _dates(times))
+    bands = tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in marked)
+    return Chart(title, lines, bands, columns, values, _dates(times))
 
 
 def column_chart(title: str, times: Sequence[datetime], counts: Sequence[int], unit: str) -> Chart:
@@ -150,10 +151,6 @@ def _path(values: Sequence[float | None], top: float) -> str:
             parts.append(f"{'L' if open_part else 'M'}{x:.1f} {y:.1f}{'h.1' if alone else ''}")
         open_part = value is not None
     return "".join(parts)
-
-
-def _bands(marked: Iterable[Window], step: float) -> tuple[Band, ...]:
-    return tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in marked)
 
 
 def _title(time: datetime, series: Sequence[Series], place: int) -> str:

@@ -1,10 +1,13 @@
-"""Reads and checks the fields of forms."""
+"""Reads and checks the fields and files of forms."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -14,10 +17,15 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from tfapp.data.stored_texts import storable
-from tfapp.errors import SettingsError
+from tfapp.core.files import private_opener
+from tfapp.data.stored_texts import storable, tidy
+from tfapp.errors import DataError, SettingsError
 
-__all__ = ["LARGEST_KEY", "Form", "read_form", "whole_number"]
+__all__ = ["LARGEST_KEY", "SUFFIXES", "Form", "read_form", "uploaded", "whole_number"]
+
+SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".ndjson")
+"""What files may end with."""
+_LONGEST_NAME: Final = 100
 
 LARGEST_KEY: Final = 2**31 - 1
 """The largest number of a row: PostgreSQL's integers have 31 bits."""
@@ -181,3 +189,24 @@ def _as_utf8(text: str) -> str:
 
 def _no_utf8() -> HTTPException:
     return HTTPException(400, "the form is not UTF-8; send it as UTF-8")
+
+
+@contextmanager
+def uploaded(upload: UploadFile) -> Iterator[tuple[str, Path]]:
+    """Yields an upload as a file.
+
+    Yields:
+        What it was called, for people to read; and the file, whose name is ours.
+
+    Raises:
+        DataError: It ends with none of `SUFFIXES`.
+    """
+    name = (tidy((upload.filename or "").replace("\\", "/").rpartition("/")[2]) or "texts")[-_LONGEST_NAME:]
+    suffix = next((known for known in SUFFIXES if name.lower().endswith(known)), None)
+    if suffix is None:
+        raise DataError(f"{name}: must end with one of {', '.join(SUFFIXES)}; convert the file")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"texts{suffix}"
+        with open(file, "wb", opener=private_opener) as out:
+            shutil.copyfileobj(upload.file, out)
+        yield name, file

@@ -127,12 +127,9 @@ class SessionCookies:
                 self._sessions.keep(session)
                 value = self._access.session_cookie(session["id"])
                 if value != cookie:
-                    MutableHeaders(scope=message).append("Set-Cookie", self._header(value))
+                    age, secure = int(LONGEST_SECONDS), "; secure" if self._access.tls else ""
+                    header = f"{self._access.cookie}={value}; path=/; Max-Age={age}; httponly; samesite=strict{secure}"
+                    MutableHeaders(scope=message).append("Set-Cookie", header)
             await send(message)
 
         await self._app(scope, receive, answer)
-
-    def _header(self, cookie: str) -> str:
-        secure = "; secure" if self._access.tls else ""
-        age = int(LONGEST_SECONDS)
-        return f"{self._access.cookie}={cookie}; path=/; Max-Age={age}; httponly; samesite=strict{secure}"

@@ -1,4 +1,4 @@
-"""Renders pages from templates, also for errors."""
+"""Renders pages from templates, also for errors, and Markdown."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import logging
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -22,7 +25,6 @@ from tfapp.version import __version__
 from tfapp.web.access import Access
 from tfapp.web.error_messages import error_message, http_status
 from tfapp.web.forms import Form, read_form
-from tfapp.web.markdown import render
 
 __all__ = ["Action", "Views"]
 
@@ -52,12 +54,13 @@ class Views:
             lstrip_blocks=True,
         )
         self._env.filters |= {
-            "share": _share,
+            "share": lambda value: f"{100 * value:.1f} %",
             "ago": self._ago,
-            "markdown": render,
-            "size": _size,
-            "when": _when,
-            "tint": _tint,
+            "markdown": render_markdown,
+            "size": lambda value: f"{value / 1e6:.1f} MB" if value >= 1e5 else f"{value / 1e3:.1f} kB",
+            "when": lambda moment: _as_utc(moment).strftime("%Y-%m-%d %H:%M"),
+            # One of the stylesheet's tints, always the same one for a name.
+            "tint": lambda name: zlib.crc32(name.casefold().encode()) % _TINTS,
         }
         self._env.globals |= {"tfapp_version": __version__, "protected": access.password is not None}
 
@@ -116,8 +119,7 @@ class Views:
         return self.error(request, 500, "this is a bug in tfapp, not your mistake; the console's log has the details")
 
     def _ago(self, moment: datetime | str) -> str:
-        then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        seconds = max(0.0, (self._clock() - then.astimezone(UTC)).total_seconds())
+        seconds = max(0.0, (self._clock() - _as_utc(moment)).total_seconds())
         for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
             if seconds >= size:
                 count = int(seconds // size)
@@ -125,19 +127,24 @@ class Views:
         return "just now"
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"
+def _as_utc(moment: datetime | str) -> datetime:
+    return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(UTC)
 
 
-def _when(moment: datetime | str) -> str:
-    then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return then.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+def render_markdown(text: str) -> Markup:
+    """Renders Markdown as HTML; HTML in it is shown as text, and links that run something are no links.
+
+    Its headings stand two levels lower, below those of the page.
+    """
+    parser = _parser()
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1:]) + 2)}"
+    # The parser has escaped all that it was given.
+    return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
-def _tint(name: str) -> int:
-    """Returns one of the stylesheet's tints, always the same one for a name."""
-    return zlib.crc32(name.casefold().encode()) % _TINTS
-
-
-def _size(value: int) -> str:
-    return f"{value / 1e6:.1f} MB" if value >= 1e5 else f"{value / 1e3:.1f} kB"
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -13,7 +13,7 @@ from tfapp import registry
 from tfapp.errors import SettingsError
 from tfapp.registry.version_policy import specific
 from tfapp.server import folder_server
-from tfapp.server.loading.folder_config import FolderConfig
+from tfapp.server.loading.config_file_watcher import FolderConfig
 from tfapp.server.loading.model_manager import ModelManager
 from tfapp.server.loading.model_source import FolderSource, ServedModel
 from tfapp.server.loading.version_state import State

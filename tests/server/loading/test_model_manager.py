@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.server.loading.states import wait_for_state
 from tfapp.registry.version_policy import all_versions, specific
 from tfapp.server.loading.model_manager import ModelManager
 from tfapp.server.loading.model_source import FolderSource, ServedModel
@@ -149,7 +150,7 @@ def test_an_old_version_stays_until_its_last_request_is_answered(models: Path) -
     swap = threading.Thread(target=manager.poll)
     with manager.use("m") as servable:
         swap.start()
-        assert manager.wait_for_state("m", 1, State.UNLOADING, 30)
+        assert wait_for_state(manager, "m", 1, State.UNLOADING, 30)
         # Unloading, but this request still has it; others get the new one.
         assert servable.version == 1
         assert _served(manager) == 2
@@ -214,6 +215,6 @@ def test_the_polling_thread_follows_the_folder_and_survives_a_bad_poll(models: P
     manager = ModelManager(flaky, FakeLoader())
     _add(models, 2)
     manager.start(0.01)
-    assert manager.wait_for_state("m", 2, State.AVAILABLE, 30)
+    assert wait_for_state(manager, "m", 2, State.AVAILABLE, 30)
     manager.stop()
     assert manager.available() == {}

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
+from tests.server.loading.states import wait_for_state
 from tfapp.errors import RegistryError, ServerError, SettingsError
 from tfapp.server import ModelServer, ServerSettings, configured_server
 from tfapp.server.grpc.reload_permissions import ReloadPermissions
@@ -174,7 +175,7 @@ def test_a_version_is_tried_again_after_its_interval(models: Path) -> None:
     assert manager.states("a")[0].state is State.LOADING
     # No polling: the retries come by themselves.
     manager.start(0)
-    assert manager.wait_for_state("a", 2, State.AVAILABLE, 30)
+    assert wait_for_state(manager, "a", 2, State.AVAILABLE, 30)
     assert loads == [2, 2, 2]
     manager.stop()
 
@@ -196,7 +197,7 @@ def test_the_config_file_is_read_again(models: Path, tmp_path: Path, caplog: pyt
     assert len([record for record in caplog.records if record.message.startswith("model config file")]) == 1
     file.write_text(f"model_config_list {{ {_text(models, 'a', _specific(1))} }}")
     follower.start(0.01)
-    assert manager.wait_for_state("a", 1, State.AVAILABLE, 30)
+    assert wait_for_state(manager, "a", 1, State.AVAILABLE, 30)
     follower.stop()
 
 

@@ -15,6 +15,7 @@ from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 from tests.load import Load
 from tests.memory import resident_megabytes
 from tests.served_models import write_numbers
+from tests.server.loading.states import wait_for_state
 from tfapp.server import ModelServer, ServerSettings, running_server
 from tfapp.server.loading.model_config import served_models
 from tfapp.server.loading.version_state import State
@@ -51,17 +52,17 @@ def test_swap_rollback_and_reload_lose_no_request(models: Path) -> None:
     with Load(server.address) as load:
         # Forward: the new version beside the old one, then the label, then the old one goes.
         reload(_config(models, (1, 2), 1))
-        assert server.manager.wait_for_state("numbers", 2, State.AVAILABLE, 60)
+        assert wait_for_state(server.manager, "numbers", 2, State.AVAILABLE, 60)
         load.wait_for(100)
         reload(_config(models, (1, 2), 2))
         reload(_config(models, (2,), 2))
-        assert server.manager.wait_for_state("numbers", 1, State.END, 60)
+        assert wait_for_state(server.manager, "numbers", 1, State.END, 60)
         load.wait_for(100)
         # Back: loaded again, then the label.
         reload(_config(models, (1, 2), 2))
         reload(_config(models, (1, 2), 1))
         reload(_config(models, (1,), 1))
-        assert server.manager.wait_for_state("numbers", 2, State.END, 60)
+        assert wait_for_state(server.manager, "numbers", 2, State.END, 60)
         load.wait_for(100)
         # The same once more, as it is.
         for _ in range(20):
@@ -77,10 +78,10 @@ def test_versions_that_come_and_go_in_the_folder_lose_no_request(models: Path) -
     settings = ServerSettings(port=0, file_system_poll_wait_seconds=0.02)
     with running_server(models, settings=settings) as server, Load(server.address, label="") as load:
         write_numbers(models, 7)
-        assert server.manager.wait_for_state("numbers", 2, State.END, 60)
+        assert wait_for_state(server.manager, "numbers", 2, State.END, 60)
         load.wait_for(100)
         shutil.rmtree(models / "numbers" / "7")
-        assert server.manager.wait_for_state("numbers", 7, State.END, 60)
+        assert wait_for_state(server.manager, "numbers", 7, State.END, 60)
         load.wait_for(100)
     assert load.lost == []
     assert set(load.answers) == {2.0, 7.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +20,12 @@ from tfapp.apps.feedback.tables import PoolRow, PoolTextRow
 from tfapp.apps.feedback.uncertainty import MEASURES
 from tfapp.console.background_scoring import BackgroundScoring
 from tfapp.console.console_state import ConsoleState
-from tfapp.console.leases import Leases
 from tfapp.data.stored_texts import tidy
 from tfapp.errors import DataError, RegistryError, ServerError
-from tfapp.web.forms import LARGEST_KEY, Form
-from tfapp.web.uploads import SUFFIXES, uploaded
+from tfapp.web.forms import LARGEST_KEY, SUFFIXES, Form, uploaded
 from tfapp.web.views import Views
 
-__all__ = ["LabellingPages"]
+__all__ = ["LabellingPages", "Leases"]
 
 # Labels that are buttons of their own; more are a list.
 _BUTTONS: Final = 12
@@ -115,7 +114,9 @@ class LabellingPages:
 
     def _next(self, request: Request) -> Response:
         pools = self._state.feedback.pools
-        pool, measure, who = self._pool(request), _measure(request), request.session["id"]
+        pool, who = self._pool(request), request.session["id"]
+        asked = request.query_params.get("by")
+        measure = cast(Measure, asked if asked in MEASURES else MEASURES[0])
         self._scoring.keep_up(pool)
         texts = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
         text = texts[0] if texts else None
@@ -177,6 +178,29 @@ class LabellingPages:
         return _LabellingText(text, [(label, chance) for label, chance in ranked], answer.chosen or ())
 
 
-def _measure(request: Request) -> Measure:
-    measure = request.query_params.get("by", MEASURES[0])
-    return cast(Measure, measure if measure in MEASURES else MEASURES[0])
+class Leases:
+    """Leases things to people for a while.
+
+    Args:
+        ticks: Tells the time, in seconds.
+        seconds: How long something is lent.
+    """
+
+    def __init__(self, ticks: Callable[[], float], seconds: float = 120.0) -> None:
+        self._ticks = ticks
+        self._seconds = seconds
+        self._lent: dict[tuple[str, int], tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def others(self, of: str, who: str) -> set[int]:
+        """Returns what others hold a lease of."""
+        with self._lock:
+            now = self._ticks()
+            self._lent = {key: lent for key, lent in self._lent.items() if lent[1] > now}
+            return {number for (thing, number), (holder, _) in self._lent.items() if thing == of and holder != who}
+
+    def take(self, of: str, number: int, who: str) -> None:
+        """Leases something to a person, whose earlier lease ends."""
+        with self._lock:
+            others = {key: lent for key, lent in self._lent.items() if key[0] != of or lent[0] != who}
+            self._lent = {**others, (of, number): (who, self._ticks() + self._seconds)}

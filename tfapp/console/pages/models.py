@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
@@ -64,7 +63,10 @@ class ModelPages:
         (entry,) = _with_states([(endpoint, facts)])
         version = _version(facts, request.query_params.get("version"))
         changes = version_catalogue.history(facts.name, models=endpoint.folder)[::-1][:_CHANGES]
-        card = _card(version.path)
+        try:
+            card = (version.path / "README.md").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            card = ""
         return self._views.page(request, "model.html", model=entry, version=version, card=card, history=changes)
 
 
@@ -87,10 +89,3 @@ def _version(facts: CatalogueEntry, number: str | None) -> VersionMetadata:
         if str(version.version) == number:
             return version
     raise RegistryError(f"{facts.name}: no version {number[:20]}; the model's page lists the versions")
-
-
-def _card(folder: Path) -> str:
-    try:
-        return (folder / "README.md").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -23,15 +23,10 @@ class OverviewPage:
         """Returns the route of the page."""
         return [Route("/", self._show)]
 
-    def _monitor_counts(self) -> dict[str, int]:
-        monitor = self._state.monitor
-        if monitor is None:
-            return {}
-        return {"open_alerts": len(monitor.queries.alerts(open_only=True)), **monitor.queries.counts()}
-
     def _show(self, request: Request) -> Response:
         state, session = self._state, self._state.support
-        models, feedback = state.models(), state.begun_feedback
+        models, feedback, monitor = state.models(), state.begun_feedback, state.monitor
+        alerts = {} if monitor is None else {"open_alerts": len(monitor.queries.alerts(open_only=True))}
         known = {} if session is None else {"waiting": session.inbox.waiting(), **session.service.knowledge.counts()}
         return self._views.page(
             request,
@@ -41,7 +36,7 @@ class OverviewPage:
             models=models,
             endpoints=list(dict.fromkeys(endpoint for endpoint, _ in models)),
             support=known,
-            monitor=self._monitor_counts(),
+            monitor=alerts if monitor is None else alerts | monitor.queries.counts(),
             recommend={} if state.recommend is None else state.recommend.catalogue.counts(),
             labelled=sum(feedback.labels.counts().values()) if feedback else 0,
             pools=len(feedback.pools.all()) if feedback else 0,

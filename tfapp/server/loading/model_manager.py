@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
-from tfapp.server.loading.load_retries import LoadRetries
 from tfapp.server.loading.model_source import ModelSource, ServedModel
-from tfapp.server.loading.served_versions import ServedVersions
-from tfapp.server.loading.version_labels import check_labels
-from tfapp.server.loading.version_state import State, VersionState
+from tfapp.server.loading.served_versions import ServedVersions, check_labels
+from tfapp.server.loading.version_state import LoadRetries, State, VersionState
 from tfapp.server.request_errors import RequestError, load_error
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from tfapp.server.request_errors import RequestError, invalid_argument
 if TYPE_CHECKING:
     from tfapp.server.servables.servable import Servable
 
-__all__ = ["ServedVersions"]
+__all__ = ["ServedVersions", "check_labels"]
 
 
 class ServedVersions:
@@ -63,16 +63,6 @@ class ServedVersions:
             numbers = sorted(version_states, reverse=True) if version is None else [version]
             return [version_states[number].describe(number) for number in numbers]
 
-    def wait_for_state(self, name: str, version: int, state: State, timeout: float) -> bool:
-        """Waits until a version is in a state, at most so many seconds; returns whether it came to be so in time."""
-
-        def reached() -> bool:
-            version_state = self._version_states.get(name, {}).get(version)
-            return version_state is not None and version_state.state is state
-
-        with self._changed:
-            return self._changed.wait_for(reached, timeout)
-
     def models(self) -> list[ServedModel]:
         """Returns the models to serve, as they were last looked for."""
         with self._changed:
@@ -108,7 +98,10 @@ class ServedVersions:
             raise invalid_argument("ModelSpec has no name specified.")
         with self._changed:
             if label:
-                version = self._version_of_label(name, label)
+                labels = self._labels.get(name, {}) if name in self._models else {}
+                if label not in labels:
+                    raise invalid_argument(f"Unrecognized servable version label: {label}")
+                version = labels[label]
             request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             ready = self._available(name)
             number = max(ready, default=-1) if version is None else version
@@ -131,8 +124,33 @@ class ServedVersions:
         """Returns the versions that labels still point at because those that they move to take no requests yet."""
         return {at for label, at in self.labels(model.name).items() if at != model.labels.get(label)}
 
-    def _version_of_label(self, name: str, label: str) -> int:
-        labels = self._labels.get(name, {}) if name in self._models else {}
-        if label not in labels:
-            raise invalid_argument(f"Unrecognized servable version label: {label}")
-        return labels[label]
+
+def check_labels(
+    models: Iterable[ServedModel],
+    served: Mapping[str, ServedModel],
+    available: Callable[[str], Collection[int]],
+    *,
+    allow_unavailable: bool,
+) -> None:
+    """Checks the labels of a new configuration.
+
+    Args:
+        models: The new configuration.
+        served: The one that it replaces.
+        available: Returns the versions of a model that take requests.
+        allow_unavailable: Whether a label that is new may point at a version that is not loaded yet. One that moves
+            never may: its requests would fail until the version is there.
+
+    Raises:
+        RequestError: A label points at a version that does not take requests.
+    """
+    for model in models:
+        before = served[model.name].labels if model.name in served else {}
+        for label, version in model.labels.items():
+            moves = before.get(label, version) != version
+            if version not in available(model.name) and (moves or not allow_unavailable):
+                raise RequestError(
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    f"Request to assign label to version {version} of model {model.name}, "
+                    "which is not currently available for inference",
+                )

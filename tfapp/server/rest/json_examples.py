@@ -9,9 +9,8 @@ import numpy as np
 from tensorflow_serving.apis import input_pb2
 
 from tfapp.server.request_errors import RequestError, invalid_argument
-from tfapp.server.rest.json_base64 import is_base64
-from tfapp.server.rest.json_dtypes import check_float, json_dtype
-from tfapp.server.rest.json_parser import describe, type_name
+from tfapp.server.rest.json_dtypes import check_float, is_base64, json_dtype
+from tfapp.server.rest.json_parser import form_error, type_name
 
 __all__ = ["read_examples"]
 
@@ -39,17 +38,13 @@ def read_examples(document: dict[str, Any]) -> Any:
 
 def _examples(document: dict[str, Any]) -> list[Any]:
     if _EXAMPLES not in document:
-        raise _wrong(document, f"When method is classify, key '{_EXAMPLES}' is expected and was not found")
+        raise form_error(document, f"When method is classify, key '{_EXAMPLES}' is expected and was not found")
     items = document[_EXAMPLES]
     if not isinstance(items, list):
-        raise _wrong(document, f"Expecting '{_EXAMPLES}' value to be an list/array")
+        raise form_error(document, f"Expecting '{_EXAMPLES}' value to be an list/array")
     if not items:
-        raise _wrong(document, f"'{_EXAMPLES}' value is an empty array")
+        raise form_error(document, f"'{_EXAMPLES}' value is an empty array")
     return items
-
-
-def _wrong(document: dict[str, Any], rule: str) -> RequestError:
-    return invalid_argument(f"JSON Value: {describe(document)} {rule}")
 
 
 def _fill(value: Any, example: Any) -> None:
@@ -80,10 +75,6 @@ def _field(name: str, values: list[Any]) -> str:
     return first
 
 
-def _floats(_name: str, values: list[Any]) -> list[Any]:
-    return [check_float(value, "float", float(_FLOAT.max), 0) for value in values]
-
-
 def _integers(name: str, values: list[Any]) -> list[Any]:
     if max(values) > _LARGEST_INTEGER:
         raise invalid_argument(f"Feature: {name} has uint64 element. Only int64 is supported.")
@@ -111,6 +102,6 @@ _FIELDS: Final[dict[type, str]] = {
 _TYPES: Final = {"int64_list": "int64", "float_list": "float", "bytes_list": "bytes"}
 _READERS: Final[dict[str, Callable[[str, list[Any]], list[Any]]]] = {
     "int64_list": _integers,
-    "float_list": _floats,
+    "float_list": lambda _name, values: [check_float(value, "float", float(_FLOAT.max), 0) for value in values],
     "bytes_list": _strings,
 }

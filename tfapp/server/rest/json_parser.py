@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import orjson
 
-from tfapp.server.request_errors import invalid_argument
+from tfapp.server.request_errors import RequestError, invalid_argument
 
-__all__ = ["check_lists", "describe", "parse", "type_name"]
+__all__ = ["check_lists", "describe", "form_error", "parse", "type_name"]
 
 _MESSAGES: Final = {
     "Expecting property name": "Missing a name for object member.",
@@ -72,8 +72,13 @@ def parse(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         document = _parse_slowly(body)
     if not isinstance(document, dict):
-        raise invalid_argument(f"JSON Value: {describe(document)} Is not object")
+        raise form_error(document, "Is not object")
     return document
+
+
+def form_error(value: Any, rule: str) -> RequestError:
+    """Returns the error of a JSON value that breaks a rule."""
+    return invalid_argument(f"JSON Value: {describe(value)} {rule}")
 
 
 def type_name(value: Any) -> str:

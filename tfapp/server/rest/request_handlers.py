@@ -12,11 +12,11 @@ from tfapp_client import contract
 
 from tfapp.server.listener import ListenerContext
 from tfapp.server.request_context import RequestContext
-from tfapp.server.request_errors import RequestError, invalid_argument
+from tfapp.server.request_errors import invalid_argument
 from tfapp.server.rest import json_outputs
 from tfapp.server.rest.json_examples import read_examples
 from tfapp.server.rest.json_inputs import INPUTS, INSTANCES, read_columns, read_rows
-from tfapp.server.rest.json_parser import check_lists, describe, parse
+from tfapp.server.rest.json_parser import check_lists, form_error, parse
 from tfapp.server.rest.url_paths import METADATA, RequestTarget
 from tfapp.server.servables import classify_regress
 from tfapp.server.servables.predict import signature_map, write_spec
@@ -38,10 +38,7 @@ def handle_request(shared: ListenerContext, target: RequestTarget, body: bytes, 
         document = {} if target.verb == METADATA else parse(body)
         key = document.get(_SIGNATURE, "")
         if not isinstance(key, str):
-            raise invalid_argument(
-                f"JSON Value: {describe(document)} not formatted correctly. 'signature_name' key must be a string "
-                "value."
-            )
+            raise form_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
         key = key or contract.DEFAULT_SIGNATURE
         with shared.manager.use(target.model, target.version, target.label) as servable:
             return _HANDLERS[target.verb](shared, servable, key, document, context)
@@ -92,19 +89,15 @@ def _check_form(document: dict[str, Any]) -> bool:
             raise invalid_argument("Missing 'inputs' or 'instances' key")
         return False
     if INPUTS in document:
-        raise _form_error(
+        raise form_error(
             document, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
         )
     rows = document[INSTANCES]
     if not isinstance(rows, list):
-        raise _form_error(document, "Excepting 'instances' to be an list/array")
+        raise form_error(document, "Excepting 'instances' to be an list/array")
     if not rows:
-        raise _form_error(document, "No values in 'instances' array")
+        raise form_error(document, "No values in 'instances' array")
     return True
-
-
-def _form_error(document: dict[str, Any], rule: str) -> RequestError:
-    return invalid_argument(f"JSON Value: {describe(document)} {rule}")
 
 
 def _classify(

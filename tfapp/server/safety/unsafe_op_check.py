@@ -123,15 +123,12 @@ class _ObjectGraph:
                 elif node.user_object.identifier == "signature_map":
                     yield _Runner(f"signature {child.local_name}", self._function(child.node_id))
                 elif place == 0 and child.local_name == "signatures":
-                    yield from self._signatures(child.node_id)
+                    for signature in self._node(child.node_id).children:
+                        yield _Runner(f"signature {signature.local_name}", self._function(signature.node_id))
             for saveable in node.saveable_objects.values():
                 # They give tensors to the loader's saver, and take them from it.
                 for number in (saveable.save_function, saveable.restore_function):
                     yield _Runner(_INIT, self._function(number))
-
-    def _signatures(self, number: int) -> Iterator[_Runner]:
-        for child in self._node(number).children:
-            yield _Runner(f"signature {child.local_name}", self._function(child.node_id))
 
     def _function(self, number: int, *, fed: bool = False) -> Iterator[Any]:
         node = self._node(number)

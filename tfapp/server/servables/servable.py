@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Collection
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -9,18 +12,30 @@ from typing import Any, Final
 import grpc
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.framework import op_def_registry
 from tfapp_client import contract
 
 from tfapp.core.files import pattern_problem
+from tfapp.core.tensorflow_import import import_tensorflow, without_noise
 from tfapp.registry.version_metadata import checks_inputs, read_metadata
 from tfapp.server.batching.batch_scheduler import BatchScheduler
 from tfapp.server.request_errors import RequestError
 from tfapp.server.safety.unsafe_op_check import UnsafeOp, find_unsafe_ops, refuse_unsafe_ops
 from tfapp.server.servables.request_limits import RequestLimits
 from tfapp.server.servables.servable_signature import ServableSignature
-from tfapp.server.servables.text_ops import register_ops
 
 __all__ = ["Servable", "check_version", "read_definitions", "read_unsafe_ops"]
+
+# Those of BERT and of plain splitting, which TensorFlow Serving links, too. The package has 22, 100 MB more.
+_LIBRARIES: Final = (
+    "_fast_bert_normalizer",
+    "_fast_wordpiece_tokenizer",
+    "_normalize_ops",
+    "_regex_split_ops",
+    "_whitespace_tokenizer",
+    "_whitespace_tokenizer_v2",
+    "_wordpiece_tokenizer",
+)
 
 _TAG: Final = "serve"
 
@@ -62,7 +77,7 @@ class Servable:
         graph = graphs[0]
         if not allow_unsafe_ops:
             refuse_unsafe_ops(graphs, folder)
-        register_ops(_ops(graph))
+        _register_ops(graph)
         self._module = tf.saved_model.load(str(folder), tags=[_TAG])
         self.definitions = dict(graph.signature_def)
         # A graph of ours without the check ends the process at some shapes; a damaged file says of none that it has it.
@@ -125,7 +140,26 @@ def _read_graphs(folder: Path) -> list[Any]:
     return graphs
 
 
-def _ops(graph: Any) -> set[str]:
-    """Returns the names of all ops in a MetaGraphDef."""
+def _register_ops(graph: Any) -> None:
+    """Registers those ops of a MetaGraphDef that TensorFlow does not know, if tensorflow-text has them."""
     nodes = (graph.graph_def.node, *(function.node_def for function in graph.graph_def.library.function))
-    return {node.op for some in nodes for node in some}
+    names = {node.op for some in nodes for node in some}
+    if _unknown(names):
+        _load_libraries()
+    if _unknown(names):
+        import_tensorflow()
+
+
+def _unknown(names: Collection[str]) -> bool:
+    return any(op_def_registry.get(name) is None for name in names)
+
+
+@functools.cache
+def _load_libraries() -> None:
+    # Found without being imported.
+    package = find_spec("tensorflow_text")
+    folders = (package.submodule_search_locations or ()) if package else ()
+    with without_noise():
+        for folder in folders:
+            for name in _LIBRARIES:
+                tf.load_op_library(str(Path(folder, "python", "ops", f"{name}.so")))

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
-from tfapp.evaluation.markdown import markdown_table
 from tfapp.evaluation.metrics import Measure
-from tfapp.evaluation.tables import measure_table
+from tfapp.evaluation.tables import markdown_table, measure_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

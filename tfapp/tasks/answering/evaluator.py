@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.markdown import shorten
 from tfapp.evaluation.metrics import Measure
 from tfapp.evaluation.ranking_metrics import mean_interval
+from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.answering.answer_spans import mask_logits
 from tfapp.tasks.answering.evaluation import AnswerEvaluation, AnswerGroup, WrongAnswer

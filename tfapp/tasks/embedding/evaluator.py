@@ -13,9 +13,9 @@ from scipy.special import logsumexp
 from tfapp.data import normalize_text
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.markdown import shorten
 from tfapp.evaluation.ranking_evaluation import MissedQuery
 from tfapp.evaluation.ranking_metrics import count_places, mean_measures, relevant_places
+from tfapp.evaluation.tables import shorten
 from tfapp.models import Embedder, TaskModel
 from tfapp.models.embedder import PLACES
 from tfapp.tasks.embedding.evaluation import RetrievalEvaluation

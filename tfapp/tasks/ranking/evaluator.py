@@ -14,10 +14,10 @@ from tfapp.core.ndcg import ndcg
 from tfapp.data import normalize_text
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.markdown import shorten
 from tfapp.evaluation.metrics import Measure, binary_cross_entropy
 from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
 from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, count_places, mean_measures, relevant_places
+from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.ranking.model import PairRanker
 from tfapp.tasks.spec import Evaluator

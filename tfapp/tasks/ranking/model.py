@@ -11,9 +11,9 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
+from tfapp.models.classes import soft_binary_loss
 from tfapp.models.heads import bert_network, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.soft_losses import soft_binary_loss
 
 __all__ = ["PairRanker"]
 

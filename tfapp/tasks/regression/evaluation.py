@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tfapp.evaluation.base import Board, Evaluation
-from tfapp.evaluation.markdown import markdown_table
 from tfapp.evaluation.metrics import Measure
 from tfapp.evaluation.plots import LINE_COLORS, add_axes, blank_figure
-from tfapp.evaluation.tables import measure_table
+from tfapp.evaluation.tables import markdown_table, measure_table
 from tfapp.tasks.regression.metrics import NAMES
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tfapp.data import normalize_text
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.markdown import shorten
+from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.regression.evaluation import RegressionEvaluation, ResidualRange, WorstRow
 from tfapp.tasks.regression.metrics import measure_numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.core.text_segments import MarkedSpan, text_segments
+from tfapp.core.spans import MarkedSpan, text_segments
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 
 __all__ = ["TAGGING_FORM"]
