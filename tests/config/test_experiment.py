@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tfapp.config import Experiment, dump_toml
+from tfapp.config.task_settings import foreign_fields
 from tfapp.errors import SettingsError
-from tfapp.tasks.experiments import load_experiment, parse_experiment
+from tfapp.tasks.experiments import load_experiment, parse_experiment, task_settings
 
 BASE: dict[str, Any] = {"name": "news", "data": {"train": "news.csv"}}
 
@@ -297,3 +299,14 @@ def test_whatever_is_given_is_taken_or_refused_in_one_line(overrides: list[str])
     except SettingsError as error:
         message = str(error)
     assert len(message.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("task", sorted(task_settings()))
+def test_what_is_written_is_read_by_the_task_and_makes_the_same_experiment(task: str) -> None:
+    known = task_settings()
+    experiment = parse_experiment({**BASE, "task": task})
+    values = tomllib.loads(dump_toml(experiment))
+    assert parse_experiment(values) == experiment
+    written = {f"{section}.{name}" for section in ("data", "model", "training") for name in values[section]}
+    assert written >= set(known[task].columns)
+    assert not written & set(foreign_fields(known[task], known.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -22,7 +23,12 @@ class Experiment(Settings):
     """One experiment: its data, its model, its training and its export.
 
     `parse_experiment` makes it, with the sections of its task.
+
+    Attributes:
+        unread: Settings that some tasks read and its own does not, such as `data.group`.
     """
+
+    unread: ClassVar[frozenset[str]] = frozenset()
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
     task: str = Field("classification", description="What the model does.")
@@ -50,7 +56,11 @@ class Experiment(Settings):
 
 
 def dump_toml(experiment: Experiment, *, without: Collection[str] = ()) -> str:
-    """Writes every setting of an experiment, but for some sections, as TOML that `load_experiment` reads back."""
+    """Writes every setting that an experiment's task reads, but for some sections, as TOML."""
     import tomli_w
 
-    return tomli_w.dumps(experiment.model_dump(exclude_none=True, exclude=set(without)))
+    values = experiment.model_dump(exclude_none=True, exclude=set(without))
+    for name in experiment.unread:
+        section, _, field = name.partition(".")
+        values.get(section, {}).pop(field, None)
+    return tomli_w.dumps(values)

@@ -11,7 +11,7 @@ from pydantic import create_model
 from tfapp.config.experiment import Experiment
 from tfapp.config.overrides import apply_override, merge_overrides, validate_settings
 from tfapp.config.rules import broken_rule
-from tfapp.config.task_settings import TaskSettings, foreign_setting
+from tfapp.config.task_settings import TaskSettings, foreign_fields, foreign_setting
 from tfapp.errors import SettingsError, did_you_mean
 
 __all__ = ["parse_experiment"]
@@ -40,7 +40,7 @@ def parse_experiment(
     """
     items = list(overrides)
     task = _find_task(values, items, tasks, source)
-    kind = _experiment_class(task)
+    kind = _experiment_class(task, frozenset(foreign_fields(task, tasks.values())))
     merged = merge_overrides(kind, values, items, source=source)
     problem = foreign_setting(merged, task, tasks.values())
     if problem:
@@ -66,12 +66,14 @@ def _find_task(
 
 
 @functools.cache
-def _experiment_class(task: TaskSettings) -> type[Experiment]:
-    """An experiment whose sections have the task's own settings, too."""
-    return create_model(
+def _experiment_class(task: TaskSettings, unread: frozenset[str]) -> type[Experiment]:
+    """Returns the class of experiments whose sections have the task's own settings, too."""
+    kind = create_model(
         "Experiment",
         __base__=Experiment,
         data=(task.data, ...),
         model=(task.model, task.model()),
         training=(task.training, task.training()),
     )
+    kind.unread = unread
+    return kind
