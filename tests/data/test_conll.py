@@ -148,7 +148,7 @@ def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path:
 
 def test_init_proposes_tagging(tmp_path: Path) -> None:
     proposal = sniff(str(saved(tmp_path, SAMPLE)))
-    assert (proposal.task, proposal.rows, proposal.window) == ("tagging", 3, None)
+    assert (proposal.task, proposal.rows, "window" in proposal.model) == ("tagging", 3, False)
     assert "types: org, person, place" in proposal.notes[0]
     text = write_starter(proposal, tmp_path / "a.toml", tasks=task_settings()).read_text()
     assert '\ntask = "tagging"\n' in text

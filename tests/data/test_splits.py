@@ -116,12 +116,18 @@ def test_unseen_label_fails_or_is_dropped(tmp_path: Path) -> None:
     assert splits.labels == ("a", "b")
 
 
-def test_a_label_that_a_split_side_lacks_is_an_error(tmp_path: Path) -> None:
+def test_a_label_that_train_lacks_after_the_split_is_an_error_and_one_that_dev_lacks_a_finding(tmp_path: Path) -> None:
     name = _save(tmp_path / "a.jsonl", [*_many(), ("p", "rare"), ("q", "rare")])
-    with pytest.raises(
-        DataError, match=r'label "rare" \(2 rows\) has none in (dev|test|train); set another data.split_seed'
-    ):
-        load(DataSettings(train=name))
+    with pytest.raises(DataError, match=r'label "rare" has no row in train, but 2 in dev; set another data.split_seed'):
+        load(DataSettings(train=name, split_seed=0))
+    few = _save(tmp_path / "few.jsonl", [("p", "a"), ("q", "a"), ("r", "b"), ("s", "b")])
+    with pytest.raises(DataError, match=r"no row fell on dev; set another data\.split_seed than 0"):
+        load(DataSettings(train=few, dev_share=0.001))
+    splits = load(DataSettings(train=name, split_seed=4))
+    assert splits.labels == ("a", "b", "rare")
+    assert [finding.message for finding in splits.report.findings] == [
+        f'{name}: dev lacks 1 of train\'s labels: "rare"'
+    ]
     held = _save(tmp_path / "held.jsonl", [("r", "a"), ("s", "b")])
     assert load(DataSettings(train=name, dev=held, test=held)).labels == ("a", "b", "rare")
 

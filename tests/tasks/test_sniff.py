@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfapp_client import contract
 
+from tfapp import assets
 from tfapp.config import DataSettings
 from tfapp.data import DataSample, Proposal, load, write_starter
 from tfapp.data.proposal import make_proposal
@@ -78,11 +80,12 @@ def test_a_label_wins_over_a_rating(tmp_path: Path) -> None:
 def test_several_labels_by_separator_and_by_list(tmp_path: Path) -> None:
     sets = [["a"], ["a", "b"], ["b", "c"], ["a", "c"], ["a", "b", "c"]] * 10
     proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(50), "tags": ["|".join(labels) for labels in sets]}))
-    assert (proposal.data["label_separator"], proposal.multi_label) == ("|", True)
+    assert (proposal.data["label_separator"], proposal.model["multi_label"]) == ("|", True)
     lines = [json.dumps({"text": text, "tags": labels}) + "\n" for text, labels in zip(_texts(50), sets, strict=True)]
     (tmp_path / "a.jsonl").write_text("".join(lines))
     proposal = sniff(str(tmp_path / "a.jsonl"))
-    assert (proposal.data["label"], proposal.multi_label, "label_separator" in proposal.data) == ("tags", True, False)
+    assert (proposal.data["label"], proposal.model["multi_label"]) == ("tags", True)
+    assert "label_separator" not in proposal.data
 
 
 def test_encoding_is_guessed(tmp_path: Path) -> None:
@@ -95,11 +98,11 @@ def test_encoding_is_guessed(tmp_path: Path) -> None:
 
 def test_lengths_follow_the_texts(tmp_path: Path) -> None:
     def length(texts: list[str]) -> int:
-        return sniff(_csv(tmp_path / "a.csv", {"text": texts, "label": ["x", "y"] * 25})).max_length
+        return sniff(_csv(tmp_path / "a.csv", {"text": texts, "label": ["x", "y"] * 25})).model["max_length"]
 
     assert length(_texts(50, 5)) == 32
     assert length(_texts(50, 60)) == 128
-    assert length(_texts(50, 2000)) == 380
+    assert length(_texts(50, 2000)) == 506
     assert length([f"{'好' * 100}{index}" for index in range(50)]) == 128
 
 
@@ -121,11 +124,41 @@ def test_long_texts_get_windows(tmp_path: Path) -> None:
     assert window(60) is None
 
 
-def test_fewer_rows_get_more_epochs(tmp_path: Path) -> None:
+def test_fewer_rows_get_more_epochs_where_all_weights_are_trained(tmp_path: Path) -> None:
     def epochs(rows: int) -> int:
-        return sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows), "label": ["x", "y"] * (rows // 2)})).epochs
+        proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows), "label": ["x", "y"] * (rows // 2)}))
+        assert f"train has about {rows * 7 // 20} texts for each of the 2 labels seen" in proposal.notes[-1]
+        assert not proposal.training.keys() & {"adapt", "word_dropout"}
+        assert [proposal.training[name] for name in ("batch_size", "learning_rate", "layer_decay")] == [32, 1e-4, 0.9]
+        return int(proposal.training["epochs"])
 
-    assert [epochs(rows) for rows in (50, 1000, 4000, 13000)] == [20, 12, 3, 1]
+    assert [epochs(rows) for rows in (200, 1000, 4000, 13000)] == [10, 7, 3, 3]
+
+
+def test_a_sentence_encoder_is_read_by_the_mean_and_no_other_preset_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _csv(tmp_path / "a.csv", {"text": _texts(200), "label": ["x", "y"] * 100})
+    assert sniff(file).model["pooling"] == "mean"
+    assert any("minilm-l6 is a sentence encoder" in note for note in sniff(file).notes)
+    plain = replace(assets.require("minilm-l6"), sentence_encoder=False)
+    monkeypatch.setattr(assets, "find", lambda *_: plain)
+    assert "pooling" not in sniff(file).model
+
+
+def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_path: Path) -> None:
+    def training(rows: int, labels: int, words: int = 8) -> Mapping[str, Any]:
+        columns = {"text": _texts(rows, words), "label": [f"label {index % labels}" for index in range(rows)]}
+        proposal = sniff(_csv(tmp_path / "a.csv", columns))
+        load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings(), force=True))
+        return proposal.training
+
+    # The settings' rules allow each of them.
+    assert training(100, 2) == {"epochs": 20}
+    assert training(600, 30) == {"adapt": "head"}
+    assert training(400, 2, words=200) == {"adapt": "head"}
+    many = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "layer_decay": 0.9, "word_dropout": 0.1}
+    assert training(2200, 30) == many
 
 
 def test_a_folder_of_texts(tmp_path: Path) -> None:
@@ -162,11 +195,12 @@ def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     target = write_starter(proposal, tmp_path / "experiment.toml", tasks=task_settings())
     experiment = load_experiment(target)
     assert (experiment.name, experiment.data.text) == ("my-reviews", "review")
-    assert experiment.training.epochs == proposal.epochs
+    assert {**experiment.training.model_dump(), **proposal.training} == experiment.training.model_dump()
+    assert experiment.model.pooling == "mean"
     assert load(experiment.data).labels == ("negative", "neutral", "positive")
     assert "# Passes over the training texts; for few-shot, " in target.read_text(encoding="utf-8")
-    assert "\nepochs = 20\n" in target.read_text(encoding="utf-8")
-    assert "\n# batch_size = 16\n" in target.read_text(encoding="utf-8")
+    assert "\nepochs = 10\n" in target.read_text(encoding="utf-8")
+    assert "\n# sub_batch = 1\n" in target.read_text(encoding="utf-8")
     assert '\n# lora_targets = ["query", "value"]\n' in target.read_text(encoding="utf-8")
 
 
@@ -188,7 +222,7 @@ def test_an_existing_settings_file_is_kept(tmp_path: Path) -> None:
 def test_any_names_make_a_valid_file(tmp_path_factory: pytest.TempPathFactory, name: str, text: str, note: str) -> None:
     data = {"train": name.encode("utf-8", "replace").decode(), "text": text.encode("utf-8", "replace").decode()}
     note = note.encode("utf-8", "replace").decode()
-    proposal = Proposal("classification", data, True, 64, 2, 10, (), (note,))
+    proposal = Proposal("classification", data, {"multi_label": True}, {"epochs": 2}, 10, (), (note,))
     target = write_starter(proposal, tmp_path_factory.mktemp("toml") / "e.toml", tasks=task_settings())
     experiment = load_experiment(target)
     assert (experiment.data.train, experiment.data.text) == (data["train"], data["text"])

@@ -65,6 +65,7 @@ class Asset:
         options: What the recipe is told about this asset.
         revision: Raised when the recipe's code changes what it writes, so that caches are made anew.
         data: A data set's own defaults for the fields of `tfapp.config.DataSettings`, by name.
+        sentence_encoder: Whether a preset was trained to be read by the mean of its token vectors.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Asset:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     revision: int = 1
     data: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    sentence_encoder: bool = False
 
     @property
     def key(self) -> str:

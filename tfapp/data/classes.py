@@ -80,7 +80,7 @@ class ClassTarget(Target):
             findings += found
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Drops rows with labels that train lacks; every label must be on every side that was split off.
+        """Drops rows with labels that train lacks, and notes labels that dev or test lack.
 
         Last, and so with the same labels, train is cut down to `data.per_class`.
         """
@@ -129,23 +129,22 @@ def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: Da
 
 
 def _check_sides(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Refuses a label that we split away from a side, and notes one that a given file lacks."""
-    counts = {side: _class_counts(rows.table["label"], settings) for side, rows in sides.items()}
+    """Refuses a label that we split away from train and a side without rows; notes a label that dev or test lacks."""
+    train, *others = [_class_counts(sides[side].table["label"], settings) for side in ("train", "dev", "test")]
     shares = {"dev": settings.dev_share, "test": settings.test_share}
-    cut = [side for side in ("dev", "test") if side not in given and shares[side] > 0]
-    split = ["train", *cut] if cut else []
-    together = sum((Counter(counts[side]) for side in split), Counter[str]())
-    for side in split:
-        for label in sorted(together.keys() - counts[side].keys()):
-            raise DataError(
-                f'{settings.train}: label "{label}" ({together[label]} rows) has none in {side}; set another '
-                f"data.split_seed than {settings.split_seed}, add rows with the label, or give files with data.dev and "
-                "data.test"
-            )
+    way_out = (
+        f"set another data.split_seed than {settings.split_seed}, add rows, or give files with data.dev and data.test"
+    )
     findings = []
-    for side in given.keys() - {"train"}:
-        name, absent = given[side].name, counts["train"].keys() - counts[side].keys()
-        if absent:
+    for (side, share), labels in zip(shares.items(), others, strict=True):
+        if side not in given and share and not len(sides[side]):
+            raise DataError(f"{settings.train}: no row fell on {side}; {way_out}")
+        for label in sorted(labels.keys() - train.keys()):
+            what = f'label "{label}" has no row in train, but {labels[label]} in {side}'
+            raise DataError(f"{settings.train}: {what}; {way_out}")
+        absent = train.keys() - labels.keys()
+        if absent and len(sides[side]):
+            name = given[side].name if side in given else settings.train
             message = f"{name}: {side} lacks {len(absent)} of train's labels: {name_list(absent)}"
             findings.append(Finding("absent_label", len(absent), (), name, "kept", message))
     return findings

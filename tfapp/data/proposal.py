@@ -21,7 +21,7 @@ _MOST_EPOCHS = 20
 WINDOW: Final = 128
 """Tokens of a window, for texts that are read in several."""
 # Beyond one window, whole windows with their [CLS] and [SEP].
-_LENGTHS = (32, 64, WINDOW, 254, 380)
+_LENGTHS = (32, 64, WINDOW, 254, 380, 506)
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,20 @@ class Proposal:
     Attributes:
         task: What the data are for.
         data: Values for the section `data`, by field; what is left out keeps its default.
-        multi_label: Whether a text has several labels.
-        max_length: Tokens that hold the most texts whole, 380 at most.
-        epochs: More for fewer rows.
+        model: The same for the section `model`.
+        training: The same for the section `training`.
         rows: Rows of the file, estimated by its lines where it is text.
         columns: The file's columns; none for a folder.
         notes: What was chosen and why, a sentence each.
-        window: Tokens that BERT reads at once, where it does not read `max_length` at once.
     """
 
     task: str
     data: Mapping[str, Any]
-    multi_label: bool
-    max_length: int
-    epochs: int
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
     rows: int
     columns: tuple[str, ...]
     notes: tuple[str, ...]
-    window: int | None = None
 
 
 def make_proposal(
@@ -60,7 +56,7 @@ def make_proposal(
     rows: int | None = None,
     columns: Mapping[str, Any] | None = None,
     multi_label: bool = False,
-    longest: int = _LENGTHS[-1],
+    longest: int = 380,
     longer: str = "{max_length} cuts {cut:.0%} of them",
     windows: bool = False,
 ) -> Proposal:
@@ -84,17 +80,16 @@ def make_proposal(
     words = longer.format(max_length=max_length, cut=float(np.mean(tokens > max_length)))
     note = f"max_length: 95 % of the texts have up to about {wanted:.0f} tokens; {words}"
     rows = sample.rows if rows is None else rows
+    model = {"max_length": max_length} | ({"multi_label": True} if multi_label else {})
     return Proposal(
         task,
         {**sample.settings, **(columns or {})},
-        multi_label,
-        max_length,
+        model | ({"window": WINDOW} if windows and max_length > WINDOW else {}),
         # Few texts are read more often, so that there are some hundred steps to learn in.
-        epochs=min(max(math.ceil(_TEXTS_READ / max(rows, 1)), 1), _MOST_EPOCHS),
+        {"epochs": min(max(math.ceil(_TEXTS_READ / max(rows, 1)), 1), _MOST_EPOCHS)},
         rows=rows,
         columns=() if sample.source.format == "folder" else tuple(sample.columns),
         notes=(*notes, note),
-        window=WINDOW if windows and max_length > WINDOW else None,
     )
 
 

@@ -68,10 +68,7 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     Returns:
         TOML that `tfapp.tasks.experiments.load_experiment` reads.
     """
-    model = {"max_length": proposal.max_length}
-    model |= {"window": proposal.window} if proposal.window else {}
-    model |= {"multi_label": True} if proposal.multi_label else {}
-    chosen = {"data": proposal.data, "model": model, "training": {"epochs": proposal.epochs}}
+    chosen = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
     fields: dict[str, FieldInfo] = {}
     for task in (tasks[proposal.task], *tasks.values()):
         fields = {**fields, **(task.fields | fields)}

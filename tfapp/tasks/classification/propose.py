@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfapp.config import RatingSettings
+from tfapp.config import DataSettings, RatingSettings
 from tfapp.data.columns import LabelGuess, guess_label, guess_text
 from tfapp.data.data_sample import DataSample
 from tfapp.data.folders import list_files
 from tfapp.data.proposal import Proposal, make_proposal
 from tfapp.errors import DataError
+from tfapp.tasks.classification.choices import choose_training, count_labels
 
 __all__ = ["propose_classification"]
 
@@ -24,11 +25,13 @@ def propose_classification(sample: DataSample) -> Proposal:
     source, columns = sample.source, sample.columns
     if source.asset is not None:
         notes = ["its columns are known by its name"]
-        return _propose(sample, columns.get(source.settings.text, []), notes)
+        labels = count_labels(source.settings, columns)
+        return _propose(sample, labels, columns.get(source.settings.text, []), notes)
     if source.format == "folder":
         files = list_files(source.path)
-        notes = [f"labels: the {len({label for _, label, _ in files})} sub-folders", *sample.notes]
-        return _propose(sample, columns["text"], notes, rows=len(files))
+        labels = len({label for _, label, _ in files})
+        notes = [f"labels: the {labels} sub-folders", *sample.notes]
+        return _propose(sample, labels, columns["text"], notes, rows=len(files))
     text = guess_text(columns)
     if text is None:
         raise DataError(f"{source.name}: no column holds texts; columns: {sample.column_list}")
@@ -41,11 +44,13 @@ def propose_classification(sample: DataSample) -> Proposal:
     if "header" in sample.settings:
         notes.append("the first line looks like data: the columns are named by number")
     chosen = {"text": text} | _label_settings(label)
-    return _propose(sample, columns[text], notes, columns=chosen, multi_label=label.multi_label)
+    labels = count_labels(DataSettings.model_validate({**sample.settings, **chosen}), columns)
+    return _propose(sample, labels, columns[text], notes, columns=chosen, multi_label=label.multi_label)
 
 
-def _propose(sample: DataSample, texts: Sequence[Any], notes: Sequence[str], **options: Any) -> Proposal:
-    return make_proposal("classification", sample, texts, notes, windows=True, **options)
+def _propose(sample: DataSample, labels: int, texts: Sequence[Any], notes: Sequence[str], **options: Any) -> Proposal:
+    proposal = make_proposal("classification", sample, texts, notes, longest=506, windows=True, **options)
+    return choose_training(proposal, labels, sample.source.settings)
 
 
 def _choose_label(sample: DataSample, text: str) -> tuple[LabelGuess, list[str]]:
