@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tfapp.server.request_context import RequestContext, abandoned_error
-from tfapp.server.request_errors import RequestError
 
 __all__ = ["FairBudget"]
 
@@ -21,13 +20,11 @@ class FairBudget:
 
     Args:
         total: How much there is; a request of more takes all.
-        late_error: Makes the error of a request that is not served in time; None: as one that waited in a queue.
     """
 
-    def __init__(self, total: int, late_error: Callable[[RequestContext], RequestError] | None = None) -> None:
+    def __init__(self, total: int) -> None:
         self._total = total
         self._free = total
-        self._late_error = late_error or (lambda context: abandoned_error(context, ran=False))
         # By size; of those that nobody waits in, there is none.
         self._queues: dict[int, deque[object]] = {}
         # What each size has had, and what the size that was served last had then.
@@ -36,24 +33,14 @@ class FairBudget:
         self._changed = threading.Condition()
 
     @contextmanager
-    def take(self, amount: int, context: RequestContext, *, waits: bool = True) -> Iterator[None]:
+    def take(self, amount: int, context: RequestContext) -> Iterator[None]:
         """Takes a part of the budget for the block, once there is room.
-
-        Args:
-            amount: The part.
-            context: The request's context.
-            waits: Whether it waits for room; else the budget is overdrawn, by a request that waited before and would
-                keep what it has while it waits again.
 
         Raises:
             RequestError: The caller's time is up, or it has gone.
         """
         count = min(amount, self._total)
-        if waits:
-            self._enter(count, context)
-        else:
-            with self._changed:
-                self._free -= count
+        self._enter(count, context)
         try:
             yield
         finally:
@@ -73,7 +60,7 @@ class FairBudget:
                             timeout=context.time_remaining(),
                         )
                 if not context.is_active:
-                    raise self._late_error(context)
+                    raise abandoned_error(context, ran=False)
                 self._free -= count
                 self._now = self._served[size]
                 self._served[size] += count

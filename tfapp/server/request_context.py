@@ -36,8 +36,6 @@ class RequestContext:
         self._notify: Callable[[], None] | None = None
         self.has_turn = False
         self._turn = ExitStack()
-        self._written_room: Callable[[int], AbstractContextManager[None]] | None = None
-        self._written = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -50,32 +48,6 @@ class RequestContext:
         if not self.has_turn:
             self._turn.enter_context(turn)
             self.has_turn = True
-
-    def hold_answer(
-        self, room: AbstractContextManager[None], written_room: Callable[[int], AbstractContextManager[None]]
-    ) -> None:
-        """Waits for room for outputs of the model, and holds it until the answer that is made of them is written.
-
-        Args:
-            room: The room.
-            written_room: Returns the room of a written answer of so many bytes, for which it does not wait.
-        """
-        self._turn.enter_context(room)
-        self._written_room = written_room
-
-    @property
-    def has_answer(self) -> bool:
-        """Returns whether it holds room for outputs of the model: its answer is large."""
-        return self._written_room is not None
-
-    def count_written(self, size: int) -> None:
-        """Counts the bytes of a large answer that is written from now on, until `release_answer`."""
-        if self._written_room is not None:
-            self._written.enter_context(self._written_room(size))
-
-    def release_answer(self) -> None:
-        """Gives back what the written answer holds, once the caller has it or has gone; may be called again."""
-        self._written.close()
 
     @property
     def is_cancelled(self) -> bool:

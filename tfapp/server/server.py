@@ -242,7 +242,7 @@ def configured_server(config: Path | str, settings: ServerSettings | None = None
 
 
 def _loader(settings: ServerSettings, scheduler: BatchScheduler | None, metrics: Metrics) -> Loader:
-    limits = RequestLimits(settings.max_request_rows, settings.max_pending_answer_bytes)
+    limits = RequestLimits(settings.max_request_rows)
     unsafe = settings.allow_unsafe_ops
 
     def load(name: str, version: int, folder: Path) -> Servable:

@@ -105,7 +105,9 @@ class ServerSettings(BaseModel):
         0, ge=0, description="Most open REST connections of one address; 0: three quarters of all."
     )
     rest_api_max_pending_bytes: int = Field(
-        512 << 20, ge=0, description="Most bytes of all REST bodies in work, beyond 64 KiB each, also uncompressed."
+        512 << 20,
+        ge=0,
+        description="Most bytes of all REST bodies in work, beyond 64 KiB each, also uncompressed, and of answers not read.",
     )
     rest_tls: bool = Field(
         False, description="Whether REST has the gRPC port's certificates, too; TensorFlow Serving cannot do that."
@@ -131,8 +133,7 @@ class ServerSettings(BaseModel):
     max_pending_answer_bytes: int = Field(
         256 << 20,
         ge=1,
-        description="Most bytes of answers that are built or not yet taken, of small and of large ones each, beside "
-        "those up to 64 KiB; more wait.",
+        description="Most bytes of gRPC answers that callers have not read; beyond, the calls of the oldest are cancelled.",
     )
     grpc_channel_arguments: dict[str, int | str] = Field(
         default_factory=dict, description="Options of gRPC, such as grpc.max_connection_age_ms."

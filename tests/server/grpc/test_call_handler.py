@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import grpc
 import pytest
+from tensorflow_serving.apis import predict_pb2
 
 from tfapp.server.grpc.call_handler import handle_call
 from tfapp.server.request_context import RequestContext
@@ -39,9 +40,14 @@ class Call:
 
 
 def _answer(call: Call) -> RequestContext:
-    made: Any = handle_call(cast("grpc.ServicerContext", call), lambda _, context: context, None)
-    assert isinstance(made, RequestContext)
-    return made
+    made: list[RequestContext] = []
+
+    def work(_request: Any, context: RequestContext) -> Any:
+        made.append(context)
+        return predict_pb2.PredictResponse()
+
+    assert handle_call(cast("grpc.ServicerContext", call), work, None) == b""
+    return made[0]
 
 
 @pytest.mark.parametrize(("left", "known"), [(None, False), (1e9, False), (60.0, True), (3660.0, True)])

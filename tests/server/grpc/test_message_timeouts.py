@@ -11,6 +11,7 @@ import pytest
 
 from tests.server.echo import Echo, serving_echo
 from tfapp.server.grpc.message_timeouts import MessageTimeouts
+from tfapp.server.unread_answers import UnreadAnswers
 
 
 class _Call:
@@ -37,10 +38,10 @@ class _Call:
 
 
 def test_an_answer_that_nobody_takes_ends_its_call() -> None:
-    timeouts = MessageTimeouts(timeout=0.05)
+    timeouts = MessageTimeouts(0.05, UnreadAnswers(1 << 20))
     taken, gone, kept = _Call(), _Call(over=True), _Call()
     for call in (taken, gone, kept):
-        timeouts.watch_answer(call)  # type: ignore[arg-type]
+        timeouts.watch_answer(call, 1)  # type: ignore[arg-type]
     taken.take()
     assert kept.cancelled.wait(60)
     assert not taken.cancelled.is_set()

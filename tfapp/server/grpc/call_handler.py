@@ -28,7 +28,7 @@ def handle_call(context: grpc.ServicerContext, work: Callable[[Any, RequestConte
         request: The request's message.
 
     Returns:
-        The answer; serialized if it is large: it is counted until its caller has taken it.
+        The answer, serialized.
     """
     # gRPC counts it by the time of day: none left to a call that goes on means that the clock was set. It ends the call
     # when its time is up, by another clock.
@@ -39,20 +39,10 @@ def handle_call(context: grpc.ServicerContext, work: Callable[[Any, RequestConte
         context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
     try:
         with request_context:
-            return _written(work(request, request_context), request_context, context)
+            # gRPC would serialize it after its turn.
+            return work(request, request_context).SerializeToString()
     except RequestError as error:
         context.abort(error.code, error.message)
     except Exception:  # noqa: BLE001 - a defect of ours ends one call, not the server
         _log.exception("a request could not be answered")
         context.abort(grpc.StatusCode.INTERNAL, "The server failed; its log says why")
-
-
-def _written(answer: Any, request_context: RequestContext, context: grpc.ServicerContext) -> Any:
-    """Serializes a large answer here, within its turn: gRPC would do so after it."""
-    if not request_context.has_answer:
-        return answer
-    data = answer.SerializeToString()
-    request_context.count_written(len(data))
-    if not context.add_callback(request_context.release_answer):
-        request_context.release_answer()
-    return data

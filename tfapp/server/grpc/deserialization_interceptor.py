@@ -85,7 +85,7 @@ def _with_one_message(answer: Callable[..., Any], timeouts: MessageTimeouts) -> 
 def _with_answer_timeout(answer: Callable[..., Any], timeouts: MessageTimeouts) -> Callable[..., Any]:
     def handle(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
         response = answer(requests, context)
-        timeouts.watch_answer(context)
+        timeouts.watch_answer(context, len(response) if isinstance(response, bytes) else response.ByteSize())
         return response
 
     return handle

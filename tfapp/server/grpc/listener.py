@@ -28,6 +28,7 @@ from tfapp.server.grpc.reload_permissions import ReloadPermissions
 from tfapp.server.listener import ListenerContext, check_free, check_socket
 from tfapp.server.settings import ServerSettings
 from tfapp.server.tls import server_context, server_credentials
+from tfapp.server.unread_answers import UnreadAnswers
 
 __all__ = ["GrpcListener"]
 
@@ -64,7 +65,9 @@ class GrpcListener:
         self._settings = shared.settings
         self.port = 0
         self._health = HealthService()
-        self._timeouts = MessageTimeouts(shared.settings.grpc_message_timeout_seconds)
+        self._timeouts = MessageTimeouts(
+            shared.settings.grpc_message_timeout_seconds, UnreadAnswers(shared.settings.max_pending_answer_bytes)
+        )
         self._server: Any = None
         self._stopped: threading.Event | None = None
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import grpc
 
 from tfapp.server.grpc.silent_call_watchdog import SilentCallWatchdog
+from tfapp.server.unread_answers import UnreadAnswers
 
 __all__ = ["MANY_SILENT", "MessageTimeouts"]
 
@@ -27,9 +28,11 @@ class MessageTimeouts:
 
     Args:
         timeout: How long a message may take to come and an answer to be taken, in seconds; at most twice as long.
+        unread: The answers that are not taken yet.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, unread: UnreadAnswers) -> None:
+        self._unread = unread
         self._silent = SilentCallWatchdog(_PAUSE, many=MANY_SILENT, least_seconds=_LEAST_PAUSE)
         self._coming = SilentCallWatchdog(timeout)
         self._going = SilentCallWatchdog(timeout)
@@ -47,11 +50,17 @@ class MessageTimeouts:
         while (message := self._next(messages, context)) is not _NONE:
             yield message
 
-    def watch_answer(self, context: grpc.ServicerContext) -> None:
-        """Ends the call if its caller does not take the answer in time."""
+    def watch_answer(self, context: grpc.ServicerContext, size: int) -> None:
+        """Ends the call if its caller does not take the answer of so many bytes in time, or too many do not."""
         self._going.add(context)
-        if not context.add_callback(lambda: self._going.discard(context)):
+        release = self._unread.add(context.peer(), size, context.cancel)
+
+        def end() -> None:
             self._going.discard(context)
+            release()
+
+        if not context.add_callback(end):
+            end()
 
     def close(self) -> None:
         """Stops the time limits: no more calls are ended."""

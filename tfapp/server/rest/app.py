@@ -133,9 +133,10 @@ class RestApp:
         try:
             async with asyncio.timeout((context.time_remaining() or 0.0) + _GRACE):
                 body, share = await self._read(request)
-                future = self._submit(self._job(request, target, body, share, context), share)
+                unread = BodyShare(self._pending)
+                future = self._submit(self._job(request, target, body, (share, unread), context), share)
                 # A thread may go on after its caller has been answered that it took too long.
-                sent.callback(future.add_done_callback, lambda _: context.release_answer())
+                sent.callback(future.add_done_callback, lambda _: unread.release())
                 return await _result(request, future)
         except ClientDisconnect as error:
             raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
@@ -161,9 +162,15 @@ class RestApp:
         return body, share
 
     def _job(
-        self, request: Request, target: RequestTarget, body: bytes, share: BodyShare, context: RequestContext
+        self,
+        request: Request,
+        target: RequestTarget,
+        body: bytes,
+        shares: tuple[BodyShare, BodyShare],
+        context: RequestContext,
     ) -> Callable[[], _Answer]:
-        """Returns the function that a thread runs."""
+        """Returns the function that a thread runs; the second share is that of its answer."""
+        share, unread = shares
         encoding = request.headers.get("content-encoding", "")
         accepted = request.headers.get("accept-encoding", "")
         most = self._settings.max_message_bytes
@@ -180,7 +187,7 @@ class RestApp:
                         _CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})"
                     )
                 answer, headers = compress(answer, accepted)
-                context.count_written(len(answer))
+                unread.add(len(answer))
                 return answer, headers
 
         return job

@@ -1,14 +1,12 @@
-"""Limits of requests: the rows of one, those that run at the same time, and the bytes of all answers."""
+"""Limits of requests: the rows of one, and those that run at the same time."""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
-from tfapp.server.answer_budget import AnswerBudget
 from tfapp.server.fair_budget import FairBudget
 from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import invalid_argument
@@ -24,14 +22,9 @@ class RequestLimits:
 
     Args:
         max_rows: The most rows, those included that are made of a tensor's last value.
-        max_answer_bytes: The most bytes of large answers at the same time.
-
-    Attributes:
-        answers: The budget of answers.
     """
 
-    def __init__(self, max_rows: int, max_answer_bytes: int = sys.maxsize) -> None:
-        self.answers = AnswerBudget(max_answer_bytes)
+    def __init__(self, max_rows: int) -> None:
         self._max_rows = max_rows
         self._small = FairBudget(max_rows)
         self._large = FairBudget(max_rows)

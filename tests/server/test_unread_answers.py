@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tfapp_client import codec
+
+from tests.hostile.http2 import END_HEADERS, END_STREAM, PREFACE, Kind, frame, header_block, length_prefixed
+from tests.served_models import write_words
+from tfapp.server import ServerSettings, running_server
+from tfapp.server.unread_answers import UnreadAnswers
+
+# What gRPC needs for a call beside its answer.
+_CALL = 32_768
+_ROWS = 3000
+_HEADERS = {
+    b":method": b"POST",
+    b":scheme": b"http",
+    b":path": b"/tensorflow.serving.PredictionService/Predict",
+    b":authority": b"tests",
+    b"te": b"trailers",
+    b"content-type": b"application/grpc",
+}
+
+
+class Calls:
+    """Calls whose answers are written; the callers of those that were cancelled are in `cancelled`."""
+
+    def __init__(self, most: int) -> None:
+        self.now = 0.0
+        self.unread = UnreadAnswers(most, clock=lambda: self.now)
+        self.cancelled: list[str] = []
+
+    def add(self, caller: str, size: int = 0, seconds: float = 2.0) -> Any:
+        self.now += seconds
+        return self.unread.add(caller, size, lambda: self.cancelled.append(caller))
+
+
+def test_what_is_read_counts_no_longer() -> None:
+    calls = Calls(_CALL + 100)
+    release = calls.add("a")
+    assert calls.unread.size == _CALL
+    release()
+    release()
+    assert calls.unread.size == 0
+    calls.add("b", 100)
+    calls.add("c", 100)
+    calls.add("d", 100)
+    assert calls.cancelled == ["b", "c"]
+
+
+def test_who_holds_most_loses_the_oldest_first() -> None:
+    calls = Calls(4 * _CALL)
+    for caller in ("slow", "many", "many", "many", "other", "another"):
+        calls.add(caller)
+    assert calls.cancelled == ["many", "many"]
+
+
+def test_a_new_answer_is_given_time_to_be_read() -> None:
+    calls = Calls(_CALL)
+    for _ in range(3):
+        calls.add("a", seconds=0.0)
+    assert calls.cancelled == []
+    calls.add("b")
+    assert calls.cancelled == ["a", "a"]
+
+
+def _leave_unread(connection: socket.socket, message: bytes, count: int) -> None:
+    """Sends calls whose answers are never read: the window of flow control stays shut."""
+    window = (4).to_bytes(2, "big") + bytes(4)
+    connection.sendall(PREFACE + frame(Kind.SETTINGS, 0, 0, window))
+    for stream in range(1, 2 * count, 2):
+        connection.sendall(
+            frame(Kind.HEADERS, END_HEADERS, stream, header_block(_HEADERS.items()))
+            + frame(Kind.DATA, END_STREAM, stream, length_prefixed(message))
+        )
+
+
+def test_callers_who_read_are_answered_whatever_others_leave_unread(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_words(tmp_path)
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "words"
+    codec.write(request.inputs["text"], ["a"])
+    request.inputs["text"].tensor_shape.dim[0].size = _ROWS
+    body = json.dumps({"instances": ["a"] * _ROWS}).encode()
+    settings = ServerSettings(port=0, rest_api_port=0, max_pending_answer_bytes=10 * _CALL)
+    with (
+        caplog.at_level(logging.WARNING),
+        running_server(tmp_path, settings=settings) as server,
+        grpc.insecure_channel(server.address) as channel,
+        socket.create_connection(("127.0.0.1", server.port)) as silent,
+    ):
+        # More calls than there are threads, and more bytes than may be unread.
+        _leave_unread(silent, request.SerializeToString(), 400)
+        call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        end = time.monotonic() + 60
+        while "callers do not read" not in caplog.text:
+            assert time.monotonic() < end
+            assert len(codec.decode(call(request, timeout=60).outputs["length"])) == _ROWS
+            with urllib.request.urlopen(f"http://{server.rest_address}/v1/models/words:predict", body, 60) as answer:
+                assert len(json.load(answer)["predictions"]) == _ROWS
