@@ -187,7 +187,9 @@ class RestApp:
                         _CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})"
                     )
                 answer, headers = compress(answer, accepted)
-                unread.add(len(answer))
+                # Its body is read; an answer that is alone always finds room.
+                share.release()
+                unread.add(min(len(answer), self._settings.rest_api_max_pending_bytes))
                 return answer, headers
 
         return job
