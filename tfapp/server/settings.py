@@ -107,7 +107,7 @@ class ServerSettings(BaseModel):
     rest_api_max_pending_bytes: int = Field(
         512 << 20,
         ge=0,
-        description="Most bytes of REST bodies in work, also uncompressed, and of answers not read; 64 KiB each are free.",
+        description="Most bytes of REST bodies in work, also uncompressed, and of answers not read; 64 KiB each free.",
     )
     rest_tls: bool = Field(
         False, description="Whether REST has the gRPC port's certificates, too; TensorFlow Serving cannot do that."
