@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfapp.errors import ModelError
 from tfapp.evaluation.base import Evaluation
-from tfapp.evaluation.report import render_report, write_report
+from tfapp.evaluation.report import check_evaluation, render_report, write_report
 from tfapp.tasks.class_evaluator import evaluate_classes, evaluate_multi_label
+from tfapp.tasks.registry import all_tasks
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -143,3 +146,20 @@ def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path):
         write_report(_evaluation(), target, title="t", facts={})
 
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("task", sorted(all_tasks()))
+def test_the_evaluation_of_every_task_can_be_made_and_shown(task):
+    check_evaluation(all_tasks()[task].evaluation)
+
+
+def test_what_an_evaluation_lacks_is_told_before_the_training(tmp_path):
+    lacking = SimpleNamespace(__name__="Stars", __abstractmethods__={"table", "figures"})
+    with pytest.raises(ModelError, match=r"^Stars has no figures, table; an evaluation defines them$"):
+        check_evaluation(lacking)
+    bare = SimpleNamespace(__name__="Stars", __abstractmethods__=(), kind="stars", templates=lambda: tmp_path)
+    (tmp_path / "stars.report.html.jinja").write_text("")
+    with pytest.raises(ModelError, match=r"^Stars has no template stars\.summary\.html\.jinja; expected it in "):
+        check_evaluation(bare)
+    (tmp_path / "stars.summary.html.jinja").write_text("")
+    check_evaluation(bare)

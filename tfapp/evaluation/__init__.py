@@ -5,11 +5,12 @@ from __future__ import annotations
 from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.class_evaluation import ClassEvaluation
 from tfapp.evaluation.ranking_evaluation import RankingEvaluation
-from tfapp.evaluation.report import write_report
+from tfapp.evaluation.report import check_evaluation, write_report
 
 __all__ = [
     "ClassEvaluation",
     "Evaluation",
     "RankingEvaluation",
+    "check_evaluation",
     "write_report",
 ]

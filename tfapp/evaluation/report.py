@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tfapp.core.files import write_text
+from tfapp.errors import ModelError
 from tfapp.evaluation import plots
 from tfapp.version import __version__
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
-__all__ = ["render_report", "render_summary", "write_report"]
+__all__ = ["check_evaluation", "render_report", "render_summary", "write_report"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,6 +32,24 @@ class Reported(Protocol):
 
     def templates(self) -> Path:
         """Returns the folder of the templates of its kind."""
+
+
+def check_evaluation(kind: type[Any]) -> None:
+    """Checks that a task's evaluation can be made and shown, before a training takes its time.
+
+    Args:
+        kind: The class of the evaluation.
+
+    Raises:
+        ModelError: A member or a template is missing.
+    """
+    missing = sorted(kind.__abstractmethods__)
+    if missing:
+        raise ModelError(f"{kind.__name__} has no {', '.join(missing)}; an evaluation defines them")
+    shown = _environment(kind.templates()).list_templates()
+    for name in (f"{kind.kind}.report.html.jinja", f"{kind.kind}.summary.html.jinja"):
+        if name not in shown:
+            raise ModelError(f"{kind.__name__} has no template {name}; expected it in {kind.templates()}")
 
 
 def write_report(evaluation: Reported, path: Path | str, *, title: str, facts: Mapping[str, str]) -> Path:

@@ -13,7 +13,7 @@ from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
 from tfapp.data import Splits, load_table
-from tfapp.evaluation import Evaluation, write_report
+from tfapp.evaluation import Evaluation, check_evaluation, write_report
 from tfapp.models import TaskModel
 from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import load_model
@@ -70,6 +70,7 @@ def run_experiment(
     resumed = find_resumable(experiment, runs, load_experiment) if resume else None
     if resumed and resumed.finished:
         return resumed
+    check_evaluation(find_task(experiment.task).evaluation)
     # Before any op runs: several workers must find each other first.
     strategy = make_strategy(experiment.training.strategy)
     chief = is_chief(strategy)
