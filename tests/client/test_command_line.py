@@ -74,6 +74,15 @@ def test_candidates_in_order(served: ModelServer, run: Any, monkeypatch: pytest.
     assert [row["place"] for row in found] == [1, 0]
 
 
+def test_numbers_and_classes_of_pairs(served: ModelServer, run: Any) -> None:
+    assert run("regress", served.address, "regressor", "abcd", "a") == (0, "4\tabcd\n1\ta\n", "")
+    # Pairs stay in their order.
+    assert run("regress-pairs", served.address, "similarity", "éé", "abcd", "a") == (0, "-2\tabcd\n-1\ta\n", "")
+    assert run("classify-pairs", served.address, "pairs", "éé", "ab", "a")[1] == "same\t1.0000\tab\nother\t1.0000\ta\n"
+    found = json.loads(run("regress-pairs", served.address, "similarity", "éé", "abcd", "--json")[1])
+    assert found == [{"text": "abcd", "score": -2.0}]
+
+
 def test_answers_and_vectors(served: ModelServer, run: Any) -> None:
     assert run("answer", served.address, "answerer", "ab", "éfgh") == (0, "1\t0-2\t0.5000\téf\n", "")
     found = json.loads(run("answer", served.address, "answerer", "ab", "éfgh", "--json")[1])

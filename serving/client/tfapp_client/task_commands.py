@@ -59,6 +59,11 @@ def _label_line(_number: int, row: Row) -> Iterator[str]:
     yield f"{one_line(label)}\t{row['score']:.4f}\t{one_line(row['text'])}"
 
 
+def _classify_pairs(client: Client, target: dict[str, Any], query: str, candidates: Sequence[str]) -> list[Row]:
+    answers = client.classify_pairs(pairs=[(query, candidate) for candidate in candidates], **target)
+    return [{"text": text, **asdict(answer)} for text, answer in zip(candidates, answers, strict=True)]
+
+
 def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
     spans = client.tag(texts=texts, **target)
     return [
@@ -79,6 +84,20 @@ def _rank(client: Client, target: dict[str, Any], query: str, candidates: Sequen
 
 def _rank_line(_number: int, row: Row) -> Iterator[str]:
     yield f"{row['score']:.4f}\t{one_line(row['candidate'])}"
+
+
+def _regress(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:
+    scores = client.regress(texts=texts, **target)
+    return [{"text": text, "score": score} for text, score in zip(texts, scores, strict=True)]
+
+
+def _regress_pairs(client: Client, target: dict[str, Any], query: str, candidates: Sequence[str]) -> list[Row]:
+    scores = client.regress_pairs(pairs=[(query, candidate) for candidate in candidates], **target)
+    return [{"text": text, "score": score} for text, score in zip(candidates, scores, strict=True)]
+
+
+def _number_line(_number: int, row: Row) -> Iterator[str]:
+    yield f"{row['score']:.6g}\t{one_line(row['text'])}"
 
 
 def _answer(client: Client, target: dict[str, Any], question: str, contexts: Sequence[str]) -> list[Row]:
@@ -105,8 +124,15 @@ def _vector_line(_number: int, row: Row) -> Iterator[str]:
 
 COMMANDS: Final[dict[str, TaskCommand]] = {
     "classify": TaskCommand("classifies texts", "TEXT", _classify, _label_line),
+    "classify-pairs": TaskCommand(
+        "classifies pairs of a query and each candidate", "CANDIDATE", _classify_pairs, _label_line, "QUERY"
+    ),
     "tag": TaskCommand("finds spans in texts", "TEXT", _tag, _entity_lines),
     "rank": TaskCommand("orders candidates by how well they fit a query", "CANDIDATE", _rank, _rank_line, "QUERY"),
     "answer": TaskCommand("answers a question from contexts", "CONTEXT", _answer, _answer_line, "QUESTION"),
+    "regress": TaskCommand("gives texts numbers", "TEXT", _regress, _number_line),
+    "regress-pairs": TaskCommand(
+        "gives pairs of a query and each candidate numbers", "CANDIDATE", _regress_pairs, _number_line, "QUERY"
+    ),
     "embed": TaskCommand("gives texts vectors", "TEXT", _embed, _vector_line),
 }
