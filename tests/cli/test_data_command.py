@@ -64,8 +64,6 @@ def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:
     file.write_text("question,candidate,label\nhow,so,1\nhow,not so,0\n")
     found = json.loads(_run(str(file), "--task", "ranking", "--column", "query=question", "--json").stdout)
     assert (found["rows"], found["labels"]["1"]["rows"]) == (2, 1)
-    with pytest.raises(TfappError, match=r"and --answer are --column INPUT=NAME now, .*--column question=ask for"):
-        raise _run(str(file), "--task", "ranking", "--context", "ask").exception
     assert "--column query: expected NAME=VALUE" in str(_run(str(file), "--column", "query").exception)
     assert 'no column "query"' in str(_run(str(file), "--task", "ranking").exception)
     assert "there is no task 'rank'; did you mean" in str(_run(str(file), "--task", "rank").exception)
@@ -83,3 +81,8 @@ def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         main(["assets", "list", "--json"])
     assert ended.value.code == 2
     assert capsys.readouterr().err == "tfapp: the disk: No space left on device; free some space and try again\n"
+
+
+@pytest.mark.parametrize("name", ["query", "candidate", "question", "context", "answer"])
+def test_an_old_column_flag_names_the_new_one(reviews: Path, name: str) -> None:
+    assert str(_run(str(reviews), f"--{name}", "ask").exception) == f"--{name} is --column now: --column {name}=ask"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+_OldColumn = Annotated[str | None, typer.Option(hidden=True)]
+
 app = typer.Typer(help="Describes data files.", no_args_is_help=True)
 
 
@@ -37,9 +39,11 @@ def describe(
         list[str] | None,
         typer.Option(metavar="INPUT=NAME", help="The column of another input of the task, as candidate=answer."),
     ] = None,
-    old_column: Annotated[
-        str | None, typer.Option("--query", "--candidate", "--question", "--context", "--answer", hidden=True)
-    ] = None,
+    query: _OldColumn = None,
+    candidate: _OldColumn = None,
+    question: _OldColumn = None,
+    context: _OldColumn = None,
+    answer: _OldColumn = None,
     format: Annotated[str, typer.Option(help="The file's format; auto: by the suffix.")] = "auto",  # noqa: A002
     encoding: Annotated[str | None, typer.Option(help="The file's text encoding.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
@@ -57,11 +61,10 @@ def describe(
     from tfapp.data import describe as describe_data
     from tfapp.tasks.registry import find_task
 
-    if old_column is not None:
-        raise SettingsError(
-            "--query, --candidate, --question, --context and --answer are --column INPUT=NAME now, "
-            f"with their own name as INPUT: --column question={old_column} for --question {old_column}"
-        )
+    old = {"query": query, "candidate": candidate, "question": question, "context": context, "answer": answer}
+    for name, value in old.items():
+        if value is not None:
+            raise SettingsError(f"--{name} is --column now: --column {name}={value}")
     given: dict[str, Any] = {"text": text, "label": label, **named_values("--column", column)}
     given |= {"encoding": encoding, "header": header, "label_separator": label_separator}
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
