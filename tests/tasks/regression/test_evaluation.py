@@ -13,7 +13,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
 from tfapp.errors import TrainingError
-from tfapp.evaluation import write_report
+from tfapp.evaluation import Evaluation, write_report
 from tfapp.tasks.registry import read_evaluation
 from tfapp.tasks.regression.evaluation import RegressionEvaluation
 from tfapp.tasks.regression.evaluator import evaluate_numbers
@@ -115,6 +115,8 @@ def test_a_lower_error_is_a_gain_in_deviations() -> None:
     truth, predicted = made_up(100)
     better, worse = evaluated(truth, predicted), evaluated(truth, predicted + 10)
     assert better.lower_is_better
+    assert not better.by_loss
+    assert Evaluation.gain_over(better, worse) > 0 > Evaluation.gain_over(worse, better)
     assert better.gain_over(worse) == pytest.approx((worse.main_score - better.main_score) / 20)
 
 

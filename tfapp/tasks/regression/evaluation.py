@@ -76,7 +76,6 @@ class RegressionEvaluation(Evaluation):
 
     kind = "regression"
     unit = "rows"
-    by_loss = True
     lower_is_better = True
 
     count: int
