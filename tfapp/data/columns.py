@@ -10,10 +10,10 @@ from typing import Any
 
 from tfapp.config import RatingSettings
 
-__all__ = ["LabelGuess", "guess_label", "guess_text", "looks_headless"]
+__all__ = ["LABEL_NAMES", "LabelGuess", "guess_label", "guess_text", "looks_headless"]
 
 _TEXT_NAMES = ("text", "sentence", "content", "review", "message", "body", "comment", "tweet", "document")
-_LABEL_NAMES = ("label", "labels", "category", "categories", "class", "target", "sentiment", "topic", "tags", "intent")
+LABEL_NAMES = ("label", "labels", "category", "categories", "class", "target", "sentiment", "topic", "tags", "intent")
 _RATING_NAMES = ("rating", "stars", "score", "mean_rating", "polarity")
 _SEPARATORS = ("|", ";", ",")
 _MOST_LABELS = 200
@@ -106,7 +106,7 @@ def _guess_numeric(name: str, numbers: list[float], present: list[Any]) -> Label
 
 
 def _rank(name: str, guess: LabelGuess) -> int:
-    if name.lower() in _LABEL_NAMES:
+    if name.lower() in LABEL_NAMES:
         return 0
     if guess.rating:
         return 1 if name.lower() in _RATING_NAMES else 3

@@ -76,3 +76,37 @@ def test_a_file_with_lists_is_no_regression(tmp_path: Path) -> None:
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     assert sniff(str(tmp_path / "rows.jsonl")).task == "tagging"
+
+
+SIMILARITIES: list[object] = [round((n * 37 % 51) / 10, 1) for n in range(40)]
+
+
+@pytest.mark.parametrize("number", ["score", "similarity", "label"])
+@pytest.mark.parametrize(("first", "second"), [("sentence1", "sentence2"), ("query", "candidate"), ("Text1", "Text2")])
+def test_similarities_of_pairs_are_a_pair_regression(tmp_path: Path, first: str, second: str, number: str) -> None:
+    columns = {"genre": ["news", "forum"] * 20, first: TEXTS, second: [f"{text} too" for text in TEXTS]}
+    proposal = propose(tmp_path, {**columns, number: SIMILARITIES})
+    experiment = load_experiment(write_starter(proposal, tmp_path / "experiment.toml", tasks=task_settings()))
+    assert (proposal.task, experiment.task) == ("pair-regression", "pair-regression")
+    assert (experiment.data.query, experiment.data.candidate, experiment.data.label) == (first, second, number)
+    assert f'pairs: columns "{first}" and "{second}"' in proposal.notes[0]
+    assert f'numbers: column "{number}" (many distinct numbers)' in proposal.notes
+
+
+@pytest.mark.parametrize(
+    "labels", [{"score": [n % 11 / 2 for n in range(40)]}, {"label": ["same", "other"] * 20, "score": SIMILARITIES}]
+)
+def test_steps_and_labels_of_pairs_are_proposed_as_before(tmp_path: Path, labels: dict[str, list[object]]) -> None:
+    pairs: dict[str, list[object]] = {"sentence1": TEXTS, "sentence2": [f"{text} too" for text in TEXTS]}
+    assert propose(tmp_path, {**pairs, **labels}).task == "classification"
+
+
+def test_many_numbers_beyond_a_rating_are_taken_by_one_task(tmp_path: Path) -> None:
+    pairs: dict[str, list[object]] = {"sentence1": TEXTS, "sentence2": [f"{text} too" for text in TEXTS]}
+    assert propose(tmp_path, {**pairs, "score": MINUTES}).task == "pair-regression"
+
+
+def test_a_rating_of_one_text_says_what_would_learn_the_number(tmp_path: Path) -> None:
+    proposal = propose(tmp_path, {"text": TEXTS, "score": SIMILARITIES})
+    assert (proposal.task, proposal.data["rating"]["column"]) == ("classification", "score")
+    assert 'task = "regression" would learn the number itself' in proposal.notes
