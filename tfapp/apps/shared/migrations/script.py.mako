@@ -14,8 +14,3 @@ depends_on = ${repr(depends_on)}
 def upgrade() -> None:
     """Makes the change."""
     ${upgrades if upgrades else "pass"}
-
-
-def downgrade() -> None:
-    """Takes it back."""
-    ${downgrades if downgrades else "pass"}

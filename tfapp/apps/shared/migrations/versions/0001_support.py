@@ -35,15 +35,6 @@ def upgrade() -> None:
     )
 
 
-def downgrade() -> None:
-    """Drops them."""
-    for table in (
-        *("training", "correction", "turn", "conversation", "set_aside", "build"),
-        *("pair", "intent", "vector", "text"),
-    ):
-        op.drop_table(f"support_{table}")
-
-
 def _knowledge() -> None:
     op.create_table(
         "support_text",

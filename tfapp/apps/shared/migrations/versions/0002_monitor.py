@@ -23,15 +23,6 @@ def upgrade() -> None:
     _alerts()
 
 
-def downgrade() -> None:
-    """Drops them."""
-    for table in (
-        *("delivery", "alert", "reference", "judgement", "progress", "checkpoint"),
-        *("window", "mention", "set_aside", "message"),
-    ):
-        op.drop_table(f"monitor_{table}")
-
-
 def _texts() -> None:
     op.create_table(
         "monitor_message",

@@ -32,12 +32,6 @@ def upgrade() -> None:
     )
 
 
-def downgrade() -> None:
-    """Drops them."""
-    for table in ("trained", "set_aside", "reading", "event", "vector", "item"):
-        op.drop_table(f"recommend_{table}")
-
-
 def _items() -> None:
     op.create_table(
         "recommend_item",

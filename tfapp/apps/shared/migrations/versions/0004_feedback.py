@@ -42,11 +42,5 @@ def upgrade() -> None:
     )
 
 
-def downgrade() -> None:
-    """Drops them."""
-    for table in ("label", "text", "pool"):
-        op.drop_table(f"feedback_{table}")
-
-
 def _answer() -> list[sa.Column[Any]]:
     return [sa.Column("version", sa.BigInteger()), sa.Column("predicted", TEXT), sa.Column("score", NUMBER)]

@@ -12,8 +12,3 @@ down_revision = "0004_feedback"
 def upgrade() -> None:
     """Adds the column; of older turns it is empty."""
     op.add_column("support_turn", sa.Column("summary", sa.Text(), nullable=False, server_default=""))
-
-
-def downgrade() -> None:
-    """Drops it."""
-    op.drop_column("support_turn", "summary")

@@ -14,9 +14,3 @@ def upgrade() -> None:
     op.add_column("monitor_delivery", sa.Column("failed_at", sa.DateTime(timezone=True)))
     op.add_column("monitor_progress", sa.Column("set_aside", sa.Integer(), nullable=False, server_default="0"))
     op.execute("UPDATE monitor_progress SET set_aside = (SELECT count(*) FROM monitor_set_aside)")
-
-
-def downgrade() -> None:
-    """Drops them."""
-    op.drop_column("monitor_progress", "set_aside")
-    op.drop_column("monitor_delivery", "failed_at")
