@@ -170,7 +170,9 @@ def test_the_dev_loss_chooses_the_penalty(
 ) -> None:
     """The scores, which would choose the first fit, have no part in it."""
     losses = [3.0, 2.0, 2.5, 1.0, 1.5, 1.25, 1.75, 2.0, 0.5][:fits]
-    evaluations = iter([cast("Any", SimpleNamespace(loss=loss, main_score=0.1 * loss)) for loss in losses])
+    evaluations = iter(
+        [cast("Any", SimpleNamespace(loss=loss, main_score=0.1 * loss, lower_is_better=False)) for loss in losses]
+    )
     model, watcher = build(shallow_preset), Watcher()
     folder = RunFolder(tmp_path)
     folder.model.mkdir()
