@@ -180,9 +180,8 @@ def test_less_than_all_may_learn(shallow_preset: Path, number_data: Path, tmp_pa
     assert {measure.name: measure.value for measure in measured(run).measures}["R²"] > 0.2
 
 
+@pytest.mark.parametrize("run", ["regression"], indirect=True)
 def test_a_student_learns_from_a_teacher(run: Run, shallow_preset: Path, number_data: Path, tmp_path: Path) -> None:
-    if run.experiment.task != "regression":
-        pytest.skip("one task is enough")
     values = toy_experiment(shallow_preset, number_data) | {
         "task": "regression",
         "distillation": {"teacher": str(run.path), "layers": 1},
