@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.errors import TrainingError
+
 __all__ = [
     "Calibration",
     "Measure",
@@ -23,6 +25,7 @@ __all__ = [
     "accuracy_interval",
     "binary_cross_entropy",
     "calibrate",
+    "check_finite",
     "class_means",
     "class_scores",
     "confusion_matrix",
@@ -41,6 +44,23 @@ Floats = NDArray[np.float64]
 _EPSILON = 1e-7  # Keras clips probabilities at this before it takes a logarithm.
 _GRID = np.linspace(0.0, 1.0, 101)
 _CURVE_POINTS = 100
+
+
+def check_finite(answers: NDArray[Any], rows: Sequence[int], what: str) -> None:
+    """Checks that all of a model's answers are numbers.
+
+    Args:
+        answers: float[N, ...].
+        rows: The N row numbers in their data.
+        what: What an answer is, such as "score".
+
+    Raises:
+        TrainingError: One is not; names its row.
+    """
+    finite = np.isfinite(answers).all(axis=tuple(range(1, answers.ndim)))
+    if not finite.all():
+        row = rows[int(np.argmin(finite))]
+        raise TrainingError(f"row {row}: the {what} is not a number; lower training.learning_rate and train again")
 
 
 @dataclass(frozen=True)

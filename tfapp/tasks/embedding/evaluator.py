@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from tfapp.data import normalize_text
-from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.ranking_evaluation import MissedQuery
 from tfapp.evaluation.ranking_metrics import count_places, mean_measures, relevant_places
 from tfapp.evaluation.tables import shorten
@@ -105,9 +105,7 @@ def evaluate_retrieval(
     Raises:
         TrainingError: A vector is not a number.
     """
-    if not np.isfinite(vectors).all():
-        row = rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=(1, 2)))[0])]
-        raise TrainingError(f"row {row}: the vector is not a number; lower training.learning_rate and train again")
+    check_finite(vectors, rows, "vector")
     pool = _Pool(vectors, texts)
     results = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
     measures = mean_measures(_NAMES, [one.measures() for one in results])

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from tfapp.core.ndcg import ndcg
 from tfapp.data import normalize_text
-from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.metrics import Measure, binary_cross_entropy
+from tfapp.evaluation.metrics import Measure, binary_cross_entropy, check_finite
 from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
 from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, count_places, mean_measures, relevant_places
 from tfapp.evaluation.tables import shorten
@@ -94,9 +93,7 @@ def evaluate_ranking(
         TrainingError: A score is not a number.
     """
     truth, predicted = np.asarray(grades, np.float64), np.asarray(scores, np.float64)
-    if not np.isfinite(predicted).all():
-        row = rows[int(np.flatnonzero(~np.isfinite(predicted))[0])]
-        raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
+    check_finite(predicted, rows, "score")
     codes = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)[1]
     results = [_query(pairs, truth, predicted) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
     interval = auc_interval(truth > 0, predicted, codes)

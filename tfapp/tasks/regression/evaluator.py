@@ -10,8 +10,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfapp.data import normalize_text
-from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.regression.evaluation import RegressionEvaluation, ResidualRange, WorstRow
@@ -73,9 +73,7 @@ def evaluate_numbers(
         TrainingError: A prediction is not a number.
     """
     true, scores = np.asarray(truth, np.float64), np.asarray(predicted, np.float64)
-    if not np.isfinite(scores).all():
-        row = rows[int(np.flatnonzero(~np.isfinite(scores))[0])]
-        raise TrainingError(f"row {row}: the score is not a number; lower training.learning_rate and train again")
+    check_finite(scores, rows, "score")
     codes = np.arange(len(true)) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
     measures = measure_numbers(true, scores, codes)
     worst = np.argsort(-np.abs(scores - true), kind="stable")[:_WORST].tolist()
