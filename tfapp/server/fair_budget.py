@@ -13,7 +13,7 @@ __all__ = ["FairBudget"]
 
 
 class FairBudget:
-    """A budget of rows or bytes that requests may hold at the same time; what finds no room waits.
+    """A budget, such as of rows, that requests may hold at the same time; what finds no room waits.
 
     Requests of similar sizes, up to a power of two, come in turn; the sizes share the budget evenly, by start-time fair
     queueing (Goyal, Vin and Cheng, 1996), so that many large requests keep a small one waiting for one of them only.

@@ -77,10 +77,11 @@ class UnreadAnswers:
                 self._pop(ticket)
 
     def _pop_victims(self) -> list[_Answer]:
-        if self.size <= self._most:
+        old = self._clock() - _LEAST_SECONDS
+        if self.size <= self._most or next(iter(self._answers.values())).since > old:
             return []
         # Some room is made at once, or all answers would be looked through again for the next one.
-        old, mean, enough = self._clock() - _LEAST_SECONDS, self.size / len(self._held), self._most * 7 // 8
+        mean, enough = self.size / len(self._held), self._most * 7 // 8
         victims: list[_Answer] = []
         for ticket, answer in list(self._answers.items()):
             if self.size <= enough or answer.since > old:

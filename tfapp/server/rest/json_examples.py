@@ -9,7 +9,8 @@ import numpy as np
 from tensorflow_serving.apis import input_pb2
 
 from tfapp.server.request_errors import RequestError, invalid_argument
-from tfapp.server.rest.json_dtypes import check_float, is_base64, json_dtype
+from tfapp.server.rest.json_base64 import is_base64
+from tfapp.server.rest.json_dtypes import check_float, json_dtype
 from tfapp.server.rest.json_parser import form_error, type_name
 
 __all__ = ["read_examples"]

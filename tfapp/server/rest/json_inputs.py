@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tfapp_client import codec
 
 from tfapp.server.request_errors import RequestError, invalid_argument
-from tfapp.server.rest.json_dtypes import JsonDtype, is_base64, json_dtype
+from tfapp.server.rest.json_base64 import is_base64
+from tfapp.server.rest.json_dtypes import JsonDtype, json_dtype
 from tfapp.server.rest.json_parser import describe
 
 __all__ = ["INPUTS", "INSTANCES", "read_columns", "read_rows"]

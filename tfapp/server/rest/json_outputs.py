@@ -17,7 +17,7 @@ import orjson
 from numpy.typing import NDArray
 
 from tfapp.server.request_errors import invalid_argument
-from tfapp.server.rest.json_dtypes import encode_base64
+from tfapp.server.rest.json_base64 import encode_base64
 
 __all__ = ["write_classes", "write_columns", "write_error", "write_rows", "write_values"]
 
