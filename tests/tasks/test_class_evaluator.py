@@ -141,7 +141,7 @@ def test_small_and_empty_splits_are_scored_without_warnings(size, count):
 
 
 def test_probabilities_that_are_no_numbers_are_refused():
-    with pytest.raises(TrainingError, match=r"text 1: .*learning_rate"):
+    with pytest.raises(TrainingError, match=r"row 1: the probability is not a number; lower training\.learning_rate"):
         evaluate_classes("ab", np.array([0, 1]), np.array([[0.5, 0.5], [np.nan, 0.5]]), texts=["x", "y"])
 
 

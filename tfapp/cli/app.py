@@ -39,7 +39,7 @@ for _name, _group in {"assets": assets.app, "data": data.app, "models": models.a
     app.add_typer(_group, name=_name)
 serve.register(app)
 for _application in ("support", "monitor", "recommend", "feedback"):
-    importlib.import_module(f"tfapp.apps.{_application}.cli").register(app)
+    app.add_typer(importlib.import_module(f"tfapp.apps.{_application}.cli").app, name=_application)
 app.command()(console)
 
 

@@ -1,4 +1,4 @@
-"""The settings of a task, as each task hands them to config, and the check for those of other tasks."""
+"""The settings of a task and its words on the model card, as each task hands them to the layers below."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from tfapp.config.experiment import Experiment
 from tfapp.config.settings import DataSettings, ModelSettings, Settings, TrainingSettings
 
-__all__ = ["TaskSettings", "foreign_fields", "foreign_setting"]
+__all__ = ["CardWords", "TaskSettings", "foreign_fields", "foreign_setting"]
 
 _BASES: Final[dict[str, type[Settings]]] = {"data": DataSettings, "model": ModelSettings, "training": TrainingSettings}
 
@@ -111,3 +111,22 @@ def _is_default(value: Any, field: FieldInfo) -> bool:
     except ValidationError:
         return False
     return bool(chosen == field.get_default(call_default_factory=True))
+
+
+@dataclass(frozen=True)
+class CardWords:
+    """What the model card says of a task's models.
+
+    Attributes:
+        takes: What a model takes.
+        call: How the client calls it; `{name}` stands for the model's.
+        answers: What it answers; `{labels}` stands for its labels.
+        knows: What is beyond it; None: what is none of its labels.
+        reads: How much of a text it reads; `{max_length}` stands for its tokens.
+    """
+
+    takes: str
+    call: str
+    answers: str = "{labels}"
+    knows: str | None = None
+    reads: str = "Texts are cut off after {max_length} tokens; the rest is not read."

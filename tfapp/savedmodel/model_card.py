@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfapp.config.card_words import CardWords
+from tfapp.config.task_settings import CardWords
 
 __all__ = ["model_card"]
 

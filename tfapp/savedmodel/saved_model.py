@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from tfapp_client import contract
 
-from tfapp.config.card_words import CardWords
+from tfapp.config.task_settings import CardWords
 from tfapp.core.files import FULL_DISK, replacing, write_json, write_text
 from tfapp.core.rows import Row
 from tfapp.core.tensorflow_import import without_noise

@@ -10,10 +10,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, metrics
 from tfapp.evaluation.class_evaluation import ClassEvaluation, Mistake
-from tfapp.evaluation.metrics import fit_thresholds
+from tfapp.evaluation.metrics import check_finite, fit_thresholds
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
@@ -93,6 +92,7 @@ def evaluate_classes(
     """
     index, scores = np.asarray(targets, np.int64), np.asarray(probabilities, np.float64)
     _check(index.shape, (len(texts),), scores, (len(texts), len(labels)))
+    check_finite(scores, rows or range(len(texts)), "probability")
     predicted = scores.argmax(axis=1)
     if unknown:
         labels, scores = [*labels, unknown.label], np.column_stack([scores, unknown.values])
@@ -142,6 +142,7 @@ def evaluate_multi_label(
     """
     truth, scores = np.asarray(targets, bool), np.asarray(probabilities, np.float64)
     _check(truth.shape, (len(texts), len(labels)), scores, (len(texts), len(labels)))
+    check_finite(scores, rows or range(len(texts)), "probability")
     limits = np.asarray(thresholds, np.float64)
     chosen = scores >= limits
     answers = _Answers(labels, truth, chosen, scores)
@@ -212,8 +213,3 @@ def _check(
 ) -> None:
     if shape != due or probabilities.shape != size:
         raise ValueError(f"expected targets {due} and probabilities {size}, got {shape} and {probabilities.shape}")
-    if not np.isfinite(probabilities).all():
-        text = int(np.argwhere(~np.isfinite(probabilities))[0, 0])
-        raise TrainingError(
-            f"text {text}: the probability is not a number; lower training.learning_rate and train again"
-        )

@@ -1,14 +1,21 @@
-"""The settings that tasks read which learn classes, of texts and of pairs."""
+"""The settings that several tasks read: all that learn a label of each row, and those whose labels are classes."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CLASS_SETTINGS"]
+__all__ = ["CLASS_SETTINGS", "LABEL_SETTINGS"]
 
-CLASS_SETTINGS: Final = (
+LABEL_SETTINGS: Final = (
     "data.label",
     "data.on_missing_label",
+    "model.pooling",
+    "model.dropout",
+    "training.word_dropout",
+    "distillation",
+)
+CLASS_SETTINGS: Final = (
+    *LABEL_SETTINGS,
     "data.per_class",
     "data.rating",
     "data.label_separator",
@@ -17,9 +24,5 @@ CLASS_SETTINGS: Final = (
     "data.unknown_label",
     "model.unknown_share",
     "model.unknown_by",
-    "model.pooling",
     "model.multi_label",
-    "model.dropout",
-    "training.word_dropout",
-    "distillation",
 )

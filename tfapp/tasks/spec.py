@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfapp_client import contract
 
-from tfapp.config.card_words import CardWords
+from tfapp.config.task_settings import CardWords
 from tfapp.tasks.playground import PlaygroundForm
 
 if TYPE_CHECKING:

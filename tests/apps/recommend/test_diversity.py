@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.apps.recommend.diversity import diversify
+from tfapp.apps.recommend.list_builder import diversify
 
 
 def by_definition(scores: np.ndarray, vectors: np.ndarray, diversity: float, most: int) -> list[int]:

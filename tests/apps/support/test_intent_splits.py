@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.apps.support.intent_splits import split_questions
+from tfapp.apps.support.intent_model import split_questions
 from tfapp.data.stored_texts import text_key
 
 QUESTIONS = st.lists(st.tuples(st.text("abcdef", min_size=1), st.sampled_from("xyz")), max_size=60)

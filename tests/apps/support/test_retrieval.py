@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from tests.apps.support.service import REFUND, RETURNS, Service, vector
-from tfapp.apps.support.answer_votes import count_votes
 from tfapp.apps.support.qa_pairs import QAPair
-from tfapp.apps.support.retrieval import Passage
+from tfapp.apps.support.retrieval import Passage, count_votes
 from tfapp.apps.support.word_index import WordIndex
 
 

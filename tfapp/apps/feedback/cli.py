@@ -13,9 +13,9 @@ from tfapp.core.terminal import console, print_json
 if TYPE_CHECKING:
     from tfapp.apps.feedback.service import Feedback
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-_feedback = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Labels from people: texts to label in the console, and the export.", no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The feedback's folder.")]
 _Database: TypeAlias = Annotated[
@@ -24,12 +24,7 @@ _Database: TypeAlias = Annotated[
 _FOLDER = Path("feedback")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.add_typer(_feedback, name="feedback", help="Labels from people: texts to label in the console, and the export.")
-
-
-@_feedback.command()
+@app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="A csv, tsv or jsonl file with one text per row.")],
     *,
@@ -51,7 +46,7 @@ def add(
     console().print("Next: tfapp console, page Labelling")
 
 
-@_feedback.command()
+@app.command()
 def show(*, home: _Home = _FOLDER, database: _Database = None, json: Json = False) -> None:
     """Shows the progress of the pools, and how many texts were labelled for each model."""
     feedback = _open(home, database)
@@ -70,7 +65,7 @@ def show(*, home: _Home = _FOLDER, database: _Database = None, json: Json = Fals
         out.print("Nothing yet. Next: tfapp feedback add FILE --model NAME")
 
 
-@_feedback.command()
+@app.command()
 def export(
     model: Annotated[str, typer.Argument(help="The model whose labels are written.")],
     file: Annotated[Path, typer.Argument(help="The jsonl file to write.")],

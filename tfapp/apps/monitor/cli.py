@@ -22,9 +22,9 @@ from tfapp.core.signals import stop_signals
 if TYPE_CHECKING:
     from tfapp.apps.monitor.service import Monitor
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-_monitor = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Opinion monitoring: topics and sentiment of a stream, and alerts.", no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The monitor's folder.")]
 _FOLDER = Path("monitor")
@@ -32,12 +32,7 @@ _FOLDER = Path("monitor")
 _FAILED = 20
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.add_typer(_monitor, name="monitor", help="Opinion monitoring: topics and sentiment of a stream, and alerts.")
-
-
-@_monitor.command()
+@app.command()
 def run(
     inputs: Annotated[
         list[str] | None,
@@ -93,7 +88,7 @@ def run(
     output.show_outcome(outcome, monitor.queries.counts(), as_json=json)
 
 
-@_monitor.command()
+@app.command()
 def show(
     *,
     by: Annotated[str, typer.Option(help="topic, source or entity.")] = "topic",
@@ -115,7 +110,7 @@ def show(
     output.show_trends(trends, queries.counts(), by, undeliverable=failed, as_json=json)
 
 
-@_monitor.command()
+@app.command()
 def alerts(
     alert: Annotated[int | None, typer.Argument(help="An alert's number: shows its texts.")] = None,
     *,
@@ -136,7 +131,7 @@ def alerts(
     output.show_alerts(rows, as_json=json)
 
 
-@_monitor.command()
+@app.command()
 def resend(
     alert: Annotated[int | None, typer.Argument(help="An alert's number: only its notifications.")] = None,
     *,
@@ -147,7 +142,7 @@ def resend(
     output.show_resent(_open(home).resend(alert), as_json=json)
 
 
-@_monitor.command("set-aside")
+@app.command("set-aside")
 def set_aside(
     *,
     most: Annotated[int, typer.Option(min=1, help="The most rows to show.")] = 20,
@@ -159,7 +154,7 @@ def set_aside(
     output.show_set_aside(queries.set_aside(most), queries.counts(), as_json=json)
 
 
-@_monitor.command()
+@app.command()
 def demo(*, home: _Home = _FOLDER) -> None:
     """Shows a whole monitor: trains the models, replays real texts with a surge of complaints, and detects it."""
     from tfapp.apps.monitor.demo import show_monitor

@@ -22,21 +22,16 @@ from tfapp.apps.shared.cli_options import (
 if TYPE_CHECKING:
     from tfapp.apps.recommend.service import Recommend
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-_recommend = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Recommendation: add items and events, train, recommend.", no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The recommender's folder.")]
 _Count: TypeAlias = Annotated[int, typer.Option("-k", "--count", help="The number of items.")]
 _FOLDER = Path("recommend")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.add_typer(_recommend, name="recommend", help="Recommendation: add items and events, train, recommend.")
-
-
-@_recommend.command()
+@app.command()
 def items(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
     *,
@@ -54,7 +49,7 @@ def items(
     output.show_items(added, as_json=json)
 
 
-@_recommend.command()
+@app.command()
 def events(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
     *,
@@ -71,14 +66,14 @@ def events(
     output.show_events(addition, as_json=json)
 
 
-@_recommend.command()
+@app.command()
 def train(*, home: _Home = _FOLDER, overrides: SetItem = None, server: Server = None, json: Json = False) -> None:
     """Trains the final ranking on what users liked after what they had done before."""
     service = _open(home, overrides=overrides or (), server=server)
     output.show_trained(service.train(quiet=json), as_json=json)
 
 
-@_recommend.command("for")
+@app.command("for")
 def for_user(
     user: Annotated[str, typer.Argument(help="The user, who may be unknown.")],
     *,
@@ -96,7 +91,7 @@ def for_user(
         output.show_list(recommender.recommend(user, count, about=about, new_only=new), as_json=json)
 
 
-@_recommend.command()
+@app.command()
 def like(
     item: Annotated[str, typer.Argument(help="The item's id.")],
     *,
@@ -110,14 +105,14 @@ def like(
         output.show_list(recommender.similar(item, count), as_json=json)
 
 
-@_recommend.command()
+@app.command()
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
     """Shows what is known, who came last, and the rejected rows with their reasons."""
     catalogue = _open(home).catalogue
     output.show_known(catalogue.counts(), catalogue.users(10), catalogue.trained(), catalogue.set_aside(), as_json=json)
 
 
-@_recommend.command()
+@app.command()
 def evaluate(
     *,
     home: _Home = _FOLDER,
@@ -134,7 +129,7 @@ def evaluate(
     output.show_evaluation(service.evaluate(share=share, after=after, quiet=json), as_json=json)
 
 
-@_recommend.command()
+@app.command()
 def demo(*, home: _Home = _FOLDER) -> None:
     """Shows a whole recommender on BBC News with simulated readers."""
     from tfapp.apps.recommend.demo import show_recommend

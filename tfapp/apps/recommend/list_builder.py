@@ -1,4 +1,4 @@
-"""Builds a user's list: finds candidates, ranks them, and gives some places to new items."""
+"""Builds a user's list: finds candidates, ranks them, and gives some places to new items; diversifies it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.apps.recommend.candidates import Candidates, Search, Way, find_candidates
-from tfapp.apps.recommend.diversity import diversify
 from tfapp.apps.recommend.logistic_weights import LogisticWeights, Ranking
 from tfapp.apps.recommend.ranking_features import features
 from tfapp.apps.recommend.settings import RecommendSettings
@@ -18,7 +17,7 @@ from tfapp.apps.recommend.snapshot import Snapshot
 from tfapp.apps.recommend.user_profile import UserProfile
 from tfapp.apps.shared.rank_fusion import fuse
 
-__all__ = ["ListBuilder", "ListedItem", "PairScorer"]
+__all__ = ["ListBuilder", "ListedItem", "PairScorer", "diversify"]
 
 PairScorer = Callable[[UserProfile, NDArray[np.intp]], NDArray[np.float64]]
 """Scores of a pair model: of what a user liked last, with the texts of items; float[items]."""
@@ -158,3 +157,42 @@ class ListBuilder:
 
 def _pairs(places: NDArray[np.intp], scores: NDArray[np.float64]) -> list[tuple[int, float]]:
     return [(int(place), float(score)) for place, score in zip(places, scores, strict=True)]
+
+
+def diversify(
+    scores: NDArray[np.float64], vectors: NDArray[np.float32], *, diversity: float, most: int
+) -> NDArray[np.intp]:
+    """Chooses items one by one by maximal marginal relevance.
+
+    J. Carbonell, J. Goldstein, The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
+    Summaries, SIGIR 1998; with lambda = 1 - diversity, and scores brought to 0..1.
+
+    Args:
+        scores: float[C], the higher the better.
+        vectors: float32[C, width], of length 1.
+        diversity: 0: by score alone; 1: by unlikeness alone.
+        most: How many are chosen.
+
+    Returns:
+        int[most], row numbers in the order of the choice.
+
+    Example:
+        >>> twins = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
+        >>> diversify(np.array([3.0, 2.0, 1.0]), twins, diversity=0.5, most=2).tolist()
+        [0, 2]
+    """
+    order = np.argsort(-scores, kind="stable")
+    if diversity == 0 or len(order) < 2:
+        return order[:most]
+    span = scores.max() - scores.min()
+    relevance = (scores - scores.min()) / (span or 1.0)
+    nearest = np.zeros(len(scores))
+    left = np.ones(len(scores), bool)
+    selection: list[int] = []
+    while len(selection) < min(most, len(order)):
+        worth = (1 - diversity) * relevance - diversity * nearest
+        best = int(order[np.argmax(np.where(left[order], worth[order], -np.inf))])
+        selection.append(best)
+        left[best] = False
+        nearest = np.maximum(nearest, vectors @ vectors[best])
+    return np.array(selection, np.intp)

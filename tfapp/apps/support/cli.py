@@ -24,20 +24,15 @@ from tfapp.apps.support import output
 if TYPE_CHECKING:
     from tfapp.apps.support.service import Support
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-_support = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Customer service: build it from past conversations, ask, correct.", no_args_is_help=True)
 
 _Home: TypeAlias = Annotated[Path, typer.Option(help="The customer service's folder.")]
 _FOLDER = Path("support")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.add_typer(_support, name="support", help="Customer service: build it from past conversations, ask, correct.")
-
-
-@_support.command()
+@app.command()
 def build(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file, or a data set's name (chatterbot).")],
     *,
@@ -62,7 +57,7 @@ def build(
     output.show_built(built, as_json=json)
 
 
-@_support.command()
+@app.command()
 def ask(
     questions: Annotated[
         list[str] | None, typer.Argument(help="Questions of one conversation; by default, lines of standard input.")
@@ -85,7 +80,7 @@ def ask(
             output.show_reply(assistant.ask(question, name), as_json=json)
 
 
-@_support.command()
+@app.command()
 def correct(
     turn: Annotated[str, typer.Argument(help="The turn, as `ask` printed it.")],
     verdict: Annotated[str, typer.Argument(help="right, wrong, or better.")],
@@ -111,20 +106,20 @@ def correct(
         console().print("Kept. Next: tfapp support learn")
 
 
-@_support.command()
+@app.command()
 def learn(*, home: _Home = _FOLDER, server: Server = None, json: Json = False) -> None:
     """Makes knowledge and training data of the corrections since the last time."""
     output.show_learnt(_open(home, server=server).learn(quiet=json), as_json=json)
 
 
-@_support.command()
+@app.command()
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
     """Shows what is known, and the rejected rows with their reasons."""
     service = _open(home)
     output.show_known(service.knowledge.counts(), service.knowledge.set_aside(), as_json=json)
 
 
-@_support.command()
+@app.command()
 def demo(*, home: _Home = _FOLDER) -> None:
     """Shows a whole customer service on the chatterbot data: builds, asks, hands over, corrects, learns."""
     from tfapp.apps.support.demo import show_support

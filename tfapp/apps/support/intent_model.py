@@ -1,8 +1,8 @@
-"""The trainings of the intent model: their record, whether another one is due, and its experiment."""
+"""The trainings of the intent model: their record, whether another one is due, its experiment and its splits."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -10,14 +10,19 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import select
 
 from tfapp.apps.shared.store import Store
-from tfapp.apps.support.intent_splits import split_questions
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.tables import TrainingRow
 from tfapp.core.clock import Clock
 from tfapp.core.files import write_json_lines
+from tfapp.data.stored_texts import text_key
 
-__all__ = ["IntentModel", "TrainingDecision", "intent_experiment"]
+__all__ = ["IntentModel", "Question", "TrainingDecision", "intent_experiment", "split_questions"]
 
+Question = tuple[str, str]
+"""A text and its intent."""
+
+_SHARE: Final = 0.1
+_LEAST: Final = 3
 # A label that a single text has cannot be held out.
 _LEAST_QUESTIONS: Final = 2
 
@@ -83,3 +88,35 @@ def intent_experiment(settings: SupportSettings, questions: Sequence[tuple[str, 
         "model": {"preset": settings.intent_preset, "max_length": 64, "pooling": "mean"},
         "training": {"method": "few-shot", "epochs": 5, "batch_size": 32} if few else {"adapt": "head"},
     }
+
+
+def split_questions(questions: Sequence[Question]) -> dict[str, list[Question]]:
+    """Splits questions by each text's digest, so that a question stays in its split while others come.
+
+    An intent of three questions or more has one in each split at least; others are for train alone.
+
+    Args:
+        questions: All, as (text, intent); of a text that comes again, the last intent holds.
+
+    Returns:
+        The splits train, dev and test.
+    """
+    by_text = {text_key(text): (text, intent) for text, intent in questions}
+    by_intent: defaultdict[str, list[tuple[str, Question]]] = defaultdict(list)
+    for key, question in sorted(by_text.items()):
+        by_intent[question[1]].append((key, question))
+    splits: dict[str, list[Question]] = {"train": [], "dev": [], "test": []}
+    for group in by_intent.values():
+        for place, (key, question) in enumerate(group):
+            splits[_split(place, key, len(group))].append(question)
+    return splits
+
+
+def _split(place: int, key: str, count: int) -> str:
+    """Returns a question's split: the first two by digest and those below a fifth are held out, but never the last."""
+    if count < _LEAST or place == count - 1:
+        return "train"
+    if place < 2:
+        return ("test", "dev")[place]
+    share = int(key[:8], 16) / 0x100000000
+    return "test" if share < _SHARE else "dev" if share < 2 * _SHARE else "train"

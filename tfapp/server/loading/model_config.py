@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tfapp import registry
 from tfapp.errors import SettingsError
-from tfapp.registry.version_policy import read_policy
+from tfapp.registry.model_config import read_policy
 from tfapp.server.loading.model_source import ServedModel
 from tfapp.server.request_errors import RequestError, invalid_argument
 

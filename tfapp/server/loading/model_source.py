@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tfapp import registry
-from tfapp.registry.version_policy import Policy, latest
+from tfapp.registry.model_config import Policy, latest
 
 __all__ = ["FolderSource", "ModelSource", "ServedModel"]
 

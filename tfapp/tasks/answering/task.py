@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from tfapp_client import contract
 
+from tfapp.core.spans import MarkedSpan, text_segments
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.answering.data import AnswerTarget
 from tfapp.tasks.answering.evaluation import AnswerEvaluation
-from tfapp.tasks.answering.playground import ANSWERING_FORM
 from tfapp.tasks.answering.propose import propose_answering
 from tfapp.tasks.answering.settings import SETTINGS
+from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["ANSWERING"]
+
+
+def _answer(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
+    question, context = form.needed("question"), form.needed("context")
+    (answer,) = model.client.answer(model.name, [(question, context)], **model.routing)
+    spans = [MarkedSpan(answer.start, answer.end, "answer", answer.score)] if answer.start >= 0 else []
+    return {"answer": answer, "segments": text_segments(context, spans)}
+
+
+_FORM: Final = PlaygroundForm(
+    (FormField("question", "Question"), FormField("context", "Context", rows=8)),
+    _answer,
+    Path(__file__).parent / "templates" / "answering.playground.html.jinja",
+)
 
 
 def _classes() -> TaskClasses:
@@ -48,5 +64,5 @@ ANSWERING: Final = TaskSpec(
         "reads only model.max_windows windows.",
     ),
     propose=propose_answering,
-    playground=ANSWERING_FORM,
+    playground=_FORM,
 )

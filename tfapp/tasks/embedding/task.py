@@ -2,18 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 
+import numpy as np
 from tfapp_client import contract
 
+from tfapp.config import DataSettings
+from tfapp.data.cleaning import Rows
+from tfapp.data.findings import Finding
 from tfapp.data.schemas import TABLES, Schema
-from tfapp.tasks.embedding.data import PairTarget
+from tfapp.data.targets import NoLabels
+from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
-from tfapp.tasks.embedding.playground import EMBEDDING_FORM
 from tfapp.tasks.embedding.settings import SETTINGS
+from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["EMBEDDING"]
+
+_LEAST: Final = 2
+_MOST_TEXTS: Final = 12
+
+
+class PairTarget(NoLabels):
+    """Pairs without a label; see `Target`."""
+
+    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Each side needs two different candidates: what fits is told apart from what other rows have."""
+        shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
+        for side, rows in sides.items():
+            few = len(np.unique(rows.table["candidate"].to_numpy(zero_copy_only=False))) < _LEAST
+            if few and (side in given or shares[side]):
+                raise DataError(
+                    f"{given[side].name if side in given else settings.train}: {side} needs at least two different "
+                    f"candidates, it has {len(rows)} {'row' if len(rows) == 1 else 'rows'}; add rows, set another "
+                    "data.split_seed, or give files with data.dev and data.test"
+                )
+        return []
+
+
+def _embed(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
+    texts = form.lines("texts", fewest=2)
+    if len(texts) > _MOST_TEXTS:
+        raise SettingsError(f"texts: at most {_MOST_TEXTS} lines are compared here, got {len(texts)}")
+    vectors = model.client.embed(model.name, texts, **model.routing)
+    return {"texts": texts, "cosines": (vectors @ vectors.T).tolist(), "width": vectors.shape[1]}
+
+
+_FORM: Final = PlaygroundForm(
+    (FormField("texts", "Texts", rows=7, hint=f"One per line, from 2 to {_MOST_TEXTS}"),),
+    _embed,
+    Path(__file__).parent / "templates" / "embedding.playground.html.jinja",
+)
 
 
 def _classes() -> TaskClasses:
@@ -37,5 +79,5 @@ EMBEDDING: Final = TaskSpec(
         answers="a vector of length 1; the vectors of similar texts point in similar directions",
         knows="No fixed cosine separates texts that fit from texts that do not: find a threshold on your own texts.",
     ),
-    playground=EMBEDDING_FORM,
+    playground=_FORM,
 )

@@ -19,8 +19,7 @@ from tfapp.models.hugging_face import load_prediction_head, write_preset
 from tfapp.models.masking import Masker, make_blocks, to_dense
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
-from tfapp.tasks.pretraining.contract import PRETRAINING_CONTRACT
-from tfapp.tasks.pretraining.settings import MaskingSettings, PretrainingModelSettings
+from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT, MaskingSettings, PretrainingModelSettings
 
 __all__ = ["LanguageModel"]
 

@@ -1,14 +1,18 @@
-"""The settings of pretraining."""
+"""The settings of pretraining, and its contract."""
 
 from __future__ import annotations
 
 from typing import Final, Self
 
 from pydantic import Field, model_validator
+from tfapp_client.contract import Task, TensorSpec
 
 from tfapp.config import Experiment, ModelSettings, Settings, TaskSettings
 
-__all__ = ["SETTINGS", "FreshSettings", "MaskingSettings", "PretrainingModelSettings"]
+__all__ = ["PRETRAINING_CONTRACT", "SETTINGS", "FreshSettings", "MaskingSettings", "PretrainingModelSettings"]
+
+# Its models are not served, so they have no outputs.
+PRETRAINING_CONTRACT: Final = Task("pretraining", (TensorSpec("text", "string", 1),), ())
 
 
 class MaskingSettings(Settings):

@@ -5,20 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from tfapp.config import TaskSettings
+from tfapp.tasks.class_settings import LABEL_SETTINGS
 
 __all__ = ["SETTINGS"]
 
 SETTINGS: Final = TaskSettings(
     "ranking",
     texts=("query", "candidate"),
-    reads=(
-        "data.group",
-        "data.label",
-        "data.on_missing_label",
-        "model.pooling",
-        "model.dropout",
-        "training.word_dropout",
-        "distillation",
-    ),
+    reads=(*LABEL_SETTINGS, "data.group"),
     summary="scores of candidates for a query",
 )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from tfapp_client import contract
 
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import RankingEvaluation
+from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.ranking.data import GradeTarget
-from tfapp.tasks.ranking.playground import RANKING_FORM
 from tfapp.tasks.ranking.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["RANKING"]
+
+
+def _rank(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
+    query, candidates = form.needed("query"), form.lines("candidates")
+    return {"ranked": model.client.rank(model.name, query, candidates, **model.routing)}
+
+
+_FORM: Final = PlaygroundForm(
+    (FormField("query", "Query"), FormField("candidates", "Candidates", rows=7, hint="One per line")),
+    _rank,
+    Path(__file__).parent / "templates" / "ranking.playground.html.jinja",
+)
 
 
 def _classes() -> TaskClasses:
@@ -35,5 +48,5 @@ RANKING: Final = TaskSpec(
         answers="a score from 0 to 1; a higher score means a better fit",
         knows="It gives a score to any two texts, even if they have nothing to do with its training data.",
     ),
-    playground=RANKING_FORM,
+    playground=_FORM,
 )

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from tfapp_client import contract
 
 from tfapp.data.schemas import TABLES, Schema
+from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.regression.data import NumberTarget
 from tfapp.tasks.regression.evaluation import RegressionEvaluation
-from tfapp.tasks.regression.playground import PAIR_REGRESSION_FORM, REGRESSION_FORM
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["PAIR_REGRESSION", "REGRESSION"]
 
+_TEMPLATE: Final = Path(__file__).parent / "templates" / "regression.playground.html.jinja"
 _ANSWERS: Final = "a number, `score`, in the unit of the labels that it was trained on"
 _KNOWS: Final = (
     "It gives a number for any text, also for one that has nothing to do with its data, and numbers beyond those of "
     "its data are rarely right."
+)
+
+
+def _regress(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
+    texts = form.lines("texts")
+    scores = model.client.regress(model.name, texts, **model.routing)
+    return {"scores": list(zip(texts, scores, strict=True))}
+
+
+def _regress_pairs(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
+    query, candidates = form.needed("query"), form.lines("candidates")
+    pairs = [(query, candidate) for candidate in candidates]
+    scores = model.client.regress_pairs(model.name, pairs, **model.routing)
+    return {"scores": list(zip(candidates, scores, strict=True))}
+
+
+_FORM: Final = PlaygroundForm((FormField("texts", "Texts", rows=7, hint="One per line"),), _regress, _TEMPLATE)
+_PAIR_FORM: Final = PlaygroundForm(
+    (FormField("query", "First text"), FormField("candidates", "Second texts", rows=7, hint="One per line")),
+    _regress_pairs,
+    _TEMPLATE,
 )
 
 
@@ -45,7 +68,7 @@ REGRESSION: Final = TaskSpec(
     evaluation=RegressionEvaluation,
     card=CardWords("raw text", 'regress("{name}", ["a text"])', answers=_ANSWERS, knows=_KNOWS),
     propose=propose_regression,
-    playground=REGRESSION_FORM,
+    playground=_FORM,
 )
 
 PAIR_REGRESSION: Final = TaskSpec(
@@ -61,5 +84,5 @@ PAIR_REGRESSION: Final = TaskSpec(
         knows=_KNOWS,
     ),
     propose=propose_pair_regression,
-    playground=PAIR_REGRESSION_FORM,
+    playground=_PAIR_FORM,
 )

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+import keras
 import tensorflow as tf
 
-__all__ = ["ILLEGAL", "Transitions", "best_tags", "log_likelihood", "marginals"]
+__all__ = ["ILLEGAL", "LearntTransitions", "Transitions", "best_tags", "log_likelihood", "marginals"]
 
 # Far under any score, and finite: differences of it are still numbers.
 ILLEGAL: Final = -1e4
@@ -32,6 +33,32 @@ class Transitions(NamedTuple):
     start: tf.Tensor
     between: tf.Tensor
     end: tf.Tensor
+
+
+class LearntTransitions(keras.layers.Layer):
+    """Holds scores of neighbouring tags, all 0 at first, and passes the words' own scores on.
+
+    The network keeps them with its other weights; the loss and the decoding read them.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(dtype="float32", **kwargs)
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Makes the scores, of K tags each."""
+        tags = int(shape[-1] or 0)
+        self.start = self.add_weight(name="start", shape=(tags,), initializer="zeros")
+        self.between = self.add_weight(name="between", shape=(tags, tags), initializer="zeros")
+        self.end = self.add_weight(name="end", shape=(tags,), initializer="zeros")
+
+    def call(self, scores: Any) -> Any:
+        """Gives float32[N, T, K] as it is."""
+        return scores
+
+    def over(self, legal: Transitions) -> Transitions:
+        """The scores on top of others."""
+        own = (self.start.value, self.between.value, self.end.value)
+        return Transitions(*(fixed + learnt for fixed, learnt in zip(legal, own, strict=True)))
 
 
 @tf.function(autograph=False, reduce_retracing=True)

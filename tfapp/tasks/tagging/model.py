@@ -23,7 +23,6 @@ from tfapp.models.windows import join_windows, overlap_windows
 from tfapp.tasks.tagging import crf
 from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count, tag_words, to_outputs
 from tfapp.tasks.tagging.casing_features import SHAPES, split_shapes
-from tfapp.tasks.tagging.crf_layer import LearntTransitions
 from tfapp.tasks.tagging.pretokenizer import Words, split_words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
 
@@ -89,7 +88,7 @@ class TextTagger(BertModel):
         network = bert_network(backbone, self.head_input, units=tag_count(types), dropout=self.dropout)
         if self.decoding != "crf":
             return network
-        return keras.Model(network.input, LearntTransitions(name="transitions")(network.output), name="tagger")
+        return keras.Model(network.input, crf.LearntTransitions(name="transitions")(network.output), name="tagger")
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:

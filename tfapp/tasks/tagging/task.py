@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from tfapp_client import contract
 
+from tfapp.core.spans import MarkedSpan, text_segments
 from tfapp.data.schemas import Schema
+from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 from tfapp.tasks.tagging.data import SpanTarget
 from tfapp.tasks.tagging.evaluation import EntityEvaluation
-from tfapp.tasks.tagging.playground import TAGGING_FORM
 from tfapp.tasks.tagging.propose import propose_tagging
 from tfapp.tasks.tagging.settings import SETTINGS
 
 __all__ = ["TAGGING"]
+
+
+def _tag(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
+    text = form.needed("text")
+    (entities,) = model.client.tag(model.name, [text], **model.routing)
+    spans = [MarkedSpan(entity.start, entity.end, entity.tag, entity.score) for entity in entities]
+    return {"segments": text_segments(text, spans), "entities": sorted(entities, key=lambda entity: entity.start)}
+
+
+_FORM: Final = PlaygroundForm(
+    (FormField("text", "Text", rows=7),), _tag, Path(__file__).parent / "templates" / "tagging.playground.html.jinja"
+)
 
 
 def _classes() -> TaskClasses:
@@ -38,5 +52,5 @@ TAGGING: Final = TaskSpec(
         reads="Texts of more than {max_length} tokens are read in overlapping windows; it sees one window at a time.",
     ),
     propose=propose_tagging,
-    playground=TAGGING_FORM,
+    playground=_FORM,
 )
