@@ -11,7 +11,7 @@ import pytest
 
 from tfapp.assets import Archive, Asset
 from tfapp.config import DataSettings
-from tfapp.data import Splits, describe, load, load_table, normalize_text
+from tfapp.data import Splits, describe, find_overlap, load, load_table, normalize_text
 from tfapp.errors import DataError
 
 Row = tuple[str, Any]
@@ -98,11 +98,41 @@ def test_no_text_of_a_given_test_or_dev_is_trained_on(tmp_path: Path) -> None:
     dev = _save(tmp_path / "dev.jsonl", [("text number 1 ", "b"), ("text number 2", "a"), ("new", "a"), ("newer", "b")])
     test = _save(tmp_path / "test.jsonl", [("TEXT", "a"), ("text number  2", "a"), ("text\u00a0number 3", "b")])
     splits = load(DataSettings(train=train, dev=dev, test=test))
-    assert splits.report.rows == {"train": 97, "dev": 3, "test": 3}
+    assert splits.report.rows == {"train": 97, "dev": 4, "test": 3}
     sides = {normalize_text(text) for text in splits.train["text"].to_pylist()}
     assert not sides & {"text number 1", "text number 2", "text number 3"}
-    overlaps = [(f.file, f.count) for f in splits.report.findings if f.kind == "overlap"]
-    assert overlaps == [(dev, 1), (train, 2), (train, 1)]
+    overlaps = [(f.file, f.count, f.action) for f in splits.report.findings if f.kind == "overlap"]
+    assert overlaps == [(dev, 1, "kept"), (train, 2, "dropped"), (train, 1, "dropped")]
+
+
+def test_a_file_of_test_stays_as_it_is_and_its_overlap_is_found(tmp_path: Path) -> None:
+    train = _save(tmp_path / "train.jsonl", [*_many(100), ("text number 0", "a")])
+    repeats: list[Row] = [("new", "a"), ("new ", "a"), ("new", "b"), ("text number 5", "b"), ("other", "b")]
+    test = _save(tmp_path / "test.jsonl", repeats)
+    splits = load(DataSettings(train=train, test=test))
+    assert splits.test["text"].to_pylist() == [text for text, _ in repeats]
+    assert {f.kind: (f.file, f.count, f.action) for f in splits.report.findings if f.file == test} == {
+        "duplicate": (test, 1, "kept"),
+        "conflicting_duplicate": (test, 1, "kept"),
+    }
+    assert "text number 5" not in [*splits.train["text"].to_pylist(), *splits.dev["text"].to_pylist()]
+    masks = find_overlap(splits.test, splits)
+    assert masks.repeated.tolist() == [False, True, True, False, False]
+    assert masks.left_out.tolist() == [False, False, False, True, False]
+    assert not masks.learnt.any()
+    assert not masks.chosen.any()
+    kept = load(DataSettings(train=train, test=test, on_overlap="keep", dev_share=0))
+    assert kept.report.rows == {"train": 100, "dev": 0, "test": 5}
+    assert find_overlap(kept.test, kept).learnt.tolist() == [False, False, False, True, False]
+    assert not find_overlap(kept.test, kept).left_out.any()
+
+
+def test_the_dev_split_overlaps_others_but_not_itself(tmp_path: Path) -> None:
+    splits = load(DataSettings(train=_save(tmp_path / "train.jsonl", _many(100))))
+    assert not find_overlap(splits.dev, splits, on_dev=True).any.any()
+    assert find_overlap(splits.dev, splits).chosen.all()
+    assert find_overlap(splits.train, splits).learnt.all()
+    assert not find_overlap(splits.test, splits).any.any()
 
 
 def test_unseen_label_fails_or_is_dropped(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tfapp.data.cleaning import normalize_text
 from tfapp.data.data_sample import DataSample, take_sample
 from tfapp.data.describe import CountTokens, Description, LengthStats, describe
 from tfapp.data.findings import DataReport, Finding
+from tfapp.data.overlap import OverlapMasks, find_overlap
 from tfapp.data.proposal import Proposal
 from tfapp.data.reader import OnProgress, read_batches, read_table
 from tfapp.data.scoring import score_file
@@ -28,12 +29,14 @@ __all__ = [
     "Finding",
     "LengthStats",
     "OnProgress",
+    "OverlapMasks",
     "Proposal",
     "Pull",
     "Source",
     "Splits",
     "describe",
     "detect_format",
+    "find_overlap",
     "load",
     "load_table",
     "normalize_text",

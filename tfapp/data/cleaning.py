@@ -6,13 +6,14 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfapp.config import DataSettings, OnProblem
+from tfapp.config import DataSettings, OnOverlap, OnProblem
 from tfapp.data.findings import ROWS_SHOWN, Finding, name_list, row_list
 from tfapp.data.labels import has_label, iter_column, label_codes
 from tfapp.errors import DataError
@@ -21,20 +22,22 @@ __all__ = [
     "KEY_BYTES",
     "Cleaned",
     "Rows",
-    "clean",
     "drop_duplicates",
     "drop_empty",
     "drop_marked",
     "drop_missing",
     "drop_overlap",
+    "drop_unusable",
     "drop_with_labels",
     "is_visible",
+    "mark_repeats",
     "normalize_text",
     "text_keys",
 ]
 
 KEY_BYTES = 16
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+_ACTIONS: Final[dict[OnOverlap, str]] = {"drop": "dropped", "keep": "kept"}
 
 Mask = npt.NDArray[np.bool_]
 
@@ -121,26 +124,35 @@ def drop_missing(rows: Rows, on_problem: OnProblem) -> Cleaned:
     return drop_marked(rows, missing, "missing_label", "without a label", on=on_problem, setting="on_missing_label")
 
 
-def drop_duplicates(rows: Rows) -> Cleaned:
-    """Drops rows whose text was met before in the same source; those whose labels differ are their own finding."""
+def mark_repeats(rows: Rows) -> tuple[Mask, npt.NDArray[np.intp]]:
+    """Marks rows whose text was met before in the same source, and gives each row's first like it: bool, int [rows]."""
     _, first, group = np.unique(rows.repeats, return_index=True, return_inverse=True)
     leader = first[group]
-    repeated = leader != np.arange(len(rows))
+    return leader != np.arange(len(rows)), leader
+
+
+def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
+    """Drops rows whose text was met before in the same source, or only finds them.
+
+    Those whose labels differ are a finding of their own.
+    """
+    repeated, leader = mark_repeats(rows)
     codes = label_codes(rows.table["label"])
     differs = codes != codes[leader]
     same, conflicting = repeated & ~differs, repeated & differs
     what = f"repeating an earlier {rows.noun}"
     findings = [
-        *_found(rows, same, "duplicate", what, "dropped"),
-        *_found(rows, conflicting, "conflicting_duplicate", f"{what} with another label", "dropped"),
+        *_found(rows, same, "duplicate", what, _ACTIONS[on]),
+        *_found(rows, conflicting, "conflicting_duplicate", f"{what} with another label", _ACTIONS[on]),
     ]
-    return rows.keep(~repeated), findings
+    return rows if on == "keep" else rows.keep(~repeated), findings
 
 
-def drop_overlap(rows: Rows, other: Rows) -> Cleaned:
-    """Drops rows whose text is in another source, so that nothing learnt from is tested on."""
+def drop_overlap(rows: Rows, other: Rows, on: OnOverlap = "drop") -> Cleaned:
+    """Drops rows whose text is in another source, so that nothing learnt from is tested on, or only finds them."""
     shared = np.isin(rows.keys, other.keys)
-    return rows.keep(~shared), _found(rows, shared, "overlap", f"with a {rows.noun} of {other.name}", "dropped")
+    findings = _found(rows, shared, "overlap", f"with a {rows.noun} of {other.name}", _ACTIONS[on])
+    return rows if on == "keep" else rows.keep(~shared), findings
 
 
 def drop_with_labels(
@@ -178,12 +190,11 @@ def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, s
     return rows.keep(~bad), _found(rows, bad, kind, what, "dropped")
 
 
-def clean(rows: Rows, settings: DataSettings) -> Cleaned:
-    """Drops empty texts, missing labels and repeated texts, or fails, as the settings say."""
+def drop_unusable(rows: Rows, settings: DataSettings) -> Cleaned:
+    """Drops empty texts and missing labels, or fails, as the settings say."""
     rows, empty = drop_empty(rows, settings.on_empty_text)
     rows, missing = drop_missing(rows, settings.on_missing_label)
-    rows, repeated = drop_duplicates(rows)
-    return rows, [*empty, *missing, *repeated]
+    return rows, [*empty, *missing]
 
 
 def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:

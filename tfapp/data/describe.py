@@ -175,6 +175,8 @@ def _findings(rows: Rows, target: Target, settings: DataSettings) -> list[Findin
     lenient = settings.model_copy(
         update=dict.fromkeys(("on_empty_text", "on_missing_label", "on_single_label"), "drop")
     )
-    rows, findings = cleaning.clean(rows, lenient)
+    rows, findings = cleaning.drop_unusable(rows, lenient)
+    rows, repeated = cleaning.drop_duplicates(rows)
+    findings += repeated
     findings += target.thin({"train": rows}, lenient)
     return [replace(finding, action="kept") for finding in findings]

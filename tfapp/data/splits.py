@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tfapp.config import DataSettings
@@ -40,6 +42,8 @@ class Splits:
         settings: Where the rows came from.
         fingerprint: SHA-256 over the rows and their sides, in hexadecimal; the files' names and places do not count.
         schema: What the rows are.
+        left_out: Digests of the texts that train lacks because a file of dev or test holds them, see
+            `cleaning.text_keys`; bytes [texts].
     """
 
     train: pa.Table
@@ -50,6 +54,7 @@ class Splits:
     settings: DataSettings
     fingerprint: str
     schema: Schema = TEXT_CLASSES
+    left_out: npt.NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, f"S{cleaning.KEY_BYTES}"))
 
     @property
     def task(self) -> str:
@@ -88,10 +93,11 @@ def load(
 ) -> Splits:
     """Reads, cleans and splits labelled texts.
 
-    In this order: texts without a visible character and rows without a label; repeated texts, compared as
-    `normalize_text` writes them, the first kept; texts of train that dev or test hold, and of dev that test holds;
-    labels that a single text has; the split; labels of dev or test that train lacks. What a row and its label are is
-    the task's, see `Schema`.
+    In this order: texts without a visible character and rows without a label; repeated texts of train, compared as
+    `normalize_text` writes them, the first kept; texts of train that a file of dev or test holds; labels that a single
+    text has; the split; labels of dev or test that train lacks. A file of dev or test keeps its repeated texts, so that
+    scores on it compare with those of others; only what is split off here is free of them. What a row and its label are
+    is the task's, see `Schema`.
 
     Args:
         settings: Where the data are and how problems are handled.
@@ -122,9 +128,13 @@ def load(
             )
             rows_read[name] = len(given[side])
             # No name is left to the rows as they were read: they go before the split makes copies.
-            given[side], found = cleaning.clean(given[side], settings)
+            given[side], found = cleaning.drop_unusable(given[side], settings)
             findings += found
-    findings += _separate(given)
+            given[side], found = cleaning.drop_duplicates(given[side], "drop" if side == "train" else "keep")
+            findings += found
+    keys = given["train"].keys
+    findings += _separate(given, settings)
+    left_out = np.setdiff1d(keys, given["train"].keys) if len(given) > 1 else keys[:0]
     findings += schema.target.thin(given, settings)
     sides = _split(given, settings)
     findings += schema.target.settle(sides, given, settings)
@@ -133,7 +143,15 @@ def load(
     tables = {side: sides[side].table for side in SIDES}
     labels = schema.target.names(tables["train"]["label"], settings)
     fingerprint = _fingerprint(tables, schema)
-    return Splits(**tables, labels=labels, report=report, settings=settings, fingerprint=fingerprint, schema=schema)
+    return Splits(
+        **tables,
+        labels=labels,
+        report=report,
+        settings=settings,
+        fingerprint=fingerprint,
+        schema=schema,
+        left_out=left_out,
+    )
 
 
 def load_table(
@@ -168,12 +186,13 @@ def load_table(
     return rows.table
 
 
-def _separate(given: dict[str, Rows]) -> list[Finding]:
-    """Drops from train what dev or test hold, and from dev what test holds; test is what stays as it was given."""
+def _separate(given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+    """Drops from train what dev or test hold, as the settings say; dev and test stay as they were given."""
     findings = []
     for side, other in (("dev", "test"), ("train", "test"), ("train", "dev")):
         if side in given and other in given:
-            given[side], found = cleaning.drop_overlap(given[side], given[other])
+            on = settings.on_overlap if side == "train" else "keep"
+            given[side], found = cleaning.drop_overlap(given[side], given[other], on)
             findings += found
     return findings
 

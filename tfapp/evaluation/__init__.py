@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.class_evaluation import ClassEvaluation
+from tfapp.evaluation.overlap import Overlap
 from tfapp.evaluation.ranking_evaluation import RankingEvaluation
 from tfapp.evaluation.report import check_evaluation, write_report
 
 __all__ = [
     "ClassEvaluation",
     "Evaluation",
+    "Overlap",
     "RankingEvaluation",
     "check_evaluation",
     "write_report",

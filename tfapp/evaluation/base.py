@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfapp.errors import ModelError
+from tfapp.evaluation.overlap import WithOverlap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ class Board:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-class Evaluation(abc.ABC):
+class Evaluation(WithOverlap, abc.ABC):
     """Scores of a model on one split; each kind is a frozen dataclass of its own, whose fields JSON can hold.
 
     Training compares `main_score` and `loss`; the report page, the notebook, TensorBoard, the terminal and the export
@@ -119,10 +120,14 @@ class Evaluation(abc.ABC):
         return -gain if self.lower_is_better else gain
 
     def headline(self) -> str:
-        """Returns the main score with its interval, in one line."""
+        """Returns the main score with its interval in one line; in another, what `overlap` says."""
         low, high = self.main_interval
         score = f"{self.main_name} {self.main_score:.3f} (95 % interval {low:.3f} to {high:.3f})"
-        return f"{score}, {self.count} {self.unit}"
+        return "\n".join(filter(None, (f"{score}, {self.count} {self.unit}", self.caution())))
+
+    def caution(self) -> str:
+        """Returns how far the test set repeats itself or the training, in a sentence; empty where it does not."""
+        return self.overlap.sentence(self.main_name, self.unit) if self.overlap else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything as JSON values, led by the main score for those who read the file."""

@@ -10,6 +10,7 @@ from tfapp.config import Experiment, dump_toml
 from tfapp.core.rows import Row
 from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, SettingsError, TrainingError
+from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel, load_preset
 from tfapp.registry import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
@@ -137,7 +138,17 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             "evaluated_on": record["on"],
             evaluation.unit: evaluation.count,
             **evaluation.metrics(),
+            **_new_rows_metrics(evaluation),
         },
         "settings": dump_toml(experiment),
         **({"lower_is_better": True} if evaluation.lower_is_better else {}),
     }
+
+
+def _new_rows_metrics(evaluation: Evaluation) -> dict[str, Any]:
+    """Returns the score without the rows that repeat others or are of the training; nothing where there are none."""
+    overlap = evaluation.overlap
+    if overlap is None or overlap.score is None:
+        return {}
+    name = evaluation.main_name.replace(" ", "_")
+    return {"new_" + evaluation.unit: overlap.count, f"{name}_of_new_{evaluation.unit}": overlap.score}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment
 from tfapp.errors import TrainingError
@@ -47,8 +47,22 @@ def check_same_data(folder: RunFolder, splits: Splits) -> None:
     Raises:
         TrainingError: They are not the same.
     """
-    if folder.read("data")["fingerprint"] != splits.fingerprint:
+    data = folder.read("data")
+    if data["fingerprint"] == splits.fingerprint:
+        return
+    if _has_thinned(data["report"]["findings"], splits):
         raise TrainingError(
-            f"{folder.path}: the data are not those that the run was started with; "
-            "start a new run, or evaluate it with --data FILE"
+            f"{folder.path}: an earlier version of tfapp dropped repeated rows from this run's dev or test file, which "
+            "now stays as it is; start a new run, or evaluate this one with --data FILE"
         )
+    raise TrainingError(
+        f"{folder.path}: the data are not those that the run was started with; "
+        "start a new run, or evaluate it with --data FILE"
+    )
+
+
+def _has_thinned(findings: list[dict[str, Any]], splits: Splits) -> bool:
+    """Tells whether a run's dev or test lacks repeated rows, which they keep since a file of theirs stays whole."""
+    names = {splits.settings.dev, splits.settings.test}
+    kinds = ("duplicate", "conflicting_duplicate", "overlap")
+    return any(one["file"] in names and one["kind"] in kinds and one["action"] == "dropped" for one in findings)

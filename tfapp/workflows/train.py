@@ -6,14 +6,16 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
-from tfapp.data import Splits, load_table
-from tfapp.evaluation import Evaluation, check_evaluation, write_report
+from tfapp.data import OverlapMasks, Splits, find_overlap, load_table
+from tfapp.errors import DataError, TrainingError
+from tfapp.evaluation import Evaluation, Overlap, check_evaluation, write_report
 from tfapp.models import TaskModel
 from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import load_model
@@ -140,7 +142,12 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
         schema=find_task(experiment.task).schema,
         multi_label=experiment.model.multi_label,
     )
-    return _evaluate_table(folder, model, table, data, data, quiet=quiet)
+    overlap: OverlapMasks | str
+    try:
+        overlap = find_overlap(table, load_run_splits(folder))
+    except (DataError, TrainingError) as error:
+        overlap = str(error)
+    return _evaluate_table(folder, model, table, data, data, overlap=overlap, quiet=quiet)
 
 
 def evaluate_split(model: TaskModel, split: TokenizedSplit, description: str, *, quiet: bool) -> Evaluation:
@@ -149,6 +156,26 @@ def evaluate_split(model: TaskModel, split: TokenizedSplit, description: str, *,
         predictor = make_predictor(model, split.targets)
         logits = predict_logits(predictor, split.texts, split.targets, on_progress=advance)
     return find_task(model.task.name).evaluator().evaluate(model, logits, split)
+
+
+def _evaluate_overlap(model: TaskModel, table: Any, masks: OverlapMasks | str, *, quiet: bool) -> Overlap | None:
+    """Evaluates what neither repeats a row nor is one of the training; `masks` may say why nothing is known of that."""
+    if isinstance(masks, str):
+        return Overlap(table.num_rows, problem=masks)
+    if not masks.any.any():
+        return None
+    overlap = Overlap(
+        table.num_rows,
+        repeated=int(masks.repeated.sum()),
+        learnt=int(masks.learnt.sum()),
+        left_out=int(masks.left_out.sum()),
+        chosen=int(masks.chosen.sum()),
+    )
+    rest = table.filter(~masks.any)
+    if not rest.num_rows:
+        return overlap
+    new = evaluate_split(model, tokenize_split(model, rest), "Evaluating what is new", quiet=quiet)
+    return replace(overlap, count=new.count, score=new.main_score, interval=new.main_interval)
 
 
 def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
@@ -200,16 +227,29 @@ def _remember_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
 
 def _evaluate_split(folder: RunFolder, model: TaskModel, splits: Splits, *, quiet: bool) -> Evaluation:
     split = "test" if splits.test.num_rows else "dev"
-    evaluation = _evaluate_table(folder, model, getattr(splits, split), None, f"{split} split", quiet=quiet)
+    table = getattr(splits, split)
+    # A split that tfapp made repeats nothing.
+    whole = getattr(splits.settings, split) is not None
+    overlap = find_overlap(table, splits, on_dev=split == "dev") if whole else None
+    evaluation = _evaluate_table(folder, model, table, None, f"{split} split", overlap=overlap, quiet=quiet)
     with TensorBoardLog(folder.tensorboard) as log:
         log.evaluation(evaluation, step=0, split="test")
     return evaluation
 
 
 def _evaluate_table(
-    folder: RunFolder, model: TaskModel, table: Any, data: str | None, what: str, *, quiet: bool
+    folder: RunFolder,
+    model: TaskModel,
+    table: Any,
+    data: str | None,
+    what: str,
+    *,
+    overlap: OverlapMasks | str | None,
+    quiet: bool,
 ) -> Evaluation:
     evaluation = evaluate_split(model, tokenize_split(model, table), "Evaluating", quiet=quiet)
+    if overlap is not None:
+        evaluation = replace(evaluation, overlap=_evaluate_overlap(model, table, overlap, quiet=quiet))
     target = folder.evaluation_folder(data)
     private_folder(target)
     RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())

@@ -6,7 +6,7 @@ A setting is one field: its default, its rule and its description, which `tfapp 
 from __future__ import annotations
 
 from tfapp.config.settings.base import Settings
-from tfapp.config.settings.data import DataSettings, OnProblem, RatingSettings
+from tfapp.config.settings.data import DataSettings, OnOverlap, OnProblem, RatingSettings
 from tfapp.config.settings.export import ExportSettings
 from tfapp.config.settings.model import ModelSettings
 from tfapp.config.settings.training import DistillationSettings, TrainingSettings
@@ -16,6 +16,7 @@ __all__ = [
     "DistillationSettings",
     "ExportSettings",
     "ModelSettings",
+    "OnOverlap",
     "OnProblem",
     "RatingSettings",
     "Settings",

@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from tfapp.config.settings.base import Settings
 
-__all__ = ["DataSettings", "OnProblem", "RatingSettings"]
+__all__ = ["DataSettings", "OnOverlap", "OnProblem", "RatingSettings"]
 
 OnProblem = Literal["drop", "fail"]
+OnOverlap = Literal["drop", "keep"]
 
 
 class RatingSettings(Settings):
@@ -86,6 +87,11 @@ class DataSettings(Settings):
     on_single_label: OnProblem = Field("drop", description="If only one text has a label: drop the row, or fail.")
     on_unseen_label: OnProblem = Field(
         "fail", description="If dev or test has a label that train lacks: drop its rows, or fail."
+    )
+    on_overlap: OnOverlap = Field(
+        "drop",
+        description="If a text of train is also in the file of dev or test, which is always evaluated as it is: drop "
+        "it from train, or keep it.",
     )
     max_rows: int | None = Field(None, ge=1, description="Read at most this many rows of each file.")
 

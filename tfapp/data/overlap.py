@@ -1,0 +1,62 @@
+"""Finds the rows of a test set that a reader of its score should know of: repeated ones, and texts of the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tfapp.data.cleaning import Mask, Rows, mark_repeats
+from tfapp.data.splits import Splits
+
+__all__ = ["OverlapMasks", "find_overlap"]
+
+
+@dataclass(frozen=True, eq=False)
+class OverlapMasks:
+    """Which rows of a table say little of how a model does on new texts; bool [rows] each.
+
+    Attributes:
+        repeated: They repeat an earlier row of the table.
+        learnt: Their texts are in the train split.
+        left_out: Their texts were in train's file, and were dropped from it.
+        chosen: Their texts are in the dev split, which chose the best epoch.
+    """
+
+    repeated: Mask
+    learnt: Mask
+    left_out: Mask
+    chosen: Mask
+
+    @property
+    def any(self) -> Mask:
+        """Returns the rows that are one of these."""
+        return self.repeated | self.learnt | self.left_out | self.chosen
+
+
+def find_overlap(table: pa.Table, splits: Splits, *, on_dev: bool = False) -> OverlapMasks:
+    """Compares a table with the splits that a model was trained on.
+
+    Args:
+        table: Rows to evaluate the model on, as `Splits.test` has them.
+        splits: What the model was trained on.
+        on_dev: The table is the dev split itself.
+    """
+    rows = _rows(table, splits)
+    nothing = np.zeros(len(rows), bool)
+    return OverlapMasks(
+        repeated=mark_repeats(rows)[0],
+        learnt=_shared(rows, splits.train, splits),
+        left_out=np.isin(rows.keys, splits.left_out),
+        chosen=nothing if on_dev else _shared(rows, splits.dev, splits),
+    )
+
+
+def _shared(rows: Rows, table: pa.Table, splits: Splits) -> npt.NDArray[np.bool_]:
+    return np.isin(rows.keys, _rows(table, splits).keys)
+
+
+def _rows(table: pa.Table, splits: Splits) -> Rows:
+    return Rows.of("", table, splits.schema.texts, splits.schema.extra)

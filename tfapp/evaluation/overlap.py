@@ -1,0 +1,64 @@
+"""How far a test set repeats itself or the training, and the score without that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Overlap", "WithOverlap"]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Rows of a test set that say little of how a model does on new texts.
+
+    Attributes:
+        rows: All rows of the test set.
+        repeated: Rows that repeat an earlier one.
+        learnt: Rows whose texts are in the train split.
+        left_out: Rows whose texts were in train's file, and were dropped from it before the training.
+        chosen: Rows whose texts are in the dev split, which chose the best epoch.
+        count: What was evaluated without all of these, in the evaluation's unit.
+        score: The main score on that; None where nothing is left.
+        interval: 95 % bootstrap interval of the score.
+        problem: Why nothing is known of the training's texts; empty: it is.
+    """
+
+    rows: int
+    repeated: int = 0
+    learnt: int = 0
+    left_out: int = 0
+    chosen: int = 0
+    count: int = 0
+    score: float | None = None
+    interval: tuple[float, float] | None = None
+    problem: str = ""
+
+    def sentence(self, main_name: str, unit: str) -> str:
+        """Returns all of it in a sentence, which begins with "Caution" where the score is of texts learnt from."""
+        if self.problem:
+            return f"Whether the model learnt from these texts could not be checked: {self.problem}"
+        parts = (
+            (self.learnt, "of texts that the model learnt from"),
+            (self.chosen, "of the dev split, which chose the best epoch"),
+            (self.left_out, "of texts that train's file has too (dropped from train)"),
+            (self.repeated, "that repeat an earlier one"),
+        )
+        kinds = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+        start = "Caution: " if self.learnt or self.chosen else ""
+        sentence = f"{start}{self.rows:,} rows, {kinds}"
+        if self.score is None or self.interval is None:
+            return f"{sentence}; no other is left to say how the model does on new texts"
+        low, high = self.interval
+        interval = f"95 % interval {low:.3f} to {high:.3f}"
+        return f"{sentence}; without these {main_name} {self.score:.3f} ({interval}), {self.count:,} {unit}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithOverlap:
+    """The field that all evaluations have.
+
+    Attributes:
+        overlap: None where no row repeats another or is one of the training.
+    """
+
+    overlap: Overlap | None = field(default=None)
