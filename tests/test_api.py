@@ -380,5 +380,3 @@ def test_the_public_names_are_there_and_others_are_not() -> None:
     assert not [name for name in tfapp.__all__ if (Path(tfapp.__file__).parent / name).exists()]
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = tfapp.fitt  # type: ignore[attr-defined]
-    with pytest.raises(AttributeError, match=r"'threads'; it is tfapp\.core\.threads now"):
-        _ = tfapp.threads  # type: ignore[attr-defined]

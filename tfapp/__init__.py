@@ -32,16 +32,6 @@ __all__ = [
 
 _RELEASES = ("promote", "prune", "rollback")
 
-_MOVED = {
-    "commands": "tfapp.cli",
-    "inventory": "tfapp.workflows.version_catalogue",
-    "predictor": "tfapp.workflows.predict",
-    "releases": "tfapp.workflows.release",
-    "services": "tfapp.apps.NAME.service",
-    "settings": "tfapp.config.settings",
-    "threads": "tfapp.core.threads",
-}
-
 # KerasHub and Keras choose their backend, and TensorFlow its loudness, when they are imported.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -52,8 +42,7 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         home = "tfapp.workflows.release" if name in _RELEASES else "tfapp.api"
         return getattr(importlib.import_module(home), name)
-    moved = f"; it is {_MOVED[name]} now" if name in _MOVED else ""
-    raise AttributeError(f"module 'tfapp' has no attribute {name!r}{moved}")
+    raise AttributeError(f"module 'tfapp' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -144,6 +144,9 @@ def test_addresses_become_targets(address: Any, target: str) -> None:
         ("localhost:grpc", "must be HOST:PORT"),
         ("::1:8500", "must be HOST:PORT"),
         ([" "], "must be HOST:PORT"),
+        ("localhost:99999", "the port of HOST:PORT must be from 1 to 65535, got 'localhost:99999'"),
+        ("localhost:0", "port of HOST:PORT must be from 1 to 65535"),
+        ("10.0.0.1:1,10.0.0.2:65536", "port of HOST:PORT must be from 1 to 65535, got '10.0.0.2:65536'"),
     ],
 )
 def test_addresses_that_are_none(address: Any, rule: str) -> None:

@@ -212,6 +212,14 @@ def test_a_mistake_is_one_line_on_a_page(site: Site, path: str, data: dict[str, 
     assert complains in html.unescape(line)
 
 
+@pytest.mark.parametrize("data", [{"text": "x", "version": "1;2"}, {"text": "x", "version": "7"}])
+def test_a_mistake_in_the_playground_leaves_its_form_as_it_was_sent(site: Site, data: dict[str, str]) -> None:
+    answer = site.post("/try/models/news", data)
+    assert answer.status_code in (400, 503)
+    assert re.search(r'<textarea id="text"[^>]*>x</textarea>', answer.text)
+    assert 'id="what-went-wrong"' in answer.text
+
+
 def test_nothing_that_is_shown_becomes_a_script(tmp_path: Path, site: Site) -> None:
     folder = write_model(tmp_path / "models", "news", ATTACK, labels=[ATTACK], metrics={ATTACK: 0.5})
     (folder / "README.md").write_text(f"# {ATTACK}\n\n[x](javascript:alert(1)) <img src=x onerror=y>", encoding="utf-8")

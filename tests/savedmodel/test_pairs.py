@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,10 @@ def test_the_card_says_how_to_call_it(exported: tuple[TaskModel, Path]) -> None:
     card = (folder / "README.md").read_text()
     facts = json.loads((folder / contract.METADATA_FILE).read_text())
     assert facts["task"] == model.task.name
+    verb = "regress" if model.task is contract.RANKING else "classify"
+    (body, url) = re.findall(r"curl -d '(.*)' (.*)", card)[0]
+    assert json.loads(body) == {"signature_name": verb, "examples": [{"query": "a query", "candidate": "a candidate"}]}
+    assert url.endswith(f":{verb}")
     if model.task is contract.RANKING:
         assert facts["labels"] == []
         assert all(part in card for part in ("client.rank(", "a score from 0 to 1", "a better fit"))

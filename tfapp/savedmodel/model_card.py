@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from tfapp.config.task_settings import CardWords
+from tfapp.savedmodel.signatures import classic_signature
 
 __all__ = ["model_card"]
 
@@ -20,7 +22,7 @@ def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
         "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "The preset's own training data."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         "## Limits\n\n" + _limits(metadata, words),
-        "## Call it\n\n" + _call(name, words),
+        "## Call it\n\n" + _call(name, words) + _rest_call(name, metadata["contract"]),
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
     ]
     return "\n\n".join(sections) + "\n"
@@ -85,3 +87,14 @@ def _call(name: str, words: CardWords) -> str:
         f'    print(client.{call[:-1]}, label="stable"))\n```\n\n'
         f"While no version has it, leave it out:\n\n```python\nclient.{call}\n```"
     )
+
+
+def _rest_call(name: str, contract: Mapping[str, Any]) -> str:
+    """Returns the Classify or Regress call over REST, whose signature has a name of its own; empty: there is none."""
+    verb = classic_signature({output["name"] for output in contract["outputs"]})
+    if not verb:
+        return ""
+    example = {tensor["name"]: f"a {tensor['name']}" for tensor in contract["inputs"]}
+    body = json.dumps({"signature_name": verb, "examples": [example]})
+    url = f"http://localhost:8501/v1/models/{name}:{verb}"
+    return f"\n\nOver REST, `:{verb}` needs the signature's name:\n\n```sh\ncurl -d '{body}' {url}\n```"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, cast
 
 import tensorflow as tf
@@ -13,7 +14,7 @@ from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.input_checks import check_inputs, input_spec
 
-__all__ = ["METHODS", "ServedModule", "signatures"]
+__all__ = ["METHODS", "ServedModule", "classic_signature", "signatures"]
 
 # The method name that TensorFlow Serving's Classify and Regress calls ask of a signature.
 METHODS: Final = {
@@ -67,6 +68,13 @@ def signatures(module: ServedModule, task: contract.Task) -> dict[str, Callable[
     return {contract.DEFAULT_SIGNATURE: trace} | _classic(module, task)
 
 
+def classic_signature(outputs: AbstractSet[str]) -> str:
+    """Returns the signature of the Classify or Regress call that a task with these outputs has; empty: neither."""
+    if {"labels", "probabilities"} <= outputs:
+        return contract.CLASSIFY_SIGNATURE
+    return contract.REGRESS_SIGNATURE if outputs == {"score"} else ""
+
+
 def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
     """Returns what TensorFlow Serving's Classify or Regress call asks, where the task's outputs are such."""
     features = {spec.name: tf.io.FixedLenFeature([], tf.string) for spec in task.inputs}
@@ -85,10 +93,9 @@ def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..
     def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {contract.VALUES: answer(inputs)["score"]}
 
-    outputs = {spec.name for spec in task.outputs}
-    if {"labels", "probabilities"} <= outputs:
-        return {contract.CLASSIFY_SIGNATURE: classify}
-    return {contract.REGRESS_SIGNATURE: regress} if outputs == {"score"} else {}
+    functions = {contract.CLASSIFY_SIGNATURE: classify, contract.REGRESS_SIGNATURE: regress}
+    key = classic_signature({spec.name for spec in task.outputs})
+    return {key: functions[key]} if key else {}
 
 
 def _check_outputs(outputs: Mapping[str, tf.Tensor], task: contract.Task) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 
 from tfapp_client import contract, messages, tasks
 from tfapp_client.async_requests import AsyncRequests
-from tfapp_client.errors import DeadlineExceededError
 from tfapp_client.request_messages import ModelSpec
 from tfapp_client.splitting import as_batch, concatenate
 from tfapp_client.transport import HEALTH
@@ -297,12 +296,4 @@ class AsyncClient(AsyncRequests):
         Raises:
             DeadlineExceededError: It took longer; the message says what was missing.
         """
-        model_spec, deadline = ModelSpec(model, version, label), self._deadline(timeout)
-        missing = "nothing was heard of it"
-        try:
-            while missing:
-                missing = await self._missing(model_spec, deadline)
-                if missing:
-                    await self._sleep(min(interval, deadline.left()))
-        except DeadlineExceededError as error:
-            raise DeadlineExceededError(f"model {model} is not ready: {missing}; {error.details}") from error
+        await self._wait_until_ready(ModelSpec(model, version, label), self._deadline(timeout), interval)

@@ -16,7 +16,7 @@ from tfapp_client import classification, contract, messages
 from tfapp_client.canary import Canary
 from tfapp_client.connection import ConnectionSettings, Endpoint, TlsFiles, Token
 from tfapp_client.deadline import CallDeadline
-from tfapp_client.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError
 from tfapp_client.parallel import gather_async
 from tfapp_client.request_messages import ModelSpec, predict_request, read_metadata, read_outputs, read_status
 from tfapp_client.results import Classification, ModelMetadata, VersionStatus
@@ -209,6 +209,17 @@ class AsyncRequests:
                 if not canary.is_gone(error):
                     raise
         return await ask(ModelSpec(model_spec.model, label=canary.otherwise))
+
+    async def _wait_until_ready(self, model_spec: ModelSpec, deadline: CallDeadline, interval: float) -> None:
+        missing = "nothing was heard of it"
+        try:
+            while missing:
+                missing = await self._missing(model_spec, deadline)
+                if missing:
+                    await self._sleep(min(interval, deadline.left()))
+        except DeadlineExceededError as error:
+            reason = f"model {model_spec.model} is not ready: {missing}; {error.details}"
+            raise DeadlineExceededError(reason) from error
 
     async def _missing(self, model_spec: ModelSpec, deadline: CallDeadline) -> str:
         """Returns why a model is not ready; "" if it is."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapp_client import contract, messages, tasks
-from tfapp_client.errors import DeadlineExceededError
 from tfapp_client.request_messages import ModelSpec
 from tfapp_client.requests import Requests
 from tfapp_client.splitting import as_batch, concatenate
@@ -290,12 +289,4 @@ class Client(Requests):
         Raises:
             DeadlineExceededError: It took longer; the message says what was missing.
         """
-        model_spec, deadline = ModelSpec(model, version, label), self._deadline(timeout)
-        missing = "nothing was heard of it"
-        try:
-            while missing:
-                missing = self._missing(model_spec, deadline)
-                if missing:
-                    self._sleep(min(interval, deadline.left()))
-        except DeadlineExceededError as error:
-            raise DeadlineExceededError(f"model {model} is not ready: {missing}; {error.details}") from error
+        self._wait_until_ready(ModelSpec(model, version, label), self._deadline(timeout), interval)

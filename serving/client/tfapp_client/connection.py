@@ -25,7 +25,8 @@ Token: TypeAlias = str | Callable[[], str]
 
 # What gRPC resolves by itself (grpc/doc/naming.md); other addresses are HOST:PORT.
 _RESOLVERS: Final = ("dns:", "unix:", "unix-abstract:", "vsock:", "ipv4:", "ipv6:", "xds:")
-_HOST_PORT: Final = re.compile(r"(\[[^\[\]\s]+\]|[^:/\[\]\s]+):\d{1,5}")
+_HOST_PORT: Final = re.compile(r"(\[[^\[\]\s]+\]|[^:/\[\]\s]+):(?P<port>\d{1,5})")
+_LARGEST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True)
@@ -185,10 +186,21 @@ def _target(address: str | Sequence[str]) -> str:
         versions = {_ip_version(part) for part in parts}
         if len(versions) > 1:
             raise ValueError(f"several addresses must be all IPv4 or all IPv6, got {', '.join(parts)}")
+        for part in parts:
+            _check_port(part.rpartition(":")[2], part)
         return f"ipv{versions.pop()}:{','.join(parts)}"
-    if len(parts) == 1 and (parts[0].startswith(_RESOLVERS) or _HOST_PORT.fullmatch(parts[0])):
+    if len(parts) == 1 and parts[0].startswith(_RESOLVERS):
         return parts[0]
-    raise ValueError(f"address must be HOST:PORT of the gRPC port, such as localhost:8500, got {address!r}")
+    match = _HOST_PORT.fullmatch(parts[0]) if len(parts) == 1 else None
+    if match is None:
+        raise ValueError(f"address must be HOST:PORT of the gRPC port, such as localhost:8500, got {address!r}")
+    _check_port(match["port"], address)
+    return parts[0]
+
+
+def _check_port(port: str, address: str | Sequence[str]) -> None:
+    if not 1 <= int(port) <= _LARGEST_PORT:
+        raise ValueError(f"the port of HOST:PORT must be from 1 to {_LARGEST_PORT}, got {address!r}")
 
 
 def _ip_version(address: str) -> int:

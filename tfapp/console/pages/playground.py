@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from tfapp_client.errors import ClientError
 
 from tfapp.apps.feedback.labels import Label
 from tfapp.console.console_state import ConsoleState
@@ -14,6 +15,7 @@ from tfapp.console.predict_form import ServedTask, served_task
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE
 from tfapp.tasks.playground import PlaygroundModel
+from tfapp.web.error_messages import error_message, http_status
 from tfapp.web.forms import Form
 from tfapp.web.models_endpoint import ModelsEndpoint
 from tfapp.web.views import Views
@@ -54,11 +56,17 @@ class PlaygroundPages:
         task = served_task(model, endpoint.client)
         if task.form is None:
             raise SettingsError(f"{model.name}: the playground does not support its task, {task.name or 'unknown'}")
-        values = {name: form.text(name) for name in _names(task)}
-        version = form.number("version") if values["version"] else None
-        routing = {"version": version, "label": _stable_label(model) if version is None else None}
-        answer = task.form.ask(PlaygroundModel(endpoint.client(), model.name, routing), form)
-        return self._show(request, endpoint, model, {"task": task, "values": values, "answer": answer})
+        context = {"task": task, "values": {name: form.text(name) for name in _names(task)}, "answer": None}
+        try:
+            version = form.number("version") if form.text("version") else None
+            routing = {"version": version, "label": _stable_label(model) if version is None else None}
+            answer = task.form.ask(PlaygroundModel(endpoint.client(), model.name, routing), form)
+        except (SettingsError, ClientError) as error:
+            # The form stays as it was sent, for another try.
+            page = self._show(request, endpoint, model, context | {"problem": error_message(error)})
+            page.status_code = http_status(error)
+            return page
+        return self._show(request, endpoint, model, context | {"answer": answer})
 
     def _label(self, request: Request, form: Form) -> Response:
         """Stores the correct label of a text, in the same table as the labelling page."""
