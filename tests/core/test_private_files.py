@@ -14,7 +14,7 @@ import pytest
 from tfapp.api import Run
 from tfapp.apps.feedback.service import Feedback
 from tfapp.apps.monitor.service import Monitor
-from tfapp.apps.monitor.sinks import LogSink
+from tfapp.apps.monitor.sinks.log import LogSink
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.config import Experiment

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from tests.hostile.attack import Plan, attack
 from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
-from tfapp.apps.monitor.readers import FileFollower, FolderReader, TableReader
+from tfapp.apps.monitor.readers.folder import FolderReader
+from tfapp.apps.monitor.readers.follower import FileFollower
+from tfapp.apps.monitor.readers.table import TableReader
 from tfapp.apps.shared.record_reader import read_records
 from tfapp.config import DataSettings
 from tfapp.data import load

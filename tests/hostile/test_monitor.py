@@ -21,7 +21,8 @@ from tests.hostile.attack import Plan, attack
 from tests.hostile.streams import SECRET, any_application_settings, any_stream, any_watch_settings
 from tfapp.apps.monitor.batches import IngestCounts
 from tfapp.apps.monitor.queries import By
-from tfapp.apps.monitor.readers import FileFollower, TableReader
+from tfapp.apps.monitor.readers.follower import FileFollower
+from tfapp.apps.monitor.readers.table import TableReader
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.shared.settings import ApplicationSettings, load_settings

@@ -13,7 +13,7 @@ from tests.hostile.attack import HANG_SECONDS, Plan, attack
 from tests.hostile.draws import maybe, nested, number, text
 from tests.hostile.http_requests import HttpRequest, any_http, any_json, exchange
 from tfapp.apps.monitor.batches import IngestCounts
-from tfapp.apps.monitor.readers import PushReader
+from tfapp.apps.monitor.readers.push import PushReader
 
 _FIELDS = ("text", "time", "source", "id", "topic")
 

@@ -10,13 +10,14 @@ import pytest
 
 from tfapp import registry
 from tfapp.errors import RegistryError
+from tfapp.registry import atomic_publish
 
 
 def _publish(models: Path, text: str, name: str = "news") -> Path:
-    with registry.staging_folder(models, name) as staged:
+    with atomic_publish.staging_folder(models, name) as staged:
         (staged / "variables").mkdir()
         (staged / "variables" / "data").write_text(text)
-        return registry.publish(staged, models, name)
+        return atomic_publish.publish(staged, models, name)
 
 
 def test_versions_appear_in_order(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_versions_appear_in_order(tmp_path: Path) -> None:
 
 def test_nothing_is_visible_while_it_is_written_or_after_it_failed(tmp_path: Path) -> None:
     def fail_halfway() -> None:
-        with registry.staging_folder(tmp_path, "news") as staged:
+        with atomic_publish.staging_folder(tmp_path, "news") as staged:
             (staged / "1").mkdir()
             assert staged.parent == tmp_path
             assert registry.models(tmp_path) == []
@@ -59,11 +60,11 @@ def test_publishers_at_the_same_time_take_different_numbers(tmp_path: Path) -> N
 
 def test_a_killed_publisher_leaves_nothing_that_counts(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from tfapp import registry\n"
-        "with registry.staging_folder(sys.argv[1], 'news') as staged:\n"
+        "import sys, time; from tfapp.registry import atomic_publish\n"
+        "with atomic_publish.staging_folder(sys.argv[1], 'news') as staged:\n"
         "    (staged / 'half').touch(); print(staged, flush=True); time.sleep(600)\n"
     )
-    with registry.staging_folder(tmp_path, "news") as held:
+    with atomic_publish.staging_folder(tmp_path, "news") as held:
         (held / "mine").touch()
         writer = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
         assert writer.stdout is not None
@@ -82,14 +83,17 @@ def test_a_killed_publisher_leaves_nothing_that_counts(tmp_path: Path) -> None:
 def test_publish_refuses_what_is_not_finished(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(RegistryError, match="nothing to publish as news"):
-        registry.publish(tmp_path / "empty", tmp_path / "models", "news")
+        atomic_publish.publish(tmp_path / "empty", tmp_path / "models", "news")
     with pytest.raises(RegistryError, match="nothing to publish as news"):
-        registry.publish(tmp_path / "missing", tmp_path / "models", "news")
+        atomic_publish.publish(tmp_path / "missing", tmp_path / "models", "news")
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "../up"])
 def test_a_name_must_be_a_plain_folder_name(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RegistryError, match="must be a plain folder name"), registry.staging_folder(tmp_path, name):
+    with (
+        pytest.raises(RegistryError, match="must be a plain folder name"),
+        atomic_publish.staging_folder(tmp_path, name),
+    ):
         pass
 
 
@@ -97,7 +101,7 @@ def test_a_name_must_be_a_plain_folder_name(tmp_path: Path, name: str) -> None:
 def test_a_name_must_be_no_pattern(tmp_path: Path, name: str) -> None:
     with (
         pytest.raises(RegistryError, match=r"must have none of \[ \] \* \?"),
-        registry.staging_folder(tmp_path, name),
+        atomic_publish.staging_folder(tmp_path, name),
     ):
         pass
 
@@ -105,7 +109,7 @@ def test_a_name_must_be_no_pattern(tmp_path: Path, name: str) -> None:
 def test_a_models_folder_must_be_no_pattern(tmp_path: Path) -> None:
     with (
         pytest.raises(RegistryError, match=r"/a\[b\]: TensorFlow takes \[ \] and \\ in a path for a pattern"),
-        registry.staging_folder(tmp_path / "a[b]", "news"),
+        atomic_publish.staging_folder(tmp_path / "a[b]", "news"),
     ):
         pass
 
@@ -114,7 +118,7 @@ def test_a_models_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(RegistryError, match=r"cannot be written: .*; choose another"),
-        registry.staging_folder(tmp_path / "file", "news"),
+        atomic_publish.staging_folder(tmp_path / "file", "news"),
     ):
         pass
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.registry.fake_versions import add_versions
-from tfapp.registry import CONFIG_FILE, promote_command, unlabelled_warnings
+from tfapp.registry import CONFIG_FILE
+from tfapp.registry.unlabelled_versions import promote_command, unlabelled_warnings
 
 
 @pytest.fixture

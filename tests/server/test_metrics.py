@@ -10,10 +10,11 @@ from tfapp_client import Client
 
 from tests.conformance.rest import ask
 from tests.served_models import write_numbers
-from tfapp.server import MonitoringSettings, ServerSettings, running_server
+from tfapp.server import ServerSettings, running_server
 from tfapp.server.metrics import Counter, Histogram, Metrics
 from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import RequestError, invalid_argument
+from tfapp.server.settings import MonitoringSettings
 
 _SAMPLE = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\{([a-zA-Z_]+=\"(\\.|[^\"\\\n])*\",?)*\} [0-9.e+-]+")
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import trustme
 
-from tfapp.server import ServerSettings, TlsSettings
+from tfapp.server import ServerSettings
 from tfapp.server.security_warnings import security_warnings
+from tfapp.server.settings import TlsSettings
 
 
 @pytest.fixture(scope="module")

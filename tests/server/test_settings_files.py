@@ -14,8 +14,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 import tfapp.server
 from tfapp.errors import SettingsError, TfappError
-from tfapp.server import BatchingSettings, MonitoringSettings, TlsSettings
-from tfapp.server.loading.model_config import read_model_config
+from tfapp.server.loading.model_source import read_model_config
+from tfapp.server.settings import BatchingSettings, MonitoringSettings, TlsSettings
 from tfapp.server.settings_files import (
     MESSAGES,
     read_batching,

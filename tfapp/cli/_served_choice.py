@@ -53,7 +53,8 @@ class ServedChoice:
 
     def warnings(self, server: ModelServer) -> list[str]:
         """Returns a line for each model whose callers without a label get another version than labels name."""
-        from tfapp.registry import CONFIG_FILE, unlabelled_warnings
+        from tfapp.registry import CONFIG_FILE
+        from tfapp.registry.unlabelled_versions import unlabelled_warnings
 
         file = self.folder / CONFIG_FILE if self.folder is not None else self.config
         if file is None or not file.exists():

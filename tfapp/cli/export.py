@@ -43,7 +43,7 @@ def export(
     from tfapp.cli._model_tables import print_callers
     from tfapp.core.terminal import console, print_json
     from tfapp.errors import SettingsError
-    from tfapp.registry import promote_command
+    from tfapp.registry.unlabelled_versions import promote_command
 
     if (run is None) == (preset is None):
         raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")

@@ -9,17 +9,11 @@ from __future__ import annotations
 
 from tfapp.config.experiment import Experiment, dump_toml
 from tfapp.config.parse import parse_experiment
-from tfapp.config.settings import (
-    DataSettings,
-    DistillationSettings,
-    ExportSettings,
-    ModelSettings,
-    OnOverlap,
-    OnProblem,
-    RatingSettings,
-    Settings,
-    TrainingSettings,
-)
+from tfapp.config.settings.base import Settings
+from tfapp.config.settings.data import DataSettings, OnOverlap, OnProblem, RatingSettings
+from tfapp.config.settings.export import ExportSettings
+from tfapp.config.settings.model import ModelSettings
+from tfapp.config.settings.training import DistillationSettings, TrainingSettings
 from tfapp.config.task_settings import TaskSettings
 
 __all__ = [

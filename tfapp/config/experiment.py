@@ -7,14 +7,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tfapp.config.settings import (
-    DataSettings,
-    DistillationSettings,
-    ExportSettings,
-    ModelSettings,
-    Settings,
-    TrainingSettings,
-)
+from tfapp.config.settings.base import Settings
+from tfapp.config.settings.data import DataSettings
+from tfapp.config.settings.export import ExportSettings
+from tfapp.config.settings.model import ModelSettings
+from tfapp.config.settings.training import DistillationSettings, TrainingSettings
 
 __all__ = ["Experiment", "dump_toml"]
 

@@ -10,7 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from tfapp.config.experiment import Experiment
-from tfapp.config.settings import DataSettings, ModelSettings, Settings, TrainingSettings
+from tfapp.config.settings.base import Settings
+from tfapp.config.settings.data import DataSettings
+from tfapp.config.settings.model import ModelSettings
+from tfapp.config.settings.training import TrainingSettings
 
 __all__ = ["CardWords", "TaskSettings", "foreign_fields", "foreign_setting"]
 

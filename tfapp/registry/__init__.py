@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from tfapp.registry.atomic_publish import publish, staging_folder
 from tfapp.registry.history import Change
 from tfapp.registry.label_store import CONFIG_FILE, LabelStore
 from tfapp.registry.model_config import STABLE, ConfiguredModel, read_model_config
 from tfapp.registry.prune import prunable, prune
-from tfapp.registry.unlabelled_versions import (
-    promote_command,
-    unlabelled_remark,
-    unlabelled_warning,
-    unlabelled_warnings,
-    why_newest,
-)
 from tfapp.registry.version_metadata import VersionMetadata, read_version_metadata
 from tfapp.registry.versions import (
     check_name,
@@ -36,18 +28,11 @@ __all__ = [
     "latest",
     "models",
     "next_version",
-    "promote_command",
     "prunable",
     "prune",
-    "publish",
     "read_model_config",
     "read_version_metadata",
     "require_models",
-    "staging_folder",
-    "unlabelled_remark",
-    "unlabelled_warning",
-    "unlabelled_warnings",
     "version_folder",
     "versions",
-    "why_newest",
 ]

@@ -11,17 +11,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfapp.server.settings import BatchingSettings, MonitoringSettings, ServerSettings, TlsSettings
+from tfapp.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     from tfapp.server.server import ModelServer, configured_server, folder_server, running_server, single_server
 
 __all__ = [
-    "BatchingSettings",
     "ModelServer",
-    "MonitoringSettings",
     "ServerSettings",
-    "TlsSettings",
     "configured_server",
     "folder_server",
     "running_server",

@@ -17,9 +17,8 @@ from tfapp.server.batching.batch_scheduler import BatchScheduler
 from tfapp.server.grpc.listener import GrpcListener
 from tfapp.server.listener import ConcurrencyLimiter, Listener, ListenerContext
 from tfapp.server.loading.config_file_watcher import ConfigFileWatcher, FolderConfig
-from tfapp.server.loading.model_config import read_model_config
 from tfapp.server.loading.model_manager import Loader, ModelManager
-from tfapp.server.loading.model_source import FolderSource, ModelSource, ServedModel
+from tfapp.server.loading.model_source import FolderSource, ModelSource, ServedModel, read_model_config
 from tfapp.server.metrics import Metrics
 from tfapp.server.servables.request_limits import RequestLimits
 from tfapp.server.servables.servable import Servable
@@ -27,7 +26,7 @@ from tfapp.server.servables.warmup import warm_up
 from tfapp.server.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from tfapp.server.rest import RestListener
+    from tfapp.server.rest.listener import RestListener
 
 __all__ = ["ModelServer", "configured_server", "folder_server", "running_server", "single_server"]
 
@@ -84,7 +83,7 @@ class ModelServer:
         self._listeners: list[Listener] = [self._grpc]
         if self.settings.rest_api_port is not None:
             # Who serves gRPC alone need not load an HTTP server.
-            from tfapp.server.rest import RestListener
+            from tfapp.server.rest.listener import RestListener
 
             self._rest = RestListener(shared)
             self._listeners.append(self._rest)

@@ -12,7 +12,7 @@ from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, SettingsError, TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel, load_preset
-from tfapp.registry import publish, staging_folder
+from tfapp.registry.atomic_publish import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import build_model, load_model

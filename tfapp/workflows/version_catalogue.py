@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfapp import registry
 from tfapp.config.task_settings import foreign_fields
 from tfapp.errors import RegistryError
-from tfapp.registry import STABLE, Change, ConfiguredModel, LabelStore, VersionMetadata
+from tfapp.registry import STABLE, Change, ConfiguredModel, LabelStore, VersionMetadata, unlabelled_versions
 from tfapp.tasks.experiments import task_settings
 
 if TYPE_CHECKING:
@@ -155,15 +155,15 @@ def _caller_versions(
     where = (model, loaded, on_disk, file)
 
     def command(version: int) -> str:
-        return registry.promote_command(model.name, version, models, config)
+        return unlabelled_versions.promote_command(model.name, version, models, config)
 
     return CallerVersions(
         with_label={label: version if version in loaded else None for label, version in sorted(model.labels.items())},
         without_label=max(loaded, default=None),
-        why=registry.why_newest(*where),
+        why=unlabelled_versions.why_newest(*where),
         loaded=frozenset(loaded),
-        remark=registry.unlabelled_remark(*where, command),
-        warning=registry.unlabelled_warning(*where, command),
+        remark=unlabelled_versions.unlabelled_remark(*where, command),
+        warning=unlabelled_versions.unlabelled_warning(*where, command),
     )
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 
-from tfapp.apps.feedback.uncertainty import entropy, margin
+from tfapp.apps.feedback.pool_scoring import entropy, margin
 
 SHARES = st.lists(st.floats(0, 1), min_size=2, max_size=20).filter(lambda values: sum(values) > 1e-3)
 

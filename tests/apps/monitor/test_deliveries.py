@@ -20,7 +20,9 @@ from tests.apps.monitor.test_alert_evaluator import calm
 from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.deliveries import Deliveries
 from tfapp.apps.monitor.settings import MonitorSettings, WebhookSettings
-from tfapp.apps.monitor.sinks import LogSink, SinkError, WebhookSink
+from tfapp.apps.monitor.sinks.log import LogSink
+from tfapp.apps.monitor.sinks.sink import SinkError
+from tfapp.apps.monitor.sinks.webhook import WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.shared.store import Store
 from tfapp.config.overrides import build_settings

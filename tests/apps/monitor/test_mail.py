@@ -17,8 +17,9 @@ import pytest
 
 from tests.apps.monitor.receivers import PAYLOAD, dribbling
 from tfapp.apps.monitor.settings import SmtpSettings
-from tfapp.apps.monitor.sinks import MailSink, SinkError
 from tfapp.apps.monitor.sinks.deadline import SendDeadline
+from tfapp.apps.monitor.sinks.mail import MailSink
+from tfapp.apps.monitor.sinks.sink import SinkError
 from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError
 

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 
 from tfapp.apps.monitor.batches import Batch, IngestCounts, SourceRow
-from tfapp.apps.monitor.readers import PushReader, push
+from tfapp.apps.monitor.readers import push
+from tfapp.apps.monitor.readers.push import PushReader
 from tfapp.apps.shared.record_reader import Record
 from tfapp.errors import ServerError, SettingsError
 

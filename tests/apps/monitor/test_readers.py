@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.apps.monitor.batches import Batch
-from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, TableReader
+from tfapp.apps.monitor.readers.folder import FolderReader
+from tfapp.apps.monitor.readers.follower import FileFollower
 from tfapp.apps.monitor.readers.lines import LONGEST_LINE, line_row
+from tfapp.apps.monitor.readers.pipe import PipeReader
+from tfapp.apps.monitor.readers.table import TableReader
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.errors import DataError
 

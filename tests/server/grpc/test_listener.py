@@ -23,8 +23,9 @@ from tfapp_client.errors import ResourceExhaustedError, UnimplementedError
 
 from tests.server.echo import Echo, Stuck, serving_echo
 from tfapp.errors import ServerError
-from tfapp.server import ModelServer, ServerSettings, TlsSettings
+from tfapp.server import ModelServer, ServerSettings
 from tfapp.server.grpc import listener
+from tfapp.server.settings import TlsSettings
 
 _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 

@@ -15,9 +15,8 @@ from tfapp.errors import RegistryError, ServerError, SettingsError
 from tfapp.server import ModelServer, ServerSettings, configured_server
 from tfapp.server.grpc.reload_permissions import ReloadPermissions
 from tfapp.server.loading.config_file_watcher import ConfigFileWatcher
-from tfapp.server.loading.model_config import read_model_config, served_models
 from tfapp.server.loading.model_manager import ModelManager
-from tfapp.server.loading.model_source import ServedModel
+from tfapp.server.loading.model_source import ServedModel, read_model_config, served_models
 from tfapp.server.loading.version_state import State
 from tfapp.server.request_errors import RequestError
 from tfapp.server.settings import TlsSettings

@@ -17,7 +17,7 @@ from tests.memory import resident_megabytes
 from tests.served_models import write_numbers
 from tests.server.loading.states import wait_for_state
 from tfapp.server import ModelServer, ServerSettings, running_server
-from tfapp.server.loading.model_config import served_models
+from tfapp.server.loading.model_source import served_models
 from tfapp.server.loading.version_state import State
 
 

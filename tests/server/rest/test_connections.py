@@ -20,7 +20,8 @@ from tests.conformance.rest import ask
 from tests.processes import start
 from tests.served_models import write_numbers
 from tests.server.echo import Echo, serving_echo
-from tfapp.server import ServerSettings, TlsSettings
+from tfapp.server import ServerSettings
+from tfapp.server.settings import TlsSettings
 
 _SILENT = 400
 

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, case, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from tfapp.apps.monitor.sinks import Sink, SinkError
+from tfapp.apps.monitor.sinks.sink import Sink, SinkError
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.shared.store import Store, UtcTime
 from tfapp.core.clock import Clock

@@ -14,7 +14,7 @@ from tfapp.core.terminal import console, print_json
 if TYPE_CHECKING:
     from tfapp.apps.monitor.batches import IngestCounts
     from tfapp.apps.monitor.queries import Trend
-    from tfapp.apps.monitor.sinks import Sink
+    from tfapp.apps.monitor.sinks.sink import Sink
     from tfapp.apps.monitor.tables import AlertRow, MessageRow
 
 __all__ = [
@@ -55,7 +55,7 @@ def sparkline(trend: Trend, width: int) -> str:
 
 def console_sinks(*, as_json: bool) -> list[Sink]:
     """Prints alerts as they are raised."""
-    from tfapp.apps.monitor.sinks import ConsoleSink
+    from tfapp.apps.monitor.sinks.console import ConsoleSink
 
     return [ConsoleSink(print_json if as_json else _show_payload)]
 

@@ -24,9 +24,16 @@ from tfapp.apps.monitor.message import MessageColumns
 from tfapp.apps.monitor.message_store import MessageStore
 from tfapp.apps.monitor.pipeline import Pipeline
 from tfapp.apps.monitor.queries import MonitorQueries
-from tfapp.apps.monitor.readers import FileFollower, FolderReader, PipeReader, PushReader, TableReader
+from tfapp.apps.monitor.readers.folder import FolderReader
+from tfapp.apps.monitor.readers.follower import FileFollower
+from tfapp.apps.monitor.readers.pipe import PipeReader
+from tfapp.apps.monitor.readers.push import PushReader
+from tfapp.apps.monitor.readers.table import TableReader
 from tfapp.apps.monitor.settings import MonitorSettings
-from tfapp.apps.monitor.sinks import LogSink, MailSink, Sink, WebhookSink
+from tfapp.apps.monitor.sinks.log import LogSink
+from tfapp.apps.monitor.sinks.mail import MailSink
+from tfapp.apps.monitor.sinks.sink import Sink
+from tfapp.apps.monitor.sinks.webhook import WebhookSink
 from tfapp.apps.shared.application import Application
 from tfapp.errors import DataError, SettingsError
 

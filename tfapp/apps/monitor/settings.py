@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from tfapp.apps.monitor.windows import WidthName
 from tfapp.apps.shared.settings import ApplicationSettings
-from tfapp.config.settings import Settings
+from tfapp.config.settings.base import Settings
 
 __all__ = ["MonitorSettings", "SmtpSettings", "WebhookSettings"]
 

@@ -16,10 +16,9 @@ from tfapp.apps.recommend.event_log import EventLog
 from tfapp.apps.recommend.list_builder import ListBuilder, ListedItem
 from tfapp.apps.recommend.logistic_weights import Ranking
 from tfapp.apps.recommend.pair_model import pair_scores
-from tfapp.apps.recommend.reasons import reasons_for
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.snapshot import Snapshot
-from tfapp.apps.recommend.suggestion import Reason, Suggestion, Suggestions
+from tfapp.apps.recommend.suggestion import Reason, Suggestion, Suggestions, reasons_for
 from tfapp.apps.recommend.user_profile import UserHistory, UserProfile
 from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.model_errors import translate_client_errors

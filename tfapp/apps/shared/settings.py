@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from pydantic import Field, field_validator
 
 from tfapp.config.overrides import build_settings, read_toml
-from tfapp.config.settings import Settings
+from tfapp.config.settings.base import Settings
 
 __all__ = ["ApplicationSettings", "load_settings"]
 

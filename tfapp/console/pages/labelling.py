@@ -15,9 +15,9 @@ from starlette.routing import BaseRoute, Route
 from tfapp_client.errors import ClientError
 
 from tfapp.apps.feedback.labels import Label
+from tfapp.apps.feedback.pool_scoring import MEASURES
 from tfapp.apps.feedback.pools import Measure
 from tfapp.apps.feedback.tables import PoolRow, PoolTextRow
-from tfapp.apps.feedback.uncertainty import MEASURES
 from tfapp.console.background_scoring import BackgroundScoring
 from tfapp.console.console_state import ConsoleState
 from tfapp.data.stored_texts import tidy

@@ -9,8 +9,8 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, 
 
 from tfapp.server.grpc.call_handler import handle_call
 from tfapp.server.grpc.reload_permissions import ReloadPermissions
-from tfapp.server.loading.model_config import served_models
 from tfapp.server.loading.model_manager import ModelManager
+from tfapp.server.loading.model_source import served_models
 from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import invalid_argument
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tfapp.errors import SettingsError
-from tfapp.server.loading.model_config import read_model_config
 from tfapp.server.loading.model_manager import ModelManager
-from tfapp.server.loading.model_source import ServedModel
+from tfapp.server.loading.model_source import ServedModel, read_model_config
 from tfapp.server.request_errors import RequestError
 
 __all__ = ["ConfigFileWatcher", "FolderConfig"]
