@@ -8,7 +8,7 @@
     ├── TrainingError    a run that cannot start, go on or be resumed
     ├── ExportError      a model that was not published: it failed its checks or could not be written
     ├── RegistryError    a models folder, a name or a version in it
-    │   └── PromotionRefusedError   a version that is worse, or does not load
+    │   └── ReleaseRefusedError   a label that was not moved: the version is worse, does not load, or is not there
     ├── ServerError      a server that cannot start
     ├── StoreError       an application's database that cannot be reached or used
     └── ConflictError    what somebody else did first
@@ -28,8 +28,8 @@ __all__ = [
     "DataError",
     "ExportError",
     "ModelError",
-    "PromotionRefusedError",
     "RegistryError",
+    "ReleaseRefusedError",
     "ServerError",
     "SettingsError",
     "StoreError",
@@ -74,8 +74,8 @@ class RegistryError(TfappError):
     """A models folder, a model's name or a version is missing or malformed."""
 
 
-class PromotionRefusedError(RegistryError):
-    """A version was not promoted, as it is worse or does not load.
+class ReleaseRefusedError(RegistryError):
+    """A label was not moved, as the version is worse, does not load, or is not there.
 
     Attributes:
         settled: Whether servers load what labels name since, as the model config file had no policy for the model.

@@ -93,7 +93,17 @@ def test_a_file_written_by_hand_is_told_as_it_is(models: Path) -> None:
     ) in result.err
 
 
-def test_a_stable_without_a_policy_is_told_and_settled_by_a_refused_promote(models: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (("promote", "numbers", "2"), "is not promoted to stable"),
+        (("promote", "numbers", "9"), "has no version 9"),
+        (("rollback", "numbers"), "has no earlier version on disk"),
+    ],
+)
+def test_a_stable_without_a_policy_is_told_and_settled_by_a_refusal(
+    models: Path, command: tuple[str, ...], why: str
+) -> None:
     there = ("--models", models)
     for version in (1, 2):
         record(models / "numbers" / str(version), task="t", checks_inputs=True, metrics={"accuracy": 1 / version})
@@ -111,8 +121,8 @@ def test_a_stable_without_a_policy_is_told_and_settled_by_a_refused_promote(mode
     assert call("models", "show", "numbers", *there).err == warning
     listed = json.loads(call("models", "list", *there, "--json").out)
     assert listed[1]["callers"] == {"with_label": {"stable": None}, "without_label": 2}
-    result = call("models", "promote", "numbers", "2", *there)
-    assert "is not promoted to stable" in complaint(result)
+    result = call("models", *command, *there)
+    assert why in complaint(result)
     assert result.out == (
         "numbers: servers now load only the versions that labels name\n"
         'callers get version 1 with label="stable", version 1 without a label\n'

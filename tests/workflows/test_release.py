@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tfapp_client import Client
@@ -17,7 +19,7 @@ from tests.served_models import write_classifier, write_numbers
 from tests.server.loading.states import wait_for_state
 from tfapp import registry
 from tfapp.apps.shared.embedding_client import released_version
-from tfapp.errors import PromotionRefusedError, RegistryError, SettingsError
+from tfapp.errors import RegistryError, ReleaseRefusedError, SettingsError
 from tfapp.registry import LabelStore
 from tfapp.server import ModelServer, ServerSettings, configured_server, running_server
 from tfapp.server.loading.version_state import State
@@ -89,7 +91,7 @@ def test_a_refused_promote_has_servers_load_what_labels_name(shelf: Path) -> Non
     before = version_catalogue.caller_versions("news", models=shelf)
     assert (before.with_label, before.without_label) == ({"stable": None}, 3)
     assert before.why == "models.config has no model_version_policy for news, and it is newer than stable"
-    with pytest.raises(PromotionRefusedError, match=r"not promoted to stable.* or give --force$") as caught:
+    with pytest.raises(ReleaseRefusedError, match=r"not promoted to stable.* or give --force$") as caught:
         tfapp.promote("news", 3, models=shelf, check=_accept)
     after = version_catalogue.caller_versions("news", models=shelf)
     assert (caught.value.settled, _labels(shelf)) == (True, {"stable": 2})
@@ -98,7 +100,7 @@ def test_a_refused_promote_has_servers_load_what_labels_name(shelf: Path) -> Non
     change = version_catalogue.history(models=shelf)[-1]
     assert (change.action, change.note) == ("settle", "version 3 was not promoted")
     # Once is enough.
-    with pytest.raises(PromotionRefusedError) as caught:
+    with pytest.raises(ReleaseRefusedError) as caught:
         tfapp.promote("news", 3, models=shelf, check=_accept)
     assert (caught.value.settled, version_catalogue.history(models=shelf)[-1]) == (False, change)
 
@@ -110,7 +112,7 @@ def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shel
         return 0
 
     _write_unsettled(shelf, "news", 2)
-    with pytest.raises(PromotionRefusedError, match=r"^version 3 does not load$") as caught:
+    with pytest.raises(ReleaseRefusedError, match=r"^version 3 does not load$") as caught:
         tfapp.promote("news", 3, label="canary", models=shelf, check=check)
     assert (caught.value.settled, LabelStore.open(shelf).served("news")) == (True, {2})
 
@@ -121,7 +123,7 @@ def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shel
 def test_a_refused_promote_leaves_a_policy_of_somebodys_choice(shelf: Path, policy: str) -> None:
     _write_unsettled(shelf, "news", 2, f"model_version_policy {{ {policy} }}")
     before = (shelf / registry.CONFIG_FILE).read_bytes()
-    with pytest.raises(PromotionRefusedError) as caught:
+    with pytest.raises(ReleaseRefusedError) as caught:
         tfapp.promote("news", 3, models=shelf, check=_accept)
     assert (caught.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, before)
 
@@ -131,37 +133,51 @@ def test_a_refused_promote_settles_a_list_that_an_earlier_tfapp_wrote(shelf: Pat
     config = shelf / registry.CONFIG_FILE
     config.write_text(config.read_text().replace("versions: 2", "versions: 2 versions: 3"))
     assert version_catalogue.caller_versions("news", models=shelf).without_label == 3
-    with pytest.raises(PromotionRefusedError) as caught:
+    with pytest.raises(ReleaseRefusedError) as caught:
         tfapp.promote("news", 3, models=shelf, check=_accept)
     after = version_catalogue.caller_versions("news", models=shelf)
     assert (caught.value.settled, after.with_label, after.without_label) == (True, {"stable": 2}, 2)
 
 
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_a_version_that_is_not_there_leaves_no_list_of_an_earlier_tfapp(shelf: Path, command: str) -> None:
+    """Up to 0.1 a promote, and a rollback, listed the newest version on disk beside the labelled one."""
+    tfapp.promote("news", 1, models=shelf, check=_accept)
+    config = shelf / registry.CONFIG_FILE
+    config.write_text(config.read_text().replace("versions: 1", "versions: 1 versions: 2"))
+    assert version_catalogue.caller_versions("news", models=shelf).without_label == 2
+    move: Callable[..., Any] = partial(tfapp.promote, version=9) if command == "promote" else tfapp.rollback
+    why = "has no version 9; it has: 1, 2, 3$" if command == "promote" else "no earlier version .* moves it anywhere$"
+    with pytest.raises(ReleaseRefusedError, match=why) as caught:
+        move("news", models=shelf, check=_accept)
+    after = version_catalogue.caller_versions("news", models=shelf)
+    assert (caught.value.settled, after.with_label, after.without_label) == (True, {"stable": 1}, 1)
+    note = "version 9 was not promoted" if command == "promote" else "no version to go back to"
+    change = version_catalogue.history(models=shelf)[-1]
+    assert (change.action, change.note, _labels(shelf)) == ("settle", note, {"stable": 1})
+
+
 def test_a_refused_promote_settles_nothing_on_a_stable_that_does_not_load(shelf: Path) -> None:
     _write_unsettled(shelf, "news", 2)
     before = (shelf / registry.CONFIG_FILE).read_bytes()
-    with pytest.raises(PromotionRefusedError) as caught:
+    with pytest.raises(ReleaseRefusedError) as caught:
         tfapp.promote("news", 3, models=shelf)
     assert re.search(r"give --force; what servers load is not settled, either: news version 2 does", str(caught.value))
     assert "\n" not in str(caught.value)
     assert (caught.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, before)
-    # Nor does a mistake in the command.
-    with pytest.raises(RegistryError, match="has no version 9"):
-        tfapp.promote("news", 9, models=shelf, check=_accept)
-    assert (shelf / registry.CONFIG_FILE).read_bytes() == before
 
 
 def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path) -> None:
     _write_unsettled(shelf, "news", 2)
     servers = Servers(("localhost:1",), timeout=0.2)
     with pytest.raises(
-        PromotionRefusedError, match=r"not promoted to stable.*not settled, either: localhost:1"
+        ReleaseRefusedError, match=r"not promoted to stable.*not settled, either: localhost:1"
     ) as caught:
         tfapp.promote("news", 3, models=shelf, check=_accept, servers=servers)
     assert caught.value.settled is False
     # No label is lost to a server that is away.
     assert (_labels(shelf), LabelStore.open(shelf).served("news")) == ({"stable": 2}, {2})
-    with pytest.raises(PromotionRefusedError, match="not promoted to stable"):
+    with pytest.raises(ReleaseRefusedError, match="not promoted to stable"):
         tfapp.promote("news", 3, models=shelf, check=_accept, servers=Servers(("localhost:1",), token="secret"))
 
 
@@ -314,7 +330,7 @@ def test_a_refused_promote_settles_running_servers_without_losing_a_request(mode
         servers = Servers((server.address,), reload=way == "reload", timeout=60)
         with (
             Load(server.address, callers=_CALLERS, label="") as load,
-            pytest.raises(PromotionRefusedError, match=r"give --force$"),
+            pytest.raises(ReleaseRefusedError, match=r"give --force$"),
         ):
             tfapp.promote("numbers", 2, models=models, check=_accept, servers=None if way == "file" else servers)
         if way == "file":

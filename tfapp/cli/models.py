@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
@@ -12,7 +14,7 @@ from rich.filesize import decimal
 from tfapp.cli import _model_tables as tables
 from tfapp.cli._server_options import with_servers
 from tfapp.core import terminal
-from tfapp.errors import PromotionRefusedError
+from tfapp.errors import ReleaseRefusedError
 from tfapp.workflows.deploy import Servers
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ def promote(
     from tfapp.workflows import promotion_checks, release, version_catalogue
 
     served = LabelStore.open(models, config).served(name)
-    try:
+    with _settlement_told(name, models, config, json=json):
         change = release.promote(
             name,
             version,
@@ -121,10 +123,6 @@ def promote(
             force=force,
             check=partial(promotion_checks.check_loads, allow_unsafe_ops=allow_unsafe_ops),
         )
-    except PromotionRefusedError as refusal:
-        if refusal.settled:
-            tables.print_settled(name, version_catalogue.caller_versions(name, models=models, config=config), json=json)
-        raise
     tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)
@@ -146,7 +144,8 @@ def rollback(
     from tfapp.workflows import release, version_catalogue
 
     served = LabelStore.open(models, config).served(name)
-    change = release.rollback(name, label=label, models=models, config=config, servers=servers)
+    with _settlement_told(name, models, config, json=json):
+        change = release.rollback(name, label=label, models=models, config=config, servers=servers)
     tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
     if servers is None:
         _remark_unserved(change, served, models)
@@ -249,6 +248,19 @@ def history(
         for change in changes
     ]
     tables.print_table(("time", "who", "model", "action", "what", "note"), rows)
+
+
+@contextmanager
+def _settlement_told(name: str, models: Path, config: Path | None, *, json: bool) -> Iterator[None]:
+    """Prints what callers get where a label is not moved, but servers load what labels name since."""
+    from tfapp.workflows import version_catalogue
+
+    try:
+        yield
+    except ReleaseRefusedError as refusal:
+        if refusal.settled:
+            tables.print_settled(name, version_catalogue.caller_versions(name, models=models, config=config), json=json)
+        raise
 
 
 def _remark_unserved(change: Change, served: set[int], models: Path) -> None:

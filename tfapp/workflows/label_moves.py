@@ -88,11 +88,18 @@ def unload_unlabelled_versions(store: LabelStore, moved: Change, servers: Server
 
 
 def settle_labels(
-    store: LabelStore, name: str, refused: int, check: Callable[[str, int, Path], Any], servers: Servers | None
+    store: LabelStore, name: str, refused: int | None, check: Callable[[str, int, Path], Any], servers: Servers | None
 ) -> tuple[bool, str]:
     """Makes servers load what labels name, if a model has a `stable` and nobody chose its policy; moves no label.
 
     The version that is `stable` is tried first by `check`, as servers would let the newest go for its sake.
+
+    Args:
+        store: The labels.
+        name: The model's name.
+        refused: The version that was not promoted; None: there was none to go back to.
+        check: Loads and tries a version.
+        servers: Have these follow; None: they read the file by themselves.
 
     Returns:
         Whether servers do so since; what to add to the refusal where they ought to and do not.
@@ -100,7 +107,7 @@ def settle_labels(
     stable = store.unsettled_stable(name)
     if stable is None or stable == refused:
         return False, ""
-    note = f"version {refused} was not promoted"
+    note = "no version to go back to" if refused is None else f"version {refused} was not promoted"
     try:
         check(name, stable, registry.version_folder(store.models, name, stable))
         try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 
 from tfapp import registry
-from tfapp.errors import PromotionRefusedError, RegistryError, did_you_mean
+from tfapp.errors import RegistryError, ReleaseRefusedError, did_you_mean
 from tfapp.registry import Change, LabelStore
 from tfapp.workflows.deploy import Servers
 from tfapp.workflows.label_moves import move_label, settle_labels, unload_unlabelled_versions
@@ -72,23 +72,22 @@ def promote(
         The change.
 
     Raises:
-        PromotionRefusedError: It is worse, or does not load or warm up. Where the model has a `stable` and no version
-            policy, servers load what labels name nevertheless.
-        RegistryError: There is no such version, or a server does not take it.
+        ReleaseRefusedError: It is worse, does not load or warm up, or is not there. Where the model has a `stable`, and
+            nobody chose its version policy, servers load what labels name nevertheless.
+        RegistryError: There is no such model, or a server does not take the version.
     """
     store = _open_store(name, models, config)
     if not _LABEL.fullmatch(label):
         raise RegistryError(f"label {label!r}: must be letters, digits, dots, dashes and underscores, such as stable")
-    folder = registry.version_folder(store.models, name, version)
     before = store.model(name).labels.get(label)
-    worse = _why_not_better(store, name, version, before)
     try:
+        folder = registry.version_folder(store.models, name, version)
+        worse = _why_not_better(store, name, version, before)
         if worse and not force:
             _refuse(name, version, label, before, worse)
         check(name, version, folder)
     except RegistryError as refusal:
-        settled, hindrance = settle_labels(store, name, version, check, servers)
-        raise PromotionRefusedError(f"{refusal}{hindrance}", settled=settled) from refusal
+        _settle_and_refuse(store, name, version, refusal, check=check, servers=servers)
     note = f"forced: {worse}" if worse else ""
     return move_label(store, name, label, version, "promote", before=before, note=note, servers=servers)
 
@@ -100,6 +99,7 @@ def rollback(
     models: str | Path = "models",
     config: str | Path | None = None,
     servers: Servers | None = None,
+    check: Check = check_loads,
 ) -> Change:
     """Points a label at the version where it was before; done again, at the one before that.
 
@@ -109,21 +109,25 @@ def rollback(
         models: The models folder.
         config: The model config file; None: `models.config` in the folder.
         servers: Wait until these answer by the label.
+        check: Loads and tries the version that is `stable`, where servers load what labels name for the first time.
 
     Returns:
         The change.
 
     Raises:
-        RegistryError: There is no such label, or no earlier version of it on disk.
+        ReleaseRefusedError: There is no earlier version of it on disk. Where the model has a `stable`, and nobody chose
+            its version policy, servers load what labels name nevertheless.
+        RegistryError: There is no such label, or a server does not take the version.
     """
     store = _open_store(name, models, config)
     before = _version_of_label(store, name, label)
     version = store.previous_version(name, label)
     if version is None:
-        raise RegistryError(
+        refusal = RegistryError(
             f"{name}: label {label} has no earlier version on disk to go back to; `tfapp models history {name}` shows "
             "where it was, `tfapp models promote` moves it anywhere"
         )
+        _settle_and_refuse(store, name, None, refusal, check=check, servers=servers)
     return move_label(store, name, label, version, "rollback", before=before, servers=servers)
 
 
@@ -201,6 +205,19 @@ def _refuse(name: str, version: int, label: str, current: int | None, worse: str
         f"{name} version {version} is not promoted to {label}: {worse}; see `tfapp models diff {name} {current} "
         f"{version}`, or give --force"
     )
+
+
+def _settle_and_refuse(
+    store: LabelStore,
+    name: str,
+    version: int | None,
+    refusal: RegistryError,
+    *,
+    check: Check,
+    servers: Servers | None,
+) -> NoReturn:
+    settled, hindrance = settle_labels(store, name, version, check, servers)
+    raise ReleaseRefusedError(f"{refusal}{hindrance}", settled=settled) from refusal
 
 
 def _why_not_better(store: LabelStore, name: str, version: int, current: int | None) -> str:
