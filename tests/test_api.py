@@ -289,7 +289,7 @@ def test_a_killed_run_goes_on_and_a_finished_one_is_left_alone(lstm_run: Run, tm
     assert "not finished" in killed._repr_html_()
     with pytest.raises(TrainingError, match="not finished; go on with `tfapp train"):
         killed.export(tmp_path / "models")
-    with pytest.raises(ModelError, match="was the run stopped early"):
+    with pytest.raises(ModelError, match=r"not finished; go on with `tfapp train \.\.\. --resume`"):
         killed.predict(["a"])
     with pytest.raises(TrainingError, match="did its training finish"):
         _ = killed.evaluation
@@ -348,6 +348,15 @@ def test_runs_are_opened_by_folder_or_by_name(toy_run: Run, tmp_path: Path) -> N
 def test_data_run_and_evaluation_show_themselves(toy_run: Run, toy_data: Path) -> None:
     data = tfapp.load_data(str(toy_data))
     assert data.train.num_rows + data.dev.num_rows + data.test.num_rows == len(toy_rows())
+    assert repr(data).splitlines() == [
+        f"classification data of {toy_data}:",
+        "  train 166 rows: money 54, sport 59, tech 53",
+        "  dev    22 rows: money 6, sport 4, tech 12",
+        "  test   52 rows: money 20, sport 17, tech 15",
+    ]
+    evaluation = toy_run.evaluation
+    assert str(evaluation).startswith(evaluation.headline())
+    assert ".figures()" in str(evaluation)
     pages = [data._repr_html_(), toy_run._repr_html_(), toy_run.evaluation._repr_html_()]
     assert all(topic in page for page in pages for topic in TOPICS)
     assert str(toy_run.path) in pages[1]
@@ -356,6 +365,8 @@ def test_data_run_and_evaluation_show_themselves(toy_run: Run, toy_data: Path) -
 def test_what_fit_and_load_data_cannot_use(toy_data: Path, toy_run: Run, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="fit needs an experiment"):
         tfapp.fit()
+    with pytest.raises(SettingsError, match=r'takes splits, not a file: give data=tfapp\.load_data\("a\.csv"\)'):
+        tfapp.fit(data="a.csv")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="no such settings file"):
         tfapp.fit(tmp_path / "none.toml")
     with pytest.raises(SettingsError, match=r"training\.epocs; did you mean"):

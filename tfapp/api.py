@@ -280,6 +280,8 @@ def _settings(
         if model or training:
             raise SettingsError("model and training go with data; with an experiment, set them there")
         return experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
+    if isinstance(data, str | Path):
+        raise SettingsError(f'fit(data=...) takes splits, not a file: give data=tfapp.load_data("{data}")')
     if data is None:
         raise SettingsError("fit needs an experiment (settings or their file), or data from load_data")
     sections = {"model": {"multi_label": data.multi_label, **model}, "training": dict(training)}

@@ -14,6 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.processes import call, complaint
 from tfapp.cli import data
 from tfapp.cli.app import main
 from tfapp.errors import TfappError
@@ -86,3 +87,12 @@ def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", ["query", "candidate", "question", "context", "answer"])
 def test_an_old_column_flag_names_the_new_one(reviews: Path, name: str) -> None:
     assert str(_run(str(reviews), f"--{name}", "ask").exception) == f"--{name} is --column now: --column {name}=ask"
+
+
+def test_an_unknown_format_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("text,label\na,x\nb,y\n")
+    for command in ("data describe", "init"):
+        error = complaint(call(*command.split(), file, "--format", "ssv"))
+        assert "options: " in error
+        assert "format" in error

@@ -165,7 +165,8 @@ def test_a_foreign_task_goes_from_a_file_to_the_playground(
     starter = (tmp_path / "tone.toml").read_text(encoding="utf-8")
     assert "One of tone (the tone of messages), answering (" in starter
     assert 'task = "tone"' in starter
-    assert "# Below it, the tone is unclear. Read by tone.\n# least_confidence = 0.0\n" in starter
+    assert "stride" not in starter
+    assert "# Below it, the tone is unclear.\n# least_confidence = 0.0\n" in starter
 
     changes = (
         f"model.preset={shallow_preset}",

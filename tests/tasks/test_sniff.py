@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tfapp_client import contract
 
 from tfapp import assets
 from tfapp.config import DataSettings
+from tfapp.config.task_settings import foreign_fields
 from tfapp.data import DataSample, Proposal, load, write_starter
 from tfapp.data.proposal import make_proposal
 from tfapp.errors import DataError
@@ -200,8 +202,34 @@ def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     assert load(experiment.data).labels == ("negative", "neutral", "positive")
     assert "# Passes over the training texts; for few-shot, " in target.read_text(encoding="utf-8")
     assert "\nepochs = 10\n" in target.read_text(encoding="utf-8")
-    assert "\n# sub_batch = 1\n" in target.read_text(encoding="utf-8")
+    assert "\n# sub_batch =\n" in target.read_text(encoding="utf-8")
     assert '\n# lora_targets = ["query", "value"]\n' in target.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", sorted(task_settings()))
+def test_a_settings_file_has_its_task_s_settings_alone_and_no_comment_does_harm(tmp_path: Path, task: str) -> None:
+    proposal = Proposal(task, {"train": "a.csv"}, {}, {}, 10, (), ())
+    target = write_starter(proposal, tmp_path / "e.toml", tasks=task_settings())
+    text = target.read_text(encoding="utf-8")
+    names, section = set(), ""
+    for line in text.splitlines():
+        if header := re.fullmatch(r"(# )?\[(.+)\]", line):
+            section = f"{header[2]}."
+            names.add(header[2])
+        elif name := re.match(r"(# )?(\w+) =", line):
+            names.add(f"{section}{name[2]}")
+    assert names & {"data.train", "training.epochs"} == {"data.train", "training.epochs"}
+    assert not names & foreign_fields(task_settings()[task], task_settings().values()).keys()
+    experiment = load_experiment(target)
+    # Sections that are comments as a whole stand behind those that are not; a # before a value is one of a default.
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("# ["):
+            break
+        lines[number] = line[2:] if re.match(r"# \w+ = ", line) else line
+    assert lines != text.splitlines()
+    target.write_text("\n".join(lines), encoding="utf-8")
+    assert load_experiment(target) == experiment
 
 
 def test_an_existing_settings_file_is_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.config import DataSettings
+from tfapp.config.overrides import validate_settings
 from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
 from tfapp.data.columns import looks_headless
 from tfapp.data.folders import iter_texts, list_files
@@ -65,8 +66,9 @@ def take_sample(
 
     Raises:
         DataError: There is no such file, it is broken or empty.
+        SettingsError: There is no such format.
     """
-    wanted = DataSettings.model_validate({"train": name, "format": format})
+    wanted = validate_settings(DataSettings, {"train": name, "format": format}, source="options")
     source = resolve(name, wanted, pull=pull)
     if source.asset is not None:
         return DataSample(source, _first_rows(source.path, source.format, "utf-8")[0], {"train": name})

@@ -26,8 +26,10 @@ from tfapp.errors import DataError
 
 __all__ = ["Splits", "load", "load_table"]
 
+_LABELS_SHOWN = 10
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Splits:
     """Cleaned texts on three sides.
 
@@ -65,6 +67,18 @@ class Splits:
     def multi_label(self) -> bool:
         """Returns whether a text may have several labels."""
         return is_multi_label(self.train["label"])
+
+    def __repr__(self) -> str:
+        """Returns rows and labels of each split, in a few lines."""
+        rows = self.report.rows
+        width = max(map(len, map(str, rows.values())))
+        lines = [f"{self.task} data of {self.settings.train}:"]
+        for side, count in rows.items():
+            counts = [f"{label} {number}" for label, number in self.report.label_counts[side].items()]
+            more = [f"{len(counts) - _LABELS_SHOWN} more"] if len(counts) > _LABELS_SHOWN else []
+            labels = ", ".join([*counts[:_LABELS_SHOWN], *more])
+            lines.append(f"  {side:5} {count:{width}} rows{f': {labels}' if labels else ''}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         schema = self.schema

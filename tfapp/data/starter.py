@@ -18,6 +18,7 @@ from tfapp.config import (
     TaskSettings,
 )
 from tfapp.config.overrides import section_of
+from tfapp.config.task_settings import foreign_fields
 from tfapp.core.files import write_text
 from tfapp.data.proposal import Proposal
 from tfapp.errors import DataError
@@ -58,7 +59,7 @@ def write_starter(
 
 
 def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: str | None = None) -> str:
-    """Gives the settings file of a proposal: chosen settings as they are, defaults as comments.
+    """Gives the settings file of a proposal: of what its task reads, chosen settings as they are, defaults as comments.
 
     Args:
         proposal: As `tfapp.tasks.sniff` makes it.
@@ -69,9 +70,8 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
         TOML that `tfapp.tasks.experiments.load_experiment` reads.
     """
     chosen = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
-    fields: dict[str, FieldInfo] = {}
-    for task in (tasks[proposal.task], *tasks.values()):
-        fields = {**fields, **(task.fields | fields)}
+    unread = foreign_fields(tasks[proposal.task], tasks.values())
+    fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in unread}
     names = {"name": name or _slug(proposal.data["train"])}
     if proposal.task != Experiment.model_fields["task"].default:
         names["task"] = proposal.task
@@ -79,59 +79,46 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     lines = [
         *_comment(f"Settings for {proposal.data['train']}: about {proposal.rows} rows."),
         *(line for note in proposal.notes for line in _comment(note)),
-        *_comment("A setting behind # has its default; remove the # to change it."),
+        *_comment("A setting behind # has its default, or is unset where nothing follows. Remove the # to change it."),
         "",
         *_fields(Experiment.model_fields, names, {"task": f" One of {', '.join(kinds)}."}),
-        *(line for section, values in chosen.items() for line in _task_section(section, values, fields, tasks)),
-        *_section("distillation", DistillationSettings.model_fields, None, _readers("distillation", tasks)),
+        *(line for section, values in chosen.items() for line in _task_section(section, values, fields)),
+        *(_section("distillation", DistillationSettings.model_fields, None) if "distillation" in fields else ()),
         *_section("export", ExportSettings.model_fields, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _task_section(
-    name: str, chosen: Mapping[str, Any], fields: Mapping[str, FieldInfo], tasks: Mapping[str, TaskSettings]
-) -> Iterator[str]:
+def _task_section(name: str, chosen: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Iterator[str]:
     """One section of which tasks have settings of their own, and the sections in it."""
     inner = {field.removeprefix(f"{name}."): info for field, info in fields.items() if field.startswith(f"{name}.")}
-    readers = {field: _readers(f"{name}.{field}", tasks) for field in inner}
     yield f"[{name}]"
-    yield from _fields(inner, chosen, readers)
+    yield from _fields(inner, chosen)
     for field, info in inner.items():
         section = section_of(info)
         if section:
-            yield from _section(f"{name}.{field}", section.model_fields, chosen.get(field), readers[field])
+            yield from _section(f"{name}.{field}", section.model_fields, chosen.get(field))
 
 
-def _readers(name: str, tasks: Mapping[str, TaskSettings]) -> str:
-    """Which tasks read a setting, in words; nothing where all do."""
-    own = [task.name for task in tasks.values() if name in task.own]
-    return f" Read by {', '.join(own)}." if own else ""
-
-
-def _section(
-    name: str, fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any] | None, readers: str = ""
-) -> Iterator[str]:
+def _section(name: str, fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any] | None) -> Iterator[str]:
     """One table; commented out as a whole where nothing says that it is wanted."""
-    if readers:
-        yield from _comment(readers.strip())
     yield f"[{name}]" if chosen is not None else f"# [{name}]"
     yield from _fields(fields, chosen or {})
 
 
 def _fields(
-    fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any], readers: Mapping[str, str] | None = None
+    fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any], more: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     for name, field in fields.items():
         if section_of(field):
             continue
         unset = field.default in (None, PydanticUndefined) and name not in chosen
-        yield from _comment(f"{field.description or name}{' Unset.' if unset else ''}{(readers or {}).get(name, '')}")
+        yield from _comment(f"{field.description or name}{(more or {}).get(name, '')}")
         if name in chosen:
             yield _assign(name, chosen[name])
         elif unset:
-            example = "1" if int in getattr(field.annotation, "__args__", (field.annotation,)) else '"..."'
-            yield f"# {name} = {example}"
+            # An example would be a choice that nobody made, once the # is gone.
+            yield f"# {name} ="
         else:
             yield f"# {_assign(name, field.default)}"
     yield ""

@@ -154,6 +154,12 @@ class Evaluation(WithOverlap, abc.ABC):
             raise ModelError(f"not an evaluation: {first['loc']}: {first['msg']}; evaluate the run again") from error
         return evaluation
 
+    def __str__(self) -> str:
+        """Returns the headline, and where the rest is."""
+        return (
+            f"{self.headline()}\nmore: .table(), .metrics(), .figures() for matplotlib, .to_dict(); in Jupyter, itself"
+        )
+
     def _repr_html_(self) -> str:
         """Returns the scores and the drawings, for Jupyter."""
         from tfapp.evaluation.report import render_summary

@@ -97,7 +97,12 @@ def _from_run(folder: Path) -> Predictor:
     import tensorflow as tf
 
     from tfapp.tasks.models import load_model
+    from tfapp.training.run_folder import RunFolder
 
+    if not RunFolder(folder).finished:
+        raise ModelError(
+            f"{folder}: the run is not finished; go on with `tfapp train ... --resume` first, or name another run"
+        )
     model = load_model(folder / "model")
     if not model.task.outputs:
         raise ModelError(f"{folder}: a run of {model.task.name} answers nothing; train another task on its preset")
