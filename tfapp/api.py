@@ -285,8 +285,8 @@ def _settings(
     if data is None:
         raise SettingsError("fit needs an experiment (settings or their file), or data from load_data")
     sections = {"model": {"multi_label": data.multi_label, **model}, "training": dict(training)}
-    given = {"name": name, "task": data.task, "data": data.settings.model_dump(exclude_unset=True)}
-    return parse_experiment(given | sections)
+    values = {"name": name, "task": data.task, "data": data.settings.model_dump(exclude_unset=True)}
+    return parse_experiment(values | sections)
 
 
 def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:

@@ -112,7 +112,7 @@ def _look(stream: Stream) -> None:
     for by in get_args(By):
         queries.trends(by)
     json.dumps([text.to_dict() for alert in queries.alerts() for text in queries.texts_of(alert)])
-    reasons = [str(row["reason"]) for row in queries.set_aside()]
+    reasons = [str(row["reason"]) for row in queries.rejected_rows()]
     assert not [reason for reason in reasons if "could not be judged" in reason or "cannot be used" in reason], reasons
 
 

@@ -1,4 +1,4 @@
-"""How each source becomes the files that tfapp reads: one function a source.
+"""Makes the files that tfapp reads of each source: one function a source.
 
 A recipe gets the verified archive, the folder to fill and the `options` of the catalogue entry. It reads the archive's
 files and runs nothing of them. The order of the rows it writes is fixed.

@@ -16,7 +16,7 @@ __all__ = ["ServedChoice"]
 
 @dataclass(frozen=True)
 class ServedChoice:
-    """What to serve: one of three ways to say it.
+    """The choice of the models to serve, in one of three ways.
 
     Attributes:
         folder: A models folder.

@@ -121,19 +121,19 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     return only if len(inputs) == 1 and len(inputs[0]) < 256 and only.exists() else None
 
 
-def input_columns(inputs: Sequence[str], known: Mapping[str, str], given: Sequence[str]) -> dict[str, str]:
+def input_columns(inputs: Sequence[str], known: Mapping[str, str], items: Sequence[str]) -> dict[str, str]:
     """Finds the file's column of each input.
 
     Args:
         inputs: The names of the task's inputs.
         known: Columns that are named otherwise than the input.
-        given: What the user gave, as INPUT=NAME.
+        items: What the user gave, as INPUT=NAME.
 
     Raises:
         SettingsError: An item has another form, or names no input.
     """
     columns = {name: known.get(name, name) for name in inputs}
-    for item in given:
+    for item in items:
         name, equals, column = item.partition("=")
         if not equals or name not in columns:
             raise SettingsError(f"--column {item}: give INPUT=NAME, where INPUT is {' or '.join(inputs)}")
@@ -230,8 +230,8 @@ def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
     bars = [""] if all(0 <= row["score"] <= 1 for row in rows) else []
     table = Table(*inputs, *named, "score", *bars, *chosen)
     for row in rows:
-        shown = row.get("probabilities") or {" ".join(row[name] for name in named): row["score"]}
-        for index, (label, score) in enumerate(sorted(shown.items(), key=lambda item: -item[1])):
+        scores = row.get("probabilities") or {" ".join(row[name] for name in named): row["score"]}
+        for index, (label, score) in enumerate(sorted(scores.items(), key=lambda item: -item[1])):
             texts = [row[name] if not index else "" for name in inputs]
             labels = [label or Text("none", style="dim") for _ in named]
             picked = [", ".join(row["labels"]) or "none" if not index else ""] if chosen else []

@@ -37,7 +37,7 @@ class Experiment(Settings):
 
     @property
     def origin(self) -> str:
-        """What the weights start from, in words."""
+        """Returns what the weights start from, in words."""
         if self.distillation and self.distillation.layers:
             return f"{self.distillation.layers} layers of {self.distillation.teacher}"
         if self.model.from_scratch:

@@ -1,4 +1,4 @@
-"""What a user writes into settings: a TOML file, `--set` overrides, and the line that says what is wrong."""
+"""Reads what a user writes into settings, a TOML file and `--set` overrides, and says in a line what is wrong."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel])
 
 
 def _name(item: str) -> str:
-    """What an item begins with, as far as it may be a setting's name."""
+    """Returns the beginning of an item, as far as it may be a setting's name."""
     return item[: len(item) - len(item.lstrip(_LETTERS))]
 
 
@@ -143,7 +143,7 @@ def _takes_text(where: list[str], settings: type[BaseModel]) -> bool:
 
 
 def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
-    """What is wrong first with values for some settings: the field, the rule, the value received if it is no secret."""
+    """Returns the first mistake in the values of some settings: the field, the rule, and the value unless secret."""
     problem = error.errors()[0]
     where = [str(part) for part in problem["loc"]]
     name = ".".join(where)

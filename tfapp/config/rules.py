@@ -1,4 +1,4 @@
-"""What the settings of one experiment must be to each other, beside the rule of each."""
+"""Checks the settings of one experiment against each other, beside the rule of each."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _xla(experiment: Experiment) -> str | None:
 
 
 def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
-    """What is for trainings by steps down the gradient."""
+    """Refuses settings that only trainings by gradient descent read."""
     training = experiment.training
     asked = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay, "sam_rho": training.sam_rho}
     name = next((name for name, value in asked.items() if value), None)

@@ -118,7 +118,7 @@ def _is_default(value: Any, field: FieldInfo) -> bool:
 
 @dataclass(frozen=True)
 class CardWords:
-    """What the model card says of a task's models.
+    """The words of the model card on a task's models.
 
     Attributes:
         takes: What a model takes.

@@ -1,1 +1,1 @@
-"""What any program needs, whatever it is about: files, sockets, threads, the terminal, TensorFlow's import."""
+"""The parts that any program needs: files, sockets, threads, the terminal, TensorFlow's import."""

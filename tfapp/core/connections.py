@@ -39,7 +39,7 @@ _IPV6_NETWORK_BITS: Final = 64
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What a web port allows its callers; sizes in bytes, times in seconds.
+    """The limits of a web port's connections; sizes in bytes, times in seconds.
 
     Attributes:
         header_seconds: From the connection, or the first byte of a further request, to the end of the header; the TLS

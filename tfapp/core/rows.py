@@ -10,7 +10,7 @@ from tfapp.errors import SettingsError
 __all__ = ["Row", "check_rows", "row_line", "to_columns", "to_rows"]
 
 Row: TypeAlias = str | Sequence[str]
-"""What one answer is about: a text; for a task of several inputs its texts, in the order of the contract's inputs."""
+"""The input of one answer: a text; for a task of several inputs its texts, in the order of the contract's inputs."""
 
 
 def check_rows(rows: Sequence[Row], inputs: Sequence[str]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What commands and notebooks print: tables, progress bars, logs, and JSON where a program reads.
+"""Prints for commands and notebooks: tables, progress bars, logs, and JSON where a program reads.
 
 Texts of files and servers pass here on their way to the terminal: none of their characters is obeyed by it.
 """

@@ -1,4 +1,4 @@
-"""What networks of several tasks share: presets, preprocessing, backbones, pooling, windows."""
+"""The parts that networks of several tasks share: presets, preprocessing, backbones, pooling, windows."""
 
 from __future__ import annotations
 

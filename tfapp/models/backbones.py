@@ -1,4 +1,4 @@
-"""What a KerasHub BERT is made of: its layers by their part, its weights by the names of their layers."""
+"""Names the parts of a KerasHub BERT: its layers by their part, its weights by the names of their layers."""
 
 from __future__ import annotations
 

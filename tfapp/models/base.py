@@ -1,4 +1,4 @@
-"""What the model of every task is: a preprocessor, a network, and the step from logits to answers."""
+"""The base class of the models of all tasks: a preprocessor, a network, and the step from logits to answers."""
 
 from __future__ import annotations
 

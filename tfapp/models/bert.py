@@ -1,4 +1,4 @@
-"""What every model over a pretrained BERT is: a backbone, and what stands on it."""
+"""The base class of models over a pretrained BERT: a backbone, and the layers on it."""
 
 from __future__ import annotations
 

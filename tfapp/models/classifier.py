@@ -79,7 +79,7 @@ class TextClassifier(BertModel, ClassificationModel):
         return backbone
 
     def embedder(self) -> ClassEmbedder:
-        """What learns by contrast, on the same weights, of which classes the texts are: it pools as the head reads.
+        """Returns an embedder on the same weights, which learns classes by contrast and pools as the head does.
 
         Of a text in windows it reads as much as the first one holds.
         """

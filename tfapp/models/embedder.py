@@ -116,7 +116,7 @@ class Embedder(BertModel):
 
 
 class ClassEmbedder(Embedder):
-    """What a classifier learns by before its head does, where there are few texts; it shares the classifier's weights.
+    """Embeds texts, so that a classifier learns from few of them before its head does, on the classifier's weights.
 
     Its rows are texts of one class one after another, and its targets the classes' numbers, int32[N], -1 for none.
     """

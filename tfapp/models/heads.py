@@ -1,4 +1,4 @@
-"""What the models over a pretrained BERT share: a dense layer on one vector a row or a token, the backbone's sizes."""
+"""The heads of models over a pretrained BERT: a dense layer on one vector a row or a token, the backbone's sizes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["MaskedPooling", "Pooling", "backbone_config", "bert_network", "check
 
 
 Pooling: TypeAlias = Literal["pooler", "first", "mean", "max", "tokens"]
-"""What stands on a BERT reads of its last layer: its pooler's vector of [CLS], that of [CLS] itself, the mean or the
-maximum of the tokens' vectors, or each token's for itself."""
+"""The part of a BERT's last layer that a head reads: its pooler's vector of [CLS], that of [CLS] itself, the mean or
+the maximum of the tokens' vectors, or each token's for itself."""
 
 
 class MaskedPooling(keras.layers.Layer):

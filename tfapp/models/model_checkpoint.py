@@ -1,4 +1,4 @@
-"""How a model is kept in a folder: its config as JSON, its weights, and what else it has learnt."""
+"""Saves a model in a folder and loads it: its config as JSON, its weights, and what else it has learnt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How attention sees packed tokens: heads apart, each text for itself."""
+"""Attention over packed tokens: heads apart, each text for itself."""
 
 from __future__ import annotations
 

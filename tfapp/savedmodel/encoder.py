@@ -24,7 +24,7 @@ _SHARDS: Final = 2
 
 
 class PackedEncoder(tf.Module):
-    """What a model's Keras network computes of ids, with each real token computed once and no padding in dense layers.
+    """Computes what a model's Keras network does of ids, each real token once, and without padding in dense layers.
 
     Queries, keys and values are one product; position and first segment are one table; the last layer is computed for
     the first token alone where only that is read. Texts are sorted by length and read in sub-batches of about equal
@@ -118,7 +118,7 @@ def make_encoder(model: TaskModel, settings: ExportSettings) -> PackedEncoder | 
 
 
 class _Embedding(tf.Module):
-    """What BERT makes of a token, its place and its segment before the first layer."""
+    """Returns BERT's embedding of tokens, their positions and segments, before the first layer."""
 
     def __init__(self, backbone: Any, precision: Precision) -> None:
         super().__init__()

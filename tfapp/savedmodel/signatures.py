@@ -1,4 +1,4 @@
-"""What an exported model answers: its signatures, by the contract."""
+"""The signatures of an exported model, by the contract."""
 
 from __future__ import annotations
 

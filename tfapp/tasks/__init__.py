@@ -1,1 +1,1 @@
-"""What tfapp can learn: a folder for each task, and the registry in which all others find them."""
+"""The tasks that tfapp can learn: a folder for each, and the registry in which all others find them."""

@@ -53,7 +53,7 @@ class ClassEvaluator(Evaluator):
 
 @dataclass(frozen=True)
 class UnknownScores:
-    """How sure a classifier is that none of its labels fits.
+    """The certainty of a classifier that none of its labels fits.
 
     Attributes:
         label: What it answers then.

@@ -1,4 +1,4 @@
-"""How the console's playground asks a model of a task, and shows its answer."""
+"""The forms by which the console's playground asks the models of tasks, and shows their answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["FormField", "FormValues", "PlaygroundForm", "PlaygroundModel"]
 
 
 class FormValues(Protocol):
-    """What was written into a form."""
+    """The values that were written into a form."""
 
     def needed(self, name: str) -> str:
         """Returns the text of a field that must not be empty.

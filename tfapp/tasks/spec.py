@@ -1,4 +1,4 @@
-"""What a task is: the one object that all other layers are handed."""
+"""The definition of a task: the one object that all other layers are handed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the pages of the console and of the applications share."""
+"""The parts that the pages of the console and of the applications share."""

@@ -24,7 +24,7 @@ from tfapp.errors import DataError, SettingsError
 __all__ = ["LARGEST_KEY", "SUFFIXES", "Form", "read_form", "uploaded", "whole_number"]
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".ndjson")
-"""What files may end with."""
+"""The suffixes that an uploaded file may have."""
 _LONGEST_NAME: Final = 100
 
 LARGEST_KEY: Final = 2**31 - 1

@@ -24,7 +24,7 @@ __all__ = ["NO_ANSWER", "Connect", "ModelsEndpoint"]
 
 Connect: TypeAlias = "Callable[[Path], AbstractContextManager[ServedModels]]"
 NO_ANSWER: Final = "no answer"
-"""What is said of a server that cannot be reached."""
+"""The status of a server that cannot be reached."""
 _STATUS_SECONDS: Final = 2.0
 
 

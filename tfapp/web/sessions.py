@@ -17,9 +17,9 @@ from tfapp.web.access import Access
 __all__ = ["IDLE_SECONDS", "LONGEST_SECONDS", "Session", "SessionCookies", "Sessions"]
 
 IDLE_SECONDS: Final = 2 * 3600.0
-"""How long a session lasts that nobody uses; an open page that is live uses it."""
+"""The lifetime of an unused session, in seconds; an open page that is live uses it."""
 LONGEST_SECONDS: Final = 12 * 3600.0
-"""How long any session lasts."""
+"""The lifetime of any session, in seconds."""
 _MOST: Final = 1000
 
 

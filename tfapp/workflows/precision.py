@@ -1,4 +1,4 @@
-"""What a model loses by computing in fewer bits: its score on dev, by the exported encoder and by its own network."""
+"""Checks what fewer bits cost a model: its score on dev, by the exported encoder and by its own network."""
 
 from __future__ import annotations
 

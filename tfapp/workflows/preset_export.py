@@ -1,4 +1,4 @@
-"""What a pretraining leaves, put where it is wanted."""
+"""Copies the preset that a pretraining made to a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person or a program sees of a training while it runs."""
+"""The output of a running training, for a person or a program."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_rows_that_are_set_aside_are_kept_once_with_their_reasons(store: Store) 
     row = RejectedMessage("shop", "line 3", RejectedRow(3, "not valid JSON", "{\0\ud800"))
     assert stream.message_store.keep([], [row], [], 0).outcome.set_aside == 1
     assert stream.message_store.keep([], [row], [], 2).outcome.set_aside == 0
-    (kept,) = stream.queries.set_aside()
+    (kept,) = stream.queries.rejected_rows()
     assert (kept["place"], kept["reason"]) == ("line 3", "not valid JSON")
     assert stream.queries.counts()["repeated"] == 2
 
@@ -118,7 +118,7 @@ def test_of_the_rows_that_are_set_aside_the_newest_are_kept_and_all_are_counted(
         assert stream.message_store.keep([], rows, [], 0).outcome.set_aside == 5
     counts = stream.queries.counts()
     assert (counts["set_aside"], counts["set_aside_kept"]) == (20, 7)
-    assert [row["place"] for row in stream.queries.set_aside()] == [f"item {n}" for n in range(19, 12, -1)]
+    assert [row["place"] for row in stream.queries.rejected_rows()] == [f"item {n}" for n in range(19, 12, -1)]
 
 
 def test_unknown_leaves_each_new_text_once(store: Store) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from tests.apps.monitor.test_deliveries import alert
 from tests.processes import call
-from tfapp.apps.monitor.output import show_set_aside, show_trends, sparkline
+from tfapp.apps.monitor.output import show_rejected, show_trends, sparkline
 from tfapp.apps.monitor.queries import Trend, TrendPoint
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.windows import Counts
@@ -61,6 +61,6 @@ def test_what_no_sink_took_is_queued_anew(tmp_path: Path) -> None:
 
 def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"source": "http", "place": "item 1", "reason": "no text", "content": "0"}
-    show_set_aside([row], COUNTS, as_json=False)
+    show_rejected([row], COUNTS, as_json=False)
     shown = capsys.readouterr().out.split("\n")
     assert shown[1].strip() == "12 in all; the newest 1 are kept (set_aside_rows), 11 older ones are not"

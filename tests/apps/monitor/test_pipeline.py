@@ -78,7 +78,7 @@ def test_texts_are_judged_and_stored_and_broken_rows_set_aside(store: Store) -> 
         ("phone", "positive", "phone of acme"),
     ]
     assert stream.message_store.checkpoint("f") == {"o": 1}
-    assert [row["reason"] for row in stream.queries.set_aside()] == ['no text in "text"', "not valid JSON"]
+    assert [row["reason"] for row in stream.queries.rejected_rows()] == ['no text in "text"', "not valid JSON"]
     (trend,) = stream.queries.trends("entity")
     assert (trend.name, trend.total.texts) == ("brand:acme", 1)
     assert [text.text for text in stream.queries.texts(entity="brand:acme")] == ["phone of acme"]
@@ -145,7 +145,7 @@ def test_a_stop_in_an_outage_stores_nothing_and_the_next_run_takes_it(sqlite: St
 def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
     stream = Stream(sqlite, Failing(grpc.StatusCode.INVALID_ARGUMENT, "poison"))
     assert stream.pipeline().run([Reader(rows("phone a", "poison", "parcel b", "phone c"))]) == IngestCounts(3, 0, 1)
-    (row,) = stream.queries.set_aside()
+    (row,) = stream.queries.rejected_rows()
     assert "a model refuses it: INVALID_ARGUMENT: no such thing" in str(row["reason"])
 
 
@@ -155,7 +155,7 @@ def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store,
     told: list[IngestCounts] = []
     batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=told.append)
     assert stream.pipeline(waits=1000).run([Reader(batch)]) == IngestCounts(2, 0, 1)
-    (row,) = stream.queries.set_aside()
+    (row,) = stream.queries.rejected_rows()
     assert str(row["reason"]).startswith(f"a model refuses it: {code.name}")
     assert told == [IngestCounts(2, 0, 1)]
 
@@ -164,7 +164,7 @@ def test_a_score_that_is_no_number_sets_its_text_aside(sqlite: Store) -> None:
     server = fake_server().classifier("strange", lambda text: {"phone": float("nan") if "odd" in text else 1.0})
     stream = Stream(sqlite, server, topic_model="strange")
     assert stream.pipeline().run([Reader(rows("phone a", "phone odd", "parcel b"))]) == IngestCounts(2, 0, 1)
-    assert "nan" in str(stream.queries.set_aside()[0]["reason"])
+    assert "nan" in str(stream.queries.rejected_rows()[0]["reason"])
 
 
 class Choosy(MessageStore):
@@ -185,7 +185,7 @@ def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sql
     batch = Batch("http", [*rows(*names).rows, BROKEN], Checkpoint("f", {"o": 8}), stored=told.append)
     assert stream.pipeline().run([Reader(batch)]) == IngestCounts(5, 0, 3)
     assert told == [IngestCounts(5, 0, 3)]
-    reasons = {str(row["content"]): row["reason"] for row in stream.queries.set_aside()}
+    reasons = {str(row["content"]): row["reason"] for row in stream.queries.rejected_rows()}
     assert reasons["poison too"] == "it cannot be stored: ValueError: no such thing"
     assert stream.message_store.checkpoint("f") == {"o": 8}
     assert stream.queries.counts()["texts"] == 5
@@ -219,7 +219,7 @@ def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list
     places = [SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(drawn)]
     outcome = stream.pipeline().run([Reader(Batch("shop", places))])
     assert outcome.stored + outcome.repeated + outcome.set_aside <= len(drawn)
-    assert not [row for row in stream.queries.set_aside() if "its time, " not in str(row["reason"])]
+    assert not [row for row in stream.queries.rejected_rows() if "its time, " not in str(row["reason"])]
     stream.queries.trends(window=window, last=10_000, most=1)  # type: ignore[arg-type]
     newest = stream.queries.newest()
     assert newest is None or newest <= stream.clock() + 24 * HOUR

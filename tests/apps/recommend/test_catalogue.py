@@ -26,7 +26,7 @@ def test_items_and_events_are_kept_once_and_what_is_new_is_added(store: Store, t
     added = catalogue.add_events("e.csv", [EVENT, EVENT, later, replace(EVENT, line=5, item="gone")])
     assert (added.rows, added.added, added.repeated, added.set_aside) == (4, 2, 1, 1)
     assert dict(added.reasons) == {"there is no such item; add items first": 1}
-    assert catalogue.set_aside()[0]["line"] == 5
+    assert catalogue.rejected_rows()[0]["line"] == 5
     assert catalogue.add_events("e.csv", [EVENT, later]).added == 0
     assert catalogue.counts() == {"items": 4, "new_items": 3, "users": 1, "events": 2, "set_aside": 2}
     assert catalogue.users() == [{"user": "ada", "events": 2, "last": "2026-01-02T00:00:00+00:00"}]

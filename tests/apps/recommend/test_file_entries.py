@@ -91,9 +91,9 @@ def test_columns_that_are_missing_are_named() -> None:
     ):
         list(read_items([Record(2, {"titel": "A"})], source="items.csv"))
     with pytest.raises(DataError, match=r'events\.csv: no column "reader"'):
-        list(read_events([Record(2, {"user": "u", "item": "i"})], source="events.csv", given={"user": "reader"}))
+        list(read_events([Record(2, {"user": "u", "item": "i"})], source="events.csv", columns={"user": "reader"}))
     with pytest.raises(SettingsError, match="--column name: give NAME=COLUMN, where NAME is one of user, item"):
-        list(read_events([], source="events.csv", given={"name": "x"}))
+        list(read_events([], source="events.csv", columns={"name": "x"}))
 
 
 def test_files_of_each_form_are_read_and_broken_rows_keep_their_lines(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> Non
     again = knowledge.add("a.csv", ROWS)
     assert (again.rows, again.added, again.repeated, again.set_aside) == (7, 0, 7, 0)
     assert knowledge.counts() == {"texts": 10, "pairs": 7, "intents": 2, "set_aside": 3}
-    kept = knowledge.set_aside()
+    kept = knowledge.rejected_rows()
     assert [(row["line"], row["reason"]) for row in kept] == [(9, "no text"), (9, "no text"), (11, "other ?")]
     assert kept[0]["content"] == "?\N{REPLACEMENT CHARACTER}"
 

@@ -67,17 +67,17 @@ class AlertEvaluator:
         alert_writer = AlertWriter(session, self._settings, self._sinks, self._clock())
         alpha = self._settings.false_alerts / 1000 / self._topics(session, limit)
         for topic, first in changed.items():
-            with self._set_aside(session, f"the topic {topic}", first):
+            with self._isolated(session, f"the topic {topic}", first):
                 self._evaluate_topic(session, topic, first, limit, alpha=alpha, alert_writer=alert_writer)
         earliest = min(changed.values())
-        with self._set_aside(session, "drift", earliest):
+        with self._isolated(session, "drift", earliest):
             DriftEvaluator(session, self._settings, alert_writer).evaluate(earliest, limit)
         waiting = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
         session.execute(update(WindowRow).where(*waiting).values(judged=WindowRow.texts))
         return alert_writer.opened
 
     @contextmanager
-    def _set_aside(self, session: Session, what: str, since: datetime) -> Iterator[None]:
+    def _isolated(self, session: Session, what: str, since: datetime) -> Iterator[None]:
         """Undoes and reports a failed evaluation of one subject, so that the others are evaluated."""
         try:
             with session.begin_nested():

@@ -21,7 +21,7 @@ class SourceRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far a source, such as a file's path, has been read: the position where its reader goes on, as JSON."""
+    """A position up to which a source, such as a file's path, has been read; its reader goes on there. It is JSON."""
 
     name: str
     position: Mapping[str, Any]

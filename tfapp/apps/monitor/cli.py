@@ -143,7 +143,7 @@ def resend(
 
 
 @app.command("set-aside")
-def set_aside(
+def rejected_rows(
     *,
     most: Annotated[int, typer.Option(min=1, help="The most rows to show.")] = 20,
     home: _Home = _FOLDER,
@@ -151,7 +151,7 @@ def set_aside(
 ) -> None:
     """Lists the rejected rows with their reasons; the newest are kept, all are counted."""
     queries = _open(home).queries
-    output.show_set_aside(queries.set_aside(most), queries.counts(), as_json=json)
+    output.show_rejected(queries.rejected_rows(most), queries.counts(), as_json=json)
 
 
 @app.command()

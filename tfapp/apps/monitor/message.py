@@ -70,15 +70,15 @@ class MessageColumns:
     """Makes messages from rows by the names of their columns.
 
     Attributes:
-        given: Column names by what they hold (text, time, id, source); what is missing is found by its usual names.
+        columns: Column names by what they hold (text, time, id, source); what is missing is found by its usual names.
         longest: Characters that a text may have.
     """
 
-    given: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     longest: int = 20_000
 
     def __post_init__(self) -> None:
-        check_named(self.given, _NAMES)
+        check_named(self.columns, _NAMES)
 
     def message(self, row: Record, *, source: str, latest: datetime, now: datetime) -> Message | RejectedRow:
         """Makes a message from a row; a row that is none is rejected with its reason.
@@ -101,7 +101,7 @@ class MessageColumns:
         fields = {what: self._value(values, what) for what in _NAMES}
         text, time_field = fields["text"], fields["time"]
         if not isinstance(text, str) or not is_visible(text):
-            raise ValueError(f'no text in "{self.given.get("text", "text")}"')
+            raise ValueError(f'no text in "{self.columns.get("text", "text")}"')
         if len(text) > self.longest:
             raise ValueError(f"the text has {len(text)} characters, more than {self.longest}")
         time = now if time_field in (None, "") else parse_time(time_field)
@@ -115,7 +115,7 @@ class MessageColumns:
         return Message(digest(name, *parts), name, time, content)
 
     def _value(self, values: Mapping[str, Any], what: str) -> Any:
-        names = (self.given[what],) if what in self.given else _NAMES[what]
+        names = (self.columns[what],) if what in self.columns else _NAMES[what]
         return next((values[name] for name in names if values.get(name) is not None), None)
 
 

@@ -23,8 +23,8 @@ __all__ = [
     "show_alerts",
     "show_model",
     "show_outcome",
+    "show_rejected",
     "show_resent",
-    "show_set_aside",
     "show_trends",
     "sparkline",
 ]
@@ -144,7 +144,7 @@ def show_resent(number: int, *, as_json: bool) -> None:
         print_line("None", "there is no message that no sink took")
 
 
-def show_set_aside(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int], *, as_json: bool) -> None:
+def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int], *, as_json: bool) -> None:
     """Prints the rejected rows, and how many more are no longer kept."""
     if as_json:
         print_json([dict(row) for row in rows])

@@ -52,7 +52,7 @@ class MonitorPages:
             Route("/monitor", self._dashboard),
             Route("/monitor/alerts/{alert}", self._alert),
             Route("/monitor/texts", self._texts),
-            Route("/monitor/set-aside", self._set_aside),
+            Route("/monitor/set-aside", self._rejected_rows),
         ]
 
     def _dashboard(self, request: Request) -> Response:
@@ -98,9 +98,9 @@ class MonitorPages:
         settings = self._monitor().settings
         return self._page(request, "monitor_texts.html", texts=texts, filters=filters, most=_PAGE, settings=settings)
 
-    def _set_aside(self, request: Request) -> Response:
+    def _rejected_rows(self, request: Request) -> Response:
         queries = self._queries()
-        return self._page(request, "monitor_set_aside.html", rows=queries.set_aside(_PAGE), counts=queries.counts())
+        return self._page(request, "monitor_set_aside.html", rows=queries.rejected_rows(_PAGE), counts=queries.counts())
 
     def _page(self, request: Request, template: str, **context: Any) -> Response:
         return self._views.page(request, template, negative=self._monitor().settings.negative, **context)
@@ -196,4 +196,4 @@ MONITOR: Final = WebApplication(
     make_pages=MonitorPages,
     templates=Path(__file__).parent / "templates",
 )
-"""How the console mounts it."""
+"""The application as the console mounts it."""

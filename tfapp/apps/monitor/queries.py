@@ -211,7 +211,7 @@ class MonitorQueries:
 
         return self._store.read(work)
 
-    def set_aside(self, most: int = 100) -> list[dict[str, object]]:
+    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows: source, place, reason, content."""
         columns = (getattr(RejectedMessageRow, name) for name in ("source", "place", "reason", "content"))
         query = select(*columns).order_by(RejectedMessageRow.id.desc()).limit(most)

@@ -103,7 +103,7 @@ class WindowRow(Base):
 
 
 class CheckpointRow(Base):
-    """How far a source has been read and stored."""
+    """The position up to which a source has been read and stored."""
 
     __tablename__ = "monitor_checkpoint"
     reader: Mapped[str] = mapped_column(_KEY, primary_key=True)

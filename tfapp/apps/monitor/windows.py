@@ -18,7 +18,7 @@ WIDTHS: Final[dict[WidthName, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
-"""How wide windows are; days are those of UTC."""
+"""The widths of windows; days are those of UTC."""
 
 
 class Cell(NamedTuple):

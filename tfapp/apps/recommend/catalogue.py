@@ -76,9 +76,9 @@ class Catalogue:
         """Ingests events; those of items that are not known are rejected."""
         return self._ingest(_keep_events).add(source, rows)
 
-    def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """Returns the latest rejected rows, as `FileIngest.set_aside` does."""
-        return self._ingest(_keep_items).set_aside(most)
+    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
+        """Returns the latest rejected rows, as `FileIngest.rejected_rows` does."""
+        return self._ingest(_keep_items).rejected_rows(most)
 
     def item_matrix(self, embedder: str | None) -> ItemMatrix:
         """Returns all items with their vectors of an embedder; zeros where one has none."""

@@ -109,7 +109,9 @@ def like(
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
     """Shows what is known, who came last, and the rejected rows with their reasons."""
     catalogue = _open(home).catalogue
-    output.show_known(catalogue.counts(), catalogue.users(10), catalogue.trained(), catalogue.set_aside(), as_json=json)
+    output.show_known(
+        catalogue.counts(), catalogue.users(10), catalogue.trained(), catalogue.rejected_rows(), as_json=json
+    )
 
 
 @app.command()

@@ -65,52 +65,52 @@ class EventEntry:
 
 
 def read_items(
-    records: Iterable[Record | RejectedRow], *, source: str, given: Mapping[str, str] | None = None
+    records: Iterable[Record | RejectedRow], *, source: str, columns: Mapping[str, str] | None = None
 ) -> Iterator[ItemEntry | RejectedRow]:
     """Makes items from rows; a row that is none is rejected.
 
     Args:
         records: The rows.
         source: Names the file in an error.
-        given: Column names by what they hold (item, title, description, tags, time); the rest has usual names.
+        columns: Column names by what they hold (item, title, description, tags, time); the rest has usual names.
 
     Raises:
         DataError: There is no column of ids, or none of titles or descriptions.
     """
     needed = (("item",), ("title", "description"))
-    return _entries(records, _item, given or {}, _ITEM_COLUMNS, needed=needed, source=source)
+    return _entries(records, _item, columns or {}, _ITEM_COLUMNS, needed=needed, source=source)
 
 
 def read_events(
-    records: Iterable[Record | RejectedRow], *, source: str, given: Mapping[str, str] | None = None
+    records: Iterable[Record | RejectedRow], *, source: str, columns: Mapping[str, str] | None = None
 ) -> Iterator[EventEntry | RejectedRow]:
     """Makes events from rows; a row that is none is rejected.
 
     Args:
         records: The rows.
         source: Names the file in an error.
-        given: Column names by what they hold (user, item, kind, value, time); the rest has usual names. Without a
+        columns: Column names by what they hold (user, item, kind, value, time); the rest has usual names. Without a
             kind, a row with a value is a rating, and one without is a click.
 
     Raises:
         DataError: There is no column of users, of items, or of times.
     """
     needed = (("user",), ("item",), ("time",))
-    return _entries(records, _event, given or {}, _EVENT_COLUMNS, needed=needed, source=source)
+    return _entries(records, _event, columns or {}, _EVENT_COLUMNS, needed=needed, source=source)
 
 
 def _entries(
     records: Iterable[Record | RejectedRow],
     make: Callable[[int, Mapping[str, Any]], E],
-    given: Mapping[str, str],
+    columns: Mapping[str, str],
     usual: Mapping[str, Sequence[str]],
     *,
     needed: Iterable[Sequence[str]],
     source: str,
 ) -> Iterator[E | RejectedRow]:
     """Checks that one column of each `needed` choice is there, and returns the entries of the rows."""
-    check_named(given, usual)
-    file = FileColumns.detect(records, given, usual, source=source)
+    check_named(columns, usual)
+    file = FileColumns.detect(records, columns, usual, source=source)
     for choices in needed:
         if not any(choice in file.columns for choice in choices):
             raise file.error(f"no column of {' or '.join(choices)}", f"name it with --column {choices[0]}=NAME")

@@ -36,7 +36,7 @@ class RecommendPages:
         return [
             Route("/recommend", self._list),
             Route("/recommend/like", self._like),
-            Route("/recommend/set-aside", self._set_aside),
+            Route("/recommend/set-aside", self._rejected_rows),
         ]
 
     def _list(self, request: Request) -> Response:
@@ -73,9 +73,9 @@ class RecommendPages:
         result = self._session().recommender().similar(item, 10)
         return self._views.page(request, "recommend_like.html", item=item, result=result)
 
-    def _set_aside(self, request: Request) -> Response:
+    def _rejected_rows(self, request: Request) -> Response:
         return self._views.page(
-            request, "recommend_set_aside.html", rows=self._session().catalogue.set_aside(_SET_ASIDE)
+            request, "recommend_set_aside.html", rows=self._session().catalogue.rejected_rows(_SET_ASIDE)
         )
 
     def _session(self) -> RecommendSession:
@@ -105,4 +105,4 @@ RECOMMEND: Final = WebApplication(
     make_pages=RecommendPages,
     templates=Path(__file__).parent / "templates",
 )
-"""How the console mounts it."""
+"""The application as the console mounts it."""

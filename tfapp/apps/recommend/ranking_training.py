@@ -61,7 +61,7 @@ class FeatureRows:
 
 
 class RankingResult(NamedTuple):
-    """What was learnt, None where there are too few events, and the number of past lists that it was learnt from."""
+    """The trained ranking, None where there are too few events, and the number of past lists that it learnt from."""
 
     ranking: Ranking | None
     lists: int

@@ -99,7 +99,7 @@ class Recommend(Application[RecommendSettings]):
         """
         self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
-            rows = read_items(read_records(Path(file), encoding=encoding), source=str(file), given=columns)
+            rows = read_items(read_records(Path(file), encoding=encoding), source=str(file), columns=columns)
             addition = self.catalogue.add_items(str(file), counted(rows, advance))
         _, embedded = self.embedder.embed_missing(self.catalogue.vectors, quiet=quiet)
         return ItemsAdded(addition, embedded, self.catalogue.counts()["items"])
@@ -125,7 +125,7 @@ class Recommend(Application[RecommendSettings]):
         """
         self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
-            rows = read_events(read_records(Path(file), encoding=encoding), source=str(file), given=columns)
+            rows = read_events(read_records(Path(file), encoding=encoding), source=str(file), columns=columns)
             return self.catalogue.add_events(str(file), counted(rows, advance))
 
     def train(self, *, quiet: bool = False) -> TrainedRanking:

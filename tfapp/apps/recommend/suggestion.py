@@ -16,7 +16,7 @@ from tfapp.apps.recommend.user_profile import UserProfile
 __all__ = ["Reason", "Suggestion", "Suggestions", "Tie", "reasons_for"]
 
 Tie = Literal["text", "together"]
-"""How two items go together: they read alike, or the same users liked both."""
+"""The tie between two items: they read alike, or the same users liked both."""
 # Below these cosines two items have too little to do with each other to say so.
 _LEAST: Final = {"text": 0.3, "together": 0.2}
 # Users who liked both, at least.

@@ -18,23 +18,23 @@ _HEAD: Final = 100
 Usual = Mapping[str, Sequence[str]]
 
 
-def check_named(given: Iterable[str], usual: Usual) -> None:
+def check_named(columns: Iterable[str], usual: Usual) -> None:
     """Refuses a --column for something that is not read.
 
     Raises:
         SettingsError: There is one.
     """
-    for name in given:
+    for name in columns:
         if name not in usual:
             raise SettingsError(f"--column {name}: give NAME=COLUMN, where NAME is one of {', '.join(usual)}")
 
 
-def find_columns(present: Iterable[str], given: Mapping[str, str], usual: Usual) -> dict[str, str]:
+def find_columns(present: Iterable[str], columns: Mapping[str, str], usual: Usual) -> dict[str, str]:
     """Returns the columns by what they hold: those that are given, and others that have a usual name.
 
     Args:
         present: The file's columns.
-        given: Column names by what they hold.
+        columns: Column names by what they hold.
         usual: By what a column may hold, the names that it usually has, in lower case.
 
     Example:
@@ -42,12 +42,12 @@ def find_columns(present: Iterable[str], given: Mapping[str, str], usual: Usual)
         {'item': 'ID', 'title': 'Title'}
     """
     there = {name.lower(): name for name in reversed(list(present))}
-    columns = {
+    usual_columns = {
         what: next((there[name] for name in names if name in there), None)
         for what, names in usual.items()
-        if what not in given
+        if what not in columns
     }
-    return {**given, **{what: name for what, name in columns.items() if name is not None}}
+    return {**columns, **{what: name for what, name in usual_columns.items() if name is not None}}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class FileColumns:
     def detect(
         cls,
         rows: Iterable[Record | RejectedRow],
-        given: Mapping[str, str],
+        columns: Mapping[str, str],
         usual: Usual,
         *,
         source: str,
@@ -77,7 +77,7 @@ class FileColumns:
         iterator = iter(rows)
         head = list(islice(iterator, _HEAD))
         present = list(dict.fromkeys(name for row in head if isinstance(row, Record) for name in row.values))
-        file = cls(source, chain(head, iterator), present, find_columns(present, given, usual))
+        file = cls(source, chain(head, iterator), present, find_columns(present, columns, usual))
         missing = next((name for name in (*file.columns.values(), *filters) if present and name not in present), None)
         if missing is not None:
             raise file.error(f'no column "{missing}"')

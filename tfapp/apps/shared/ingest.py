@@ -105,7 +105,7 @@ class FileIngest(Generic[R]):
             done += len(batch)
         return self.store.run(lambda session: self._finish(session, ingest.id))
 
-    def set_aside(self, most: int = 100) -> list[dict[str, object]]:
+    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows (source, line, reason, content), those of the newest ingest first."""
         ingests, rejected = self.ingests, self.rejected
         query = (

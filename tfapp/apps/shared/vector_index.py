@@ -18,7 +18,7 @@ __all__ = ["Hit", "VectorIndex", "embed_new", "index_file", "open_index"]
 _DIGEST_SIZE: Final = 32
 
 Hit = tuple[int, float]
-"""What was found, by its id, and how well it fits: a cosine, or a BM25 score."""
+"""A search hit: its id, and its score, which is a cosine or a BM25 score."""
 
 
 class VectorIndex:

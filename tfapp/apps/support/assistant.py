@@ -43,7 +43,7 @@ class _Case:
     interpretations: list[str]
     intent: IntentPrediction | None = None
     vectors: np.ndarray | None = None
-    found: list[list[Passage]] = field(default_factory=list)
+    passages: list[list[Passage]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
@@ -90,7 +90,7 @@ class Assistant:
         case = _Case(question, turns, slots, interpretations(question, turns))
         case.vectors = self._embed(case, case.interpretations)
         case.slots |= self._entities(case)
-        case.found = [
+        case.passages = [
             self._search(case, interpretation, place) for place, interpretation in enumerate(case.interpretations)
         ]
         reply = self._by_slot(case) or self._by_intent(case) or self._by_passages(case)
@@ -110,7 +110,7 @@ class Assistant:
             case.intent = self._asked(case, "intent model", lambda: self._classify(case))
         if case.intent is None or case.intent.confidence < self.settings.intent_threshold:
             return None
-        near = nearest_intent(case.found[case.intent.interpretation])
+        near = nearest_intent(case.passages[case.intent.interpretation])
         agreed = near is None or near.name == case.intent.name
         alone = case.intent.confidence >= self.settings.intent_alone and near is not None and near.confidence < _SAME
         return self._say(case, case.intent) if agreed or alone else None
@@ -118,15 +118,15 @@ class Assistant:
     def _by_passages(self, case: _Case) -> Reply:
         """Returns an answer from passages of the first interpretation that finds a sure one, or the hand-over."""
         # A question that is known by itself is meant as it stands, whatever came before.
-        for place in sorted(range(len(case.found)), key=lambda place: _best(case.found[place]) < _SAME):
-            answer = self._choose(case.found[place])
+        for place in sorted(range(len(case.passages)), key=lambda place: _best(case.passages[place]) < _SAME):
+            answer = self._choose(case.passages[place])
             if answer and answer[0].target.answer_id is None:
                 return self._say_nearest(case, answer[0], place)
             if answer:
                 meant = case.interpretations[place]
                 text = compose(answer, partial(self._embed, case), question=meant, most=self.settings.sentences)
                 return self._reply(case, "passages", text, _best(answer[:1]), understood=meant, passages=answer)
-        return self._hand_over(case, case.found[0], self._reason(case, case.found[0]))
+        return self._hand_over(case, case.passages[0], self._reason(case, case.passages[0]))
 
     def _say(self, case: _Case, intent: IntentPrediction) -> Reply | None:
         """Returns the intent's answer with its slots filled, or the question for those that are missing."""
@@ -144,9 +144,9 @@ class Assistant:
         """Returns the answer of the nearest question's intent, unless the intent model has another."""
         near = IntentPrediction(passage.target.intent or "", _best([passage]), place)
         if case.intent and case.intent.name != near.name and near.confidence < _SAME:
-            return self._hand_over(case, case.found[place], _disagreement(case.intent, near))
+            return self._hand_over(case, case.passages[place], _disagreement(case.intent, near))
         no_answer = f"the intent {near.name} has no answer on file"
-        return self._say(case, near) or self._hand_over(case, case.found[place], no_answer)
+        return self._say(case, near) or self._hand_over(case, case.passages[place], no_answer)
 
     def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
         limits = self.settings

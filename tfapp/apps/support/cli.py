@@ -116,7 +116,7 @@ def learn(*, home: _Home = _FOLDER, server: Server = None, json: Json = False) -
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
     """Shows what is known, and the rejected rows with their reasons."""
     service = _open(home)
-    output.show_known(service.knowledge.counts(), service.knowledge.set_aside(), as_json=json)
+    output.show_known(service.knowledge.counts(), service.knowledge.rejected_rows(), as_json=json)
 
 
 @app.command()

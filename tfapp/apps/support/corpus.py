@@ -74,7 +74,7 @@ class Corpus:
             if pair.answer_id is not None:
                 links[pair.answer_id].append(link)
         frozen = {key: frozenset(targets) for key, targets in refused.items()}
-        return cls(texts, {key: tuple(found) for key, found in links.items()}, questions, frozen)
+        return cls(texts, {key: tuple(answers) for key, answers in links.items()}, questions, frozen)
 
 
 def _target(pair: PairRow, intent: IntentRow | None, texts: Mapping[int, str]) -> KnownAnswer:

@@ -71,9 +71,9 @@ class Knowledge:
             }
         )
 
-    def set_aside(self, most: int = 100) -> list[dict[str, object]]:
-        """Returns the latest rejected rows, as `FileIngest.set_aside` does."""
-        return self._ingest.set_aside(most)
+    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
+        """Returns the latest rejected rows, as `FileIngest.rejected_rows` does."""
+        return self._ingest.rejected_rows(most)
 
 
 def add_pairs(

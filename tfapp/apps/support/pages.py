@@ -100,7 +100,7 @@ class SupportPages:
             "support_knowledge.html",
             counts=knowledge.counts(),
             embedder=session.embedder,
-            rejected=knowledge.set_aside(_SET_ASIDE),
+            rejected=knowledge.rejected_rows(_SET_ASIDE),
             answers=knowledge.answers(),
             corrections=session.corrections.waiting(),
             learning=self._state.jobs.get(_LEARNING),
@@ -140,4 +140,4 @@ SUPPORT: Final = WebApplication(
     make_pages=SupportPages,
     templates=Path(__file__).parent / "templates",
 )
-"""How the console mounts it."""
+"""The application as the console mounts it."""

@@ -38,18 +38,18 @@ class PairColumns:
     """The columns and rows of a file to read.
 
     Attributes:
-        given: Column names by what they hold (question, answer, intent, conversation, speaker); what is missing is
+        columns: Column names by what they hold (question, answer, intent, conversation, speaker); what is missing is
             found by its usual names.
         where: Rows are left out that do not have these values.
         agents: Speakers whose turns are answers.
     """
 
-    given: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, str] = field(default_factory=dict)
     agents: Sequence[str] = ("agent",)
 
     def __post_init__(self) -> None:
-        check_named(self.given, _NAMES)
+        check_named(self.columns, _NAMES)
 
 
 def read_qa_pairs(
@@ -63,7 +63,7 @@ def read_qa_pairs(
     Raises:
         DataError: There are no such columns.
     """
-    file = FileColumns.detect(records, columns.given, _NAMES, source=source, filters=columns.where)
+    file = FileColumns.detect(records, columns.columns, _NAMES, source=source, filters=columns.where)
     names, whole = file.columns, "messages" in file.present
     if not whole and "speaker" not in names and not ("question" in names and {"answer", "intent"} & names.keys()):
         way_out = "name them with --column question=NAME --column answer=NAME"
@@ -85,12 +85,12 @@ def _fits(row: Record | RejectedRow, where: Mapping[str, str]) -> bool:
     return isinstance(row, RejectedRow) or all(str(row.values.get(name)) == value for name, value in where.items())
 
 
-def _qa_pair(row: Record, found: Mapping[str, str]) -> QAPair | RejectedRow:
+def _qa_pair(row: Record, columns: Mapping[str, str]) -> QAPair | RejectedRow:
     try:
         texts = {
-            what: _text(row.values.get(found[what]), found[what], longest)
+            what: _text(row.values.get(columns[what]), columns[what], longest)
             for what, longest in _LIMITS.items()
-            if what in found
+            if what in columns
         }
     except ValueError as error:
         return RejectedRow(row.line, str(error), str(row.values)[:_LONGEST])

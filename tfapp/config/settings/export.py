@@ -12,7 +12,7 @@ __all__ = ["ExportSettings"]
 
 
 class ExportSettings(Settings):
-    """How the model is served."""
+    """The settings of the served model."""
 
     max_length: int | None = Field(
         None, ge=4, description="The longest input of the served model, in tokens; by default as in training."

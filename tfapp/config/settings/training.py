@@ -12,7 +12,7 @@ __all__ = ["DistillationSettings", "TrainingSettings"]
 
 
 class TrainingSettings(Settings):
-    """How the network learns."""
+    """The settings of the training."""
 
     method: Literal["fine-tuning", "few-shot"] = Field(
         "fine-tuning",

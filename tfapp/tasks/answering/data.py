@@ -60,8 +60,8 @@ class AnswerTarget(Target):
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Rows with an answer, and rows without where there are such."""
-        found = [bool(spans) for spans in iter_column(column) if spans is not None]
-        counts = zip(_KINDS, (sum(found), len(found) - sum(found)), strict=True)
+        answerable = [bool(spans) for spans in iter_column(column) if spans is not None]
+        counts = zip(_KINDS, (sum(answerable), len(answerable) - sum(answerable)), strict=True)
         return {kind: count for kind, count in counts if count}
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What an answerer's spans on held-out questions come to."""
+"""The evaluation of an answerer's spans on held-out questions."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class AnswerEvaluation(Evaluation):
         return {measure.name: measure.value for measure in self.measures} | {"loss": self.loss}
 
     def details(self) -> dict[str, str]:
-        """How many questions were answered, the threshold, the loss."""
+        """Returns the number of answered questions, the threshold and the loss."""
         threshold = {} if self.threshold is None else {"Answers over a log odds of": f"{self.threshold:.2f}"}
         return {"Answered": f"{self.answered:,} of {self.count:,}"} | threshold | {"Loss": f"{self.loss:.4f}"}
 

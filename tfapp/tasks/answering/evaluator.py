@@ -158,6 +158,6 @@ def _word_of(question: str) -> str:
 
 
 def _excerpt(context: str, start: int, end: int) -> str:
-    """What stands around an answer."""
+    """Returns the part of a context around an answer."""
     first, last = max(start - _AROUND, 0), end + _AROUND
     return shorten(f"{'…' if first else ''}{context[first:last]}{'…' if last < len(context) else ''}")

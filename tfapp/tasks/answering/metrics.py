@@ -1,4 +1,4 @@
-"""What an answer is worth, as SQuAD's evaluation script counts it (Rajpurkar et al. 2016, 2018), and its threshold."""
+"""Scores answers as SQuAD's evaluation script does (Rajpurkar et al. 2016, 2018), and fits the threshold."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def normalize_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_WITHOUT_PUNCTUATION)).split())
 
 
-def exact_match(given: str, wanted: Sequence[str]) -> float:
+def exact_match(answer: str, wanted: Sequence[str]) -> float:
     """1 where an answer is one of those wanted, else 0; of a question without an answer, 1 for an empty one."""
-    return float(normalize_answer(given) in _normalized(wanted))
+    return float(normalize_answer(answer) in _normalized(wanted))
 
 
-def f1_score(given: str, wanted: Sequence[str]) -> float:
+def f1_score(answer: str, wanted: Sequence[str]) -> float:
     """Harmonic mean of precision and recall of an answer's words, against the wanted one that it is nearest to.
 
     Args:
-        given: The answer; empty for none.
+        answer: The answer; empty for none.
         wanted: The right ones; none, or only such as are nothing but articles and punctuation, for no answer.
     """
-    words = normalize_answer(given).split()
+    words = normalize_answer(answer).split()
     return max(_f1(words, text.split()) for text in _normalized(wanted))
 
 
@@ -44,7 +44,7 @@ def gold_texts(contexts: Sequence[str], spans: Sequence[Sequence[Sequence[int]]]
 
 
 def cut_texts(contexts: Sequence[str], starts: NDArray[Any], ends: NDArray[Any]) -> list[str]:
-    """What each context says between two places, in code points."""
+    """Returns the part of each context between two positions in code points."""
     places = zip(contexts, starts.tolist(), ends.tolist(), strict=True)
     return [context[max(start, 0) : max(end, 0)] for context, start, end in places]
 
@@ -75,8 +75,8 @@ def _normalized(wanted: Sequence[str]) -> list[str]:
     return [text for text in map(normalize_answer, wanted) if text] or [""]
 
 
-def _f1(given: Sequence[str], wanted: Sequence[str]) -> float:
-    if not given or not wanted:
-        return float(given == wanted)
-    shared = sum((Counter(given) & Counter(wanted)).values())
-    return 2 * shared / (len(given) + len(wanted))
+def _f1(answer: Sequence[str], wanted: Sequence[str]) -> float:
+    if not answer or not wanted:
+        return float(answer == wanted)
+    shared = sum((Counter(answer) & Counter(wanted)).values())
+    return 2 * shared / (len(answer) + len(wanted))

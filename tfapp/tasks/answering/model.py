@@ -111,8 +111,8 @@ class Answerer(BertModel):
         Returns:
             float32[M].
         """
-        sides = tf.transpose(logits, [0, 2, 1])
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, sides), axis=1)
+        start_and_end = tf.transpose(logits, [0, 2, 1])
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, start_and_end), axis=1)
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network.
@@ -136,10 +136,10 @@ class Answerer(BertModel):
         """The best span of each of N questions, from its windows' logits float32[M, T, 2]."""
         return find_spans(logits, windows, self.max_answer_length)
 
-    def is_answered(self, found: FoundSpans) -> tf.Tensor:
+    def is_answered(self, spans: FoundSpans) -> tf.Tensor:
         """Which of N questions the model answers; bool[N]."""
-        there = found.starts >= 0
-        return there & (found.chances - found.absences > self.threshold) if self.no_answer else there
+        there = spans.starts >= 0
+        return there & (spans.chances - spans.absences > self.threshold) if self.no_answer else there
 
     def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
@@ -155,15 +155,15 @@ class Answerer(BertModel):
             the lowest that a window gives to it.
         """
         split = self._split_by(preprocessor or self.preprocessor, inputs["question"], inputs["context"])
-        found = self.find(logits_in_chunks(self.logits, split.ids), split.windows)
-        answered = self.is_answered(found)
-        start, end = (tf.where(answered, place, -1) for place in (found.starts, found.ends))
+        spans = self.find(logits_in_chunks(self.logits, split.ids), split.windows)
+        answered = self.is_answered(spans)
+        start, end = (tf.where(answered, place, -1) for place in (spans.starts, spans.ends))
         first = tf.maximum(start, 0)
         return {
             "answer": tf.strings.substr(split.contexts, first, tf.maximum(end, 0) - first, unit="UTF8_CHAR"),
             "start": start,
             "end": end,
-            "score": tf.exp(tf.where(answered, found.chances, found.absences)),
+            "score": tf.exp(tf.where(answered, spans.chances, spans.absences)),
         }
 
     def _split_by(self, preprocessor: Preprocessor, questions: tf.Tensor, contexts: tf.Tensor) -> SplitContexts:

@@ -1,4 +1,4 @@
-"""What an embedding model finds on held-out pairs."""
+"""The evaluation of an embedding model by retrieval on held-out pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a language model guesses masked tokens of held-out texts."""
+"""The evaluation of a language model by masked tokens of held-out texts."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LanguageEvaluation(Evaluation):
         return measure_table(self.measures)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
-        """How hard the blocks are."""
+        """Returns a histogram of the blocks by their perplexity."""
         if not self.count:
             return {}
         names = [f"under {math.exp(nats):,.0f}" for nats in range(1, len(self.spread))]

@@ -72,7 +72,7 @@ class LanguageModel(BertModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """What is hidden."""
+        """Returns the settings of the masking."""
         del labels
         return {"masking": PretrainingModelSettings.of(settings).masking}
 
@@ -94,16 +94,16 @@ class LanguageModel(BertModel):
             sep=self.preprocessor.sep_id,
             pack=self.masking.pack,
         )
-        shown, hidden = self._masker.hide(ids, splits, np.random.default_rng(_EVALUATION_SEED))
-        return Encoded(shown, splits, to_dense(hidden, splits, -1))
+        inputs, hidden = self._masker.hide(ids, splits, np.random.default_rng(_EVALUATION_SEED))
+        return Encoded(inputs, splits, to_dense(hidden, splits, -1))
 
     def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """The same blocks with other tokens hidden."""
         hidden = targets[np.arange(targets.shape[1]) < np.diff(splits)[:, None]]
-        shown, hidden = self._masker.hide(np.where(hidden < 0, ids, hidden), splits, random)
-        return shown, to_dense(hidden, splits, -1)
+        inputs, hidden = self._masker.hide(np.where(hidden < 0, ids, hidden), splits, random)
+        return inputs, to_dense(hidden, splits, -1)
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Guesses every token.
@@ -131,7 +131,7 @@ class LanguageModel(BertModel):
         return tf.reduce_sum(losses * weights), tf.reduce_sum(counts * weights)
 
     def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        """How well blocks are guessed.
+        """Returns how well the masked tokens of blocks are guessed.
 
         Args:
             ids: Ragged int32[N, (T)], as `encode` gives them; N may be 0.
@@ -160,8 +160,8 @@ class LanguageModel(BertModel):
         most = tf.maximum(tf.reduce_max(tf.reduce_sum(hidden, axis=1)), 1)
         # Masked places first; blocks with fewer than the most get others, which do not count.
         places = tf.argsort(hidden, axis=1, direction="DESCENDING", stable=True)[:, :most]
-        found = _compare(tf.gather(wanted, places, batch_dims=1), self._guess(padded, places, training=training))
-        return found[: ids.nrows(tf.int32)]
+        scores = _compare(tf.gather(wanted, places, batch_dims=1), self._guess(padded, places, training=training))
+        return scores[: ids.nrows(tf.int32)]
 
     def _guess(self, padded: dict[str, tf.Tensor], places: tf.Tensor, *, training: bool) -> tf.Tensor:
         return self._runner(self.network)(padded | {"mask_positions": places}, training=training)["logits"]
@@ -199,6 +199,6 @@ def _compare(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 def _without_marks(ids: np.ndarray, splits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows without their first and last token."""
-    kept = np.ones(len(ids), bool)
-    kept[splits[:-1]] = kept[splits[1:] - 1] = False
-    return ids[kept], splits - 2 * np.arange(len(splits))
+    inner = np.ones(len(ids), bool)
+    inner[splits[:-1]] = inner[splits[1:] - 1] = False
+    return ids[inner], splits - 2 * np.arange(len(splits))

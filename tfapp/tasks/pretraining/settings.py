@@ -16,7 +16,7 @@ PRETRAINING_CONTRACT: Final = Task("pretraining", (TensorSpec("text", "string", 
 
 
 class MaskingSettings(Settings):
-    """What is hidden from the model, and guessed."""
+    """The tokens that are hidden from the model and predicted."""
 
     share: float = Field(
         0.15, gt=0, lt=1, description="The share of tokens to predict; 80 % of them are masked, 10 % replaced."

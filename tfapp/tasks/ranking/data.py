@@ -60,9 +60,9 @@ class GradeTarget(Target):
         """Train needs two grades, a side that was split off from it a row that fits."""
         known = self.names(sides["train"].table["label"], settings)
         if len(set(known)) < 2:
-            found = f"only the grade {known[0]}" if known else "no row"
+            content = f"only the grade {known[0]}" if known else "no row"
             raise DataError(
-                f"{settings.train}: train has {found}, but a ranker needs at least two grades: 0 for what does not "
+                f"{settings.train}: train has {content}, but a ranker needs at least two grades: 0 for what does not "
                 "fit, 1 or more for what does; check data.label"
             )
         shares = {"dev": settings.dev_share, "test": settings.test_share}

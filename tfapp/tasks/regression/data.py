@@ -65,9 +65,9 @@ class NumberTarget(Target):
         """Checks that train has two different numbers, and each split that was cut from it a row."""
         numbers = _numbers(sides["train"].table["label"])
         if not len(numbers) or not numbers.std():
-            found = f"only the number {as_label(float(numbers[0]))}" if len(numbers) else "no row"
+            content = f"only the number {as_label(float(numbers[0]))}" if len(numbers) else "no row"
             raise DataError(
-                f"{settings.train}: train has {found}, but a regression needs different numbers; check data.label"
+                f"{settings.train}: train has {content}, but a regression needs different numbers; check data.label"
             )
         shares = {"dev": settings.dev_share, "test": settings.test_share}
         for name in ("dev", "test"):

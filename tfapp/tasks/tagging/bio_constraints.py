@@ -18,7 +18,7 @@ __all__ = ["legal_transitions", "tag_count", "tag_words", "to_outputs"]
 
 
 def tag_count(types: int) -> int:
-    """How many tags there are for so many types."""
+    """Returns the number of tags for a number of types."""
     return 2 * types + 1
 
 

@@ -1,4 +1,4 @@
-"""How words are written, for a BERT that reads them in lower case: a sign beside each word piece's id."""
+"""Casing features, for a BERT that reads words in lower case: a sign beside each word piece's id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SHAPES", "join_shapes", "split_shapes", "word_shapes"]
 # section 3.4.1 ("capitalization").
 _PATTERNS: Final = (r"\p{Lu}\P{Lu}*", r"[^\p{Ll}]*\p{Lu}[^\p{Ll}]*", r"(?s).*\p{Lu}.*")
 SHAPES: Final = 1 + len(_PATTERNS)
-"""How many shapes there are: plain, Capitalized, CAPITALS, miXed."""
+"""The number of shapes: plain, Capitalized, CAPITALS, miXed."""
 
 
 def word_shapes(words: tf.Tensor) -> tf.Tensor:

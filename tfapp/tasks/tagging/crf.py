@@ -155,7 +155,7 @@ def _padded(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
 
 def _forward(scores: tf.Tensor, real: tf.Tensor, transitions: Transitions, reduce: Callable[..., Any]) -> tf.Tensor:
-    """What the ways to each tag come to, float32[W', N, K]; behind a text's last word as at it."""
+    """Returns the summed scores of the ways to each tag, float32[W', N, K]; behind a text's last word as at it."""
 
     def step(before: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         own, is_real = now

@@ -96,8 +96,8 @@ class SpanTarget(Target):
         for side in ("dev", "test"):
             if side in given:
                 what = f"in {side} with a type that train lacks"
-                sides[side], found = _drop_unknown(sides[side], known, settings, what)
-                findings += found
+                sides[side], losses = _drop_unknown(sides[side], known, settings, what)
+                findings += losses
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for side, share in shares.items():
             if (side in given or share) and not any(_labels(sides[side].table["label"])):

@@ -1,4 +1,4 @@
-"""What a tagger's spans on held-out texts come to."""
+"""The evaluation of a tagger's spans on held-out texts."""
 
 from __future__ import annotations
 

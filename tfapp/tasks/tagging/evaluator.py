@@ -78,11 +78,11 @@ def evaluate_entities(
         raise TrainingError(f"the loss is {losses[0]}; lower training.learning_rate and train again")
     types, micro = span_scores(labels, truth, predicted)
     macro, weighted = class_means(types)
-    sides = [
+    word_labels = [
         [label for spans, (starts, ends) in zip(side, words, strict=True) for label in _word_types(spans, starts, ends)]
         for side in (truth, predicted)
     ]
-    accuracy, word_types = word_scores(labels, *sides)
+    accuracy, word_types = word_scores(labels, *word_labels)
     mistakes = [
         mistake
         for true, guesses, text, row in zip(truth, predicted, texts, rows, strict=True)

@@ -1,4 +1,4 @@
-"""What a tagger's spans are worth, by seqeval, to the character."""
+"""Scores a tagger's spans by seqeval, to the character."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Span(NamedTuple):
 
 
 def span_scores(
-    labels: Sequence[str], truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
+    labels: Sequence[str], truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
 ) -> tuple[tuple[Scores, ...], Scores]:
     """Scores spans, type by type and all together.
 
@@ -46,7 +46,7 @@ def span_scores(
     Args:
         labels: The types.
         truth: Of each of N texts, its true spans, first to last, none overlapping.
-        found: The same of those found.
+        predicted: The same of the model's.
 
     Returns:
         A score a label, and the micro mean.
@@ -56,47 +56,50 @@ def span_scores(
 
     numbers = {label: number for number, label in enumerate(labels)}
     cuts = [
-        sorted({0, *(place for span in (*a, *b) for place in span.place)}) for a, b in zip(truth, found, strict=True)
+        sorted({0, *(place for span in (*a, *b) for place in span.place)})
+        for a, b in zip(truth, predicted, strict=True)
     ]
-    sides = [[_tags(c, spans, numbers) for c, spans in zip(cuts, side, strict=True)] for side in (truth, found)]
-    names = sorted({tag[2:] for side in sides for tags in side for tag in tags if tag != "O"})
+    tag_lists = [[_tags(c, spans, numbers) for c, spans in zip(cuts, side, strict=True)] for side in (truth, predicted)]
+    names = sorted({tag[2:] for side in tag_lists for tags in side for tag in tags if tag != "O"})
     if not names:
         nothing = tuple(Scores(label, 0.0, 0.0, 0.0, 0) for label in labels)
         return nothing, Scores("micro", 0.0, 0.0, 0.0, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of types that were never found.
-        by_name = precision_recall_fscore_support(*sides, average=None, scheme=IOB2, zero_division=0)
-        micro = precision_recall_fscore_support(*sides, average="micro", scheme=IOB2, zero_division=0)
+        by_name = precision_recall_fscore_support(*tag_lists, average=None, scheme=IOB2, zero_division=0)
+        micro = precision_recall_fscore_support(*tag_lists, average="micro", scheme=IOB2, zero_division=0)
     rows = {name: values for name, *values in zip(names, *(part.tolist() for part in by_name), strict=True)}
     types = tuple(Scores(label, *rows.get(str(n), (0.0, 0.0, 0.0, 0))) for n, label in enumerate(labels))
     precision, recall, f1, support = micro
     return types, Scores("micro", float(precision), float(recall), float(f1), int(support))
 
 
-def text_counts(truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]) -> NDArray[np.int64]:
+def text_counts(truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> NDArray[np.int64]:
     """Each text's spans found right, found wrong, and missed: int64[N, 3]."""
     rows = []
-    for true, given in zip(truth, found, strict=True):
-        right = len({span[:3] for span in true} & {span[:3] for span in given})
-        rows.append((right, len(given) - right, len(true) - right))
+    for true, guesses in zip(truth, predicted, strict=True):
+        right = len({span[:3] for span in true} & {span[:3] for span in guesses})
+        rows.append((right, len(guesses) - right, len(true) - right))
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def word_scores(labels: Sequence[str], truth: Iterable[str], found: Iterable[str]) -> tuple[float, tuple[Scores, ...]]:
+def word_scores(
+    labels: Sequence[str], truth: Iterable[str], predicted: Iterable[str]
+) -> tuple[float, tuple[Scores, ...]]:
     """Scores single words.
 
     Args:
         labels: The types.
         truth: The type of each word, "" of none.
-        found: The same.
+        predicted: The same.
 
     Returns:
         The share of words whose type is right, and a score a label.
     """
     numbers = {"": 0, **{label: number for number, label in enumerate(labels, start=1)}}
-    true, given = (np.array([numbers[label] for label in side], int) for side in (truth, found))
+    true, guesses = (np.array([numbers[label] for label in side], int) for side in (truth, predicted))
     size = len(numbers)
-    table = np.bincount(true * size + given, minlength=size * size).reshape(size, size)
+    table = np.bincount(true * size + guesses, minlength=size * size).reshape(size, size)
     hits = np.diag(table)
     scores = class_scores(labels, hits[1:], table.sum(axis=0)[1:] - hits[1:], table.sum(axis=1)[1:] - hits[1:])
     return float(hits.sum() / max(len(true), 1)), scores

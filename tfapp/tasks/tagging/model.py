@@ -227,12 +227,12 @@ class TextTagger(BertModel):
         Returns:
             For each text its spans, as `tfapp.core.spans.to_entities` gives them.
         """
-        found = []
+        entities = []
         for number, words in enumerate(self._split(texts)):
             part = slice(number * _CHUNK, (number + 1) * _CHUNK)
             outputs = self._eager_outputs(tf.constant(logits[part]), words)
-            found += to_entities({name: value.numpy() for name, value in outputs.items()}, texts[part])
-        return found
+            entities += to_entities({name: value.numpy() for name, value in outputs.items()}, texts[part])
+        return entities
 
     def _outputs(self, logits: tf.Tensor, words: Words) -> dict[str, tf.Tensor]:
         scores = tf.gather(logits, words.first.to_tensor(), batch_dims=1)
@@ -246,7 +246,7 @@ class TextTagger(BertModel):
         return to_outputs(tags, tf.gather(chances, tags, batch_dims=2), words, self.labels)
 
     def weights_beside_network(self) -> list[Any]:
-        """What a CRF has learnt of neighbours."""
+        """Returns the scores of neighbouring tags that a CRF has learnt."""
         return list(self.network.get_layer("transitions").weights) if self.decoding == "crf" else []
 
     def _transitions(self) -> crf.Transitions:

@@ -89,8 +89,10 @@ class PushReader:
                 "--listen %s:%d: other machines can send texts; they and the token travel in plain text", host, port
             )
         if allow_hosts and token is None:
-            shown = ", ".join(allow_hosts)
-            _log.warning("--allow-host %s: pages of these hosts can send texts, and nobody is asked for a token", shown)
+            listing = ", ".join(allow_hosts)
+            _log.warning(
+                "--allow-host %s: pages of these hosts can send texts, and nobody is asked for a token", listing
+            )
         for name in allow_hosts:
             if not _HOST.fullmatch(name):
                 problem = "expected the name or the address of a host alone, as shop.example"
@@ -137,8 +139,10 @@ class PushReader:
         return JSONResponse({"status": "stopping" if self._stopping else "ok"}, 503 if self._stopping else 200)
 
     async def _take(self, request: Request) -> JSONResponse:
-        given = request.headers.get("authorization", "")
-        if self._token is not None and not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+        authorization = request.headers.get("authorization", "")
+        if self._token is not None and not hmac.compare_digest(
+            authorization.encode(), f"Bearer {self._token}".encode()
+        ):
             return _problem(401, "needs Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
         body = bytearray()
         try:
@@ -240,10 +244,10 @@ def _row(number: int, item: Any) -> Record | RejectedRow:
     if isinstance(item, dict):
         return Record(number, item)
     try:
-        shown = str(item)[:2000]
+        content = str(item)[:2000]
     except RecursionError as error:
-        shown = f"({error})"
-    return RejectedRow(number, f"expected a JSON object, got {type(item).__name__}", shown)
+        content = f"({error})"
+    return RejectedRow(number, f"expected a JSON object, got {type(item).__name__}", content)
 
 
 def _problem(status: int, what: str, headers: dict[str, str] | None = None) -> JSONResponse:

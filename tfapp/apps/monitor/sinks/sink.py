@@ -8,7 +8,7 @@ from typing import Any, Protocol
 __all__ = ["Payload", "Sink", "SinkError"]
 
 Payload = Mapping[str, Any]
-"""What is told: `event` (opened or ended), `alert` as `Alert.to_dict` has it, and the `texts` that show it."""
+"""A notification: `event` (opened or ended), `alert` as `Alert.to_dict` has it, and the `texts` that show it."""
 
 
 class SinkError(Exception):

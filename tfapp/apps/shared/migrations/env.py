@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations on the connection that it was handed."""
+"""Runs the migrations for Alembic, on the connection that it was handed."""
 
 from __future__ import annotations
 
