@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tfapp.assets import Archive, Asset
+from tfapp.assets import Asset
+from tfapp.assets.entries import Archive
 from tfapp.assets.index import PackageIndex
 from tfapp.assets.pip_settings import IndexSettings
 

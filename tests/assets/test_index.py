@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tfapp.assets import Archive
+from tfapp.assets.entries import Archive
 from tfapp.assets.index import PackageIndex
 from tfapp.assets.pip_settings import IndexSettings
 from tfapp.errors import AssetError

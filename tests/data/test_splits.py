@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tfapp.assets import Archive, Asset
+from tfapp.assets import Asset
+from tfapp.assets.entries import Archive
 from tfapp.config import DataSettings
 from tfapp.data import Splits, describe, find_overlap, load, load_table, normalize_text
 from tfapp.errors import DataError

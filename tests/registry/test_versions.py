@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tfapp import registry
 from tfapp.errors import RegistryError
+from tfapp.registry.versions import next_version
 
 
 def _folders(base: Path, *names: str) -> Path:
@@ -23,9 +24,9 @@ def test_folders_with_versions_are_models(tmp_path: Path) -> None:
     assert registry.models(tmp_path) == ["mail", "news"]
     assert registry.versions(tmp_path, "news") == [1, 3]
     assert registry.latest(tmp_path, "news") == 3
-    assert registry.next_version(tmp_path, "news") == 4
+    assert next_version(tmp_path, "news") == 4
     assert registry.version_folder(tmp_path, "news", 3).name == "00003"
-    assert registry.next_version(tmp_path, "unknown") == 1
+    assert next_version(tmp_path, "unknown") == 1
 
 
 @pytest.mark.parametrize("name", ["-1", "+1", "1.0", " 1", "1 ", "0x1", "١", "²", "1_0", "9223372036854775808"])

@@ -9,13 +9,11 @@ A data set is prepared as one file `data.jsonl`, a preset as a Hugging Face chec
 from __future__ import annotations
 
 from tfapp.assets.cache import home, is_pulled, path
-from tfapp.assets.entries import Archive, Asset, catalogue, find, require
-from tfapp.assets.fetch import Index, OnProgress, pull
+from tfapp.assets.entries import Asset, catalogue, find, require
+from tfapp.assets.fetch import OnProgress, pull
 
 __all__ = [
-    "Archive",
     "Asset",
-    "Index",
     "OnProgress",
     "catalogue",
     "find",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from tfapp.apps.monitor.alert_writer import AlertWriter
 from tfapp.apps.monitor.detector_state import REACH, DetectorState
-from tfapp.apps.monitor.drift_evaluator import DriftEvaluator
+from tfapp.apps.monitor.drift_detector import DriftEvaluator
 from tfapp.apps.monitor.message_store import RejectedMessage, add_rejected
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.share_change_detector import ShareChangeDetector, SharePoint

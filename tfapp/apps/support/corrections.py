@@ -77,12 +77,7 @@ class Corrections:
         """
         text = tidy(better or "")
         named = None if intent is None else checked_name("the intent", intent)
-        if verdict not in get_args(Verdict):
-            raise SettingsError(f"verdict {verdict}: must be one of {', '.join(get_args(Verdict))}")
-        if verdict == "better" and not (text or intent):
-            raise SettingsError("a better answer needs its text, or the question's intent")
-        if (verdict != "better" and text) or (verdict == "right" and intent):
-            raise SettingsError(f"verdict {verdict} goes without an answer and an intent; say better instead")
+        _check_verdict(verdict, text, intent)
         name, now = uuid4().hex, self._clock()
 
         def work(session: Session) -> str:
@@ -146,6 +141,15 @@ class Corrections:
                 refused += len(wrong)
             correction.learnt_at = now
         return LearningResult(len(waiting), added, refused)
+
+
+def _check_verdict(verdict: Verdict, answer: str | None, intent: str | None) -> None:
+    if verdict not in get_args(Verdict):
+        raise SettingsError(f"verdict {verdict}: must be one of {', '.join(get_args(Verdict))}")
+    if verdict == "better" and not (answer or intent):
+        raise SettingsError("a better answer needs its text, or the question's intent")
+    if (verdict != "better" and answer) or (verdict == "right" and intent):
+        raise SettingsError(f"verdict {verdict} goes without an answer and an intent; say better instead")
 
 
 def _last(session: Session, turn: str) -> CorrectionRow | None:
