@@ -33,7 +33,7 @@ logging.getLogger("unearth").addHandler(logging.NullHandler())
 
 
 class Index(Protocol):
-    """Where archives come from."""
+    """An index that archives come from."""
 
     def download(self, archive: Archive, folder: Path, on_progress: OnProgress) -> Path:
         """Brings one file.

@@ -25,7 +25,7 @@ _DEFAULT_TIMEOUT = 15.0  # pip's own, in seconds
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """Where packages come from and how they are reached.
+    """The settings of pip that say where packages come from and how they are reached.
 
     Attributes:
         index_url: The package index; None: the public one.

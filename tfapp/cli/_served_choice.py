@@ -1,4 +1,4 @@
-"""Which models `tfapp serve` serves: a folder, a model config file, or one model's own folder."""
+"""Chooses the models that `tfapp serve` serves: a folder, a model config file, or one model's own folder."""
 
 from __future__ import annotations
 

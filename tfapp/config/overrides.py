@@ -135,7 +135,7 @@ def _parse_value(raw: str, *, wants_text: bool) -> Any:
 
 
 def _takes_text(where: list[str], settings: type[BaseModel]) -> bool:
-    """Whether the setting of this name holds any text."""
+    """Returns whether the setting of this name holds any text."""
     try:
         return _names_of(where[:-1], settings)[where[-1]].annotation in (str, str | None)
     except KeyError:
@@ -174,7 +174,7 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _is_secret(where: list[str], settings: type[BaseModel]) -> bool:
-    """Whether what stands there is a secret, or a section that has one."""
+    """Returns whether a value is a secret, or a section that has one."""
     for name in where:
         field = settings.model_fields.get(name)
         if field is None:

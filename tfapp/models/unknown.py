@@ -13,7 +13,7 @@ __all__ = ["Unknown", "energy", "nearest"]
 
 @dataclass(frozen=True)
 class Unknown:
-    """When a classifier answers that none of its labels fits.
+    """The rule by which a classifier answers that none of its labels fits.
 
     Attributes:
         label: What it answers then.

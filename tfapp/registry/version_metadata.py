@@ -42,12 +42,12 @@ class VersionMetadata:
 
     @property
     def task(self) -> str:
-        """Its task; empty where it is not on record."""
+        """Returns its task; empty where it is not on record."""
         return str(self.metadata.get("task", ""))
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Its metrics on record."""
+        """Returns its metrics on record."""
         return _section(self.metadata, "metrics")
 
     @property

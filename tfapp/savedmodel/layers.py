@@ -21,7 +21,7 @@ _TOP: Final = 127
 
 @dataclass(frozen=True)
 class Precision:
-    """In what a graph computes and keeps its weights.
+    """The number format in which a graph computes and keeps its weights.
 
     Attributes:
         name: As `export.precision` names it.

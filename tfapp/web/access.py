@@ -1,4 +1,4 @@
-"""Who may open the console, and from where."""
+"""The rules of who may open the console, and from where."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tfapp.workflows.train import evaluate_split
 __all__ = ["ALLOWED_LOSS", "check_precision"]
 
 ALLOWED_LOSS: Final = 0.002
-"""Of the main score, 0..1; of an error, in standard deviations of the numbers."""
+"""The largest allowed loss of the main score, 0..1; of an error, in standard deviations of the numbers."""
 
 
 def check_precision(

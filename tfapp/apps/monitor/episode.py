@@ -12,7 +12,7 @@ __all__ = ["Detector", "EndedBy", "Ending", "Episode", "Verdict", "fold"]
 W_contra = TypeVar("W_contra", contravariant=True)
 
 EndedBy = Literal["normal", "lasting", "late texts"]
-"""Why an alert ended: all is as before; it has lasted so long that it is what is usual now; late texts took it back."""
+"""The reason why an alert ended: all is as before; it lasted so long that it is usual now; late texts took it back."""
 
 
 @dataclass(frozen=True)

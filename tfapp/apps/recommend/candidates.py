@@ -17,7 +17,8 @@ from tfapp.apps.shared.vector_index import Hit
 __all__ = ["Candidates", "Search", "Way", "exact_search", "find_candidates"]
 
 Way = Literal["text", "together", "popular", "new"]
-"""By the texts of what the user liked; by what others like who liked the same; by what many like; new, by its text."""
+"""The ways to find candidates: by the texts of what the user liked; by what others like who liked the same; by what
+many like; new, by its text."""
 
 Search = Callable[[NDArray[np.float32], int], Sequence[Hit]]
 """Gives the items nearest to a vector: places and cosines, nearest first."""

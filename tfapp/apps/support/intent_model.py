@@ -28,7 +28,7 @@ _LEAST_QUESTIONS: Final = 2
 
 
 class TrainingDecision(NamedTuple):
-    """Whether to train, and the reason."""
+    """A decision whether to train, and its reason."""
 
     train: bool
     why: str

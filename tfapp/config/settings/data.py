@@ -25,7 +25,7 @@ class RatingSettings(Settings):
 
 
 class DataSettings(Settings):
-    """Where the texts and labels come from, and how they are cleaned and split."""
+    """The settings of texts and labels: their source, cleaning and splits."""
 
     train: str = Field(
         description="A data set's name, a file (csv, tsv, jsonl, parquet, txt, conll, squad) or a folder of text files."

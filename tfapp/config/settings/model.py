@@ -12,7 +12,7 @@ __all__ = ["ModelSettings"]
 
 
 class ModelSettings(Settings):
-    """Which network is trained."""
+    """The settings of the network that is trained."""
 
     kind: str = Field("bert", description="The kind of network. bert: a pretrained BERT with a head.")
     preset: str = Field(
@@ -55,5 +55,5 @@ class ModelSettings(Settings):
 
     @property
     def from_scratch(self) -> bool:
-        """Whether nothing of the network is pretrained."""
+        """Returns whether nothing of the network is pretrained."""
         return self.kind != "bert"

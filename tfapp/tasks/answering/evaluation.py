@@ -98,7 +98,7 @@ class AnswerEvaluation(Evaluation):
 
     @property
     def main_score(self) -> float:
-        """Its value."""
+        """Returns the value of the measure that models are compared by."""
         return self.measures[0].value
 
     @property

@@ -134,7 +134,7 @@ def evaluate_answers(
 def _measures(
     f1: NDArray[np.float64], exact: NDArray[np.float64], answerable: NDArray[np.bool_]
 ) -> tuple[Measure, ...]:
-    """Of all questions and, where there are both, of those with an answer and of those without."""
+    """Measures all questions and, where there are both, those with an answer and those without."""
     parts = [("F1", f1), ("exact match", exact)]
     if answerable.any() and not answerable.all():
         parts += [("F1 with an answer", f1[answerable]), ("exact match with an answer", exact[answerable])]

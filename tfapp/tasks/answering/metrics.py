@@ -23,7 +23,7 @@ def normalize_answer(text: str) -> str:
 
 
 def exact_match(answer: str, wanted: Sequence[str]) -> float:
-    """1 where an answer is one of those wanted, else 0; of a question without an answer, 1 for an empty one."""
+    """Returns 1 where an answer is one of those wanted, else 0; without an answer wanted, 1 for an empty one."""
     return float(normalize_answer(answer) in _normalized(wanted))
 
 

@@ -75,7 +75,7 @@ class Answerer(BertModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Of labels, what rows of train are: such with an answer, such without; windows, longest answer, dropout."""
+        """Returns the arguments: no answer where train has rows without one, windows, longest answer, dropout."""
         own = AnsweringModelSettings.of(settings)
         no_answer = len(labels) > 1 if own.no_answer is None else own.no_answer
         names = {"stride", "max_windows", "max_answer_length", "dropout"}
@@ -137,7 +137,7 @@ class Answerer(BertModel):
         return find_spans(logits, windows, self.max_answer_length)
 
     def is_answered(self, spans: FoundSpans) -> tf.Tensor:
-        """Which of N questions the model answers; bool[N]."""
+        """Returns which of N questions the model answers; bool[N]."""
         there = spans.starts >= 0
         return there & (spans.chances - spans.absences > self.threshold) if self.no_answer else there
 

@@ -12,7 +12,7 @@ __all__ = ["SETTINGS", "AnsweringDataSettings", "AnsweringModelSettings"]
 
 
 class AnsweringDataSettings(DataSettings):
-    """Where the questions, contexts and answers come from."""
+    """The columns of questions, contexts and answers."""
 
     question: str = Field("question", description="The column of the questions.")
     context: str = Field("context", description="The column of the texts that hold the answers.")
@@ -29,7 +29,7 @@ class AnsweringDataSettings(DataSettings):
 
 
 class AnsweringModelSettings(ModelSettings):
-    """Which network answers, and what it reads of a context."""
+    """The settings of the network that answers, and of what it reads of a context."""
 
     no_answer: bool | None = Field(
         None, description="The model may say that a context has no answer. By default, if train has such questions."

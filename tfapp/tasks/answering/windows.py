@@ -33,7 +33,7 @@ class AnswerWindows(NamedTuple):
     ends: tf.RaggedTensor
 
     def legal(self, width: tf.Tensor) -> tf.Tensor:
-        """Which of `width` tokens are in the window; bool[M, width]."""
+        """Returns which of `width` tokens are in the window; bool[M, width]."""
         place = tf.range(width)[None, :] - self.offsets[:, None]
         return (place >= 0) & (place < self.sizes[:, None])
 

@@ -185,6 +185,6 @@ def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _QueryResult:
 
 
 def _ndcg(places: NDArray[np.intp]) -> float:
-    """Of candidates that all fit alike (Järvelin and Kekäläinen 2002)."""
+    """Returns the nDCG of candidates that all fit alike (Järvelin and Kekäläinen 2002)."""
     ideal = np.arange(1, min(len(places), _CUT) + 1)
     return float((1 / np.log2(1 + places[places <= _CUT])).sum() / (1 / np.log2(1 + ideal)).sum())

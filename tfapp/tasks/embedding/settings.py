@@ -12,7 +12,7 @@ __all__ = ["SETTINGS", "EmbeddingDataSettings", "EmbeddingModelSettings"]
 
 
 class EmbeddingDataSettings(DataSettings):
-    """Where the pairs of texts come from."""
+    """The columns of the pairs of texts."""
 
     negative: str | None = Field(
         None,
@@ -22,7 +22,7 @@ class EmbeddingDataSettings(DataSettings):
 
 
 class EmbeddingModelSettings(ModelSettings):
-    """Which network makes vectors, and how it learns to."""
+    """The settings of the network that makes vectors, and of how it learns to."""
 
     symmetric: bool = Field(
         False, description="Each candidate must find its query, too, not only each query its candidate."

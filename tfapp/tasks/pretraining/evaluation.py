@@ -46,7 +46,7 @@ class LanguageEvaluation(Evaluation):
 
     @property
     def perplexity(self) -> float:
-        """Among how many equally likely tokens the model is as unsure."""
+        """Returns the number of equally likely tokens among which one would be as unsure as the model."""
         return math.exp(self.loss)
 
     @property

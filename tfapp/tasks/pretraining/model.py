@@ -59,7 +59,7 @@ class LanguageModel(BertModel):
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """As the base class, with the preset's own prediction head where it has one, else with a fresh one.
+        """Builds the model, with the preset's own prediction head where it has one, else with a fresh one.
 
         Raises:
             ModelError: As the base class; or there is no [MASK].

@@ -48,7 +48,7 @@ class FreshSettings(Settings):
 
 
 class PretrainingModelSettings(ModelSettings):
-    """Which network learns the language, and from what it starts."""
+    """The settings of the network that learns the language, and of its start."""
 
     masking: MaskingSettings = MaskingSettings()
     fresh: FreshSettings | None = Field(None, description="Start from random weights instead of the preset.")

@@ -51,7 +51,7 @@ class PairRanker(BertModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Of labels, the lowest and the highest grade of train; pooling and dropout."""
+        """Returns the arguments: the highest of the grades of train, which the labels end with, pooling and dropout."""
         top, pooling = float(labels[-1]), settings.pooling or "cls"
         return {"top_grade": top, "pooling": pooling, "dropout": settings.dropout}
 

@@ -23,7 +23,7 @@ def tag_count(types: int) -> int:
 
 
 def legal_transitions(types: int) -> Transitions:
-    """0 where tags may stand, `ILLEGAL` where not: I- follows B- or I- of its type only."""
+    """Returns 0 where tags may stand, `ILLEGAL` where not: I- follows B- or I- of its type only."""
     tags = np.arange(tag_count(types))
     inside = (tags > 0) & (tags % 2 == 0)
     same = (tags[:, None] + 1) // 2 == (tags[None, :] + 1) // 2

@@ -22,7 +22,7 @@ from tfapp.training import TokenizedSplit
 __all__ = ["SpanEvaluator", "evaluate_entities"]
 
 Words = tuple[NDArray[np.int32], NDArray[np.int32]]
-"""Where the words of a text start and end, in code points."""
+"""The positions where the words of a text start and end, in code points."""
 
 _CONTEXT: Final = 60
 _SHOWN: Final = 10

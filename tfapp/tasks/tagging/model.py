@@ -92,18 +92,18 @@ class TextTagger(BertModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Of labels, the types of spans; dropout, decoding, class weights."""
+        """Returns the arguments: the types of spans, dropout, decoding, class weights."""
         names = {"dropout", "decoding", "class_weights", "word_shapes", "words"}
         return {"labels": labels, **TaggingModelSettings.of(settings).model_dump(include=names)}
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
-        """As the base class; a word's shape is a segment."""
+        """Does as the base class; a word's shape is a segment."""
         backbone = super().fit_backbone(backbone, settings)
         return with_segments(backbone, SHAPES) if TaggingModelSettings.of(settings).word_shapes else backbone
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
-        """As the base class, but whole texts, whatever their length."""
+        """Does as the base class, but with whole texts, whatever their length."""
         return _joined(list(self._split(columns["text"])))
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
@@ -127,7 +127,7 @@ class TextTagger(BertModel):
         return Encoded(ids, splits, targets)
 
     def word_places(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Where the words of each text start and end, in code points; int32[W] each."""
+        """Returns where the words of each text start and end, in code points; int32[W] each."""
         return ((starts, ends) for part in self._split(texts) for _, starts, ends in part.rows())
 
     def _tags(self, starts: np.ndarray, ends: np.ndarray, spans: Sequence[Mapping[str, Any]]) -> np.ndarray:
@@ -165,7 +165,7 @@ class TextTagger(BertModel):
         return join_windows(super().logits(windows.ids, training=training), windows)
 
     def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
-        """As the base class; a word's shape is a segment."""
+        """Does as the base class; a word's shape is a segment."""
         if not self.word_shapes:
             return super().segmented(ids)
         pieces, shapes = split_shapes(ids.values, len(self.preprocessor.vocabulary))

@@ -95,7 +95,7 @@ def split_words(
 
 
 def _run_borders(values: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Where a run of equal numbers begins in its row, and where it ends; ragged bool[N, (W)] each."""
+    """Returns where a run of equal numbers begins in its row, and where it ends; ragged bool[N, (W)] each."""
     rows, flat = values.value_rowids(), values.values
     parted = (rows[1:] != rows[:-1]) | (flat[1:] != flat[:-1])
     count = tf.size(flat)

@@ -12,7 +12,7 @@ __all__ = ["SETTINGS", "TaggingModelSettings"]
 
 
 class TaggingModelSettings(ModelSettings):
-    """Which network tags the words, and how."""
+    """The settings of the network that tags the words."""
 
     decoding: Literal["constrained", "crf", "greedy"] = Field(
         "constrained",
