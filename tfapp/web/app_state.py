@@ -22,8 +22,9 @@ from tfapp.web.views import Views
 from tfapp.workflows.remote_server import RemoteServer
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
-__all__ = ["AppState", "Pages", "WebApplication", "was_begun"]
+__all__ = ["AppState", "Pages", "StatePages", "WebApplication", "was_begun"]
 
+S = TypeVar("S", bound="AppState")
 T = TypeVar("T")
 # One server after another: modules that several threads import at once are seen half made.
 _STARTING: Final = threading.Lock()
@@ -34,6 +35,14 @@ class Pages(Protocol):
 
     def routes(self) -> list[BaseRoute]:
         """Returns their routes."""
+
+
+class StatePages(Generic[S]):
+    """The base class of pages that show an application's state."""
+
+    def __init__(self, views: Views, state: S) -> None:
+        self._views = views
+        self._state = state
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,9 @@ from tfapp.apps.monitor.tables import AlertRow
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.apps.shared.times import shift
 from tfapp.errors import DataError, SettingsError
-from tfapp.web.app_state import AppState, WebApplication
+from tfapp.web.app_state import AppState, StatePages, WebApplication
 from tfapp.web.charts import Chart, Series, Window, column_chart, line_chart, spark
 from tfapp.web.forms import LARGEST_KEY, whole_number
-from tfapp.web.views import Views
 
 __all__ = ["MONITOR", "MonitorPages"]
 
@@ -39,12 +38,8 @@ _PAGE: Final = 50
 _FILTERS: Final = ("topic", "source", "sentiment", "entity")
 
 
-class MonitorPages:
+class MonitorPages(StatePages[AppState]):
     """The monitor's pages."""
-
-    def __init__(self, views: Views, state: AppState) -> None:
-        self._views = views
-        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Returns the routes of the pages."""

@@ -12,8 +12,7 @@ from starlette.routing import BaseRoute, Route
 from tfapp.apps.recommend.session import RecommendSession
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import DataError, SettingsError
-from tfapp.web.app_state import AppState, WebApplication
-from tfapp.web.views import Views
+from tfapp.web.app_state import AppState, StatePages, WebApplication
 
 __all__ = ["RECOMMEND", "RecommendPages"]
 
@@ -24,12 +23,8 @@ _SET_ASIDE: Final = 50
 _LONGEST: Final = 1000
 
 
-class RecommendPages:
+class RecommendPages(StatePages[AppState]):
     """The recommender's pages."""
-
-    def __init__(self, views: Views, state: AppState) -> None:
-        self._views = views
-        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Returns the routes of the pages."""

@@ -16,9 +16,8 @@ from tfapp.apps.support.session import SupportSession
 from tfapp.apps.support.tables import TurnRow
 from tfapp.data.stored_texts import checked_name
 from tfapp.errors import ConflictError, DataError
-from tfapp.web.app_state import AppState, WebApplication
+from tfapp.web.app_state import AppState, StatePages, WebApplication
 from tfapp.web.forms import Form
-from tfapp.web.views import Views
 
 __all__ = ["SUPPORT", "SupportPages"]
 
@@ -28,12 +27,8 @@ _LONGEST_QUESTION: Final = 2000
 _SET_ASIDE: Final = 50
 
 
-class SupportPages:
+class SupportPages(StatePages[AppState]):
     """The customer service's pages."""
-
-    def __init__(self, views: Views, state: AppState) -> None:
-        self._views = views
-        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Returns the routes of the pages."""

@@ -14,8 +14,8 @@ from tfapp_client import VersionStatus
 from tfapp.console.console_state import ConsoleState
 from tfapp.errors import RegistryError
 from tfapp.registry import VersionMetadata
+from tfapp.web.app_state import StatePages
 from tfapp.web.models_endpoint import NO_ANSWER, ModelsEndpoint
-from tfapp.web.views import Views
 from tfapp.workflows import version_catalogue
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
@@ -42,12 +42,8 @@ class _ModelWithStates:
         return self.facts.released
 
 
-class ModelPages:
+class ModelPages(StatePages[ConsoleState]):
     """The models' pages."""
-
-    def __init__(self, views: Views, state: ConsoleState) -> None:
-        self._views = views
-        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Returns the routes of the pages."""

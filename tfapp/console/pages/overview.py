@@ -7,17 +7,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tfapp.console.console_state import ConsoleState
-from tfapp.web.views import Views
+from tfapp.web.app_state import StatePages
 
 __all__ = ["OverviewPage"]
 
 
-class OverviewPage:
+class OverviewPage(StatePages[ConsoleState]):
     """The overview page."""
-
-    def __init__(self, views: Views, state: ConsoleState) -> None:
-        self._views = views
-        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Returns the route of the page."""

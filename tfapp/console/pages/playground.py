@@ -15,21 +15,17 @@ from tfapp.console.predict_form import ServedTask, served_task
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE
 from tfapp.tasks.playground import PlaygroundModel
+from tfapp.web.app_state import StatePages
 from tfapp.web.error_messages import error_message, http_status
 from tfapp.web.forms import Form
 from tfapp.web.models_endpoint import ModelsEndpoint
-from tfapp.web.views import Views
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["PlaygroundPages"]
 
 
-class PlaygroundPages:
+class PlaygroundPages(StatePages[ConsoleState]):
     """The playground's pages."""
-
-    def __init__(self, views: Views, state: ConsoleState) -> None:
-        self._views = views
-        self._state = state
 
     def routes(self) -> list[BaseRoute]:
         """Returns the routes of the pages."""
