@@ -168,6 +168,12 @@ def test_rules_over_several_settings() -> None:
     assert "sam_rho is 0.05, but adapt head is fitted at once" in complaint(
         "training.sam_rho=0.05", "training.adapt=head"
     )
+    folds = "training.head_penalty=cross-validation"
+    assert "but only adapt head and method few-shot fit the output layer at once" in complaint(folds)
+    assert "data.unknown_label takes its limit from dev" in complaint(
+        folds, "training.adapt=head", "data.unknown_label=other"
+    )
+    assert "so it needs a test split" in complaint(folds, "training.adapt=head", "data.test_share=0")
     assert with_set(dropped, "training.adapt=head", "task=ranking").training.word_dropout == 0.2
     assert "training.word_dropout is not read by the task embedding" in complaint(dropped, "task=embedding")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")

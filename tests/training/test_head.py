@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from tests.training.test_loop import table
 from tfapp.config import ModelSettings, TrainingSettings
@@ -20,7 +21,7 @@ from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import EpochEvent, RunFolder, StepPrecision, make_strategy, tokenize_split, train
 from tfapp.training.features import FeatureReader, FeatureStore
-from tfapp.training.head import PENALTIES, HeadFit
+from tfapp.training.head import PENALTIES, HeadFit, cross_validate
 
 TOPICS = ["money", "sport", "tech"]
 
@@ -199,3 +200,61 @@ def test_the_dev_loss_chooses_the_penalty(
     assert (state.epoch, state.best_loss) == (fits, min(losses))
     best = kernels[int(np.argmin(losses))]
     np.testing.assert_array_equal(load_model(folder.model).head.kernel.numpy(), best)
+
+
+@pytest.mark.parametrize("spread", [0.5, 40])
+def test_cross_validation_chooses_as_a_logistic_regression_s_would(shallow_preset: Path, spread: float) -> None:
+    model = build(shallow_preset)
+    features, scores = made_features(3)
+    noise = np.random.default_rng(1).normal(size=scores.shape)
+    targets = (scores - scores.mean(axis=0) + spread * noise).argmax(axis=1).astype(np.int32)
+    fits: list[None] = []
+    penalty = cross_validate(model, features, targets, seed=0, on_fit=lambda: fits.append(None))
+    losses = [
+        -cross_val_score(
+            LogisticRegression(C=1 / one, max_iter=1000),
+            features / np.sqrt(np.mean(np.sum(np.square(features), axis=1))),
+            targets,
+            scoring="neg_log_loss",
+            cv=StratifiedKFold(5, shuffle=True, random_state=0),
+        ).mean()
+        for one in PENALTIES
+    ]
+    # Other folds than ours: the neighbours of the best may win.
+    assert losses[PENALTIES.index(penalty)] <= min(losses) + 0.02
+    assert len(fits) % 5 == 0
+
+
+def test_after_cross_validation_dev_is_evaluated_and_then_learnt(shallow_preset: Path, tmp_path: Path) -> None:
+    model, watcher = build(shallow_preset), Watcher()
+    folder = RunFolder(tmp_path)
+    folder.model.mkdir()
+    train_split, dev_split = tokenize_split(model, table(0, 21)), tokenize_split(model, table(21, 30))
+    evaluated: list[np.ndarray] = []
+
+    def evaluate(model: TaskModel, logits: np.ndarray, _: Any) -> Evaluation:
+        evaluated.append(logits)
+        return cast("Any", SimpleNamespace(loss=1.0, main_score=0.5, lower_is_better=False))
+
+    train(
+        model,
+        make_strategy("none"),
+        train_split=train_split,
+        dev_split=dev_split,
+        settings=TrainingSettings(adapt="head", batch_size=8, head_penalty="cross-validation"),
+        folder=folder,
+        evaluate=evaluate,
+        observers=(watcher,),
+    )
+    [fit] = watcher.fits
+    assert fit.penalty is not None
+    features = {
+        name: model.features(model.preprocessor(tf.constant(split.raw))).numpy()
+        for name, split in (("train", train_split), ("dev", dev_split))
+    }
+    HeadFit(model, features["train"], train_split.targets).fit(fit.penalty)
+    [logits] = evaluated
+    np.testing.assert_allclose(model.head(features["dev"]), logits, atol=2e-3)
+    both = np.concatenate([train_split.targets, dev_split.targets])
+    HeadFit(model, np.concatenate([features["train"], features["dev"]]), both).fit(fit.penalty)
+    np.testing.assert_allclose(load_model(folder.model).head.kernel.numpy(), model.head.kernel.numpy(), atol=1e-2)

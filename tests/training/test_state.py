@@ -13,12 +13,13 @@ class _Dev:
     main_score: float
     loss: float
     lower_is_better: bool = False
+    standard_error: float = 0.04
 
 
-def _best_epochs(devs: list[_Dev], *, by_loss: bool = False) -> list[bool]:
+def _best_epochs(devs: list[_Dev], *, by_loss: bool = False, tolerance: float = 0) -> list[bool]:
     state, best = TrainState(), []
     for dev in devs:
-        state = state.after_epoch(cast("Any", dev), by_loss=by_loss)
+        state = state.after_epoch(cast("Any", dev), by_loss=by_loss, tolerance=tolerance)
         best.append(state.stale_epochs == 0)
     return best
 
@@ -43,3 +44,27 @@ def test_of_equal_scores_the_lower_loss_counts(lower_is_better: bool) -> None:
 
 def test_by_loss_the_score_does_not_count() -> None:
     assert _best_epochs([_Dev(0.5, 0.4), _Dev(0.9, 0.6), _Dev(0.1, 0.2)], by_loss=True) == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("scores", "lower_is_better", "kept"),
+    [
+        ([0.70, 0.80, 0.77, 0.78], False, [True, True, True, True]),
+        ([0.80, 0.77, 0.74], False, [True, True, False]),  # of the best, not of the one kept
+        ([0.70, 0.80, 0.60], False, [True, True, False]),
+        ([1.0, 0.9, 0.93, 0.97], True, [True, True, True, False]),
+        ([float("nan"), 0.8, float("nan"), 0.78], False, [False, True, False, True]),
+    ],
+)
+def test_a_later_epoch_within_a_standard_error_of_the_best_is_kept(
+    scores: list[float], lower_is_better: bool, kept: list[bool]
+) -> None:
+    devs = [_Dev(score, 0.5, lower_is_better) for score in scores]
+    assert _best_epochs(devs, tolerance=1) == kept
+
+
+def test_the_score_of_the_kept_epoch_is_told() -> None:
+    state = TrainState()
+    for score in (0.7, 0.8, 0.78):
+        state = state.after_epoch(cast("Any", _Dev(score, 0.5)), tolerance=1)
+    assert (state.best_score, state.top_score) == (0.78, 0.8)

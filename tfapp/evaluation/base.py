@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tfapp.errors import ModelError
 from tfapp.evaluation.overlap import WithOverlap
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tfapp.evaluation.metrics import PrecisionRecall
 
 __all__ = ["Board", "Evaluation"]
+
+# Standard errors from the middle of a normal distribution to the end of its 95 % interval.
+_NORMAL_95: Final = 1.96
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,12 @@ class Evaluation(WithOverlap, abc.ABC):
     @abc.abstractmethod
     def main_score(self) -> float:
         """The number that models are compared by: 0..1, higher is better, unless the kind says otherwise."""
+
+    @property
+    def standard_error(self) -> float:
+        """Returns the standard error of `main_score`, as its 95 % interval shows it."""
+        low, high = self.main_interval
+        return (high - low) / (2 * _NORMAL_95)
 
     @property
     @abc.abstractmethod

@@ -71,6 +71,9 @@ def train_few_shot(
         ).run()
     offset = -(-len(split.texts) // settings.batch_size)
     later = [_Later(observer, offset) for observer in observers]
+    if settings.epochs:
+        # Vectors that have learnt the classes of all of train leave no fold to say how others lie.
+        settings = settings.model_copy(update={"head_penalty": "dev"})
     return fit(model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest).run()
 
 

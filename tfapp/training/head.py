@@ -1,7 +1,7 @@
 """Trains the head alone: the backbone reads every text once, then the head is fitted exactly to what it saw.
 
 A dense layer under a convex loss has one best kernel for each penalty on its size, so there is nothing to schedule:
-L-BFGS finds it, and the dev split chooses the penalty.
+L-BFGS finds it, and the dev split or cross-validation chooses the penalty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tfapp.training.features import FeatureReader, FeatureStore
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.trainer import Trainer, TrainState
 
-__all__ = ["PENALTIES", "HeadFit", "HeadTrainer"]
+__all__ = ["PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
 
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
@@ -30,6 +30,7 @@ PENALTIES: Final = tuple(10.0 ** (power / 2) for power in range(2, -7, -1))
 _WITHOUT_DEV: Final = 10.0**-1.5
 # The dev loss falls to its minimum along the penalties and rises again; what comes after takes longest.
 _PATIENCE: Final = 2
+_FOLDS: Final = 5
 
 
 class HeadFit:
@@ -55,10 +56,11 @@ class HeadFit:
         self._weights = np.zeros((features.shape[1] + 1, int(model.head.kernel.shape[1])))
         self._objective = tf.function(self._trace, autograph=False)
 
-    def fit(self, penalty: float) -> None:
+    def fit(self, penalty: float, *, rough: bool = False) -> None:
         """Finds the kernel and bias of a penalty, from those of the last one, and gives them to the head.
 
-        The penalty is that of half the squared kernel, against the sum of the losses.
+        The penalty is that of half the squared kernel, against the sum of the losses. A rough fit, to compare penalties
+        by, ends where the loss changes in its fifth digit.
         """
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -66,11 +68,16 @@ class HeadFit:
             value, gradient = self._objective(tf.constant(flat.reshape(self._weights.shape)), share)
             return float(value), gradient.numpy().ravel()
 
-        options = {"maxiter": 1000, "gtol": 1e-6, "ftol": 1e-12}
+        options = {"maxiter": 1000, "gtol": 1e-4 if rough else 1e-6, "ftol": 1e-5 if rough else 1e-12}
         solution = minimize(objective, self._weights.ravel(), jac=True, method="L-BFGS-B", options=options)
         self._weights = solution.x.reshape(self._weights.shape)
         self._model.head.kernel.assign((self._weights[:-1] / self._size).astype(np.float32))
         self._model.head.bias.assign(self._weights[-1].astype(np.float32))
+
+    def loss(self, features: np.ndarray, targets: np.ndarray) -> float:
+        """Returns the mean loss of the last fit on other rows."""
+        logits = features / self._size @ self._weights[:-1] + self._weights[-1]
+        return float(tf.reduce_mean(self._model.loss(tf.constant(targets), tf.constant(logits.astype(np.float32)))))
 
     def _trace(self, weights: tf.Tensor, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -81,12 +88,52 @@ class HeadFit:
         return value, tape.gradient(value, weights)
 
 
+def cross_validate(
+    model: TaskModel,
+    features: np.ndarray,
+    targets: np.ndarray,
+    *,
+    seed: int,
+    on_fit: Callable[[], None] = lambda: None,
+) -> float:
+    """Chooses one of `PENALTIES` by the loss on held-out folds, each of which has every class in its share.
+
+    Five heads with their parts of the features are in memory at once: for few rows.
+
+    Args:
+        model: As in `HeadFit`, which changes its head.
+        features: float32[N, H], N of 2 or more.
+        targets: [N, ...].
+        seed: Of the folds.
+        on_fit: Called after each fit.
+    """
+    count, folds = len(features), min(_FOLDS, len(features))
+    strata = targets if targets.ndim == 1 else np.zeros(count)
+    numbers = np.empty(count, np.int64)
+    numbers[np.lexsort((np.random.default_rng(seed).random(count), strata))] = np.arange(count) % folds
+    fits = [HeadFit(model, features[numbers != fold], targets[numbers != fold]) for fold in range(folds)]
+    losses: list[float] = []
+    for penalty in PENALTIES:
+        held_out = []
+        for fold, fit in enumerate(fits):
+            fit.fit(penalty, rough=True)
+            rows = numbers == fold
+            held_out.append(fit.loss(features[rows], targets[rows]) * rows.sum())
+            on_fit()
+        losses.append(sum(held_out) / count)
+        if len(losses) - 1 - int(np.argmin(losses)) >= _PATIENCE:
+            break
+    return PENALTIES[int(np.argmin(losses))]
+
+
 @dataclass(kw_only=True)
 class HeadTrainer(Trainer):
     """Fits the head for each of `PENALTIES` and keeps the one of the lowest dev loss in the run's folder.
 
     The loss chooses, not the score: the fits differ in few dev texts, but in how sure they are of all. A fit counts as
     an epoch, and after two that are no better the search ends, or after `settings.patience`.
+
+    Where `cross_validate` chooses, the dev split is evaluated once, and then learnt from, too.
 
     The features of the train split are kept in the run's folder while they are read, for a resumed run. They are
     computed as `precision` says; those of the dev split as every evaluation is.
@@ -109,15 +156,23 @@ class HeadTrainer(Trainer):
         features = store.load()
         self._steps = sum(map(len, features)) // self.settings.batch_size
         check_same_step(self.strategy, self.steps_done)
-        total = reader.steps(self.train_split) + reader.steps(self.dev_split) + len(PENALTIES)
+        fits = _FOLDS * len(PENALTIES) + 2 if self._cross_validated else len(PENALTIES)
+        total = reader.steps(self.train_split) + reader.steps(self.dev_split) + fits
         for observer in self.observers:
             observer.on_start(self.steps_done, total)
         train = reader.read(
             self.train_split, done=features, around=self.precision.applied, on_step=self._keeper(store, len(features))
         )
         dev = reader.read(self.dev_split, done=[], around=nullcontext, on_step=lambda _: self._step())
-        self._fit(train, dev)
+        if self._cross_validated:
+            self._fit_cross_validated(train, dev)
+        else:
+            self._fit(train, dev)
         return self.state
+
+    @property
+    def _cross_validated(self) -> bool:
+        return self.settings.head_penalty == "cross-validation"
 
     def _keeper(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
         """Returns a function that keeps what was read, every so many steps."""
@@ -141,7 +196,22 @@ class HeadTrainer(Trainer):
         for penalty in PENALTIES if len(self.dev_split.texts) else (_WITHOUT_DEV,):
             if self.state.stale_epochs >= patience:
                 break
-            head.fit(penalty)
-            self._step()
-            kernel, bias = self.model.head.get_weights()
-            self._end_epoch(dev @ kernel + bias, penalty)
+            self._fit_once(head, dev, penalty)
+
+    def _fit_cross_validated(self, train: np.ndarray, dev: np.ndarray) -> None:
+        targets = self.train_split.targets
+        penalty = cross_validate(self.model, train, targets, seed=self.settings.seed, on_fit=self._step)
+        self._fit_once(HeadFit(self.model, train, targets), dev, penalty)
+        if not len(dev):
+            return
+        targets = np.concatenate([targets, self.dev_split.targets])
+        HeadFit(self.model, np.concatenate([train, dev]), targets).fit(penalty)
+        self._step()
+        if is_chief(self.strategy):
+            self.model.save(self.folder.model)
+
+    def _fit_once(self, head: HeadFit, dev: np.ndarray, penalty: float) -> None:
+        head.fit(penalty)
+        self._step()
+        kernel, bias = self.model.head.get_weights()
+        self._end_epoch(dev @ kernel + bias, penalty)

@@ -30,9 +30,11 @@ class TrainState:
     Attributes:
         epoch: Epochs finished.
         step: Steps done of the epoch under way.
-        best_score: Dev score of the best epoch so far; minus infinity before there is one.
+        best_score: Dev score of the epoch whose weights are kept; minus infinity before there is one.
         best_loss: Its dev loss.
         stale_epochs: Epochs since then.
+        top_score: The best dev score of all epochs, which a later epoch that is kept may miss by the tolerance; None:
+            `best_score`.
     """
 
     epoch: int = 0
@@ -40,24 +42,33 @@ class TrainState:
     best_score: float = -math.inf
     best_loss: float = math.inf
     stale_epochs: int = 0
+    top_score: float | None = None
 
-    def after_epoch(self, dev: Evaluation | None, *, by_loss: bool = False) -> Self:
+    def after_epoch(self, dev: Evaluation | None, *, by_loss: bool = False, tolerance: float = 0.0) -> Self:
         """Returns the state after an epoch; its `stale_epochs` is 0 if the epoch is the best.
 
         Args:
             dev: Its evaluation; None where there is nothing to evaluate on: then the last epoch is the best.
             by_loss: The best epoch is that of the lowest loss; else that of the best score, and of several with the
                 same score the one of the lowest loss.
+            tolerance: By how many standard errors the score may be lower than the best one (Breiman et al.,
+                "Classification and Regression Trees", 1984, section 3.4.3); not by loss.
         """
         done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
         if dev is None:
             return replace(done, stale_epochs=0)
         sign = -1 if dev.lower_is_better else 1
-        best = -math.inf if math.isinf(self.best_score) else sign * self.best_score
-        by_score = (sign * dev.main_score, -dev.loss) > (best, -self.best_loss)
-        if dev.loss < self.best_loss if by_loss else by_score:
-            return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
-        return done
+        score, best = sign * dev.main_score, -math.inf if math.isinf(self.best_score) else sign * self.best_score
+        top = max(best, sign * self.top_score if self.top_score is not None else -math.inf)
+        if by_loss:
+            better = dev.loss < self.best_loss
+        elif tolerance:
+            better = score >= top - tolerance * dev.standard_error
+        else:
+            better = (score, -dev.loss) > (best, -self.best_loss)
+        if tolerance and not math.isnan(score):
+            done = replace(done, top_score=sign * max(top, score))
+        return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0) if better else done
 
 
 @dataclass(kw_only=True)
@@ -91,7 +102,7 @@ class Trainer(abc.ABC):
         """
         dev = self.evaluate(self.model, logits, self.dev_split) if len(self.dev_split.texts) else None
         by_loss = penalty is not None or (dev is not None and dev.by_loss)
-        self.state = self.state.after_epoch(dev, by_loss=by_loss)
+        self.state = self.state.after_epoch(dev, by_loss=by_loss, tolerance=self.settings.epoch_tolerance)
         self._tell(dev, penalty)
 
     def _begin(self, logits: np.ndarray) -> None:

@@ -80,6 +80,18 @@ class TrainingSettings(Settings):
         description="Evaluate and keep a moving average of the weights with this decay per step, such as 0.995. By "
         "default off.",
     )
+    head_penalty: Literal["dev", "cross-validation"] = Field(
+        "dev",
+        description="adapt head and few-shot: what chooses the penalty on the weights of the output layer. dev: the "
+        "loss on dev; cross-validation: five folds of train, for few texts. Then dev is evaluated, and the layer is "
+        "fitted again to train and dev together. few-shot with epochs: always dev.",
+    )
+    epoch_tolerance: float = Field(
+        0.0,
+        ge=0,
+        description="Keep a later epoch though its dev score is lower, by up to so many standard errors of the score: "
+        "few dev texts cannot tell epochs apart, and the last one has seen the most. 0 keeps the best on dev.",
+    )
     patience: int | None = Field(
         None,
         ge=1,
