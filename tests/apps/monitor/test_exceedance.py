@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom
 
-from tfapp.apps.monitor.exceedance import exceedance
+from tfapp.apps.monitor.share_change_detector import exceedance
 
 
 def test_without_extra_variation_it_is_the_beta_binomial_tail_of_jeffreys_prior() -> None:

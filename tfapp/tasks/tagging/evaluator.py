@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain, starmap
 from typing import Final
 
 import numpy as np
@@ -83,11 +84,8 @@ def evaluate_entities(
         for side in (truth, predicted)
     ]
     accuracy, word_types = word_scores(labels, *word_labels)
-    mistakes = [
-        mistake
-        for true, guesses, text, row in zip(truth, predicted, texts, rows, strict=True)
-        for mistake in _mistakes(true, guesses, text, int(row))
-    ]
+    texts_with_spans = zip(truth, predicted, texts, map(int, rows), strict=True)
+    mistakes = list(chain.from_iterable(starmap(_mistakes, texts_with_spans)))
     kinds = Counter(mistake.kind for mistake in mistakes)
     return EntityEvaluation(
         labels=tuple(labels),
