@@ -65,6 +65,7 @@ def iter_blocks(
     header: bool = True,
     columns: Sequence[str] | None = None,
     words: tuple[int, int] = (0, -1),
+    separator: str | None = None,
     block_rows: int = 8192,
 ) -> Iterator[Block]:
     """Reads a file in bounded memory.
@@ -76,6 +77,7 @@ def iter_blocks(
         header: Whether the first line of csv and tsv names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
         words: Of conll, the columns of words and tags; it gives the columns `text` and `label`.
+        separator: What separates the fields of csv; None: found by its first rows.
         block_rows: Rows a block, at most.
 
     Yields:
@@ -87,21 +89,24 @@ def iter_blocks(
     from tfapp.data.readers import conll, delimited, json_lines, lines, parquet, squad
 
     match format:
-        case "csv" | "tsv":
-            records = delimited.csv_records if format == "csv" else delimited.tsv_records
-            return delimited.iter_blocks(path, records(path, encoding), header, columns, block_rows)
+        case "csv":
+            records = delimited.csv_records(path, encoding, separator)
+            blocks = delimited.iter_blocks(path, records, header, columns, block_rows)
+        case "tsv":
+            blocks = delimited.iter_blocks(path, delimited.tsv_records(path, encoding), header, columns, block_rows)
         case "jsonl":
-            return json_lines.iter_blocks(path, encoding, columns, block_rows)
+            blocks = json_lines.iter_blocks(path, encoding, columns, block_rows)
         case "parquet":
-            return parquet.iter_blocks(path, columns, block_rows)
+            blocks = parquet.iter_blocks(path, columns, block_rows)
         case "squad":
-            return squad.iter_blocks(path, encoding, columns, block_rows)
+            blocks = squad.iter_blocks(path, encoding, columns, block_rows)
         case "txt":
-            return lines.iter_blocks(path, encoding, block_rows)
+            blocks = lines.iter_blocks(path, encoding, block_rows)
         case "conll":
-            return conll.iter_blocks(path, encoding, conll.WordColumns(*words), block_rows)
+            blocks = conll.iter_blocks(path, encoding, conll.WordColumns(*words), block_rows)
         case "folder":
             raise DataError(f"{path} is a folder; name a csv, tsv, jsonl, parquet or txt file")
+    return blocks
 
 
 def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 - the setting's name

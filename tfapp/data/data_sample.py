@@ -13,6 +13,7 @@ from tfapp.config.overrides import validate_settings
 from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
 from tfapp.data.columns import looks_headless
 from tfapp.data.folders import iter_texts, list_files
+from tfapp.data.readers.separators import find_separator
 from tfapp.data.sources import Pull, Source, resolve
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError
@@ -80,10 +81,17 @@ def take_sample(
     settings |= {} if format == "auto" else {"format": source.format}
     if source.format == "conll":
         return DataSample(source, {}, settings, notes)
+    notes += _separator_note(source, encoding)
     columns, header = _first_rows(source.path, source.format, encoding)
     if not any(columns.values()):
         raise DataError(f"{name}: no rows to look at")
     return DataSample(source, columns, settings if header else {**settings, "header": False}, notes)
+
+
+def _separator_note(source: Source, encoding: str) -> tuple[str, ...]:
+    separator = find_separator(source.path, encoding) if source.format == "csv" else ","
+    name = {"\t": "a tab"}.get(separator, f'"{separator}"')
+    return () if separator == "," else (f"separator: the fields are apart by {name}; data.separator would set another",)
 
 
 def _first_rows(path: Path, format: FileFormat, encoding: str) -> tuple[dict[str, list[Any]], bool]:  # noqa: A002

@@ -164,6 +164,7 @@ def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[p
         encoding=settings.encoding,
         header=settings.header,
         words=(settings.word_column, settings.tag_column),
+        separator=settings.separator,
         block_rows=_BLOCK_ROWS,
     )
     for block in _first_rows(blocks, settings.max_rows):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tfapp.config.settings.base import Settings
 
@@ -12,6 +12,14 @@ __all__ = ["DataSettings", "OnOverlap", "OnProblem", "RatingSettings"]
 
 OnProblem = Literal["drop", "fail"]
 OnOverlap = Literal["drop", "keep"]
+
+
+def _as_separator(value: str) -> str:
+    """A tab has a name, as it can hardly be written on a command line."""
+    value = "\t" if value in ("tab", "\\t") else value
+    if len(value) != 1 or value in '"\r\n':
+        raise ValueError(f'must be one character such as ";", no quote and no line end, or tab; got {value!r:.40}')
+    return value
 
 
 class RatingSettings(Settings):
@@ -64,6 +72,11 @@ class DataSettings(Settings):
     )
     header: bool = Field(
         True, description="The first line of a csv or tsv file names the columns; false: they are 0, 1, 2, ..."
+    )
+    separator: Annotated[str, AfterValidator(_as_separator)] | None = Field(
+        None,
+        description='csv files: the character that separates the fields of a row, such as ";", or tab. By default, it '
+        "is found by the first rows.",
     )
     label_separator: str | None = Field(
         None, min_length=1, description="Multi-label data in csv and tsv: the separator between the labels of one text."

@@ -1,8 +1,8 @@
 """Reads csv and tsv.
 
-csv follows RFC 4180: quotes around a field, doubled inside one, line ends within them. In tsv a quote is a plain
-character and a line is a row: that is how tab-separated corpora (SST-2 and others) are written, bare quotes and all.
-Blank lines are skipped in both.
+csv follows RFC 4180: quotes around a field, doubled inside one, line ends within them. Its fields are apart by commas,
+or by what `find_separator` finds. In tsv a quote is a plain character and a line is a row: that is how tab-separated
+corpora (SST-2 and others) are written, bare quotes and all. Blank lines are skipped in both.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from tfapp.data.readers.block import Block, group_rows
+from tfapp.data.readers.separators import FIELD_LIMIT, csv_lines, find_separator
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError
 
@@ -21,22 +22,20 @@ __all__ = ["Record", "csv_records", "iter_blocks", "tsv_records"]
 Record = tuple[int, list[str]]
 """The line on which a row starts, counted from 1, and the row's fields."""
 
-# Python's own limit (131072) is under the length of a long document. A limit there must be: a quote that is never
-# closed makes the rest of the file one field.
-_FIELD_LIMIT = 1 << 24
 
-
-def csv_records(path: Path, encoding: str) -> Iterator[Record]:
-    """Yields the rows of a csv file, the header included."""
-    csv.field_size_limit(max(_FIELD_LIMIT, csv.field_size_limit()))
+def csv_records(path: Path, encoding: str, separator: str | None = None) -> Iterator[Record]:
+    """Yields the rows of a csv file, the header included, but for a line "sep=" above it."""
+    csv.field_size_limit(max(FIELD_LIMIT, csv.field_size_limit()))
+    separator = separator or find_separator(path, encoding)
     with open_text(path, encoding) as file:
-        reader = csv.reader(file, strict=True)
-        line = 1
+        hint, lines = csv_lines(file)
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        first = line = 2 if hint else 1
         try:
             for fields in reader:
                 if fields:
                     yield line, fields
-                line = reader.line_num + 1
+                line = reader.line_num + first
         except csv.Error as error:
             raise DataError(f"{path}, line {line}: {_explain(str(error))}") from error
 
@@ -72,7 +71,7 @@ def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[l
         if len(fields) != width:
             raise DataError(
                 f"{path}, line {line}: {len(fields)} fields, expected {width} as in the first line; "
-                "mend the row (in csv, a field that holds a comma needs quotes around it)"
+                "mend the row (in csv, a field that holds the separator needs quotes around it), or set data.separator"
             )
         yield fields
 
@@ -91,7 +90,7 @@ def _explain(problem: str) -> str:
     if "unexpected end of data" in problem:
         return "a quote is opened here and never closed"
     if "field limit" in problem:
-        return f"a field is longer than {_FIELD_LIMIT} characters; is a quote not closed?"
+        return f"a field is longer than {FIELD_LIMIT} characters; is a quote not closed?"
     if "expected after" in problem:
         return "text follows a closing quote; double the quotes inside a quoted field"
     return f"not valid csv: {problem}"
