@@ -5,6 +5,7 @@ import logging
 import socket
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,39 @@ def _leave_unread(connection: socket.socket, message: bytes, count: int) -> None
             frame(Kind.HEADERS, END_HEADERS, stream, header_block(_HEADERS.items()))
             + frame(Kind.DATA, END_STREAM, stream, length_prefixed(message))
         )
+
+
+def test_rest_callers_who_read_are_answered_whatever_others_leave_unread(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_words(tmp_path)
+    large, small = (json.dumps({"instances": ["a" * 200] * rows}).encode() for rows in (15_000, 1000))
+    # Two of the large answers are too many, and as many bodies, too.
+    settings = ServerSettings(
+        port=0, rest_api_port=0, max_pending_answer_bytes=8 << 20, rest_api_max_pending_bytes=8 << 20
+    )
+    header = b"POST /v1/models/words:predict HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(large)
+    with (
+        caplog.at_level(logging.WARNING),
+        running_server(tmp_path, settings=settings) as server,
+        ExitStack() as connections,
+    ):
+        silent = []
+        for _ in range(3):
+            silent.append(connections.enter_context(socket.socket()))
+            silent[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            silent[-1].connect(("127.0.0.1", int(server.rest_address.rpartition(":")[2])))
+            silent[-1].settimeout(60)
+            silent[-1].sendall(header + large)
+            silent[-1].recv(1, socket.MSG_PEEK)
+        end = time.monotonic() + 60
+        while "callers do not read" not in caplog.text:
+            assert time.monotonic() < end
+            with urllib.request.urlopen(f"http://{server.rest_address}/v1/models/words:predict", small, 60) as answer:
+                assert len(json.load(answer)["predictions"]) == 1000
+        # The oldest was given up: it ends before its end.
+        with silent[0].makefile("rb") as answer:
+            assert not answer.read().rstrip().endswith(b"]\n}")
 
 
 def test_callers_who_read_are_answered_whatever_others_leave_unread(

@@ -106,7 +106,7 @@ def serve(
     max_request_rows: Annotated[int, _limits(min=1, help="The most rows of a request, else it is refused.")] = 65_536,
     max_pending_answer_bytes: Annotated[
         int,
-        _limits(min=1, help="The most bytes of gRPC answers that callers do not read; beyond, old ones are cancelled."),
+        _limits(min=1, help="The most bytes of answers of a port that nobody reads; beyond, old ones are cancelled."),
     ] = 256 << 20,
     grpc_message_timeout_seconds: Annotated[
         float, _limits(help="Seconds that a message may take to arrive, or its answer to be read.")

@@ -126,6 +126,8 @@ class _LimitedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_header = True
+        # So an application can give up an answer that its caller does not take.
+        self.scope["state"]["abort"] = self.transport.abort
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()

@@ -107,7 +107,7 @@ class ServerSettings(BaseModel):
     rest_api_max_pending_bytes: int = Field(
         512 << 20,
         ge=0,
-        description="Most bytes of REST bodies in work, also uncompressed, and of answers not read; 64 KiB each free.",
+        description="Most bytes of all REST bodies in work, beyond 64 KiB each, also uncompressed.",
     )
     rest_tls: bool = Field(
         False, description="Whether REST has the gRPC port's certificates, too; TensorFlow Serving cannot do that."
@@ -133,7 +133,7 @@ class ServerSettings(BaseModel):
     max_pending_answer_bytes: int = Field(
         256 << 20,
         ge=1,
-        description="Most bytes of gRPC answers that callers have not read; beyond, old ones are cancelled.",
+        description="Most bytes of answers that callers of a port have not read; beyond, old ones are cancelled.",
     )
     grpc_channel_arguments: dict[str, int | str] = Field(
         default_factory=dict, description="Options of gRPC, such as grpc.max_connection_age_ms."

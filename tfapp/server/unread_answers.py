@@ -1,4 +1,4 @@
-"""The answers that gRPC callers have not read yet, whose bytes are bounded over all calls."""
+"""The answers that the callers of a port have not read yet, whose bytes are bounded over all calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["UnreadAnswers"]
 
 _log = logging.getLogger(__name__)
 
-# The bytes of a call in gRPC, beside its answer.
+# The bytes of a call in gRPC, beside its answer; a connection of REST needs no more.
 _CALL_BYTES: Final = 32_768
 # So long an answer stays in any case: callers who read are not cut for those who do not.
 _LEAST_SECONDS: Final = 1.0

@@ -23,6 +23,7 @@ from tfapp.server.rest.body_limits import BodyShare, PendingBytes, TooLargeError
 from tfapp.server.rest.compression import compress, decompress
 from tfapp.server.rest.json_outputs import write_error
 from tfapp.server.rest.url_paths import STATUS, RequestTarget, is_ours, parse_path
+from tfapp.server.unread_answers import UnreadAnswers
 
 __all__ = ["RestApp"]
 
@@ -64,6 +65,7 @@ class RestApp:
         self._settings = shared.settings
         self._pool = pool
         self._pending = PendingBytes(shared.settings.rest_api_max_pending_bytes)
+        self._unread = UnreadAnswers(shared.settings.max_pending_answer_bytes)
         self._refuses = False
         self._cut = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -133,11 +135,11 @@ class RestApp:
         try:
             async with asyncio.timeout((context.time_remaining() or 0.0) + _GRACE):
                 body, share = await self._read(request)
-                unread = BodyShare(self._pending)
-                future = self._submit(self._job(request, target, body, (share, unread), context), share)
-                # A thread may go on after its caller has been answered that it took too long.
-                sent.callback(future.add_done_callback, lambda _: unread.release())
-                return await _result(request, future)
+                future = self._submit(self._job(request, target, body, share, context), share)
+                answer = await _result(request, future)
+                caller = ":".join(map(str, request.client or ()))
+                sent.callback(self._unread.add(caller, len(answer[0]), request.state.abort))
+                return answer
         except ClientDisconnect as error:
             raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
         except TimeoutError as error:
@@ -162,15 +164,9 @@ class RestApp:
         return body, share
 
     def _job(
-        self,
-        request: Request,
-        target: RequestTarget,
-        body: bytes,
-        shares: tuple[BodyShare, BodyShare],
-        context: RequestContext,
+        self, request: Request, target: RequestTarget, body: bytes, share: BodyShare, context: RequestContext
     ) -> Callable[[], _Answer]:
-        """Returns the function that a thread runs; the second share is that of its answer."""
-        share, unread = shares
+        """Returns the function that a thread runs."""
         encoding = request.headers.get("content-encoding", "")
         accepted = request.headers.get("accept-encoding", "")
         most = self._settings.max_message_bytes
@@ -186,11 +182,7 @@ class RestApp:
                     raise RequestError(
                         _CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})"
                     )
-                answer, headers = compress(answer, accepted)
-                # Its body is read; an answer that is alone always finds room.
-                share.release()
-                unread.add(min(len(answer), self._settings.rest_api_max_pending_bytes))
-                return answer, headers
+                return compress(answer, accepted)
 
         return job
 

@@ -46,7 +46,7 @@ class PendingBytes:
             if size > 0 and self.count + size > self._most:
                 raise TooManyBytesError(
                     grpc.StatusCode.UNAVAILABLE,
-                    f"large requests, and answers not yet read, are {self.count} bytes, of at most {self._most} "
+                    f"large requests are {self.count} bytes, of at most {self._most} "
                     "(--rest_api_max_pending_bytes); send this one again later",
                 )
             self.count += size
