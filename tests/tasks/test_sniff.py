@@ -6,6 +6,7 @@ import csv
 import json
 import random
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,11 @@ from tfapp_client import contract
 from tfapp import assets
 from tfapp.config import DataSettings
 from tfapp.config.task_settings import foreign_fields
-from tfapp.data import DataSample, Proposal, load, write_starter
+from tfapp.data import QUALITIES, Candidate, DataSample, Proposal, load, write_starter
 from tfapp.data.proposal import make_proposal
+from tfapp.data.starter import starter_text
 from tfapp.errors import DataError
-from tfapp.tasks.experiments import load_experiment, task_settings
+from tfapp.tasks.experiments import load_experiment, parse_experiment, task_settings
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.sniff import sniff
 
@@ -292,3 +294,20 @@ def test_another_distribution_is_asked_before_a_file_is_taken_for_a_classificati
     assert (tones.task, tones.notes[0], tones.columns) == ("tone", "tones", ("text", "tone"))
     assert tones.data == {"train": str(tmp_path / "a.csv"), "encoding": "utf-16"}
     assert sniff(_csv(tmp_path / "b.csv", {"text": _texts(50), "mood": ["x", "y"] * 25})).task == "classification"
+
+
+def test_candidates_are_tried_by_quality_and_laid_over_the_proposal() -> None:
+    head = Candidate("head", "quick", "fast", training={"adapt": "head", "layer_decay": None})
+    tuned = Candidate("tuned", "deep", model={"max_length": 64})
+    sam = Candidate("sam", "few rows", "best", training={"sam_rho": 0.05})
+    base = {"train": "a.csv"}, {"max_length": 32}, {"epochs": 3, "layer_decay": 0.9}
+    proposal = Proposal("classification", *base, rows=9, columns=(), notes=("a note",), candidates=(head, tuned, sam))
+    names = {quality: [one.name for one in proposal.candidates_of(quality)] for quality in QUALITIES}
+    assert names == {"fast": ["head"], "good": ["head", "tuned"], "best": ["head", "tuned", "sam"]}
+    assert proposal.with_candidate(head).training == {"epochs": 3, "adapt": "head"}
+    one = proposal.as_one()
+    assert (one.model, one.notes) == ({"max_length": 64}, ("a note", "tuned: deep"))
+    assert replace(proposal, candidates=(sam,)).candidates_of("fast") == (sam,)
+    assert replace(proposal, candidates=()).as_one() == replace(proposal, candidates=())
+    text = starter_text(proposal, task_settings(), "e")
+    assert parse_experiment(tomllib.loads(text)).model.max_length == 64

@@ -35,6 +35,6 @@ def init(
     target = write_starter(proposal, output, tasks=task_settings(), name=name, force=force)
     load_experiment(target)
     screen = console()
-    for note in proposal.notes:
+    for note in proposal.as_one().notes:
         screen.print(note, soft_wrap=True)
     screen.print(f"wrote {target}; next: tfapp train {target}", soft_wrap=True)

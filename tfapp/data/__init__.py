@@ -13,7 +13,7 @@ from tfapp.data.data_sample import DataSample, take_sample
 from tfapp.data.describe import CountTokens, Description, LengthStats, describe
 from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import OverlapMasks, find_overlap
-from tfapp.data.proposal import Proposal
+from tfapp.data.proposal import QUALITIES, Candidate, Proposal, Quality
 from tfapp.data.reader import OnProgress, read_batches, read_table
 from tfapp.data.scoring import score_file
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
@@ -21,6 +21,8 @@ from tfapp.data.splits import Splits, load, load_table
 from tfapp.data.starter import write_starter
 
 __all__ = [
+    "QUALITIES",
+    "Candidate",
     "Catalogue",
     "CountTokens",
     "DataReport",
@@ -32,6 +34,7 @@ __all__ = [
     "OverlapMasks",
     "Proposal",
     "Pull",
+    "Quality",
     "Source",
     "Splits",
     "describe",

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 
 from tfapp.data.data_sample import DataSample
 
-__all__ = ["WINDOW", "Proposal", "make_proposal"]
+__all__ = ["QUALITIES", "WINDOW", "Candidate", "Proposal", "Quality", "make_proposal"]
+
+Quality = Literal["fast", "good", "best"]
+"""How much a training may take: the least that gives a usable model, what an expert would do, or all that may help."""
+
+QUALITIES: Final[tuple[Quality, ...]] = get_args(Quality)
 
 # English in WordPiece of 30522 pieces has a little over four characters a token; an ideograph is a token of its own.
 _CHARACTERS_A_TOKEN = 4
@@ -22,6 +27,27 @@ WINDOW: Final = 128
 """Tokens of a window, for texts that are read in several."""
 # Beyond one window, whole windows with their [CLS] and [SEP].
 _LENGTHS = (32, 64, WINDOW, 254, 380, 506)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to learn from a data file: settings that differ from those of its proposal.
+
+    The candidates of a proposal are trained on the same splits, and the best on dev is kept.
+
+    Attributes:
+        name: What it does, in a few words, such as "output layer alone"; no two of a proposal have the same.
+        reason: Why it may be the best, as a sentence.
+        quality: The lowest quality at which it is tried; higher ones try it, too.
+        model: Values for the section `model`, over those of the proposal; None: the setting's default.
+        training: The same for the section `training`.
+    """
+
+    name: str
+    reason: str
+    quality: Quality = "good"
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +62,7 @@ class Proposal:
         rows: Rows of the file, estimated by its lines where it is text.
         columns: The file's columns; none for a folder.
         notes: What was chosen and why, a sentence each.
+        candidates: The ways to learn that are compared on dev, the quickest first; none: the settings as they are.
     """
 
     task: str
@@ -45,6 +72,29 @@ class Proposal:
     rows: int
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    candidates: tuple[Candidate, ...] = ()
+
+    def candidates_of(self, quality: Quality) -> tuple[Candidate, ...]:
+        """Returns what is tried at a quality; at one that is too low for every candidate, the quickest."""
+        known = QUALITIES.index(quality)
+        tried = tuple(one for one in self.candidates if QUALITIES.index(one.quality) <= known)
+        return tried or self.candidates[:1]
+
+    def with_candidate(self, candidate: Candidate) -> Self:
+        """Returns the settings of one candidate, as a proposal without candidates."""
+        model = _laid_over(self.model, candidate.model)
+        return replace(self, model=model, training=_laid_over(self.training, candidate.training), candidates=())
+
+    def as_one(self) -> Self:
+        """Returns the settings for a settings file: those of the last candidate of quality good, with its reason."""
+        if not self.candidates:
+            return self
+        chosen = self.candidates_of("good")[-1]
+        return replace(self.with_candidate(chosen), notes=(*self.notes, f"{chosen.name}: {chosen.reason}"))
+
+
+def _laid_over(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**values, **overrides}.items() if value is not None}
 
 
 def make_proposal(

@@ -69,6 +69,7 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     Returns:
         TOML that `tfapp.tasks.experiments.load_experiment` reads.
     """
+    proposal = proposal.as_one()
     chosen = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
     unread = foreign_fields(tasks[proposal.task], tasks.values())
     fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in unread}
