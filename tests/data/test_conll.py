@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.config import DataSettings
-from tfapp.data import load, load_table, write_starter
+from tfapp.data import Splits, describe, load, load_table, write_starter
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.conll import iter_blocks as iter_conll
@@ -35,9 +36,9 @@ Ana NN B-person
 ! . O"""
 
 
-def read(file: Path, words: tuple[int, int] = (0, -1), block_rows: int = 8192) -> list[Row]:
+def read(file: Path, words: tuple[int, int] = (0, -1), block_rows: int = 8192, **options: Any) -> list[Row]:
     rows: list[Row] = []
-    for block in iter_conll(file, "utf-8", WordColumns(*words), block_rows):
+    for block in iter_conll(file, "utf-8", WordColumns(*words, **options), block_rows):
         assert block.first_row == len(rows) + 1
         for text, spans in zip(block.columns["text"], block.columns["label"], strict=True):
             rows.append((text, [(span["start"], span["end"], span["label"]) for span in spans]))
@@ -93,8 +94,6 @@ def test_spans_are_the_words_whatever_they_hold(
         ("a O\nalone\n", "line 2: expected at least 2 columns, a word and its tag among them, got 1: 'alone'"),
         ("a\tO\n\tO\n", "line 2: the column of words (data.word_column) is empty"),
         ("a O\n\nb place\n", 'line 3: expected a tag such as O, B-person or I-person, got "place"; mend it, or set'),
-        ("a B-x\n\nb O\nc I-x\n", "line 4: the tag I-x follows O; in IOB2 an entity begins with B-x; mend the tag"),
-        ("a O\n\nb S-x\n\nc B-x\n\nd O\n", "line 5: the tag B-x is followed by no word of its entity; in BIOES"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -103,6 +102,50 @@ def test_a_broken_line_is_named(tmp_path: Path, text: str, message: str) -> None
         read(file)
     assert str(caught.value).startswith(f"{file}, {message}")
     assert len(str(caught.value).splitlines()) == 1
+
+
+BROKEN = """in O
+Rome I-place
+
+the B-org
+Red I-org
+Cross I-place
+
+Ana B-person
+"""
+
+
+def load_broken(file: Path, **values: Any) -> Splits:
+    settings = DataSettings.model_validate({"train": str(file), "dev": str(file), "test": str(file), **values})
+    return load(settings.model_copy(update={"on_overlap": "keep"}), schema=find_task("tagging").schema)
+
+
+def test_tags_that_break_their_scheme_are_repaired_and_told(tmp_path: Path) -> None:
+    file = saved(tmp_path, BROKEN)
+    assert read(file) == [
+        ("in Rome", [(3, 7, "place")]),
+        ("the Red Cross", [(0, 7, "org"), (8, 13, "place")]),
+        ("Ana", [(0, 3, "person")]),
+    ]
+    found = describe(str(file), DataSettings(train="x", on_bad_tags="fail"), schema=find_task("tagging").schema)
+    (finding,) = found.findings
+    assert (found.rows, finding.kind, finding.count, finding.rows) == (3, "bad_tag", 2, (2, 6))
+    assert finding.message == (
+        f"{file}: 2 words have tags that break the scheme (lines 2, 6): the tag I-place follows O; in IOB2 an entity "
+        "begins with B-place; read as conlleval reads them (data.on_bad_tags)"
+    )
+    assert finding.message in sniff(str(file)).notes
+
+
+def test_sentences_with_bad_tags_are_dropped_or_refused_by_setting(tmp_path: Path) -> None:
+    file = saved(tmp_path, BROKEN)
+    assert read(file, on_bad_tags="drop") == [("Ana", [(0, 3, "person")])]
+    with pytest.raises(DataError, match=r"a\.conll, line 2: the tag I-place follows O; .*set data\.on_bad_tags = "):
+        read(file, on_bad_tags="fail")
+    with pytest.raises(DataError, match="line 4: the tag B-org begins the sentence; in IOB1 an entity begins with I-"):
+        read(file, scheme="IOB1", on_bad_tags="fail")
+    lenient = [finding.action for finding in load_broken(file).report.findings if finding.kind == "bad_tag"]
+    assert lenient == ["repaired"] * 3
 
 
 def test_too_few_columns_for_the_settings_are_named(tmp_path: Path) -> None:

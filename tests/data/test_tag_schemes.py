@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqeval.metrics.sequence_labeling import get_entities
 
-from tfapp.data.tag_schemes import TagError, detect_scheme, parse_tag, to_entities
+from tfapp.data.tag_schemes import TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
 
 Entity = tuple[int, int, str]
 
@@ -43,7 +44,8 @@ def write(length: int, entities: list[Entity], scheme: str) -> list[str]:
 def test_what_was_written_is_read(rows: list[tuple[int, list[Entity]]], scheme: str) -> None:
     written = [[parse_tag(tag) for tag in write(*row, scheme)] for row in rows]
     found = detect_scheme(written)
-    assert [to_entities(tags, found) for tags in written] == [entities for _, entities in rows]
+    assert [to_entities(tags) for tags in written] == [entities for _, entities in rows]
+    assert [bad for tags in written for bad in bad_tags(tags, found)] == []
     entities = [entity for _, some in rows for entity in some]
     if entities:
         assert found == {"BILOU": "BIOES", "BMES": "BIOES"}.get(scheme, scheme)
@@ -55,9 +57,27 @@ def test_a_scheme_shows_in_the_whole_file() -> None:
     assert detect_scheme([first]) == "IOB1"
     free_b = [parse_tag(tag) for tag in ("O", "B-a")]
     assert detect_scheme([first, free_b]) == "IOB2"
-    with pytest.raises(TagError, match="the tag I-a begins the sentence; in IOB2 an entity begins with B-a") as caught:
-        to_entities(first, "IOB2")
-    assert caught.value.place == 0
+    assert list(bad_tags(first, "IOB2")) == [(0, "the tag I-a begins the sentence; in IOB2 an entity begins with B-a")]
+    # One word that breaks it hides no scheme.
+    assert detect_scheme([first, *[[parse_tag("I-a")]] * 5, free_b]) == "IOB1"
+    ends = [parse_tag(tag) for tag in ("B-a", "I-a", "O", "B-b", "S-b")]
+    assert detect_scheme([free_b, ends, free_b]) == "IOB2"
+
+
+TAGS = ["O", "B-a", "I-a", "E-a", "S-a", "B-b", "I-b", "E-b", "S-b"]
+
+
+@given(st.lists(st.sampled_from(TAGS), max_size=8))
+def test_any_tags_are_read_as_conlleval_reads_them(tags: list[str]) -> None:
+    expected = [(start, end, label) for label, start, end in get_entities(tags)]
+    assert to_entities([parse_tag(tag) for tag in tags]) == expected
+
+
+@given(st.lists(st.sampled_from(TAGS), max_size=8), st.sampled_from(["IOB1", "IOB2", "BIOES"]))
+def test_tags_are_bad_where_what_was_read_would_be_written_in_others(tags: list[str], scheme: TagScheme) -> None:
+    parsed = [parse_tag(tag) for tag in tags]
+    rewritten = write(len(tags), to_entities(parsed), scheme)
+    assert bool(list(bad_tags(parsed, scheme))) == (rewritten != tags)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +98,9 @@ def test_a_scheme_shows_in_the_whole_file() -> None:
 )
 def test_an_illegal_tag_is_named_with_its_place(tags: str, place: int, message: str) -> None:
     parsed = [parse_tag(tag) for tag in tags.split()]
-    with pytest.raises(TagError, match=message) as caught:
-        to_entities(parsed, detect_scheme([parsed]))
-    assert caught.value.place == place
+    first = next(bad_tags(parsed, detect_scheme([parsed])))
+    assert first.place == place
+    assert message in first.reason
 
 
 @pytest.mark.parametrize("tag", ["", "o", "person", "B", "B-", "B- ", "X-person", "b-person", "-person", "O-x"])

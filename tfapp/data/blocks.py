@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tfapp.data.readers.block import Block
+from tfapp.data.readers.conll import WordColumns
 from tfapp.errors import DataError
 
 __all__ = ["INPUT_SUFFIXES", "SUFFIXES", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
@@ -64,7 +65,7 @@ def iter_blocks(
     encoding: str = "utf-8",
     header: bool = True,
     columns: Sequence[str] | None = None,
-    words: tuple[int, int] = (0, -1),
+    words: WordColumns | None = None,
     separator: str | None = None,
     block_rows: int = 8192,
 ) -> Iterator[Block]:
@@ -76,7 +77,7 @@ def iter_blocks(
         encoding: The encoding of csv, tsv, jsonl, txt, conll and squad.
         header: Whether the first line of csv and tsv names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
-        words: Of conll, the columns of words and tags; it gives the columns `text` and `label`.
+        words: How conll is read; it gives the columns `text` and `label`.
         separator: What separates the fields of csv; None: found by its first rows.
         block_rows: Rows a block, at most.
 
@@ -103,7 +104,7 @@ def iter_blocks(
         case "txt":
             blocks = lines.iter_blocks(path, encoding, block_rows)
         case "conll":
-            blocks = conll.iter_blocks(path, encoding, conll.WordColumns(*words), block_rows)
+            blocks = conll.iter_blocks(path, encoding, words or WordColumns(), block_rows)
         case "folder":
             raise DataError(f"{path} is a folder; name a csv, tsv, jsonl, parquet or txt file")
     return blocks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,11 @@ def describe(
         DataError: As `load` raises it for one file that cannot be read.
     """
     origin = resolve(source, settings or schema.settings(train=source), pull=pull, catalogue=catalogue)
-    table = read_table(origin, schema=schema, multi_label=_has_lists(origin), on_progress=on_progress)
+    found: list[Finding] = []
+    # What would be refused or left out is described, too.
+    lenient = replace(origin, settings=origin.settings.model_copy(update={"on_bad_tags": "repair"}))
+    read = partial(read_table, schema=schema, multi_label=_has_lists(origin), on_progress=on_progress)
+    table = read(lenient, findings=found)
     texts = [table[name] for name in schema.texts]
     characters = sum(pc.utf8_length(column).to_numpy() for column in texts)
     return Description(
@@ -148,7 +153,10 @@ def describe(
         characters=LengthStats.of(np.asarray(characters)),
         tokens=LengthStats.of(_token_counts(texts, count_tokens), max_length) if count_tokens else None,
         max_length=max_length,
-        findings=tuple(_findings(Rows.of(source, table, schema.texts, schema.extra), schema.target, origin.settings)),
+        findings=(
+            *found,
+            *_findings(Rows.of(source, table, schema.texts, schema.extra), schema.target, origin.settings),
+        ),
     )
 
 

@@ -22,11 +22,11 @@ class Finding:
 
     Attributes:
         kind: `empty_text`, `missing_label`, `duplicate`, `conflicting_duplicate`, `overlap`, `single_label`,
-            `unseen_label`, `absent_label` or `beyond_per_class`.
-        count: How many rows (for `absent_label`: labels).
-        rows: Numbers of the first ten rows, as in the table's column `row`.
+            `unseen_label`, `absent_label`, `beyond_per_class` or `bad_tag`.
+        count: How many rows (for `absent_label`: labels; for `bad_tag`: words).
+        rows: Numbers of the first ten rows, as in the table's column `row`; for `bad_tag`, lines.
         file: The file or data set, as the user named it.
-        action: What was done with the rows: `dropped` or `kept`.
+        action: What was done with the rows: `dropped`, `kept`, or `repaired` (`bad_tag`).
         message: The finding as a sentence.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,10 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from tfapp.data import folders
+from tfapp.data.bad_tags import BadTagCount
 from tfapp.data.blocks import detect_format, iter_blocks
+from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
 from tfapp.data.readers import json_lines, parquet
 from tfapp.data.readers.block import Block
+from tfapp.data.readers.conll import WordColumns
 from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean
@@ -46,6 +50,7 @@ def read_table(
     schema: Schema = TEXT_CLASSES,
     multi_label: bool = False,
     on_progress: OnProgress | None = None,
+    findings: list[Finding] | None = None,
 ) -> pa.Table:
     """Reads the texts and labels of one file or folder.
 
@@ -54,6 +59,7 @@ def read_table(
         schema: What its rows are.
         multi_label: Read each row's labels as a list.
         on_progress: Is told the rows read.
+        findings: Gets what was wrong in the file and was mended or left out.
 
     Returns:
         A table with the task's columns of texts, such as `text`, string (a missing text is empty), and such extra ones
@@ -67,13 +73,19 @@ def read_table(
     """
     schema.target.check_source(source, multi_label)
     _check_format(source, schema)
-    parts = _folder_parts(source) if source.format == "folder" else _file_parts(source, schema, multi_label)
+    bad_tags = BadTagCount(source.name, source.settings.on_bad_tags)
+    if source.format == "folder":
+        parts = _folder_parts(source)
+    else:
+        parts = (_to_part(source, block, schema, multi_label) for block in bad_tags.watch(_blocks(source, schema)))
     batches, rows = [], 0
     for part in parts:
         batches.append(part)
         rows += part.num_rows
         if on_progress:
             on_progress(rows, None)
+    if findings is not None:
+        findings += bad_tags.findings()
     return pa.Table.from_batches(batches).unify_dictionaries()
 
 
@@ -155,7 +167,8 @@ def _check_format(source: Source, schema: Schema) -> None:
         raise DataError(f"{source.name}: {held}; the task {schema.task} needs {' or '.join(needs)}{way_out}")
 
 
-def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[pa.RecordBatch]:
+def _blocks(source: Source, schema: Schema) -> Iterator[Block]:
+    """Yields the first rows of a file, as the settings limit them, and checks its columns."""
     settings = source.settings
     seen: dict[str, None] = {}
     blocks = iter_blocks(
@@ -163,7 +176,7 @@ def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[p
         source.format,
         encoding=settings.encoding,
         header=settings.header,
-        words=(settings.word_column, settings.tag_column),
+        words=WordColumns(settings.word_column, settings.tag_column, settings.tag_scheme, settings.on_bad_tags),
         separator=settings.separator,
         block_rows=_BLOCK_ROWS,
     )
@@ -171,7 +184,7 @@ def _file_parts(source: Source, schema: Schema, multi_label: bool) -> Iterator[p
         seen |= dict.fromkeys(block.columns)
         if source.format != "jsonl":
             _check_columns(source, schema, list(seen))
-        yield _to_part(source, block, schema, multi_label)
+        yield block
     _check_columns(source, schema, list(seen))
 
 
@@ -193,7 +206,8 @@ def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block
     for block in blocks:
         left = len(block) if max_rows is None else max_rows - block.first_row + 1
         if left < len(block):
-            yield Block(block.first_row, {name: values[:left] for name, values in block.columns.items()})
+            columns = {name: values[:left] for name, values in block.columns.items()}
+            yield replace(block, columns=columns)
             return
         yield block
 

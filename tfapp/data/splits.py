@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 
@@ -134,12 +135,8 @@ def load(
     for side, name in (("train", settings.train), ("dev", settings.dev), ("test", settings.test)):
         if name is not None:
             source = resolve(name, settings, pull=pull, catalogue=catalogue)
-            given[side] = Rows.of(
-                name,
-                read_table(source, schema=schema, multi_label=multi_label, on_progress=on_progress),
-                schema.texts,
-                schema.extra,
-            )
+            read = partial(read_table, schema=schema, multi_label=multi_label, on_progress=on_progress)
+            given[side] = Rows.of(name, read(source, findings=findings), schema.texts, schema.extra)
             rows_read[name] = len(given[side])
             # No name is left to the rows as they were read: they go before the split makes copies.
             given[side], found = cleaning.drop_unusable(given[side], settings)

@@ -1,16 +1,17 @@
-"""Tags of words in the schemes IOB1, IOB2 and BIOES, told apart and turned into entities.
+"""Tags of words in the schemes IOB1, IOB2 and BIOES, told apart, checked, and turned into entities.
 
 IOB1 (Ramshaw and Marcus 1995) writes B- only where an entity follows another of its type at once; IOB2 begins every
 entity with B-; BIOES also marks the last word (E-) and an entity of one word (S-). BILOU and BMES are BIOES in other
-letters.
+letters. Entities are read as conlleval.pl reads them (Tjong Kim Sang and Buchholz, CoNLL-2000), which needs no scheme:
+where tags break theirs, an entity begins at the first tag of its type, and ends where the type does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["Tag", "TagError", "TagScheme", "detect_scheme", "parse_tag", "to_entities"]
+__all__ = ["BadTag", "Tag", "TagScheme", "bad_tags", "detect_scheme", "parse_tag", "to_entities"]
 
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
 
@@ -38,16 +39,16 @@ class Tag(NamedTuple):
 _OUTSIDE: Final = Tag("O", "")
 
 
-class TagError(ValueError):
+class BadTag(NamedTuple):
     """A tag that stands where its scheme does not allow it.
 
     Attributes:
         place: The number of its word in the sentence.
+        reason: What is wrong, in words.
     """
 
-    def __init__(self, place: int, message: str) -> None:
-        super().__init__(message)
-        self.place = place
+    place: int
+    reason: str
 
 
 def parse_tag(text: str) -> Tag:
@@ -65,33 +66,25 @@ def parse_tag(text: str) -> Tag:
 
 
 def detect_scheme(sentences: Iterable[Sequence[Tag]]) -> TagScheme:
-    """Tells the scheme of a whole file by the tags of each sentence.
+    """Tells the scheme of a whole file by the tags of each sentence: the one that the fewest words break.
 
-    BIOES where an E- or S- is met; IOB1 where an I- begins an entity and every B- follows its own type; else IOB2, by
-    which a file that is neither is found wrong.
+    Among equals it is BIOES where an E- or S- is met, else IOB2.
     """
-    begun_by_i, free_b = False, False
+    broken: dict[TagScheme, int] = {"BIOES": 0, "IOB2": 0, "IOB1": 0}
+    ends = False
     for tags in sentences:
-        for before, tag in zip((_OUTSIDE, *tags), tags, strict=False):
-            if tag.mark in ("E", "S"):
-                return "BIOES"
-            begun_by_i |= tag.mark == "I" and before.label != tag.label
-            free_b |= tag.mark == "B" and before.label != tag.label
-    return "IOB1" if begun_by_i and not free_b else "IOB2"
+        ends = ends or any(tag.mark in ("E", "S") for tag in tags)
+        for scheme in broken:
+            broken[scheme] += sum(1 for _ in bad_tags(tags, scheme))
+    return min((scheme for scheme in broken if ends or scheme != "BIOES"), key=lambda scheme: broken[scheme])
 
 
-def to_entities(tags: Sequence[Tag], scheme: str) -> list[Entity]:
-    """Turns a sentence's tags, one a word, into entities, first to last.
-
-    Raises:
-        TagError: A tag stands where the scheme does not allow it.
-    """
+def to_entities(tags: Sequence[Tag]) -> list[Entity]:
+    """Turns a sentence's tags, one a word, into entities, first to last, whether or not they keep to a scheme."""
     entities: list[Entity] = []
     start = 0
     for place, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
-        _check(place, before, tag, scheme)
-        # An entity that goes on is neither closed nor opened here.
-        if tag.mark in ("I", "E") and tag.label == before.label and before.mark in ("B", "I"):
+        if _goes_on(before, tag):
             continue
         if before.label:
             entities.append((start, place - 1, before.label))
@@ -99,16 +92,29 @@ def to_entities(tags: Sequence[Tag], scheme: str) -> list[Entity]:
     return entities
 
 
-def _check(place: int, before: Tag, tag: Tag, scheme: str) -> None:
-    if scheme == "IOB1":
-        return
-    open_before = before.mark in ("B", "I")
-    if tag.mark in ("I", "E") and not (open_before and before.label == tag.label):
+def bad_tags(tags: Sequence[Tag], scheme: TagScheme) -> Iterator[BadTag]:
+    """Yields the tags of a sentence that its scheme does not allow where they stand."""
+    for place, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
         where = f"follows {before}" if place else "begins the sentence"
-        single = f" or is S-{tag.label}" if scheme == "BIOES" else ""
-        raise TagError(place, f"the tag {tag} {where}; in {scheme} an entity begins with B-{tag.label}{single}")
-    if scheme == "BIOES" and open_before and not (tag.mark in ("I", "E") and tag.label == before.label):
+        if scheme == "BIOES":
+            yield from _bad_in_bioes(place, before, tag, where)
+        elif tag.mark in ("E", "S"):
+            yield BadTag(place, f"the tag {tag} is of BIOES; {scheme} has B- and I- alone")
+        elif scheme == "IOB2" and tag.mark == "I" and not _goes_on(before, tag):
+            yield BadTag(place, f"the tag {tag} {where}; in IOB2 an entity begins with B-{tag.label}")
+        elif scheme == "IOB1" and tag.mark == "B" and before.label != tag.label:
+            yield BadTag(place, f"the tag {tag} {where}; in IOB1 an entity begins with I-{tag.label} there")
+
+
+def _bad_in_bioes(place: int, before: Tag, tag: Tag, where: str) -> Iterator[BadTag]:
+    if before.mark in ("B", "I") and not _goes_on(before, tag):
         what = f"{before} is followed by {tag}" if tag.label else f"{before} is followed by no word of its entity"
-        raise TagError(
-            place - 1, f"the tag {what}; in BIOES an entity ends with E-{before.label} or is S-{before.label}"
-        )
+        yield BadTag(place - 1, f"the tag {what}; in BIOES an entity ends with E-{before.label} or is S-{before.label}")
+    if tag.mark in ("I", "E") and not _goes_on(before, tag):
+        begins = f"in BIOES an entity begins with B-{tag.label} or is S-{tag.label}"
+        yield BadTag(place, f"the tag {tag} {where}; {begins}")
+
+
+def _goes_on(before: Tag, tag: Tag) -> bool:
+    """Tells whether a word is of the same entity as the one before."""
+    return tag.mark in ("I", "E") and before.mark in ("B", "I") and tag.label == before.label

@@ -20,10 +20,12 @@ class Block:
         first_row: Number of the first row, counted from 1 over the file's data rows.
         columns: Values by column name; all lists have the same length. csv and tsv give strings, jsonl and parquet
             whatever the file holds; None stands for a missing value.
+        bad_tags: Of words with tags: the line of each tag that breaks its scheme, and what is wrong with it.
     """
 
     first_row: int
     columns: dict[str, list[Any]]
+    bad_tags: tuple[tuple[int, str], ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

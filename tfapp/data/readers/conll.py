@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tfapp.data.readers.block import Block, group_rows
-from tfapp.data.tag_schemes import Tag, TagError, detect_scheme, parse_tag, to_entities
+from tfapp.data.tag_schemes import Tag, TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
 from tfapp.data.textfile import open_text
 from tfapp.errors import DataError
 
@@ -25,10 +26,20 @@ _BORDER: Final = "-DOCSTART-"
 
 @dataclass(frozen=True)
 class WordColumns:
-    """Where a line has its word and its tag, counted from 0; from the end where negative."""
+    """How lines are read.
+
+    Attributes:
+        word: The column of the word, counted from 0; from the end where negative.
+        tag: The column of the tag, likewise.
+        scheme: The scheme of the tags; "auto": found out.
+        on_bad_tags: What becomes of a sentence with tags that break the scheme: it is read as conlleval reads it
+            ("repair"), left out ("drop"), or refused ("fail").
+    """
 
     word: int = 0
     tag: int = -1
+    scheme: Literal["auto"] | TagScheme = "auto"
+    on_bad_tags: Literal["repair", "drop", "fail"] = "repair"
 
 
 @dataclass(frozen=True)
@@ -46,19 +57,24 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
     The file is read twice: whether its tags are IOB1, IOB2 or BIOES shows in the whole of it.
 
     Raises:
-        DataError: A line has too few columns or no word, a tag is none, or stands where it may not; names the line.
+        DataError: A line has too few columns or no word, a tag is none, or stands where it may not and
+            `on_bad_tags` is "fail"; names the line.
     """
-    scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
-    texts = (_to_row(path, sentence, scheme) for sentence in _sentences(path, encoding, columns))
-    for first, rows in group_rows(texts, block_rows):
-        yield Block(first, {"text": [text for text, _ in rows], "label": [spans for _, spans in rows]})
+    scheme = columns.scheme
+    if scheme == "auto":
+        scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
+    for first, sentences in group_rows(_sentences(path, encoding, columns), block_rows):
+        wrong = [[(one.lines[bad.place], bad.reason) for bad in bad_tags(one.tags, scheme)] for one in sentences]
+        if columns.on_bad_tags == "fail" and any(wrong):
+            line, reason = next(filter(None, wrong))[0]
+            raise DataError(f'{path}, line {line}: {reason}; mend the tag, or set data.on_bad_tags = "repair"')
+        dropped = columns.on_bad_tags == "drop"
+        rows = [_to_row(one) for one, bad in zip(sentences, wrong, strict=True) if not (dropped and bad)]
+        texts, spans = [text for text, _ in rows], [spans for _, spans in rows]
+        yield Block(first, {"text": texts, "label": spans}, tuple(chain.from_iterable(wrong)))
 
 
-def _to_row(path: Path, sentence: _Sentence, scheme: str) -> tuple[str, list[dict[str, Any]]]:
-    try:
-        entities = to_entities(sentence.tags, scheme)
-    except TagError as error:
-        raise DataError(f"{path}, line {sentence.lines[error.place]}: {error}; mend the tag") from error
+def _to_row(sentence: _Sentence) -> tuple[str, list[dict[str, Any]]]:
     ends = []
     length = -1
     for word in sentence.words:
@@ -66,7 +82,7 @@ def _to_row(path: Path, sentence: _Sentence, scheme: str) -> tuple[str, list[dic
         ends.append(length)
     spans = [
         {"start": ends[first] - len(sentence.words[first]), "end": ends[last], "label": label}
-        for first, last, label in entities
+        for first, last, label in to_entities(sentence.tags)
     ]
     return " ".join(sentence.words), spans
 

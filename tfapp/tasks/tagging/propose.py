@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from tfapp.data.bad_tags import BadTagCount
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.columns import guess_text
 from tfapp.data.data_sample import DataSample
@@ -38,12 +39,15 @@ def _propose_words(sample: DataSample) -> Proposal:
     """Reads a file with a word and its tag a line whole, for its rows cannot be counted otherwise."""
     texts: list[str] = []
     types: dict[str, None] = {}
-    for block in iter_blocks(sample.source.path, "conll", encoding=sample.settings.get("encoding", "utf-8")):
+    bad_tags = BadTagCount(sample.source.name, "repair")
+    encoding = sample.settings.get("encoding", "utf-8")
+    for block in bad_tags.watch(iter_blocks(sample.source.path, "conll", encoding=encoding)):
         texts += block.columns["text"]
         types |= dict.fromkeys(span["label"] for spans in block.columns["label"] for span in spans)
     if not types:
         raise DataError(f"{sample.source.name}: no word has a tag other than O; set data.tag_column in a settings file")
     notes = [f"words in the first column, tags in the last; types: {', '.join(sorted(types))}", *sample.notes]
+    notes += [finding.message for finding in bad_tags.findings()]
     return _propose(sample, texts, notes, rows=len(texts))
 
 

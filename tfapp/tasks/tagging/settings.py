@@ -49,6 +49,8 @@ SETTINGS: Final = TaskSettings(
         "data.on_unseen_label",
         "data.word_column",
         "data.tag_column",
+        "data.tag_scheme",
+        "data.on_bad_tags",
         "model.dropout",
         "training.word_dropout",
     ),
