@@ -193,6 +193,23 @@ def test_differences(models: Path) -> None:
     assert as_json["metrics"] == {"accuracy": [None, 0.5]}
 
 
+def test_a_difference_says_of_how_many_texts_it_is(models: Path) -> None:
+    record = {"rows": "f", "interval": [0.9, 1.0], "unit": "texts"}
+    for version, wrong in ((5, [1, 2, 3]), (6, [1, 4, 5, 6, 7, 8])):
+        folder = write_numbers(models, version, add=1.0) / "assets.extra"
+        folder.mkdir(exist_ok=True)
+        metrics = {"evaluated_on": "test split", "texts": 103, "accuracy": 1 - len(wrong) / 103}
+        metadata = {"metrics": metrics, "evaluation": record | {"wrong": wrong}}
+        (folder / "tfapp.json").write_text(json.dumps(metadata))
+    *_, last = _lines("diff", "numbers", "5", "6", "--models", models)
+    assert last == (
+        "accuracy 0.971 of version 5 and 0.942 of version 6 are 3 of 103 texts apart; 5 are right in version 5 alone, "
+        "2 in version 6 alone: too few to tell which is better (exact McNemar test, p = 0.45)"
+    )
+    as_json = json.loads(call("models", "diff", "numbers", "5", "6", "--models", models, "--json").out)
+    assert as_json["comparison"] == last
+
+
 def test_prune(models: Path) -> None:
     there = ("--models", models, "--keep", "1")
     assert _lines("prune", "news", *there, "--dry-run")[0].startswith("news: would remove versions 1 (")

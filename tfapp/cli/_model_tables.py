@@ -140,6 +140,8 @@ def print_difference(difference: Difference, first: int, second: int) -> None:
     rows += [["labels", label, "no", "yes"] for label in difference.labels_added]
     rows.append(["size", "", *(decimal(size) for size in difference.size)])
     print_table(("part", "name", f"version {first}", f"version {second}"), rows)
+    if difference.comparison:
+        terminal.console().print(difference.comparison, markup=False, soft_wrap=True)
 
 
 def _value(value: Any) -> str:

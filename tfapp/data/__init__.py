@@ -17,7 +17,7 @@ from tfapp.data.proposal import QUALITIES, Candidate, Proposal, Quality
 from tfapp.data.reader import OnProgress, read_batches, read_table
 from tfapp.data.scoring import score_file
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
-from tfapp.data.splits import Splits, load, load_table
+from tfapp.data.splits import Splits, fingerprint_rows, load, load_table
 from tfapp.data.starter import write_starter
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "describe",
     "detect_format",
     "find_overlap",
+    "fingerprint_rows",
     "load",
     "load_table",
     "normalize_text",

@@ -25,7 +25,7 @@ from tfapp.data.sources import Catalogue, Pull, resolve
 from tfapp.data.splitting import SIDES, assign_sides, split_numbers
 from tfapp.errors import DataError
 
-__all__ = ["Splits", "load", "load_table"]
+__all__ = ["Splits", "fingerprint_rows", "load", "load_table"]
 
 _LABELS_SHOWN = 10
 
@@ -153,7 +153,7 @@ def load(
     report = DataReport(rows_read, tuple(findings), counts, {side: len(sides[side]) for side in SIDES})
     tables = {side: sides[side].table for side in SIDES}
     labels = schema.target.names(tables["train"]["label"], settings)
-    fingerprint = _fingerprint(tables, schema)
+    fingerprint = fingerprint_rows(tables, schema)
     return Splits(
         **tables,
         labels=labels,
@@ -222,7 +222,8 @@ def _split(given: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]
     }
 
 
-def _fingerprint(tables: Mapping[str, pa.Table], schema: Schema) -> str:
+def fingerprint_rows(tables: Mapping[str, pa.Table], schema: Schema) -> str:
+    """Returns the SHA-256 over the rows of tables and the tables' names, in hexadecimal."""
     digest = sha256()
     for side, table in tables.items():
         more = (name for name in (*schema.extra, "group") if name in table.column_names)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tfapp.errors import ModelError
-from tfapp.evaluation.overlap import WithOverlap
+from tfapp.evaluation.comparison import ScoreRecord
+from tfapp.evaluation.overlap import EvaluatedRows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,7 @@ class Board:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-class Evaluation(WithOverlap, abc.ABC):
+class Evaluation(EvaluatedRows, abc.ABC):
     """Scores of a model on one split; each kind is a frozen dataclass of its own, whose fields JSON can hold.
 
     Training compares `main_score` and `loss`; the report page, the notebook, TensorBoard, the terminal and the export
@@ -133,6 +134,14 @@ class Evaluation(WithOverlap, abc.ABC):
         low, high = self.main_interval
         score = f"{self.main_name} {self.main_score:.3f} (95 % interval {low:.3f} to {high:.3f})"
         return "\n".join(filter(None, (f"{score}, {self.count} {self.unit}", self.caution())))
+
+    def record(self, model: str) -> ScoreRecord:
+        """Returns what a comparison with another model's evaluation needs; `model` names this one in its sentence."""
+        wrong = None if self.wrong_rows is None else frozenset(self.wrong_rows)
+        name = self.main_name.replace(" ", "_")
+        return ScoreRecord(
+            model, name, self.main_score, self.count, self.unit, self.rows_fingerprint, self.main_interval, wrong
+        )
 
     def caution(self) -> str:
         """Returns how far the test set repeats itself or the training, in a sentence; empty where it does not."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-__all__ = ["Overlap", "WithOverlap"]
+__all__ = ["EvaluatedRows", "Overlap"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,15 @@ class Overlap:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithOverlap:
-    """The field that all evaluations have.
+class EvaluatedRows:
+    """The fields that all evaluations have.
 
     Attributes:
         overlap: None where no row repeats another or is one of the training.
+        wrong_rows: Which rows are wrong, counted from 0, where the main score is the share of right ones; else None.
+        rows_fingerprint: Tells the evaluated rows from others; empty in evaluations of before.
     """
 
-    overlap: Overlap | None = field(default=None)
+    overlap: Overlap | None = None
+    wrong_rows: tuple[int, ...] | None = None
+    rows_fingerprint: str = ""

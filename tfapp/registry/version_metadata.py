@@ -61,6 +61,11 @@ class VersionMetadata:
         return _section(self.metadata, "data")
 
     @property
+    def evaluation(self) -> dict[str, Any]:
+        """The record that tells whether its score is better than another version's; empty of versions of before."""
+        return _section(self.metadata, "evaluation")
+
+    @property
     def labels(self) -> list[str]:
         """The labels that it answers."""
         labels = self.metadata.get("labels")

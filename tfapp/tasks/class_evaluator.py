@@ -115,6 +115,7 @@ def evaluate_classes(
         confusion=tuple(map(tuple, metrics.confusion_matrix(index, predicted, len(labels)).tolist())),
         thresholds=None,
         mistake_count=len(wrong),
+        wrong_rows=tuple(wrong.tolist()),
         mistakes=answers.mistakes(worst, predicted, texts, rows),
         unknown=unknown.label if unknown else None,
         **answers.scores(optional=1 if unknown else 0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tfapp.config import Experiment, dump_toml
 from tfapp.core.rows import Row
@@ -22,6 +22,9 @@ from tfapp.version import __version__
 from tfapp.workflows.precision import check_precision
 
 __all__ = ["export_run", "export_untrained"]
+
+# More would make the record of a version large; then the intervals tell.
+_MOST_WRONG: Final = 20_000
 
 
 def export_run(
@@ -140,8 +143,20 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **evaluation.metrics(),
             **_new_rows_metrics(evaluation),
         },
+        "evaluation": _comparable(evaluation),
         "settings": dump_toml(experiment),
         **({"lower_is_better": True} if evaluation.lower_is_better else {}),
+    }
+
+
+def _comparable(evaluation: Evaluation) -> dict[str, Any]:
+    """Returns what tells whether another version's score on the same rows is better, see `compare_scores`."""
+    wrong = evaluation.wrong_rows is not None and len(evaluation.wrong_rows) <= _MOST_WRONG
+    return {
+        "unit": evaluation.unit,
+        "rows": evaluation.rows_fingerprint,
+        "interval": evaluation.main_interval,
+        **({"wrong": evaluation.wrong_rows} if wrong else {}),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
-from tfapp.data import OverlapMasks, Splits, find_overlap, load_table
+from tfapp.data import OverlapMasks, Splits, find_overlap, fingerprint_rows, load_table
 from tfapp.errors import DataError, TrainingError
 from tfapp.evaluation import Evaluation, Overlap, check_evaluation, write_report
 from tfapp.models import TaskModel
@@ -248,8 +248,11 @@ def _evaluate_table(
     quiet: bool,
 ) -> Evaluation:
     evaluation = evaluate_split(model, tokenize_split(model, table), "Evaluating", quiet=quiet)
-    if overlap is not None:
-        evaluation = replace(evaluation, overlap=_evaluate_overlap(model, table, overlap, quiet=quiet))
+    evaluation = replace(
+        evaluation,
+        overlap=None if overlap is None else _evaluate_overlap(model, table, overlap, quiet=quiet),
+        rows_fingerprint=fingerprint_rows({"rows": table}, find_task(model.task.name).schema),
+    )
     target = folder.evaluation_folder(data)
     private_folder(target)
     RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())
