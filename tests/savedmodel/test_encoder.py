@@ -17,6 +17,7 @@ from tests.networks import LENGTH, MODELS, build, rows_of
 from tests.toy import VOCABULARY, write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.models import BertModel
+from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.layers import PRECISIONS
 from tfapp.tasks.models import build_model
@@ -148,3 +149,15 @@ def test_what_answers_instead_of_a_network_answers_logits_only(toy_preset: Path)
     logits, states = twin.trace(ids)
     assert len(states) == len(model.backbone.transformer_layers)
     np.testing.assert_allclose(logits, model.logits(ids), atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_every_precision_takes_the_temperature(shallow_preset: Path, precision: str) -> None:
+    keras.utils.set_random_seed(2)
+    model = build_model("classification", ModelSettings(preset=str(shallow_preset), max_length=16), ["a", "b", "c"])
+    assert isinstance(model, BertModel)
+    model.calibrate(TemperatureScaling((0.4,), 300, ""))
+    packed = model.with_inference(PackedEncoder(model, precision=PRECISIONS[precision]))
+    logits = packed.logits(packed.preprocessor(tf.constant(["the ball", "bank"])))
+    answers = packed.predict_text({"text": tf.constant(["the ball", "bank"])})
+    np.testing.assert_allclose(answers["probabilities"], tf.nn.softmax(logits / 0.4), atol=1e-5)

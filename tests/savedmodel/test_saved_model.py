@@ -16,6 +16,8 @@ from tfapp_client import contract
 from tfapp.config import ModelSettings
 from tfapp.errors import ExportError
 from tfapp.models import TaskModel
+from tfapp.models.classes import ClassificationModel
+from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.savedmodel import export_model
 from tfapp.savedmodel.signatures import ServedModule, signatures
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
@@ -28,6 +30,7 @@ METADATA: dict[str, Any] = {
     "tfapp_version": "0.1.0",
     "data": {"source": "toy.jsonl", "train_rows": 100},
     "metrics": {"accuracy": 0.97},
+    "calibration": {"temperature": 1.7, "dev_rows": 300, "calibration_error": 0.0123},
     "settings": 'name = "toy"\n',
 }
 # Ops that TensorFlow Serving's images link beside TensorFlow's own.
@@ -63,6 +66,8 @@ def exported(
     request: pytest.FixtureRequest, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TaskModel, Path]:
     model = build(shallow_preset, **request.param)
+    temperatures = (0.6, 1.5, 2.5) if request.param.get("multi_label") else (1.7,)
+    model.calibrate(TemperatureScaling(temperatures, 300, ""))
     folder = tmp_path_factory.mktemp("models") / "1"
     export(model, folder)
     return model, folder
@@ -70,11 +75,14 @@ def exported(
 
 def test_it_answers_as_keras_does(exported: tuple[TaskModel, Path]) -> None:
     model, folder = exported
+    assert isinstance(model, ClassificationModel)
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     texts = [*HARD_TEXTS, "the ball", "TEAM  match"]
     answers = served(text=tf.constant(texts))
     expected = model.answers(model.logits(model.preprocessor(tf.constant(texts))))
     assert np.ptp(expected["probabilities"].numpy(), axis=0).max() > 0.01
+    plain = model.probabilities(model.logits(model.preprocessor(tf.constant(texts))), TemperatureScaling())
+    assert np.abs(plain - answers["probabilities"]).max() > 0.01
     for name, value in expected.items():
         if value.dtype == tf.float32:
             np.testing.assert_allclose(answers[name], value, atol=TOLERANCE)
@@ -123,7 +131,9 @@ def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
     requests = [prediction_log_pb2.PredictionLog.FromString(r).predict_log.request for r in records]
     assert [r.inputs["text"].tensor_shape.dim[0].size for r in requests] == [2, 1, 1]
     card = (folder / "README.md").read_text()
-    assert all(part in card for part in ("`toy`", *LABELS, "0.9700", "16 tokens", "train rows"))
+    assert all(
+        part in card for part in ("`toy`", *LABELS, "0.9700", "16 tokens", "train rows", "0.0123", "on dev (Guo")
+    )
     assert model.task.name in card
     # Where there is a stable, a call without the label may get another version: the first call names it.
     with_label, without = (

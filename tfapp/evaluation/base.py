@@ -6,9 +6,9 @@ import abc
 import functools
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from tfapp.errors import ModelError
 from tfapp.evaluation.comparison import ScoreRecord
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
+    from tfapp.evaluation.calibration import CalibrationReport
     from tfapp.evaluation.metrics import PrecisionRecall
 
 __all__ = ["Board", "Evaluation"]
@@ -58,6 +59,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
         count: Rows evaluated.
         loss: The mean loss, lower is better.
         main_interval: 95 % bootstrap interval of `main_score`.
+        calibration_report: What the model's temperatures do; None where it has none.
     """
 
     kind: ClassVar[str]
@@ -69,6 +71,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
     count: int
     loss: float
     main_interval: tuple[float, float]
+    calibration_report: CalibrationReport | None = None
 
     def __init_subclass__(cls) -> None:
         Evaluation._kinds[cls.kind] = cls
@@ -128,6 +131,11 @@ class Evaluation(EvaluatedRows, abc.ABC):
         """Returns how much better the main score is than another model's on the same rows, on a scale of 0..1."""
         gain = self.main_score - other.main_score
         return -gain if self.lower_is_better else gain
+
+    def on_dev(self) -> Self:
+        """Returns the same without the figures of calibration, for the rows that the temperatures were fitted on."""
+        report = self.calibration_report
+        return self if report is None else replace(cast(Any, self), calibration_report=report.unmeasured())
 
     def headline(self) -> str:
         """Returns the main score with its interval in one line; in another, what `overlap` says."""

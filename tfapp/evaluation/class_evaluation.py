@@ -10,6 +10,7 @@ import numpy as np
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.calibration import CalibrationReport
 from tfapp.evaluation.metrics import Calibration, PrecisionRecall, Scores
 from tfapp.evaluation.tables import markdown_table, score_table
 
@@ -84,6 +85,7 @@ class ClassEvaluation(Evaluation):
     mistake_count: int
     mistakes: tuple[Mistake, ...]
     unknown: str | None = None
+    calibration_report: CalibrationReport | None = None
 
     @property
     def main_name(self) -> str:

@@ -94,7 +94,7 @@ def draw_calibration(calibration: Calibration) -> Figure:
     upper.set(xlim=(0, 1), ylim=(0, 1), xticklabels=[])
     lower.set(xlim=(0, 1), ylim=(0, max(1, counts.max()) * 1.05), yticks=[0, int(max(1, counts.max()))])
     lower.set_xlabel("probability given")
-    _write(page, 60, 18, f"expected calibration error {calibration.error:.3f}", 12, color=_FAINT)
+    _write(page, 60, 18, f"calibration error {calibration.error:.3f}, with what chance adds", 12, color=_FAINT)
     return figure
 
 

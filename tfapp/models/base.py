@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfapp.core.rows import Row, to_rows
 from tfapp.models.model_checkpoint import ModelCheckpoint
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
 
 __all__ = ["Encoded", "TaskModel"]
@@ -61,6 +62,7 @@ class TaskModel(ModelCheckpoint):
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
         unknown: When the model answers that none of its labels fits; None: never.
+        calibration: What calibrates the model's probabilities; None: it answers no such.
         backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
         head: The dense layer that makes the logits of a vector a row, to be fitted by itself; None: there is none.
         limit: What the preprocessor's limit is called in reports.
@@ -75,6 +77,7 @@ class TaskModel(ModelCheckpoint):
     backbone: Any = None
     head: Any = None
     unknown: Unknown | None = None
+    calibration: TemperatureScaling | None = None
     xla: bool = False
     shards: int = 1
     answer_scale: float = 1.0
@@ -225,6 +228,10 @@ class TaskModel(ModelCheckpoint):
     def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
         """Returns the token ids in ids, ragged int32[N, (T)], and their segments, where these are not all 0."""
         return ids, self.preprocessor.segments(ids) if len(self.task.inputs) > 1 else None
+
+    def calibrate(self, calibration: TemperatureScaling) -> None:
+        """Gives the model its temperatures; what it decides by must keep its decisions."""
+        self.calibration = calibration
 
     def write_products(self, folder: Path) -> None:
         """Writes what else a finished run is to leave in its folder."""

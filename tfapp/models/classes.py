@@ -9,11 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import expit, logit
 from tfapp_client import contract
 
 from tfapp.errors import ModelError
 from tfapp.models.base import TaskModel
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
 
 __all__ = ["ClassificationModel", "soft_binary_loss", "soft_class_loss"]
@@ -27,10 +29,12 @@ class ClassificationModel(TaskModel):
     Attributes:
         multi_label: A text may have any number of labels; probabilities are sigmoids then, else a softmax.
         thresholds: Multi-label: the probability from which each label counts as chosen, float32[K].
+        calibration: As in `TaskModel`.
         unknown: As in `TaskModel`; not of multi-label models, which may choose nothing.
     """
 
     task = contract.CLASSIFICATION
+    calibration: TemperatureScaling
 
     def __init__(
         self,
@@ -41,9 +45,11 @@ class ClassificationModel(TaskModel):
         multi_label: bool = False,
         thresholds: Sequence[float] | None = None,
         unknown: Mapping[str, Any] | None = None,
+        calibration: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(network, preprocessor, labels)
         self.unknown = Unknown(**unknown) if unknown else None
+        self.calibration = TemperatureScaling.from_config(calibration)
         self.multi_label = multi_label
         self.thresholds = tuple(thresholds) if thresholds is not None else (0.5,) * len(self.labels)
 
@@ -92,9 +98,16 @@ class ClassificationModel(TaskModel):
             return tf.reduce_mean(soft_binary_loss(theirs, logits, temperature), axis=-1)
         return soft_class_loss(theirs, logits, temperature)
 
-    def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns float32[N, K] from logits."""
-        return tf.sigmoid(logits) if self.multi_label else tf.nn.softmax(logits)
+    def probabilities(self, logits: tf.Tensor, calibration: TemperatureScaling | None = None) -> tf.Tensor:
+        """Returns float32[N, K] from logits, by the model's own temperatures or others."""
+        scaled = (calibration or self.calibration).scale(logits)
+        return tf.sigmoid(scaled) if self.multi_label else tf.nn.softmax(scaled)
+
+    def calibrate(self, calibration: TemperatureScaling) -> None:
+        """Gives the model its temperatures, and moves the thresholds along, so that each text keeps its labels."""
+        ratio = np.array(self.calibration.temperatures) / np.array(calibration.temperatures)
+        self.thresholds = tuple(expit(logit(np.array(self.thresholds)) * ratio).tolist())
+        self.calibration = calibration
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `label`, `score`, `probabilities`, `labels`, and `chosen` or `unknown_score` of models with such."""
@@ -121,6 +134,7 @@ class ClassificationModel(TaskModel):
             "labels": self.labels,
             "multi_label": self.multi_label,
             "thresholds": self.thresholds,
+            "calibration": asdict(self.calibration),
         }
         if self.unknown:
             own["unknown"] = {name: value for name, value in asdict(self.unknown).items() if name != _REFERENCES}

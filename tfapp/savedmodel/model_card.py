@@ -21,6 +21,7 @@ def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
         f"It takes {words.takes} and answers {_answer(metadata, words)}.",
         "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "The preset's own training data."),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
+        *_calibration(metadata.get("calibration")),
         "## Limits\n\n" + _limits(metadata, words),
         "## Call it\n\n" + _call(name, words) + _rest_call(name, metadata["contract"]),
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
@@ -37,6 +38,18 @@ def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:
 def _table(values: Mapping[str, Any]) -> str:
     rows = "\n".join(f"| {key.replace('_', ' ')} | {_cell(value)} |" for key, value in values.items())
     return f"| | |\n|---|---|\n{rows}"
+
+
+def _calibration(facts: Mapping[str, Any] | None) -> list[str]:
+    if facts is None:
+        return []
+    words = (
+        "Probabilities are made of logits divided by a temperature that was fitted on dev (Guo et al. 2017); "
+        "the figures are of the rows of the metrics above, `uncalibrated` those of temperature 1."
+        if "dev_rows" in facts
+        else "The probabilities are the network's own."
+    )
+    return [f"## Calibration\n\n{words}\n\n{_table(facts)}"]
 
 
 def _cell(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,16 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfapp.evaluation import Evaluation, metrics
+from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
 from tfapp.evaluation.class_evaluation import ClassEvaluation, Mistake
 from tfapp.evaluation.metrics import check_finite, fit_thresholds
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
+from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
+from tfapp.training.temperature import fit_class_temperature, fit_label_temperatures, fit_scaling
 from tfapp.training.unknown import fit_unknown
 
 __all__ = ["ClassEvaluator", "UnknownScores", "evaluate_classes", "evaluate_multi_label"]
@@ -41,14 +44,26 @@ class ClassEvaluator(Evaluator):
         """See `Evaluator.evaluate`."""
         assert isinstance(model, ClassificationModel)
         probabilities = model.probabilities(tf.constant(logits)).numpy()
-        rows = split.rows.tolist()
+        rows, texts = split.rows.tolist(), split.raw
+        unknown = None
         if model.multi_label:
-            thresholds = np.asarray(model.thresholds, np.float32)
-            return evaluate_multi_label(
-                model.labels, split.targets > 0, probabilities, thresholds, texts=split.raw, rows=rows
+            truths, thresholds = split.targets > 0, np.asarray(model.thresholds, np.float32)
+            evaluation = evaluate_multi_label(model.labels, truths, probabilities, thresholds, texts=texts, rows=rows)
+        else:
+            if model.unknown:
+                unknown = UnknownScores(model.unknown.label, model.unknown.scores(logits).numpy())
+            evaluation = evaluate_classes(
+                model.labels, split.targets, probabilities, unknown=unknown, texts=texts, rows=rows
             )
-        unknown = UnknownScores(model.unknown.label, model.unknown.scores(logits).numpy()) if model.unknown else None
-        return evaluate_classes(model.labels, split.targets, probabilities, unknown=unknown, texts=split.raw, rows=rows)
+        return replace(evaluation, calibration_report=_report(model, logits, split.targets, unknown))
+
+    def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
+        """See `Evaluator.fit_temperatures`; a text that belongs to no label says nothing of those of labels."""
+        assert isinstance(model, ClassificationModel)
+        if model.multi_label:
+            return fit_scaling(len(logits), lambda: fit_label_temperatures(logits, split.targets > 0))
+        known = split.targets >= 0
+        return fit_scaling(int(known.sum()), lambda: (fit_class_temperature(logits[known], split.targets[known]),))
 
 
 @dataclass(frozen=True)
@@ -93,11 +108,8 @@ def evaluate_classes(
     index, scores = np.asarray(targets, np.int64), np.asarray(probabilities, np.float64)
     _check(index.shape, (len(texts),), scores, (len(texts), len(labels)))
     check_finite(scores, rows or range(len(texts)), "probability")
-    predicted = scores.argmax(axis=1)
-    if unknown:
-        labels, scores = [*labels, unknown.label], np.column_stack([scores, unknown.values])
-        predicted = np.where(unknown.values >= 0.5, len(labels) - 1, predicted)
-        index = np.where(index < 0, len(labels) - 1, index)
+    index, scores, predicted = _with_unknown(index, scores, unknown)
+    labels = [*labels, unknown.label] if unknown else labels
     top = scores[np.arange(len(scores)), predicted]
     truth, chosen = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
     answers = _Answers(labels, truth, chosen, scores)
@@ -120,6 +132,38 @@ def evaluate_classes(
         unknown=unknown.label if unknown else None,
         **answers.scores(optional=1 if unknown else 0),
     )
+
+
+def _with_unknown(
+    index: NDArray[np.int64], scores: NDArray[np.float64], unknown: UnknownScores | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Returns targets, probabilities and predictions with "none of these" as one class more, if there is such."""
+    predicted = scores.argmax(axis=1)
+    if unknown is None:
+        return index, scores, predicted
+    last = scores.shape[1]
+    columns = np.column_stack([scores, unknown.values])
+    return np.where(index < 0, last, index), columns, np.where(unknown.values >= 0.5, last, predicted)
+
+
+def _report(
+    model: ClassificationModel, logits: np.ndarray, targets: np.ndarray, unknown: UnknownScores | None
+) -> CalibrationReport:
+    """Returns what the model's temperatures do on N rows of logits float[N, K]."""
+
+    def measure(scaling: TemperatureScaling) -> Reliability:
+        scores = model.probabilities(tf.constant(logits), scaling).numpy().astype(np.float64)
+        if model.multi_label:
+            truths = targets > 0
+            return Reliability(expected_calibration_error(scores, truths), metrics.binary_cross_entropy(truths, scores))
+        index, scores, predicted = _with_unknown(targets, scores, unknown)
+        top = scores[np.arange(len(scores)), predicted]
+        error = expected_calibration_error(top[:, None], (predicted == index)[:, None])
+        return Reliability(error, metrics.cross_entropy(index, scores))
+
+    scaling = model.calibration
+    before = measure(TemperatureScaling()) if scaling.rows else None
+    return CalibrationReport(scaling.temperatures, scaling.rows, scaling.reason, measure(scaling), before)
 
 
 def evaluate_multi_label(

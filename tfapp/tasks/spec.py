@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
     from tfapp.models import Preset, TaskModel
+    from tfapp.models.temperature_scaling import TemperatureScaling
     from tfapp.training import TokenizedSplit
 
 __all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]
@@ -31,6 +32,13 @@ class Evaluator:
 
     def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
         """Fits to the dev split what a model decides by, such as thresholds; most models have nothing of the kind."""
+
+    def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
+        """Fits to the dev split what calibrates a model's probabilities; asked of models with a `calibration` alone."""
+        from tfapp.models.temperature_scaling import TemperatureScaling
+
+        del logits, split
+        return TemperatureScaling(reason=f"the evaluator of {model.task.name} fits no temperature")
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """Evaluates a model's logits.

@@ -14,6 +14,7 @@ from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E4
 from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
 from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
 from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla  # noqa: E402
+from tfapp.training.temperature import calibrate  # noqa: E402
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
 from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split  # noqa: E402
 from tfapp.training.unknown import calibrate_unknown  # noqa: E402
@@ -30,6 +31,7 @@ __all__ = [
     "TensorBoardObserver",
     "TokenizedSplit",
     "TrainState",
+    "calibrate",
     "calibrate_unknown",
     "choose_precision",
     "count_trained",

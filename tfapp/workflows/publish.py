@@ -144,6 +144,7 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **_new_rows_metrics(evaluation),
         },
         "evaluation": _comparable(evaluation),
+        **({"calibration": evaluation.calibration_report.facts()} if evaluation.calibration_report else {}),
         "settings": dump_toml(experiment),
         **({"lower_is_better": True} if evaluation.lower_is_better else {}),
     }

@@ -27,6 +27,7 @@ from tfapp.training import (
     TensorBoardLog,
     TensorBoardObserver,
     TokenizedSplit,
+    calibrate,
     calibrate_unknown,
     choose_precision,
     count_trained,
@@ -112,7 +113,9 @@ def run_experiment(
         if chief:
             best = load_model(folder.model)
             best.shards = model.shards
-            if calibrate_unknown(best, train_split, dev_split):
+            fit = find_task(experiment.task).evaluator().fit_temperatures
+            changed = calibrate_unknown(best, train_split, dev_split)
+            if calibrate(best, dev_split, fit, enabled=experiment.training.calibrate) or changed:
                 best.save(folder.model)
             _evaluate_split(folder, best, splits, quiet=quiet)
             score = state.best_score if splits.dev.num_rows else None
@@ -231,7 +234,9 @@ def _evaluate_split(folder: RunFolder, model: TaskModel, splits: Splits, *, quie
     # A split that tfapp made repeats nothing.
     whole = getattr(splits.settings, split) is not None
     overlap = find_overlap(table, splits, on_dev=split == "dev") if whole else None
-    evaluation = _evaluate_table(folder, model, table, None, f"{split} split", overlap=overlap, quiet=quiet)
+    evaluation = _evaluate_table(
+        folder, model, table, None, f"{split} split", overlap=overlap, on_dev=split == "dev", quiet=quiet
+    )
     with TensorBoardLog(folder.tensorboard) as log:
         log.evaluation(evaluation, step=0, split="test")
     return evaluation
@@ -245,6 +250,7 @@ def _evaluate_table(
     what: str,
     *,
     overlap: OverlapMasks | str | None,
+    on_dev: bool = False,
     quiet: bool,
 ) -> Evaluation:
     evaluation = evaluate_split(model, tokenize_split(model, table), "Evaluating", quiet=quiet)
@@ -253,6 +259,8 @@ def _evaluate_table(
         overlap=None if overlap is None else _evaluate_overlap(model, table, overlap, quiet=quiet),
         rows_fingerprint=fingerprint_rows({"rows": table}, find_task(model.task.name).schema),
     )
+    if on_dev:
+        evaluation = evaluation.on_dev()
     target = folder.evaluation_folder(data)
     private_folder(target)
     RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())

@@ -18,30 +18,41 @@ from tfapp.tasks.answering.windows import AnswerWindows, split_contexts
 SHORT = Preprocessor(VOCABULARY, lowercase=True, max_length=9)
 
 
-def best_by_hand(logits: np.ndarray, windows: AnswerWindows, longest: int) -> list[tuple[int, int, float, float]]:
+def best_by_hand(
+    logits: np.ndarray, windows: AnswerWindows, longest: int, temperature: float
+) -> list[tuple[int, int, float, float, float, float]]:
     """Tries every span; what is better by rounding only is not."""
     found = []
     columns = [values.numpy() for values in windows[:4]]
     for question in range(int(windows.starts.nrows())):
-        best, absence = (-1, -1, -np.inf), np.inf
+        best, absence, warm_chance, warm_absence = (-1, -1, -np.inf), np.inf, -np.inf, np.inf
         for row, (owner, offset, first, size) in enumerate(zip(*columns, strict=True)):
             if owner != question:
                 continue
             legal = [0, *range(offset, offset + size)]
             start, end = (logits[row, legal, side] - np.logaddexp.reduce(logits[row, legal, side]) for side in (0, 1))
+            warm = [logits[row, legal, side] / temperature for side in (0, 1)]
+            warm_start, warm_end = (values - np.logaddexp.reduce(values) for values in warm)
             absence = min(absence, start[0] + end[0])
+            warm_absence = min(warm_absence, warm_start[0] + warm_end[0])
             for i, j in itertools.product(range(size), repeat=2):
                 if i <= j < i + longest and start[1 + i] + end[1 + j] > best[2] + 1e-4:
                     best = (first + i, first + j, start[1 + i] + end[1 + j])
+                    warm_chance = warm_start[1 + i] + warm_end[1 + j]
         starts, ends = (values[question].numpy() for values in (windows.starts, windows.ends))
         places = (-1, -1) if best[0] < 0 else (starts[best[0]], ends[best[1]])
-        found.append((*places, best[2], absence))
+        found.append((*places, best[2], absence, warm_chance, warm_absence))
     return found
 
 
 @settings(max_examples=15)
-@given(st.lists(st.integers(0, 12), min_size=1, max_size=4), st.integers(1, 5), st.integers(0, 10**6))
-def test_the_best_span_is_the_best_of_all(lengths: list[int], longest: int, seed: int) -> None:
+@given(
+    st.lists(st.integers(0, 12), min_size=1, max_size=4),
+    st.integers(1, 5),
+    st.integers(0, 10**6),
+    st.sampled_from([0.3, 1.0, 4.0]),
+)
+def test_the_best_span_is_the_best_of_all(lengths: list[int], longest: int, seed: int, temperature: float) -> None:
     contexts = tf.constant(["a " * length for length in lengths])
     split = split_contexts(
         SHORT,
@@ -52,11 +63,14 @@ def test_the_best_span_is_the_best_of_all(lengths: list[int], longest: int, seed
     )
     width = int(split.ids.bounding_shape(axis=1))
     logits = np.random.default_rng(seed).normal(size=(int(split.ids.nrows()), width, 2), scale=3).astype(np.float32)
-    found = find_spans(tf.constant(logits), split.windows, longest)
-    for row, (start, end, chance, absence) in enumerate(best_by_hand(logits, split.windows, longest)):
+    found = find_spans(tf.constant(logits), split.windows, longest, temperature)
+    by_hand = best_by_hand(logits, split.windows, longest, temperature)
+    for row, (start, end, chance, absence, warm_chance, warm_absence) in enumerate(by_hand):
         assert (found.starts[row], found.ends[row]) == (start, end)
         assert found.absences[row].numpy() == pytest.approx(absence, abs=1e-4)
+        assert found.calibrated_absences[row].numpy() == pytest.approx(warm_absence, abs=1e-4)
         assert start == -1 or found.chances[row].numpy() == pytest.approx(chance, abs=1e-4)
+        assert start == -1 or found.calibrated_chances[row].numpy() == pytest.approx(warm_chance, abs=1e-4)
 
 
 def test_of_windows_that_say_the_same_the_first_answers_whatever_the_rounding() -> None:

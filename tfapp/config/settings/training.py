@@ -110,6 +110,11 @@ class TrainingSettings(Settings):
         description="Compile network and optimizer by XLA, as Keras does on a GPU, where launching single ops takes "
         "longer than computing them. Compilation takes minutes. By default on from 2000 steps on one GPU.",
     )
+    calibrate: bool = Field(
+        True,
+        description="After training, fit a temperature (Guo et al. 2017) on dev, so that probabilities say how often "
+        "the model is right, in the served model too. Answers do not change. Takes at least 100 rows in dev.",
+    )
     deterministic: bool = Field(True, description="Whether the same seed gives the same metrics again on a CPU.")
     checkpoint_steps: int = Field(
         50,

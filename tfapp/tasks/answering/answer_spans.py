@@ -25,12 +25,16 @@ class FoundSpans(NamedTuple):
         ends: int32[N], likewise.
         chances: float32[N], the logarithm of the span's probability in its window.
         absences: float32[N], that of "no answer here" in the window where it is lowest.
+        calibrated_chances: float32[N], `chances` of the same spans by the logits divided by the temperature.
+        calibrated_absences: float32[N], `absences` likewise.
     """
 
     starts: tf.Tensor
     ends: tf.Tensor
     chances: tf.Tensor
     absences: tf.Tensor
+    calibrated_chances: tf.Tensor
+    calibrated_absences: tf.Tensor
 
 
 def mask_logits(logits: tf.Tensor, windows: AnswerWindows) -> tf.Tensor:
@@ -45,7 +49,7 @@ def mask_logits(logits: tf.Tensor, windows: AnswerWindows) -> tf.Tensor:
     return tf.where(legal[:, :, None], logits, NEVER)
 
 
-def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int) -> FoundSpans:
+def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int, temperature: float = 1.0) -> FoundSpans:
     """Finds the most probable span of each question over its windows.
 
     Start and end have a probability each over the window and [CLS] (Devlin et al. 2019); a span's is their product. A
@@ -55,6 +59,7 @@ def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int) -> Found
         logits: float32[M, T, 2], of start and end.
         windows: M windows of N questions.
         longest: Longest answer in tokens.
+        temperature: Divides the logits, for `calibrated_chances` and `calibrated_absences` alone: it chooses nothing.
     """
     masked = mask_logits(logits, windows)
     start, end = (tf.nn.log_softmax(masked[:, :, side], axis=1) for side in (0, 1))
@@ -66,7 +71,10 @@ def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int) -> Found
     reached = tf.where((place >= 0) & (place < longest), end, 2 * NEVER)
     last = _first_best(reached)
     chance = tf.gather(start, first, batch_dims=1) + tf.gather(end, last, batch_dims=1)
-    return _best_windows(windows, first, last, chance, absence)
+    warm_start, warm_end = (tf.nn.log_softmax(masked[:, :, side] / temperature, axis=1) for side in (0, 1))
+    warm_chance = tf.gather(warm_start, first, batch_dims=1) + tf.gather(warm_end, last, batch_dims=1)
+    calibrated = tf.where(chance > NEVER / 2, warm_chance, NEVER), warm_start[:, 0] + warm_end[:, 0]
+    return _best_windows(windows, first, last, (chance, absence), calibrated)
 
 
 def _first_best(values: tf.Tensor) -> tf.Tensor:
@@ -82,8 +90,14 @@ def _best_ahead(values: tf.Tensor, longest: int) -> tf.Tensor:
 
 
 def _best_windows(
-    windows: AnswerWindows, first: tf.Tensor, last: tf.Tensor, chance: tf.Tensor, absence: tf.Tensor
+    windows: AnswerWindows,
+    first: tf.Tensor,
+    last: tf.Tensor,
+    plain: tuple[tf.Tensor, tf.Tensor],
+    calibrated: tuple[tf.Tensor, tf.Tensor],
 ) -> FoundSpans:
+    """Returns the spans of the best windows, from each window's best span and its chance and absence, float32[M]."""
+    chance, _ = plain
     owners, questions = windows.owners, windows.starts.nrows(tf.int32)
     chances = tf.math.unsorted_segment_max(chance, owners, questions)
     numbers = tf.range(tf.size(owners))
@@ -98,5 +112,14 @@ def _best_windows(
         number = tf.where(there, tf.gather(token, best) + shift, 0)
         return tf.where(there, tf.gather(tf.concat([places.flat_values, [-1]], axis=0), number), -1)
 
-    absences = tf.math.unsorted_segment_min(absence, owners, questions)
-    return FoundSpans(place(first, windows.starts), place(last, windows.ends), chances, absences)
+    absences, calibrated_absences = (
+        tf.math.unsorted_segment_min(absence, owners, questions) for _, absence in (plain, calibrated)
+    )
+    return FoundSpans(
+        place(first, windows.starts),
+        place(last, windows.ends),
+        chances,
+        absences,
+        tf.gather(calibrated[0], best),
+        calibrated_absences,
+    )

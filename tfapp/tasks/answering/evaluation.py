@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
+from tfapp.evaluation.calibration import CalibrationReport
 from tfapp.evaluation.metrics import Measure
 from tfapp.evaluation.tables import markdown_table, measure_table
 
@@ -90,6 +91,7 @@ class AnswerEvaluation(Evaluation):
     by_word: tuple[AnswerGroup, ...]
     wrong_count: int
     wrong: tuple[WrongAnswer, ...]
+    calibration_report: CalibrationReport | None = None
 
     @property
     def main_name(self) -> str:

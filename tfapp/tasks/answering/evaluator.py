@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,16 +13,19 @@ from numpy.typing import NDArray
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.metrics import Measure
+from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
+from tfapp.evaluation.metrics import Measure, binary_cross_entropy
 from tfapp.evaluation.ranking_metrics import mean_interval
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
+from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.answering.answer_spans import mask_logits
 from tfapp.tasks.answering.evaluation import AnswerEvaluation, AnswerGroup, WrongAnswer
 from tfapp.tasks.answering.metrics import cut_texts, exact_match, f1_score, fit_answer_threshold, gold_texts
 from tfapp.tasks.answering.model import Answerer
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
+from tfapp.training.temperature import fit_scaling, fit_temperature
 
 __all__ = ["AnswerEvaluator", "evaluate_answers"]
 
@@ -52,17 +56,59 @@ class AnswerEvaluator(Evaluator):
         spans = model.find(tf.constant(logits), split.positions)
         losses = model.loss(tf.constant(split.targets), mask_logits(tf.constant(logits), split.positions)).numpy()
         answered = model.is_answered(spans).numpy()
-        return evaluate_answers(
+        evaluation = evaluate_answers(
             questions=split.columns["question"],
             contexts=split.columns["context"],
             wanted=split.columns["label"],
             starts=np.where(answered, spans.starts, 0),
             ends=np.where(answered, spans.ends, 0),
-            scores=np.exp(np.where(answered, spans.chances, spans.absences)),
+            scores=model.scores(spans).numpy(),
             loss=float(losses.sum() / max(len(losses), 1)),
             threshold=model.threshold if model.no_answer else None,
             rows=split.rows.tolist(),
         )
+        return replace(evaluation, calibration_report=_report(model, logits, split))
+
+    def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
+        """See `Evaluator.fit_temperatures`: the score is to say how often the answer is an exact match."""
+        assert isinstance(model, Answerer)
+        exact = _exact_matches(model, logits, split)
+
+        def loss(temperature: float) -> float:
+            return binary_cross_entropy(exact, _scores(model, logits, split, temperature)) * len(exact)
+
+        return fit_scaling(len(exact), lambda: (fit_temperature(loss),))
+
+
+def _scores(model: Answerer, logits: np.ndarray, split: TokenizedSplit, temperature: float) -> NDArray[np.float64]:
+    """Returns the scores of a split's answers by some temperature; float[N]."""
+    scores: NDArray[np.float64] = model.scores(model.find(tf.constant(logits), split.positions, temperature)).numpy()
+    return scores.astype(np.float64)
+
+
+def _exact_matches(model: Answerer, logits: np.ndarray, split: TokenizedSplit) -> NDArray[np.bool_]:
+    """Returns which of a split's answers are right; bool[N]."""
+    spans = model.find(tf.constant(logits), split.positions)
+    answered = model.is_answered(spans).numpy()
+    starts, ends = (np.where(answered, places, 0) for places in (spans.starts, spans.ends))
+    golds = gold_texts(split.columns["context"], split.columns["label"])
+    answers = cut_texts(split.columns["context"], starts, ends)
+    return np.array([exact_match(*pair) > 0 for pair in zip(answers, golds, strict=True)], bool)
+
+
+def _report(model: Answerer, logits: np.ndarray, split: TokenizedSplit) -> CalibrationReport:
+    """Returns what the model's temperature does to the scores of a split's answers."""
+    exact, scaling = _exact_matches(model, logits, split), model.calibration
+
+    def measure(temperature: float) -> Reliability:
+        scores = _scores(model, logits, split, temperature)
+        return Reliability(
+            expected_calibration_error(scores[:, None], exact[:, None]), binary_cross_entropy(exact, scores)
+        )
+
+    before = measure(1.0) if scaling.rows else None
+    after = measure(scaling.temperatures[0])
+    return CalibrationReport(scaling.temperatures, scaling.rows, scaling.reason, after, before)
 
 
 def evaluate_answers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from tfapp.models.base import Encoded
 from tfapp.models.bert import BertModel
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.windows import logits_in_chunks
 from tfapp.tasks.answering.answer_spans import NEVER, FoundSpans, find_spans
 from tfapp.tasks.answering.settings import AnsweringModelSettings
@@ -42,12 +44,14 @@ class Answerer(BertModel):
         max_windows: Windows of a context that are read.
         max_answer_length: Longest answer in tokens.
         dropout: Rate before the dense layer.
+        calibration: As in `TaskModel`; its temperature divides the logits of which scores are made.
     """
 
     task = contract.ANSWERING
     kind = "bert"
     config_keys = ("no_answer", "threshold", "stride", "max_windows", "max_answer_length", "dropout")
     head_input: Pooling = "tokens"
+    calibration: TemperatureScaling
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Answerer(BertModel):
         max_windows: int = 64,
         max_answer_length: int = 30,
         dropout: float = 0.1,
+        calibration: Mapping[str, Any] | None = None,
     ) -> None:
         self.backbone = backbone
         self.no_answer = no_answer
@@ -68,6 +73,7 @@ class Answerer(BertModel):
         self.max_windows = max_windows
         self.max_answer_length = max_answer_length
         self.dropout = dropout
+        self.calibration = TemperatureScaling.from_config(calibration)
         super().__init__(bert_network(backbone, self.head_input, units=2, dropout=dropout), preprocessor, ())
         text = tf.TensorSpec([None], tf.string)
         # Traced once, for callers outside a graph.
@@ -80,6 +86,10 @@ class Answerer(BertModel):
         no_answer = len(labels) > 1 if own.no_answer is None else own.no_answer
         names = {"stride", "max_windows", "max_answer_length", "dropout"}
         return {"no_answer": no_answer, **own.model_dump(include=names)}
+
+    def own_config(self) -> dict[str, Any]:
+        """Returns what the network needs, and the temperature."""
+        return super().own_config() | {"calibration": asdict(self.calibration)}
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Splits contexts into windows, and finds the answers in them.
@@ -132,14 +142,25 @@ class Answerer(BertModel):
         legal = inside | (tf.range(tf.shape(logits)[1]) == 0)[None, :]
         return tf.where(legal[:, :, None], logits, NEVER)
 
-    def find(self, logits: tf.Tensor, windows: AnswerWindows) -> FoundSpans:
-        """The best span of each of N questions, from its windows' logits float32[M, T, 2]."""
-        return find_spans(logits, windows, self.max_answer_length)
+    def find(self, logits: tf.Tensor, windows: AnswerWindows, temperature: float | None = None) -> FoundSpans:
+        """Returns the best span of each of N questions, from its windows' logits float32[M, T, 2].
+
+        Its calibrated chances are by the model's own temperature, or by another.
+        """
+        (own,) = self.calibration.temperatures
+        return find_spans(logits, windows, self.max_answer_length, own if temperature is None else temperature)
 
     def is_answered(self, spans: FoundSpans) -> tf.Tensor:
         """Returns which of N questions the model answers; bool[N]."""
         there = spans.starts >= 0
         return there & (spans.chances - spans.absences > self.threshold) if self.no_answer else there
+
+    def scores(self, spans: FoundSpans) -> tf.Tensor:
+        """Returns how sure the model is of its answers to N questions; float32[N], 0..1, calibrated.
+
+        It is the span's probability in its window, or, of no answer, the lowest that a window gives to it.
+        """
+        return tf.exp(tf.where(self.is_answered(spans), spans.calibrated_chances, spans.calibrated_absences))
 
     def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
@@ -151,8 +172,7 @@ class Answerer(BertModel):
             preprocessor: One with another limit than the model's own.
 
         Returns:
-            `answer`, `start`, `end` and `score`; the score is the span's probability in its window, or, of no answer,
-            the lowest that a window gives to it.
+            `answer`, `start`, `end` and `score`, see `scores`.
         """
         split = self._split_by(preprocessor or self.preprocessor, inputs["question"], inputs["context"])
         spans = self.find(logits_in_chunks(self.logits, split.ids), split.windows)
@@ -163,7 +183,7 @@ class Answerer(BertModel):
             "answer": tf.strings.substr(split.contexts, first, tf.maximum(end, 0) - first, unit="UTF8_CHAR"),
             "start": start,
             "end": end,
-            "score": tf.exp(tf.where(answered, spans.chances, spans.absences)),
+            "score": self.scores(spans),
         }
 
     def _split_by(self, preprocessor: Preprocessor, questions: tf.Tensor, contexts: tf.Tensor) -> SplitContexts:

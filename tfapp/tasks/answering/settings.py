@@ -47,7 +47,7 @@ class AnsweringModelSettings(ModelSettings):
 SETTINGS: Final = TaskSettings(
     "answering",
     texts=("question", "context"),
-    reads=("data.group", "data.on_missing_label", "model.dropout"),
+    reads=("data.group", "data.on_missing_label", "model.dropout", "training.calibrate"),
     data=AnsweringDataSettings,
     model=AnsweringModelSettings,
     summary="answers to questions, from contexts",

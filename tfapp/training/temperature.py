@@ -1,0 +1,121 @@
+"""Fits the temperatures that a trained model's probabilities are calibrated by, on dev."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from tfapp.models import TaskModel
+from tfapp.models.temperature_scaling import TemperatureScaling
+from tfapp.training.steps import make_predictor, predict_logits
+from tfapp.training.tokenized_split import TokenizedSplit
+
+__all__ = [
+    "FEWEST_ROWS",
+    "calibrate",
+    "fit_class_temperature",
+    "fit_label_temperatures",
+    "fit_scaling",
+    "fit_temperature",
+]
+
+FEWEST_ROWS: Final = 100
+"""Rows of dev under which no temperature is fitted.
+
+Of models of SST-2 and Banking77, with rows drawn 200 times: 100 bring an error of .056 to .03 and make the likelihood
+worse once in ten times, 50 once in five; a model that was right before (.015) is at .024 with 100 and .027 with 50.
+"""
+# Of the logarithm of a temperature, the standard deviation of a normal prior: without one, a dev split without a
+# mistake would make a model certain of everything. A few hundred rows outweigh it.
+_PRIOR: Final = 0.5
+_RANGE: Final = (-3.0, 3.0)
+
+
+def calibrate(
+    model: TaskModel,
+    dev_split: TokenizedSplit,
+    fit: Callable[[TaskModel, np.ndarray, TokenizedSplit], TemperatureScaling],
+    *,
+    enabled: bool,
+) -> bool:
+    """Gives a trained model its temperatures.
+
+    Args:
+        model: With its best weights.
+        dev_split: What they are fitted on.
+        fit: Finds them of model, logits and split.
+        enabled: Whether they are wanted, as `training.calibrate` says.
+
+    Returns:
+        Whether the task's models have such.
+    """
+    if model.calibration is None:
+        return False
+    if enabled:
+        logits = predict_logits(make_predictor(model, dev_split.targets), dev_split.texts, dev_split.targets)
+        model.calibrate(fit(model, logits, dev_split))
+    else:
+        model.calibrate(TemperatureScaling(reason="training.calibrate is false"))
+    return True
+
+
+def fit_scaling(rows: int, fit: Callable[[], tuple[float, ...]]) -> TemperatureScaling:
+    """Returns fitted temperatures; temperature 1 where dev has fewer rows than can carry one.
+
+    Args:
+        rows: The rows of dev that show how often the model is right.
+        fit: Finds the temperatures.
+    """
+    if rows < FEWEST_ROWS:
+        return TemperatureScaling(reason=f"dev has {rows} rows to fit it on, and a temperature takes {FEWEST_ROWS}")
+    return TemperatureScaling(fit(), rows, "")
+
+
+def fit_temperature(loss: Callable[[float], float], around: float = 1.0) -> float:
+    """Returns the temperature of the lowest loss, by Brent's method, from 0.05 to 20.
+
+    Args:
+        loss: The sum of the rows' negative log-likelihoods at a temperature.
+        around: Where the prior has its middle.
+    """
+    middle = np.log(around)
+
+    def objective(power: float) -> float:
+        return loss(float(np.exp(power))) + ((power - middle) / _PRIOR) ** 2 / 2
+
+    solution = minimize_scalar(objective, bounds=_RANGE, method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(solution.x))
+
+
+def fit_class_temperature(logits: NDArray[Any], targets: NDArray[np.integer]) -> float:
+    """Returns the temperature of a softmax over logits float[N, K]; targets, int[N], are the rows' classes."""
+    scores = logits.astype(np.float64)
+    truths = scores[np.arange(len(targets)), targets]
+
+    def loss(temperature: float) -> float:
+        return float((logsumexp(scores / temperature, axis=1) - truths / temperature).sum())
+
+    return fit_temperature(loss)
+
+
+def fit_label_temperatures(logits: NDArray[Any], targets: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Returns a temperature for each label's sigmoid.
+
+    Each has its prior around the temperature of all labels together, so that a label with few texts follows the others.
+
+    Args:
+        logits: float[N, K].
+        targets: bool[N, K].
+    """
+    margins = np.where(targets, logits, -logits).astype(np.float64)
+
+    def fit(margins: NDArray[np.float64], around: float) -> float:
+        return fit_temperature(lambda temperature: float(np.logaddexp(0, -margins / temperature).sum()), around)
+
+    common = fit(margins, 1.0)
+    return tuple(fit(column, common) for column in margins.T)
