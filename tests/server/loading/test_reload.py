@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -198,6 +201,33 @@ def test_the_config_file_is_read_again(models: Path, tmp_path: Path, caplog: pyt
     follower.start(0.01)
     assert wait_for_state(manager, "a", 1, State.AVAILABLE, 30)
     follower.stop()
+
+
+def test_a_file_read_before_a_reload_does_not_undo_it(models: Path, tmp_path: Path) -> None:
+    loading, loaded = threading.Event(), threading.Event()
+
+    def slow(name: str, version: int, folder: Path) -> Any:
+        if name == "b":
+            loading.set()
+            assert loaded.wait(30)
+        return _load(name, version, folder)
+
+    file = tmp_path / "models.config"
+    file.write_text(f"model_config_list {{ {_text(models, 'a')} }}")
+    manager = ModelManager(lambda: read_model_config(file), slow)
+    manager.poll()
+    both = served_models(_request(_text(models, "a"), _text(models, "b")).config)
+    with ThreadPoolExecutor() as pool:
+        reloading = pool.submit(manager.reload, both)
+        assert loading.wait(30)
+        follower = pool.submit(ConfigFileWatcher(file, manager).read)
+        # Time to read the file as it is now.
+        time.sleep(0.2)
+        file.write_text(f"model_config_list {{ {_text(models, 'a')} {_text(models, 'b')} }}")
+        loaded.set()
+        reloading.result(30)
+        follower.result(30)
+    assert manager.available() == {"a": [2], "b": [1]}
 
 
 def test_a_server_of_a_config_file(models: Path, tmp_path: Path) -> None:

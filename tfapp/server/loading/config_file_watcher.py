@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tfapp.errors import SettingsError
@@ -49,9 +50,10 @@ class ConfigFileWatcher:
     def read(self) -> None:
         """Reads the file once and applies it."""
         try:
-            models = read_model_config(self._path)
             # What loads only later must not hold up the next reading.
-            self._manager.reload(models, allow_unavailable=self._allow_unavailable, seconds=0)
+            self._manager.reload(
+                partial(read_model_config, self._path), allow_unavailable=self._allow_unavailable, seconds=0
+            )
         except (SettingsError, RequestError) as error:
             if str(error) != self._complaint:
                 _log.error("model config file %s: %s", self._path, error)

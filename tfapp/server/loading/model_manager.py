@@ -70,12 +70,17 @@ class ModelManager(ServedVersions):
             self._load_and_unload()
 
     def reload(
-        self, models: Sequence[ServedModel], *, allow_unavailable: bool = False, seconds: float | None = None
+        self,
+        models: Sequence[ServedModel] | Callable[[], Sequence[ServedModel]],
+        *,
+        allow_unavailable: bool = False,
+        seconds: float | None = None,
     ) -> None:
         """Replaces the configuration, and waits for the models that it names for the first time.
 
         Args:
-            models: The models to serve from now on.
+            models: The models to serve from now on, or what reads them while no other configuration is applied, so
+                that what was read before another one came cannot replace it.
             allow_unavailable: Whether a new label may point at a version that is not loaded yet.
             seconds: Longest time to wait; None: until the last retry failed.
 
@@ -85,10 +90,11 @@ class ModelManager(ServedVersions):
         """
         end = math.inf if seconds is None else time.monotonic() + seconds
         with self._polling:
+            wanted = models() if callable(models) else models
             with self._changed:
-                check_labels(models, self._models, self._available, allow_unavailable=allow_unavailable)
-                new = [model for model in models if model.name not in self._models]
-                self._source = lambda: models
+                check_labels(wanted, self._models, self._available, allow_unavailable=allow_unavailable)
+                new = [model for model in wanted if model.name not in self._models]
+                self._source = lambda: wanted
             self._update_wanted()
             self._load_and_unload()
         self._wait_for(new, end)
