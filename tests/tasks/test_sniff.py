@@ -131,12 +131,15 @@ def test_long_texts_get_windows(tmp_path: Path) -> None:
 def test_fewer_rows_get_more_epochs_where_all_weights_are_trained(tmp_path: Path) -> None:
     def epochs(rows: int) -> int:
         proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows), "label": ["x", "y"] * (rows // 2)}))
-        assert f"train has about {rows * 7 // 20} texts for each of the 2 labels seen" in proposal.notes[-1]
+        assert any(f"train has about {rows * 7 // 20} texts for each of the 2 labels seen" in n for n in proposal.notes)
         assert not proposal.training.keys() & {"adapt", "word_dropout"}
+        assert proposal.training["epoch_tolerance"] == 1
+        # In twice the time an epoch, so where rows are few.
+        assert proposal.training.get("sam_rho") == (0.05 if rows < 10000 else None)
         assert [proposal.training[name] for name in ("batch_size", "learning_rate", "layer_decay")] == [32, 1e-4, 0.9]
         return int(proposal.training["epochs"])
 
-    assert [epochs(rows) for rows in (200, 1000, 4000, 13000)] == [10, 7, 3, 3]
+    assert [epochs(rows) for rows in (200, 1000, 4000, 13000)] == [10, 7, 5, 3]
 
 
 def test_a_sentence_encoder_is_read_by_the_mean_and_no_other_preset_is(
@@ -148,6 +151,8 @@ def test_a_sentence_encoder_is_read_by_the_mean_and_no_other_preset_is(
     plain = replace(assets.require("minilm-l6"), sentence_encoder=False)
     monkeypatch.setattr(assets, "find", lambda *_: plain)
     assert "pooling" not in sniff(file).model
+    few = _csv(tmp_path / "few.csv", {"text": _texts(60), "label": ["x", "y"] * 30})
+    assert "adapt" not in sniff(few).training
 
 
 def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_path: Path) -> None:
@@ -158,11 +163,14 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
         return proposal.training
 
     # The settings' rules allow each of them.
-    assert training(100, 2) == {"epochs": 20}
-    assert training(600, 30) == {"adapt": "head"}
-    assert training(400, 2, words=200) == {"adapt": "head"}
+    folds = {"adapt": "head", "head_penalty": "cross-validation"}
+    assert training(100, 2) == folds
+    assert training(600, 30) == folds
+    assert training(400, 2, words=200) == folds
+    # Dev has enough texts to choose by.
+    assert training(1100, 40) == {"adapt": "head"}
     many = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "layer_decay": 0.9, "word_dropout": 0.1}
-    assert training(2200, 30) == many
+    assert training(2200, 30) == many | {"epoch_tolerance": 1.0}
 
 
 def test_a_folder_of_texts(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 
+from tfapp.config import DataSettings
 from tfapp.data.data_sample import DataSample
 
 __all__ = ["QUALITIES", "WINDOW", "Candidate", "Proposal", "Quality", "make_proposal"]
@@ -23,6 +24,7 @@ _CHARACTERS_A_TOKEN = 4
 _FIRST_IDEOGRAPH = "\u2e80"
 _TEXTS_READ = 12_000
 _MOST_EPOCHS = 20
+_FEW_TEST_ROWS = 100
 WINDOW: Final = 128
 """Tokens of a window, for texts that are read in several."""
 # Beyond one window, whole windows with their [CLS] and [SEP].
@@ -139,8 +141,16 @@ def make_proposal(
         {"epochs": min(max(math.ceil(_TEXTS_READ / max(rows, 1)), 1), _MOST_EPOCHS)},
         rows=rows,
         columns=() if sample.source.format == "folder" else tuple(sample.columns),
-        notes=(*notes, note),
+        notes=(*notes, note, *_trust(rows, sample.source.settings)),
     )
+
+
+def _trust(rows: int, settings: DataSettings) -> Iterator[str]:
+    """Yields how far a score on few test rows can be trusted: half a binomial interval of 95 %, at its widest."""
+    test = round(rows * settings.test_share)
+    if settings.test is None and 0 < test < _FEW_TEST_ROWS:
+        points = 100 * 1.96 * 0.5 / math.sqrt(test)
+        yield f"few rows: with about {test} of them to test on, a score is known to within about {points:.0f} points"
 
 
 def _guess_tokens(text: str) -> float:

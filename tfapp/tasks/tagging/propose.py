@@ -12,6 +12,7 @@ from tfapp.data.columns import guess_text
 from tfapp.data.data_sample import DataSample
 from tfapp.data.proposal import WINDOW, Proposal, make_proposal
 from tfapp.errors import DataError
+from tfapp.tasks.tagging.choices import choose_tagging
 
 __all__ = ["propose_tagging"]
 
@@ -32,23 +33,29 @@ def propose_tagging(sample: DataSample) -> Proposal | None:
     if text is None or spans is None:
         return None
     notes = [f'texts: column "{text}", spans: column "{spans}"; columns: {sample.column_list}', *sample.notes]
-    return _propose(sample, sample.columns[text], notes, columns={"text": text, "label": spans})
+    proposal = _propose(sample, sample.columns[text], notes, columns={"text": text, "label": spans})
+    rows = zip(sample.columns[text], sample.columns[spans], strict=True)
+    pairs = [(value, some) for value, some in rows if isinstance(value, str) and isinstance(some, list)]
+    texts, entities = [value for value, _ in pairs], [some for _, some in pairs]
+    return choose_tagging(proposal, texts, entities, sample.source.settings, words=False)
 
 
 def _propose_words(sample: DataSample) -> Proposal:
     """Reads a file with a word and its tag a line whole, for its rows cannot be counted otherwise."""
     texts: list[str] = []
-    types: dict[str, None] = {}
+    spans: list[Sequence[Mapping[str, Any]]] = []
     bad_tags = BadTagCount(sample.source.name, "repair")
     encoding = sample.settings.get("encoding", "utf-8")
     for block in bad_tags.watch(iter_blocks(sample.source.path, "conll", encoding=encoding)):
         texts += block.columns["text"]
-        types |= dict.fromkeys(span["label"] for spans in block.columns["label"] for span in spans)
+        spans += block.columns["label"]
+    types = dict.fromkeys(span["label"] for some in spans for span in some)
     if not types:
         raise DataError(f"{sample.source.name}: no word has a tag other than O; set data.tag_column in a settings file")
     notes = [f"words in the first column, tags in the last; types: {', '.join(sorted(types))}", *sample.notes]
     notes += [finding.message for finding in bad_tags.findings()]
-    return _propose(sample, texts, notes, rows=len(texts))
+    proposal = _propose(sample, texts, notes, rows=len(texts))
+    return choose_tagging(proposal, texts, spans, sample.source.settings, words=True)
 
 
 def _span_column(columns: Mapping[str, Sequence[Any]]) -> str | None:
