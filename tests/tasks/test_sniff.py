@@ -130,7 +130,7 @@ def test_long_texts_get_windows(tmp_path: Path) -> None:
 
 def test_fewer_rows_get_more_epochs_where_all_weights_are_trained(tmp_path: Path) -> None:
     def epochs(rows: int) -> int:
-        proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows), "label": ["x", "y"] * (rows // 2)}))
+        proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows), "label": ["x", "y"] * (rows // 2)})).as_one()
         assert any(f"train has about {rows * 7 // 20} texts for each of the 2 labels seen" in n for n in proposal.notes)
         assert not proposal.training.keys() & {"adapt", "word_dropout"}
         assert proposal.training["epoch_tolerance"] == 1
@@ -152,15 +152,18 @@ def test_a_sentence_encoder_is_read_by_the_mean_and_no_other_preset_is(
     monkeypatch.setattr(assets, "find", lambda *_: plain)
     assert "pooling" not in sniff(file).model
     few = _csv(tmp_path / "few.csv", {"text": _texts(60), "label": ["x", "y"] * 30})
-    assert "adapt" not in sniff(few).training
+    assert "adapt" not in sniff(few).as_one().training
 
 
 def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_path: Path) -> None:
     def training(rows: int, labels: int, words: int = 8) -> Mapping[str, Any]:
         columns = {"text": _texts(rows, words), "label": [f"label {index % labels}" for index in range(rows)]}
         proposal = sniff(_csv(tmp_path / "a.csv", columns))
-        load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings(), force=True))
-        return proposal.training
+        for quality in QUALITIES:
+            for one in proposal.candidates_of(quality):
+                way = proposal.with_candidate(one)
+                load_experiment(write_starter(way, tmp_path / "e.toml", tasks=task_settings(), force=True))
+        return proposal.as_one().training
 
     # The settings' rules allow each of them.
     folds = {"adapt": "head", "head_penalty": "cross-validation"}
@@ -171,6 +174,24 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
     assert training(1100, 40) == {"adapt": "head"}
     many = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "layer_decay": 0.9, "word_dropout": 0.1}
     assert training(2200, 30) == many | {"epoch_tolerance": 1.0}
+
+
+def test_a_quality_tries_the_output_layer_before_all_weights(tmp_path: Path) -> None:
+    def names(rows: int, words: int = 8, labels: tuple[str, ...] = ("x", "y")) -> list[list[str]]:
+        column = [labels[index % len(labels)] for index in range(rows)]
+        proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows, words), "label": column}))
+        return [[one.name for one in proposal.candidates_of(quality)] for quality in QUALITIES]
+
+    head, steps, faster, contrast = (
+        "output layer alone",
+        "all weights",
+        "all weights at twice the rate",
+        "contrast of labels",
+    )
+    assert names(60) == [[head], [head], [head, steps, contrast]]
+    assert names(1000) == [[head], [head, steps], [head, steps, faster]]
+    assert names(1000, words=200) == [[head], [head], [head, steps]]
+    assert names(60, labels=("x", "y", "x|y")) == [[head], [head, steps], [head, steps]]
 
 
 def test_a_folder_of_texts(tmp_path: Path) -> None:
