@@ -170,10 +170,11 @@ def test_rules_over_several_settings() -> None:
     )
     folds = "training.head_penalty=cross-validation"
     assert "but only adapt head and method few-shot fit the output layer at once" in complaint(folds)
-    assert "data.unknown_label takes its limit from dev" in complaint(
-        folds, "training.adapt=head", "data.unknown_label=other"
-    )
-    assert "so it needs a test split" in complaint(folds, "training.adapt=head", "data.test_share=0")
+    head = (folds, "training.adapt=head", "training.calibrate=false")
+    assert "but a temperature is fitted on dev; set calibrate = false" in complaint(*head[:2])
+    assert "data.unknown_label takes its limit from dev" in complaint(*head, "data.unknown_label=other")
+    assert "so it needs a test split" in complaint(*head, "data.test_share=0")
+    assert with_set(*head).training.head_penalty == "cross-validation"
     assert with_set(dropped, "training.adapt=head", "task=ranking").training.word_dropout == 0.2
     assert "training.word_dropout is not read by the task embedding" in complaint(dropped, "task=embedding")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")
