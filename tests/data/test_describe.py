@@ -47,6 +47,7 @@ def test_counts_lengths_and_problems(tmp_path: Path) -> None:
         "duplicate": (3,),
         "conflicting_duplicate": (4,),
         "single_label": (7,),
+        "few_rows": (1, 2, 8, 9),
     }
     assert {finding.action for finding in found.findings} == {"kept"}
     assert found.count("duplicate") == 1

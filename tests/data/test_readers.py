@@ -281,7 +281,10 @@ def test_a_parquet_file_whose_strings_are_none_is_refused(tmp_path: Path, word: 
 
 
 def test_a_folder_with_utf16_and_what_lacks_its_mark_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
+    for label in "xy":
+        (tmp_path / label).mkdir()
+        for name in ("0.txt", "3.txt"):
+            _write(tmp_path / label / name, "plain".encode("utf-16"))
     _write(tmp_path / "x" / "1.txt", "café".encode("utf-16"))
     _write(tmp_path / "x" / "2.txt", "café".encode("utf-16-le"))
     assert sniff(str(tmp_path)).data["encoding"] == "latin-1"

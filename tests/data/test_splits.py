@@ -14,6 +14,7 @@ from tfapp.assets.entries import Archive
 from tfapp.config import DataSettings
 from tfapp.data import Splits, describe, find_overlap, load, load_table, normalize_text
 from tfapp.errors import DataError
+from tfapp.tasks.registry import find_task
 
 Row = tuple[str, Any]
 
@@ -147,20 +148,92 @@ def test_unseen_label_fails_or_is_dropped(tmp_path: Path) -> None:
     assert splits.labels == ("a", "b")
 
 
-def test_a_label_that_train_lacks_after_the_split_is_an_error_and_one_that_dev_lacks_a_finding(tmp_path: Path) -> None:
+def test_the_rows_of_a_label_that_all_fell_on_dev_or_test_are_learnt_from(tmp_path: Path) -> None:
     name = _save(tmp_path / "a.jsonl", [*_many(), ("p", "rare"), ("q", "rare")])
-    with pytest.raises(DataError, match=r'label "rare" has no row in train, but 2 in dev; set another data.split_seed'):
-        load(DataSettings(train=name, split_seed=0))
-    few = _save(tmp_path / "few.jsonl", [("p", "a"), ("q", "a"), ("r", "b"), ("s", "b")])
-    with pytest.raises(DataError, match=r"no row fell on dev; set another data\.split_seed than 0"):
-        load(DataSettings(train=few, dev_share=0.001))
+    before = _sides(load(DataSettings(train=_save(tmp_path / "b.jsonl", _many()))))
+    moved = load(DataSettings(train=name, split_seed=0))
+    sides = _sides(moved)
+    assert (sides["p"], sides["q"], moved.labels) == ("train", "train", ("a", "b", "rare"))
+    assert {text: sides[text] for text in before} == before
+    assert moved.train["row"].to_pylist() == sorted(moved.train["row"].to_pylist())
+    assert [finding.message for finding in moved.report.findings if finding.kind == "rare_label"] == [
+        f'{name}: 2 rows moved from dev to train, which had no other with the label: "rare" (rows 201, 202)'
+    ]
     splits = load(DataSettings(train=name, split_seed=4))
-    assert splits.labels == ("a", "b", "rare")
     assert [finding.message for finding in splits.report.findings] == [
         f'{name}: dev lacks 1 of train\'s labels: "rare"'
     ]
     held = _save(tmp_path / "held.jsonl", [("r", "a"), ("s", "b")])
     assert load(DataSettings(train=name, dev=held, test=held)).labels == ("a", "b", "rare")
+
+
+def test_any_few_rows_of_two_labels_are_split(tmp_path: Path) -> None:
+    few = _save(tmp_path / "few.jsonl", [("p", "a"), ("q", "a"), ("r", "b"), ("s", "b")])
+    for seed in range(20):
+        splits = load(DataSettings(train=few, split_seed=seed))
+        assert splits.labels == ("a", "b")
+        assert min(splits.report.rows.values()) >= 1
+        assert sum(splits.report.rows.values()) == 4
+    two = _save(tmp_path / "two.jsonl", [("p", "a"), ("r", "b"), ("q", "a")])
+    held = DataSettings(train=two, test=few, on_overlap="keep", on_single_label="drop")
+    assert load(held).report.rows == {"train": 2, "dev": 1, "test": 4}
+    with pytest.raises(DataError, match=r"no row fell on dev; add rows, or give a file with data\.dev"):
+        load(held.model_copy(update={"train": _save(tmp_path / "one.jsonl", [("p", "a"), ("r", "b")])}))
+
+
+def test_pairs_of_a_query_stay_together_where_rows_are_moved(tmp_path: Path) -> None:
+    schema = find_task("pair-classification").schema
+    rows = [(f"query {index // 4}", f"candidate {index}", "yn"[index % 2]) for index in range(40)]
+    rows += [("lonely", "one", "rare"), ("lonely", "other", "rare"), ("lonely", "third", "y")]
+    lines = [json.dumps(dict(zip(("query", "candidate", "label"), row, strict=True))) + "\n" for row in rows]
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    for seed in range(12):
+        settings = schema.settings(train=str(tmp_path / "a.jsonl"), split_seed=seed)
+        splits = load(settings, schema=schema)
+        assert "rare" in splits.labels
+        sides = [set(getattr(splits, side)["query"].to_pylist()) for side in ("train", "dev", "test")]
+        assert sum(map(len, sides)) == len(set().union(*sides)) == 11
+
+
+SPELLINGS = [("p 1", "Billing"), ("p 2", "Billing"), ("p 3", "billing"), ("p 4", "BILL  ING"), ("p 5", "ﬀee")]
+
+
+def test_spellings_of_a_label_are_told_and_merged_by_setting(tmp_path: Path) -> None:
+    name = _save(tmp_path / "a.jsonl", [*_many(), *SPELLINGS, ("p 6", "Ffee")])
+    plain = load(DataSettings(train=name, dev_share=0, test_share=0, on_single_label="drop"))
+    told = next(finding.message for finding in plain.report.findings if finding.kind == "label_variant")
+    assert told.endswith(
+        '"billing" for "Billing", "ﬀee" for "Ffee"; data.merge_labels = true makes them one (rows 203, 205)'
+    )
+    assert plain.labels == ("Billing", "a", "b")
+    splits = load(DataSettings(train=name, merge_labels=True, dev_share=0, test_share=0))
+    assert splits.report.label_counts["train"] == {"Billing": 3, "Ffee": 2, "a": 100, "b": 100}
+    (described,) = (one.message for one in describe(name).findings if one.kind == "label_variant")
+    assert described == told
+
+
+def test_a_file_of_dev_or_test_and_one_that_is_evaluated_get_the_spelling_of_train(tmp_path: Path) -> None:
+    train = _save(tmp_path / "a.jsonl", _many())
+    test = _save(tmp_path / "test.jsonl", [("p", "A"), ("q", "A"), ("r", "b "), ("s", "NONE")])
+    settings = DataSettings(train=train, test=test, merge_labels=True, unknown_label="none")
+    assert load(settings).report.label_counts["test"] == {"a": 2, "b": 1, "none": 1}
+    table = load_table(test, settings, labels=("a", "b"))
+    assert table["label"].to_pylist() == ["a", "a", "b", "none"]
+
+
+def test_spellings_are_merged_in_lists_too(tmp_path: Path) -> None:
+    rows: list[Row] = [(f"t {index}", [["a", "A"], ["A ", "b"], ["a"]][index % 3]) for index in range(60)]
+    splits = load(DataSettings(train=_save(tmp_path / "a.jsonl", rows), merge_labels=True), multi_label=True)
+    assert splits.labels == ("A", "b")
+    assert all(len(set(labels)) == len(labels) for labels in splits.train["label"].to_pylist())
+
+
+def test_a_label_for_none_of_these_is_told(tmp_path: Path) -> None:
+    for label, known in (("Out-of-Scope", True), ("nonesuch", False)):
+        name = _save(tmp_path / "a.jsonl", [*_many(), *[(f"n {index}", label) for index in range(9)]])
+        told = [finding.message for finding in describe(name).findings if finding.kind == "unknown_label"]
+        assert [f'set data.unknown_label = "{label}"' in message for message in told] == [True] * known
+        assert not describe(name, DataSettings(train=name, unknown_label=label)).count("unknown_label")
 
 
 def test_a_label_that_a_given_file_lacks_is_a_finding(tmp_path: Path) -> None:

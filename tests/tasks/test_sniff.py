@@ -194,6 +194,56 @@ def test_a_quality_tries_the_output_layer_before_all_weights(tmp_path: Path) -> 
     assert names(60, labels=("x", "y", "x|y")) == [[head], [head, steps], [head, steps]]
 
 
+def test_columns_of_ids_are_neither_texts_nor_labels(tmp_path: Path) -> None:
+    rows = 120
+    columns = {
+        "customerId": [index % 3 for index in range(rows)],
+        "key": [f"{index:08d}-0000-4000-8000-000000000000-{'f' * 40}" for index in range(rows)],
+        "link": [f"https://example.com/{index % 2}/{'x' * 90}" for index in range(rows)],
+        "said": [f"{word} {index}" for index, word in enumerate(WORDS * 12)],
+        "group_name": [f"team {index % 10}" for index in range(rows)],
+    }
+    proposal = sniff(_csv(tmp_path / "a.csv", columns))
+    assert (proposal.data["text"], proposal.data["label"]) == ("said", "group_name")
+    ids = "ids: 'customerId', 'key', 'link' look like ids or times, and are neither texts nor labels"
+    assert ids in proposal.notes
+    columns["label_id"] = [index % 2 for index in range(rows)]
+    assert sniff(_csv(tmp_path / "a.csv", columns)).data["label"] == "label_id"
+
+
+def test_spellings_and_a_label_for_none_of_these_are_proposed_and_told(tmp_path: Path) -> None:
+    labels = ["billing", "Billing", " billing", "returns", "Out of scope"] * 12
+    proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(60), "label": labels}))
+    assert (proposal.data["merge_labels"], proposal.data["unknown_label"]) == (True, "Out of scope")
+    notes = [note for note in proposal.notes if note.startswith(("merge_labels", "unknown_label"))]
+    assert notes == ['merge_labels: labels differ in case or white space alone: "Billing" for "billing"', notes[1]]
+    experiment = load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings()))
+    assert load(experiment.data).labels == ("billing", "returns")
+
+
+LABELS = st.sampled_from(["a", "A", " a", "b", "B ", "none", "None", "c", "other"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(LABELS, min_size=4, max_size=40), st.sampled_from([",", ";", "\t"]))
+def test_what_is_proposed_for_few_and_messy_rows_can_be_learnt_from(
+    tmp_path_factory: pytest.TempPathFactory, labels: list[str], separator: str
+) -> None:
+    folder = tmp_path_factory.mktemp("messy")
+    with (folder / "a.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter=separator)
+        writer.writerows([("text", "label"), *zip(_texts(len(labels)), labels, strict=True)])
+    try:
+        proposal = sniff(str(folder / "a.csv"))
+    except DataError as error:
+        assert "labels" in str(error)  # noqa: PT017
+        return
+    experiment = load_experiment(write_starter(proposal, folder / "e.toml", tasks=task_settings()))
+    splits = load(experiment.data, schema=find_task(experiment.task).schema, multi_label=experiment.model.multi_label)
+    assert len(splits.labels) >= 2
+    assert min(splits.report.rows.values()) >= 1
+
+
 def test_a_folder_of_texts(tmp_path: Path) -> None:
     for label in ("left", "right"):
         (tmp_path / "texts" / label).mkdir(parents=True)

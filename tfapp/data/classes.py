@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
-from tfapp.data.cleaning import Rows
-from tfapp.data.findings import ROWS_SHOWN, Finding, name_list
-from tfapp.data.labels import as_label, as_labels, is_multi_label, label_codes, label_counts, rating_label
+from tfapp.data.cleaning import Rows, found_rows
+from tfapp.data.findings import Finding, name_list
+from tfapp.data.label_names import common_spellings, rename_labels, spelling_list, unknown_name
+from tfapp.data.labels import as_label, as_labels, has_label, is_multi_label, label_codes, label_counts, rating_label
 from tfapp.data.sources import Source
 from tfapp.data.splitting import split_numbers
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["ClassTarget"]
+
+# A label of fewer rows may be absent from dev or test.
+_FEW: Final = 5
 
 
 class ClassTarget(Target):
@@ -62,6 +68,23 @@ class ClassTarget(Target):
         """Returns the labels, sorted, without `data.unknown_label`, which names none of the classes."""
         return tuple(_class_counts(column, settings))
 
+    def merge(self, rows: Rows, train: Rows | None, settings: DataSettings) -> tuple[Rows, list[Finding]]:
+        """Gives labels that differ in case or white space alone one spelling, if `data.merge_labels` says so."""
+        return _merge(rows, label_counts(train.table["label"]) if train else (), settings)
+
+    def remarks(self, rows: Rows, settings: DataSettings) -> list[Finding]:
+        """Returns labels of few rows, and one that says "none of these"."""
+        counts = _class_counts(rows.table["label"], settings)
+        few = {label: count for label, count in counts.items() if 1 < count < _FEW}
+        what = f"with a label of fewer than {_FEW} rows: {name_list(few)}; dev or test may lack it"
+        findings = found_rows(rows, has_label(rows.table["label"], few), "few_rows", what, "kept")
+        unknown = None if settings.rating or is_multi_label(rows.table["label"]) else unknown_name(counts)
+        if unknown is not None and settings.unknown_label is None and len(counts) > 2:
+            what = f'with the label "{unknown}"; if it says "none of these", set data.unknown_label = "{unknown}"'
+            other = has_label(rows.table["label"], [unknown])
+            findings += found_rows(rows, other, "unknown_label", what, "kept")
+        return findings
+
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with a label that no other row has."""
         labels = (label_counts(given[side].table["label"]) for side in given if side != "train")
@@ -80,11 +103,12 @@ class ClassTarget(Target):
             findings += found
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Drops rows with labels that train lacks, and notes labels that dev or test lack.
+        """Drops rows of files with labels that train lacks, and notes labels that dev or test lack.
 
+        What was split off here gives train a label's rows where it would have none, and gets a row where it has none.
         Last, and so with the same labels, train is cut down to `data.per_class`.
         """
-        findings = _drop_unseen(sides, given, settings)
+        findings = [*_drop_unseen(sides, given, settings), *_bring_to_train(sides, given, settings)]
         column = sides["train"].table["label"]
         labels = self.names(column, settings)
         if len(labels) < (1 if is_multi_label(column) else 2):
@@ -92,7 +116,8 @@ class ClassTarget(Target):
             raise DataError(
                 f"{settings.train}: train has {names}, but a classifier needs at least two; check data.label"
             )
-        findings += _check_sides(sides, given, settings)
+        findings += _fill_sides(sides, given, settings)
+        findings += _absent_labels(sides, given, settings)
         if settings.per_class is not None:
             sides["train"], found = _keep_per_label(sides["train"], settings.per_class, settings.split_seed)
             findings += found
@@ -100,11 +125,26 @@ class ClassTarget(Target):
 
     def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
         """Drops rows with a label that is none of `labels`, or fails."""
+        rows, _ = _merge(rows, labels, settings)
         unseen = _class_counts(rows.table["label"], settings).keys() - set(labels)
         what = "with a label that the model does not know"
         return cleaning.drop_with_labels(
             rows, unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
         )[0]
+
+
+def _merge(rows: Rows, known: Iterable[str], settings: DataSettings) -> tuple[Rows, list[Finding]]:
+    column = rows.table["label"]
+    unknown = () if settings.unknown_label is None else (settings.unknown_label,)
+    names = {} if settings.rating else common_spellings(label_counts(column), (*known, *unknown))
+    other = has_label(column, names)
+    if not settings.merge_labels:
+        what = f"with labels that differ in case or white space alone: {spelling_list(names)}"
+        way_out = "; data.merge_labels = true makes them one"
+        return rows, found_rows(rows, other, "label_variant", f"{what}{way_out}", "kept")
+    table = rows.table.set_column(rows.table.schema.get_field_index("label"), "label", rename_labels(column, names))
+    what = f"with a label in another spelling than most (data.merge_labels): {spelling_list(names)}"
+    return replace(rows, table=table), found_rows(rows, other, "label_variant", what, "merged")
 
 
 def _class_counts(column: pa.ChunkedArray, settings: DataSettings) -> dict[str, int]:
@@ -128,20 +168,56 @@ def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: Da
     return findings
 
 
-def _check_sides(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Refuses a label that we split away from train and a side without rows; notes a label that dev or test lacks."""
-    train, *others = [_class_counts(sides[side].table["label"], settings) for side in ("train", "dev", "test")]
-    shares = {"dev": settings.dev_share, "test": settings.test_share}
-    way_out = (
-        f"set another data.split_seed than {settings.split_seed}, add rows, or give files with data.dev and data.test"
-    )
+def _bring_to_train(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    """Moves rows to train, with the rest of their groups, whose label fell on dev or test alone."""
     findings = []
-    for (side, share), labels in zip(shares.items(), others, strict=True):
-        if side not in given and share and not len(sides[side]):
-            raise DataError(f"{settings.train}: no row fell on {side}; {way_out}")
-        for label in sorted(labels.keys() - train.keys()):
-            what = f'label "{label}" has no row in train, but {labels[label]} in {side}'
-            raise DataError(f"{settings.train}: {what}; {way_out}")
+    for side in ("dev", "test"):
+        rows, train = sides[side], sides["train"]
+        known = _class_counts(train.table["label"], settings).keys()
+        rare = _class_counts(rows.table["label"], settings).keys() - known if side not in given else ()
+        if rare:
+            moved = np.isin(rows.groups, rows.groups[has_label(rows.table["label"], rare)])
+            what = f"moved from {side} to train, which had no other with the label: {name_list(rare)}"
+            findings += found_rows(rows, moved, "rare_label", what, "moved")
+            sides["train"], sides[side] = train.join(rows.keep(moved)), rows.keep(~moved)
+    return findings
+
+
+def _fill_sides(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    """Gives a side on which no row fell a row of train, which keeps all of its labels, or else of the other side."""
+    findings = []
+    for side, other, share in (("test", "dev", settings.test_share), ("dev", "test", settings.dev_share)):
+        if side in given or not share or len(sides[side]):
+            continue
+        donors = ["train", *([other] if other not in given else [])]
+        masks = (
+            (donor, mask) for donor in donors for mask in _groups_to_give(sides[donor], donor == "train", settings)
+        )
+        donor, moved = next(masks, (None, None))
+        if donor is None or moved is None:
+            raise DataError(f"{settings.train}: no row fell on {side}; add rows, or give a file with data.{side}")
+        what = f"moved from {donor} to {side}, on which none fell"
+        findings += found_rows(sides[donor], moved, "empty_split", what, "moved")
+        sides[donor], sides[side] = sides[donor].keep(~moved), sides[donor].keep(moved)
+    return findings
+
+
+def _groups_to_give(rows: Rows, keep_labels: bool, settings: DataSettings) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yields masks of groups of rows that others are left beside; with the same labels, if these are to be kept."""
+    labels = _class_counts(rows.table["label"], settings).keys()
+    order = np.argsort(split_numbers(rows.groups, settings.split_seed), kind="stable")
+    for group in dict.fromkeys(rows.groups[order].tolist()):
+        mask = rows.groups == group
+        others = rows.keep(~mask)
+        if len(others) and (not keep_labels or _class_counts(others.table["label"], settings).keys() == labels):
+            yield mask
+
+
+def _absent_labels(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    """Notes labels of train that dev or test lacks."""
+    train, *others = [_class_counts(sides[side].table["label"], settings) for side in ("train", "dev", "test")]
+    findings = []
+    for side, labels in zip(("dev", "test"), others, strict=True):
         absent = train.keys() - labels.keys()
         if absent and len(sides[side]):
             name = given[side].name if side in given else settings.train
@@ -157,10 +233,6 @@ def _keep_per_label(rows: Rows, count: int, seed: int) -> tuple[Rows, list[Findi
     places = np.arange(len(order)) - np.searchsorted(codes[order], codes[order])
     mask = np.zeros(len(order), bool)
     mask[order[places < count]] = True
-    numbers = rows.numbers(~mask)
-    if not len(numbers):
-        return rows, []
-    noun = "row" if len(numbers) == 1 else "rows"
-    message = f"{rows.name}: {len(numbers)} {noun} of train beyond data.per_class = {count}"
-    first = tuple(numbers[:ROWS_SHOWN].tolist())
-    return rows.keep(mask), [Finding("beyond_per_class", len(numbers), first, rows.name, "dropped", message)]
+    return rows.keep(mask), found_rows(
+        rows, ~mask, "beyond_per_class", f"of train beyond data.per_class = {count}", "dropped"
+    )

@@ -29,6 +29,7 @@ __all__ = [
     "drop_overlap",
     "drop_unusable",
     "drop_with_labels",
+    "found_rows",
     "is_visible",
     "mark_repeats",
     "normalize_text",
@@ -84,6 +85,14 @@ class Rows:
             return self
         keys = (digests[mask] for digests in (self.keys, self.repeats, self.groups))
         return Rows(self.name, self.table.filter(pa.array(mask)), self.texts, *keys)
+
+    def join(self, more: Rows) -> Rows:
+        """Returns these rows and more of the same source, in its order."""
+        table = pa.concat_tables([self.table, more.table])
+        order = np.argsort(table["row"].to_numpy(), kind="stable")
+        pairs = ((self.keys, more.keys), (self.repeats, more.repeats), (self.groups, more.groups))
+        keys = (np.concatenate(pair)[order] for pair in pairs)
+        return Rows(self.name, table.take(pa.array(order)), self.texts, *keys)
 
     def numbers(self, mask: Mask) -> npt.NDArray[np.int64]:
         """Returns row numbers in the source of the rows where the mask is true."""
@@ -142,8 +151,8 @@ def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
     same, conflicting = repeated & ~differs, repeated & differs
     what = f"repeating an earlier {rows.noun}"
     findings = [
-        *_found(rows, same, "duplicate", what, _ACTIONS[on]),
-        *_found(rows, conflicting, "conflicting_duplicate", f"{what} with another label", _ACTIONS[on]),
+        *found_rows(rows, same, "duplicate", what, _ACTIONS[on]),
+        *found_rows(rows, conflicting, "conflicting_duplicate", f"{what} with another label", _ACTIONS[on]),
     ]
     return rows if on == "keep" else rows.keep(~repeated), findings
 
@@ -151,7 +160,7 @@ def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
 def drop_overlap(rows: Rows, other: Rows, on: OnOverlap = "drop") -> Cleaned:
     """Drops rows whose text is in another source, so that nothing learnt from is tested on, or only finds them."""
     shared = np.isin(rows.keys, other.keys)
-    findings = _found(rows, shared, "overlap", f"with a {rows.noun} of {other.name}", _ACTIONS[on])
+    findings = found_rows(rows, shared, "overlap", f"with a {rows.noun} of {other.name}", _ACTIONS[on])
     return rows if on == "keep" else rows.keep(~shared), findings
 
 
@@ -187,7 +196,7 @@ def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, s
             f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers)}); "
             f'mend them, or set data.{setting} = "drop"'
         )
-    return rows.keep(~bad), _found(rows, bad, kind, what, "dropped")
+    return rows.keep(~bad), found_rows(rows, bad, kind, what, "dropped")
 
 
 def drop_unusable(rows: Rows, settings: DataSettings) -> Cleaned:
@@ -207,7 +216,8 @@ def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:
     return np.fromiter(digests, dtype=f"S{KEY_BYTES}", count=len(keys[0]))
 
 
-def _found(rows: Rows, mask: Mask, kind: str, what: str, action: str) -> list[Finding]:
+def found_rows(rows: Rows, mask: Mask, kind: str, what: str, action: str) -> list[Finding]:
+    """Returns the finding on the rows where a mask is true, "N rows WHAT"; none where there is no such row."""
     numbers = rows.numbers(mask)
     if not len(numbers):
         return []

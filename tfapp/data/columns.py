@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,20 @@ from typing import Any
 
 from tfapp.config import RatingSettings
 
-__all__ = ["LABEL_NAMES", "LabelGuess", "guess_label", "guess_text", "looks_headless"]
+__all__ = ["LABEL_NAMES", "LabelGuess", "guess_ids", "guess_label", "guess_text", "looks_headless"]
 
 _TEXT_NAMES = ("text", "sentence", "content", "review", "message", "body", "comment", "tweet", "document")
 LABEL_NAMES = ("label", "labels", "category", "categories", "class", "target", "sentiment", "topic", "tags", "intent")
 _RATING_NAMES = ("rating", "stars", "score", "mean_rating", "polarity")
+_ID_WORDS = frozenset(
+    {
+        *("id", "ids", "uuid", "guid", "uid", "hash", "index", "idx", "url", "uri", "link", "href", "email"),
+        *("date", "time", "datetime", "timestamp"),
+    }
+)
+_BLANK, _CODED = re.compile(r"\s"), re.compile(r"\d|://|@")
+_FEWEST_IDS = 10
+_FEWEST_WORDS = 1.5
 _SEPARATORS = ("|", ";", ",")
 _MOST_LABELS = 200
 _LONGEST_LABEL = 64
@@ -40,23 +50,31 @@ class LabelGuess:
 def guess_text(columns: Mapping[str, Sequence[Any]]) -> str | None:
     """Returns the column with the longest strings in the mean; among equals, one that is called like a text.
 
-    None: no column holds strings with letters.
+    Columns that look like ids are none, where another has words. None: no column holds strings with letters.
     """
-    lengths = {name: _mean_length(values) for name, values in columns.items()}
+    ids = guess_ids(columns)
+    texts = [name for name, values in columns.items() if name not in ids and _mean_words(values) >= _FEWEST_WORDS]
+    lengths = {name: _mean_length(values) for name, values in columns.items() if not (texts and name in ids)}
     worded = {name: length for name, length in lengths.items() if length}
     return max(worded, key=lambda name: (worded[name], name.lower() in _TEXT_NAMES), default=None)
 
 
+def guess_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Returns the columns that look like ids of rows, of persons or of things, or like addresses and times."""
+    return [name for name, values in columns.items() if _are_ids(values, named=_is_id_name(name))]
+
+
 def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: bool) -> list[LabelGuess]:
-    """Ranks what may hold the labels, but for the column of the texts.
+    """Ranks what may hold the labels, but for the column of the texts and those that look like ids.
 
     With `strings` all values are strings, as csv gives them: lists then hide behind a separator. The best comes first:
     a column named like a label, one named like a rating, the fewest distinct values.
     """
+    ids = guess_ids(columns)
     ranked: list[tuple[tuple[int, int, int], LabelGuess]] = []
     for name, values in columns.items():
         present = [value for value in values if value not in (None, "")]
-        guess = _guess(name, present, strings) if name != text and present else None
+        guess = _guess(name, present, strings) if name != text and name not in ids and present else None
         if guess:
             distinct = len(set(map(str, present)))
             ranked.append(((_rank(name, guess), distinct, len(ranked)), guess))
@@ -128,6 +146,25 @@ def _is_few(values: list[Any], rows: list[Any]) -> bool:
     distinct = set(map(str, values))
     limit = min(_MOST_LABELS, max(2, len(rows) // 2))
     return 2 <= len(distinct) <= limit and max(map(len, distinct)) <= _LONGEST_LABEL
+
+
+def _is_id_name(name: str) -> bool:
+    """Tells whether a column is named like ids, as user_id or userId are; label_id is named like labels."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    *others, last = re.split(r"[\W_]+", words.strip("_ ")) or [""]
+    return last in _ID_WORDS and not set(others) & set(LABEL_NAMES)
+
+
+def _are_ids(values: Sequence[Any], *, named: bool) -> bool:
+    """Tells whether nearly all values have no blank, and have digits or are addresses; they differ, or are named so."""
+    texts = [str(value) for value in values if value not in (None, "") and (named or isinstance(value, str))]
+    coded = sum(text.isascii() and not _BLANK.search(text) and bool(_CODED.search(text)) for text in texts)
+    differ = len(texts) >= _FEWEST_IDS and len(set(texts)) >= 0.95 * len(texts)
+    return bool(texts) and coded >= 0.95 * len(texts) and (named or differ)
+
+
+def _mean_words(values: Sequence[Any]) -> float:
+    return statistics.fmean([len(value.split()) for value in values if isinstance(value, str) and value] or [0.0])
 
 
 def _mean_length(values: Sequence[Any]) -> float:

@@ -183,8 +183,11 @@ def _findings(rows: Rows, target: Target, settings: DataSettings) -> list[Findin
     lenient = settings.model_copy(
         update=dict.fromkeys(("on_empty_text", "on_missing_label", "on_single_label"), "drop")
     )
+    _, variants = target.merge(rows, None, settings)
     rows, findings = cleaning.drop_unusable(rows, lenient)
+    findings += variants
     rows, repeated = cleaning.drop_duplicates(rows)
     findings += repeated
     findings += target.thin({"train": rows}, lenient)
+    findings += target.remarks(rows, settings)
     return [replace(finding, action="kept") for finding in findings]

@@ -22,11 +22,12 @@ class Finding:
 
     Attributes:
         kind: `empty_text`, `missing_label`, `duplicate`, `conflicting_duplicate`, `overlap`, `single_label`,
-            `unseen_label`, `absent_label`, `beyond_per_class` or `bad_tag`.
+            `unseen_label`, `absent_label`, `beyond_per_class`, `bad_tag`, `label_variant`, `few_rows`,
+            `unknown_label`, `rare_label` or `empty_split`.
         count: How many rows (for `absent_label`: labels; for `bad_tag`: words).
         rows: Numbers of the first ten rows, as in the table's column `row`; for `bad_tag`, lines.
         file: The file or data set, as the user named it.
-        action: What was done with the rows: `dropped`, `kept`, or `repaired` (`bad_tag`).
+        action: What was done with the rows: `dropped`, `kept`, `moved`, `merged`, or `repaired` (`bad_tag`).
         message: The finding as a sentence.
     """
 

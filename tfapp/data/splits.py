@@ -138,6 +138,8 @@ def load(
             read = partial(read_table, schema=schema, multi_label=multi_label, on_progress=on_progress)
             given[side] = Rows.of(name, read(source, findings=findings), schema.texts, schema.extra)
             rows_read[name] = len(given[side])
+            given[side], found = schema.target.merge(given[side], given["train"] if side != "train" else None, settings)
+            findings += found
             # No name is left to the rows as they were read: they go before the split makes copies.
             given[side], found = cleaning.drop_unusable(given[side], settings)
             findings += found

@@ -51,6 +51,16 @@ class Target(abc.ABC):
         del settings
         return tuple(self.counts(column))
 
+    def merge(self, rows: Rows, train: Rows | None, settings: DataSettings) -> tuple[Rows, list[Finding]]:
+        """Gives the same labels the same spelling: that of train's rows for the rows of dev or test."""
+        del train, settings
+        return rows, []
+
+    def remarks(self, rows: Rows, settings: DataSettings) -> list[Finding]:
+        """Returns what is to be said of the labels of a file, beside what is wrong with rows."""
+        del rows, settings
+        return []
+
     def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops from `given["train"]`, before the split, what nothing can be learnt from."""
         del given, settings

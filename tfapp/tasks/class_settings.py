@@ -20,6 +20,7 @@ CLASS_SETTINGS: Final = (
     "data.per_class",
     "data.rating",
     "data.label_separator",
+    "data.merge_labels",
     "data.on_single_label",
     "data.on_unseen_label",
     "data.unknown_label",

@@ -89,6 +89,10 @@ class DataSettings(Settings):
     label_separator: str | None = Field(
         None, min_length=1, description="Multi-label data in csv and tsv: the separator between the labels of one text."
     )
+    merge_labels: bool = Field(
+        False,
+        description="Labels that differ only in case or white space are one label, in its most frequent spelling.",
+    )
     rating: RatingSettings | None = Field(None, description="Take labels from a rating instead of a label column.")
     dev_share: float = Field(
         0.1,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from tfapp.config import DataSettings, RatingSettings
-from tfapp.data.columns import LabelGuess, guess_label, guess_text
+from tfapp.data.columns import LabelGuess, guess_ids, guess_label, guess_text
 from tfapp.data.data_sample import DataSample
+from tfapp.data.findings import name_list
 from tfapp.data.folders import list_files
+from tfapp.data.label_names import common_spellings, spelling_list, unknown_name
+from tfapp.data.labels import as_labels
 from tfapp.data.proposal import Proposal, make_proposal
 from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import choose_training, count_labels
 
 __all__ = ["propose_classification"]
+
+_FEW: Final = 5
 
 
 def propose_classification(sample: DataSample) -> Proposal:
@@ -29,9 +35,11 @@ def propose_classification(sample: DataSample) -> Proposal:
         return _propose(sample, labels, columns.get(source.settings.text, []), notes)
     if source.format == "folder":
         files = list_files(source.path)
-        labels = len({label for _, label, _ in files})
-        notes = [f"labels: the {labels} sub-folders", *sample.notes]
-        return _propose(sample, labels, columns["text"], notes, rows=len(files))
+        folders = [folder for _, folder, _ in files]
+        names = _propose_label_names(sample, folders, LabelGuess("the names of the sub-folders"))
+        labels = len(set(folders))
+        notes = [f"labels: the {labels} sub-folders", *names.notes, *sample.notes]
+        return _propose(sample, labels, columns["text"], notes, rows=len(files), columns=names.settings)
     text = guess_text(columns)
     if text is None:
         raise DataError(f"{source.name}: no column holds texts; columns: {sample.column_list}")
@@ -43,9 +51,50 @@ def propose_classification(sample: DataSample) -> Proposal:
     ]
     if "header" in sample.settings:
         notes.append("the first line looks like data: the columns are named by number")
+    ids = [name for name in guess_ids(columns) if name != text]
+    if ids:
+        notes.append(f"ids: {', '.join(map(repr, ids))} look like ids or times, and are neither texts nor labels")
     chosen = {"text": text} | _label_settings(label)
+    if not label.rating:
+        names = _propose_label_names(sample, columns[label.column], label)
+        chosen |= names.settings
+        notes += names.notes
     labels = count_labels(DataSettings.model_validate({**sample.settings, **chosen}), columns)
     return _propose(sample, labels, columns[text], notes, columns=chosen, multi_label=label.multi_label)
+
+
+class _LabelNames(NamedTuple):
+    """What is proposed by the names of labels: values for the section `data`, and why."""
+
+    settings: dict[str, Any]
+    notes: list[str]
+
+
+def _propose_label_names(sample: DataSample, values: Sequence[Any], label: LabelGuess) -> _LabelNames:
+    """Proposes to merge spellings of one label, and a label that says "none of these" as the unknown one."""
+    separator = label.separator
+    counts = Counter(name for value in values for name in as_labels(value, separator) or ())
+    proposed: dict[str, Any] = {}
+    notes = []
+    spellings = common_spellings(counts)
+    if spellings:
+        proposed["merge_labels"] = True
+        notes.append(f"merge_labels: labels differ in case or white space alone: {spelling_list(spellings)}")
+        counts = Counter(spellings.get(name, name) for name in counts.elements())
+    several = [name for name, count in counts.items() if count > 1]
+    if len(several) < 2 and not label.multi_label:
+        raise DataError(
+            f'{sample.source.name}: the labels seem to be in "{label.column}", but fewer than two of them have more '
+            f"than one row: {name_list(counts)}; add rows, or name another column"
+        )
+    unknown = None if label.multi_label else unknown_name(counts)
+    if unknown is not None and len(several) > 2:
+        proposed["unknown_label"] = unknown
+        notes.append(f'unknown_label: "{unknown}" says that none of the other labels fits; remove it if it is a label')
+    few = {name: count for name, count in counts.items() if count < _FEW}
+    if few and not label.multi_label:
+        notes.append(f"labels of fewer than {_FEW} rows, which dev or test may lack: {name_list(few)}")
+    return _LabelNames(proposed, notes)
 
 
 def _propose(sample: DataSample, labels: int, texts: Sequence[Any], notes: Sequence[str], **options: Any) -> Proposal:
