@@ -77,13 +77,13 @@ def soak(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
         changes = Changes(server, rest_port, versions)
         watch = stack.enter_context(Watch.running(server.process))
         rounds = max(1, round(parsed.minutes / ROUND))
-        quiet_seconds = 60 * parsed.minutes / (rounds * (1 + ATTACK_SHARE) + 2)
+        quiet_seconds = 60 * parsed.minutes / (rounds * (1 + ATTACK_SHARE) + 1 + ATTACK_SHARE)
         # The first call loads and compiles what is used once only.
         workers["good"].ask("run 5")
         phases = []
         for kind in [WARM_UP, *[QUIET, ATTACK] * rounds, QUIET]:
             phases.append(
-                run_phase(kind, quiet_seconds * (ATTACK_SHARE if kind == ATTACK else 1), workers, changes, watch)
+                run_phase(kind, quiet_seconds * (1 if kind == QUIET else ATTACK_SHARE), workers, changes, watch)
             )
             say(f"{len(phases)}: {phase_line(phases[-1])}")
         return {
