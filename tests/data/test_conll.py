@@ -165,7 +165,7 @@ def test_a_file_is_known_by_its_suffix_and_settings(tmp_path: Path) -> None:
         settings = DataSettings.model_validate({"train": "x", "format": kind})
         table = load_table(str(saved(tmp_path, SAMPLE, name)), settings, labels=ALL, schema=find_task("tagging").schema)
         assert table["text"].to_pylist() == [text for text, _ in EXPECTED]
-        assert table["row"].to_pylist() == [1, 2, 3]
+        assert table["row"].to_pylist() == [3, 10, 12]
     odd = saved(tmp_path, "B-place\tRome\n", "a.data")
     settings = DataSettings(train="x", format="conll", word_column=1, tag_column=0)
     table = load_table(str(odd), settings, labels=ALL, schema=find_task("tagging").schema)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ def _write(path: Path, content: str | bytes) -> Path:
 
 def test_csv_keeps_quotes_commas_and_line_ends_inside_quotes(tmp_path: Path) -> None:
     file = _write(tmp_path / "a.csv", '\ufefftext,label\r\n"a, ""b""\nc",x\r\n\r\n, y \r\n')
-    assert _pairs(_read(file)) == [('a, "b"\nc', "x", 1), ("", "y", 2)]
+    assert _pairs(_read(file)) == [('a, "b"\nc', "x", 2), ("", "y", 5)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,7 +52,9 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list[tup
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
         writer.writerows([("text", "label"), *rows])
-    assert _pairs(_read(file)) == [(text, label, index) for index, (text, label) in enumerate(rows, start=1)]
+    # A quoted text may have lines of its own.
+    lines = accumulate((1 + len(re.findall("\r\n|\r|\n", text)) for text, _ in rows), initial=2)
+    assert _pairs(_read(file)) == [(*row, line) for row, line in zip(rows, lines, strict=False)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,6 +81,11 @@ def test_jsonl_labels_are_strings_and_missing_is_null(tmp_path: Path) -> None:
     values = [1, 1.0, True, "x", None, 1.5, float("nan")]
     file = _write(tmp_path / "a.jsonl", "".join(json.dumps({"text": "t", "label": value}) + "\n\n" for value in values))
     assert [row["label"] for row in _read(file)] == ["1", "1", "true", "x", None, "1.5", None]
+
+
+def test_rows_of_jsonl_are_told_by_their_lines(tmp_path: Path) -> None:
+    file = _write(tmp_path / "a.jsonl", '\n{"text": "a", "label": "x"}\n \n\n{"text": "b", "label": "y"}\n')
+    assert _pairs(_read(file)) == [("a", "x", 2), ("b", "y", 5)]
 
 
 def test_jsonl_rows_may_leave_keys_out(tmp_path: Path) -> None:
@@ -114,7 +123,7 @@ def test_row_limit_of_a_folder_takes_every_label(tmp_path: Path) -> None:
 
 def test_row_limit_of_a_file(tmp_path: Path) -> None:
     file = _write(tmp_path / "a.csv", "text,label\n" + "".join(f"t{index},a\n" for index in range(9)))
-    assert [row["row"] for row in _read(file, max_rows=4)] == [1, 2, 3, 4]
+    assert [row["row"] for row in _read(file, max_rows=4)] == [2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -152,8 +161,8 @@ def test_multi_label_in_every_format(tmp_path: Path) -> None:
         ("a.tsv", "text\tlabel\na\tb\tc\n", ["line 2", "3 fields"]),
         ("a.jsonl", '{"text": "a", "label": "x"}\n{"text": \n', ["line 2", "JSON"]),
         ("a.jsonl", "[1]\n", ["line 1", "object"]),
-        ("a.jsonl", '{"text": "a", "label": ["x"]}\n', ["row 1", "multi_label"]),
-        ("a.jsonl", '{"text": {"a": 1}, "label": "x"}\n', ["row 1", '"text"', "dict"]),
+        ("a.jsonl", '{"text": "a", "label": ["x"]}\n', ["line 1", "multi_label"]),
+        ("a.jsonl", '{"text": {"a": 1}, "label": "x"}\n', ["line 1", '"text"', "dict"]),
         ("a.parquet", "no parquet", ["not a readable parquet file"]),
         ("a.csv", "Text,labels\na,x\n", ['no column "text" (data.text)', '"Text", "labels"', 'mean "Text"']),
         ("a.jsonl", '{"text": "a", "lable": "x"}\n', ['no column "label"', 'mean "lable"']),
@@ -172,7 +181,7 @@ def test_broken_files_name_the_place(tmp_path: Path, name: str, content: str, pa
 
 def test_bad_rating_names_row_and_value(tmp_path: Path) -> None:
     file = _write(tmp_path / "a.csv", "text,rating\na,1\nb,good\n")
-    with pytest.raises(DataError, match=r'row 2: column "rating" is no number, got \'good\''):
+    with pytest.raises(DataError, match=r'line 3: column "rating" is no number, got \'good\''):
         _read(file, rating={})
 
 

@@ -91,7 +91,7 @@ def test_problems_are_dropped_and_named(tmp_path: Path) -> None:
 )
 def test_problems_fail_where_the_settings_say_so(tmp_path: Path, setting: str, row: Row) -> None:
     name = _save(tmp_path / "a.jsonl", [*_many(), row])
-    with pytest.raises(DataError, match=rf'row 201\).*data\.{setting} = "drop"'):
+    with pytest.raises(DataError, match=rf'line 201\).*data\.{setting} = "drop"'):
         load(DataSettings.model_validate({"train": name, setting: "fail"}))
 
 
@@ -140,7 +140,7 @@ def test_the_dev_split_overlaps_others_but_not_itself(tmp_path: Path) -> None:
 def test_unseen_label_fails_or_is_dropped(tmp_path: Path) -> None:
     train = _save(tmp_path / "train.jsonl", _many(100))
     test = _save(tmp_path / "test.jsonl", [("p", "a"), ("q", "new"), ("r", "new")])
-    with pytest.raises(DataError, match=r'test with a label that train lacks: "new" \(rows 2, 3\)'):
+    with pytest.raises(DataError, match=r'test with a label that train lacks: "new" \(lines 2, 3\)'):
         load(DataSettings(train=train, test=test))
     splits = load(DataSettings(train=train, test=test, on_unseen_label="drop"))
     assert splits.report.rows["test"] == 1
@@ -157,7 +157,7 @@ def test_the_rows_of_a_label_that_all_fell_on_dev_or_test_are_learnt_from(tmp_pa
     assert {text: sides[text] for text in before} == before
     assert moved.train["row"].to_pylist() == sorted(moved.train["row"].to_pylist())
     assert [finding.message for finding in moved.report.findings if finding.kind == "rare_label"] == [
-        f'{name}: 2 rows moved from dev to train, which had no other with the label: "rare" (rows 201, 202)'
+        f'{name}: 2 rows moved from dev to train, which had no other with the label: "rare" (lines 201, 202)'
     ]
     splits = load(DataSettings(train=name, split_seed=4))
     assert [finding.message for finding in splits.report.findings] == [
@@ -203,7 +203,7 @@ def test_spellings_of_a_label_are_told_and_merged_by_setting(tmp_path: Path) -> 
     plain = load(DataSettings(train=name, dev_share=0, test_share=0, on_single_label="drop"))
     told = next(finding.message for finding in plain.report.findings if finding.kind == "label_variant")
     assert told.endswith(
-        '"billing" for "Billing", "ﬀee" for "Ffee"; data.merge_labels = true makes them one (rows 203, 205)'
+        '"billing" for "Billing", "ﬀee" for "Ffee"; data.merge_labels = true makes them one (lines 203, 205)'
     )
     assert plain.labels == ("Billing", "a", "b")
     splits = load(DataSettings(train=name, merge_labels=True, dev_share=0, test_share=0))
@@ -280,7 +280,7 @@ def test_fingerprint_is_of_the_rows_not_the_place(tmp_path: Path) -> None:
 
 def test_a_table_to_evaluate_on_keeps_repeated_texts(tmp_path: Path) -> None:
     name = _save(tmp_path / "a.jsonl", [("x", "a"), ("x", "a"), (" ", "a"), ("y", None), ("z", "new")])
-    with pytest.raises(DataError, match=r'label that the model does not know: "new" \(row 5\)'):
+    with pytest.raises(DataError, match=r'label that the model does not know: "new" \(line 5\)'):
         load_table(name, DataSettings(train="any"), labels=["a", "b"])
     lenient = DataSettings(train="any", on_unseen_label="drop")
     assert load_table(name, lenient, labels=["a", "b"])["row"].to_pylist() == [1, 2]

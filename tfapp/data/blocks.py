@@ -10,7 +10,7 @@ from tfapp.data.readers.block import Block
 from tfapp.data.readers.conll import WordColumns
 from tfapp.errors import DataError
 
-__all__ = ["INPUT_SUFFIXES", "SUFFIXES", "FileFormat", "detect_format", "estimate_rows", "iter_blocks"]
+__all__ = ["INPUT_SUFFIXES", "SUFFIXES", "FileFormat", "detect_format", "estimate_rows", "iter_blocks", "row_noun"]
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"]
 
@@ -56,6 +56,11 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
         kind = "a folder" if path.is_dir() else "a file"
         raise DataError(f'{path} is {kind}, but data.format is "{format}"; remove data.format or name another path')
     return chosen
+
+
+def row_noun(format: FileFormat) -> str:  # noqa: A002 - the setting's name
+    """Returns what tells a row of a file from others: a "line", or a "row" by its number."""
+    return "line" if format in ("csv", "tsv", "jsonl", "txt", "conll") else "row"
 
 
 def iter_blocks(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -54,6 +54,7 @@ class Rows:
         keys: Digest of each row's normalised texts; bytes [rows], see `text_keys`.
         repeats: The same of all that a row must have like another to repeat it: of the extra texts, too.
         groups: The same of what keeps rows on one side of a split: of the column `group`, or the keys.
+        unit: What the column `row` counts: "line" or "row".
     """
 
     name: str
@@ -62,14 +63,22 @@ class Rows:
     keys: npt.NDArray[np.bytes_]
     repeats: npt.NDArray[np.bytes_]
     groups: npt.NDArray[np.bytes_]
+    unit: str = "row"
 
     @classmethod
-    def of(cls, name: str, table: pa.Table, texts: tuple[str, ...] = ("text",), extra: tuple[str, ...] = ()) -> Rows:
+    def of(
+        cls,
+        name: str,
+        table: pa.Table,
+        texts: tuple[str, ...] = ("text",),
+        extra: tuple[str, ...] = (),
+        unit: str = "row",
+    ) -> Rows:
         """Computes the keys of a table, which may lack columns of `extra`."""
         keys = _join_keys([text_keys(table[column]) for column in texts])
         more = [text_keys(table[column]) for column in extra if column in table.column_names]
         groups = text_keys(table["group"]) if "group" in table.column_names else keys
-        return cls(name, table, texts, keys, _join_keys([keys, *more]), groups)
+        return cls(name, table, texts, keys, _join_keys([keys, *more]), groups, unit)
 
     @property
     def noun(self) -> str:
@@ -83,16 +92,16 @@ class Rows:
         """Returns the rows where the mask is true."""
         if mask.all():
             return self
-        keys = (digests[mask] for digests in (self.keys, self.repeats, self.groups))
-        return Rows(self.name, self.table.filter(pa.array(mask)), self.texts, *keys)
+        table, keys, repeats = self.table.filter(pa.array(mask)), self.keys[mask], self.repeats[mask]
+        return replace(self, table=table, keys=keys, repeats=repeats, groups=self.groups[mask])
 
     def join(self, more: Rows) -> Rows:
         """Returns these rows and more of the same source, in its order."""
         table = pa.concat_tables([self.table, more.table])
         order = np.argsort(table["row"].to_numpy(), kind="stable")
         pairs = ((self.keys, more.keys), (self.repeats, more.repeats), (self.groups, more.groups))
-        keys = (np.concatenate(pair)[order] for pair in pairs)
-        return Rows(self.name, table.take(pa.array(order)), self.texts, *keys)
+        keys, repeats, groups = (np.concatenate(pair)[order] for pair in pairs)
+        return replace(self, table=table.take(pa.array(order)), keys=keys, repeats=repeats, groups=groups)
 
     def numbers(self, mask: Mask) -> npt.NDArray[np.int64]:
         """Returns row numbers in the source of the rows where the mask is true."""
@@ -193,7 +202,7 @@ def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, s
     if on == "fail" and bad.any():
         numbers = rows.numbers(bad)
         raise DataError(
-            f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers)}); "
+            f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers, rows.unit)}); "
             f'mend them, or set data.{setting} = "drop"'
         )
     return rows.keep(~bad), found_rows(rows, bad, kind, what, "dropped")
@@ -221,7 +230,7 @@ def found_rows(rows: Rows, mask: Mask, kind: str, what: str, action: str) -> lis
     numbers = rows.numbers(mask)
     if not len(numbers):
         return []
-    message = f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers)})"
+    message = f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers, rows.unit)})"
     first = tuple(numbers[:ROWS_SHOWN].tolist())
     return [Finding(kind, len(numbers), first, rows.name, action, message)]
 

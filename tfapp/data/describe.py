@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
-from tfapp.data.blocks import iter_blocks
+from tfapp.data.blocks import iter_blocks, row_noun
 from tfapp.data.cleaning import Rows
 from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
@@ -155,7 +155,11 @@ def describe(
         max_length=max_length,
         findings=(
             *found,
-            *_findings(Rows.of(source, table, schema.texts, schema.extra), schema.target, origin.settings),
+            *_findings(
+                Rows.of(source, table, schema.texts, schema.extra, row_noun(origin.format)),
+                schema.target,
+                origin.settings,
+            ),
         ),
     )
 

@@ -95,7 +95,7 @@ def name_list(names: Collection[str]) -> str:
     return f"{first}{', ...' if len(names) > ROWS_SHOWN else ''}"
 
 
-def row_list(rows: npt.NDArray[np.int64]) -> str:
-    """Names the first rows of many: `row 7`, `rows 1, 5, 9, ...`."""
+def row_list(rows: npt.NDArray[np.int64], unit: str = "row") -> str:
+    """Names the first rows of many, by their numbers or lines: `row 7`, `lines 1, 5, 9, ...`."""
     numbers = ", ".join(map(str, rows[:ROWS_SHOWN].tolist()))
-    return f"row{'s' if len(rows) != 1 else ''} {numbers}{', ...' if len(rows) > ROWS_SHOWN else ''}"
+    return f"{unit}{'s' if len(rows) != 1 else ''} {numbers}{', ...' if len(rows) > ROWS_SHOWN else ''}"

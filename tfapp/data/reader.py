@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from tfapp.data import folders
 from tfapp.data.bad_tags import BadTagCount
-from tfapp.data.blocks import detect_format, iter_blocks
+from tfapp.data.blocks import detect_format, iter_blocks, row_noun
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
 from tfapp.data.readers import json_lines, parquet
@@ -64,8 +63,9 @@ def read_table(
     Returns:
         A table with the task's columns of texts, such as `text`, string (a missing text is empty), and such extra ones
         as the settings name; `label`, null where missing: string, list<string> for multi-label, double for grades,
-        list<struct> for spans, list<list<int32>> for answers; of tasks on pairs `group` string; `row` int64 (data row
-        of the file, counted from 1; for a folder the ordinal of the text in sorted order) and `file`
+        list<struct> for spans, list<list<int32>> for answers; of tasks on pairs `group` string; `row` int64 (the
+        line of the file on which the row begins, counted from 1; of formats without lines the number of the row; for a
+        folder the ordinal of the text in sorted order) and `file`
         dictionary<string>.
 
     Raises:
@@ -206,8 +206,7 @@ def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block
     for block in blocks:
         left = len(block) if max_rows is None else max_rows - block.first_row + 1
         if left < len(block):
-            columns = {name: values[:left] for name, values in block.columns.items()}
-            yield replace(block, columns=columns)
+            yield block.head(left)
             return
         yield block
 
@@ -224,8 +223,9 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
     columns["label"] = _strings(labels, kind)
     if schema.group:
         columns["group"] = _groups(source, block, columns[schema.group])
-    rows = np.arange(block.first_row, block.first_row + len(block), dtype=np.int64)
-    return _part(columns, rows=rows, files=[str(source.path)], file=np.zeros(len(block), np.int32))
+    return _part(
+        columns, rows=np.array(block.numbers, np.int64), files=[str(source.path)], file=np.zeros(len(block), np.int32)
+    )
 
 
 def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
@@ -245,8 +245,8 @@ def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *
             converted.append(to(value, *beside))
     except ValueError as error:
         value = values[len(converted)]
-        row = block.first_row + len(converted)
-        raise DataError(f'{source.name}, row {row}: column "{column}" {error}, got {value!r:.60}') from error
+        place = f"{row_noun(source.format)} {block.numbers[len(converted)]}"
+        raise DataError(f'{source.name}, {place}: column "{column}" {error}, got {value!r:.60}') from error
     return converted
 
 

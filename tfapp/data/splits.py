@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
+from tfapp.data.blocks import row_noun
 from tfapp.data.cleaning import Rows
 from tfapp.data.display import html_table
 from tfapp.data.findings import DataReport, Finding
@@ -136,7 +137,9 @@ def load(
         if name is not None:
             source = resolve(name, settings, pull=pull, catalogue=catalogue)
             read = partial(read_table, schema=schema, multi_label=multi_label, on_progress=on_progress)
-            given[side] = Rows.of(name, read(source, findings=findings), schema.texts, schema.extra)
+            table = read(source, findings=findings)
+            given[side] = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
+            del table
             rows_read[name] = len(given[side])
             given[side], found = schema.target.merge(given[side], given["train"] if side != "train" else None, settings)
             findings += found
@@ -190,8 +193,10 @@ def load_table(
     Raises:
         DataError: The file is missing or broken, has a problem whose setting says "fail", or no rows are left.
     """
-    table = read_table(resolve(name, settings), schema=schema, multi_label=multi_label)
-    rows, _ = cleaning.drop_empty(Rows.of(name, table, schema.texts, schema.extra), settings.on_empty_text)
+    source = resolve(name, settings)
+    table = read_table(source, schema=schema, multi_label=multi_label)
+    rows = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
+    rows, _ = cleaning.drop_empty(rows, settings.on_empty_text)
     rows, _ = cleaning.drop_missing(rows, settings.on_missing_label)
     rows = schema.target.keep_known(rows, labels, settings)
     if not len(rows):

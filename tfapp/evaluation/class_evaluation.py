@@ -31,7 +31,7 @@ class Mistake:
         predicted: The labels that the model gave it.
         label: The label it was most wrong about: the predicted one; in multi-label data perhaps one left out.
         probability: The model's for that label.
-        row: The text's row number in its data, where it is known.
+        row: The line of its file on which the text's row begins, or the number of the row; None: not known.
     """
 
     text: str

@@ -27,7 +27,7 @@ class MissedQuery:
         place: Its place, counted from 1.
         candidates: How many candidates there were.
         first: The candidate that came first instead.
-        row: The wanted pair's row number in its data.
+        row: The line of its file on which the wanted pair's row begins, or the number of the row.
     """
 
     query: str

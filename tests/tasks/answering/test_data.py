@@ -131,7 +131,8 @@ def test_every_format_gives_the_same_rows(
     found = zip(table["context"].to_pylist(), table["label"].to_pylist(), strict=True)
     texts = [[context[start:end] for start, end in places] for context, places in found]
     assert texts == [[answer["text"] for answer in row["answers"]] for row in rows]
-    assert table["row"].to_pylist() == list(range(1, 13))
+    first = 2 if name.endswith(".csv") else 1
+    assert table["row"].to_pylist() == list(range(first, first + 12))
 
 
 def test_squad_1_and_2_and_files_without_answers(tmp_path: Path) -> None:

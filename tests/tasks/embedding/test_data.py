@@ -60,7 +60,7 @@ def test_a_pair_may_come_again_with_another_negative(tmp_path: Path) -> None:
     name = save(tmp_path / "a.csv", rows)
     found = load(settings(name, negative="other"), schema=find_task("embedding").schema).report
     assert sum(found.rows.values()) == 61
-    assert [(finding.kind, finding.rows) for finding in found.findings] == [("duplicate", (62,))]
+    assert [(finding.kind, finding.rows) for finding in found.findings] == [("duplicate", (63,))]
     assert sum(load(settings(name), schema=find_task("embedding").schema).report.rows.values()) == 60
 
 
@@ -75,7 +75,7 @@ def test_an_empty_side_of_a_pair_is_dropped_and_an_empty_negative_is_not(tmp_pat
     name = save(tmp_path / "a.csv", [*many(), ("query 99", " ", "x")])
     report = load(settings(name, negative="other"), schema=find_task("embedding").schema).report
     assert [finding.message for finding in report.findings] == [
-        f"{name}: 1 row without a visible character in the query or candidate (row 61)"
+        f"{name}: 1 row without a visible character in the query or candidate (line 62)"
     ]
 
 

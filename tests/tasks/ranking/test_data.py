@@ -91,7 +91,7 @@ def test_both_texts_make_a_duplicate_and_either_may_be_empty(tmp_path: Path) -> 
         "conflicting_duplicate": (242,),
     }
     messages = [finding.message for finding in splits.report.findings]
-    assert "2 rows without a visible character in the query or candidate (rows 245, 246)" in messages[0]
+    assert "2 rows without a visible character in the query or candidate (lines 245, 246)" in messages[0]
     assert "repeating an earlier pair" in messages[2]
 
 
@@ -143,7 +143,7 @@ def test_what_is_no_grade_at_all_is_missing(value: Any) -> None:
 @pytest.mark.parametrize("value", [-1, "-0.5", "good", [1], "inf", float("inf")])
 def test_other_values_are_refused_with_their_row(tmp_path: Path, value: Any) -> None:
     name = _save(tmp_path / "a.jsonl", [*_many(), ("q", "c", value)])
-    with pytest.raises(DataError, match=r'row 241: column "label" is no grade: a number of 0 .* or more, got '):
+    with pytest.raises(DataError, match=r'line 241: column "label" is no grade: a number of 0 .* or more, got '):
         load(DataSettings(train=name), schema=find_task("ranking").schema)
 
 

@@ -42,7 +42,7 @@ def test_what_is_no_number_at_all_is_missing(value: Any) -> None:
 @pytest.mark.parametrize("value", ["high", [1], {"a": 1}, True, "inf", -float("inf"), 1e39, 10**400, "3 4", "1.5 €"])
 def test_other_values_are_refused_with_their_row(tmp_path: Path, value: Any) -> None:
     name = _save(tmp_path / "a.jsonl", [*range(60), value])
-    with pytest.raises(DataError, match=r'row 61: column "label" is no finite number, got '):
+    with pytest.raises(DataError, match=r'line 61: column "label" is no finite number, got '):
         load(DataSettings(train=name), schema=SCHEMA)
 
 
@@ -50,7 +50,7 @@ def test_other_values_are_refused_with_their_row(tmp_path: Path, value: Any) -> 
 def test_commas_are_refused_with_the_way_out(tmp_path: Path, value: str) -> None:
     name = _save(tmp_path / "a.jsonl", [*range(60), value])
     with pytest.raises(
-        DataError, match=r"row 61: .* has a comma in a number; write 1234\.5, with a point for the deci"
+        DataError, match=r"line 61: .* has a comma in a number; write 1234\.5, with a point for the deci"
     ):
         load(DataSettings(train=name), schema=SCHEMA)
 

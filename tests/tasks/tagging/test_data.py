@@ -78,7 +78,7 @@ def test_a_file_s_wrong_span_is_named_with_its_row(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(DataSettings(train=name), schema=find_task("tagging").schema)
     assert str(caught.value).startswith(
-        f'{name}, row 4: column "label" has the span 0 to 6 outside its text of 5 characters, got ['
+        f'{name}, line 4: column "label" has the span 0 to 6 outside its text of 5 characters, got ['
     )
 
 

@@ -69,9 +69,11 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
             line, reason = next(filter(None, wrong))[0]
             raise DataError(f'{path}, line {line}: {reason}; mend the tag, or set data.on_bad_tags = "repair"')
         dropped = columns.on_bad_tags == "drop"
-        rows = [_to_row(one) for one, bad in zip(sentences, wrong, strict=True) if not (dropped and bad)]
+        read = [one for one, bad in zip(sentences, wrong, strict=True) if not (dropped and bad)]
+        rows = [_to_row(one) for one in read]
         texts, spans = [text for text, _ in rows], [spans for _, spans in rows]
-        yield Block(first, {"text": texts, "label": spans}, tuple(chain.from_iterable(wrong)))
+        lines = tuple(one.lines[0] for one in read)
+        yield Block(first, {"text": texts, "label": spans}, lines, tuple(chain.from_iterable(wrong)))
 
 
 def _to_row(sentence: _Sentence) -> tuple[str, list[dict[str, Any]]]:

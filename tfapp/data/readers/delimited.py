@@ -63,17 +63,18 @@ def iter_blocks(
         records = chain([first], records)
     wanted = [(index, name) for index, name in enumerate(names) if columns is None or name in columns]
     for row, rows in group_rows(_same_width(path, records, len(names)), block_rows):
-        yield Block(row, {name: [fields[index] for fields in rows] for index, name in wanted})
+        columns_of = {name: [fields[index] for _, fields in rows] for index, name in wanted}
+        yield Block(row, columns_of, tuple(line for line, _ in rows))
 
 
-def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[list[str]]:
+def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[Record]:
     for line, fields in records:
         if len(fields) != width:
             raise DataError(
                 f"{path}, line {line}: {len(fields)} fields, expected {width} as in the first line; "
                 "mend the row (in csv, a field that holds the separator needs quotes around it), or set data.separator"
             )
-        yield fields
+        yield line, fields
 
 
 def _check_names(path: Path, names: list[str]) -> list[str]:

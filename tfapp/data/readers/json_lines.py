@@ -22,10 +22,14 @@ def iter_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
     Raises:
         DataError: A line is no JSON object; names the file and the line.
     """
+    return (values for _, values in _numbered_objects(path, encoding))
+
+
+def _numbered_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_text(path, encoding, newline="\n") as file:
         for line, text in enumerate(file, start=1):
             if not text.isspace():
-                yield _parse(path, line, text)
+                yield line, _parse(path, line, text)
 
 
 def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
@@ -33,9 +37,10 @@ def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_
 
     The columns of a block are the keys that its objects have, in the order of their first use.
     """
-    for row, rows in group_rows(iter_objects(path, encoding), block_rows):
-        names = dict.fromkeys(name for values in rows for name in values if columns is None or name in columns)
-        yield Block(row, {name: [values.get(name) for values in rows] for name in names})
+    for row, rows in group_rows(_numbered_objects(path, encoding), block_rows):
+        names = dict.fromkeys(name for _, values in rows for name in values if columns is None or name in columns)
+        block = {name: [values.get(name) for _, values in rows] for name in names}
+        yield Block(row, block, tuple(line for line, _ in rows) if names else ())
 
 
 def infer_schema(path: Path, encoding: str, block_rows: int) -> pa.Schema:

@@ -47,7 +47,7 @@ class WrongAnswer:
         given: The model's answer; empty for none.
         f1: Its F1.
         score: How sure the model was.
-        row: The row's number in its data.
+        row: The line of its file on which the row begins, or the number of the row.
     """
 
     question: str

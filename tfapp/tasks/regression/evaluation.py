@@ -50,7 +50,7 @@ class WorstRow:
         text: Its texts, as one.
         truth: The true number.
         predicted: The model's.
-        row: Its row number in its data.
+        row: The line of its file on which it begins, or the number of its row.
     """
 
     text: str

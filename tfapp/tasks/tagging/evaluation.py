@@ -33,7 +33,7 @@ class EntityMistake:
         predicted: The predicted span's words; empty where missed.
         predicted_type: Its type.
         score: The model's score of it; 0 where missed.
-        row: The text's row number in its data.
+        row: The line of its file on which the text's row begins, or the number of the row.
     """
 
     kind: str
