@@ -172,6 +172,9 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
     assert training(400, 2, words=200) == folds
     # Dev has enough texts to choose by.
     assert training(1100, 40) == {"adapt": "head"}
+    # A limit for "none of these" is taken from dev, which the output layer then must not learn.
+    columns = {"text": _texts(60), "label": ["x", "y", "other"] * 20}
+    assert sniff(_csv(tmp_path / "a.csv", columns)).as_one().training == {"adapt": "head"}
     many = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "layer_decay": 0.9, "word_dropout": 0.1}
     assert training(2200, 30) == many | {"epoch_tolerance": 1.0}
 

@@ -120,9 +120,13 @@ class DataSettings(Settings):
     )
     max_rows: int | None = Field(None, ge=1, description="Read at most this many rows of each file.")
 
+    @property
+    def train_share(self) -> float:
+        """Returns the share of the rows of `train` that neither dev nor test is made of."""
+        return 1 - (0 if self.dev else self.dev_share) - (0 if self.test else self.test_share)
+
     @model_validator(mode="after")
     def _shares_leave_train(self) -> Self:
-        taken = (0 if self.dev else self.dev_share) + (0 if self.test else self.test_share)
-        if taken >= 1:
-            raise ValueError(f"dev_share + test_share must be under 1, got {taken:g}")
+        if self.train_share <= 0:
+            raise ValueError(f"dev_share + test_share must be under 1, got {1 - self.train_share:g}")
         return self

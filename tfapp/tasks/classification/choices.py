@@ -44,7 +44,9 @@ def choose_training(proposal: Proposal, labels: int, settings: DataSettings) -> 
     """
     model, notes = dict(proposal.model), list(proposal.notes)
     preset = assets.find(ModelSettings.model_fields["preset"].default, "preset")
-    rows = round(proposal.rows * (1 - settings.dev_share - settings.test_share))
+    chosen = {name: proposal.data[name] for name in ("dev", "test", "unknown_label") if name in proposal.data}
+    settings = settings.model_copy(update=chosen)
+    rows = round(proposal.rows * settings.train_share)
     if not (preset and preset.sentence_encoder):
         # The frozen vectors of a plain BERT say little of a text, and its pooler was trained to be read.
         if "multi_label" in model or "window" in model or rows < _FEWEST_ROWS * labels:
@@ -52,7 +54,7 @@ def choose_training(proposal: Proposal, labels: int, settings: DataSettings) -> 
         return replace(proposal, training={}, candidates=(_steps(rows, labels),))
     model["pooling"] = "mean"
     notes.append(f"pooling: mean, as {preset.name} is a sentence encoder, trained to be read so")
-    head = _head(rows, labels, settings)
+    head = _head(proposal.rows, labels, settings)
     if "multi_label" in model:
         steps = Candidate("all weights", "more epochs for fewer rows", training=proposal.training)
         ways: tuple[Candidate, ...] = (head, steps)
@@ -75,10 +77,12 @@ def count_labels(settings: DataSettings, columns: Mapping[str, Sequence[Any]]) -
 
 
 def _head(rows: int, labels: int, settings: DataSettings) -> Candidate:
-    """Fits the output layer alone."""
-    dev = rows * settings.dev_share / (1 - settings.dev_share - settings.test_share)
-    learns_dev = dev < _FEWEST_DEV and settings.unknown_label is None and (settings.test or settings.test_share)
-    reason = f"BERT reads each text once; train has about {rows // max(labels, 1)} texts a label"
+    """Fits the output layer alone, to a share of so many rows."""
+    dev = rows * settings.dev_share
+    few_dev = settings.dev is None and dev < _FEWEST_DEV
+    learns_dev = few_dev and settings.unknown_label is None and (settings.test or settings.test_share)
+    a_label = round(rows * settings.train_share / max(labels, 1))
+    reason = f"BERT reads each text once; train has about {a_label} texts a label"
     if not learns_dev:
         return Candidate("output layer alone", reason, "fast", training={"adapt": "head"})
     return Candidate(

@@ -64,8 +64,7 @@ def choose_tagging(
         notes.append(
             f"word_shapes: {capitals:.0%} of the spans have capitals, which a preset in lower case does not read"
         )
-    rows = round(proposal.rows * (1 - (0 if settings.dev else settings.dev_share) - settings.test_share))
-    training, reasons = _choose_steps(rows, entities)
+    training, reasons = _choose_steps(round(proposal.rows * settings.train_share), entities)
     return replace(proposal, model=model, training=training, notes=(*notes, *reasons))
 
 
