@@ -107,6 +107,21 @@ def test_a_run_learns_and_keeps_everything_that_explains_it(toy_run: Run) -> Non
     data = toy_run.folder.read("data")
     assert len(data["fingerprint"]) == 64
     assert data["labels"] == sorted(TOPICS)
+    report = toy_run.folder.report.read_text()
+    for section in ("What to do next", "What was done with the data", "Training curves"):
+        assert section in report
+
+
+def test_a_report_compares_with_the_run_before(toy_run: Run, tmp_path: Path) -> None:
+    before = tmp_path / "toy" / toy_run.path.name
+    after = tmp_path / "toy" / f"{toy_run.path.name}9"
+    for folder in (before, after):
+        shutil.copytree(toy_run.path, folder)
+    evaluation = json.loads((before / "evaluation.json").read_text())
+    (before / "evaluation.json").write_text(json.dumps(evaluation | {"wrong_rows": [*evaluation["wrong_rows"], 10**6]}))
+    Run(after).evaluate(quiet=True)
+    report = Run(after).folder.report.read_text()
+    assert f"0 are right in run {before.name} alone, 1 in this run alone: too few to tell which is better" in report
 
 
 def test_a_notebook_s_steps_give_what_a_settings_file_gives(lstm_run: Run, toy_data: Path, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from tfapp.errors import ModelError
 from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.evaluation.report import check_evaluation, render_report, write_report
+from tfapp.evaluation.run_summary import RunSummary, TrainingCurves
 from tfapp.tasks.class_evaluator import evaluate_classes, evaluate_multi_label
 from tfapp.tasks.registry import all_tasks
 
@@ -64,6 +66,41 @@ def test_report_says_what_was_found(tmp_path):
     assert "Worst mistakes" in words
     assert "row 5" in words
     assert "0.800" in words
+
+
+def _words(page: str) -> str:
+    return " ".join(" ".join(_parse(page).words).split())
+
+
+def test_report_says_what_the_run_did_and_what_to_do_next():
+    summary = RunSummary(
+        rows_read={"a.csv": 1200},
+        rows={"train": 800, "dev": 100, "test": 3},
+        findings=[("a.csv: 2 rows without a label (rows 1, 2)", "dropped")],
+        curves=TrainingCurves("accuracy", [(5, 0.9), (10, 0.5)], [(5, 0.8, 0.6, True), (10, 0.7, 0.5, False)]),
+        learning_curve=LearningCurve((200, 400, 800), (0.7, 0.8, 0.9), 0.01, 800, 100),
+        comparison="accuracy 0.900 of run 1 and 0.333 of this run are apart",
+    )
+    page = render_report(_evaluation(), title="t", facts={}, summary=summary)
+    words = _words(page)
+    for expected in (
+        "read from a.csv 1,200",
+        "train split 800",
+        "a.csv: 2 rows without a label (rows 1, 2) dropped",
+        "More labels pay: from 400 to 800 labelled texts",
+        "at least 6 must be right in one model alone",
+        "Compared with the run before: accuracy 0.900 of run 1",
+        "Training curves",
+    ):
+        assert expected in words
+    assert page.count("<svg") == 5
+    assert "What to do next" not in _words(render_report(_evaluation(), title="t", facts={}))
+
+
+def test_report_shows_texts_of_the_classes_that_are_mixed_up():
+    words = _words(render_report(_evaluation(text="taken for yes"), title="t", facts={}))
+    assert "no yes 1 taken for yes" in words
+    assert "yes no 1 c" in words
 
 
 def test_report_needs_nothing_else(tmp_path):

@@ -44,6 +44,7 @@ def test_the_score_of_a_test_file_is_of_all_its_rows_and_the_report_says_that_of
     assert text in evaluation.headline()
     assert text in run.folder.report.read_text().replace("&#39;", "'")
     assert "Caution" not in evaluation.headline()
+    assert f"{run.experiment.data.test}: 5 rows repeating an earlier text" in run.folder.report.read_text()
     metadata = json.loads((run.export(tmp_path, quiet=True) / "assets.extra" / "tfapp.json").read_text())
     assert metadata["metrics"]["new_texts"] == 45
     assert metadata["metrics"]["accuracy_of_new_texts"] == overlap.score

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from tfapp.errors import ModelError
-from tfapp.evaluation.comparison import ScoreRecord
+from tfapp.evaluation.comparison import ScoreRecord, fewest_apart
 from tfapp.evaluation.overlap import EvaluatedRows
 
 if TYPE_CHECKING:
@@ -142,6 +142,21 @@ class Evaluation(EvaluatedRows, abc.ABC):
         low, high = self.main_interval
         score = f"{self.main_name} {self.main_score:.3f} (95 % interval {low:.3f} to {high:.3f})"
         return "\n".join(filter(None, (f"{score}, {self.count} {self.unit}", self.caution())))
+
+    def choice(self) -> str:
+        """Returns what a difference to another model's score must be to mean anything, in plain words."""
+        low, high = (self.display(end) for end in self.main_interval)
+        text = (
+            f"{self.main_name[:1].upper()}{self.main_name[1:]} is known to lie between {low} and {high}. A model whose "
+            f"score is in this range too is not shown to be better or worse on these {self.count:,} {self.unit}; four "
+            f"times as many would halve the range."
+        )
+        if self.wrong_rows is None:
+            return text
+        return (
+            f"{text} On the same {self.unit}, at least {fewest_apart()} must be right in one model alone and none in "
+            "the other alone."
+        )
 
     def record(self, model: str) -> ScoreRecord:
         """Returns what a comparison with another model's evaluation needs; `model` names this one in its sentence."""

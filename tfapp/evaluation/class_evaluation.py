@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-__all__ = ["ClassEvaluation", "Mistake"]
+__all__ = ["ClassEvaluation", "ConfusedPair", "Mistake"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,23 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class ConfusedPair:
+    """Two classes that the model mixes up.
+
+    Attributes:
+        truth: The right class.
+        predicted: The class that it predicted.
+        count: How often.
+        examples: Texts of these, white space folded, cut to 300 characters.
+    """
+
+    truth: str
+    predicted: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ClassEvaluation(Evaluation):
     """Scores of a classifier on one split.
 
@@ -62,6 +79,7 @@ class ClassEvaluation(Evaluation):
         thresholds: Where each label begins to be given; None in single-label data.
         mistake_count: Texts with a mistake.
         mistakes: The twenty that the model was most sure of, worst first.
+        confused: The most frequent confusions with texts; none in multi-label data and in evaluations of before.
         unknown: The last class, if it is the answer that none of the others fits.
     """
 
@@ -86,6 +104,7 @@ class ClassEvaluation(Evaluation):
     mistakes: tuple[Mistake, ...]
     unknown: str | None = None
     calibration_report: CalibrationReport | None = None
+    confused: tuple[ConfusedPair, ...] = ()
 
     @property
     def main_name(self) -> str:
@@ -102,13 +121,15 @@ class ClassEvaluation(Evaluation):
         """The micro, macro and weighted means."""
         return self.micro, self.macro, self.weighted
 
-    def confusions(self, limit: int = 10) -> list[tuple[str, str, int]]:
-        """The most frequent pairs of a truth and a wrong prediction, with their counts; none in multi-label data."""
+    def confusions(self, limit: int = 10) -> list[ConfusedPair]:
+        """The most frequent pairs of a truth and a wrong prediction; none in multi-label data."""
+        if self.confused:
+            return list(self.confused[:limit])
         counts = np.array(self.confusion or [[0]])
         np.fill_diagonal(counts, 0)
         cells = np.argsort(-counts, axis=None, kind="stable")[:limit].tolist()
         pairs = [divmod(cell, len(counts)) for cell in cells if counts.flat[cell]]
-        return [(self.labels[row], self.labels[column], int(counts[row, column])) for row, column in pairs]
+        return [ConfusedPair(self.labels[row], self.labels[column], int(counts[row, column])) for row, column in pairs]
 
     @property
     def counts(self) -> tuple[str, ...]:

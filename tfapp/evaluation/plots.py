@@ -33,6 +33,8 @@ __all__ = [
     "draw_confusion",
     "draw_counts",
     "draw_curves",
+    "draw_points",
+    "draw_training",
     "to_rgb",
     "to_svg",
 ]
@@ -132,6 +134,45 @@ def draw_counts(names: Sequence[str], counts: Sequence[int], label: str, unit: s
     for place, count in enumerate(counts):
         if count:
             _write(axes, place, count + most * 0.02, str(count), 11, ha="center")
+    return figure
+
+
+def draw_points(places: Sequence[float], values: Sequence[float], label: str, unit: str) -> Figure:
+    """Draws values at places as a line of points, each with its value above it."""
+    figure = blank_figure(440, 260)
+    axes = add_axes(figure, (60, 28, 340, 176), unit, 260)
+    axes.plot(places, values, color=_BLUE, linewidth=1.5, marker="o", markersize=5, clip_on=False)
+    spread = max(max(values) - min(values), 0.02)
+    axes.set(xlim=(0, max(places) * 1.02), ylim=(min(values) - spread / 2, max(values) + spread / 2))
+    axes.set(xticks=list(places), xticklabels=[f"{place:,}" for place in places])
+    axes.set_xlabel(label)
+    for place, value in zip(places, values, strict=True):
+        _write(axes, place, value + spread * 0.08, f"{value:.3f}", 11, ha="center")
+    return figure
+
+
+def draw_training(
+    score_name: str, losses: Sequence[tuple[int, float]], epochs: Sequence[tuple[int, float, float, bool]]
+) -> Figure:
+    """Draws a training: losses of train and dev above, the dev score beneath, the best epoch as a full point."""
+    figure = blank_figure(440, 440)
+    upper = add_axes(figure, (60, 36, 364, 160), "loss", 440)
+    lower = add_axes(figure, (60, 236, 364, 140), score_name, 440)
+    steps, dev_losses, scores = ([epoch[place] for epoch in epochs] for place in range(3))
+    if losses:
+        upper.plot(*zip(*losses, strict=True), color=_FAINT, linewidth=1.2)
+    upper.plot(steps, dev_losses, color=_BLUE, linewidth=1.5, marker="o", markersize=4)
+    lower.plot(steps, scores, color=_BLUE, linewidth=1.5, marker="o", markersize=4, markerfacecolor="none")
+    best = max((place for place, epoch in enumerate(epochs) if epoch[3]), default=None)
+    if best is not None:
+        lower.plot(steps[best], scores[best], color=_BLUE, marker="o", markersize=7)
+    end = max(steps) * 1.02
+    upper.set(xlim=(0, end), ylim=(0, None), xticklabels=[])
+    lower.set(xlim=(0, end))
+    lower.set_xlabel("step" if losses else "fit")
+    page = _overlay(figure, 440, 440)
+    legend = "dev, blue; train, grey; full point: the weights that were kept"
+    _write(page, 60, 18, legend if losses else "dev; full point: the fit that was kept", 12, color=_FAINT)
     return figure
 
 

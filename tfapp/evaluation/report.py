@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tfapp.core.files import write_text
 from tfapp.errors import ModelError
 from tfapp.evaluation import plots
+from tfapp.evaluation.run_summary import RunSummary
 from tfapp.version import __version__
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ def check_evaluation(kind: type[Any]) -> None:
             raise ModelError(f"{kind.__name__} has no template {name}; expected it in {kind.templates()}")
 
 
-def write_report(evaluation: Reported, path: Path | str, *, title: str, facts: Mapping[str, str]) -> Path:
-    """Writes report.html: headline, facts, and the sections of the evaluation's kind.
+def write_report(
+    evaluation: Reported, path: Path | str, *, title: str, facts: Mapping[str, str], summary: RunSummary | None = None
+) -> Path:
+    """Writes report.html: headline, facts, the sections of the evaluation's kind, and what the run did.
 
     The page needs no script and no other file. It appears at once and whole, by a rename.
 
@@ -62,20 +65,28 @@ def write_report(evaluation: Reported, path: Path | str, *, title: str, facts: M
         path: The page's path; its folder must exist.
         title: The page's title.
         facts: What was evaluated (model, data, settings), shown in this order.
+        summary: What the run did; None: the report is of an evaluation alone.
 
     Returns:
         The path.
     """
     target = Path(path)
-    write_text(target, render_report(evaluation, title=title, facts=facts))
+    write_text(target, render_report(evaluation, title=title, facts=facts, summary=summary))
     return target
 
 
-def render_report(evaluation: Reported, *, title: str, facts: Mapping[str, str]) -> str:
+def render_report(
+    evaluation: Reported, *, title: str, facts: Mapping[str, str], summary: RunSummary | None = None
+) -> str:
     """Returns the page that `write_report` writes."""
     page = _environment(evaluation.templates()).get_template("report.html.jinja")
     return page.render(
-        evaluation=evaluation, title=title, facts=facts, drawings=_drawings(evaluation), version=__version__
+        evaluation=evaluation,
+        title=title,
+        facts=facts,
+        summary=summary,
+        drawings=_drawings(evaluation) | (_drawings(summary) if summary else {}),
+        version=__version__,
     )
 
 
@@ -85,7 +96,7 @@ def render_summary(evaluation: Reported) -> str:
     return template.render(evaluation=evaluation, drawings=_drawings(evaluation))
 
 
-def _drawings(evaluation: Reported) -> dict[str, str]:
+def _drawings(evaluation: Reported | RunSummary) -> dict[str, str]:
     """Returns SVG by name."""
     from markupsafe import Markup
 

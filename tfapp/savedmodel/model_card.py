@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfapp.config.task_settings import CardWords
@@ -20,8 +20,10 @@ def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
         f"A model for {metadata['task']}, {origin} `{metadata['preset']}` with tfapp {metadata['tfapp_version']}. "
         f"It takes {words.takes} and answers {_answer(metadata, words)}.",
         "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "The preset's own training data."),
+        *_bullets("What was found in the data, and what was done with the rows:", metadata.get("findings", ())),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         *_calibration(metadata.get("calibration")),
+        *_bullets("What that means for the next model:", metadata.get("advice", ())),
         "## Limits\n\n" + _limits(metadata, words),
         "## Call it\n\n" + _call(name, words) + _rest_call(name, metadata["contract"]),
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
@@ -33,6 +35,11 @@ def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
     return words.answers.format(labels=known)
+
+
+def _bullets(lead: str, items: Sequence[str]) -> list[str]:
+    lines = "\n".join(f"- {_cell(item)}" for item in items)
+    return [f"{lead}\n\n{lines}"] if items else []
 
 
 def _table(values: Mapping[str, Any]) -> str:

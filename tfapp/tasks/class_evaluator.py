@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tfapp.evaluation import Evaluation, metrics
 from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
-from tfapp.evaluation.class_evaluation import ClassEvaluation, Mistake
+from tfapp.evaluation.class_evaluation import ClassEvaluation, ConfusedPair, Mistake
 from tfapp.evaluation.metrics import check_finite, fit_thresholds
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
@@ -26,6 +26,8 @@ from tfapp.training.unknown import fit_unknown
 __all__ = ["ClassEvaluator", "UnknownScores", "evaluate_classes", "evaluate_multi_label"]
 
 _MISTAKES = 20
+_CONFUSIONS = 10
+_EXAMPLES = 2
 
 
 class ClassEvaluator(Evaluator):
@@ -129,6 +131,7 @@ def evaluate_classes(
         mistake_count=len(wrong),
         wrong_rows=tuple(wrong.tolist()),
         mistakes=answers.mistakes(worst, predicted, texts, rows),
+        confused=tuple(_confused_pairs(labels, index, predicted, texts)),
         unknown=unknown.label if unknown else None,
         **answers.scores(optional=1 if unknown else 0),
     )
@@ -164,6 +167,20 @@ def _report(
     scaling = model.calibration
     before = measure(TemperatureScaling()) if scaling.rows else None
     return CalibrationReport(scaling.temperatures, scaling.rows, scaling.reason, measure(scaling), before)
+
+
+def _confused_pairs(
+    labels: Sequence[str], truth: NDArray[np.int64], predicted: NDArray[np.int64], texts: Sequence[str]
+) -> Iterator[ConfusedPair]:
+    """Yields the most frequent confusions, each with its first texts."""
+    wrong = np.flatnonzero(truth != predicted)
+    pairs, owners, counts = np.unique(
+        np.stack([truth[wrong], predicted[wrong]], axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    for pair in np.argsort(-counts, kind="stable")[:_CONFUSIONS].tolist():
+        rows = wrong[owners.ravel() == pair][:_EXAMPLES].tolist()
+        names = [labels[place] for place in pairs[pair].tolist()]
+        yield ConfusedPair(names[0], names[1], int(counts[pair]), tuple(shorten(texts[row]) for row in rows))
 
 
 def evaluate_multi_label(

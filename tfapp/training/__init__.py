@@ -8,6 +8,7 @@ import_tensorflow()
 
 from tfapp.training.adaptation import count_trained  # noqa: E402
 from tfapp.training.distillation import Distillation, cut_teacher, load_teacher  # noqa: E402
+from tfapp.training.learning_curve import measure_learning_curve  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E402
@@ -43,6 +44,7 @@ __all__ = [
     "load_teacher",
     "make_predictor",
     "make_strategy",
+    "measure_learning_curve",
     "predict_logits",
     "tokenize_split",
     "total_over_workers",

@@ -20,6 +20,7 @@ from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
 from tfapp.version import __version__
 from tfapp.workflows.precision import check_precision
+from tfapp.workflows.run_summary import read_learning_curve
 
 __all__ = ["export_run", "export_untrained"]
 
@@ -126,7 +127,7 @@ def _publish(
 def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
     record = folder.read("evaluation")
     evaluation = read_evaluation(record)
-    data = folder.read("data")
+    data, curve = folder.read("data"), read_learning_curve(folder)
     return {
         "preset": experiment.origin if experiment.model.kind == "bert" else experiment.model.preset,
         "kind": experiment.model.kind,
@@ -145,6 +146,8 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
         },
         "evaluation": _comparable(evaluation),
         **({"calibration": evaluation.calibration_report.facts()} if evaluation.calibration_report else {}),
+        "findings": [f"{one['message']}: {one['action']}" for one in data["report"]["findings"]],
+        "advice": [*([curve.sentence()] if curve else []), evaluation.choice()] if evaluation.count else [],
         "settings": dump_toml(experiment),
         **({"lower_is_better": True} if evaluation.lower_is_better else {}),
     }

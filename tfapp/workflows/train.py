@@ -36,6 +36,7 @@ from tfapp.training import (
     is_chief,
     make_predictor,
     make_strategy,
+    measure_learning_curve,
     predict_logits,
     tokenize_split,
     total_over_workers,
@@ -43,6 +44,7 @@ from tfapp.training import (
 )
 from tfapp.workflows.build import build
 from tfapp.workflows.run_data import check_same_data, load_run_splits
+from tfapp.workflows.run_summary import summarize_run, write_learning_curve
 from tfapp.workflows.training_output import TrainingProgress
 
 __all__ = ["evaluate_run", "evaluate_split", "run_experiment"]
@@ -97,6 +99,11 @@ def run_experiment(
         _remember_data(folder, splits, model)
         train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
         model.prepare(train_split.targets)
+        if not resumed and not experiment.model.from_scratch:
+            batch_size = experiment.training.batch_size
+            curve = measure_learning_curve(model, train_split, dev_split, strategy, batch_size)
+            if curve:
+                write_learning_curve(folder, curve)
         with ExitStack() as watching:
             state = train(
                 model,
@@ -274,5 +281,6 @@ def _evaluate_table(
     }
     if experiment.training.adapt != "head":
         facts["Epochs"] = str(experiment.training.epochs)
-    write_report(evaluation, target / "report.html", title=experiment.name, facts=facts)
+    summary = summarize_run(folder, evaluation) if data is None else None
+    write_report(evaluation, target / "report.html", title=experiment.name, facts=facts, summary=summary)
     return evaluation
