@@ -108,11 +108,11 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     Raises:
         DataError: An argument is spelt like a data file and there is none, or a file stands among others.
     """
-    from tfapp.data.blocks import INPUT_SUFFIXES
+    from tfapp.data.blocks import INPUT_SUFFIXES, data_suffix
     from tfapp.data.sources import existing_path
 
     for value in inputs:
-        looks_like_file = len(value.split()) == 1 and Path(value).suffix.lower() in INPUT_SUFFIXES
+        looks_like_file = len(value.split()) == 1 and data_suffix(Path(value)) in INPUT_SUFFIXES
         if looks_like_file and len(inputs) > 1 and Path(value).is_file():
             raise DataError(f"{value} is a file: give one file, or texts only; got {len(inputs)} arguments")
         if looks_like_file and len(inputs) == 1:
@@ -156,11 +156,12 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 def default_output(file: Path) -> Path:
     """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same form."""
-    from tfapp.data.blocks import INPUT_SUFFIXES
+    from tfapp.data.blocks import INPUT_SUFFIXES, data_suffix
 
     written = {"txt": ".csv", "squad": ".jsonl"}
-    suffix = written.get(INPUT_SUFFIXES.get(file.suffix.lower(), "squad"), file.suffix)
-    return file.with_name(f"{file.stem}.predictions{suffix}")
+    known = data_suffix(file)
+    suffix = written.get(INPUT_SUFFIXES.get(known, "squad"), known)
+    return file.with_name(f"{file.name[: file.name.lower().rfind(known)]}.predictions{suffix}")
 
 
 def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:

@@ -8,9 +8,19 @@ from typing import Final, Literal
 
 from tfapp.data.readers.block import Block
 from tfapp.data.readers.conll import WordColumns
+from tfapp.data.textfile import open_bytes
 from tfapp.errors import DataError
 
-__all__ = ["INPUT_SUFFIXES", "SUFFIXES", "FileFormat", "detect_format", "estimate_rows", "iter_blocks", "row_noun"]
+__all__ = [
+    "INPUT_SUFFIXES",
+    "SUFFIXES",
+    "FileFormat",
+    "data_suffix",
+    "detect_format",
+    "estimate_rows",
+    "iter_blocks",
+    "row_noun",
+]
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"]
 
@@ -35,6 +45,15 @@ INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {
 }
 
 
+_COMPRESSED: Final = (".gz", ".zst")
+
+
+def data_suffix(path: Path) -> str:
+    """Returns the suffix that names a file's format, in lower case: that of `a.csv.gz` is `.csv`."""
+    packed = path.suffix.lower() in _COMPRESSED
+    return Path(path.stem if packed else path.name).suffix.lower()
+
+
 def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002 - the setting's name
     """Tells a file's format.
 
@@ -48,10 +67,12 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
     Raises:
         DataError: The suffix says nothing, or a folder is given for a file or a file for a folder.
     """
-    chosen = ("folder" if path.is_dir() else INPUT_SUFFIXES.get(path.suffix.lower())) if format == "auto" else format
+    chosen = ("folder" if path.is_dir() else INPUT_SUFFIXES.get(data_suffix(path))) if format == "auto" else format
     if chosen not in (*INPUT_SUFFIXES.values(), "folder"):
         suffixes = ", ".join(INPUT_SUFFIXES)
-        raise DataError(f'{path}: the suffix "{path.suffix}" names no format ({suffixes}); set data.format')
+        raise DataError(f'{path}: the suffix "{data_suffix(path)}" names no format ({suffixes}); set data.format')
+    if chosen == "parquet" and path.suffix.lower() in _COMPRESSED:
+        raise DataError(f"{path}: parquet compresses its columns itself and cannot be read packed; unpack the file")
     if (chosen == "folder") != path.is_dir():
         kind = "a folder" if path.is_dir() else "a file"
         raise DataError(f'{path} is {kind}, but data.format is "{format}"; remove data.format or name another path')
@@ -124,6 +145,7 @@ def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 -
 
         return parquet.count_rows(path)
     if format == "squad":
-        return path.read_bytes().count(b'"question"')
-    with path.open("rb") as file:
+        with open_bytes(path) as file:
+            return file.read().count(b'"question"')
+    with open_bytes(path) as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))

@@ -15,7 +15,7 @@ from tfapp.data.columns import looks_headless
 from tfapp.data.folders import iter_texts, list_files
 from tfapp.data.readers.separators import find_separator
 from tfapp.data.sources import Pull, Source, resolve
-from tfapp.data.textfile import find_bad_byte
+from tfapp.data.textfile import find_bad_byte, open_bytes
 from tfapp.errors import DataError
 
 __all__ = ["DataSample", "take_sample"]
@@ -115,7 +115,7 @@ def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
     bad = next((path for path in paths if find_bad_byte(path, "utf-8")), None)
     if bad is None:
         return "utf-8", ()
-    with bad.open("rb") as file:
+    with open_bytes(bad) as file:
         marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
     tried = ("utf-16",) if marked else ("cp1252", "latin-1")
     encoding = next((name for name in tried if not any(find_bad_byte(path, name) for path in paths)), "latin-1")

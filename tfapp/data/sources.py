@@ -10,7 +10,7 @@ from typing import Any
 
 from tfapp import assets
 from tfapp.config import DataSettings
-from tfapp.data.blocks import INPUT_SUFFIXES, FileFormat, detect_format
+from tfapp.data.blocks import INPUT_SUFFIXES, FileFormat, data_suffix, detect_format
 from tfapp.errors import DataError
 
 __all__ = ["Catalogue", "Pull", "Source", "existing_path", "resolve"]
@@ -85,7 +85,7 @@ def existing_path(path: Path, catalogue: Catalogue | None = None) -> Path:
 def _neighbours(path: Path) -> list[str]:
     if not path.name or not path.parent.is_dir():
         return []
-    return [p.name for p in path.parent.iterdir() if p.suffix.lower() in INPUT_SUFFIXES or p.is_dir()]
+    return [p.name for p in path.parent.iterdir() if data_suffix(p) in INPUT_SUFFIXES or p.is_dir()]
 
 
 def _with_defaults(settings: DataSettings, defaults: Mapping[str, Any]) -> DataSettings:

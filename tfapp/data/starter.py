@@ -20,6 +20,7 @@ from tfapp.config import (
 from tfapp.config.overrides import section_of
 from tfapp.config.task_settings import foreign_fields
 from tfapp.core.files import write_text
+from tfapp.data.blocks import data_suffix
 from tfapp.data.proposal import Proposal
 from tfapp.errors import DataError
 
@@ -139,5 +140,5 @@ def _comment(text: str) -> Iterator[str]:
 
 def _slug(source: str) -> str:
     """Returns a valid experiment name after a path or a data set's name."""
-    name = Path(source).stem or Path(source).resolve().name
+    name = Path(source).stem.removesuffix(data_suffix(Path(source))) or Path(source).resolve().name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "experiment"

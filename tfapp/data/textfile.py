@@ -1,19 +1,25 @@
-"""Text files in a stated encoding; a byte that breaks it is named with its place."""
+"""Text files in a stated encoding, plain or packed by gzip or zstd; a byte that breaks it is named with its place."""
 
 from __future__ import annotations
 
 import codecs
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, Final, TextIO, cast
 
 from tfapp.errors import DataError
 
-__all__ = ["BadByte", "find_bad_byte", "open_text", "read_text"]
+__all__ = ["BadByte", "find_bad_byte", "open_bytes", "open_text", "read_text"]
 
 _CHUNK = 1 << 20
+# What such files begin with, and no text in any usual encoding.
+_GZIP_MARK: Final = b"\x1f\x8b"
+_ZSTD_MARK: Final = b"\x28\xb5\x2f\xfd"
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -23,13 +29,40 @@ class BadByte:
 
     Attributes:
         line: Its line, counted from 1.
-        offset: Its place in the file in bytes, counted from 0.
+        offset: Its place in the unpacked file in bytes, counted from 0.
         value: The byte.
     """
 
     line: int
     offset: int
     value: int
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to read its bytes, unpacked if it begins as gzip or zstd does.
+
+    Raises:
+        DataError: It cannot be opened, or the block met where it is cut short or damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            mark = file.read(len(_ZSTD_MARK))
+            file.seek(0)
+            if mark.startswith(_GZIP_MARK):
+                with gzip.open(file) as unpacked:
+                    yield cast("BinaryIO", unpacked)
+            elif mark == _ZSTD_MARK:
+                import pyarrow as pa
+
+                with io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), "zstd")) as unpacked:
+                    yield cast("BinaryIO", unpacked)
+            else:
+                yield file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not a readable gzip file: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -48,12 +81,10 @@ def open_text(path: Path, encoding: str, *, newline: str | None = "") -> Iterato
     """
     codec = _codec(encoding)
     try:
-        with path.open(encoding="utf-8-sig" if codec == "utf-8" else codec, newline=newline) as file:
-            yield file
+        with open_bytes(path) as packed:
+            yield io.TextIOWrapper(packed, "utf-8-sig" if codec == "utf-8" else codec, newline=newline)
     except UnicodeError as error:
         raise DataError(_explain(path, encoding)) from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def read_text(path: Path, encoding: str) -> str:
@@ -66,7 +97,7 @@ def find_bad_byte(path: Path, encoding: str) -> BadByte | None:
     """Finds the first byte of a file that breaks its encoding, in bounded memory; None where the whole file decodes."""
     decoder = codecs.getincrementaldecoder(_codec(encoding))()
     line, offset = 1, 0
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         while True:
             chunk = file.read(_CHUNK)
             start = offset - len(decoder.getstate()[0])
@@ -96,7 +127,7 @@ def _explain(path: Path, encoding: str) -> str:
     bad = find_bad_byte(path, encoding)
     if bad is None:  # such as UTF-16 without its byte order mark
         return f"{path}: the file is not {encoding}; set data.encoding to the file's encoding"
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         likely = "utf-16" if file.read(2) in _UTF16_MARKS else "latin-1"
     return (
         f"{path}, line {bad.line}: byte 0x{bad.value:02x} at offset {bad.offset} is not {encoding}; "
