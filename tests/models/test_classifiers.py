@@ -10,6 +10,7 @@ import keras_hub
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.utils.class_weight import compute_class_weight
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
@@ -92,6 +93,35 @@ def test_single_label_loss_is_keras_cross_entropy(plain: TaskModel) -> None:
     assert targets.tolist() == [2, 0, 1, 2]
     expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")(targets, logits)
     np.testing.assert_allclose(plain.loss(targets, logits), expected, rtol=1e-5)
+
+
+def test_rare_labels_count_more_in_the_loss(shallow_preset: Path) -> None:
+    logits = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    targets = np.array([0] * 6 + [1] * 3 + [2], np.int32)
+    plain = build(shallow_preset).loss(targets, logits).numpy()
+
+    def factors(balance: float) -> np.ndarray:
+        model = build(shallow_preset, class_balance=balance)
+        model.prepare(targets)
+        factors: np.ndarray = model.loss(targets, logits).numpy() / plain
+        return factors
+
+    # At 1 as scikit-learn's "balanced", which counts each label alike.
+    labels = np.array([0, 1, 2])
+    np.testing.assert_allclose(
+        factors(1), compute_class_weight("balanced", classes=labels, y=targets)[targets], rtol=1e-4
+    )
+    quarter = factors(0.25)
+    np.testing.assert_allclose(quarter.mean(), 1, rtol=1e-4)
+    np.testing.assert_allclose(quarter[[9, 6]] / quarter[0], [6**0.25, 2**0.25], rtol=1e-4)
+
+
+def test_sure_texts_count_less_in_a_focal_loss(shallow_preset: Path) -> None:
+    logits = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    targets = np.array([2, 0, 1, 2], np.int32)
+    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[np.arange(4), targets]
+    expected = -((1 - probabilities) ** 2) * np.log(probabilities)
+    np.testing.assert_allclose(build(shallow_preset, focal_gamma=2).loss(targets, logits), expected, rtol=1e-4)
 
 
 def test_multi_label_loss_and_choice(shallow_preset: Path) -> None:

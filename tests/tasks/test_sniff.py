@@ -247,6 +247,16 @@ def test_what_is_proposed_for_few_and_messy_rows_can_be_learnt_from(
     assert min(splits.report.rows.values()) >= 1
 
 
+def test_rare_labels_count_more_in_the_output_layer(tmp_path: Path) -> None:
+    def balance(rare: int) -> Any:
+        columns = {"text": _texts(60), "label": ["x"] * (60 - rare) + ["y"] * rare}
+        proposal = sniff(_csv(tmp_path / "a.csv", columns)).as_one()
+        load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings(), force=True))
+        return proposal.model.get("class_balance")
+
+    assert (balance(30), balance(10)) == (None, 0.25)
+
+
 def test_a_folder_of_texts(tmp_path: Path) -> None:
     for label in ("left", "right"):
         (tmp_path / "texts" / label).mkdir(parents=True)

@@ -20,7 +20,7 @@ def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (_multi_label, _adapt, _xla, _distillation, *task.rules, _without_dev)
+    rules = (_multi_label, _loss, _adapt, _xla, _distillation, *task.rules, _without_dev)
     by_task = (_head_penalty, _steps_only, _few_shot, _without_epochs)
     problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
     return next((problem for problem in problems if problem), None)
@@ -32,6 +32,16 @@ def _multi_label(experiment: Experiment) -> str | None:
         return "model.multi_label and data.rating exclude each other: a rating gives one label"
     if model.multi_label and data.unknown_label:
         return "model.multi_label and data.unknown_label exclude each other: a text may have no label there anyway"
+    return None
+
+
+def _loss(experiment: Experiment) -> str | None:
+    model, training = experiment.model, experiment.training
+    name = "class_balance" if model.class_balance else "focal_gamma" if model.focal_gamma else None
+    if name and model.multi_label:
+        return f"model.{name} and model.multi_label exclude each other: it weighs texts by their one label"
+    if model.focal_gamma and (training.adapt == "head" or training.method == "few-shot"):
+        return "model.focal_gamma has no single best output layer to fit at once; use adapt all or lora, or set it to 0"
     return None
 
 

@@ -31,6 +31,8 @@ class ClassificationModel(TaskModel):
         thresholds: Multi-label: the probability from which each label counts as chosen, float32[K].
         calibration: As in `TaskModel`.
         unknown: As in `TaskModel`; not of multi-label models, which may choose nothing.
+        class_balance: In the loss, a label's texts count by the inverse of their number to this power; 0: alike.
+        focal_gamma: In the loss, a text counts by 1 minus the probability of its label to this power; 0: all alike.
     """
 
     task = contract.CLASSIFICATION
@@ -46,8 +48,13 @@ class ClassificationModel(TaskModel):
         thresholds: Sequence[float] | None = None,
         unknown: Mapping[str, Any] | None = None,
         calibration: Mapping[str, Any] | None = None,
+        class_balance: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
         super().__init__(network, preprocessor, labels)
+        self.class_balance = class_balance
+        self.focal_gamma = focal_gamma
+        self._weights: np.ndarray | None = None
         self.unknown = Unknown(**unknown) if unknown else None
         self.calibration = TemperatureScaling.from_config(calibration)
         self.multi_label = multi_label
@@ -77,6 +84,13 @@ class ClassificationModel(TaskModel):
             ) from error
         return targets
 
+    def prepare(self, targets: np.ndarray) -> None:
+        """Learns how much each label's texts count; over train they count 1 in the mean."""
+        if self.class_balance and not self.multi_label:
+            counts = np.bincount(targets[targets >= 0], minlength=len(self.labels))
+            weights = np.maximum(counts, 1.0) ** -self.class_balance
+            self._weights = (weights * counts.sum() / max(float(counts @ weights), 1e-9)).astype(np.float32)
+
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the cross-entropy of each example, float32[N]; multi-label: the mean over labels of the binary one.
 
@@ -86,9 +100,14 @@ class ClassificationModel(TaskModel):
         """
         if self.multi_label:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), axis=-1)
+        known = targets if self.unknown is None else tf.maximum(targets, 0)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(known, logits)
+        if self.focal_gamma:
+            losses *= (1 - tf.exp(-losses)) ** self.focal_gamma
+        if self._weights is not None:
+            losses *= tf.cast(tf.gather(self._weights, known), losses.dtype)
         if self.unknown is None:
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)
+            return losses
         exposed = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
         return tf.where(targets < 0, exposed if self.unknown.by == "energy" else tf.zeros_like(exposed), losses)
 

@@ -60,7 +60,7 @@ class TextClassifier(BertModel, ClassificationModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Labels, window, pooling, dropout, multi-label."""
+        """Labels, window, pooling, dropout, multi-label, what counts in the loss."""
         return {
             "labels": labels,
             "pooling": settings.pooling or "cls",
@@ -68,6 +68,8 @@ class TextClassifier(BertModel, ClassificationModel):
             "window": _window(settings),
             "temperature": settings.temperature,
             "multi_label": settings.multi_label,
+            "class_balance": settings.class_balance,
+            "focal_gamma": settings.focal_gamma,
         }
 
     @classmethod

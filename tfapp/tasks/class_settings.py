@@ -27,4 +27,6 @@ CLASS_SETTINGS: Final = (
     "model.unknown_share",
     "model.unknown_by",
     "model.multi_label",
+    "model.class_balance",
+    "model.focal_gamma",
 )

@@ -37,6 +37,19 @@ class ModelSettings(Settings):
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
     multi_label: bool = Field(False, description="Whether a text may have any number of labels, including none.")
+    class_balance: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Rare labels count more in the loss, by the inverse of their texts to this power (after Cui et al. "
+        "2019). 0: all texts alike; 1: all labels alike. 0.25 finds more of rare labels at the same accuracy.",
+    )
+    focal_gamma: float = Field(
+        0.0,
+        ge=0,
+        description="Texts that the model is sure of count less in the loss, by 1 minus the probability of their label "
+        "to this power (focal loss, Lin et al. 2017), such as 2. 0: all alike.",
+    )
     unknown_share: float = Field(
         0.05,
         gt=0,

@@ -66,6 +66,8 @@ class LstmClassifier(ClassificationModel):
             units=own.lstm_units,
             dropout=own.dropout,
             multi_label=own.multi_label,
+            class_balance=own.class_balance,
+            focal_gamma=own.focal_gamma,
         )
 
     def config(self) -> dict[str, Any]:

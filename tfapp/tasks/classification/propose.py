@@ -31,15 +31,15 @@ def propose_classification(sample: DataSample) -> Proposal:
     source, columns = sample.source, sample.columns
     if source.asset is not None:
         notes = ["its columns are known by its name"]
-        labels = count_labels(source.settings, columns)
-        return _propose(sample, labels, columns.get(source.settings.text, []), notes)
+        counts = count_labels(source.settings, columns)
+        return _propose(sample, counts, columns.get(source.settings.text, []), notes)
     if source.format == "folder":
         files = list_files(source.path)
         folders = [folder for _, folder, _ in files]
         names = _propose_label_names(sample, folders, LabelGuess("the names of the sub-folders"))
-        labels = len(set(folders))
-        notes = [f"labels: the {labels} sub-folders", *names.notes, *sample.notes]
-        return _propose(sample, labels, columns["text"], notes, rows=len(files), columns=names.settings)
+        counts = list(Counter(folders).values())
+        notes = [f"labels: the {len(counts)} sub-folders", *names.notes, *sample.notes]
+        return _propose(sample, counts, columns["text"], notes, rows=len(files), columns=names.settings)
     text = guess_text(columns)
     if text is None:
         raise DataError(f"{source.name}: no column holds texts; columns: {sample.column_list}")
@@ -59,8 +59,8 @@ def propose_classification(sample: DataSample) -> Proposal:
         names = _propose_label_names(sample, columns[label.column], label)
         chosen |= names.settings
         notes += names.notes
-    labels = count_labels(DataSettings.model_validate({**sample.settings, **chosen}), columns)
-    return _propose(sample, labels, columns[text], notes, columns=chosen, multi_label=label.multi_label)
+    counts = count_labels(DataSettings.model_validate({**sample.settings, **chosen}), columns)
+    return _propose(sample, counts, columns[text], notes, columns=chosen, multi_label=label.multi_label)
 
 
 class _LabelNames(NamedTuple):
@@ -97,9 +97,11 @@ def _propose_label_names(sample: DataSample, values: Sequence[Any], label: Label
     return _LabelNames(proposed, notes)
 
 
-def _propose(sample: DataSample, labels: int, texts: Sequence[Any], notes: Sequence[str], **options: Any) -> Proposal:
+def _propose(
+    sample: DataSample, counts: Sequence[int], texts: Sequence[Any], notes: Sequence[str], **options: Any
+) -> Proposal:
     proposal = make_proposal("classification", sample, texts, notes, longest=506, windows=True, **options)
-    return choose_training(proposal, labels, sample.source.settings)
+    return choose_training(proposal, counts, sample.source.settings)
 
 
 def _choose_label(sample: DataSample, text: str) -> tuple[LabelGuess, list[str]]:
