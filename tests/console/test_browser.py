@@ -259,7 +259,7 @@ def test_all_is_reached_by_keyboard(page: Page) -> None:
 
 
 LOOKED_AT = (
-    *("/", "/models", "/models/models/news", "/try", "/try/models/news", "/try/models/minilm-l6"),
+    *("/", "/train", "/models", "/models/models/news", "/try", "/try/models/news", "/try/models/minilm-l6"),
     *("/support/chat/new", "/support/handovers", "/support/knowledge", "/monitor", "/monitor/alerts/1"),
     *("/monitor/texts", "/recommend?user=reader-1", "/labelling"),
 )

@@ -46,7 +46,7 @@ class Outline(HTMLParser):
 
 
 PAGES = (
-    *("/", "/models", "/models/models/news", "/try", "/support", "/support/handovers", "/support/knowledge"),
+    *("/", "/train", "/models", "/models/models/news", "/try", "/support", "/support/handovers", "/support/knowledge"),
     *("/monitor", "/monitor/alerts/1", "/monitor/texts", "/monitor/set-aside", "/labelling", "/nowhere"),
     *("/recommend?user=reader-1", "/recommend/like?item=garden-roses-Old", "/recommend/set-aside"),
 )

@@ -26,15 +26,26 @@ JsonLines: TypeAlias = Annotated[
 
 def train(
     settings: Annotated[Path, typer.Argument(help="The settings file; `tfapp init DATA_FILE` writes one.")],
+    *,
     overrides: Overrides = None,
     runs: Runs = Path("runs"),
+    models: Annotated[Path | None, typer.Option(help="Publish the finished run into this models folder.")] = None,
     resume: Resume = False,
     as_json: JsonLines = False,
 ) -> None:
     """Trains a model on labelled text and evaluates it; writes a run's folder."""
+    from tfapp.core.terminal import console, print_json
     from tfapp.tasks.experiments import load_experiment
 
-    run_and_show(load_experiment(settings, overrides or []), runs=runs, resume=resume, as_json=as_json)
+    run = run_and_show(load_experiment(settings, overrides or []), runs=runs, resume=resume, as_json=as_json)
+    if run is None or models is None:
+        return
+    as_json = as_json or not sys.stdout.isatty()
+    version = run.export(models, quiet=as_json)
+    if as_json:
+        print_json({"event": "published", "version": str(version)})
+    else:
+        console().print(f"Model    {version}")
 
 
 def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: bool) -> Run | None:

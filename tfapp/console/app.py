@@ -22,11 +22,13 @@ from tfapp.console.pages.login import LoginPages
 from tfapp.console.pages.models import ModelPages
 from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.playground import PlaygroundPages
+from tfapp.console.pages.train import TrainPages
 from tfapp.console.predict_form import form_templates
+from tfapp.console.uploads import LARGEST_UPLOAD
 from tfapp.web.access import Access
 from tfapp.web.app_state import Pages
 from tfapp.web.login_throttle import LoginThrottle
-from tfapp.web.request_guard import RequestGuard
+from tfapp.web.request_guard import LONGEST_BODY, RequestGuard
 from tfapp.web.sessions import SessionCookies, Sessions
 from tfapp.web.views import Views
 
@@ -54,6 +56,7 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
     pages: tuple[Pages, ...] = (
         OverviewPage(views, state),
         ModelPages(views, state),
+        TrainPages(views, state),
         PlaygroundPages(views, state),
         *(application.make_pages(views, state) for application in state.applications),
         LabellingPages(views, state, ticks),
@@ -64,7 +67,7 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
         routes=[*routes, Mount("/static", StaticFiles(directory=_STATIC), name="static")],
         middleware=[
             Middleware(SessionCookies, access=access, sessions=sessions),
-            Middleware(RequestGuard, access=access),
+            Middleware(RequestGuard, access=access, longest={"/train": LARGEST_UPLOAD + LONGEST_BODY}),
         ],
         exception_handlers=views.handlers,
         lifespan=_lifespan(state),

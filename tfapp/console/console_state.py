@@ -1,4 +1,4 @@
-"""The state of the console: all applications, and the feedback."""
+"""The state of the console: all applications, the feedback, uploaded files and trainings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from tfapp.apps.recommend.pages import RECOMMEND
 from tfapp.apps.recommend.session import RecommendSession
 from tfapp.apps.support.pages import SUPPORT
 from tfapp.apps.support.session import SupportSession
+from tfapp.console.training_queue import TrainingQueue
+from tfapp.console.uploads import Uploads
+from tfapp.data.blocks import INPUT_SUFFIXES
 from tfapp.web.app_state import AppState, was_begun
 
 __all__ = ["ConsoleState"]
@@ -23,12 +26,32 @@ class ConsoleState(AppState):
     Args:
         home: The folder with the applications' folders, by their names.
         database: URL of the feedback's database; None: a file in `feedback` in the folder.
+        trainings: The queue of trainings; None: the one in `training/queue` in the folder.
         settings: As of `AppState`.
+
+    Attributes:
+        uploads: The data files that people uploaded.
+        trainings: The queue of trainings.
     """
 
-    def __init__(self, home: Path, *, database: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self, home: Path, *, database: str | None = None, trainings: TrainingQueue | None = None, **settings: Any
+    ) -> None:
         super().__init__(home, (SUPPORT, MONITOR, RECOMMEND), **settings)
         self._database = database
+        folder = home.absolute() / "training"
+        self.uploads = Uploads(folder / "uploads", INPUT_SUFFIXES)
+        self.trainings = trainings or TrainingQueue(folder / "queue", clock=self.clock)
+
+    def start(self) -> None:
+        """Starts the servers, and looks after the trainings."""
+        super().start()
+        self.trainings.start()
+
+    def close(self) -> None:
+        """Ends work and servers, and closes databases; a training that runs goes on."""
+        self.trainings.stop()
+        super().close()
 
     @property
     def feedback(self) -> Feedback:

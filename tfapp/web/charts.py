@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-__all__ = ["Band", "Chart", "Column", "Line", "Series", "Window", "column_chart", "line_chart", "spark"]
+__all__ = ["Band", "Chart", "Column", "Line", "Series", "Window", "column_chart", "line_chart", "spark", "step_chart"]
 
 WIDTH: Final = 1000.0
 HEIGHT: Final = 100.0
@@ -132,6 +132,19 @@ def column_chart(title: str, times: Sequence[datetime], counts: Sequence[int], u
     )
     values = tuple(f"{top * tick / 2:g}" for tick in (2, 1, 0))
     return Chart(title, (), (), columns, values, _dates(times))
+
+
+def step_chart(title: str, steps: Sequence[int], values: Sequence[float]) -> Chart:
+    """Returns a chart of a value from 0 upwards, such as a loss, by the steps of a training."""
+    top = max(values, default=0.0) or 1.0
+    width = WIDTH / max(1, len(steps))
+    named = zip(steps, values, strict=True)
+    columns = tuple(
+        Column(at * width, width, 0, 0, f"step {step}: {value:.3f}") for at, (step, value) in enumerate(named)
+    )
+    ticks = tuple(f"{top * tick / _TICKS:.2f}" for tick in reversed(range(_TICKS + 1)))
+    line = Line("", _path([max(value, 0.0) for value in values], top), 1, False)
+    return Chart(title, (line,), (), columns, ticks, tuple(f"step {step}" for step in (*steps[:1], *steps[1:][-1:])))
 
 
 def spark(values: Sequence[float | None]) -> str:

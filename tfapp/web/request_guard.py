@@ -37,11 +37,18 @@ _HEADERS: Final = {
 
 
 class RequestGuard:
-    """ASGI middleware that checks requests; stands inside the one that reads the session."""
+    """ASGI middleware that checks requests; stands inside the one that reads the session.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    Args:
+        app: What answers them.
+        access: Who may open it.
+        longest: Bytes of a request to some paths, where `LONGEST_BODY` is too few.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, longest: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._access = access
+        self._longest = longest or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -51,7 +58,8 @@ class RequestGuard:
             return
         refusal = self._refusal(scope, Headers(scope=scope))
         answer = _with_headers(send, static=scope["path"].startswith("/static/"))
-        await (refusal or self._app)(scope, _limited(receive, self._is_in(scope)), answer)
+        longest = self._longest.get(scope["path"], LONGEST_BODY) if self._is_in(scope) else LONGEST_LOGIN
+        await (refusal or self._app)(scope, _limited(receive, longest), answer)
 
     def _is_in(self, scope: Scope) -> bool:
         return self._access.password is None or scope["session"].entered
@@ -86,9 +94,13 @@ def _refuse(status: int, why: str) -> Response:
     return PlainTextResponse(f"tfapp: {why}\n", status)
 
 
-def _limited(receive: Receive, is_in: bool) -> Receive:
-    longest = LONGEST_BODY if is_in else LONGEST_LOGIN
-    why = f"more than {longest >> 20} MB; send less at once" if is_in else f"more than {longest >> 10} kB; log in first"
+def _limited(receive: Receive, longest: int) -> Receive:
+    is_login = longest == LONGEST_LOGIN
+    why = (
+        f"more than {longest >> 10} kB; log in first"
+        if is_login
+        else f"more than {longest >> 20} MB; send less at once"
+    )
     size = 0
 
     async def limited() -> Message:
@@ -106,7 +118,9 @@ def _with_headers(send: Send, *, static: bool) -> Send:
     async def answer(message: Any) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers.update(_HEADERS)
+            # A page may have a policy of its own.
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
             headers["Cache-Control"] = "no-cache" if static else "no-store"
         await send(message)
 

@@ -1,0 +1,104 @@
+"""From a file to a served model, as somebody does who has never seen a terminal: in a headless Chromium."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.console.browser import SCREENSHOTS, find_browser, running_console
+from tests.console_site import Site
+from tests.toy import toy_rows
+from tfapp.console.console_state import ConsoleState
+from tfapp.web.access import Access
+
+pytestmark = pytest.mark.slow
+
+WIDTHS = (1280, 400)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    program = find_browser()
+    if program is None:
+        pytest.skip("no browser is installed (Debian: apt-get install chromium), so the console was not looked at")
+    with sync_playwright() as playwright:
+        # A container's root may not use the browser's own sandbox; the pages are ours.
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Takes screenshots at two widths, of a page that must not be wider than the screen and breaks no rule of axe."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    broken = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in broken] == [], name
+
+
+def mail() -> bytes:
+    """A csv file with a column too many and a few faults."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["id", "message", "topic"])
+    rows = toy_rows(180)
+    writer.writerows([number, row["text"], row["label"]] for number, row in enumerate(rows))
+    writer.writerows([[900, "", "sport"], [901, rows[0]["text"], rows[0]["label"]], [902, "no topic at all", ""]])
+    return out.getvalue().encode()
+
+
+def test_a_file_becomes_a_served_model(browser: Browser, tmp_path: Path) -> None:
+    site = Site(tmp_path, access=Access(port=0), state=ConsoleState(tmp_path))
+    with running_console(site) as address:
+        # axe puts a script into the page, which the console's policy forbids.
+        page = browser.new_context(base_url=address, bypass_csp=True).new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto("/")
+        page.get_by_role("link", name="Train", exact=True).click()
+        keep(page, "train-empty")
+        page.get_by_label("File").set_input_files({"name": "my mail.csv", "mimeType": "text/csv", "buffer": mail()})
+        page.get_by_role("button", name="Upload").click()
+        expect(page.get_by_role("heading", name="my-mail.csv")).to_be_visible()
+        expect(page.get_by_label("Column of the texts")).to_have_value("message")
+        expect(page.get_by_label("Column of the labels")).to_have_value("topic")
+        expect(page.get_by_text("sport (61)")).to_be_visible()
+        keep(page, "train-file")
+        page.get_by_label("Column of the labels").select_option("id")
+        page.get_by_role("button", name="Look again").click()
+        expect(page.get_by_label("Column of the labels")).to_have_value("id")
+        keep(page, "train-corrected")
+        page.get_by_label("Column of the labels").select_option("topic")
+        page.get_by_role("button", name="Look again").click()
+        expect(page.get_by_text("sport (61)")).to_be_visible()
+        page.get_by_role("radio", name="fast").check()
+        page.get_by_label("Name of the model").fill("topics")
+        page.get_by_role("button", name="Start training").click()
+        expect(page.get_by_role("heading", name="It is training")).to_be_visible(timeout=20_000)
+        keep(page, "train-running")
+        expect(page.get_by_role("heading", name="It is done")).to_be_visible(timeout=240_000)
+        expect(page.get_by_role("link", name="Try it")).to_be_visible(timeout=60_000)
+        keep(page, "train-done")
+        page.get_by_role("link", name="Report").click()
+        expect(page.get_by_role("heading", name="topics")).to_be_visible()
+        page.screenshot(path=SCREENSHOTS / "train-report.png")
+        page.go_back()
+        page.get_by_role("link", name="Try it").click()
+        page.get_by_label("Text", exact=True).fill("the coach and the team win a match")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("#answer .headline")).to_contain_text("sport", timeout=20_000)
+        page.goto("/train")
+        expect(page.get_by_role("link", name="1: my-mail.csv")).to_be_visible()
+        keep(page, "train-list")
+        assert faults == []
+    assert (tmp_path / "models" / "topics" / "1" / "saved_model.pb").is_file()

@@ -1,0 +1,247 @@
+"""The page Train, with a stand-in for the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfapp_client import Client
+
+from tests.console.test_pages import Outline, text_of
+from tests.console_site import Site, model_server, write_model
+from tests.processes import wait_until
+from tests.toy import toy_rows
+from tfapp import Run
+from tfapp.api import ServedModels
+from tfapp.console.console_state import ConsoleState
+from tfapp.console.training_queue import TrainingQueue
+from tfapp.web.access import Access
+
+# Prints the arguments, then what the file beside it says; waits for a file; ends as that file says.
+PROGRAM = """
+import pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+(folder / "arguments").write_text("\\n".join(sys.argv[2:]))
+print((folder / "lines").read_text(), flush=True)
+while not (folder / "go").exists():
+    time.sleep(0.01)
+sys.exit((folder / "go").read_text() or 0)
+"""
+LINES = [
+    {"event": "start", "step": 0, "total_steps": 40},
+    {"event": "step", "step": 10, "total_steps": 40, "loss": 0.9, "seconds_left": 300.0},
+    {"event": "step", "step": 20, "total_steps": 40, "loss": 0.4, "seconds_left": 200.0},
+    {
+        "event": "epoch",
+        "epoch": 1,
+        "step": 20,
+        "best": True,
+        "dev": {"loss": 0.5, "score": 0.8, "score_name": "accuracy"},
+    },
+]
+FORM = {"then": "start", "task": "classification", "column.text": "message", "column.label": "topic"}
+FORM |= {"quality": "good", "model": "mail"}
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    folder = tmp_path / "stand-in"
+    folder.mkdir()
+    (folder / "program.py").write_text(PROGRAM)
+    (folder / "lines").write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    return folder
+
+
+@pytest.fixture
+def shop(tmp_path: Path, stand_in: Path) -> Iterator[Site]:
+    home = tmp_path / "shop"
+    home.mkdir()
+    server = model_server()
+    queue = TrainingQueue(
+        home / "training" / "queue", program=(sys.executable, str(stand_in / "program.py"), str(stand_in))
+    )
+
+    @contextmanager
+    def connect(_folder: Path) -> Iterator[ServedModels]:
+        yield ServedModels("", Client(transport=server))
+
+    site = Site(home, state=ConsoleState(home, connect=connect, trainings=queue), server=server)
+    with site.browser:
+        yield site
+    for training in queue.all():
+        training.kill()
+
+
+def csv_file(rows: int = 60) -> bytes:
+    lines = [f"{number},{row['text']},{row['label']}" for number, row in enumerate(toy_rows(rows))]
+    return "\n".join(["id,message,topic", *lines, "900,,sport", "901,no topic,"]).encode()
+
+
+def upload(site: Site, content: bytes | None = None, name: str = "my mail.csv") -> Any:
+    content = csv_file() if content is None else content
+    return site.post("/train", page="/train", files={"file": (name, content)})
+
+
+def start(site: Site, **fields: str) -> Any:
+    return site.post("/train/file/my-mail.csv", {**FORM, **fields}, page="/train")
+
+
+def test_a_file_is_uploaded_looked_at_and_corrected(shop: Site) -> None:
+    answer = upload(shop)
+    assert answer.url.path == "/train/file/my-mail.csv"
+    seen = text_of(answer.text)
+    assert "62 rows · columns id, message, topic" in seen
+    assert "money (20)" in seen
+    assert "empty text 1 row without a visible character" in seen
+    assert str(shop.home) not in answer.text
+    assert 'texts: column "message"' in seen
+    assert "<option selected>message</option>" in answer.text
+    corrected = start(shop, then="look", **{"column.label": "id"})
+    assert corrected.url.query == b"column.label=id"
+    assert "0 (1)" in text_of(corrected.text)
+    assert "my-mail.csv" in text_of(shop.get("/train").text)
+
+
+def test_a_file_that_says_nothing_of_its_columns_is_helped(shop: Site) -> None:
+    rows = "\n".join(f"{text},{number}" for number, text in enumerate(row["text"] for row in toy_rows(30)))
+    answer = upload(shop, f"message,number\n{rows}\n".encode())
+    assert "no column looks like labels" in text_of(answer.text)
+    assert "Start training" not in answer.text
+    helped = start(shop, then="look", **{"column.label": "number"})
+    assert "Start training" in helped.text
+
+
+def test_what_was_found_out_is_not_a_correction(shop: Site) -> None:
+    lines = [f"{row['text']},{1 + number % 5}" for number, row in enumerate(toy_rows(60))]
+    upload(shop, "\n".join(["message,stars", *lines]).encode())
+    page = shop.get("/train/file/my-mail.csv").text
+    assert "a rating" in text_of(page)
+    answer = start(shop, then="look", **{"column.label": "stars"})
+    assert answer.url.query == b""
+
+
+def test_the_command_is_told_what_was_chosen(shop: Site, stand_in: Path) -> None:
+    upload(shop)
+    answer = start(shop, quality="fast")
+    assert answer.url.path == "/train/1"
+    wait_until((stand_in / "arguments").exists)
+    wait_until(lambda: bool(shop.state.trainings.get(1).log().dev))
+    page = shop.get("/train/1").text
+    seen = text_of(page)
+    assert "It is training running" in seen
+    assert "step 20 of 40 50.0 % loss 0.400 · about 3 minutes left" in seen
+    assert "Accuracy" in seen
+    assert 'aria-label="Training loss by step"' in page
+    assert Outline(page).inline == []
+    arguments = (stand_in / "arguments").read_text().splitlines()
+    assert arguments[0] == "train"
+    options = dict(zip(arguments[2::2], arguments[3::2], strict=False))
+    assert options["--models"] == str(shop.home / "models")
+    assert options["--runs"] == str(shop.home / "runs")
+
+
+def test_one_is_cancelled_and_the_next_one_starts(shop: Site) -> None:
+    upload(shop)
+    for model in ("one", "two", "three"):
+        start(shop, model=model)
+    assert "2 trainings are before it" in text_of(shop.get("/train/3").text)
+    wait_until(lambda: shop.state.trainings.get(1).state == "running")
+    assert shop.post("/train/2/cancel", page="/train").status_code == 200
+    shop.post("/train/1/cancel", page="/train")
+    wait_until(lambda: shop.state.trainings.get(3).state == "running")
+    seen = text_of(shop.get("/train").text)
+    assert "2: my-mail.csv two cancelled" in seen
+    assert "1: my-mail.csv one cancelled" in seen
+
+
+def test_a_training_that_failed_says_why(shop: Site, stand_in: Path) -> None:
+    upload(shop)
+    start(shop)
+    (stand_in / "go").write_text("tfapp: <b>mail.csv</b>: row 7 is broken; repair it")
+    wait_until(lambda: shop.state.trainings.get(1).state == "failed")
+    page = shop.get("/train/1").text
+    assert "It failed" in page
+    assert "&lt;b&gt;mail.csv&lt;/b&gt;: row 7 is broken; repair it" in page
+
+
+def test_a_finished_one_has_its_report_and_is_served(shop: Site, stand_in: Path, toy_run: Run) -> None:
+    upload(shop)
+    start(shop, model="news")
+    folder = write_model(shop.home / "models", "news", "classification", labels=["money", "sport"])
+    end = {"event": "end", "run": str(toy_run.path), "test": {"score": 0.9, "score_name": "accuracy", "loss": 0.1}}
+    wait_until((stand_in / "arguments").exists)
+    lines = shop.state.trainings.get(1).folder / "lines.jsonl"
+    with lines.open("a") as file:
+        file.write(f"{json.dumps(end)}\n" + json.dumps({"event": "published", "version": str(folder)}) + "\n")
+    (stand_in / "go").touch()
+    wait_until(lambda: shop.state.trainings.get(1).state == "finished")
+    wait_until(lambda: "serving" in text_of(shop.get("/train/1").text))
+    page = shop.get("/train/1").text
+    assert '<a class="button primary" href="/try/models/news">Try it</a>' in page
+    assert "accuracy" in text_of(page)
+    report = shop.get("/train/1/report")
+    assert "<h1>" in report.text
+    assert report.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert report.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    ("fields", "complains"),
+    [
+        ({"model": "../evil"}, "model: letters, digits"),
+        ({"model": "-rf"}, "model: letters, digits"),
+        ({"model": " "}, "model: must not be empty"),
+        ({"quality": "perfect"}, "quality: must be one of"),
+        ({"task": "cooking"}, "task: must be one of"),
+        ({"then": "format"}, "then: must be one of"),
+        ({"column.label": "x" * 201}, "column.label: at most 200 characters"),
+    ],
+)
+def test_a_mistake_in_the_form_starts_nothing(shop: Site, fields: dict[str, str], complains: str) -> None:
+    upload(shop)
+    answer = start(shop, **fields)
+    assert answer.status_code == 400
+    assert complains in text_of(answer.text)
+    assert shop.state.trainings.all() == []
+
+
+def test_a_column_that_is_not_there_starts_nothing(shop: Site) -> None:
+    upload(shop)
+    answer = start(shop, **{"column.label": "no-such"})
+    assert (answer.status_code, "no-such" in answer.text) == (400, True)
+    assert shop.state.trainings.all() == []
+
+
+@pytest.mark.parametrize("path", ["/train/file/none.csv", "/train/file/..%2F..%2Fetc%2Fpasswd", "/train/7", "/train/x"])
+def test_what_is_not_there_is_one_line(shop: Site, path: str) -> None:
+    answer = shop.get(path)
+    assert answer.status_code in (400, 404)
+    assert "what-went-wrong" in answer.text
+
+
+def test_a_file_is_deleted(shop: Site) -> None:
+    upload(shop)
+    assert "my-mail.csv deleted." in text_of(start(shop, then="delete").text)
+    assert list(shop.state.uploads.folder.iterdir()) == []
+
+
+def test_nothing_is_uploaded_or_started_without_token_or_login(shop: Site, tmp_path: Path) -> None:
+    upload(shop)
+    for path in ("/train", "/train/file/my-mail.csv", "/train/1/cancel"):
+        assert shop.browser.post(path, data=FORM).status_code == 403
+    locked = Site(shop.home, access=Access("0.0.0.0", password="correct horse"))
+    for path in ("/train", "/train/file/my-mail.csv", "/train/1/report"):
+        assert locked.get(path, follow_redirects=False).headers["location"].startswith("/login")
+        assert locked.browser.post(path, data=FORM).status_code == 401
+    assert shop.state.trainings.all() == []
+
+
+def test_an_upload_may_be_larger_than_other_requests(shop: Site) -> None:
+    answer = upload(shop, csv_file() + b"\n" * (33 << 20))
+    assert answer.status_code == 200
+    assert "must end with one of" in text_of(upload(shop, name="virus.exe").text)

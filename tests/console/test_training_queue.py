@@ -1,0 +1,225 @@
+"""The queue of trainings, with a stand-in for the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import wait_until
+from tfapp.console.training_queue import Training, TrainingQueue
+from tfapp.errors import TrainingError
+
+LINES = [
+    {"event": "start", "step": 0, "total_steps": 40},
+    {"event": "step", "step": 10, "total_steps": 40, "loss": 0.9, "seconds_left": 30.0},
+    {
+        "event": "epoch",
+        "epoch": 1,
+        "step": 10,
+        "best": True,
+        "dev": {"loss": 0.5, "score": 0.8, "score_name": "accuracy"},
+    },
+]
+END = [
+    {"event": "end", "run": "runs/mail/1", "test": {"score": 0.9, "score_name": "accuracy", "loss": 0.1}},
+    {"event": "published", "version": "models/mail/3"},
+]
+# Says what it is told to, then does as its argument says: ends, fails, or waits for a file.
+PROGRAM = """
+import json, pathlib, sys, time
+what, lines = sys.argv[1], json.loads(sys.argv[2])
+for line in lines:
+    print(json.dumps(line), flush=True)
+if what == "fail":
+    print("a warning", file=sys.stderr)
+    sys.exit("tfapp: mail.csv: row 7 is broken; repair it\\na library says good-bye")
+if what == "crash":
+    raise ZeroDivisionError("a bug")
+if what == "stubborn":
+    import signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print(json.dumps({"event": "start", "step": 1, "total_steps": 2}), flush=True)
+while what not in ("end", "") and not pathlib.Path(what).exists():
+    time.sleep(0.01)
+for line in json.loads(sys.argv[3]):
+    print(json.dumps(line), flush=True)
+"""
+MakeQueue = Callable[[], TrainingQueue]
+
+
+@pytest.fixture
+def make_queue(tmp_path: Path) -> Iterator[MakeQueue]:
+    """Makes queues on one folder, as consoles that come one after the other; ends what is left of their trainings."""
+    made: list[TrainingQueue] = []
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+
+    def make() -> TrainingQueue:
+        made.append(TrainingQueue(tmp_path / "queue", program=(sys.executable, str(script))))
+        return made[-1]
+
+    yield make
+    for queue in made:
+        queue.stop()
+        for training in queue.all():
+            training.kill()
+
+
+def add(queue: TrainingQueue, what: str | Path, end: list[dict[str, object]] = END) -> Training:
+    arguments = [str(what), json.dumps(LINES), json.dumps(end)]
+    return queue.add(lambda _: arguments, title="mail.csv", model="mail")
+
+
+def reach(training: Training, state: str) -> None:
+    wait_until(lambda: training.state == state)
+
+
+def test_one_runs_after_the_other(make_queue: MakeQueue, tmp_path: Path) -> None:
+    queue = make_queue()
+    first, second = add(queue, tmp_path / "go"), add(queue, "end")
+    queue.start()
+    wait_until(lambda: len(first.log().dev) == 1)
+    log = first.log()
+    assert (first.state, second.state) == ("running", "waiting")
+    assert (log.step, log.total_steps, log.done, log.losses, log.time_left) == (10, 40, 0.25, [(10, 0.9)], "30 seconds")
+    assert [(one.epoch, one.name, one.score, one.best) for one in log.dev] == [(1, "accuracy", 0.8, True)]
+    (tmp_path / "go").touch()
+    reach(second, "finished")
+    assert first.state == "finished"
+    assert (first.log().run, first.log().version_number, first.log().score) == (
+        Path("runs/mail/1"),
+        "3",
+        "accuracy 0.900",
+    )
+    assert [training.number for training in queue.all()] == [2, 1]
+
+
+def test_its_files_are_nobody_elses(make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    training = add(queue, "end")
+    queue.start()
+    reach(training, "finished")
+    paths = [training.folder, *training.folder.iterdir()]
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in paths} == {0}
+    assert len(paths) > 4
+
+
+def test_the_last_complaint_of_one_that_failed_is_told(make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    failed, crashed, silent = add(queue, "fail"), add(queue, "crash"), add(queue, "end", [])
+    queue.start()
+    for training in (failed, crashed, silent):
+        reach(training, "failed")
+    assert failed.error == "mail.csv: row 7 is broken; repair it"
+    assert crashed.error == "ZeroDivisionError: a bug"
+    assert "out of memory" in silent.error
+
+
+def test_one_that_was_not_published_has_failed(make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    training = add(queue, "end", END[:1])
+    queue.start()
+    reach(training, "failed")
+
+
+def test_a_new_console_reads_on(make_queue: MakeQueue, tmp_path: Path) -> None:
+    old = make_queue()
+    training, waiting = add(old, tmp_path / "go"), add(old, "end")
+    old.start()
+    wait_until(lambda: bool(training.log().dev))
+    old.stop()
+    assert training.state == "running"
+    new = make_queue()
+    new.start()
+    assert (new.get(1).state, new.get(2).state) == ("running", "waiting")
+    (tmp_path / "go").touch()
+    reach(new.get(waiting.number), "finished")
+    assert new.get(training.number).state == "finished"
+
+
+def test_one_that_died_while_no_console_ran_has_failed(make_queue: MakeQueue, tmp_path: Path) -> None:
+    old = make_queue()
+    training = add(old, tmp_path / "never")
+    old.start()
+    reach(training, "running")
+    old.stop()
+    os.killpg(json.loads((training.folder / "process.json").read_text())["pid"], signal.SIGKILL)
+    reach(make_queue().get(training.number), "failed")
+
+
+def test_one_that_waits_and_one_that_runs_are_cancelled(make_queue: MakeQueue, tmp_path: Path) -> None:
+    queue = make_queue()
+    running, waiting, last = add(queue, tmp_path / "never"), add(queue, "end"), add(queue, "end")
+    queue.start()
+    wait_until(lambda: bool(running.log().dev))
+    queue.cancel(waiting.number)
+    queue.cancel(running.number)
+    reach(running, "cancelled")
+    reach(last, "finished")
+    assert waiting.state == "cancelled"
+    assert not (waiting.folder / "process.json").exists()
+    queue.cancel(last.number)
+    assert last.state == "finished"
+
+
+def test_one_that_does_not_obey_is_killed(make_queue: MakeQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfapp.console.training_queue._STOP_SECONDS", 0.0)
+    queue = make_queue()
+    training = add(queue, "stubborn")
+    queue.start()
+    wait_until(lambda: training.log().step == 1)
+    queue.cancel(training.number)
+    reach(training, "cancelled")
+
+
+def test_a_process_that_took_the_number_of_an_ended_one_is_left_alone(make_queue: MakeQueue, tmp_path: Path) -> None:
+    queue = make_queue()
+    training = add(queue, "end", [])
+    queue.start()
+    reach(training, "failed")
+    (training.folder / "process.json").write_text(json.dumps({"pid": os.getpgid(0)}))
+    training.kill()
+
+
+def test_the_password_of_the_console_is_not_handed_on(
+    make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFAPP_CONSOLE_PASSWORD", "correct horse")
+    (tmp_path / "shown.py").write_text("import os; print(list(os.environ))")
+    queue = TrainingQueue(tmp_path / "queue", program=(sys.executable, str(tmp_path / "shown.py")))
+    training = queue.add(lambda _: [], title="x", model="x")
+    queue.look()
+    reach(training, "failed")
+    shown = (training.folder / "lines.jsonl").read_text()
+    assert "PATH" in shown
+    assert "TFAPP_CONSOLE_PASSWORD" not in shown
+
+
+def test_too_many_do_not_wait(make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    for _ in range(20):
+        add(queue, "end")
+    with pytest.raises(TrainingError, match="20 trainings wait already"):
+        add(queue, "end")
+    with pytest.raises(TrainingError, match="no training 99"):
+        queue.get(99)
+
+
+def test_what_was_given_to_a_finished_training_is_written_in_its_folder(make_queue: MakeQueue) -> None:
+    queue = make_queue()
+    training = queue.add(lambda folder: [str(folder)], title="x", model="x")
+    assert queue.get(training.number).arguments == (str(training.folder),)
+
+
+def test_lines_that_are_not_whole_say_nothing(make_queue: MakeQueue) -> None:
+    training = add(make_queue(), "end")
+    lines = ["", "no json", "[1]", '{"event": "step"}', json.dumps(LINES[0]), '{"event": "start", "st']
+    (training.folder / "lines.jsonl").write_text("\n".join(lines))
+    assert (training.log().total_steps, training.log().losses) == (40, [])

@@ -1,0 +1,135 @@
+"""Looks at an uploaded file: what is in it, and what a training of it would learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from tfapp.config import Experiment
+from tfapp.data import Description, Proposal, describe, take_sample
+from tfapp.errors import TfappError
+from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.registry import all_tasks, find_task
+from tfapp.tasks.sniff import sniff
+from tfapp.web.error_messages import error_message
+
+__all__ = ["DataFileView", "FileCorrections", "column_settings", "look_at", "servable_tasks"]
+
+DEFAULT_TASK: Final = str(Experiment.model_fields["task"].default)
+"""What a file is taken for that says nothing of its task."""
+_READING: Final = ("format", "encoding", "header")
+_MOST_LOOKS: Final = 32
+
+
+@dataclass(frozen=True)
+class FileCorrections:
+    """What somebody says of a file, where it was not found out rightly.
+
+    Attributes:
+        task: What it is for; empty: as found out.
+        columns: Columns by the settings that name them; an empty one is as found out.
+    """
+
+    task: str = ""
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Returns the columns that were chosen."""
+        return {name: column for name, column in self.columns if column}
+
+
+@dataclass(frozen=True)
+class DataFileView:
+    """What is known of a file.
+
+    Attributes:
+        task: What a training would be for.
+        fields: The columns that are read, by the settings that name them; empty where nobody can tell.
+        columns: All columns of the file; none of a file that has no table.
+        proposal: What was found out; None: nothing could be.
+        description: What is in it; None: it cannot be read like this.
+        problem: Why something is not known, with the way out; empty otherwise.
+    """
+
+    task: str
+    fields: Mapping[str, str]
+    columns: tuple[str, ...]
+    proposal: Proposal | None = None
+    experiment: Experiment | None = None
+    description: Description | None = None
+    problem: str = ""
+
+
+def servable_tasks() -> list[str]:
+    """Returns the names of the tasks whose models can be served."""
+    return [name for name, task in all_tasks().items() if task.card is not None]
+
+
+def column_settings(task: str) -> list[str]:
+    """Returns the settings of a task that name columns: its texts, and what is learnt."""
+    spec = find_task(task)
+    label = ["label"] if "data.label" in spec.settings.own else []
+    return [*spec.schema.texts, *label, *spec.schema.beside]
+
+
+def look_at(path: Path, corrections: FileCorrections) -> DataFileView:
+    """Looks at a data file; one that has not changed meanwhile is not read again."""
+    status = path.stat()
+    return _look_at(path, (status.st_mtime_ns, status.st_size), corrections)
+
+
+@lru_cache(_MOST_LOOKS)
+def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections) -> DataFileView:
+    problem, proposal = "", None
+    columns: tuple[str, ...] = ()
+    try:
+        proposal = sniff(str(path))
+        columns = proposal.columns
+    except TfappError as error:
+        problem = _without_folder(error, path)
+        with suppress(TfappError):
+            columns = tuple(map(str, take_sample(str(path)).columns))
+    task = corrections.task or (proposal.task if proposal else DEFAULT_TASK)
+    names = column_settings(task)
+    fields = {name: corrections.chosen.get(name, "") for name in names}
+    if problem and not all(fields.values()):
+        return DataFileView(task, fields, columns, problem=problem)
+    try:
+        experiment = _experiment(path, proposal, task, fields)
+        schema = find_task(task).schema
+        description = describe(str(path), experiment.data, schema=schema, max_length=experiment.model.max_length)
+    except TfappError as error:
+        return DataFileView(task, fields, columns, proposal, problem=_without_folder(error, path))
+    findings = tuple(
+        replace(finding, message=finding.message.replace(f"{path}: ", "")) for finding in description.findings
+    )
+    description = replace(description, findings=findings)
+    rating = experiment.data.rating
+    read = {name: str(getattr(experiment.data, name)) for name in names} | ({"label": rating.column} if rating else {})
+    return DataFileView(task, read if columns else {}, columns, proposal, experiment, description)
+
+
+def _experiment(path: Path, proposal: Proposal | None, task: str, fields: Mapping[str, str]) -> Experiment:
+    """Returns the settings that were proposed, with the columns that somebody chose."""
+    sections: dict[str, dict[str, Any]] = {"data": {}}
+    if proposal and task == proposal.task:
+        one = proposal.as_one()
+        sections = {"data": {**one.data}, "model": {**one.model}, "training": {**one.training}}
+    elif proposal:
+        # How the file is read stays as it is; what its columns are is what was not found out rightly.
+        sections = {"data": {name: proposal.data[name] for name in _READING if name in proposal.data}}
+    if fields.get("label"):
+        for section, name in (("data", "rating"), ("data", "label_separator"), ("model", "multi_label")):
+            sections.get(section, {}).pop(name, None)
+    sections["data"] |= {name: column for name, column in fields.items() if column} | {"train": str(path)}
+    return parse_experiment({"name": "file", "task": task, **sections}, source="the form")
+
+
+def _without_folder(error: Exception, path: Path) -> str:
+    """Returns the message of an error, in which a file has the name that people know it by."""
+    return error_message(error).replace(str(path), path.name)

@@ -1,0 +1,234 @@
+"""The page that trains a model of a file: upload, look, correct, start, watch, try."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from tfapp.config import dump_toml
+from tfapp.console.console_state import ConsoleState
+from tfapp.console.data_file import DataFileView, FileCorrections, column_settings, look_at, servable_tasks
+from tfapp.console.training_log import TrainingLog
+from tfapp.console.training_queue import Training
+from tfapp.console.uploads import LARGEST_UPLOAD, UploadedFile
+from tfapp.core.files import write_text
+from tfapp.errors import DataError, SettingsError, TfappError, TrainingError
+from tfapp.evaluation import Evaluation
+from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.registry import all_tasks, read_evaluation
+from tfapp.web.charts import Chart, step_chart
+from tfapp.web.forms import LARGEST_KEY, Form, whole_number
+from tfapp.web.views import Views
+
+__all__ = ["TrainPages"]
+
+QUALITIES: Final = {
+    "fast": "trains the output layer alone: a minute or less",
+    "good": "trains the whole network, by settings that follow from the file",
+}
+_MOST_MINUTES: Final = 7 * 24 * 60
+_TRAININGS: Final = 20
+_LABELS: Final = 20
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# The report is made of texts of users: what is in it may draw, and nothing else.
+_REPORT_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+
+
+class TrainPages:
+    """The pages of files and trainings."""
+
+    def __init__(self, views: Views, state: ConsoleState) -> None:
+        self._views = views
+        self._state = state
+
+    def routes(self) -> list[BaseRoute]:
+        """Returns the routes of the pages."""
+        post = self._views.post
+        return [
+            Route("/train", self._list),
+            post("/train", self._upload),
+            Route("/train/file/{file}", self._file),
+            post("/train/file/{file}", self._look_or_start),
+            Route("/train/{number}", self._one),
+            post("/train/{number}/cancel", self._cancel),
+            Route("/train/{number}/report", self._report),
+        ]
+
+    def _list(self, request: Request) -> Response:
+        trainings = self._state.trainings.all()[:_TRAININGS]
+        return self._views.page(
+            request,
+            "train.html",
+            trainings=[(training, training.state, training.log()) for training in trainings],
+            files=self._state.uploads.all(),
+            suffixes=self._state.uploads.suffixes,
+            largest=LARGEST_UPLOAD,
+        )
+
+    def _upload(self, request: Request, form: Form) -> Response:
+        upload = form.upload("file")
+        if upload is None:
+            raise DataError(f"choose a file: {', '.join(self._state.uploads.suffixes)}")
+        file = self._state.uploads.add(upload.filename or "", upload.file)
+        return self._views.redirect(request, f"/train/file/{quote(file.name)}")
+
+    def _file(self, request: Request) -> Response:
+        file = self._state.uploads.get(request.path_params["file"])
+        corrections = _corrections(request.query_params)
+        return self._show_file(request, file, look_at(file.path, corrections), corrections)
+
+    def _look_or_start(self, request: Request, form: Form) -> Response:
+        file = self._state.uploads.get(request.path_params["file"])
+        then = form.choice("then", ("look", "start", "delete"))
+        if then == "delete":
+            self._state.uploads.delete(file.name)
+            return self._views.redirect(request, "/train", f"{file.name} deleted.")
+        names = ("task", *(f"column.{name}" for name in _all_columns()))
+        corrections = _without_proposed(file, _corrections({name: form.text(name, longest=200) for name in names}))
+        if then == "look":
+            asked = {"task": corrections.task} | {f"column.{name}": column for name, column in corrections.columns}
+            query = urlencode({name: text for name, text in asked.items() if text})
+            return self._views.redirect(request, f"/train/file/{quote(file.name)}?{query}")
+        view = look_at(file.path, corrections)
+        if view.experiment is None:
+            return self._show_file(request, file, view, corrections, 400)
+        training = self._start(view, form, title=file.name)
+        return self._views.redirect(request, f"/train/{training.number}")
+
+    def _show_file(
+        self, request: Request, file: UploadedFile, view: DataFileView, corrections: FileCorrections, status: int = 200
+    ) -> Response:
+        labels = sorted(view.description.labels.items(), key=lambda item: -item[1]) if view.description else []
+        return self._views.page(
+            request,
+            "train_file.html",
+            status,
+            file=file,
+            view=view,
+            corrected=corrections != FileCorrections(),
+            tasks={name: all_tasks()[name].settings.summary for name in servable_tasks()},
+            labels=labels[:_LABELS],
+            more_labels=len(labels[_LABELS:]),
+            qualities=QUALITIES,
+            model=model_name(file.name),
+            taken=[model.name for model in self._state.endpoints["models"].models()],
+        )
+
+    def _start(self, view: DataFileView, form: Form, *, title: str) -> Training:
+        quality, model = form.choice("quality", QUALITIES), form.needed("model", longest=100).strip()
+        if not _NAME.fullmatch(model):
+            raise SettingsError(f"model: letters, digits, dots, _ and -, and first a letter or digit; got {model!r}")
+        return self._state.trainings.add(
+            lambda folder: training_arguments(view, folder, model, quality, self._state), title=title, model=model
+        )
+
+    def _one(self, request: Request) -> Response:
+        training = self._training(request)
+        state, log = training.state, training.log()
+        waiting = [one for one in self._state.trainings.all() if one.number < training.number]
+        before = sum(one.state in ("waiting", "running") for one in waiting) if state == "waiting" else 0
+        return self._views.page(
+            request,
+            "training.html",
+            training=training,
+            state=state,
+            log=log,
+            curve=_curve(log),
+            before=before,
+            evaluation=_evaluation(log),
+            run=log.run and (Path("runs") / log.run.parent.name / log.run.name),
+            served=self._served(training, log),
+            endpoint=self._state.endpoints["models"],
+        )
+
+    def _cancel(self, request: Request, _form: Form) -> Response:
+        training = self._training(request)
+        self._state.trainings.cancel(training.number)
+        return self._views.redirect(request, f"/train/{training.number}")
+
+    def _report(self, request: Request) -> Response:
+        run = self._training(request).log().run
+        try:
+            text = (run / "report.html").read_text(encoding="utf-8") if run else ""
+        except OSError:
+            text = ""
+        if not text:
+            raise TrainingError("this training has no report; it did not come to its end, or its run was removed")
+        return HTMLResponse(text, headers={"Content-Security-Policy": _REPORT_POLICY})
+
+    def _training(self, request: Request) -> Training:
+        return self._state.trainings.get(whole_number("training", request.path_params["number"], most=LARGEST_KEY))
+
+    def _served(self, training: Training, log: TrainingLog) -> str:
+        """Returns whether the server answers by the version that was published: `serving`, or why not."""
+        if not log.version:
+            return ""
+        endpoint = self._state.endpoints["models"]
+        # Its server was not started where this is the first model; one that runs looks for new versions itself.
+        endpoint.start()
+        states, trouble = endpoint.status(training.model)
+        of_version = next((state for state in states if str(state.version) == Path(log.version).name), None)
+        if of_version is None:
+            return trouble or "starting"
+        return "serving" if of_version.available else of_version.error or "starting"
+
+
+def training_arguments(view: DataFileView, folder: Path, model: str, quality: str, state: ConsoleState) -> list[str]:
+    """Returns the arguments of the command that trains a model of a file, and publishes it."""
+    assert view.experiment is not None
+    values = view.experiment.model_dump(exclude_none=True) | {"name": model}
+    if quality == "fast":
+        values["training"] = {"adapt": "head"}
+    settings = folder / "settings.toml"
+    write_text(settings, dump_toml(parse_experiment(values, source="the form")))
+    runs, models = state.home.absolute() / "runs", state.endpoints["models"].folder.absolute()
+    return ["train", str(settings), "--runs", str(runs), "--models", str(models), "--json"]
+
+
+def model_name(file: str) -> str:
+    """Returns the name of a model after that of its file."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.partition(".")[0]).strip("-._")[:60] or "model"
+
+
+def _all_columns() -> list[str]:
+    return list(dict.fromkeys(name for task in servable_tasks() for name in column_settings(task)))
+
+
+def _corrections(fields: Mapping[str, str]) -> FileCorrections:
+    """Returns what a form or an address says of a file."""
+    task = fields.get("task", "")
+    if task and task not in servable_tasks():
+        raise SettingsError(f"task: must be one of {', '.join(servable_tasks())}, got {task[:40]!r}")
+    columns = ((name, fields.get(f"column.{name}", "")) for name in _all_columns())
+    return FileCorrections(task, tuple((name, column) for name, column in columns if column))
+
+
+def _without_proposed(file: UploadedFile, corrections: FileCorrections) -> FileCorrections:
+    """Leaves out what was found out anyway, so that what depends on it, such as a rating, stays."""
+    proposed = look_at(file.path, FileCorrections())
+    task = "" if proposed.proposal and corrections.task == proposed.task else corrections.task
+    fields = look_at(file.path, FileCorrections(task)).fields
+    names = column_settings(task or proposed.task)
+    columns = (item for item in corrections.columns if item[0] in names and fields.get(item[0]) != item[1])
+    return FileCorrections(task, tuple(columns))
+
+
+def _evaluation(log: TrainingLog) -> Evaluation | None:
+    """Returns the evaluation of a finished run, unless somebody removed it."""
+    try:
+        return read_evaluation(json.loads((log.run / "evaluation.json").read_text("utf-8"))) if log.run else None
+    except (OSError, ValueError, TfappError):
+        return None
+
+
+def _curve(log: TrainingLog) -> Chart | None:
+    steps, losses = [step for step, _ in log.losses], [loss for _, loss in log.losses]
+    return step_chart("Training loss by step", steps, losses) if len(losses) > 1 else None
