@@ -128,7 +128,7 @@ def serve(
         int, _limits(min=0, help="The most of one address; 0: three quarters of all.")
     ] = 0,
     rest_api_max_pending_bytes: Annotated[
-        int, _limits(min=0, help="The most bytes of all REST bodies together, beyond 64 KiB each.")
+        int, _limits(min=0, help="The most bytes of all REST bodies, beyond 64 KiB each; slow ones make room.")
     ] = 512 << 20,
     grpc_channel_arguments: Annotated[str, _limits(help="gRPC's arguments, as grpc.max_connection_age_ms=2000.")] = "",
     file_system_poll_wait_seconds: Annotated[

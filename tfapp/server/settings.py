@@ -107,7 +107,7 @@ class ServerSettings(BaseModel):
     rest_api_max_pending_bytes: int = Field(
         512 << 20,
         ge=0,
-        description="Most bytes of all REST bodies in work, beyond 64 KiB each, also uncompressed.",
+        description="Most bytes of all REST bodies, beyond 64 KiB each, also uncompressed; slow ones make room.",
     )
     rest_tls: bool = Field(
         False, description="Whether REST has the gRPC port's certificates, too; TensorFlow Serving cannot do that."

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tfapp.core.connections import caller_network
 from tfapp.server.listener import ListenerContext
 from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import RequestError
@@ -154,9 +155,12 @@ class RestApp:
 
     async def _read(self, request: Request) -> tuple[bytes, BodyShare]:
         """Reads a body, and counts the request as running."""
-        share = BodyShare(self._pending)
+        address = caller_network(request.client.host if request.client else "")
+        abort = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, request.state.abort)
+        share = BodyShare(self._pending, address, abort)
         try:
             body = await read_body(request, self._settings.max_message_bytes, share.add)
+            share.keep()
             self._shared.limiter.acquire()
         except BaseException:
             share.release()

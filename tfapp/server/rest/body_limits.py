@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
 import grpc
 from starlette.requests import Request
 
+from tfapp.server.held_bytes import HeldBytes, Holding
 from tfapp.server.request_errors import RequestError
 
 __all__ = ["BodyShare", "PendingBytes", "TooLargeError", "TooManyBytesError", "read_body"]
@@ -29,34 +31,91 @@ class TooManyBytesError(RequestError):
 
 
 class PendingBytes:
-    """The count of the bytes of all bodies in memory, beyond the first 64 KiB of each, up to a maximum."""
+    """The bytes of all bodies in memory, beyond the first 64 KiB of each, up to a maximum.
 
-    def __init__(self, most: int) -> None:
+    A body that finds no room is refused only where none can be made: bodies that are still being read, and come slowly
+    for a second or more, are ended first, those of the addresses that hold most.
+
+    Args:
+        most: The maximum.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self.count = 0
+        self._held = HeldBytes(
+            f"large requests are more than {most} bytes (--rest_api_max_pending_bytes): "
+            "closed %d connections that send slowly, the first of %s",
+            clock=clock,
+        )
 
-    def change(self, size: int) -> None:
-        """Adds bytes to the count, or takes them off.
+    @property
+    def count(self) -> int:
+        """The bytes of all of them."""
+        return self._held.size
+
+    def add(self, caller: str, cancel: Callable[[], object]) -> Holding:
+        """Adds a body of which nothing has come."""
+        with self._lock:
+            return self._held.add(caller, 0, cancel)
+
+    def grow(self, body: Holding, size: int) -> None:
+        """Counts more bytes of a body.
 
         Raises:
-            TooManyBytesError: They would be too many; they are not counted.
+            TooManyBytesError: They would be too many, or the body was ended; they are not counted.
         """
         with self._lock:
-            if size > 0 and self.count + size > self._most:
-                raise TooManyBytesError(
-                    grpc.StatusCode.UNAVAILABLE,
-                    f"large requests are {self.count} bytes, of at most {self._most} "
-                    "(--rest_api_max_pending_bytes); send this one again later",
-                )
-            self.count += size
+            self._check(body)
+            self._held.change(body, size)
+            victims = self._held.victims(self._most, body.caller)
+            if body in victims or self.count - sum(victim.size for victim in victims) > self._most:
+                self._held.change(body, -size)
+                raise self._error()
+            self._held.remove(victims)
+        for victim in victims:
+            victim.cancel()
+
+    def keep(self, body: Holding) -> None:
+        """Notes that a body is complete, and is not to be ended any more.
+
+        Raises:
+            TooManyBytesError: It was ended already.
+        """
+        with self._lock:
+            self._check(body)
+            body.is_safe = True
+
+    def discard(self, body: Holding) -> None:
+        """Counts a body no longer."""
+        with self._lock:
+            self._held.discard(body)
+
+    def _check(self, body: Holding) -> None:
+        if body not in self._held:
+            raise self._error()
+
+    def _error(self) -> TooManyBytesError:
+        return TooManyBytesError(
+            grpc.StatusCode.UNAVAILABLE,
+            f"large requests are {self.count} bytes, of at most {self._most} "
+            "(--rest_api_max_pending_bytes); send this one again later",
+        )
 
 
 class BodyShare:
-    """The share of one request's body in the pending bytes, as it came and uncompressed."""
+    """The share of one request's body in the pending bytes, as it came and uncompressed.
 
-    def __init__(self, pending: PendingBytes) -> None:
+    Args:
+        pending: The bytes of all bodies.
+        caller: The address that sends it.
+        cancel: Ends its connection; called in any thread.
+    """
+
+    def __init__(self, pending: PendingBytes, caller: str, cancel: Callable[[], object]) -> None:
         self._pending = pending
+        self._body = pending.add(caller, cancel)
         self._size = 0
 
     def add(self, size: int) -> None:
@@ -65,13 +124,20 @@ class BodyShare:
         Raises:
             TooManyBytesError: There is no room for them.
         """
-        self._pending.change(max(0, self._size + size - _FREE) - max(0, self._size - _FREE))
+        self._pending.grow(self._body, max(0, self._size + size - _FREE) - max(0, self._size - _FREE))
         self._size += size
+
+    def keep(self) -> None:
+        """Notes that the body has been read.
+
+        Raises:
+            TooManyBytesError: It had to make room for others meanwhile.
+        """
+        self._pending.keep(self._body)
 
     def release(self) -> None:
         """Takes the whole share off the count."""
-        self._pending.change(-max(0, self._size - _FREE))
-        self._size = 0
+        self._pending.discard(self._body)
 
 
 async def read_body(request: Request, most: int, count: Callable[[int], None]) -> bytes:
