@@ -184,7 +184,7 @@ def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path:
     table = str(saved(tmp_path, "text,label\na,b\n", "a.csv"))
     with pytest.raises(
         DataError,
-        match=r"csv holds no spans of texts; the task tagging needs a file with columns \(jsonl, parquet\) or words",
+        match=r"csv holds no spans of texts; the task tagging needs a file with .* \(jsonl, parquet, arrow\) or words",
     ):
         load(DataSettings(train=table), schema=find_task("tagging").schema)
 

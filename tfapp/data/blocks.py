@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from tfapp.data.readers.block import Block
 from tfapp.data.readers.conll import WordColumns
+from tfapp.data.shards import list_shards
 from tfapp.data.textfile import open_bytes
 from tfapp.errors import DataError
 
@@ -22,7 +23,7 @@ __all__ = [
     "row_noun",
 ]
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad", "arrow"]
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -42,6 +43,7 @@ INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {
     ".conll": "conll",
     ".iob": "conll",
     ".bio": "conll",
+    ".arrow": "arrow",
 }
 
 
@@ -67,13 +69,17 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
     Raises:
         DataError: The suffix says nothing, or a folder is given for a file or a file for a folder.
     """
-    chosen = ("folder" if path.is_dir() else INPUT_SUFFIXES.get(data_suffix(path))) if format == "auto" else format
+    shards = not path.is_file() and bool(list_shards(path))
+    folder = "arrow" if shards else "folder"
+    chosen = (
+        (folder if path.is_dir() or shards else INPUT_SUFFIXES.get(data_suffix(path))) if format == "auto" else format
+    )
     if chosen not in (*INPUT_SUFFIXES.values(), "folder"):
         suffixes = ", ".join(INPUT_SUFFIXES)
         raise DataError(f'{path}: the suffix "{data_suffix(path)}" names no format ({suffixes}); set data.format')
     if chosen == "parquet" and path.suffix.lower() in _COMPRESSED:
         raise DataError(f"{path}: parquet compresses its columns itself and cannot be read packed; unpack the file")
-    if (chosen == "folder") != path.is_dir():
+    if chosen != "arrow" and (chosen == "folder") != path.is_dir():
         kind = "a folder" if path.is_dir() else "a file"
         raise DataError(f'{path} is {kind}, but data.format is "{format}"; remove data.format or name another path')
     return chosen
@@ -113,7 +119,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data.readers import conll, delimited, json_lines, lines, parquet, squad
+    from tfapp.data.readers import arrow, conll, delimited, json_lines, lines, parquet, squad
 
     match format:
         case "csv":
@@ -125,6 +131,8 @@ def iter_blocks(
             blocks = json_lines.iter_blocks(path, encoding, columns, block_rows)
         case "parquet":
             blocks = parquet.iter_blocks(path, columns, block_rows)
+        case "arrow":
+            blocks = arrow.iter_blocks(path, columns, block_rows)
         case "squad":
             blocks = squad.iter_blocks(path, encoding, columns, block_rows)
         case "txt":
@@ -137,13 +145,17 @@ def iter_blocks(
 
 
 def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 - the setting's name
-    """Counts rows cheaply: of parquet exactly, of text by line feeds, of squad by its questions; else None."""
+    """Counts rows cheaply: of parquet and arrow exactly, of text by lines, of squad by its questions; else None."""
     if format in ("folder", "conll"):
         return None
     if format == "parquet":
         from tfapp.data.readers import parquet
 
         return parquet.count_rows(path)
+    if format == "arrow":
+        from tfapp.data.readers import arrow
+
+        return arrow.count_rows(path)
     if format == "squad":
         with open_bytes(path) as file:
             return file.read().count(b'"question"')

@@ -14,6 +14,7 @@ from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
 from tfapp.data.columns import looks_headless
 from tfapp.data.folders import iter_texts, list_files
 from tfapp.data.readers.separators import find_separator
+from tfapp.data.shards import split_settings
 from tfapp.data.sources import Pull, Source, resolve
 from tfapp.data.textfile import find_bad_byte, open_bytes
 from tfapp.errors import DataError
@@ -75,6 +76,10 @@ def take_sample(
         return DataSample(source, _first_rows(source.path, source.format, "utf-8")[0], {"train": name})
     encoding, notes = _guess_encoding(source)
     settings = {"train": name} | ({} if encoding == "utf-8" else {"encoding": encoding})
+    splits = split_settings(Path(name).expanduser())
+    if splits:
+        settings |= splits
+        notes += (f"splits: {', '.join(f'{side} is {path}' for side, path in splits.items())}",)
     if source.format == "folder":
         files = list_files(source.path, _SAMPLE_FILES)
         return DataSample(source, {"text": list(iter_texts(source.path, files, encoding))}, settings, notes)
@@ -107,7 +112,7 @@ def _first_rows(path: Path, format: FileFormat, encoding: str) -> tuple[dict[str
 
 
 def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
-    if source.format == "parquet":
+    if source.format in ("parquet", "arrow"):
         return "utf-8", ()
     paths = [source.path]
     if source.format == "folder":

@@ -167,7 +167,7 @@ def describe(
 def _has_lists(source: Source) -> bool:
     """Tells whether the file's labels are lists, by the settings or the first labels themselves."""
     settings = source.settings
-    if settings.label_separator or settings.rating or source.format not in ("jsonl", "parquet"):
+    if settings.label_separator or settings.rating or source.format not in ("jsonl", "parquet", "arrow"):
         return bool(settings.label_separator)
     blocks = iter_blocks(source.path, source.format, encoding=settings.encoding, columns=[settings.label])
     values = (value for block in blocks for value in block.columns.get(settings.label, ()))

@@ -14,7 +14,7 @@ from tfapp.data.bad_tags import BadTagCount
 from tfapp.data.blocks import detect_format, iter_blocks, row_noun
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
-from tfapp.data.readers import json_lines, parquet
+from tfapp.data.readers import arrow, json_lines, parquet
 from tfapp.data.readers.block import Block
 from tfapp.data.readers.conll import WordColumns
 from tfapp.data.schemas import TEXT_CLASSES, Schema
@@ -116,8 +116,8 @@ def read_batches(
         DataError: The file is missing or broken; names the file and the line.
     """
     kind = detect_format(path, format)
-    if kind == "parquet":
-        yield from parquet.iter_batches(path, None, batch_rows)
+    if kind in ("parquet", "arrow"):
+        yield from (parquet if kind == "parquet" else arrow).iter_batches(path, None, batch_rows)
         return
     blocks = iter_blocks(path, kind, encoding=encoding, header=header, block_rows=batch_rows)
     schema = json_lines.infer_schema(path, encoding, batch_rows) if kind == "jsonl" else None

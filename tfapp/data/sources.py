@@ -11,6 +11,7 @@ from typing import Any
 from tfapp import assets
 from tfapp.config import DataSettings
 from tfapp.data.blocks import INPUT_SUFFIXES, FileFormat, data_suffix, detect_format
+from tfapp.data.shards import list_shards, main_split
 from tfapp.errors import DataError
 
 __all__ = ["Catalogue", "Pull", "Source", "existing_path", "resolve"]
@@ -58,9 +59,9 @@ def resolve(
         DataError: There is neither such a path nor such a data set; names the nearest of both.
     """
     path = Path(name).expanduser()
-    asset = None if path.exists() else assets.find(name, "dataset", entries=catalogue)
+    asset = None if path.exists() or list_shards(path) else assets.find(name, "dataset", entries=catalogue)
     if asset is None:
-        path = existing_path(path, catalogue)
+        path = main_split(existing_path(path, catalogue))
         return Source(name, path, detect_format(path, settings.format), settings)
     file = (pull or assets.pull)(name) / "data.jsonl"
     return Source(name, file, "jsonl", _with_defaults(settings, asset.data), asset)
@@ -72,7 +73,7 @@ def existing_path(path: Path, catalogue: Catalogue | None = None) -> Path:
     Raises:
         DataError: It does not; names the nearest file beside it and the nearest data set.
     """
-    if path.exists():
+    if path.exists() or list_shards(path):
         return path
     known = assets.catalogue() if catalogue is None else catalogue
     names = [name for name, asset in known.items() if asset.kind == "dataset"]

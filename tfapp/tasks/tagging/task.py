@@ -41,7 +41,7 @@ def _classes() -> TaskClasses:
 TAGGING: Final = TaskSpec(
     contract.TAGGING,
     settings=SETTINGS,
-    schema=Schema(SETTINGS.name, SETTINGS.texts, SpanTarget(), ("jsonl", "parquet", "conll")),
+    schema=Schema(SETTINGS.name, SETTINGS.texts, SpanTarget(), ("jsonl", "parquet", "arrow", "conll")),
     classes=_classes,
     evaluation=EntityEvaluation,
     card=CardWords(
