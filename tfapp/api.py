@@ -143,12 +143,19 @@ def open_run(path: str | Path) -> Run:
     raise TrainingError(f"{folder}: no run there{did_you_mean(folder.name, beside)}")
 
 
-def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
+def evaluate(
+    run: Run | str | Path,
+    data: str | Path | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    quiet: bool = False,
+) -> Evaluation:
     """Evaluates a run's best weights.
 
     Args:
         run: A run, or its folder.
         data: Labelled texts; by default the test split of the run's own data.
+        overrides: How these are read where that is not as the run's own, as `data.label=topic`.
         quiet: Show no progress.
 
     Returns:
@@ -158,7 +165,7 @@ def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bo
         TfappError: The run or the data cannot be used.
     """
     opened = run if isinstance(run, Run) else open_run(run)
-    return opened.evaluate(data, quiet=quiet)
+    return opened.evaluate(data, overrides=overrides, quiet=quiet)
 
 
 def export(

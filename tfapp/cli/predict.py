@@ -78,6 +78,7 @@ def predict(
             console().print(_table_of(rows, predictor.inputs))
         return
     columns = input_columns(predictor.inputs, {"text": text}, column or [])
+    empty: list[int] = []
     target = output or default_output(file)
     score = partial(score_file, columns=columns, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
     with progress(f"scoring {file}", "rows", quiet=json) as advance:
@@ -89,11 +90,16 @@ def predict(
             identity=predictor.identity,
             resume=resume,
             on_progress=advance,
+            on_empty=empty.append,
         )
     if json:
-        print_json({"rows": count, "output": str(target)})
-    else:
-        console().print(f"{count} rows scored: {target}", markup=False, soft_wrap=True)
+        print_json({"rows": count, "empty": sum(empty), "output": str(target)})
+        return
+    console().print(f"{count} rows scored: {target}", markup=False, soft_wrap=True)
+    if sum(empty):
+        names = " or ".join(f'"{name}"' for name in columns.values())
+        words = f"{sum(empty)} of them have no text in {names}; what the model answers to nothing means nothing"
+        console().print(words, markup=False, soft_wrap=True)
 
 
 def file_to_score(inputs: Sequence[str]) -> Path | None:
@@ -145,8 +151,13 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
     """Makes rows of the texts of a command line: one each, or, for a task on pairs, the first with each of the others.
 
     Raises:
-        SettingsError: A query stands alone.
+        SettingsError: A query stands alone, or a text is empty: a model answers something to nothing, too.
     """
+    from tfapp.data.cleaning import is_visible
+
+    empty = next((number for number, text in enumerate(texts, 1) if not is_visible(text)), None)
+    if empty is not None:
+        raise SettingsError(f"text {empty} is empty: a model would answer something, which means nothing; leave it out")
     if len(inputs) == 1:
         return list(texts)
     if len(texts) < len(inputs):

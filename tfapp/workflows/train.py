@@ -14,10 +14,10 @@ from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
 from tfapp.data import OverlapMasks, Splits, find_overlap, fingerprint_rows, load_table
-from tfapp.errors import DataError, TrainingError
+from tfapp.errors import DataError, SettingsError, TrainingError
 from tfapp.evaluation import Evaluation, Overlap, check_evaluation, write_report
 from tfapp.models import TaskModel
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import load_experiment, override_section
 from tfapp.tasks.models import load_model
 from tfapp.tasks.registry import find_task
 from tfapp.training import (
@@ -133,15 +133,19 @@ def run_experiment(
     return folder
 
 
-def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluation:
+def evaluate_run(folder: RunFolder, data: str | None, *, overrides: Sequence[str] = (), quiet: bool) -> Evaluation:
     """Evaluates a run's best weights on its test split, or on all of other labelled texts.
 
-    The evaluation is in the run's folder then, with its page.
+    The evaluation is in the run's folder then, with its page. `overrides` are settings of the section data, for other
+    texts that are read otherwise than the run's own.
 
     Raises:
         TfappError: The run or the data cannot be used.
     """
-    experiment = folder.experiment(load_experiment)
+    if overrides and data is None:
+        raise SettingsError(f"--set {overrides[0]}: a run's own test split is read as it was; give --data, too")
+    run_settings = folder.experiment(load_experiment)
+    experiment = override_section(run_settings, "data", overrides, "the evaluation of other texts")
     model = load_model(folder.model)
     if data is None:
         return _evaluate_split(folder, model, load_run_splits(folder), quiet=quiet)
