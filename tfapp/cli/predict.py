@@ -169,7 +169,7 @@ def default_output(file: Path) -> Path:
     """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same form."""
     from tfapp.data.blocks import INPUT_SUFFIXES, data_suffix
 
-    written = {"txt": ".csv", "squad": ".jsonl", "arrow": ".parquet"}
+    written = {"txt": ".csv", "squad": ".jsonl", "arrow": ".parquet", "xlsx": ".csv"}
     known = data_suffix(file)
     suffix = written.get(INPUT_SUFFIXES.get(known, "squad"), known)
     return file.with_name(f"{file.name[: file.name.lower().rfind(known)]}.predictions{suffix}")

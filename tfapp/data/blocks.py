@@ -23,7 +23,7 @@ __all__ = [
     "row_noun",
 ]
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad", "arrow"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad", "arrow", "xlsx"]
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv",
@@ -44,6 +44,8 @@ INPUT_SUFFIXES: Final[dict[str, FileFormat]] = {
     ".iob": "conll",
     ".bio": "conll",
     ".arrow": "arrow",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 
 
@@ -99,6 +101,7 @@ def iter_blocks(
     columns: Sequence[str] | None = None,
     words: WordColumns | None = None,
     separator: str | None = None,
+    sheet: str | None = None,
     block_rows: int = 8192,
 ) -> Iterator[Block]:
     """Reads a file in bounded memory.
@@ -107,10 +110,11 @@ def iter_blocks(
         path: The file.
         format: Its format; a folder is read by `tfapp.data.folders`.
         encoding: The encoding of csv, tsv, jsonl, txt, conll and squad.
-        header: Whether the first line of csv and tsv names the columns.
+        header: Whether the first line of csv and tsv, or the first row of xlsx, names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
         words: How conll is read; it gives the columns `text` and `label`.
         separator: What separates the fields of csv; None: found by its first rows.
+        sheet: The sheet of xlsx; None: the first one.
         block_rows: Rows a block, at most.
 
     Yields:
@@ -119,7 +123,7 @@ def iter_blocks(
     Raises:
         DataError: The file is broken; names the file and the line.
     """
-    from tfapp.data.readers import arrow, conll, delimited, json_lines, lines, parquet, squad
+    from tfapp.data.readers import arrow, conll, delimited, excel, json_lines, lines, parquet, squad
 
     match format:
         case "csv":
@@ -133,6 +137,8 @@ def iter_blocks(
             blocks = parquet.iter_blocks(path, columns, block_rows)
         case "arrow":
             blocks = arrow.iter_blocks(path, columns, block_rows)
+        case "xlsx":
+            blocks = excel.iter_blocks(path, sheet, header, columns, block_rows)
         case "squad":
             blocks = squad.iter_blocks(path, encoding, columns, block_rows)
         case "txt":
@@ -152,6 +158,10 @@ def estimate_rows(path: Path, format: FileFormat) -> int | None:  # noqa: A002 -
         from tfapp.data.readers import parquet
 
         return parquet.count_rows(path)
+    if format == "xlsx":
+        from tfapp.data.readers import excel
+
+        return excel.count_rows(path, None)
     if format == "arrow":
         from tfapp.data.readers import arrow
 

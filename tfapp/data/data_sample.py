@@ -13,6 +13,7 @@ from tfapp.config.overrides import validate_settings
 from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
 from tfapp.data.columns import looks_headless
 from tfapp.data.folders import iter_texts, list_files
+from tfapp.data.readers.excel import list_sheets
 from tfapp.data.readers.separators import find_separator
 from tfapp.data.shards import split_settings
 from tfapp.data.sources import Pull, Source, resolve
@@ -86,7 +87,7 @@ def take_sample(
     settings |= {} if format == "auto" else {"format": source.format}
     if source.format == "conll":
         return DataSample(source, {}, settings, notes)
-    notes += _separator_note(source, encoding)
+    notes += _separator_note(source, encoding) + _sheet_note(source)
     columns, header = _first_rows(source.path, source.format, encoding)
     if not any(columns.values()):
         raise DataError(f"{name}: no rows to look at")
@@ -97,6 +98,12 @@ def _separator_note(source: Source, encoding: str) -> tuple[str, ...]:
     separator = find_separator(source.path, encoding) if source.format == "csv" else ","
     name = {"\t": "a tab"}.get(separator, f'"{separator}"')
     return () if separator == "," else (f"separator: the fields are apart by {name}; data.separator would set another",)
+
+
+def _sheet_note(source: Source) -> tuple[str, ...]:
+    sheets = list_sheets(source.path) if source.format == "xlsx" and source.settings.sheet is None else []
+    others = ", ".join(f'"{name}"' for name in sheets[1:])
+    return (f'sheet: "{sheets[0]}", the first one; data.sheet would name another: {others}',) if others else ()
 
 
 def _first_rows(path: Path, format: FileFormat, encoding: str) -> tuple[dict[str, list[Any]], bool]:  # noqa: A002
@@ -112,7 +119,7 @@ def _first_rows(path: Path, format: FileFormat, encoding: str) -> tuple[dict[str
 
 
 def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
-    if source.format in ("parquet", "arrow"):
+    if source.format in ("parquet", "arrow", "xlsx"):
         return "utf-8", ()
     paths = [source.path]
     if source.format == "folder":

@@ -178,6 +178,7 @@ def _blocks(source: Source, schema: Schema) -> Iterator[Block]:
         header=settings.header,
         words=WordColumns(settings.word_column, settings.tag_column, settings.tag_scheme, settings.on_bad_tags),
         separator=settings.separator,
+        sheet=settings.sheet,
         block_rows=_BLOCK_ROWS,
     )
     for block in _first_rows(blocks, settings.max_rows):

@@ -41,7 +41,7 @@ class Schema:
     settings: type[DataSettings] = DataSettings
 
 
-TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet", "arrow")
+TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet", "arrow", "xlsx")
 """The formats of tables."""
 
 TEXT_CLASSES: Final = Schema("classification", ("text",), ClassTarget(), (*TABLES, "folder"))

@@ -36,15 +36,18 @@ class DataSettings(Settings):
     """The settings of texts and labels: their source, cleaning and splits."""
 
     train: str = Field(
-        description="A data set's name, a file (csv, tsv, jsonl, parquet, txt, conll, squad) or a folder of text files."
+        description="A data set's name, a file (csv, tsv, jsonl, parquet, xlsx, txt, conll, squad) or a folder of text "
+        "files."
     )
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad", "arrow"] = Field(
-        "auto",
-        description="The files' format. auto: by the file's suffix; txt: one text per line; conll: one word and its "
-        "tag per line; squad: questions on paragraphs, as SQuAD's json; arrow: a folder that Hugging Face datasets "
-        "saved, or one split of it, as FOLDER/train.",
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad", "arrow", "xlsx"] = (
+        Field(
+            "auto",
+            description="The files' format. auto: by the file's suffix; txt: one text per line; conll: one word and "
+            "its tag per line; squad: questions on paragraphs, as SQuAD's json; arrow: a folder that Hugging Face "
+            "datasets saved, or one split of it, as FOLDER/train.",
+        )
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")
@@ -80,12 +83,17 @@ class DataSettings(Settings):
         "are examples of such texts. By default, it always answers one of its labels.",
     )
     header: bool = Field(
-        True, description="The first line of a csv or tsv file names the columns; false: they are 0, 1, 2, ..."
+        True,
+        description="The first line of a csv or tsv file, or row of a sheet, names the columns; false: they are 0, 1, "
+        "2, ...",
     )
     separator: Annotated[str, AfterValidator(_as_separator)] | None = Field(
         None,
         description='csv files: the character that separates the fields of a row, such as ";", or tab. By default, it '
         "is found by the first rows.",
+    )
+    sheet: str | None = Field(
+        None, min_length=1, description="Excel files: the name of the sheet; by default the first one."
     )
     label_separator: str | None = Field(
         None, min_length=1, description="Multi-label data in csv and tsv: the separator between the labels of one text."

@@ -105,7 +105,7 @@ def _propose(
 
 
 def _choose_label(sample: DataSample, text: str) -> tuple[LabelGuess, list[str]]:
-    guesses = guess_label(sample.columns, text, strings=sample.source.format in ("csv", "tsv"))
+    guesses = guess_label(sample.columns, text, strings=sample.source.format in ("csv", "tsv", "xlsx"))
     if not guesses:
         raise DataError(
             f'{sample.source.name}: the texts are in "{text}", but no column looks like labels (few values that come '

@@ -68,7 +68,7 @@ def _similarity_column(sample: DataSample, pair: Sequence[str]) -> tuple[str | N
     """Returns the column of many distinct numbers, not all whole, beside a pair, None beside labels, and notes."""
     if not pair or _has_lists(sample):
         return None, []
-    guesses = guess_label(sample.columns, pair[0], strings=sample.source.format in ("csv", "tsv"))
+    guesses = guess_label(sample.columns, pair[0], strings=sample.source.format in ("csv", "tsv", "xlsx"))
     if any(guess.rating is None and guess.column.lower() in LABEL_NAMES for guess in guesses):
         return None, []
     return _choose([name for name in _number_columns(sample) if _is_continuous(sample.columns[name])], sample)
@@ -88,7 +88,11 @@ def _label_column(sample: DataSample) -> tuple[str, str | None, list[str]]:
     """Returns the column of the texts, that of the numbers, None where there is none, and notes on the choice."""
     columns, text = sample.columns, guess_text(sample.columns)
     # What may be classes, or a rating, is proposed as such.
-    if text is None or _has_lists(sample) or guess_label(columns, text, strings=sample.source.format in ("csv", "tsv")):
+    if (
+        text is None
+        or _has_lists(sample)
+        or guess_label(columns, text, strings=sample.source.format in ("csv", "tsv", "xlsx"))
+    ):
         return "", None, []
     return text, *_choose(_number_columns(sample), sample)
 

@@ -1,0 +1,134 @@
+"""Reads a sheet of an Excel file (xlsx): its first row names the columns, the others are rows."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from tfapp.data.readers.block import Block, group_rows
+from tfapp.errors import DataError, did_you_mean
+
+__all__ = ["count_rows", "iter_blocks", "list_sheets"]
+
+Record = tuple[int, list[Any]]
+"""The number of a row in the sheet, counted from 1, and its values, without empty ones at the end."""
+
+
+def iter_blocks(
+    path: Path, sheet: str | None, header: bool, columns: Sequence[str] | None, block_rows: int
+) -> Iterator[Block]:
+    """Groups the rows of a sheet into blocks; arguments and errors as in `tfapp.data.blocks.iter_blocks`.
+
+    Numbers and truth values stay what they are, dates and times become texts as ISO 8601 writes them, a formula is its
+    last value. Empty rows are skipped. A column without a name has its letter.
+    """
+    with _open(path) as book:
+        records = _records(_sheet(path, book, sheet))
+        first = next(records, None)
+        if first is None:
+            raise DataError(f"{path}: the sheet is empty; set data.sheet to another ({_sheet_list(book)})")
+        names = _names(path, first[1]) if header else [str(index) for index in range(len(first[1]))]
+        rows = records if header else chain([first], records)
+        for row, some in group_rows(_same_width(path, rows, len(names)), block_rows):
+            values = {
+                name: [fields[index] for _, fields in some]
+                for index, name in enumerate(names)
+                if columns is None or name in columns
+            }
+            yield Block(row, values, tuple(number for number, _ in some))
+
+
+def list_sheets(path: Path) -> list[str]:
+    """Returns the names of the sheets, in their order."""
+    with _open(path) as book:
+        return list(book.sheetnames)
+
+
+def count_rows(path: Path, sheet: str | None) -> int | None:
+    """Returns how many rows a sheet says it has, without the header; None where it does not say."""
+    with _open(path) as book:
+        rows = _sheet(path, book, sheet).max_row
+        return None if rows is None else max(int(rows) - 1, 0)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        with path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            try:
+                yield book
+            finally:
+                book.close()
+    # What openpyxl meets in a damaged file it raises as it is.
+    except (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, EOFError) as error:
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: not a readable Excel file (xlsx): {problem:.200}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _sheet(path: Path, book: Any, name: str | None) -> Any:
+    if name is None:
+        return book.worksheets[0]
+    if name not in (sheet.title for sheet in book.worksheets):
+        near = did_you_mean(name, book.sheetnames)
+        raise DataError(f'{path}: no sheet "{name}" (data.sheet); sheets: {_sheet_list(book)}{near}')
+    return book[name]
+
+
+def _sheet_list(book: Any) -> str:
+    return ", ".join(f'"{name}"' for name in book.sheetnames)
+
+
+def _records(sheet: Any) -> Iterator[Record]:
+    # Some programs write a wrong size, by which rows would be cut.
+    sheet.reset_dimensions()
+    for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+        values = [_plain(value) for value in cells]
+        while values and values[-1] is None:
+            values.pop()
+        if values:
+            yield number, values
+
+
+def _plain(value: Any) -> Any:
+    # Excel knows no dates without a time.
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def _names(path: Path, values: list[Any]) -> list[str]:
+    names = [_letter(index) if value is None else str(value).strip() for index, value in enumerate(values)]
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if twice is not None:
+        raise DataError(
+            f'{path}: two columns are named "{twice}"; rename one, or set data.header = false if the sheet has no names'
+        )
+    return names
+
+
+def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[Record]:
+    for number, values in records:
+        if len(values) > width:
+            raise DataError(
+                f"{path}, row {number}: a value in column {_letter(len(values) - 1)}, which the first row does not "
+                "have; give the column a name there, or remove the value"
+            )
+        yield number, values + [None] * (width - len(values))
+
+
+def _letter(index: int) -> str:
+    from openpyxl.utils import get_column_letter
+
+    return str(get_column_letter(index + 1))
