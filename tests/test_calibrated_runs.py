@@ -66,7 +66,7 @@ def test_the_saved_model_is_calibrated_and_the_test_split_says_what_it_is_worth(
     assert run.evaluate() == found
     assert np.abs(run.predict(TEXTS)["probabilities"] - uncalibrated(run)).max() > 1e-3
     page = run.folder.report.read_text(encoding="utf-8")
-    assert f"fitted with the best weights on {report.rows} rows of dev" in page
+    assert f"fitted on {report.rows} held-out rows" in page
     assert f"{report.before.error.value:.3f}" in page
     assert f"{report.after.error.value:.3f}" in page
 
@@ -98,7 +98,9 @@ def test_a_small_dev_split_is_left_alone_and_the_page_says_why(toy_run: Run) -> 
     report = toy_run.evaluation.calibration_report
     assert report is not None
     assert (report.temperatures, report.before) == ((1.0,), None)
-    assert "rows to fit it on, and a temperature takes 100." in toy_run.folder.report.read_text(encoding="utf-8")
+    assert "held-out rows to fit it on, and a temperature takes 100." in toy_run.folder.report.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_without_a_test_split_nothing_is_measured(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
@@ -108,3 +110,13 @@ def test_without_a_test_split_nothing_is_measured(shallow_preset: Path, data: Pa
     assert (report.before, report.after) == (None, None)
     assert report.rows >= 100
     assert "Not measured: there is no test split" in run.folder.report.read_text(encoding="utf-8")
+
+
+def test_a_head_that_learns_dev_is_calibrated_by_its_folds(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
+    run = fit(shallow_preset, data, tmp_path, shares=(0.1, 0.2), adapt="head", head_penalty="cross-validation")
+    report = run.evaluation.calibration_report
+    assert report is not None
+    rows = run.folder.read("data")["report"]["rows"]
+    assert report.rows == rows["train"] >= 100 > rows["dev"]
+    assert report.temperatures != (1.0,)
+    assert not run.folder.held_out.exists()

@@ -172,8 +172,7 @@ def test_rules_over_several_settings() -> None:
     assert "but only adapt head and method few-shot fit the output layer at once" in complaint(folds)
     assert "class_balance and model.multi_label exclude" in complaint("model.class_balance=1", "model.multi_label=true")
     assert "focal_gamma has no single best" in complaint("model.focal_gamma=2", "training.adapt=head")
-    head = (folds, "training.adapt=head", "training.calibrate=false")
-    assert "but a temperature is fitted on dev; set calibrate = false" in complaint(*head[:2])
+    head = (folds, "training.adapt=head")
     assert "data.unknown_label takes its limit from dev" in complaint(*head, "data.unknown_label=other")
     assert "so it needs a test split" in complaint(*head, "data.test_share=0")
     assert with_set(*head).training.head_penalty == "cross-validation"

@@ -66,7 +66,7 @@ def test_a_report_gives_numbers_or_the_reason() -> None:
     assert fitted.facts()["uncalibrated_calibration_error"] == 0.1
     assert [name for name, _ in fitted.measured] == ["Before (temperature 1)", "After"]
     assert fitted.unmeasured().measured == []
-    assert fitted.unmeasured().facts() == {"temperature": 1.4321, "dev_rows": 300}
+    assert fitted.unmeasured().facts() == {"temperature": 1.4321, "held_out_rows": 300}
     plain = CalibrationReport((1.0,), 0, "too few", after)
     assert plain.facts()["not_calibrated"] == "too few"
     assert [name for name, _ in plain.measured] == ["Temperature 1"]

@@ -30,7 +30,7 @@ METADATA: dict[str, Any] = {
     "tfapp_version": "0.1.0",
     "data": {"source": "toy.jsonl", "train_rows": 100},
     "metrics": {"accuracy": 0.97},
-    "calibration": {"temperature": 1.7, "dev_rows": 300, "calibration_error": 0.0123},
+    "calibration": {"temperature": 1.7, "held_out_rows": 300, "calibration_error": 0.0123},
     "settings": 'name = "toy"\n',
 }
 # Ops that TensorFlow Serving's images link beside TensorFlow's own.
@@ -132,7 +132,7 @@ def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
     assert [r.inputs["text"].tensor_shape.dim[0].size for r in requests] == [2, 1, 1]
     card = (folder / "README.md").read_text()
     assert all(
-        part in card for part in ("`toy`", *LABELS, "0.9700", "16 tokens", "train rows", "0.0123", "on dev (Guo")
+        part in card for part in ("`toy`", *LABELS, "0.9700", "16 tokens", "train rows", "0.0123", "held-out rows (Guo")
     )
     assert model.task.name in card
     # Where there is a stable, a call without the label may get another version: the first call names it.

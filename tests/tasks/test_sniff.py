@@ -166,7 +166,7 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
         return proposal.as_one().training
 
     # The settings' rules allow each of them.
-    folds = {"adapt": "head", "head_penalty": "cross-validation", "calibrate": False}
+    folds = {"adapt": "head", "head_penalty": "cross-validation"}
     assert training(100, 2) == folds
     assert training(600, 30) == folds
     assert training(400, 2, words=200) == folds

@@ -209,7 +209,7 @@ def test_cross_validation_chooses_as_a_logistic_regression_s_would(shallow_prese
     noise = np.random.default_rng(1).normal(size=scores.shape)
     targets = (scores - scores.mean(axis=0) + spread * noise).argmax(axis=1).astype(np.int32)
     fits: list[None] = []
-    penalty = cross_validate(model, features, targets, seed=0, on_fit=lambda: fits.append(None))
+    penalty, held_out = cross_validate(model, features, targets, seed=0, on_fit=lambda: fits.append(None))
     losses = [
         -cross_val_score(
             LogisticRegression(C=1 / one, max_iter=1000),
@@ -223,6 +223,9 @@ def test_cross_validation_chooses_as_a_logistic_regression_s_would(shallow_prese
     # Other folds than ours: the neighbours of the best may win.
     assert losses[PENALTIES.index(penalty)] <= min(losses) + 0.02
     assert len(fits) % 5 == 0
+    # Each row's logits are of a fit without the row.
+    loss = float(np.mean(model.loss(tf.constant(targets), tf.constant(held_out))))
+    assert loss == pytest.approx(losses[PENALTIES.index(penalty)], abs=0.1)
 
 
 def test_after_cross_validation_dev_is_evaluated_and_then_learnt(shallow_preset: Path, tmp_path: Path) -> None:

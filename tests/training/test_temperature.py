@@ -18,7 +18,7 @@ from tfapp.models import TaskModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.models import build_model
 from tfapp.tasks.registry import find_task
-from tfapp.training import TokenizedSplit, calibrate, tokenize_split
+from tfapp.training import RunFolder, TokenizedSplit, calibrate, tokenize_split
 from tfapp.training.temperature import (
     FEWEST_ROWS,
     fit_class_temperature,
@@ -97,7 +97,7 @@ def test_a_loss_without_a_minimum_stays_in_bounds() -> None:
 def test_too_few_rows_are_not_fitted_and_told() -> None:
     scaling = fit_scaling(FEWEST_ROWS - 1, lambda: (9.0,))
     assert (scaling.temperatures, scaling.rows) == ((1.0,), 0)
-    assert f"{FEWEST_ROWS - 1} rows" in scaling.reason
+    assert f"{FEWEST_ROWS - 1} held-out rows" in scaling.reason
     assert fit_scaling(FEWEST_ROWS, lambda: (9.0,)) == TemperatureScaling((9.0,), FEWEST_ROWS, "")
 
 
@@ -111,15 +111,19 @@ def build(preset: Path, task: str = "classification", **changes: Any) -> TaskMod
     return build_model(task, ModelSettings(preset=str(preset), max_length=16, **changes), ["0", "1"])
 
 
-def test_a_model_is_given_what_its_evaluator_fits(shallow_preset: Path) -> None:
+def test_a_model_is_given_what_its_evaluator_fits(shallow_preset: Path, tmp_path: Path) -> None:
     model = build(shallow_preset)
-    split = split_of(model, ["0", "1"] * 60)
+    train, split = split_of(model, ["0", "1", "1"] * 50), split_of(model, ["0", "1"] * 60)
     fit = find_task("classification").evaluator().fit_temperatures
-    assert calibrate(model, split, fit, enabled=True)
+    assert calibrate(model, RunFolder(tmp_path), train, split, fit, enabled=True)
     assert model.calibration is not None
     assert (model.calibration.rows, model.calibration.reason) == (120, "")
     assert model.calibration.temperatures != (1.0,)
-    assert calibrate(model, split, fit, enabled=False)
+    held_out = np.random.default_rng(0).normal(scale=9, size=(150, 2)).astype(np.float32)
+    np.save(RunFolder(tmp_path).held_out, held_out)
+    assert calibrate(model, RunFolder(tmp_path), train, split, fit, enabled=True)
+    assert model.calibration == TemperatureScaling((fit_class_temperature(held_out, train.targets),), 150, "")
+    assert calibrate(model, RunFolder(tmp_path), train, split, fit, enabled=False)
     assert (model.calibration.temperatures, model.calibration.reason) == ((1.0,), "training.calibrate is false")
 
 
@@ -137,7 +141,8 @@ def test_texts_of_no_label_do_not_count(shallow_preset: Path) -> None:
     assert few.temperatures == (1.0,)
 
 
-def test_a_model_that_answers_no_probabilities_is_left_alone(shallow_preset: Path) -> None:
+def test_a_model_that_answers_no_probabilities_is_left_alone(shallow_preset: Path, tmp_path: Path) -> None:
     model = build(shallow_preset, "ranking")
     split = split_of(build(shallow_preset), ["0", "1"] * 60)
-    assert not calibrate(model, split, find_task("ranking").evaluator().fit_temperatures, enabled=True)
+    fit = find_task("ranking").evaluator().fit_temperatures
+    assert not calibrate(model, RunFolder(tmp_path), split, split, fit, enabled=True)

@@ -20,8 +20,8 @@ def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (_multi_label, _loss, _adapt, _xla, _distillation, *task.rules, _without_dev)
-    by_task = (_head_penalty, _steps_only, _few_shot, _without_epochs)
+    rules = (_multi_label, _loss, _adapt, _head_penalty, _xla, _distillation, *task.rules, _without_dev)
+    by_task = (_steps_only, _few_shot, _without_epochs)
     problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
     return next((problem for problem in problems if problem), None)
 
@@ -55,15 +55,13 @@ def _adapt(experiment: Experiment) -> str | None:
     return None
 
 
-def _head_penalty(experiment: Experiment, task: TaskSettings) -> str | None:
+def _head_penalty(experiment: Experiment) -> str | None:
     data, training = experiment.data, experiment.training
     if training.head_penalty == "dev":
         return None
     begin = f"training.head_penalty is {training.head_penalty}"
     if training.method != "few-shot" and training.adapt != "head":
         return f"{begin}, but only adapt head and method few-shot fit the output layer at once; set dev, or adapt head"
-    if training.calibrate and "training.calibrate" in task.own:
-        return f"{begin}, which learns from dev, too, but a temperature is fitted on dev; set calibrate = false, or dev"
     if data.unknown_label is not None:
         return f"{begin}, which learns from dev, too, but data.unknown_label takes its limit from dev; set dev"
     if not (data.test or data.test_share):

@@ -37,9 +37,9 @@ class CalibrationReport:
 
     Attributes:
         temperatures: One for all logits, or one a label; 1 changes nothing.
-        rows: The rows of dev that they were fitted on; 0 where they were not fitted.
+        rows: The rows, of dev or held out by cross-validation, that they were fitted on; 0 where they were not fitted.
         reason: Why they were not fitted; empty where they were.
-        after: Of the model as it answers; None where there are no other rows than those of dev.
+        after: Of the model as it answers; None where there are no other rows.
         before: Of temperature 1, where another was fitted.
     """
 
@@ -69,7 +69,7 @@ class CalibrationReport:
         """Returns what travels with an exported version, as JSON values: numbers rounded to 4 decimals."""
         temperatures: Sequence[float] = [round(value, 4) for value in self.temperatures]
         facts: dict[str, Any] = {"temperature": temperatures[0] if len(temperatures) == 1 else temperatures}
-        facts |= {"dev_rows": self.rows} if self.rows else {"not_calibrated": self.reason}
+        facts |= {"held_out_rows": self.rows} if self.rows else {"not_calibrated": self.reason}
         for prefix, row in (("uncalibrated_", self.before), ("", self.after)):
             if row:
                 facts[f"{prefix}calibration_error"] = round(row.error.value, 4)

@@ -20,7 +20,7 @@ class TemperatureScaling:
 
     Attributes:
         temperatures: One for all logits, or one a label; 1 changes nothing.
-        rows: The rows of dev that they were fitted on; 0 where they were not fitted.
+        rows: The rows, of dev or held out by cross-validation, that they were fitted on; 0 where they were not fitted.
         reason: Why they were not fitted; empty where they were.
     """
 

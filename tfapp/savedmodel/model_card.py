@@ -51,9 +51,9 @@ def _calibration(facts: Mapping[str, Any] | None) -> list[str]:
     if facts is None:
         return []
     words = (
-        "Probabilities are made of logits divided by a temperature that was fitted on dev (Guo et al. 2017); "
+        "Probabilities are made of logits divided by a temperature that was fitted on held-out rows (Guo et al. 2017); "
         "the figures are of the rows of the metrics above, `uncalibrated` those of temperature 1."
-        if "dev_rows" in facts
+        if "held_out_rows" in facts
         else "The probabilities are the network's own."
     )
     return [f"## Calibration\n\n{words}\n\n{_table(facts)}"]

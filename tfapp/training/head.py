@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
+from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.training.features import FeatureReader, FeatureStore
@@ -74,10 +75,9 @@ class HeadFit:
         self._model.head.kernel.assign((self._weights[:-1] / self._size).astype(np.float32))
         self._model.head.bias.assign(self._weights[-1].astype(np.float32))
 
-    def loss(self, features: np.ndarray, targets: np.ndarray) -> float:
-        """Returns the mean loss of the last fit on other rows."""
-        logits = features / self._size @ self._weights[:-1] + self._weights[-1]
-        return float(tf.reduce_mean(self._model.loss(tf.constant(targets), tf.constant(logits.astype(np.float32)))))
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Returns the logits of the last fit for other rows, float32[N, K]."""
+        return (features / self._size @ self._weights[:-1] + self._weights[-1]).astype(np.float32)
 
     def _trace(self, weights: tf.Tensor, penalty: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -95,7 +95,7 @@ def cross_validate(
     *,
     seed: int,
     on_fit: Callable[[], None] = lambda: None,
-) -> float:
+) -> tuple[float, np.ndarray]:
     """Chooses one of `PENALTIES` by the loss on held-out folds, each of which has every class in its share.
 
     Five heads with their parts of the features are in memory at once: for few rows.
@@ -106,6 +106,9 @@ def cross_validate(
         targets: [N, ...].
         seed: Of the folds.
         on_fit: Called after each fit.
+
+    Returns:
+        The penalty, and by it the logits of each row, float32[N, K], from the fit that its fold was held out of.
     """
     count, folds = len(features), min(_FOLDS, len(features))
     strata = targets if targets.ndim == 1 else np.zeros(count)
@@ -113,17 +116,18 @@ def cross_validate(
     numbers[np.lexsort((np.random.default_rng(seed).random(count), strata))] = np.arange(count) % folds
     fits = [HeadFit(model, features[numbers != fold], targets[numbers != fold]) for fold in range(folds)]
     losses: list[float] = []
+    best = np.zeros((count, int(model.head.kernel.shape[1])), np.float32)
     for penalty in PENALTIES:
-        held_out = []
+        held_out = np.empty_like(best)
         for fold, fit in enumerate(fits):
             fit.fit(penalty, rough=True)
-            rows = numbers == fold
-            held_out.append(fit.loss(features[rows], targets[rows]) * rows.sum())
+            held_out[numbers == fold] = fit.logits(features[numbers == fold])
             on_fit()
-        losses.append(sum(held_out) / count)
+        losses.append(float(tf.reduce_mean(model.loss(tf.constant(targets), tf.constant(held_out)))))
+        best = held_out if losses[-1] == min(losses) else best
         if len(losses) - 1 - int(np.argmin(losses)) >= _PATIENCE:
             break
-    return PENALTIES[int(np.argmin(losses))]
+    return PENALTIES[int(np.argmin(losses))], best
 
 
 @dataclass(kw_only=True)
@@ -133,7 +137,8 @@ class HeadTrainer(Trainer):
     The loss chooses, not the score: the fits differ in few dev texts, but in how sure they are of all. A fit counts as
     an epoch, and after two that are no better the search ends, or after `settings.patience`.
 
-    Where `cross_validate` chooses, the dev split is evaluated once, and then learnt from, too.
+    Where `cross_validate` chooses, the dev split is evaluated once, and then learnt from, too. What calibrates the
+    model in its place, the held-out logits of train, is kept in the run's folder.
 
     The features of the train split are kept in the run's folder while they are read, for a resumed run. They are
     computed as `precision` says; those of the dev split as every evaluation is.
@@ -200,7 +205,10 @@ class HeadTrainer(Trainer):
 
     def _fit_cross_validated(self, train: np.ndarray, dev: np.ndarray) -> None:
         targets = self.train_split.targets
-        penalty = cross_validate(self.model, train, targets, seed=self.settings.seed, on_fit=self._step)
+        penalty, held_out = cross_validate(self.model, train, targets, seed=self.settings.seed, on_fit=self._step)
+        if is_chief(self.strategy):
+            with replacing(self.folder.held_out) as draft, draft.open("wb") as file:
+                np.save(file, held_out, allow_pickle=False)
         self._fit_once(HeadFit(self.model, train, targets), dev, penalty)
         if not len(dev):
             return

@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "features"
 
     @property
+    def held_out(self) -> Path:
+        """Returns the logits of train's rows that cross-validation made, each by a head that had not learnt the row."""
+        return self.path / "held_out.npy"
+
+    @property
     def contrast(self) -> Path:
         """The first phase of a few-shot training, a run of its own while it lasts."""
         return self.path / "contrast"

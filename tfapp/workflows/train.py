@@ -122,7 +122,8 @@ def run_experiment(
             best.shards = model.shards
             fit = find_task(experiment.task).evaluator().fit_temperatures
             changed = calibrate_unknown(best, train_split, dev_split)
-            if calibrate(best, dev_split, fit, enabled=experiment.training.calibrate) or changed:
+            wanted = experiment.training.calibrate
+            if calibrate(best, folder, train_split, dev_split, fit, enabled=wanted) or changed:
                 best.save(folder.model)
             _evaluate_split(folder, best, splits, quiet=quiet)
             score = state.best_score if splits.dev.num_rows else None
@@ -196,7 +197,7 @@ def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
     """Writes what a finished run leaves, and removes what only a resumed one would need."""
     best.write_products(folder.path)
     folder.write("finished", facts)
-    for file in (folder.checkpoint, folder.lock):
+    for file in (folder.checkpoint, folder.held_out, folder.lock):
         file.unlink(missing_ok=True)
     for leftover in (folder.features, folder.contrast):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -84,7 +84,7 @@ class TrainingSettings(Settings):
         "dev",
         description="adapt head and few-shot: what chooses the penalty on the weights of the output layer. dev: the "
         "loss on dev; cross-validation: five folds of train, for few texts. Then dev is evaluated, and the layer is "
-        "fitted again to train and dev together, so dev can calibrate nothing. few-shot with epochs: always dev.",
+        "fitted again to train and dev together, and calibrated by the folds. few-shot with epochs: always dev.",
     )
     epoch_tolerance: float = Field(
         0.0,

@@ -101,7 +101,7 @@ def _head(rows: int, labels: int, settings: DataSettings) -> Candidate:
         f"{reason}; about {dev:.0f} texts of dev are too few to choose its penalty by, so cross-validation does, and "
         "the layer learns them, too, after they were evaluated",
         "fast",
-        training={"adapt": "head", "head_penalty": "cross-validation", "calibrate": False},
+        training={"adapt": "head", "head_penalty": "cross-validation"},
     )
 
 
