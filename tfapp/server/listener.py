@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
 
 import grpc
 
+from tfapp.core.connections import caller_network
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
 from tfapp.server.request_errors import RequestError
@@ -102,28 +107,75 @@ def check_socket(path: Path) -> None:
 
 
 class ConcurrencyLimiter:
-    """A count of requests that are worked on, up to a maximum; as a context manager, it counts one during the block."""
+    """A count of requests that are worked on, up to a maximum.
+
+    One caller's many calls do not shut out others: beyond the maximum, half as many have room whose address has less
+    than an equal share, and a quarter as many whose connection has.
+
+    Args:
+        most: The maximum.
+
+    Attributes:
+        total: The maximum with what it has in reserve.
+    """
 
     def __init__(self, most: int) -> None:
-        self._free = threading.Semaphore(most)
+        self._most = most
+        self._reserve = most // 4
+        self._lock = threading.Lock()
+        self._count = 0
+        self._by_connection: Counter[str] = Counter()
+        self._by_address: Counter[str] = Counter()
+        self.total = most + 2 * self._reserve
 
-    def acquire(self) -> None:
+    def acquire(self, connection: str) -> None:
         """Counts a request that begins.
+
+        Args:
+            connection: The caller's address and port, with or without gRPC's prefix.
 
         Raises:
             RequestError: There are too many, in TensorFlow Serving's words.
         """
-        if not self._free.acquire(blocking=False):
-            raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+        address = _address(connection)
+        with self._lock:
+            if self._has_few(self._by_address, address):
+                most = self.total
+            else:
+                most = self._most + self._reserve * self._has_few(self._by_connection, connection)
+            if self._count >= most:
+                raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+            self._count += 1
+            self._by_connection[connection] += 1
+            self._by_address[address] += 1
 
-    def release(self) -> None:
+    def release(self, connection: str) -> None:
         """Counts a request that has ended."""
-        self._free.release()
+        with self._lock:
+            self._count -= 1
+            for counts, key in (self._by_connection, connection), (self._by_address, _address(connection)):
+                counts[key] -= 1
+                if not counts[key]:
+                    del counts[key]
 
-    def __enter__(self) -> None:
-        """Counts the request that the block works on."""
-        self.acquire()
+    @contextmanager
+    def hold(self, connection: str) -> Iterator[None]:
+        """Counts the request that the block works on.
 
-    def __exit__(self, *_error: object) -> None:
-        """Counts it as ended."""
-        self.release()
+        Raises:
+            RequestError: As `acquire`.
+        """
+        self.acquire(connection)
+        try:
+            yield
+        finally:
+            self.release(connection)
+
+    def _has_few(self, counts: Counter[str], key: str) -> bool:
+        callers = len(counts) + (key not in counts)
+        return counts[key] < max(1, self._most // callers)
+
+
+def _address(connection: str) -> str:
+    host = unquote(connection.rpartition(":")[0]).removeprefix("ipv4:").removeprefix("ipv6:")
+    return caller_network(host.strip("[]"))

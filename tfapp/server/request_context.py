@@ -21,15 +21,20 @@ class RequestContext:
 
     Args:
         seconds: How long it waits from now on; None: for ever.
+        connection: The caller's address and port.
         clock: Tells the time, in seconds.
 
     Attributes:
+        connection: The caller's address and port; "" where there is none.
         model_seconds: How long it has waited for the model; None: the model was not asked.
         has_turn: Whether it holds its turn.
     """
 
-    def __init__(self, seconds: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float | None = None, *, connection: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
+        self.connection = connection
         self.model_seconds: float | None = None
         self._deadline = None if seconds is None else clock() + seconds
         self._left = False

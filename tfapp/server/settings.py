@@ -120,7 +120,9 @@ class ServerSettings(BaseModel):
     monitoring: MonitoringSettings = Field(MonitoringSettings(), description="The Prometheus page.")
     batching: BatchingSettings | None = Field(BatchingSettings(), description="None: each request runs alone.")
     grpc_max_threads: int = Field(
-        256, ge=1, description="Requests that are worked on or wait at the same time; more are refused."
+        256,
+        ge=1,
+        description="Requests in work or waiting at the same time; half as many more from callers with few.",
     )
     grpc_message_timeout_seconds: float = Field(
         300.0, gt=0, description="How long a request may take to arrive over gRPC, or its answer to be taken."

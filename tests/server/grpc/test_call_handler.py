@@ -28,6 +28,9 @@ class Call:
         self._goes_on = goes_on
         self.end: Callable[[], None] | None = None
 
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
     def time_remaining(self) -> float | None:
         return self._left
 

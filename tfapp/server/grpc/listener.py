@@ -82,7 +82,7 @@ class GrpcListener:
 
     def start(self) -> None:
         """See `Listener.start`."""
-        threads = self._settings.grpc_max_threads + MANY_SILENT + _SPARE_THREADS
+        threads = self._shared.limiter.total + MANY_SILENT + _SPARE_THREADS
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="call"),
             interceptors=[DeserializationInterceptor(self._timeouts)],

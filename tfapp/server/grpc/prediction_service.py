@@ -58,7 +58,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _run(self, call: _Call, spec: Any, request: Any, context: RequestContext) -> Any:
         version = spec.version.value if spec.HasField("version") else None
-        with self._limiter, self._manager.use(spec.name, version, spec.version_label or None) as servable:
+        with (
+            self._limiter.hold(context.connection),
+            self._manager.use(spec.name, version, spec.version_label or None) as servable,
+        ):
             return call(servable, request, context)
 
     def _counted(self, api: str, call: _Call, request: Any, context: RequestContext, spec: Any = None) -> Any:

@@ -120,7 +120,8 @@ class RestApp:
         except RequestError as error:
             metrics.request_count.add(("", error.code.name))
             raise
-        context = RequestContext(self._settings.rest_api_timeout_in_ms / 1e3)
+        connection = ":".join(map(str, request.client or ()))
+        context = RequestContext(self._settings.rest_api_timeout_in_ms / 1e3, connection=connection)
         with metrics.request(target.model, "" if target.about else target.verb, "REST", context):
             if target.verb == STATUS:
                 return request_handlers.model_status(self._shared, target), {}
@@ -135,11 +136,11 @@ class RestApp:
         self._tasks.add(task)
         try:
             async with asyncio.timeout((context.time_remaining() or 0.0) + _GRACE):
-                body, share = await self._read(request)
-                future = self._submit(self._job(request, target, body, share, context), share)
+                body, share = await self._read(request, context.connection)
+                job = self._job(request, target, body, share, context)
+                future = self._submit(job, share, context.connection)
                 answer = await _result(request, future)
-                caller = ":".join(map(str, request.client or ()))
-                sent.callback(self._unread.add(caller, len(answer[0]), request.state.abort))
+                sent.callback(self._unread.add(context.connection, len(answer[0]), request.state.abort))
                 return answer
         except ClientDisconnect as error:
             raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
@@ -153,7 +154,7 @@ class RestApp:
             context.cancel()
             self._tasks.discard(task)
 
-    async def _read(self, request: Request) -> tuple[bytes, BodyShare]:
+    async def _read(self, request: Request, connection: str) -> tuple[bytes, BodyShare]:
         """Reads a body, and counts the request as running."""
         address = caller_network(request.client.host if request.client else "")
         abort = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, request.state.abort)
@@ -161,7 +162,7 @@ class RestApp:
         try:
             body = await read_body(request, self._settings.max_message_bytes, share.add)
             share.keep()
-            self._shared.limiter.acquire()
+            self._shared.limiter.acquire(connection)
         except BaseException:
             share.release()
             raise
@@ -190,11 +191,13 @@ class RestApp:
 
         return job
 
-    def _submit(self, job: Callable[[], _Answer], share: BodyShare) -> concurrent.futures.Future[_Answer]:
+    def _submit(
+        self, job: Callable[[], _Answer], share: BodyShare, connection: str
+    ) -> concurrent.futures.Future[_Answer]:
         """Runs a function in a thread."""
         future = self._pool.submit(job)
         self._jobs.add(future)
-        future.add_done_callback(functools.partial(self._end, share))
+        future.add_done_callback(functools.partial(self._end, share, connection))
         return future
 
     def _failure(self, error: RequestError) -> Response:
@@ -205,9 +208,9 @@ class RestApp:
         ends = {"connection": "close"} if is_last else {}
         return Response(write_error(error.message), status, headers={"content-type": _JSON, **ends})
 
-    def _end(self, share: BodyShare, future: concurrent.futures.Future[_Answer]) -> None:
+    def _end(self, share: BodyShare, connection: str, future: concurrent.futures.Future[_Answer]) -> None:
         share.release()
-        self._shared.limiter.release()
+        self._shared.limiter.release(connection)
         self._jobs.discard(future)
 
 
