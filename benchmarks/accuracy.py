@@ -8,6 +8,10 @@ and learning rate, or its own where it is better so, and keeps its best epoch by
 
 DIR holds what is not in tfapp's catalogue: `banking77/{train,test}.csv`, `sst2/{train,dev,test}.tsv`,
 `wnut17/{train,dev,test}.conll`. PYTHON has benchmarks/requirements/accuracy-peer.txt; without it only tfapp works.
+
+    python benchmarks/accuracy.py --default TRAIN TRAIN=TEST ... --output default.json
+
+measures `tfapp train` without a setting instead, on data files or data sets of one label a text.
 """
 
 from __future__ import annotations
@@ -21,9 +25,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from accuracy_default import measure_defaults
 from sides import environment, quiet, write_report
 
 HERE: Final = Path(__file__).resolve().parent
@@ -106,7 +112,13 @@ def main() -> None:
     parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with the peer's requirements")
     parser.add_argument("--peer-seeds", type=int, help="fewer seeds of the peer")
     parser.add_argument("--output", type=Path, help="write the figures as JSON, anew after every training")
+    parser.add_argument("--default", nargs="+", metavar="TRAIN[=TEST]", help="data files, instead of rows")
+    parser.add_argument("--quality", default="good", help="with --default: as of `tfapp train`")
     parsed = parser.parse_args()
+    if parsed.default:
+        peer = partial(ask_peer, parsed.peer, data=parsed.data) if parsed.peer else None
+        measure_defaults(parsed.default, quality=parsed.quality, run_lines=printed, peer=peer, output=parsed.output)
+        return
     wanted = {name: ROWS[name] for name in parsed.rows}
     check_files(wanted, parsed.data)
     results: list[Result] = []
@@ -171,10 +183,16 @@ def train_peer(python: str, run: str, seed: int, rate: float | None, data: Path)
     """Hands the run's split to the peer and waits for its score; at the run's learning rate, unless one is given."""
     # The rows by a process of their own: TensorFlow would hold memory and threads while the peer works.
     task = printed([sys.executable, str(HERE / "accuracy_rows.py"), run], data)[-1]
+    return Score(seed, **ask_peer(python, task | {"seed": seed} | ({"learning_rate": rate} if rate else {}), data=data))
+
+
+def ask_peer(python: str, task: dict[str, Any], *, data: Path) -> dict[str, float]:
+    """Hands rows and settings to the peer and waits for its scores."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "task.json"
-        write_report(file, task | {"seed": seed} | ({"learning_rate": rate} if rate else {}))
-        return Score(seed, **printed([python, str(PEER), str(file)], data)[-1])
+        write_report(file, task)
+        scores: dict[str, float] = printed([python, str(PEER), str(file)], data)[-1]
+        return scores
 
 
 def print_table(results: list[Result]) -> None:

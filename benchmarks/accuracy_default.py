@@ -1,0 +1,188 @@
+"""What a data file alone comes to: `tfapp train FILE`, beside what others make of the same rows without a setting."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from scipy.stats import binomtest
+from sides import environment, write_report
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.pipeline import make_pipeline
+
+__all__ = ["measure_defaults"]
+
+HERE: Final = Path(__file__).resolve().parent
+PRESET: Final = "minilm-l6"
+# What most examples of Hugging Face's Trainer set.
+TRAINER: Final = {"epochs": 3, "batch_size": 16, "warmup_share": 0.0, "weight_decay": 0.0}
+TRAINER_RATES: Final = (2e-5, 5e-5)
+
+
+@dataclass
+class Score:
+    """What one side comes to on the test rows.
+
+    Attributes:
+        name: The side.
+        accuracy: The share of right labels.
+        seconds: Of training and evaluation.
+        p: How often a difference to ours as large would come by chance (McNemar's exact test); None without rows.
+    """
+
+    name: str
+    accuracy: float
+    seconds: float
+    p: float | None = None
+
+
+@dataclass
+class Table:
+    """The sides on one data file, ours first.
+
+    Attributes:
+        data: The file.
+        texts: The rows of train, dev and test.
+        labels: How many there are.
+        way: What `tfapp train` chose.
+        calibration_error: Ours on test, after calibration.
+        scores: The sides.
+    """
+
+    data: str
+    texts: tuple[int, int, int]
+    labels: int
+    way: str
+    calibration_error: float
+    scores: list[Score] = field(default_factory=list)
+
+
+def measure_defaults(
+    data: Sequence[str],
+    *,
+    quality: str,
+    run_lines: Callable[..., list[Any]],
+    peer: Callable[[dict[str, Any]], dict[str, float]] | None,
+    output: Path | None,
+) -> None:
+    """Prints a line a side of each data file, or of each name of a data set.
+
+    Args:
+        data: `TRAIN`, or `TRAIN=TEST` where test is a file of its own.
+        quality: As of `tfapp train`.
+        run_lines: Runs a command and returns the lines of JSON that it prints.
+        peer: Trains Hugging Face's Trainer on rows and settings; None: it is left out.
+        output: Where the figures are written, anew after each data file.
+    """
+    tables = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in data:
+            tables.append(_measure(name, quality, run_lines, peer, Path(folder)))
+            for line in _lines(tables[-1]):
+                print(line, flush=True)
+            if output:
+                write_report(output, {"tables": [asdict(one) for one in tables], "environment": environment("tfapp")})
+    for line in _significant(tables):
+        print(line)
+
+
+def _measure(
+    name: str,
+    quality: str,
+    run_lines: Callable[..., list[Any]],
+    peer: Callable[[dict[str, Any]], dict[str, float]] | None,
+    folder: Path,
+) -> Table:
+    import tfapp
+
+    train, _, test = name.partition("=")
+    start = time.monotonic()
+    options = [
+        f"--quality={quality}",
+        f"--runs={folder}",
+        "--no-publish",
+        "--json",
+        *([f"--test={test}"] if test else []),
+    ]
+    path = run_lines([sys.executable, "-m", "tfapp", "train", train, *options], Path())[-1]["run"]
+    seconds = time.monotonic() - start
+    rows = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), path], Path())[-1]
+    run = tfapp.open_run(path)
+    texts, truth = [row["text"] for row in rows["test"]], np.array([row["label"] for row in rows["test"]])
+    answers = np.array(tfapp.predict(run, texts)["label"].tolist())
+    training, found = run.experiment.training, run.evaluation.to_dict()
+    table = Table(
+        train,
+        (len(rows["train"]), len(rows["dev"]), len(texts)),
+        len(rows["labels"]),
+        "output layer" if training.adapt == "head" else f"{training.method}, {training.epochs} epochs",
+        found["calibration"]["error"],
+        [Score("tfapp", float(np.mean(answers == truth)), seconds)],
+    )
+    learnt = [*rows["train"], *rows["dev"]]
+    for side, predict in (("LR, TF-IDF", _tf_idf), ("LR, frozen vectors", _frozen_vectors)):
+        start = time.monotonic()
+        others = predict([row["text"] for row in learnt], [row["label"] for row in learnt], texts)
+        p = _mcnemar(answers == truth, others == truth)
+        table.scores.append(Score(side, float(np.mean(others == truth)), time.monotonic() - start, p))
+    for rate in TRAINER_RATES if peer else ():
+        theirs = peer(rows | TRAINER | {"learning_rate": rate, "seed": 0})
+        table.scores.append(Score(f"Trainer, {rate:g}", theirs["score"], theirs["seconds"]))
+    return table
+
+
+def _tf_idf(texts: list[str], labels: list[str], test: list[str]) -> Any:
+    return (
+        make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), _regression(labels))
+        .fit(texts, labels)
+        .predict(test)
+    )
+
+
+def _frozen_vectors(texts: list[str], labels: list[str], test: list[str]) -> Any:
+    from tfapp.api import export_preset, predict
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = export_preset(PRESET, folder, overrides=["model.max_length=128"], quiet=True)
+        learnt, asked = (predict(model, some)["embedding"] for some in (texts, test))
+    return _regression(labels).fit(learnt, labels).predict(asked)
+
+
+def _regression(labels: list[str]) -> LogisticRegressionCV:
+    """Its strength is chosen by cross-validation, as most users would have it."""
+    folds = int(max(2, min(5, np.unique(labels, return_counts=True)[1].min())))
+    return LogisticRegressionCV(
+        Cs=10.0 ** np.arange(-1, 3.5, 0.5), cv=folds, max_iter=300, tol=1e-3, scoring="neg_log_loss"
+    )
+
+
+def _mcnemar(ours: Any, theirs: Any) -> float:
+    wins, losses = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+
+
+def _lines(table: Table) -> Iterator[str]:
+    train, dev, test = table.texts
+    yield f"{table.data}: {train} + {dev} texts, {table.labels} labels, {test} test texts"
+    for score in table.scores:
+        note = f"{table.way}, ECE {table.calibration_error:.3f}" if score.name == "tfapp" else ""
+        note = note or ("" if score.p is None else f"p {score.p:.3f}")
+        yield f"  {score.name:20} {100 * score.accuracy:6.2f} {score.seconds:7.0f} s  {note}".rstrip()
+
+
+def _significant(tables: list[Table]) -> Iterator[str]:
+    """Yields the sides that are better than ours, at 95 % after Holm's correction over all tables."""
+    pairs = [(score, table) for table in tables for score in table.scores if score.p is not None]
+    pairs.sort(key=lambda pair: pair[0].p)
+    for place, (score, table) in enumerate(pairs):
+        if score.p * (len(pairs) - place) > 0.05:
+            break
+        if score.accuracy > table.scores[0].accuracy:
+            yield f"significantly better than tfapp: {score.name} on {table.data}"
