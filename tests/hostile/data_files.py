@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import random
+import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from tests.hostile.draws import maybe, mutated, name, nested, number, several, text
 
@@ -181,6 +187,49 @@ def _jsonl(source: random.Random) -> bytes:
 
 
 def _parquet(source: random.Random) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(_table(source), sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _arrow(source: random.Random) -> bytes:
+    table, sink = _table(source), pa.BufferOutputStream()
+    classes = {name(source, _COLUMNS): {"_type": "ClassLabel", "names": source.choice((["a", "b"], 3, None))}}
+    features = json.dumps({"info": {"features": source.choice((classes, [], nested(source, text)))}})
+    table = table.replace_schema_metadata({"huggingface": features.encode("utf-8", "replace")})
+    with source.choice((pa.ipc.new_stream, pa.ipc.new_file))(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _xlsx(source: random.Random) -> bytes:
+    book, sink = openpyxl.Workbook(), io.BytesIO()
+    for _ in range(source.choice((0, 1, 3, 30))):
+        cells = [source.choice((_cell(source), None, 1e300, True, datetime(2024, 1, 1, 2))) for _ in range(3)]
+        book.active.append([ILLEGAL_CHARACTERS_RE.sub("", cell) if isinstance(cell, str) else cell for cell in cells])
+    book.active["A1"], book.active["B1"] = "text", source.choice(("label", None, "=1/0", "text"))
+    book.save(sink)
+    if maybe(source, 0.5):
+        return sink.getvalue()
+    # A fault in a part, which would be none of an archive's own if it were in the packed bytes.
+    broken = io.BytesIO()
+    with zipfile.ZipFile(sink) as whole, zipfile.ZipFile(broken, "w") as archive:
+        parts = whole.namelist()
+        victim = source.choice(parts)
+        for part in parts:
+            data = whole.read(part)
+            archive.writestr(part, mutated(data, source) if part == victim else data)
+    return broken.getvalue()
+
+
+def _zstd(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _table(source: random.Random) -> pa.Table:
     rows = source.choice((0, 1, 3, 30))
     kinds = (
         lambda: pa.array([text(source).encode("utf-8", "replace").decode() for _ in range(rows)]),
@@ -192,9 +241,7 @@ def _parquet(source: random.Random) -> bytes:
         lambda: pa.nulls(rows),
     )
     names = dict.fromkeys(name(source, _COLUMNS).encode("utf-8", "replace").decode() for _ in range(3))
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({key: source.choice(kinds)() for key in names}), sink)
-    return bytes(sink.getvalue().to_pybytes())
+    return pa.table({key: source.choice(kinds)() for key in names})
 
 
 def _conll(source: random.Random) -> bytes:
@@ -246,6 +293,10 @@ FORMATS: Final[dict[str, tuple[str, Callable[[random.Random], bytes]]]] = {
     "tsv": (".tsv", _tsv),
     "jsonl": (".jsonl", _jsonl),
     "parquet": (".parquet", _parquet),
+    "arrow": (".arrow", _arrow),
+    "xlsx": (".xlsx", _xlsx),
+    "gzip": (".csv.gz", lambda source: gzip.compress(_csv(source))),
+    "zstd": (".jsonl.zst", lambda source: _zstd(_jsonl(source))),
     "conll": (".conll", _conll),
     "squad": (".json", _squad),
     "txt": (".txt", _csv),
