@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from tfapp.core.rows import Row, check_rows
 from tfapp.core.terminal import progress
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.tasks.experiments import load_experiment, parse_experiment
+from tfapp.workflows.plan import Plan, make_plan
 from tfapp.workflows.predict import Predictor, load_predictor
 from tfapp.workflows.run import Run
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
     from tfapp.server import ServerSettings
     from tfapp.training import Observer
+    from tfapp.workflows.candidates import OnEvent
 
 __all__ = [
     "Predictor",
@@ -42,8 +45,10 @@ __all__ = [
     "export",
     "export_preset",
     "fit",
+    "fit_plan",
     "load_data",
     "load_predictor",
+    "make_plan",
     "open_run",
     "predict",
     "serve",
@@ -63,14 +68,17 @@ class ServedModels:
     client: Client
 
 
-def load_data(train: str, *, task: str = "classification", multi_label: bool = False, **settings: Any) -> Splits:
+def load_data(
+    train: str | Path, *, task: str | None = None, multi_label: bool | None = None, **settings: Any
+) -> Splits:
     """Reads, cleans and splits labelled texts.
 
     Args:
         train: A data set's name, a file or a folder.
-        task: What the data are for.
-        multi_label: A text may have several labels.
-        settings: The fields of the settings file's `[data]` section.
+        task: What the data are for; None: found out.
+        multi_label: A text may have several labels; None: found out.
+        settings: The fields of the settings file's `[data]` section; what is left out, such as the columns and the
+            encoding, is found out.
 
     Returns:
         The train, dev and test splits; shows itself in Jupyter.
@@ -79,34 +87,49 @@ def load_data(train: str, *, task: str = "classification", multi_label: bool = F
         DataError: The data cannot be used; names file and row.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    sections = {"data": {"train": str(train), **settings}, "model": {"multi_label": multi_label}}
-    return _load(parse_experiment({"name": "data", "task": task, **sections}))
+    from tfapp.tasks.sniff import sniff
+
+    proposal = sniff(str(train), task=task, hints=settings)
+    several = proposal.model.get("multi_label", False) if multi_label is None else multi_label
+    sections = {"data": dict(proposal.data), "model": {"multi_label": several}}
+    return _load(parse_experiment({"name": "data", "task": proposal.task, **sections}))
 
 
 def fit(
     experiment: Experiment | str | Path | None = None,
     *,
     data: Splits | None = None,
-    name: str = "model",
+    name: str | None = None,
     model: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
+    task: str | None = None,
+    quality: str = "good",
+    minutes: float | None = None,
     runs: str | Path = "runs",
     resume: bool = False,
     quiet: bool = False,
     observers: Sequence[Observer] = (),
+    **settings: Any,
 ) -> Run:
     """Trains a model, evaluates it on the test split and keeps everything in a run's folder.
 
     Args:
-        experiment: Settings or their file; or give `data` instead, with the two sections below.
-        data: From `load_data`.
-        name: With `data`: the experiment's name.
-        model: With `data`: the fields of the `[model]` section.
-        training: With `data`: the fields of the `[training]` section.
+        experiment: A data file, a folder of texts or a data set's name, for which settings are chosen, several where
+            they are worth a comparison on dev; or settings, or their file, whose name ends in `.toml`.
+        data: From `load_data`, instead of an experiment: trained by the two sections below, without choosing.
+        name: With data or a data file: the experiment's name; by default the file's.
+        model: With data or a data file: the fields of the `[model]` section.
+        training: With data or a data file: the fields of the `[training]` section.
+        task: With a data file: what it is for; None: found out.
+        quality: With a data file: "fast" fits the output layer alone where it can, "good" does what an expert would,
+            "best" compares more.
+        minutes: With a data file: a bound on the time of all together.
         runs: The folder of all runs.
         resume: Go on with the experiment's newest run; a finished one is left as it is.
         quiet: Show no progress.
         observers: Told of steps and epochs, beside the run's own.
+        settings: With a data file: fields of the `[data]` section, such as `test` and `label`, that are not to be
+            found out.
 
     Returns:
         The run; of several workers, the first one's alone has files.
@@ -114,12 +137,58 @@ def fit(
     Raises:
         TfappError: Settings, data, preset or training cannot be used; says which and what to do.
     """
-    settings = _settings(experiment, data, name, model or {}, training or {})
+    if isinstance(experiment, str | Path) and Path(experiment).suffix.lower() != ".toml":
+        if data is not None:
+            raise SettingsError("fit takes a data file, or data from load_data, not both")
+        plan = make_plan(
+            str(experiment),
+            name=name,
+            task=task,
+            quality=quality,
+            minutes=minutes,
+            hints=settings,
+            model=model,
+            training=training,
+        )
+        return fit_plan(plan, runs=runs, resume=resume, quiet=quiet, observers=observers)
+    if settings or task or minutes or quality != "good":
+        foreign = ", ".join([*settings, *(["task"] if task else []), *(["minutes"] if minutes else [])]) or "quality"
+        raise SettingsError(f"{foreign}: goes with a data file; set it in the experiment, or in load_data")
+    chosen = _settings(experiment, data, name or "model", model or {}, training or {})
     from tfapp.workflows.train import run_experiment
 
-    splits = data or (lambda: _load(settings, quiet=quiet))
-    folder = run_experiment(settings, splits, Path(runs), resume=resume, quiet=quiet, observers=observers)
+    splits = data or (lambda: _load(chosen, quiet=quiet))
+    folder = run_experiment(chosen, splits, Path(runs), resume=resume, quiet=quiet, observers=observers)
     return Run(folder.path)
+
+
+def fit_plan(
+    plan: Plan,
+    *,
+    runs: str | Path = "runs",
+    resume: bool = False,
+    quiet: bool = False,
+    observers: Sequence[Observer] = (),
+    on_event: OnEvent = lambda _: None,
+) -> Run:
+    """Trains what `make_plan` chose for a data file, and returns the run of the best candidate.
+
+    Args:
+        plan: From `make_plan`.
+        runs: The folder of all runs.
+        resume: Go on with the newest run of the name; finished candidates are not trained again.
+        quiet: Show no progress.
+        observers: Told of the steps and epochs of all candidates.
+        on_event: Told of the plan, and of each candidate's start and end, as JSON values.
+
+    Raises:
+        TfappError: Settings, data, preset or training cannot be used; says which and what to do.
+    """
+    from tfapp.workflows.candidates import train_candidates
+
+    splits = partial(_load, plan.experiment, quiet=quiet)
+    watched: dict[str, Any] = {"quiet": quiet, "observers": observers, "on_event": on_event}
+    return Run(train_candidates(plan, splits, Path(runs), resume=resume, **watched).path)
 
 
 def open_run(path: str | Path) -> Run:
@@ -143,19 +212,12 @@ def open_run(path: str | Path) -> Run:
     raise TrainingError(f"{folder}: no run there{did_you_mean(folder.name, beside)}")
 
 
-def evaluate(
-    run: Run | str | Path,
-    data: str | Path | None = None,
-    *,
-    overrides: Sequence[str] = (),
-    quiet: bool = False,
-) -> Evaluation:
+def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
     """Evaluates a run's best weights.
 
     Args:
         run: A run, or its folder.
         data: Labelled texts; by default the test split of the run's own data.
-        overrides: How these are read where that is not as the run's own, as `data.label=topic`.
         quiet: Show no progress.
 
     Returns:
@@ -165,7 +227,7 @@ def evaluate(
         TfappError: The run or the data cannot be used.
     """
     opened = run if isinstance(run, Run) else open_run(run)
-    return opened.evaluate(data, overrides=overrides, quiet=quiet)
+    return opened.evaluate(data, quiet=quiet)
 
 
 def export(

@@ -56,8 +56,11 @@ def test_a_wrong_column_is_one_line(reviews: Path) -> None:
 
 
 def test_given_values_win_over_what_is_found_out(reviews: Path) -> None:
-    _, settings = data.choose_settings(str(reviews), "auto", {"text": None, "label": "other", "encoding": "latin-1"})
-    assert (settings.text, settings.label, settings.encoding) == ("review", "other", "latin-1")
+    reviews.write_bytes(reviews.read_bytes().replace(b"review", b"caf\xe9").replace(b",", b";"))
+    arguments = ("--label", "mood", "--encoding", "latin-1", "--separator", ";", "--json")
+    assert json.loads(_run(str(reviews), *arguments, "--text", "café").stdout)["labels"]["neg"]["rows"] == 12
+    assert "--column x" in str(_run(str(reviews), "--column", "x").exception)
+    assert "unknown setting data.txt" in str(_run(str(reviews), *arguments, "--column", "txt=café").exception)
 
 
 def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:

@@ -69,13 +69,6 @@ class FakeRanker:
         return {"score": np.array([float(query in candidate) for query, candidate in texts], np.float32)}
 
 
-@pytest.mark.parametrize("texts", [["hello", ""], ["hello", " \u200b"]])
-def test_a_text_without_a_visible_character_is_refused(texts: list[str]) -> None:
-    for inputs in (FakePredictor.inputs, FakeRanker.inputs):
-        with pytest.raises(SettingsError, match="text 2 is empty: a model would answer something"):
-            rows_of(inputs, texts)
-
-
 def test_pairs_are_a_query_and_its_candidates() -> None:
     rows = rows_of(FakeRanker.inputs, ["hot", "a hot day", "snow"])
     assert answer_rows(FakeRanker(), rows, probabilities=True) == [

@@ -10,7 +10,7 @@ import pytest
 import tfapp
 from tests.toy import toy_experiment, toy_rows
 from tfapp import Run
-from tfapp.errors import DataError, SettingsError, TrainingError
+from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.tasks.experiments import parse_experiment
 
@@ -90,16 +90,3 @@ def test_a_run_whose_test_file_was_thinned_by_an_earlier_version_says_so(run: Ru
     with pytest.raises(TrainingError, match="an earlier version of tfapp dropped repeated rows from this run's dev or"):
         run.evaluate(quiet=True)
     run.folder.write("data", data)
-
-
-def test_other_texts_may_be_read_by_other_settings(run: Run, tmp_path: Path) -> None:
-    rows = [{"body": row["text"], "label": row["label"]} for row in toy_rows(280)[250:]]
-    file = _write(tmp_path / "new.jsonl", [*rows, {"body": "what is this", "label": "rare"}])
-    with pytest.raises(DataError, match=r'"rare" \(.*\); mend them, or set data\.on_unseen_label = "drop"'):
-        run.evaluate(file, overrides=["data.text=body"], quiet=True)
-    overrides = ["data.text=body", "data.on_unseen_label=drop"]
-    assert run.evaluate(file, overrides=overrides, quiet=True).count == 30
-    with pytest.raises(SettingsError, match=r"training\.epochs=2: a run has its settings; only those of data\."):
-        run.evaluate(file, overrides=["training.epochs=2"], quiet=True)
-    with pytest.raises(SettingsError, match="read as it was; give --data, too"):
-        run.evaluate(overrides=overrides, quiet=True)

@@ -25,7 +25,7 @@ _SENTENCES = (
     "The phone maker unveiled a thinner handset with a faster chip.",
     "Shares of the football club rose after it sold its television rights.",
 )
-_SETTINGS = {"name": "bbc-news", "data": {"train": "bbc-news"}}
+_DATA = "bbc-news"
 
 
 def demo(
@@ -36,13 +36,16 @@ def demo(
     from tfapp import api
     from tfapp.core.terminal import console
     from tfapp.core.threads import set_training_threads
-    from tfapp.tasks.experiments import load_experiment, parse_experiment
+    from tfapp.tasks.experiments import load_experiment
+    from tfapp.workflows.training_output import PlanText
 
     set_training_threads()
     screen = console()
-    experiment = load_experiment(settings) if settings else parse_experiment(_SETTINGS)
-    screen.rule(f"1. Fine-tune {experiment.model.preset} on {experiment.data.train}")
-    run = api.fit(experiment, runs=folder / "runs")
+    plan = None if settings else api.make_plan(_DATA)
+    experiment = plan.experiment if plan else load_experiment(settings or "")
+    screen.rule(f"1. Train {experiment.model.preset} on {experiment.data.train}")
+    runs = folder / "runs"
+    run = api.fit_plan(plan, runs=runs, on_event=PlanText(screen)) if plan else api.fit(experiment, runs=runs)
     screen.print(run.evaluation.table())
     screen.print(run.evaluation.headline())
     screen.rule("2. Export a SavedModel that takes raw strings")
@@ -74,7 +77,7 @@ def _next_steps(run: Path, models: Path, name: str) -> str:
         [
             f"The curves      {bin_}tensorboard --logdir {run / 'tensorboard'}",
             f"The report      {run / 'report.html'}",
-            f"Your own file   {bin_}tfapp init FILE.csv, then {bin_}tfapp train, export and serve",
+            f"Your own file   {bin_}tfapp train FILE.csv, then {bin_}tfapp serve models",
             f"Serve for good  {bin_}tfapp serve {models}",
             f'Ask without it  {bin_}tfapp predict {models / name} "Shares fell."',
             "The notebook    notebooks/quickstart.ipynb",

@@ -15,10 +15,6 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="Labelled texts; by default the test split of the run's data.")
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="data.NAME=VALUE", help="With --data: how it is read, as data.label=topic."),
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the evaluation as one JSON object.")] = False,
 ) -> None:
     """Evaluates a run: prints the scores and writes a report page."""
@@ -26,7 +22,7 @@ def evaluate(
     from tfapp.core.terminal import console, print_json
 
     opened = api.open_run(run)
-    evaluation = opened.evaluate(data, overrides=overrides or [])
+    evaluation = opened.evaluate(data)
     if as_json:
         print_json(evaluation.to_dict())
         return

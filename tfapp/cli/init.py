@@ -7,18 +7,43 @@ from typing import Annotated
 
 import typer
 
+from tfapp.cli._sniff_options import (
+    FILE_HELP,
+    Column,
+    Dev,
+    Encoding,
+    Format,
+    Header,
+    Label,
+    LabelSeparator,
+    Separator,
+    Task,
+    Test,
+    Text,
+    hints,
+)
+
 __all__ = ["init"]
 
 
 def init(
-    file: Annotated[
-        str, typer.Argument(help="A csv, tsv, jsonl, parquet or SQuAD file, a folder, or a data set's name.")
-    ],
+    file: Annotated[str, typer.Argument(help=FILE_HELP)],
+    *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The settings file to write.")] = Path(
         "experiment.toml"
     ),
     name: Annotated[str | None, typer.Option(help="The experiment's name; by default the file's.")] = None,
-    format: Annotated[str, typer.Option(help="The file's format; auto: by the suffix.")] = "auto",  # noqa: A002
+    task: Task = None,
+    text: Text = None,
+    label: Label = None,
+    column: Column = None,
+    dev: Dev = None,
+    test: Test = None,
+    format: Format = None,  # noqa: A002
+    encoding: Encoding = None,
+    separator: Separator = None,
+    header: Header = None,
+    label_separator: LabelSeparator = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing settings file.")] = False,
 ) -> None:
     """Inspects a data file and writes a commented settings file for it."""
@@ -31,7 +56,19 @@ def init(
     from tfapp.tasks.sniff import sniff
 
     with progress(f"looking at {file}", "bytes") as advance:
-        proposal = sniff(file, format=format, pull=partial(assets.pull, on_progress=advance))
+        given = hints(
+            column,
+            text=text,
+            label=label,
+            dev=dev,
+            test=test,
+            format=format,
+            encoding=encoding,
+            separator=separator,
+            header=header,
+            label_separator=label_separator,
+        )
+        proposal = sniff(file, task=task, hints=given, pull=partial(assets.pull, on_progress=advance))
     target = write_starter(proposal, output, tasks=task_settings(), name=name, force=force)
     load_experiment(target)
     screen = console()

@@ -47,7 +47,9 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX, which only you can read.")
     ] = None,
-    text: Annotated[str, typer.Option(help="The file's column of texts.")] = "text",
+    text: Annotated[
+        str | None, typer.Option(help="The file's column of texts; by default that of the file it learnt from.")
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(metavar="INPUT=NAME", help="The file's column of another input, as candidate=answer."),
@@ -77,8 +79,8 @@ def predict(
         else:
             console().print(_table_of(rows, predictor.inputs))
         return
-    columns = input_columns(predictor.inputs, {"text": text}, column or [])
-    empty: list[int] = []
+    known = {**predictor.columns, **({"text": text} if text is not None else {})}
+    columns = input_columns(predictor.inputs, known, column or [])
     target = output or default_output(file)
     score = partial(score_file, columns=columns, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
     with progress(f"scoring {file}", "rows", quiet=json) as advance:
@@ -90,16 +92,11 @@ def predict(
             identity=predictor.identity,
             resume=resume,
             on_progress=advance,
-            on_empty=empty.append,
         )
     if json:
-        print_json({"rows": count, "empty": sum(empty), "output": str(target)})
-        return
-    console().print(f"{count} rows scored: {target}", markup=False, soft_wrap=True)
-    if sum(empty):
-        names = " or ".join(f'"{name}"' for name in columns.values())
-        words = f"{sum(empty)} of them have no text in {names}; what the model answers to nothing means nothing"
-        console().print(words, markup=False, soft_wrap=True)
+        print_json({"rows": count, "output": str(target)})
+    else:
+        console().print(f"{count} rows scored: {target}", markup=False, soft_wrap=True)
 
 
 def file_to_score(inputs: Sequence[str]) -> Path | None:
@@ -151,13 +148,8 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
     """Makes rows of the texts of a command line: one each, or, for a task on pairs, the first with each of the others.
 
     Raises:
-        SettingsError: A query stands alone, or a text is empty: a model answers something to nothing, too.
+        SettingsError: A query stands alone.
     """
-    from tfapp.data.cleaning import is_visible
-
-    empty = next((number for number, text in enumerate(texts, 1) if not is_visible(text)), None)
-    if empty is not None:
-        raise SettingsError(f"text {empty} is empty: a model would answer something, which means nothing; leave it out")
     if len(inputs) == 1:
         return list(texts)
     if len(texts) < len(inputs):

@@ -8,11 +8,29 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from tfapp.cli._sniff_options import (
+    FILE_HELP,
+    Column,
+    Dev,
+    Encoding,
+    Format,
+    Header,
+    Label,
+    LabelSeparator,
+    Separator,
+    Task,
+    Test,
+    Text,
+    hints,
+)
+from tfapp.errors import SettingsError
+
 if TYPE_CHECKING:
     from tfapp.api import Run
     from tfapp.config import Experiment
+    from tfapp.workflows.plan import Plan
 
-__all__ = ["JsonLines", "Overrides", "Resume", "Runs", "run_and_show", "train"]
+__all__ = ["JsonLines", "Overrides", "Resume", "Runs", "run_and_show", "train", "train_plan"]
 
 Overrides: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Overrides a setting.")
@@ -25,33 +43,111 @@ JsonLines: TypeAlias = Annotated[
 
 
 def train(
-    settings: Annotated[Path, typer.Argument(help="The settings file; `tfapp init DATA_FILE` writes one.")],
-    *,
+    file: Annotated[
+        str, typer.Argument(help=f"{FILE_HELP} Or a settings file (.toml), as `tfapp init DATA_FILE` writes one.")
+    ],
     overrides: Overrides = None,
+    *,
     runs: Runs = Path("runs"),
-    models: Annotated[Path | None, typer.Option(help="Publish the finished run into this models folder.")] = None,
     resume: Resume = False,
     as_json: JsonLines = False,
+    quality: Annotated[
+        str,
+        typer.Option(
+            help="For a data file. fast: the output layer alone; good: what an expert would do; best: more is compared."
+        ),
+    ] = "good",
+    minutes: Annotated[float | None, typer.Option(help="For a data file: a bound on the time.")] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Publish the model in this folder; by default, of a data file in models, of settings nowhere.",
+            show_default=False,
+        ),
+    ] = None,
+    publish: Annotated[bool, typer.Option(help="Publish the model of a data file.")] = True,
+    name: Annotated[str | None, typer.Option(help="The model's name; by default the data file's.")] = None,
+    task: Task = None,
+    text: Text = None,
+    label: Label = None,
+    column: Column = None,
+    dev: Dev = None,
+    test: Test = None,
+    format: Format = None,  # noqa: A002
+    encoding: Encoding = None,
+    separator: Separator = None,
+    header: Header = None,
+    label_separator: LabelSeparator = None,
 ) -> None:
-    """Trains a model on labelled text and evaluates it; writes a run's folder."""
-    from tfapp.core.terminal import console, print_json
+    """Trains a model on labelled text and evaluates it; writes a run's folder.
+
+    A data file's settings are chosen, and its model is published. A settings file is trained as it is.
+    """
+    from functools import partial
+
+    from tfapp import api, assets
+    from tfapp.core.terminal import progress
     from tfapp.tasks.experiments import load_experiment
 
-    run = run_and_show(load_experiment(settings, overrides or []), runs=runs, resume=resume, as_json=as_json)
-    if run is None or models is None:
+    given = hints(
+        column,
+        text=text,
+        label=label,
+        dev=dev,
+        test=test,
+        format=format,
+        encoding=encoding,
+        separator=separator,
+        header=header,
+        label_separator=label_separator,
+    )
+    if Path(file).suffix.lower() == ".toml":
+        chosen = {"name": name, "task": task, "minutes": minutes, **given}
+        flag = next((key for key, value in chosen.items() if value is not None), None)
+        if flag or quality != "good":
+            raise SettingsError(f"--{flag or 'quality'} is for a data file; {file} has settings, which --set overrides")
+        experiment = load_experiment(file, overrides or [])
+        run_and_show(experiment, runs=runs, resume=resume, as_json=as_json, models=models if publish else None)
         return
+    with progress(f"looking at {file}", "bytes", quiet=as_json) as advance:
+        plan = api.make_plan(
+            file,
+            name=name,
+            task=task,
+            quality=quality,
+            minutes=minutes,
+            hints=given,
+            overrides=overrides or [],
+            pull=partial(assets.pull, on_progress=advance),
+        )
+    target = (models or Path("models")) if publish else None
+    train_plan(plan, runs=runs, resume=resume, as_json=as_json, models=target)
+
+
+def train_plan(plan: Plan, *, runs: Path, resume: bool, as_json: bool, models: Path | None) -> Run:
+    """Trains what was chosen for a data file, prints it as it goes, and publishes the best where `models` is given."""
+    from tfapp import api
+    from tfapp.core.terminal import console, print_json
+    from tfapp.core.threads import set_training_threads
+    from tfapp.workflows.training_output import PlanText, TrainingLines
+
+    set_training_threads()
     as_json = as_json or not sys.stdout.isatty()
-    version = run.export(models, quiet=as_json)
+    observers = [TrainingLines()] if as_json else []
+    on_event = print_json if as_json else PlanText(console())
+    run = api.fit_plan(plan, runs=runs, resume=resume, quiet=as_json, observers=observers, on_event=on_event)
     if as_json:
-        print_json({"event": "published", "version": str(version)})
-    else:
-        console().print(f"Model    {version}")
+        print_json({"event": "evaluation", **run.evaluation.to_dict()})
+    _end(run, models=models, as_json=as_json)
+    return run
 
 
-def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: bool) -> Run | None:
+def run_and_show(
+    experiment: Experiment, *, runs: Path, resume: bool, as_json: bool, models: Path | None = None
+) -> Run | None:
     """Trains with a progress bar, or JSON lines, and prints what came of it; returns None to all workers but the first.
 
-    JSON lines are printed where the output is no terminal, too.
+    The run is published where `models` is given. JSON lines are printed where the output is no terminal, too.
     """
     from tfapp.api import fit
     from tfapp.core.terminal import console, print_json
@@ -69,22 +165,39 @@ def run_and_show(experiment: Experiment, *, runs: Path, resume: bool, as_json: b
         else:
             console().print("This worker is done; the first worker has the run")
         return None
-    evaluation = run.evaluation
-    finished = run.folder.read("finished")
+    _end(run, models=models, as_json=as_json)
+    return run
+
+
+def _end(run: Run, *, models: Path | None, as_json: bool) -> None:
+    """Publishes a finished run where `models` is given, and prints its scores and where its files are."""
+    from tfapp.core.terminal import console, print_json
+    from tfapp.tasks.registry import find_task
+
+    evaluation, finished = run.evaluation, run.folder.read("finished")
+    has_preset = run.folder.preset.is_dir()
+    # What makes nothing to serve has no card.
+    served = find_task(run.experiment.task).card is not None
+    version = run.export(models, quiet=as_json) if models and served else None
     if as_json:
+        if version:
+            print_json({"event": "published", "version": str(version)})
         result = {"test": {"score": evaluation.main_score, "score_name": evaluation.main_name, "loss": evaluation.loss}}
         counts = {name: finished.get(name) for name in ("trained_weights", "weights")}
-        preset = {"preset": str(run.folder.preset)} if run.folder.preset.is_dir() else {}
+        preset = {"preset": str(run.folder.preset)} if has_preset else {}
         print_json({"event": "end", "run": str(run.path), **preset, **counts, **result})
-        return run
+        return
     screen = console()
     screen.print(evaluation.table())
     screen.print(evaluation.headline())
     if "weights" in finished:
         screen.print(f"Trained  {finished['trained_weights']:,} of {finished['weights']:,} weights")
-    screen.print(f"Run      {run.path}")
-    screen.print(f"Report   {run.folder.report}")
-    screen.print(f"Curves   tensorboard --logdir {run.folder.tensorboard}")
-    trained_preset = f"tfapp train SETTINGS --set model.preset={run.folder.preset}"
-    screen.print(f"Next     {trained_preset if run.folder.preset.is_dir() else f'tfapp export {run.path}'}")
-    return run
+    for name, place in {"Run": run.path, "Report": run.folder.report, "Settings": run.path / "settings.toml"}.items():
+        screen.print(f"{name:<8} {place}", soft_wrap=True)
+    screen.print(f"Curves   tensorboard --logdir {run.folder.tensorboard}", soft_wrap=True)
+    if version:
+        screen.print(f"Model    {version}", soft_wrap=True)
+    if has_preset:
+        screen.print(f"Next     tfapp train SETTINGS --set model.preset={run.folder.preset}", soft_wrap=True)
+    else:
+        screen.print(f"Next     {f'tfapp serve {models}' if version else f'tfapp export {run.path}'}", soft_wrap=True)

@@ -18,7 +18,7 @@ from tfapp.data.reader import OnProgress, read_batches, read_table
 from tfapp.data.scoring import score_file
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.splits import Splits, fingerprint_rows, load, load_table
-from tfapp.data.starter import write_starter
+from tfapp.data.starter import experiment_name, write_starter
 
 __all__ = [
     "QUALITIES",
@@ -39,6 +39,7 @@ __all__ = [
     "Splits",
     "describe",
     "detect_format",
+    "experiment_name",
     "find_overlap",
     "fingerprint_rows",
     "load",

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tfapp.config import DataSettings
 from tfapp.config.overrides import validate_settings
-from tfapp.data.blocks import FileFormat, estimate_rows, iter_blocks
-from tfapp.data.columns import looks_headless
+from tfapp.data.blocks import estimate_rows, iter_blocks
+from tfapp.data.columns import guess_text, looks_headless
 from tfapp.data.folders import iter_texts, list_files
 from tfapp.data.readers.excel import list_sheets
 from tfapp.data.readers.separators import find_separator
 from tfapp.data.shards import split_settings
 from tfapp.data.sources import Pull, Source, resolve
 from tfapp.data.textfile import find_bad_byte, open_bytes
-from tfapp.errors import DataError
+from tfapp.errors import DataError, did_you_mean
 
 __all__ = ["DataSample", "take_sample"]
 
@@ -35,12 +36,48 @@ class DataSample:
         columns: The first rows by column; of a folder the texts alone, of a file of words and tags nothing.
         settings: Values for `DataSettings` that read it: `train`, and of the others those that are not the defaults.
         notes: What was chosen and why, a sentence each.
+        hints: Values for `DataSettings` that the user gave, of the columns' names among others; they are in `settings`,
+            too, and win over what a proposal chooses.
     """
 
     source: Source
     columns: Mapping[str, Sequence[Any]]
     settings: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    hints: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text_column(self) -> str | None:
+        """Returns the column of the texts: the one that the user named, or the likeliest; None: none has texts.
+
+        Raises:
+            DataError: The file lacks the column that the user named.
+        """
+        return self.named("text") or guess_text(self.columns)
+
+    @property
+    def label_columns(self) -> Mapping[str, Sequence[Any]]:
+        """Returns the columns that may hold labels: all, or the one that the user named.
+
+        Raises:
+            DataError: The file lacks the column that the user named.
+        """
+        label = self.named("label")
+        return {label: self.columns[label]} if label else self.columns
+
+    def named(self, setting: str) -> str | None:
+        """Returns the column that the user named for a setting of the section `data`; None: the user named none.
+
+        Raises:
+            DataError: The file lacks it.
+        """
+        name = self.hints.get(setting)
+        if name is not None and self.columns and name not in self.columns:
+            near = did_you_mean(name, list(self.columns))
+            raise DataError(
+                f'{self.source.name}: no column "{name}" (data.{setting}); columns: {self.column_list}{near}'
+            )
+        return name
 
     @property
     def rows(self) -> int:
@@ -57,44 +94,49 @@ class DataSample:
 def take_sample(
     name: str,
     *,
-    format: str = "auto",  # noqa: A002 - the setting's name
+    hints: Mapping[str, Any] | None = None,
     pull: Pull | None = None,
 ) -> DataSample:
     """Looks at a data file.
 
     Args:
         name: A file, a folder of texts, or a data set's name.
-        format: The file's format; "auto" goes by the suffix.
+        hints: Values for the section `data` that the user gave, such as `format`, `encoding`, `separator`, `header`,
+            `test` and the names of columns.
         pull: Brings a data set by name; `tfapp.assets.pull` by default.
 
     Raises:
         DataError: There is no such file, it is broken or empty.
-        SettingsError: There is no such format.
+        SettingsError: A hint breaks its rule.
     """
-    wanted = validate_settings(DataSettings, {"train": name, "format": format}, source="options")
-    source = resolve(name, wanted, pull=pull)
+    hints = {} if hints is None else dict(hints)
+    # Columns of a task's own are no settings of all tasks.
+    shared = {setting: value for setting, value in hints.items() if setting in DataSettings.model_fields}
+    source = resolve(name, validate_settings(DataSettings, {**shared, "train": name}, source="options"), pull=pull)
+    settings = {"train": name, **hints}
     if source.asset is not None:
-        return DataSample(source, _first_rows(source.path, source.format, "utf-8")[0], {"train": name})
-    encoding, notes = _guess_encoding(source)
-    settings = {"train": name} | ({} if encoding == "utf-8" else {"encoding": encoding})
+        return DataSample(source, _first_rows(source, "utf-8", hints)[0], settings, hints=hints)
+    encoding, notes = _guess_encoding(source) if "encoding" not in hints else (hints["encoding"], ())
+    settings |= {} if encoding == "utf-8" else {"encoding": encoding}
     splits = split_settings(Path(name).expanduser())
     if splits:
-        settings |= splits
+        settings |= {**splits, **hints}
         notes += (f"splits: {', '.join(f'{side} is {path}' for side, path in splits.items())}",)
     if source.format == "folder":
         files = list_files(source.path, _SAMPLE_FILES)
-        return DataSample(source, {"text": list(iter_texts(source.path, files, encoding))}, settings, notes)
-    settings |= {} if format == "auto" else {"format": source.format}
+        return DataSample(source, {"text": list(iter_texts(source.path, files, encoding))}, settings, notes, hints)
     if source.format == "conll":
-        return DataSample(source, {}, settings, notes)
+        return DataSample(source, {}, settings, notes, hints)
     notes += _separator_note(source, encoding) + _sheet_note(source)
-    columns, header = _first_rows(source.path, source.format, encoding)
+    columns, header = _first_rows(source, encoding, hints)
     if not any(columns.values()):
         raise DataError(f"{name}: no rows to look at")
-    return DataSample(source, columns, settings if header else {**settings, "header": False}, notes)
+    return DataSample(source, columns, settings if header else {**settings, "header": False}, notes, hints)
 
 
 def _separator_note(source: Source, encoding: str) -> tuple[str, ...]:
+    if source.settings.separator is not None:
+        return ()
     separator = find_separator(source.path, encoding) if source.format == "csv" else ","
     name = {"\t": "a tab"}.get(separator, f'"{separator}"')
     return () if separator == "," else (f"separator: the fields are apart by {name}; data.separator would set another",)
@@ -106,16 +148,26 @@ def _sheet_note(source: Source) -> tuple[str, ...]:
     return (f'sheet: "{sheets[0]}", the first one; data.sheet would name another: {others}',) if others else ()
 
 
-def _first_rows(path: Path, format: FileFormat, encoding: str) -> tuple[dict[str, list[Any]], bool]:  # noqa: A002
+def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tuple[dict[str, list[Any]], bool]:
     """Returns the first rows by column, and whether the file has a header."""
-    if format in ("csv", "tsv"):
-        bare = next(iter_blocks(path, format, encoding=encoding, header=False, block_rows=_SAMPLE_ROWS + 1)).columns
+    settings = source.settings
+    read = partial(
+        iter_blocks,
+        source.path,
+        source.format,
+        encoding=encoding,
+        separator=settings.separator,
+        sheet=settings.sheet,
+    )
+    if source.format in ("csv", "tsv") and "header" not in hints:
+        bare = next(read(header=False, block_rows=_SAMPLE_ROWS + 1)).columns
         first = [values[0] for values in bare.values()]
         rest = {name: values[1:] for name, values in bare.items()}
         if looks_headless(first, rest) or len(set(first)) < len(first):
             return bare, False
         return dict(zip(first, rest.values(), strict=True)), True
-    return next(iter_blocks(path, format, encoding=encoding, block_rows=_SAMPLE_ROWS)).columns, True
+    header = hints.get("header", True)
+    return next(read(header=header, block_rows=_SAMPLE_ROWS)).columns, header
 
 
 def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:

@@ -65,6 +65,7 @@ class Proposal:
         columns: The file's columns; none for a folder.
         notes: What was chosen and why, a sentence each.
         candidates: The ways to learn that are compared on dev, the quickest first; none: the settings as they are.
+        mean_tokens: The tokens of a text that are read, in the mean, guessed by its characters.
     """
 
     task: str
@@ -75,6 +76,7 @@ class Proposal:
     columns: tuple[str, ...]
     notes: tuple[str, ...]
     candidates: tuple[Candidate, ...] = ()
+    mean_tokens: float = 0.0
 
     def candidates_of(self, quality: Quality) -> tuple[Candidate, ...]:
         """Returns what is tried at a quality; at one that is too low for every candidate, the quickest."""
@@ -135,13 +137,14 @@ def make_proposal(
     model = {"max_length": max_length} | ({"multi_label": True} if multi_label else {})
     return Proposal(
         task,
-        {**sample.settings, **(columns or {})},
+        {**sample.settings, **(columns or {}), **sample.hints},
         model | ({"window": WINDOW} if windows and max_length > WINDOW else {}),
         # Few texts are read more often, so that there are some hundred steps to learn in.
         {"epochs": min(max(math.ceil(_TEXTS_READ / max(rows, 1)), 1), _MOST_EPOCHS)},
         rows=rows,
         columns=() if sample.source.format == "folder" else tuple(sample.columns),
         notes=(*notes, note, *_trust(rows, sample.source.settings)),
+        mean_tokens=float(np.mean(np.minimum(tokens, max_length))),
     )
 
 

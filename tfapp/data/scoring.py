@@ -11,7 +11,6 @@ import numpy as np
 
 from tfapp.core.rows import Row, to_rows
 from tfapp.data.blocks import FileFormat, detect_format, estimate_rows
-from tfapp.data.cleaning import is_visible
 from tfapp.data.parts import PartStore, file_identity
 from tfapp.data.reader import OnProgress, as_text, check_column, read_batches
 from tfapp.data.readers.block import group_rows
@@ -41,7 +40,6 @@ def score_file(
     identity: str = "",
     resume: bool = True,
     on_progress: OnProgress | None = None,
-    on_empty: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Scores every row of a file, in bounded memory.
 
@@ -64,7 +62,6 @@ def score_file(
         identity: Tells the model from others.
         resume: Use the parts of a run that was killed.
         on_progress: Is told the rows done, and an estimate of all rows.
-        on_empty: Is told how many rows of a part lack a visible character in a text: their answers say nothing.
 
     Returns:
         The number of rows.
@@ -82,9 +79,8 @@ def score_file(
     rows, parts = 0, 0
     blocks = _read(source, kind, kind_out, encoding=encoding, header=header, batch_rows=batch_rows)
     for index, block in enumerate(blocks):
-        texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
-        on_empty(sum(not all(map(is_visible, row)) for row in zip(*texts.values(), strict=True)))
         if not store.path(index).exists():
+            texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
             answers = _ask(predict, to_rows(texts, tuple(inputs)), labels, len(inputs))
             store.write(index, partial(write_part, format=kind_out, rows=block, answers=answers, first=index == 0))
         rows += len(block)

@@ -24,7 +24,7 @@ from tfapp.data.blocks import data_suffix
 from tfapp.data.proposal import Proposal
 from tfapp.errors import DataError
 
-__all__ = ["starter_text", "write_starter"]
+__all__ = ["experiment_name", "starter_text", "write_starter"]
 
 
 def write_starter(
@@ -74,7 +74,7 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     chosen = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
     unread = foreign_fields(tasks[proposal.task], tasks.values())
     fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in unread}
-    names = {"name": name or _slug(proposal.data["train"])}
+    names = {"name": name or experiment_name(proposal.data["train"])}
     if proposal.task != Experiment.model_fields["task"].default:
         names["task"] = proposal.task
     kinds = (f"{task.name} ({task.summary})" if task.summary else task.name for task in tasks.values())
@@ -138,7 +138,7 @@ def _comment(text: str) -> Iterator[str]:
     yield "# " + "".join(character if character.isprintable() else " " for character in text)
 
 
-def _slug(source: str) -> str:
+def experiment_name(source: str) -> str:
     """Returns a valid experiment name after a path or a data set's name."""
     name = Path(source).stem.removesuffix(data_suffix(Path(source))) or Path(source).resolve().name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "experiment"

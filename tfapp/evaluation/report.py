@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,7 +54,14 @@ def check_evaluation(kind: type[Any]) -> None:
 
 
 def write_report(
-    evaluation: Reported, path: Path | str, *, title: str, facts: Mapping[str, str], summary: RunSummary | None = None
+    evaluation: Reported,
+    path: Path | str,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    summary: RunSummary | None = None,
+    choices: Sequence[str] = (),
+    candidates: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Writes report.html: headline, facts, the sections of the evaluation's kind, and what the run did.
 
@@ -66,17 +73,26 @@ def write_report(
         title: The page's title.
         facts: What was evaluated (model, data, settings), shown in this order.
         summary: What the run did; None: the report is of an evaluation alone.
+        choices: What was chosen for the data and why, "name: reason" each.
+        candidates: What was compared on dev, as `candidates.json` of a run has it.
 
     Returns:
         The path.
     """
     target = Path(path)
-    write_text(target, render_report(evaluation, title=title, facts=facts, summary=summary))
+    page = render_report(evaluation, title=title, facts=facts, summary=summary, choices=choices, candidates=candidates)
+    write_text(target, page)
     return target
 
 
 def render_report(
-    evaluation: Reported, *, title: str, facts: Mapping[str, str], summary: RunSummary | None = None
+    evaluation: Reported,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    summary: RunSummary | None = None,
+    choices: Sequence[str] = (),
+    candidates: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Returns the page that `write_report` writes."""
     page = _environment(evaluation.templates()).get_template("report.html.jinja")
@@ -85,6 +101,8 @@ def render_report(
         title=title,
         facts=facts,
         summary=summary,
+        choices=[choice.partition(": ")[::2] for choice in choices],
+        candidates=candidates,
         drawings=_drawings(evaluation) | (_drawings(summary) if summary else {}),
         version=__version__,
     )

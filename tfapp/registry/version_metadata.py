@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,10 +79,7 @@ class VersionMetadata:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings it was trained with, by dotted name."""
-        try:
-            return _flat(tomllib.loads(str(self.metadata.get("settings", ""))))
-        except (tomllib.TOMLDecodeError, RecursionError):
-            return {}
+        return _settings(self.metadata)
 
     @property
     def score(self) -> tuple[str, float] | None:
@@ -117,6 +114,13 @@ def input_names(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(tensor["name"]) for tensor in tensors if isinstance(tensor, dict) and "name" in tensor)
 
 
+def input_columns(metadata: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, str]:
+    """Returns the columns of the file that a version learnt from, by input, where their names are others."""
+    settings = _settings(metadata)
+    columns = {name: settings.get(f"data.{name}") for name in inputs}
+    return {name: column for name, column in columns.items() if isinstance(column, str) and column != name}
+
+
 def read_metadata(folder: Path) -> dict[str, Any]:
     """Reads what the export wrote beside a version's graph; empty for a model that tfapp did not export."""
     try:
@@ -124,6 +128,14 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return metadata if isinstance(metadata, dict) else {}
+
+
+def _settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that a version was trained with, by dotted name; none where they cannot be read."""
+    try:
+        return _flat(tomllib.loads(str(metadata.get("settings", ""))))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}
 
 
 def _section(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tfapp import config
 from tfapp.config import Experiment, TaskSettings
 from tfapp.config.overrides import read_toml
-from tfapp.errors import SettingsError
 
-__all__ = ["load_experiment", "override_section", "parse_experiment", "task_settings"]
+__all__ = ["load_experiment", "parse_experiment", "task_settings"]
 
 
 def load_experiment(path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
@@ -36,26 +35,6 @@ def parse_experiment(
 ) -> Experiment:
     """Builds an experiment of any task, as `tfapp.config.parse_experiment`."""
     return config.parse_experiment(values, overrides, tasks=task_settings(), source=source)
-
-
-def override_section(experiment: Experiment, section: str, overrides: Sequence[str], purpose: str) -> Experiment:
-    """Lays overrides over one section of a run's settings.
-
-    Args:
-        experiment: The run's.
-        section: The section, such as "export".
-        overrides: As of `load_experiment`.
-        purpose: What they are for, in the message on others.
-
-    Raises:
-        SettingsError: An override is of another section, has an unknown name or breaks its rule.
-    """
-    foreign = next((item for item in overrides if not item.strip().startswith(f"{section}.")), None)
-    if foreign:
-        raise SettingsError(
-            f"--set {foreign}: a run has its settings; only those of {section}. can be set for {purpose}"
-        )
-    return parse_experiment(experiment.model_dump(exclude_none=True), overrides) if overrides else experiment
 
 
 def task_settings() -> Mapping[str, TaskSettings]:

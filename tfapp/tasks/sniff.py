@@ -2,31 +2,87 @@
 
 from __future__ import annotations
 
-from tfapp.data import Proposal, Pull, take_sample
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tfapp.data import Candidate, DataSample, Proposal, Pull, take_sample
+from tfapp.data.proposal import make_proposal
+from tfapp.errors import DataError, SettingsError, did_you_mean
 from tfapp.tasks.classification.propose import propose_classification
-from tfapp.tasks.registry import all_tasks
+from tfapp.tasks.classification.settings import SETTINGS as CLASSIFICATION
+from tfapp.tasks.registry import all_tasks, find_task
+from tfapp.tasks.spec import TaskSpec
 
 __all__ = ["sniff"]
 
 
 def sniff(
-    name: str,
-    *,
-    format: str = "auto",  # noqa: A002 - the setting's name
-    pull: Pull | None = None,
+    name: str, *, task: str | None = None, hints: Mapping[str, Any] | None = None, pull: Pull | None = None
 ) -> Proposal:
     """Proposes settings for a data file: those of the first task that takes it for its own, else of a classification.
 
     Args:
         name: A file, a folder of texts, or a data set's name.
-        format: The file's format; "auto" goes by the suffix.
+        task: What the data are for; None: found out.
+        hints: Values for the section `data` that the user gave; they win over what is found out.
         pull: Brings a data set by name; `tfapp.assets.pull` by default.
 
     Raises:
         DataError: There is no such file, it is broken, or no column looks like texts or like labels.
+        SettingsError: There is no such task, or a hint breaks its rule.
     """
-    sample = take_sample(name, format=format, pull=pull)
+    spec = find_task(task) if task is not None else None
+    tasks = all_tasks().values() if spec is None else (spec,)
+    known = {field for one in tasks for field in one.settings.data.model_fields}
+    foreign = next((hint for hint in hints or {} if hint not in known), None)
+    if foreign is not None:
+        raise SettingsError(f"unknown setting data.{foreign}{did_you_mean(foreign, known)}")
+    sample = take_sample(name, hints=hints, pull=pull)
     # A data set's columns are known by its name.
-    hooks = (task.propose for task in all_tasks().values() if task.propose and sample.source.asset is None)
-    proposals = (propose(sample) for propose in hooks)
-    return next((proposal for proposal in proposals if proposal), None) or propose_classification(sample)
+    specs = () if sample.source.asset is not None else tasks
+    proposals = ((one, one.propose(sample)) for one in specs if one.propose)
+    owned = next(((one, proposal) for one, proposal in proposals if proposal), None)
+    if owned:
+        return _with_candidates(*owned)
+    if spec is None or spec.name == CLASSIFICATION.name:
+        return propose_classification(sample)
+    return _with_candidates(spec, _propose_named(spec, sample))
+
+
+def _with_candidates(spec: TaskSpec, proposal: Proposal) -> Proposal:
+    """Adds the output layer alone as a candidate where the task can fit it and says nothing of candidates."""
+    if proposal.candidates or not spec.settings.fits_head or "adapt" in proposal.training:
+        return proposal
+    steps = dict.fromkeys(("layer_decay", "word_dropout", "sam_rho", "ema_decay", "epoch_tolerance", "epochs"))
+    head = Candidate(
+        "output layer alone",
+        "the pretrained vectors may say enough, and few rows cannot spoil them",
+        "fast",
+        training={**steps, "adapt": "head"},
+    )
+    tuned = Candidate("all weights", "vectors that learn from the labels say more, where there are enough rows")
+    return replace(proposal, candidates=(head, tuned))
+
+
+def _propose_named(spec: TaskSpec, sample: DataSample) -> Proposal:
+    """Proposes settings for a task that does not take the file for its own: its columns are those of their settings.
+
+    Raises:
+        DataError: A column of texts is missing.
+    """
+    columns = {text: sample.named(text) or getattr(sample.source.settings, text, text) for text in spec.schema.texts}
+    if sample.columns:
+        for setting, column in columns.items():
+            if column not in sample.columns:
+                raise DataError(
+                    f'{sample.source.name}: no column "{column}"; give --column {setting}=NAME (data.{setting}); '
+                    f"columns: {sample.column_list}"
+                )
+    rows = zip(*(sample.columns.get(column, ()) for column in columns.values()), strict=True)
+    texts = [" ".join(text for text in row if isinstance(text, str)) for row in rows]
+    notes = [f"task: {spec.name}, as it was given", *sample.notes]
+    # A data set's columns are known by its name.
+    known = sample.source.asset is not None
+    named = {} if known else {setting: column for setting, column in columns.items() if setting != column}
+    return make_proposal(spec.name, sample, texts, notes, columns=named)

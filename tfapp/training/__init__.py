@@ -12,7 +12,14 @@ from tfapp.training.learning_curve import measure_learning_curve  # noqa: E402
 from tfapp.training.loop import TrainState, train  # noqa: E402
 from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
 from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E402
-from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run  # noqa: E402
+from tfapp.training.run_folder import (  # noqa: E402
+    RunFolder,
+    create_run,
+    find_resumable,
+    latest_run,
+    make_run_folder,
+    start_run,
+)
 from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
 from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla  # noqa: E402
 from tfapp.training.temperature import calibrate  # noqa: E402
@@ -43,9 +50,11 @@ __all__ = [
     "latest_run",
     "load_teacher",
     "make_predictor",
+    "make_run_folder",
     "make_strategy",
     "measure_learning_curve",
     "predict_logits",
+    "start_run",
     "tokenize_split",
     "total_over_workers",
     "train",

@@ -23,7 +23,7 @@ from tfapp.core.files import narrow, private_folder, write_json, write_text
 from tfapp.core.locks import process_lock
 from tfapp.errors import TrainingError
 
-__all__ = ["LoadExperiment", "RunFolder", "create_run", "find_resumable", "latest_run"]
+__all__ = ["LoadExperiment", "RunFolder", "create_run", "find_resumable", "latest_run", "make_run_folder", "start_run"]
 
 LoadExperiment = Callable[[Path], Experiment]
 """Reads a settings file of any task."""
@@ -149,6 +149,10 @@ class RunFolder:
         except FileNotFoundError as error:
             raise TrainingError(f"{self.path}: the run has no {name}.json; did its training finish?") from error
 
+    def read_if_there(self, name: str, otherwise: Any) -> Any:
+        """Reads `NAME.json`; where the run has no such file, another value."""
+        return self.read(name) if (self.path / f"{name}.json").is_file() else otherwise
+
 
 def create_run(
     experiment: Experiment, runs: Path, *, now: Callable[[], float] = time.time, held: ExitStack | None = None
@@ -164,20 +168,39 @@ def create_run(
     Raises:
         TrainingError: The folder cannot be made.
     """
-    path = runs / experiment.name
+    return start_run(make_run_folder(experiment.name, runs, now=now), experiment, held=held)
+
+
+def make_run_folder(name: str, runs: Path, *, now: Callable[[], float] = time.time) -> RunFolder:
+    """Makes `runs/NAME/TIME`, which is no run before it has settings.
+
+    Raises:
+        TrainingError: The folder cannot be made.
+    """
+    path = runs / name
     try:
         for parent in (runs, path):
             private_folder(parent)
-        path = _make_folder(path, datetime.fromtimestamp(now()))
-        private_folder(path / "model")
+        return RunFolder(_make_folder(path, datetime.fromtimestamp(now())))
     except OSError as error:
         raise TrainingError(f"{path}: the run's folder cannot be made: {error.strerror}") from error
-    folder = RunFolder(path)
+
+
+def start_run(folder: RunFolder, experiment: Experiment, *, held: ExitStack | None = None) -> RunFolder:
+    """Makes a run of a folder, by its environment and its settings; `held` as of `create_run`.
+
+    Raises:
+        TrainingError: The folder cannot be written.
+    """
+    try:
+        private_folder(folder.model)
+    except OSError as error:
+        raise TrainingError(f"{folder.path}: the run's folder cannot be made: {error.strerror}") from error
     folder.write("environment", _environment())
     if held is not None:
         held.enter_context(folder.locked())
     # Last, since a folder without settings is no run yet.
-    write_text(path / "settings.toml", dump_toml(experiment))
+    write_text(folder.path / "settings.toml", dump_toml(experiment))
     return folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ class Predictor:
         labels: The model's labels; none where the task has none.
         answer: One batch of at most 32 rows to arrays by output name, each with as many rows.
         inputs: The names of the task's inputs; with more than one, a row is a tuple of texts in this order.
+        columns: The columns of the file that it learnt from, by input, where their names are others.
     """
 
     source: Path
@@ -39,6 +40,7 @@ class Predictor:
     labels: tuple[str, ...]
     answer: Callable[[Sequence[Any]], Mapping[str, np.ndarray]]
     inputs: tuple[str, ...] = ("text",)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
         """Answers N texts, or tuples of texts, those of similar length together so that little is padding.
@@ -96,6 +98,7 @@ def load_predictor(path: Path | str) -> Predictor:
 def _from_run(folder: Path) -> Predictor:
     import tensorflow as tf
 
+    from tfapp.tasks.experiments import load_experiment
     from tfapp.tasks.models import load_model
     from tfapp.training.run_folder import RunFolder
 
@@ -114,7 +117,10 @@ def _from_run(folder: Path) -> Predictor:
         return model.predict_text(dict(zip(model.inputs, texts, strict=True)))
 
     identity = _identity(folder / "model" / "model.weights.h5")
-    return Predictor(folder, identity, model.labels, _as_arrays(answer, model.inputs), model.inputs)
+    data = RunFolder(folder).experiment(load_experiment).data
+    # A task that learns from pairs and answers single texts has no column of its input.
+    columns = {name: getattr(data, name) for name in model.inputs if name != getattr(data, name, name)}
+    return Predictor(folder, identity, model.labels, _as_arrays(answer, model.inputs), model.inputs, columns)
 
 
 def _from_version(folder: Path) -> Predictor:
@@ -122,7 +128,7 @@ def _from_version(folder: Path) -> Predictor:
     from google.protobuf.message import DecodeError
     from tfapp_client import contract
 
-    from tfapp.registry.version_metadata import input_names, read_metadata
+    from tfapp.registry.version_metadata import input_columns, input_names, read_metadata
     from tfapp.server.request_errors import RequestError
     from tfapp.server.servables.servable import check_version
     from tfapp.tasks.registry import all_tasks
@@ -138,7 +144,8 @@ def _from_version(folder: Path) -> Predictor:
     function = loaded.signatures.get(contract.DEFAULT_SIGNATURE)
     served_inputs = set() if function is None else set(function.structured_input_signature[1])
     known = (tuple(tensor.name for tensor in task.contract.inputs) for task in all_tasks().values())
-    recorded = input_names(read_metadata(folder))
+    metadata = read_metadata(folder)
+    recorded = input_names(metadata)
     inputs = next((names for names in (recorded, *known) if names and set(names) == served_inputs), None)
     if inputs is None:
         raise ModelError(
@@ -151,7 +158,8 @@ def _from_version(folder: Path) -> Predictor:
 
     names = answer(*[tf.constant([""])] * len(inputs)).get("labels")
     labels = () if names is None else tuple(name.decode() for name in names.numpy()[0])
-    return Predictor(folder, _identity(folder / "saved_model.pb"), labels, _as_arrays(answer, inputs), inputs)
+    columns = input_columns(metadata, inputs)
+    return Predictor(folder, _identity(folder / "saved_model.pb"), labels, _as_arrays(answer, inputs), inputs, columns)
 
 
 def _as_arrays(

@@ -9,12 +9,12 @@ from typing import Any, Final
 from tfapp.config import Experiment, dump_toml
 from tfapp.core.rows import Row
 from tfapp.core.terminal import progress
-from tfapp.errors import ExportError, TrainingError
+from tfapp.errors import ExportError, SettingsError, TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel, load_preset
 from tfapp.registry.atomic_publish import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
-from tfapp.tasks.experiments import load_experiment, override_section
+from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
@@ -45,7 +45,7 @@ def export_run(
         OSError: The disk is full; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
-    experiment = override_section(folder.experiment(load_experiment), "export", overrides, "its export")
+    experiment = _with_export(folder.experiment(load_experiment), overrides)
     if not folder.finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)
@@ -86,6 +86,13 @@ def export_untrained(experiment: Experiment, models: Path, *, force: bool = Fals
     return _publish(
         model, encoder=encoder, experiment=experiment, models=models, metadata=metadata, samples=(), quiet=quiet
     )
+
+
+def _with_export(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    foreign = next((item for item in overrides if not item.strip().startswith("export.")), None)
+    if foreign:
+        raise SettingsError(f"--set {foreign}: a run has its settings; only those of export. can be set for its export")
+    return parse_experiment(experiment.model_dump(exclude_none=True), overrides) if overrides else experiment
 
 
 def _publish(

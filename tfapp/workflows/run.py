@@ -56,13 +56,11 @@ class Run:
 
         return read_evaluation(self.folder.read("evaluation"))
 
-    def evaluate(
-        self, data: str | Path | None = None, *, overrides: Sequence[str] = (), quiet: bool = False
-    ) -> Evaluation:
+    def evaluate(self, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
         """Evaluates the best weights, as `tfapp.evaluate`."""
         from tfapp.workflows.train import evaluate_run
 
-        return evaluate_run(self.folder, None if data is None else str(data), overrides=overrides, quiet=quiet)
+        return evaluate_run(self.folder, None if data is None else str(data), quiet=quiet)
 
     def export(
         self, to: str | Path = "models", *, overrides: Sequence[str] = (), force: bool = False, quiet: bool = False

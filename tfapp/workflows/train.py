@@ -14,10 +14,10 @@ from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, sweep_drafts
 from tfapp.core.terminal import progress
 from tfapp.data import OverlapMasks, Splits, find_overlap, fingerprint_rows, load_table
-from tfapp.errors import DataError, SettingsError, TrainingError
+from tfapp.errors import DataError, TrainingError
 from tfapp.evaluation import Evaluation, Overlap, check_evaluation, write_report
 from tfapp.models import TaskModel
-from tfapp.tasks.experiments import load_experiment, override_section
+from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.registry import find_task
 from tfapp.training import (
@@ -47,7 +47,7 @@ from tfapp.workflows.run_data import check_same_data, load_run_splits
 from tfapp.workflows.run_summary import summarize_run, write_learning_curve
 from tfapp.workflows.training_output import TrainingProgress
 
-__all__ = ["evaluate_run", "evaluate_split", "run_experiment"]
+__all__ = ["evaluate_run", "evaluate_split", "finish_run", "run_experiment", "train_weights"]
 
 
 def run_experiment(
@@ -85,68 +85,118 @@ def run_experiment(
             if resumed.finished:  # by another process, just now
                 return resumed
             sweep_drafts(resumed.path)
-        _seed(experiment)
         splits = data() if callable(data) else data
-        precision = choose_precision(experiment.training.precision)
-        # Before a new run's folder: a preset that cannot be had leaves no run behind.
-        model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
-        trained = count_trained(model, experiment.training)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder = resumed or create_run(experiment, home, held=stack)
-        # A run that goes on divides batches as it began.
-        for learner in (model, lesson.teacher) if lesson else (model,):
-            learner.shards = folder.shards
-        _remember_data(folder, splits, model)
-        train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
-        model.prepare(train_split.targets)
-        if not resumed and not experiment.model.from_scratch:
-            batch_size = experiment.training.batch_size
-            curve = measure_learning_curve(model, train_split, dev_split, strategy, batch_size)
-            if curve:
-                write_learning_curve(folder, curve)
-        with ExitStack() as watching:
-            state = train(
-                model,
-                strategy,
-                train_split=lesson.prepare(train_split) if lesson else train_split,
-                dev_split=dev_split,
-                settings=experiment.training,
-                folder=folder,
-                evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
-                precision=precision,
-                objective=lesson,
-                observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
-            )
+        folder, record = train_weights(
+            experiment,
+            splits,
+            strategy,
+            lambda: resumed or create_run(experiment, home, held=stack),
+            learning_curve=not resumed,
+            quiet=quiet,
+            observers=observers,
+        )
         if chief:
-            best = load_model(folder.model)
-            best.shards = model.shards
-            fit = find_task(experiment.task).evaluator().fit_temperatures
-            changed = calibrate_unknown(best, train_split, dev_split)
-            wanted = experiment.training.calibrate
-            if calibrate(best, folder, train_split, dev_split, fit, enabled=wanted) or changed:
-                best.save(folder.model)
-            _evaluate_split(folder, best, splits, quiet=quiet)
-            score = state.best_score if splits.dev.num_rows else None
-            counts = {"trained_weights": trained, "weights": model.trainable_weights()}
-            _finish(folder, best, {"epochs": state.epoch, "dev_score": score, **counts})
+            finish_run(folder, splits, record, quiet=quiet)
         # A worker that leaves early looks to the others like one that crashed.
         total_over_workers(strategy, 0)
     return folder
 
 
-def evaluate_run(folder: RunFolder, data: str | None, *, overrides: Sequence[str] = (), quiet: bool) -> Evaluation:
+def train_weights(
+    experiment: Experiment,
+    splits: Splits,
+    strategy: Any,
+    open_folder: Callable[[], RunFolder],
+    *,
+    learning_curve: bool,
+    quiet: bool,
+    observers: Sequence[Observer] = (),
+) -> tuple[RunFolder, dict[str, Any]]:
+    """Trains and keeps the best weights in a run's folder; the test split is not looked at.
+
+    Args:
+        experiment: What to do.
+        splits: Its data.
+        strategy: From `make_strategy`.
+        open_folder: Makes the folder, or returns that of a run to go on with, once the model is built: a preset that
+            cannot be had leaves no run behind.
+        learning_curve: Measure whether more labels pay, before the training.
+        quiet: Show no progress.
+        observers: Told of steps and epochs, beside the run's own.
+
+    Returns:
+        The folder, and what `finish_run` writes of the training.
+
+    Raises:
+        TfappError: Settings, data, preset or training cannot be used.
+    """
+    _seed(experiment)
+    chief = is_chief(strategy)
+    precision = choose_precision(experiment.training.precision)
+    model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
+    trained = count_trained(model, experiment.training)
+    folder = open_folder()
+    # A run that goes on divides batches as it began.
+    for learner in (model, lesson.teacher) if lesson else (model,):
+        learner.shards = folder.shards
+    _remember_data(folder, splits, model)
+    train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
+    model.prepare(train_split.targets)
+    if learning_curve and not experiment.model.from_scratch:
+        curve = measure_learning_curve(model, train_split, dev_split, strategy, experiment.training.batch_size)
+        if curve:
+            write_learning_curve(folder, curve)
+    with ExitStack() as watching:
+        state = train(
+            model,
+            strategy,
+            train_split=lesson.prepare(train_split) if lesson else train_split,
+            dev_split=dev_split,
+            settings=experiment.training,
+            folder=folder,
+            evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
+            precision=precision,
+            objective=lesson,
+            observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
+        )
+    if chief:
+        best = load_model(folder.model)
+        best.shards = folder.shards
+        fit = find_task(experiment.task).evaluator().fit_temperatures
+        changed = calibrate_unknown(best, train_split, dev_split)
+        wanted = experiment.training.calibrate
+        if calibrate(best, folder, train_split, dev_split, fit, enabled=wanted) or changed:
+            best.save(folder.model)
+    score = state.best_score if splits.dev.num_rows else None
+    counts = {"trained_weights": trained, "weights": model.trainable_weights()}
+    return folder, {"epochs": state.epoch, "dev_score": score, **counts}
+
+
+def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, quiet: bool) -> None:
+    """Evaluates a trained run on its test split, and leaves what a finished run has.
+
+    Args:
+        folder: The run, trained.
+        splits: Its data.
+        record: Of the training, from `train_weights`.
+        quiet: Show no progress.
+    """
+    best = load_model(folder.model)
+    best.shards = folder.shards
+    _evaluate_split(folder, best, splits, quiet=quiet)
+    _finish(folder, best, record)
+
+
+def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluation:
     """Evaluates a run's best weights on its test split, or on all of other labelled texts.
 
-    The evaluation is in the run's folder then, with its page. `overrides` are settings of the section data, for other
-    texts that are read otherwise than the run's own.
+    The evaluation is in the run's folder then, with its page.
 
     Raises:
         TfappError: The run or the data cannot be used.
     """
-    if overrides and data is None:
-        raise SettingsError(f"--set {overrides[0]}: a run's own test split is read as it was; give --data, too")
-    run_settings = folder.experiment(load_experiment)
-    experiment = override_section(run_settings, "data", overrides, "the evaluation of other texts")
+    experiment = folder.experiment(load_experiment)
     model = load_model(folder.model)
     if data is None:
         return _evaluate_split(folder, model, load_run_splits(folder), quiet=quiet)
@@ -287,5 +337,13 @@ def _evaluate_table(
     if experiment.training.adapt != "head":
         facts["Epochs"] = str(experiment.training.epochs)
     summary = summarize_run(folder, evaluation) if data is None else None
-    write_report(evaluation, target / "report.html", title=experiment.name, facts=facts, summary=summary)
+    write_report(
+        evaluation,
+        target / "report.html",
+        title=experiment.name,
+        facts=facts,
+        summary=summary,
+        choices=folder.read_if_there("choices", []),
+        candidates=folder.read_if_there("candidates", []),
+    )
     return evaluation

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfapp.core.terminal import Advance, print_json, progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tfapp.training import EpochEvent, StepEvent
 
-__all__ = ["TrainingLines", "TrainingProgress"]
+__all__ = ["PlanText", "TrainingLines", "TrainingProgress"]
 
 
 class TrainingProgress(ExitStack):
@@ -65,3 +68,47 @@ class TrainingLines:
         print_json(
             {"event": "epoch", "epoch": event.epoch, "step": event.step, "best": event.best} | fit | {"dev": dev}
         )
+
+
+class PlanText:
+    """Prints what is chosen for a data file, and what comes of each candidate.
+
+    Args:
+        screen: Where it is printed.
+    """
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Prints one event of `train_candidates`."""
+        match event["event"]:
+            case "plan":
+                self._print_plan(event)
+            case "candidate":
+                self._say(f"{event['number']} of {event['of']}: {event['name']}")
+            case "candidate_end":
+                dev = event.get("dev")
+                low, high = dev["interval"] if dev else (0, 0)
+                score = f": dev {dev['score_name']} {dev['score']:.3f} ({low:.3f} to {high:.3f})" if dev else ""
+                self._say(f"   {event['name']}{score}, {event['epochs']} epochs, {event['seconds']:.0f} s")
+
+    def _print_plan(self, event: Mapping[str, Any]) -> None:
+        for note in event["notes"]:
+            self._say(note)
+        candidates = event["candidates"]
+        for candidate in candidates:
+            self._say(f"about {_duration(candidate['seconds'])}: {candidate['name']}, {candidate['reason']}")
+        if len(candidates) > 1:
+            first = candidates[0]
+            self._say(
+                f"In all about {_duration(event['seconds'])} on this machine; --quality fast: about "
+                f"{_duration(first['seconds'])}, {first['name']}, without a comparison"
+            )
+
+    def _say(self, line: str) -> None:
+        self._screen.print(line, soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(round(seconds), 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"

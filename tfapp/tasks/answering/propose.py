@@ -16,9 +16,10 @@ def propose_answering(sample: DataSample) -> Proposal | None:
         DataError: It has no column of answers.
     """
     columns = sample.columns
-    if not {"question", "context"} <= columns.keys():
+    question, context = (sample.named(name) or name for name in ("question", "context"))
+    if not {question, context} <= columns.keys():
         return None
-    answer = next((name for name in ("answer", "answers") if name in columns), None)
+    answer = sample.named("answer") or next((name for name in ("answer", "answers") if name in columns), None)
     if answer is None:
         raise DataError(
             f'{sample.source.name}: there are questions and contexts, but no column "answer" or "answers"; set '
@@ -27,7 +28,7 @@ def propose_answering(sample: DataSample) -> Proposal | None:
     return make_proposal(
         "answering",
         sample,
-        [f"{question} {context}" for question, context in zip(columns["question"], columns["context"], strict=True)],
+        [f"{one} {other}" for one, other in zip(columns[question], columns[context], strict=True)],
         [f'questions with contexts; answers: column "{answer}"', *sample.notes],
         columns={"answer": answer} if answer != "answer" else None,
         longer="with {max_length}, {cut:.0%} of them are read in several windows",

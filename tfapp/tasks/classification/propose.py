@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from tfapp.config import DataSettings, RatingSettings
-from tfapp.data.columns import LabelGuess, guess_ids, guess_label, guess_text
+from tfapp.data.columns import LabelGuess, guess_ids, guess_label
 from tfapp.data.data_sample import DataSample
 from tfapp.data.findings import name_list
 from tfapp.data.folders import list_files
@@ -40,7 +41,7 @@ def propose_classification(sample: DataSample) -> Proposal:
         counts = list(Counter(folders).values())
         notes = [f"labels: the {len(counts)} sub-folders", *names.notes, *sample.notes]
         return _propose(sample, counts, columns["text"], notes, rows=len(files), columns=names.settings)
-    text = guess_text(columns)
+    text = sample.text_column
     if text is None:
         raise DataError(f"{source.name}: no column holds texts; columns: {sample.column_list}")
     label, label_notes = _choose_label(sample, text)
@@ -49,7 +50,7 @@ def propose_classification(sample: DataSample) -> Proposal:
         *label_notes,
         *sample.notes,
     ]
-    if "header" in sample.settings:
+    if "header" in sample.settings and "header" not in sample.hints:
         notes.append("the first line looks like data: the columns are named by number")
     ids = [name for name in guess_ids(columns) if name != text]
     if ids:
@@ -105,7 +106,12 @@ def _propose(
 
 
 def _choose_label(sample: DataSample, text: str) -> tuple[LabelGuess, list[str]]:
-    guesses = guess_label(sample.columns, text, strings=sample.source.format in ("csv", "tsv", "xlsx"))
+    guesses = guess_label(sample.label_columns, text, strings=sample.source.format in ("csv", "tsv", "xlsx"))
+    named = sample.named("label")
+    if named:
+        several = bool(guesses and guesses[0].multi_label)
+        guess = guesses[0] if several else LabelGuess(named, separator=sample.hints.get("label_separator"))
+        return replace(guess, multi_label=several or guess.separator is not None), [f'labels: column "{named}"']
     if not guesses:
         raise DataError(
             f'{sample.source.name}: the texts are in "{text}", but no column looks like labels (few values that come '

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from tfapp.data.columns import LABEL_NAMES, guess_label, guess_text
+from tfapp.data.columns import LABEL_NAMES, guess_label
 from tfapp.data.data_sample import DataSample
 from tfapp.data.proposal import Proposal, make_proposal
 from tfapp.tasks.regression.data import as_number
@@ -61,14 +61,14 @@ def _find_pair(sample: DataSample) -> tuple[str, ...]:
     """Returns the two columns of a pair of texts by their names, whose longest strings are texts; none without one."""
     columns = {name.lower(): name for name in sample.columns}
     pairs = (tuple(columns[name] for name in pair) for pair in _PAIRS if set(pair) <= columns.keys())
-    return next((pair for pair in pairs if guess_text(sample.columns) in pair), ())
+    return next((pair for pair in pairs if sample.text_column in pair), ())
 
 
 def _similarity_column(sample: DataSample, pair: Sequence[str]) -> tuple[str | None, list[str]]:
     """Returns the column of many distinct numbers, not all whole, beside a pair, None beside labels, and notes."""
     if not pair or _has_lists(sample):
         return None, []
-    guesses = guess_label(sample.columns, pair[0], strings=sample.source.format in ("csv", "tsv", "xlsx"))
+    guesses = guess_label(sample.label_columns, pair[0], strings=sample.source.format in ("csv", "tsv", "xlsx"))
     if any(guess.rating is None and guess.column.lower() in LABEL_NAMES for guess in guesses):
         return None, []
     return _choose([name for name in _number_columns(sample) if _is_continuous(sample.columns[name])], sample)
@@ -86,7 +86,7 @@ def _has_lists(sample: DataSample) -> bool:
 
 def _label_column(sample: DataSample) -> tuple[str, str | None, list[str]]:
     """Returns the column of the texts, that of the numbers, None where there is none, and notes on the choice."""
-    columns, text = sample.columns, guess_text(sample.columns)
+    columns, text = sample.label_columns, sample.text_column
     # What may be classes, or a rating, is proposed as such.
     if (
         text is None
@@ -99,7 +99,7 @@ def _label_column(sample: DataSample) -> tuple[str, str | None, list[str]]:
 
 def _number_columns(sample: DataSample) -> list[str]:
     """Returns the columns of different numbers; those that are named like labels come first."""
-    return sorted((name for name, values in sample.columns.items() if _holds_numbers(name, values)), key=_rank)
+    return sorted((name for name, values in sample.label_columns.items() if _holds_numbers(name, values)), key=_rank)
 
 
 def _choose(names: Sequence[str], sample: DataSample) -> tuple[str | None, list[str]]:

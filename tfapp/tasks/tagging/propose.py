@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from tfapp.data.bad_tags import BadTagCount
 from tfapp.data.blocks import iter_blocks
-from tfapp.data.columns import guess_text
 from tfapp.data.data_sample import DataSample
 from tfapp.data.proposal import WINDOW, Proposal, make_proposal
 from tfapp.errors import DataError
@@ -29,7 +28,7 @@ def propose_tagging(sample: DataSample) -> Proposal | None:
     """
     if sample.source.format == "conll":
         return _propose_words(sample)
-    text, spans = guess_text(sample.columns), _span_column(sample.columns)
+    text, spans = sample.text_column, _span_column(sample.label_columns)
     if text is None or spans is None:
         return None
     notes = [f'texts: column "{text}", spans: column "{spans}"; columns: {sample.column_list}', *sample.notes]

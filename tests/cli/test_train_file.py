@@ -1,0 +1,54 @@
+"""`tfapp train` with a data file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.processes import call, complaint
+
+STEPS = ("training.batch_size=8", "model.max_length=32")
+
+
+def test_a_file_is_trained_and_published_and_told_as_json_lines(
+    shallow_preset: Path, toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = [part for item in (f"model.preset={shallow_preset}", *STEPS) for part in ("--set", item)]
+    result = call("train", toy_data, "--quality", "fast", "--name", "mine", "--json", *settings)
+    events = [json.loads(line) for line in result.out.splitlines()]
+    assert (result.code, result.err) == (0, "")
+    names = [event["event"] for event in events if event["event"] not in ("step", "epoch")]
+    assert names == ["plan", "candidate", "start", "candidate_end", "evaluation", "published", "end"]
+    by_name = {event["event"]: event for event in events}
+    assert by_name["plan"]["candidates"][0]["seconds"] > 0
+    assert by_name["plan"]["notes"]
+    assert by_name["candidate_end"]["dev"]["score_name"] == "accuracy"
+    assert by_name["end"]["test"]["score"] == by_name["evaluation"]["main_score"]
+    assert by_name["published"]["version"] == "models/mine/1"
+    assert Path("models/mine/1/saved_model.pb").exists()
+    unpublished = call("train", toy_data, "--quality", "fast", "--name", "mine", "--resume", "--no-publish", *settings)
+    assert '"published"' not in unpublished.out
+    assert json.loads(unpublished.out.splitlines()[-1])["run"] == by_name["end"]["run"]
+    assert [path.name for path in Path("models/mine").iterdir()] == ["1"]
+
+
+def test_what_train_cannot_use_is_one_line(toy_data: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "a.toml"
+    settings.write_text("")
+    for arguments, said in (
+        ((settings, "--minutes", "3"), "--minutes is for a data file"),
+        ((settings, "--quality", "best"), "--quality is for a data file"),
+        ((settings, "--label", "topic"), "--label is for a data file"),
+        ((toy_data, "--quality", "god"), 'did you mean "good"?'),
+        ((toy_data, "--label", "lable"), 'no column "lable" (data.label)'),
+        ((toy_data, "--column", "label"), "--column label: expected"),
+        ((toy_data, "--task", "ranking"), "give --column query=NAME"),
+        ((toy_data, "--task", "rank"), "there is no task 'rank'"),
+        ((toy_data, "--test", tmp_path / "none.csv"), "none.csv: no such file"),
+        ((tmp_path / "none.csv",), "none.csv: no such file"),
+    ):
+        assert said in complaint(call("train", *arguments, "--runs", tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]

@@ -1,0 +1,174 @@
+"""A data file in, the best candidate's run out; and what a bound on the time leaves of a plan."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tfapp
+from tests.processes import call, complaint
+from tests.toy import toy_rows
+from tfapp import Run, api
+from tfapp.errors import SettingsError, TrainingError
+from tfapp.tasks.experiments import load_experiment
+from tfapp.training import EpochEvent, StepEvent
+from tfapp.workflows.plan import Plan, PlannedCandidate, make_plan
+from tfapp.workflows.time_estimate import fit_into_minutes
+
+STEPS = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "checkpoint_steps": 5, "log_steps": 5, "sam_rho": None}
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A csv with semicolons, whose columns have names of their own."""
+    file = tmp_path_factory.mktemp("data") / "messages.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out, delimiter=";")
+        writer.writerows([("message", "kind"), *((row["text"], row["label"]) for row in toy_rows(240))])
+    return file
+
+
+class Trainings:
+    """Counts the trainings that begin."""
+
+    def __init__(self) -> None:
+        self.starts: list[int] = []
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        del total_steps
+        self.starts.append(step)
+
+    def on_progress(self, step: int) -> None: ...
+
+    def on_step(self, event: StepEvent) -> None: ...
+
+    def on_epoch(self, event: EpochEvent) -> None: ...
+
+
+def plan(messages: Path, preset: Path, **options: Any) -> Plan:
+    training = STEPS | options.pop("training", {})
+    model = {"preset": str(preset), "max_length": 32, "pooling": "mean"}
+    return make_plan(str(messages), model=model, training=training, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(messages: Path, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return api.fit_plan(plan(messages, shallow_preset), runs=tmp_path_factory.mktemp("runs"), quiet=True)
+
+
+def test_the_best_on_dev_is_the_run_and_says_why(whole: Run, messages: Path) -> None:
+    candidates = whole.folder.read("candidates")
+    assert [one["name"] for one in candidates] == ["output layer alone", "all weights"]
+    (chosen,) = [one for one in candidates if one["chosen"]]
+    assert chosen["dev"]["score"] == max(one["dev"]["score"] for one in candidates)
+    assert chosen["dev"]["score"] == whole.folder.read("finished")["dev_score"]
+    assert whole.folder.finished
+    assert api.open_run(whole.path.parent).path == whole.path
+    assert whole.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
+    assert not list(whole.path.glob("candidates/*/model"))
+    assert not list(whole.path.glob("candidates/*/evaluation.json"))
+    again = load_experiment(whole.path / "settings.toml")
+    assert (again, again.data.text, again.data.label) == (whole.experiment, "message", "kind")
+    report = whole.folder.report.read_text()
+    for part in ("What was chosen, and why", "column &#34;message&#34;", "What was compared on dev", "(chosen)"):
+        assert part in report
+
+
+def test_predict_reads_the_column_that_it_learnt_from(whole: Run, tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text("text,message\nx,the ball and the goal\n")
+    assert call("predict", whole.path, file).code == 0
+    assert ",sport," in (tmp_path / "new.predictions.csv").read_text()
+    version = whole.export(tmp_path / "models", quiet=True)
+    assert api.load_predictor(version).columns == {"text": "message"}
+    assert 'no column "massage"' in complaint(call("predict", whole.path, file, "--text", "massage"))
+
+
+def test_a_run_that_was_killed_between_candidates_goes_on(
+    whole: Run, messages: Path, shallow_preset: Path, tmp_path: Path
+) -> None:
+    def kill(event: Mapping[str, Any]) -> None:
+        assert not list(tmp_path.rglob("evaluation.json"))
+        if event["event"] == "candidate" and event["number"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        api.fit_plan(plan(messages, shallow_preset), runs=tmp_path, quiet=True, on_event=kill)
+    with pytest.raises(TrainingError, match="no run there"):
+        api.open_run(tmp_path / "messages")
+    with pytest.raises(TrainingError, match="started with other settings, or on other data"):
+        api.fit_plan(plan(messages, shallow_preset, quality="fast"), runs=tmp_path, quiet=True, resume=True)
+    watcher = Trainings()
+    arguments: dict[str, Any] = {"runs": tmp_path, "quiet": True, "resume": True, "observers": [watcher]}
+    resumed = api.fit_plan(plan(messages, shallow_preset), **arguments)
+    assert watcher.starts == [0]
+    assert [path.name for path in (tmp_path / "messages").iterdir()] == [resumed.path.name]
+    assert resumed.evaluation == whole.evaluation
+    assert api.fit_plan(plan(messages, shallow_preset), **arguments).path == resumed.path
+    assert watcher.starts == [0]
+
+
+def test_a_candidate_that_does_not_learn_is_not_chosen(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
+    slow = plan(messages, shallow_preset, training={"epochs": 1, "learning_rate": 1e-12})
+    run = api.fit_plan(slow, runs=tmp_path, quiet=True)
+    assert run.experiment.training.adapt == "head"
+    assert run.folder.read("candidates")[0]["chosen"]
+
+
+def test_fit_takes_a_file_and_publishes_nothing(
+    messages: Path, shallow_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = {"preset": str(shallow_preset), "max_length": 32}
+    run = tfapp.fit(messages, quality="fast", name="m", model=model, training={"batch_size": 8}, quiet=True)
+    assert run.path.parent == Path("runs/m")
+    assert [one["name"] for one in run.folder.read("candidates")] == ["output layer alone"]
+    assert not Path("models").exists()
+    with pytest.raises(SettingsError, match="quality is one of fast, good, best, got 'god'; did you mean \"good\""):
+        tfapp.fit(messages, quality="god")
+    with pytest.raises(SettingsError, match="minutes must be over 0"):
+        tfapp.fit(messages, minutes=0)
+    with pytest.raises(SettingsError, match="unknown setting data"):
+        tfapp.fit(messages, lable="kind")
+    with pytest.raises(SettingsError, match="label: goes with a data file"):
+        tfapp.fit(tmp_path / "a.toml", label="kind")
+    with pytest.raises(SettingsError, match=r"data\.dev_share is 0"):
+        tfapp.fit(messages, dev_share=0)
+
+
+def test_settings_that_rule_a_candidate_out_are_told(messages: Path, shallow_preset: Path) -> None:
+    dropped = plan(messages, shallow_preset, overrides=["training.word_dropout=0.1"])
+    assert [one.name for one in dropped.candidates] == ["all weights"]
+    assert any(note.startswith("output layer alone: left out, since training.word_dropout") for note in dropped.notes)
+    with pytest.raises(SettingsError, match="unknown setting training"):
+        plan(messages, shallow_preset, overrides=["training.epocs=1"])
+
+
+@pytest.mark.parametrize(
+    ("minutes", "epochs", "told"),
+    [
+        (60, [2, 2], ""),
+        (2.5, [2, 1], "all weights: 1 epochs, since more do not fit in 2.5 minutes"),
+        (1, [2], "all weights: left out, since it does not fit in 1 minutes"),
+        (0.01, [2], "all weights: left out"),
+    ],
+)
+def test_minutes_cut_epochs_and_candidates(
+    messages: Path, shallow_preset: Path, minutes: float, epochs: list[int], told: str
+) -> None:
+    timed = plan(messages, shallow_preset, minutes=minutes)
+    seconds = (20, 212)
+    timed = replace(timed, candidates=tuple(map(_with_seconds, timed.candidates, seconds)))
+    fitted = fit_into_minutes(timed)
+    assert [one.experiment.training.epochs for one in fitted.candidates] == epochs
+    assert told in "\n".join(fitted.notes[len(timed.notes) :])
+    assert sum(one.seconds for one in fitted.candidates) <= max(60 * minutes, 20)
+
+
+def _with_seconds(candidate: PlannedCandidate, seconds: float) -> PlannedCandidate:
+    return replace(candidate, seconds=seconds)

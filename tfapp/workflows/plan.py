@@ -1,0 +1,113 @@
+"""What is trained on a data file that comes without settings: the candidates, each with all of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfapp.config import Experiment
+from tfapp.data import QUALITIES, Candidate, Pull, Quality, experiment_name
+from tfapp.errors import SettingsError, did_you_mean
+from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.sniff import sniff
+
+__all__ = ["Plan", "PlannedCandidate", "make_plan"]
+
+
+@dataclass(frozen=True)
+class PlannedCandidate:
+    """A candidate with all of its settings.
+
+    Attributes:
+        name: What it does, in a few words.
+        reason: Why it may be the best.
+        experiment: Its settings.
+        seconds: How long it may take on this machine; 0 where nothing was estimated.
+    """
+
+    name: str
+    reason: str
+    experiment: Experiment
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained on a data file.
+
+    Attributes:
+        quality: Which candidates are tried.
+        minutes: A bound on the time of all together; None: there is none.
+        notes: What was chosen and why, a sentence each.
+        candidates: The quickest first; all have the same name, task and data.
+        mean_tokens: The tokens of a text that are read, in the mean.
+    """
+
+    quality: Quality
+    minutes: float | None
+    notes: tuple[str, ...]
+    candidates: tuple[PlannedCandidate, ...]
+    mean_tokens: float
+
+    @property
+    def experiment(self) -> Experiment:
+        """Returns settings that tell name, task and data, which all candidates share."""
+        return self.candidates[0].experiment
+
+
+def make_plan(
+    file: str,
+    *,
+    name: str | None = None,
+    task: str | None = None,
+    quality: str = "good",
+    minutes: float | None = None,
+    hints: Mapping[str, Any] | None = None,
+    model: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+    pull: Pull | None = None,
+) -> Plan:
+    """Looks at a data file and chooses what is trained on it.
+
+    Args:
+        file: A data file, a folder or a data set's name.
+        name: The experiment's name; by default the file's.
+        task: What the data are for; None: found out.
+        quality: Which candidates are tried: "fast", "good" or "best".
+        minutes: A bound on the time of all together.
+        hints: Values for the section `data` that the user gave.
+        model: Values for the section `model`, over those of each candidate.
+        training: The same for the section `training`.
+        overrides: `section.name=value` items, over all.
+        pull: Brings a data set by name.
+
+    Raises:
+        TfappError: The file cannot be used, or no candidate goes with the settings that were given.
+    """
+    known = next((one for one in QUALITIES if one == quality), None)
+    if known is None:
+        names = ", ".join(QUALITIES)
+        raise SettingsError(f"quality is one of {names}, got {quality!r:.80}{did_you_mean(str(quality), QUALITIES)}")
+    if minutes is not None and not minutes > 0:
+        raise SettingsError(f"minutes must be over 0, got {minutes:g}")
+    proposal = sniff(file, task=task, hints=hints, pull=pull)
+    named = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
+    candidates: list[PlannedCandidate] = []
+    notes, problems = list(proposal.notes), []
+    for candidate in proposal.candidates_of(known) or (Candidate("proposed settings", "they suit the file"),):
+        settings = proposal.with_candidate(candidate)
+        sections = {"model": {**settings.model, **(model or {})}, "training": {**settings.training, **(training or {})}}
+        try:
+            experiment = parse_experiment(named | sections, overrides, source=file)
+        except SettingsError as error:
+            problems.append(error)
+            notes.append(f"{candidate.name}: left out, since {str(error).removeprefix(f'{file}: ')}")
+            continue
+        # What was given may leave no difference between two.
+        if experiment not in [other.experiment for other in candidates]:
+            candidates.append(PlannedCandidate(candidate.name, candidate.reason, experiment))
+    if not candidates:
+        raise problems[-1]
+    return Plan(known, minutes, tuple(notes), tuple(candidates), proposal.mean_tokens)

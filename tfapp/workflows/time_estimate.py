@@ -1,0 +1,110 @@
+"""How long candidates take on this machine, roughly, before they begin; and what a bound on the time leaves of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from tfapp.config import Experiment
+from tfapp.data import Splits
+from tfapp.models import load_preset
+from tfapp.workflows.plan import Plan, PlannedCandidate
+
+__all__ = ["fit_into_minutes", "with_estimates"]
+
+# A step computes forward and backward, and the gradients of the weights: three times the work (Kaplan et al. 2020,
+# "Scaling Laws for Neural Language Models", section 2.1).
+_STEP_PASSES: Final = 3
+# Tracing graphs, and loading and writing weights.
+_SECONDS_AROUND: Final = 12.0
+_TEXTS: Final = 16
+_CALLS: Final = 3
+
+
+def with_estimates(plan: Plan, splits: Splits) -> Plan:
+    """Returns a plan that says how long each candidate takes; measures a few batches, which takes some seconds.
+
+    Raises:
+        ModelError: A preset cannot be used.
+    """
+    speeds: dict[str, float | None] = {}
+    candidates: list[PlannedCandidate] = []
+    for candidate in plan.candidates:
+        experiment = candidate.experiment
+        if experiment.model.preset not in speeds:
+            speeds[experiment.model.preset] = _measure_speed(experiment, plan.mean_tokens)
+        speed = speeds[experiment.model.preset]
+        seconds = _SECONDS_AROUND + (_passes(experiment, splits) * plan.mean_tokens / speed if speed else 0.0)
+        candidates.append(replace(candidate, seconds=seconds))
+    return replace(plan, candidates=tuple(candidates))
+
+
+def fit_into_minutes(plan: Plan) -> Plan:
+    """Returns what a plan's minutes leave of it: fewer epochs, or fewer candidates; its notes say what was cut.
+
+    The first candidate always stays, with one epoch at the least.
+    """
+    if plan.minutes is None:
+        return plan
+    left, notes = 60 * plan.minutes, list(plan.notes)
+    candidates: list[PlannedCandidate] = []
+    for candidate in plan.candidates:
+        shorter = _shortened(candidate, left, always=not candidates)
+        if shorter is None:
+            notes.append(f"{candidate.name}: left out, since it does not fit in {plan.minutes:g} minutes")
+            continue
+        epochs = shorter.experiment.training.epochs
+        if epochs < candidate.experiment.training.epochs:
+            notes.append(f"{candidate.name}: {epochs} epochs, since more do not fit in {plan.minutes:g} minutes")
+        candidates.append(shorter)
+        left -= shorter.seconds
+    return replace(plan, notes=tuple(notes), candidates=tuple(candidates))
+
+
+def _shortened(candidate: PlannedCandidate, left: float, *, always: bool) -> PlannedCandidate | None:
+    """Returns a candidate with as many of its epochs as fit; None: not even one does, and it need not stay."""
+    training = candidate.experiment.training
+    if candidate.seconds <= left or (always and training.adapt == "head"):
+        return candidate
+    an_epoch = (candidate.seconds - _SECONDS_AROUND) / max(training.epochs, 1)
+    epochs = int((left - _SECONDS_AROUND) / an_epoch) if an_epoch else 0
+    if epochs < 1 and (not always or training.epochs <= 1):
+        return candidate if always else None
+    if training.adapt == "head":
+        return None
+    epochs = max(epochs, 1)
+    shorter = candidate.experiment.model_copy(update={"training": training.model_copy(update={"epochs": epochs})})
+    return replace(candidate, experiment=shorter, seconds=_SECONDS_AROUND + epochs * an_epoch)
+
+
+def _passes(experiment: Experiment, splits: Splits) -> float:
+    """Returns how many texts are read forward, or what takes as long."""
+    training, train, dev = experiment.training, splits.train.num_rows, splits.dev.num_rows
+    if training.method == "few-shot":
+        return 2 * _STEP_PASSES * training.epochs * train + train + dev
+    if training.adapt == "head":
+        return train + dev
+    return training.epochs * (_STEP_PASSES * train * (2 if training.sam_rho else 1) + dev)
+
+
+def _measure_speed(experiment: Experiment, mean_tokens: float) -> float | None:
+    """Returns how many tokens a second a preset reads here; None where nothing of the network is pretrained."""
+    import tensorflow as tf
+
+    if experiment.model.from_scratch:
+        return None
+    backbone = load_preset(experiment.model.preset).backbone()
+    ids = np.ones([_TEXTS, max(4, round(mean_tokens))], np.int32)
+    batch = {"token_ids": ids, "padding_mask": ids, "segment_ids": 0 * ids}
+    read = tf.function(lambda inputs: tf.reduce_sum(backbone(inputs)["sequence_output"]), autograph=False)
+    read(batch)
+    times = []
+    for _ in range(_CALLS):
+        started = time.perf_counter()
+        # Reading the value waits for the device.
+        float(read(batch))
+        times.append(time.perf_counter() - started)
+    return ids.size / float(np.median(times))
