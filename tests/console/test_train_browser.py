@@ -50,10 +50,10 @@ def mail() -> bytes:
     """A csv file with a column too many and a few faults."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["id", "message", "topic"])
+    writer.writerow(["id", "message", "topic", "shop"])
     rows = toy_rows(180)
-    writer.writerows([number, row["text"], row["label"]] for number, row in enumerate(rows))
-    writer.writerows([[900, "", "sport"], [901, rows[0]["text"], rows[0]["label"]], [902, "no topic at all", ""]])
+    writer.writerows([number, row["text"], row["label"], "ab"[number % 2]] for number, row in enumerate(rows))
+    writer.writerows([[900, "", "sport", "a"], [901, *rows[0].values(), "a"], [902, "no topic at all", "", "b"]])
     return out.getvalue().encode()
 
 
@@ -74,9 +74,9 @@ def test_a_file_becomes_a_served_model(browser: Browser, tmp_path: Path) -> None
         expect(page.get_by_label("Column of the labels")).to_have_value("topic")
         expect(page.get_by_text("sport (61)")).to_be_visible()
         keep(page, "train-file")
-        page.get_by_label("Column of the labels").select_option("id")
+        page.get_by_label("Column of the labels").select_option("shop")
         page.get_by_role("button", name="Look again").click()
-        expect(page.get_by_label("Column of the labels")).to_have_value("id")
+        expect(page.get_by_label("Column of the labels")).to_have_value("shop")
         keep(page, "train-corrected")
         page.get_by_label("Column of the labels").select_option("topic")
         page.get_by_role("button", name="Look again").click()

@@ -78,8 +78,8 @@ def shop(tmp_path: Path, stand_in: Path) -> Iterator[Site]:
 
 
 def csv_file(rows: int = 60) -> bytes:
-    lines = [f"{number},{row['text']},{row['label']}" for number, row in enumerate(toy_rows(rows))]
-    return "\n".join(["id,message,topic", *lines, "900,,sport", "901,no topic,"]).encode()
+    lines = [f"{number},{row['text']},{row['label']},{'ab'[number % 2]}" for number, row in enumerate(toy_rows(rows))]
+    return "\n".join(["id,message,topic,shop", *lines, "900,,sport,a", "901,no topic,,b"]).encode()
 
 
 def upload(site: Site, content: bytes | None = None, name: str = "my mail.csv") -> Any:
@@ -95,25 +95,26 @@ def test_a_file_is_uploaded_looked_at_and_corrected(shop: Site) -> None:
     answer = upload(shop)
     assert answer.url.path == "/train/file/my-mail.csv"
     seen = text_of(answer.text)
-    assert "62 rows · columns id, message, topic" in seen
+    assert "62 rows · columns id, message, topic, shop" in seen
     assert "money (20)" in seen
     assert "empty text 1 row without a visible character" in seen
     assert str(shop.home) not in answer.text
     assert 'texts: column "message"' in seen
     assert "<option selected>message</option>" in answer.text
-    corrected = start(shop, then="look", **{"column.label": "id"})
-    assert corrected.url.query == b"column.label=id"
-    assert "0 (1)" in text_of(corrected.text)
+    corrected = start(shop, then="look", **{"column.label": "shop"})
+    assert corrected.url.query == b"column.label=shop"
+    assert "a (31)" in text_of(corrected.text)
     assert "my-mail.csv" in text_of(shop.get("/train").text)
 
 
-def test_a_file_that_says_nothing_of_its_columns_is_helped(shop: Site) -> None:
-    rows = "\n".join(f"{text},{number}" for number, text in enumerate(row["text"] for row in toy_rows(30)))
-    answer = upload(shop, f"message,number\n{rows}\n".encode())
-    assert "no column looks like labels" in text_of(answer.text)
-    assert "Start training" not in answer.text
-    helped = start(shop, then="look", **{"column.label": "number"})
-    assert "Start training" in helped.text
+def test_a_task_that_was_not_found_out_asks_for_its_columns(shop: Site) -> None:
+    rows = [f"where is {row['text']},{row['text']},{number % 2}" for number, row in enumerate(toy_rows(60))]
+    upload(shop, "\n".join(["asked,found,fits", *rows]).encode())
+    asked = start(shop, then="look", task="ranking", **{"column.text": "", "column.label": ""})
+    assert "no column" in text_of(asked.text)
+    assert "Start training" not in asked.text
+    columns = {"column.text": "", "column.query": "asked", "column.candidate": "found", "column.label": "fits"}
+    assert "Start training" in start(shop, then="look", task="ranking", **columns).text
 
 
 def test_what_was_found_out_is_not_a_correction(shop: Site) -> None:
@@ -127,7 +128,7 @@ def test_what_was_found_out_is_not_a_correction(shop: Site) -> None:
 
 def test_the_command_is_told_what_was_chosen(shop: Site, stand_in: Path) -> None:
     upload(shop)
-    answer = start(shop, quality="fast")
+    answer = start(shop, quality="fast", minutes="5", **{"column.label": "shop"})
     assert answer.url.path == "/train/1"
     wait_until((stand_in / "arguments").exists)
     wait_until(lambda: bool(shop.state.trainings.get(1).log().dev))
@@ -138,11 +139,17 @@ def test_the_command_is_told_what_was_chosen(shop: Site, stand_in: Path) -> None
     assert "Accuracy" in seen
     assert 'aria-label="Training loss by step"' in page
     assert Outline(page).inline == []
-    arguments = (stand_in / "arguments").read_text().splitlines()
-    assert arguments[0] == "train"
-    options = dict(zip(arguments[2::2], arguments[3::2], strict=False))
-    assert options["--models"] == str(shop.home / "models")
-    assert options["--runs"] == str(shop.home / "runs")
+    assert (stand_in / "arguments").read_text().splitlines() == [
+        "train",
+        str(shop.home / "training" / "uploads" / "my-mail.csv"),
+        "--quality=fast",
+        "--minutes=5",
+        "--column=label=shop",
+        f"--runs={shop.home / 'runs'}",
+        f"--models={shop.home / 'models'}",
+        "--name=mail",
+        "--json",
+    ]
 
 
 def test_one_is_cancelled_and_the_next_one_starts(shop: Site) -> None:
@@ -196,6 +203,8 @@ def test_a_finished_one_has_its_report_and_is_served(shop: Site, stand_in: Path,
         ({"model": "../evil"}, "model: letters, digits"),
         ({"model": "-rf"}, "model: letters, digits"),
         ({"model": " "}, "model: must not be empty"),
+        ({"minutes": "0"}, "minutes: 1 or more"),
+        ({"minutes": "ten"}, "minutes: must be a whole number"),
         ({"quality": "perfect"}, "quality: must be one of"),
         ({"task": "cooking"}, "task: must be one of"),
         ({"then": "format"}, "then: must be one of"),

@@ -74,7 +74,7 @@ def make_queue(tmp_path: Path) -> Iterator[MakeQueue]:
 
 def add(queue: TrainingQueue, what: str | Path, end: list[dict[str, object]] = END) -> Training:
     arguments = [str(what), json.dumps(LINES), json.dumps(end)]
-    return queue.add(lambda _: arguments, title="mail.csv", model="mail")
+    return queue.add(arguments, title="mail.csv", model="mail")
 
 
 def reach(training: Training, state: str) -> None:
@@ -194,7 +194,7 @@ def test_the_password_of_the_console_is_not_handed_on(
     monkeypatch.setenv("TFAPP_CONSOLE_PASSWORD", "correct horse")
     (tmp_path / "shown.py").write_text("import os; print(list(os.environ))")
     queue = TrainingQueue(tmp_path / "queue", program=(sys.executable, str(tmp_path / "shown.py")))
-    training = queue.add(lambda _: [], title="x", model="x")
+    training = queue.add([], title="x", model="x")
     queue.look()
     reach(training, "failed")
     shown = (training.folder / "lines.jsonl").read_text()
@@ -212,14 +212,32 @@ def test_too_many_do_not_wait(make_queue: MakeQueue) -> None:
         queue.get(99)
 
 
-def test_what_was_given_to_a_finished_training_is_written_in_its_folder(make_queue: MakeQueue) -> None:
-    queue = make_queue()
-    training = queue.add(lambda folder: [str(folder)], title="x", model="x")
-    assert queue.get(training.number).arguments == (str(training.folder),)
-
-
 def test_lines_that_are_not_whole_say_nothing(make_queue: MakeQueue) -> None:
     training = add(make_queue(), "end")
     lines = ["", "no json", "[1]", '{"event": "step"}', json.dumps(LINES[0]), '{"event": "start", "st']
     (training.folder / "lines.jsonl").write_text("\n".join(lines))
     assert (training.log().total_steps, training.log().losses) == (40, [])
+
+
+def test_candidates_and_the_time_of_all_of_them(make_queue: MakeQueue) -> None:
+    training = add(make_queue(), "end")
+    head, deep = {"name": "head", "reason": "quick"}, {"name": "deep", "reason": "many rows"}
+    plan = [{**head, "seconds": 10.0}, {**deep, "seconds": 600}]
+    ended = {**head, "seconds": 7.0, "dev": {"score": 0.75, "score_name": "accuracy"}}
+    lines = [
+        {"event": "plan", "candidates": plan, "seconds": 610, "notes": ["texts: column text"]},
+        {"event": "candidate", "name": "head", "number": 1, "of": 2},
+        *LINES,
+        {"event": "candidate_end", **ended},
+    ]
+    (training.folder / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:-1]))
+    assert (training.log().candidate, training.log().time_left) == ("head", "10 minutes")
+    assert training.log().best_of("head") == training.log().dev[0]
+    lines += [{"event": "candidate", "name": "deep", "number": 2, "of": 2}]
+    (training.folder / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log = training.log()
+    assert [(one.name, one.ended, one.score, one.time) for one in log.candidates] == [
+        ("head", True, "accuracy 0.750", "7 seconds"),
+        ("deep", False, "", "10 minutes"),
+    ]
+    assert (log.candidate, log.total_steps, log.losses, log.time_left) == ("deep", 0, [], "")

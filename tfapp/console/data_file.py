@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tfapp.config import Experiment
 from tfapp.data import Description, Proposal, describe, take_sample
@@ -21,7 +20,6 @@ __all__ = ["DataFileView", "FileCorrections", "column_settings", "look_at", "ser
 
 DEFAULT_TASK: Final = str(Experiment.model_fields["task"].default)
 """What a file is taken for that says nothing of its task."""
-_READING: Final = ("format", "encoding", "header")
 _MOST_LOOKS: Final = 32
 
 
@@ -60,7 +58,6 @@ class DataFileView:
     fields: Mapping[str, str]
     columns: tuple[str, ...]
     proposal: Proposal | None = None
-    experiment: Experiment | None = None
     description: Description | None = None
     problem: str = ""
 
@@ -85,51 +82,36 @@ def look_at(path: Path, corrections: FileCorrections) -> DataFileView:
 
 @lru_cache(_MOST_LOOKS)
 def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections) -> DataFileView:
-    problem, proposal = "", None
+    proposal, task = None, corrections.task or DEFAULT_TASK
     columns: tuple[str, ...] = ()
     try:
-        proposal = sniff(str(path))
-        columns = proposal.columns
-    except TfappError as error:
-        problem = _without_folder(error, path)
-        with suppress(TfappError):
-            columns = tuple(map(str, take_sample(str(path)).columns))
-    task = corrections.task or (proposal.task if proposal else DEFAULT_TASK)
-    names = column_settings(task)
-    fields = {name: corrections.chosen.get(name, "") for name in names}
-    if problem and not all(fields.values()):
-        return DataFileView(task, fields, columns, problem=problem)
-    try:
-        experiment = _experiment(path, proposal, task, fields)
+        proposal = sniff(str(path), task=corrections.task or None, hints=corrections.chosen)
+        task, columns = proposal.task, proposal.columns
+        experiment = _experiment(proposal)
         schema = find_task(task).schema
         description = describe(str(path), experiment.data, schema=schema, max_length=experiment.model.max_length)
     except TfappError as error:
-        return DataFileView(task, fields, columns, proposal, problem=_without_folder(error, path))
-    findings = tuple(
-        replace(finding, message=finding.message.replace(f"{path}: ", "")) for finding in description.findings
-    )
-    description = replace(description, findings=findings)
+        problem = error_message(error).replace(str(path), path.name)
+        fields = {name: corrections.chosen.get(name, "") for name in column_settings(task)}
+        return DataFileView(task, fields, columns or _columns(path), proposal, problem=problem)
+    findings = (replace(one, message=one.message.removeprefix(f"{path}: ")) for one in description.findings)
+    description = replace(description, findings=tuple(findings))
     rating = experiment.data.rating
-    read = {name: str(getattr(experiment.data, name)) for name in names} | ({"label": rating.column} if rating else {})
-    return DataFileView(task, read if columns else {}, columns, proposal, experiment, description)
+    read = {name: str(getattr(experiment.data, name)) for name in column_settings(task)}
+    read |= {"label": rating.column} if rating else {}
+    return DataFileView(task, read if columns else {}, columns, proposal, description)
 
 
-def _experiment(path: Path, proposal: Proposal | None, task: str, fields: Mapping[str, str]) -> Experiment:
-    """Returns the settings that were proposed, with the columns that somebody chose."""
-    sections: dict[str, dict[str, Any]] = {"data": {}}
-    if proposal and task == proposal.task:
-        one = proposal.as_one()
-        sections = {"data": {**one.data}, "model": {**one.model}, "training": {**one.training}}
-    elif proposal:
-        # How the file is read stays as it is; what its columns are is what was not found out rightly.
-        sections = {"data": {name: proposal.data[name] for name in _READING if name in proposal.data}}
-    if fields.get("label"):
-        for section, name in (("data", "rating"), ("data", "label_separator"), ("model", "multi_label")):
-            sections.get(section, {}).pop(name, None)
-    sections["data"] |= {name: column for name, column in fields.items() if column} | {"train": str(path)}
-    return parse_experiment({"name": "file", "task": task, **sections}, source="the form")
+def _experiment(proposal: Proposal) -> Experiment:
+    """Returns the settings that were proposed."""
+    one = proposal.as_one()
+    sections = {"data": dict(one.data), "model": dict(one.model), "training": dict(one.training)}
+    return parse_experiment({"name": "file", "task": one.task, **sections}, source="the form")
 
 
-def _without_folder(error: Exception, path: Path) -> str:
-    """Returns the message of an error, in which a file has the name that people know it by."""
-    return error_message(error).replace(str(path), path.name)
+def _columns(path: Path) -> tuple[str, ...]:
+    """Returns the columns of a file of which nothing else is known; none where it cannot be read."""
+    try:
+        return tuple(map(str, take_sample(str(path)).columns))
+    except TfappError:
+        return ()

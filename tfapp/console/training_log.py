@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DevScore", "TrainingLog"]
+__all__ = ["CandidateLog", "DevScore", "TrainingLog", "duration"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,30 @@ class DevScore:
 
 
 @dataclass
+class CandidateLog:
+    """A candidate of a training: one way to learn.
+
+    Attributes:
+        name: What it does, in a few words.
+        reason: Why it may be the best.
+        seconds: An estimate of its time, and at its end what it took; 0: not known.
+        score: The dev score of its best epoch; empty before its end.
+        ended: Whether it was trained.
+    """
+
+    name: str
+    reason: str = ""
+    seconds: float = 0.0
+    score: str = ""
+    ended: bool = False
+
+    @property
+    def time(self) -> str:
+        """Returns its time, for people."""
+        return duration(self.seconds) if self.seconds else ""
+
+
+@dataclass
 class TrainingLog:
     """What a training has told so far.
 
@@ -40,7 +64,8 @@ class TrainingLog:
         losses: Mean training losses by step, of the same candidate.
         dev: The dev scores.
         seconds_left: An estimate; None: not known.
-        candidate: Which of several trainings runs; empty where there is one.
+        candidates: What is tried; empty where that is not known yet.
+        candidate: Which of them is trained.
         result: The last line of a training that ended well.
         version: The folder of the published version; empty: none.
     """
@@ -50,6 +75,7 @@ class TrainingLog:
     losses: list[tuple[int, float]] = field(default_factory=list)
     dev: list[DevScore] = field(default_factory=list)
     seconds_left: float | None = None
+    candidates: list[CandidateLog] = field(default_factory=list)
     candidate: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
@@ -75,18 +101,16 @@ class TrainingLog:
         """Returns the share of the steps that is done."""
         return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
 
-    @property
-    def best(self) -> DevScore | None:
-        """Returns the best dev score, whose weights are kept."""
-        return next((score for score in reversed(self.dev) if score.best), None)
+    def best_of(self, candidate: str) -> DevScore | None:
+        """Returns the best dev score of a candidate, whose weights are kept."""
+        return next((score for score in reversed(self.dev) if score.best and score.candidate == candidate), None)
 
     @property
     def time_left(self) -> str:
-        """Returns the time that is left, for people; empty where it is not known."""
-        seconds = self.seconds_left
-        if seconds is None:
-            return ""
-        return f"{max(1, round(seconds))} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"
+        """Returns the time that is left, with that of candidates to come, for people; empty where it is not known."""
+        to_come = [one for one in self.candidates if not one.ended and one.name != self.candidate]
+        known = self.seconds_left is not None and all(one.seconds for one in to_come)
+        return duration((self.seconds_left or 0) + sum(one.seconds for one in to_come)) if known else ""
 
     @property
     def score(self) -> str:
@@ -123,10 +147,30 @@ class TrainingLog:
                     self.candidate,
                 )
                 self.dev.append(score)
+            case "plan":
+                self.candidates = [_candidate(candidate) for candidate in event["candidates"]]
+            case "candidate":
+                self.candidate = str(event["name"])
+                self.step, self.total_steps, self.losses, self.seconds_left = 0, 0, [], None
+            case "candidate_end":
+                self.candidates = [
+                    _candidate(event, ended=True) if one.name == event["name"] else one for one in self.candidates
+                ]
             case "published":
                 self.version = str(event["version"])
             case "end":
                 self.result = dict(event)
+
+
+def duration(seconds: float) -> str:
+    """Returns a time for people."""
+    return f"{max(1, round(seconds))} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"
+
+
+def _candidate(event: Mapping[str, Any], *, ended: bool = False) -> CandidateLog:
+    dev = event.get("dev") or {}
+    score = f"{dev['score_name']} {float(dev['score']):.3f}" if dev else ""
+    return CandidateLog(str(event["name"]), str(event["reason"]), float(event["seconds"]), score, ended)
 
 
 def _events(file: Path) -> Iterator[Mapping[str, Any]]:

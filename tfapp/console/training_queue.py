@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -205,11 +205,11 @@ class TrainingQueue:
             raise TrainingError(f"no training {number}; the Train page lists the trainings")
         return training
 
-    def add(self, arguments: Callable[[Path], Sequence[str]], *, title: str, model: str) -> Training:
+    def add(self, arguments: Sequence[str], *, title: str, model: str) -> Training:
         """Appends a training.
 
         Args:
-            arguments: Returns those of the command line; is given the training's folder, for files that they name.
+            arguments: Those of the command line.
             title: What is trained.
             model: The name of the model.
 
@@ -223,7 +223,7 @@ class TrainingQueue:
                 raise TrainingError(f"{waiting} trainings wait already; cancel one, or come back when some have ended")
             folder = self._new_folder(1 + max((training.number for training in trainings), default=0))
             created = self._clock().isoformat(timespec="seconds")
-            asked = {"title": title, "model": model, "arguments": list(arguments(folder)), "created": created}
+            asked = {"title": title, "model": model, "arguments": list(arguments), "created": created}
             write_json(folder / "training.json", asked)
         self._wake.set()
         return self.get(int(folder.name))

@@ -13,16 +13,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.config import dump_toml
 from tfapp.console.console_state import ConsoleState
 from tfapp.console.data_file import DataFileView, FileCorrections, column_settings, look_at, servable_tasks
 from tfapp.console.training_log import TrainingLog
 from tfapp.console.training_queue import Training
 from tfapp.console.uploads import LARGEST_UPLOAD, UploadedFile
-from tfapp.core.files import write_text
 from tfapp.errors import DataError, SettingsError, TfappError, TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.registry import all_tasks, read_evaluation
 from tfapp.web.charts import Chart, step_chart
 from tfapp.web.forms import LARGEST_KEY, Form, whole_number
@@ -32,7 +29,8 @@ __all__ = ["TrainPages"]
 
 QUALITIES: Final = {
     "fast": "trains the output layer alone: a minute or less",
-    "good": "trains the whole network, by settings that follow from the file",
+    "good": "trains in a few ways, as an expert would, and keeps the best",
+    "best": "compares more ways to train, which takes several times as long",
 }
 _MOST_MINUTES: Final = 7 * 24 * 60
 _TRAININGS: Final = 20
@@ -98,9 +96,9 @@ class TrainPages:
             query = urlencode({name: text for name, text in asked.items() if text})
             return self._views.redirect(request, f"/train/file/{quote(file.name)}?{query}")
         view = look_at(file.path, corrections)
-        if view.experiment is None:
+        if view.description is None:
             return self._show_file(request, file, view, corrections, 400)
-        training = self._start(view, form, title=file.name)
+        training = self._start(file, _training_options(corrections, form), form.needed("model", longest=100).strip())
         return self._views.redirect(request, f"/train/{training.number}")
 
     def _show_file(
@@ -122,13 +120,12 @@ class TrainPages:
             taken=[model.name for model in self._state.endpoints["models"].models()],
         )
 
-    def _start(self, view: DataFileView, form: Form, *, title: str) -> Training:
-        quality, model = form.choice("quality", QUALITIES), form.needed("model", longest=100).strip()
+    def _start(self, file: UploadedFile, options: list[str], model: str) -> Training:
         if not _NAME.fullmatch(model):
             raise SettingsError(f"model: letters, digits, dots, _ and -, and first a letter or digit; got {model!r}")
-        return self._state.trainings.add(
-            lambda folder: training_arguments(view, folder, model, quality, self._state), title=title, model=model
-        )
+        runs, models = self._state.home.absolute() / "runs", self._state.endpoints["models"].folder.absolute()
+        places = [f"--runs={runs}", f"--models={models}", f"--name={model}", "--json"]
+        return self._state.trainings.add(["train", str(file.path), *options, *places], title=file.name, model=model)
 
     def _one(self, request: Request) -> Response:
         training = self._training(request)
@@ -181,16 +178,20 @@ class TrainPages:
         return "serving" if of_version.available else of_version.error or "starting"
 
 
-def training_arguments(view: DataFileView, folder: Path, model: str, quality: str, state: ConsoleState) -> list[str]:
-    """Returns the arguments of the command that trains a model of a file, and publishes it."""
-    assert view.experiment is not None
-    values = view.experiment.model_dump(exclude_none=True) | {"name": model}
-    if quality == "fast":
-        values["training"] = {"adapt": "head"}
-    settings = folder / "settings.toml"
-    write_text(settings, dump_toml(parse_experiment(values, source="the form")))
-    runs, models = state.home.absolute() / "runs", state.endpoints["models"].folder.absolute()
-    return ["train", str(settings), "--runs", str(runs), "--models", str(models), "--json"]
+def _training_options(corrections: FileCorrections, form: Form) -> list[str]:
+    """Returns the options of `tfapp train` that somebody chose in the form.
+
+    Raises:
+        SettingsError: A field breaks its rule.
+    """
+    options = {"quality": form.choice("quality", QUALITIES)}
+    if form.text("minutes").strip():
+        options["minutes"] = str(form.number("minutes", most=_MOST_MINUTES))
+        if options["minutes"] == "0":
+            raise SettingsError("minutes: 1 or more, or nothing for as long as it takes; got 0")
+    options |= {"task": corrections.task} if corrections.task else {}
+    columns = [f"--column={name}={column}" for name, column in corrections.columns]
+    return [*(f"--{name}={value}" for name, value in options.items()), *columns]
 
 
 def model_name(file: str) -> str:
