@@ -24,6 +24,7 @@ from tfapp.data import QUALITIES, Candidate, DataSample, Proposal, load, write_s
 from tfapp.data.proposal import make_proposal
 from tfapp.data.starter import starter_text
 from tfapp.errors import DataError
+from tfapp.tasks.classification.choices import count_labels
 from tfapp.tasks.experiments import load_experiment, parse_experiment, task_settings
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.sniff import sniff
@@ -222,6 +223,12 @@ def test_spellings_and_a_label_for_none_of_these_are_proposed_and_told(tmp_path:
     assert notes == ['merge_labels: labels differ in case or white space alone: "Billing" for "billing"', notes[1]]
     experiment = load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings()))
     assert load(experiment.data).labels == ("billing", "returns")
+
+
+def test_labels_are_counted_as_they_will_be_learnt() -> None:
+    columns = {"label": ["a", "A", "a ", "None", "none", "b", "b", ""]}
+    assert count_labels(DataSettings(train="x"), columns) == [2, 1, 1, 1, 2]
+    assert count_labels(DataSettings(train="x", merge_labels=True, unknown_label="none"), columns) == [3, 2]
 
 
 LABELS = st.sampled_from(["a", "A", " a", "b", "B ", "none", "None", "c", "other"])

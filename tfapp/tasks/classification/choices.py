@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from tfapp import assets
 from tfapp.config import DataSettings, ModelSettings
+from tfapp.data.label_names import common_spellings
 from tfapp.data.labels import as_labels
 from tfapp.data.proposal import WINDOW, Candidate, Proposal
 
@@ -80,11 +81,18 @@ def choose_training(proposal: Proposal, counts: Sequence[int], settings: DataSet
 
 
 def count_labels(settings: DataSettings, columns: Mapping[str, Sequence[Any]]) -> list[int]:
-    """Counts the texts of each label in the first rows of a file, by column; those of a rating are taken as even."""
+    """Counts the texts of each label in the first rows of a file, by column; those of a rating are taken as even.
+
+    Spellings are merged as the settings say; the unknown label is none.
+    """
     if settings.rating:
         return [1] * (3 if settings.rating.neutral_within else 2)
     cells = columns.get(settings.label, ())
-    return list(Counter(label for cell in cells for label in as_labels(cell, settings.label_separator) or ()).values())
+    counts = Counter(label for cell in cells for label in as_labels(cell, settings.label_separator) or ())
+    unknown = () if settings.unknown_label is None else (settings.unknown_label,)
+    spellings = common_spellings(counts, unknown) if settings.merge_labels else {}
+    merged = Counter(spellings.get(label, label) for label in counts.elements())
+    return [count for label, count in merged.items() if label not in unknown]
 
 
 def _head(rows: int, labels: int, settings: DataSettings) -> Candidate:
