@@ -95,7 +95,7 @@ def test_a_file_becomes_a_served_model(browser: Browser, tmp_path: Path) -> None
         page.go_back()
         page.get_by_role("link", name="Try it").click()
         page.get_by_label("Text", exact=True).fill("the coach and the team win a match")
-        page.keyboard.press("Control+Enter")
+        page.get_by_role("button", name="Run").click()
         expect(page.locator("#answer .headline")).to_contain_text("sport", timeout=20_000)
         page.goto("/train")
         expect(page.get_by_role("link", name="1: my-mail.csv")).to_be_visible()
