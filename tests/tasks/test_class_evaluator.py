@@ -94,7 +94,9 @@ def test_worst_mistakes_are_the_surest_first():
     assert first.probability == pytest.approx(0.8)
     assert len(second.text) == 300
     assert second.text.endswith("d…")
-    assert evaluation.confusions() == [("no", "yes", 2), ("yes", "no", 1)]
+    pairs = evaluation.confusions()
+    assert [(pair.truth, pair.predicted, pair.count) for pair in pairs] == [("no", "yes", 2), ("yes", "no", 1)]
+    assert [pair.examples for pair in pairs] == [("b b", second.text), ("c",)]
 
 
 def test_multi_label_mistake_blames_the_label_that_is_furthest_off():
@@ -177,7 +179,7 @@ def test_an_evaluation_survives_json(labels, texts, data, multi):
 
 
 def test_values_of_something_else_are_refused_in_one_line():
-    with pytest.raises(ModelError, match=r"not an evaluation: .*labels.*evaluate the run again") as raised:
+    with pytest.raises(ModelError, match=r"not an evaluation: .*Field required; evaluate the run again") as raised:
         Evaluation.from_dict({"accuracy": 1.0})
 
     assert "\n" not in str(raised.value)
