@@ -25,7 +25,7 @@ _SENTENCES = (
     "The phone maker unveiled a thinner handset with a faster chip.",
     "Shares of the football club rose after it sold its television rights.",
 )
-_DATA = "bbc-news"
+_SETTINGS = {"name": "bbc-news", "data": {"train": "bbc-news"}}
 
 
 def demo(
@@ -36,16 +36,13 @@ def demo(
     from tfapp import api
     from tfapp.core.terminal import console
     from tfapp.core.threads import set_training_threads
-    from tfapp.tasks.experiments import load_experiment
-    from tfapp.workflows.training_output import PlanText
+    from tfapp.tasks.experiments import load_experiment, parse_experiment
 
     set_training_threads()
     screen = console()
-    plan = None if settings else api.make_plan(_DATA)
-    experiment = plan.experiment if plan else load_experiment(settings or "")
-    screen.rule(f"1. Train {experiment.model.preset} on {experiment.data.train}")
-    runs = folder / "runs"
-    run = api.fit_plan(plan, runs=runs, on_event=PlanText(screen)) if plan else api.fit(experiment, runs=runs)
+    experiment = load_experiment(settings) if settings else parse_experiment(_SETTINGS)
+    screen.rule(f"1. Fine-tune {experiment.model.preset} on {experiment.data.train}")
+    run = api.fit(experiment, runs=folder / "runs")
     screen.print(run.evaluation.table())
     screen.print(run.evaluation.headline())
     screen.rule("2. Export a SavedModel that takes raw strings")
