@@ -23,6 +23,8 @@ _ID_WORDS = frozenset(
     }
 )
 _BLANK, _CODED = re.compile(r"\s"), re.compile(r"\d|://|@")
+# A measurement or a grade, unless its column is named like ids.
+_FRACTION = re.compile(r"[+-]?\d*[.,]\d+")
 _FEWEST_IDS = 10
 _FEWEST_WORDS = 1.5
 _SEPARATORS = ("|", ";", ",")
@@ -159,6 +161,7 @@ def _are_ids(values: Sequence[Any], *, named: bool) -> bool:
     """Tells whether nearly all values have no blank, and have digits or are addresses; they differ, or are named so."""
     texts = [str(value) for value in values if value not in (None, "") and (named or isinstance(value, str))]
     coded = sum(text.isascii() and not _BLANK.search(text) and bool(_CODED.search(text)) for text in texts)
+    coded -= 0 if named else sum(_FRACTION.fullmatch(text) is not None for text in texts)
     differ = len(texts) >= _FEWEST_IDS and len(set(texts)) >= 0.95 * len(texts)
     return bool(texts) and coded >= 0.95 * len(texts) and (named or differ)
 
