@@ -8,8 +8,8 @@ from tfapp.errors import ExportError, TfappError
 from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel import PackedEncoder
 from tfapp.training import RunFolder, tokenize_split
+from tfapp.workflows.evaluate import evaluate_split
 from tfapp.workflows.run_data import load_run_splits
-from tfapp.workflows.train import evaluate_split
 
 __all__ = ["ALLOWED_LOSS", "check_precision"]
 

@@ -58,7 +58,7 @@ class Run:
 
     def evaluate(self, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
         """Evaluates the best weights, as `tfapp.evaluate`."""
-        from tfapp.workflows.train import evaluate_run
+        from tfapp.workflows.evaluate import evaluate_run
 
         return evaluate_run(self.folder, None if data is None else str(data), quiet=quiet)
 

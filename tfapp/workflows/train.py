@@ -1,4 +1,4 @@
-"""Joins data, models and training: a run of an experiment, and its evaluation."""
+"""Joins data, models and training: a run of an experiment."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfapp.config import Experiment, dump_toml
-from tfapp.core.files import private_folder, sweep_drafts
-from tfapp.core.terminal import progress
-from tfapp.data import OverlapMasks, Splits, find_overlap, fingerprint_rows, load_table
-from tfapp.errors import DataError, TrainingError
-from tfapp.evaluation import Evaluation, Overlap, check_evaluation, write_report
+from tfapp.core.files import sweep_drafts
+from tfapp.data import Splits
+from tfapp.evaluation import check_evaluation
 from tfapp.models import TaskModel
 from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import load_model
@@ -24,9 +21,7 @@ from tfapp.training import (
     HistoryObserver,
     Observer,
     RunFolder,
-    TensorBoardLog,
     TensorBoardObserver,
-    TokenizedSplit,
     calibrate,
     calibrate_unknown,
     choose_precision,
@@ -34,20 +29,19 @@ from tfapp.training import (
     create_run,
     find_resumable,
     is_chief,
-    make_predictor,
     make_strategy,
     measure_learning_curve,
-    predict_logits,
     tokenize_split,
     total_over_workers,
     train,
 )
 from tfapp.workflows.build import build
-from tfapp.workflows.run_data import check_same_data, load_run_splits
-from tfapp.workflows.run_summary import summarize_run, write_learning_curve
+from tfapp.workflows.evaluate import evaluate_test_split
+from tfapp.workflows.run_data import check_same_data
+from tfapp.workflows.run_summary import write_learning_curve
 from tfapp.workflows.training_output import TrainingProgress
 
-__all__ = ["evaluate_run", "evaluate_split", "finish_run", "run_experiment", "train_weights"]
+__all__ = ["finish_run", "run_experiment", "train_weights"]
 
 
 def run_experiment(
@@ -184,63 +178,8 @@ def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, qui
     """
     best = load_model(folder.model)
     best.shards = folder.shards
-    _evaluate_split(folder, best, splits, quiet=quiet)
+    evaluate_test_split(folder, best, splits, quiet=quiet)
     _finish(folder, best, record)
-
-
-def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluation:
-    """Evaluates a run's best weights on its test split, or on all of other labelled texts.
-
-    The evaluation is in the run's folder then, with its page.
-
-    Raises:
-        TfappError: The run or the data cannot be used.
-    """
-    experiment = folder.experiment(load_experiment)
-    model = load_model(folder.model)
-    if data is None:
-        return _evaluate_split(folder, model, load_run_splits(folder), quiet=quiet)
-    table = load_table(
-        data,
-        experiment.data,
-        labels=model.labels,
-        schema=find_task(experiment.task).schema,
-        multi_label=experiment.model.multi_label,
-    )
-    overlap: OverlapMasks | str
-    try:
-        overlap = find_overlap(table, load_run_splits(folder))
-    except (DataError, TrainingError) as error:
-        overlap = str(error)
-    return _evaluate_table(folder, model, table, data, data, overlap=overlap, quiet=quiet)
-
-
-def evaluate_split(model: TaskModel, split: TokenizedSplit, description: str, *, quiet: bool) -> Evaluation:
-    """Evaluates a model on a tokenized split, with a progress bar."""
-    with progress(description, "texts", quiet=quiet) as advance:
-        predictor = make_predictor(model, split.targets)
-        logits = predict_logits(predictor, split.texts, split.targets, on_progress=advance)
-    return find_task(model.task.name).evaluator().evaluate(model, logits, split)
-
-
-def _evaluate_overlap(model: TaskModel, table: Any, masks: OverlapMasks | str, *, quiet: bool) -> Overlap | None:
-    """Evaluates what neither repeats a row nor is one of the training; `masks` may say why nothing is known of that."""
-    if isinstance(masks, str):
-        return Overlap(table.num_rows, problem=masks)
-    if not masks.any.any():
-        return None
-    overlap = Overlap(
-        table.num_rows,
-        repeated=int(masks.repeated.sum()),
-        learnt=int(masks.learnt.sum()),
-        left_out=int(masks.left_out.sum()),
-        chosen=int(masks.chosen.sum()),
-    )
-    rest = table.filter(~masks.any)
-    if not rest.num_rows:
-        return overlap
-    new = evaluate_split(model, tokenize_split(model, rest), "Evaluating what is new", quiet=quiet)
-    return replace(overlap, count=new.count, score=new.main_score, interval=new.main_interval)
 
 
 def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
@@ -288,62 +227,3 @@ def _remember_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
             "samples": model.rows(first.to_pydict()),
         },
     )
-
-
-def _evaluate_split(folder: RunFolder, model: TaskModel, splits: Splits, *, quiet: bool) -> Evaluation:
-    split = "test" if splits.test.num_rows else "dev"
-    table = getattr(splits, split)
-    # A split that tfapp made repeats nothing.
-    whole = getattr(splits.settings, split) is not None
-    overlap = find_overlap(table, splits, on_dev=split == "dev") if whole else None
-    evaluation = _evaluate_table(
-        folder, model, table, None, f"{split} split", overlap=overlap, on_dev=split == "dev", quiet=quiet
-    )
-    with TensorBoardLog(folder.tensorboard) as log:
-        log.evaluation(evaluation, step=0, split="test")
-    return evaluation
-
-
-def _evaluate_table(
-    folder: RunFolder,
-    model: TaskModel,
-    table: Any,
-    data: str | None,
-    what: str,
-    *,
-    overlap: OverlapMasks | str | None,
-    on_dev: bool = False,
-    quiet: bool,
-) -> Evaluation:
-    evaluation = evaluate_split(model, tokenize_split(model, table), "Evaluating", quiet=quiet)
-    evaluation = replace(
-        evaluation,
-        overlap=None if overlap is None else _evaluate_overlap(model, table, overlap, quiet=quiet),
-        rows_fingerprint=fingerprint_rows({"rows": table}, find_task(model.task.name).schema),
-    )
-    if on_dev:
-        evaluation = evaluation.on_dev()
-    target = folder.evaluation_folder(data)
-    private_folder(target)
-    RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())
-    experiment = folder.experiment(load_experiment)
-    facts = {
-        "Run": str(folder.path),
-        "Data": data or f"{experiment.data.train}, {what}",
-        "Preset": experiment.origin,
-        model.limit: f"{experiment.model.max_length} tokens",
-        "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",
-    }
-    if experiment.training.adapt != "head":
-        facts["Epochs"] = str(experiment.training.epochs)
-    summary = summarize_run(folder, evaluation) if data is None else None
-    write_report(
-        evaluation,
-        target / "report.html",
-        title=experiment.name,
-        facts=facts,
-        summary=summary,
-        choices=folder.read_if_there("choices", []),
-        candidates=folder.read_if_there("candidates", []),
-    )
-    return evaluation
