@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
+from tfapp.cli._shared_options import add_options
 from tfapp.core import client_variables
 from tfapp.errors import SettingsError
 from tfapp.workflows.deploy import Servers
@@ -55,17 +55,7 @@ def with_servers(command: Callable[..., None]) -> Callable[..., None]:
 
     The command takes what they say as one argument, `servers`; None: no server was named.
     """
-    own, shared = (inspect.signature(function, eval_str=True) for function in (command, _read_servers))
-    parameters = [*(item for name, item in own.parameters.items() if name != "servers"), *shared.parameters.values()]
-
-    @functools.wraps(command)
-    def call(**values: Any) -> None:
-        servers = _read_servers(**{name: values.pop(name) for name in shared.parameters})
-        command(**values, servers=servers)
-
-    call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    call.__annotations__ = {item.name: item.annotation for item in parameters}
-    return call
+    return add_options(command, "servers", _read_servers)
 
 
 def _read_servers(

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tfapp.cli._sniff_options import (
-    FILE_HELP,
-    Column,
-    Dev,
-    Encoding,
-    Format,
-    Header,
-    Label,
-    LabelSeparator,
-    Separator,
-    Task,
-    Test,
-    Text,
-    hints,
-)
+from tfapp.cli._sniff_options import FILE_HELP, Task, with_hints
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -41,25 +27,17 @@ def _group() -> None:
 
 
 @app.command()
+@with_hints
 def describe(
     file: Annotated[str, typer.Argument(help=FILE_HELP)],
     *,
     task: Task = None,
-    text: Text = None,
-    label: Label = None,
-    column: Column = None,
     query: _OldColumn = None,
     candidate: _OldColumn = None,
     question: _OldColumn = None,
     context: _OldColumn = None,
     answer: _OldColumn = None,
-    dev: Dev = None,
-    test: Test = None,
-    format: Format = None,  # noqa: A002
-    encoding: Encoding = None,
-    separator: Separator = None,
-    header: Header = None,
-    label_separator: LabelSeparator = None,
+    hints: dict[str, Any],
     preset: Annotated[str, typer.Option(help="The preset that counts tokens; none: characters only.")] = "minilm-l6",
     max_length: Annotated[int, typer.Option(help="A limit in tokens, to compare lengths with.")] = 128,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -78,20 +56,8 @@ def describe(
     for name, value in old.items():
         if value is not None:
             raise SettingsError(f"--{name} is --column now: --column {name}={value}")
-    given = hints(
-        column,
-        text=text,
-        label=label,
-        dev=dev,
-        test=test,
-        format=format,
-        encoding=encoding,
-        separator=separator,
-        header=header,
-        label_separator=label_separator,
-    )
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
-        proposal = sniff(file, task=task, hints=given, pull=partial(assets.pull, on_progress=advance))
+        proposal = sniff(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
     sections = {"task": proposal.task, "data": proposal.data}
     experiment = parse_experiment({"name": "describe", **sections}, source="options")
     count_tokens = None

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tfapp.cli._sniff_options import (
-    FILE_HELP,
-    Column,
-    Dev,
-    Encoding,
-    Format,
-    Header,
-    Label,
-    LabelSeparator,
-    Separator,
-    Task,
-    Test,
-    Text,
-    hints,
-)
+from tfapp.cli._sniff_options import FILE_HELP, Task, with_hints
 
 __all__ = ["init"]
 
 
+@with_hints
 def init(
     file: Annotated[str, typer.Argument(help=FILE_HELP)],
     *,
@@ -34,16 +21,7 @@ def init(
     ),
     name: Annotated[str | None, typer.Option(help="The experiment's name; by default the file's.")] = None,
     task: Task = None,
-    text: Text = None,
-    label: Label = None,
-    column: Column = None,
-    dev: Dev = None,
-    test: Test = None,
-    format: Format = None,  # noqa: A002
-    encoding: Encoding = None,
-    separator: Separator = None,
-    header: Header = None,
-    label_separator: LabelSeparator = None,
+    hints: dict[str, Any],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing settings file.")] = False,
 ) -> None:
     """Inspects a data file and writes a commented settings file for it."""
@@ -56,19 +34,7 @@ def init(
     from tfapp.tasks.sniff import sniff
 
     with progress(f"looking at {file}", "bytes") as advance:
-        given = hints(
-            column,
-            text=text,
-            label=label,
-            dev=dev,
-            test=test,
-            format=format,
-            encoding=encoding,
-            separator=separator,
-            header=header,
-            label_separator=label_separator,
-        )
-        proposal = sniff(file, task=task, hints=given, pull=partial(assets.pull, on_progress=advance))
+        proposal = sniff(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
     target = write_starter(proposal, output, tasks=task_settings(), name=name, force=force)
     load_experiment(target)
     screen = console()

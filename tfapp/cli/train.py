@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from tfapp.cli._sniff_options import (
-    FILE_HELP,
-    Column,
-    Dev,
-    Encoding,
-    Format,
-    Header,
-    Label,
-    LabelSeparator,
-    Separator,
-    Task,
-    Test,
-    Text,
-    hints,
-)
+from tfapp.cli._sniff_options import FILE_HELP, Task, with_hints
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,6 +28,7 @@ JsonLines: TypeAlias = Annotated[
 ]
 
 
+@with_hints
 def train(
     file: Annotated[
         str, typer.Argument(help=f"{FILE_HELP} Or a settings file (.toml), as `tfapp init DATA_FILE` writes one.")
@@ -68,16 +55,7 @@ def train(
     publish: Annotated[bool, typer.Option(help="Publish the model of a data file.")] = True,
     name: Annotated[str | None, typer.Option(help="The model's name; by default the data file's.")] = None,
     task: Task = None,
-    text: Text = None,
-    label: Label = None,
-    column: Column = None,
-    dev: Dev = None,
-    test: Test = None,
-    format: Format = None,  # noqa: A002
-    encoding: Encoding = None,
-    separator: Separator = None,
-    header: Header = None,
-    label_separator: LabelSeparator = None,
+    hints: dict[str, Any],
 ) -> None:
     """Trains a model on labelled text and evaluates it; writes a run's folder.
 
@@ -89,20 +67,8 @@ def train(
     from tfapp.core.terminal import progress
     from tfapp.tasks.experiments import load_experiment
 
-    given = hints(
-        column,
-        text=text,
-        label=label,
-        dev=dev,
-        test=test,
-        format=format,
-        encoding=encoding,
-        separator=separator,
-        header=header,
-        label_separator=label_separator,
-    )
     if Path(file).suffix.lower() == ".toml":
-        chosen = {"name": name, "task": task, "minutes": minutes, **given}
+        chosen = {"name": name, "task": task, "minutes": minutes, **hints}
         flag = next((key for key, value in chosen.items() if value is not None), None)
         if flag or quality != "good":
             raise SettingsError(f"--{flag or 'quality'} is for a data file; {file} has settings, which --set overrides")
@@ -116,7 +82,7 @@ def train(
             task=task,
             quality=quality,
             minutes=minutes,
-            hints=given,
+            hints=hints,
             overrides=overrides or [],
             pull=partial(assets.pull, on_progress=advance),
         )

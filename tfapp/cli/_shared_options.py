@@ -1,0 +1,31 @@
+"""Options that several commands have in common, read in one place."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["add_options"]
+
+
+def add_options(command: Callable[..., None], argument: str, read: Callable[..., Any]) -> Callable[..., None]:
+    """Returns a command that has the options of a reader, too, after its own.
+
+    Args:
+        command: Takes what the reader returns as one argument.
+        argument: The name of that argument.
+        read: Has the options as keywords.
+    """
+    own, shared = (inspect.signature(function, eval_str=True) for function in (command, read))
+    parameters = [*(item for name, item in own.parameters.items() if name != argument), *shared.parameters.values()]
+
+    @functools.wraps(command)
+    def call(**values: Any) -> None:
+        value = read(**{name: values.pop(name) for name in shared.parameters})
+        command(**values, **{argument: value})
+
+    call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {item.name: item.annotation for item in parameters}
+    return call
