@@ -61,13 +61,23 @@ class Training:
     @property
     def state(self) -> TrainingState:
         """Returns whether it waits, runs, or how it ended."""
-        if not self._process.exists():
-            return "cancelled" if self.cancelled else "waiting"
-        if self._is_alive():
+        if self.is_waiting:
+            return "waiting"
+        if self.is_running:
             return "running"
         if self.log().ended:
             return "finished"
         return "cancelled" if self.cancelled else "failed"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Returns whether it is still to be started."""
+        return not self._process.exists() and not self.cancelled
+
+    @property
+    def is_running(self) -> bool:
+        """Returns whether its process lives; of what it printed nothing is read."""
+        return self._process.exists() and self._is_alive()
 
     @property
     def cancelled(self) -> bool:
@@ -218,7 +228,7 @@ class TrainingQueue:
         """
         with self._lock:
             trainings = self.all()
-            waiting = sum(training.state == "waiting" for training in trainings)
+            waiting = sum(training.is_waiting for training in trainings)
             if waiting >= _MOST_WAITING:
                 raise TrainingError(f"{waiting} trainings wait already; cancel one, or come back when some have ended")
             folder = self._new_folder(1 + max((training.number for training in trainings), default=0))
@@ -235,20 +245,20 @@ class TrainingQueue:
             TrainingError: There is none of this number.
         """
         training = self.get(number)
-        if training.state in ("waiting", "running"):
+        if training.is_waiting or training.is_running:
             training.cancel()
 
     def look(self) -> None:
         """Starts the oldest training that waits, unless one runs; ends what goes on though it was cancelled."""
         self._processes = [process for process in self._processes if process.poll() is None]
         trainings = self.all()
-        running = next((training for training in trainings if training.state == "running"), None)
+        running = next((training for training in trainings if training.is_running), None)
         if running is not None:
             marked = running.folder / "cancelled"
             if running.cancelled and self._clock().timestamp() - marked.stat().st_mtime > _STOP_SECONDS:
                 running.kill()
             return
-        waiting = [training for training in trainings if training.state == "waiting"]
+        waiting = [training for training in trainings if training.is_waiting]
         if waiting:
             self._processes.append(waiting[-1].start(self._program))
 
