@@ -72,6 +72,8 @@ def test_the_best_on_dev_is_the_run_and_says_why(whole: Run, messages: Path) -> 
     assert whole.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
     assert not list(whole.path.glob("candidates/*/model"))
     assert not list(whole.path.glob("candidates/*/evaluation.json"))
+    leftovers = ("checkpoint.npz", "held_out.npy", "features", ".lock")
+    assert not [path for path in whole.path.glob("candidates/*/*") if path.name in leftovers]
     again = load_experiment(whole.path / "settings.toml")
     assert (again, again.data.text, again.data.label) == (whole.experiment, "message", "kind")
     report = whole.folder.report.read_text()

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -148,6 +149,13 @@ class RunFolder:
             return json.loads((self.path / f"{name}.json").read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise TrainingError(f"{self.path}: the run has no {name}.json; did its training finish?") from error
+
+    def remove_leftovers(self) -> None:
+        """Removes what only a run that goes on would need."""
+        for file in (self.checkpoint, self.held_out, self.lock):
+            file.unlink(missing_ok=True)
+        for folder in (self.features, self.contrast):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def read_if_there(self, name: str, otherwise: Any) -> Any:
         """Reads `NAME.json`; where the run has no such file, another value."""

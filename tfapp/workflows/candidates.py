@@ -31,8 +31,6 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 
 # What the best candidate's run is made of, beside its settings.
 _KEPT: Final = ("model", "tensorboard", "history.jsonl", "data.json", "environment.json")
-# What a candidate leaves that only its training needs.
-_HEAVY: Final = ("model", "checkpoint.npz", "features", "contrast")
 
 
 def train_candidates(
@@ -180,7 +178,7 @@ def _train_candidate(
         )
         folder.write("trained", {"record": record, "seconds": time.monotonic() - started})
     trained = folder.read("trained")
-    dev = folder.read("dev") if (folder.path / "dev.json").exists() else {}
+    dev = folder.read_if_there("dev", {})
     return _Result(candidate, folder, trained["record"], dev, trained["seconds"])
 
 
@@ -190,13 +188,11 @@ def _best(results: Sequence[_Result]) -> _Result:
 
 def _drop_losers(results: Sequence[_Result]) -> None:
     """Removes the weights of all candidates but the best, and what only a killed training would need of any."""
+    best = _best(results)
     for result in results:
-        for name in _HEAVY:
-            path = result.folder.path / name
-            if result is _best(results) and path == result.folder.model:
-                continue
-            shutil.rmtree(path, ignore_errors=True)
-            path.unlink(missing_ok=True)
+        result.folder.remove_leftovers()
+        if result is not best:
+            shutil.rmtree(result.folder.model, ignore_errors=True)
 
 
 def _make_run(folder: RunFolder, plan: Plan, results: Sequence[_Result], splits: Splits, *, quiet: bool) -> None:

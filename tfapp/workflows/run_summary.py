@@ -36,10 +36,8 @@ def write_learning_curve(folder: RunFolder, curve: LearningCurve) -> None:
 
 def read_learning_curve(folder: RunFolder) -> LearningCurve | None:
     """Returns the run's learning curve; None where none was measured."""
-    if not (folder.path / "learning_curve.json").is_file():
-        return None
-    values = folder.read("learning_curve")
-    return LearningCurve(**values | {name: tuple(values[name]) for name in ("sizes", "scores")})
+    values = folder.read_if_there("learning_curve", None)
+    return values and LearningCurve(**values | {name: tuple(values[name]) for name in ("sizes", "scores")})
 
 
 def _read_curves(folder: RunFolder) -> TrainingCurves | None:

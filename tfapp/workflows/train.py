@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -186,10 +185,7 @@ def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
     """Writes what a finished run leaves, and removes what only a resumed one would need."""
     best.write_products(folder.path)
     folder.write("finished", facts)
-    for file in (folder.checkpoint, folder.held_out, folder.lock):
-        file.unlink(missing_ok=True)
-    for leftover in (folder.features, folder.contrast):
-        shutil.rmtree(leftover, ignore_errors=True)
+    folder.remove_leftovers()
 
 
 def _seed(experiment: Experiment) -> None:
