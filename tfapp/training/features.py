@@ -20,7 +20,12 @@ from tfapp.training.parallel_shards import map_shards
 from tfapp.training.steps import distribute
 from tfapp.training.tokenized_split import TokenizedSplit
 
-__all__ = ["FeatureReader", "FeatureStore"]
+__all__ = ["FeatureReader", "FeatureStore", "feature_scale"]
+
+
+def feature_scale(features: np.ndarray) -> float:
+    """Returns the root mean square length of features float[N, H]; 1 where all are 0."""
+    return float(np.sqrt(np.mean(np.sum(np.square(features, dtype=np.float64), axis=1)))) or 1.0
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,17 @@ from scipy.optimize import minimize
 from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
-from tfapp.training.features import FeatureReader, FeatureStore
+from tfapp.training.features import FeatureReader, FeatureStore, feature_scale
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.trainer import Trainer, TrainState
 
-__all__ = ["PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
+__all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
 
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
 PENALTIES: Final = tuple(10.0 ** (power / 2) for power in range(2, -7, -1))
 # Where there is no dev split to choose it: of 10 texts a label of Banking77 a third and three times as much do as well.
-_WITHOUT_DEV: Final = 10.0**-1.5
+DEFAULT_PENALTY: Final = 10.0**-1.5
 # The dev loss falls to its minimum along the penalties and rises again; what comes after takes longest.
 _PATIENCE: Final = 2
 _FOLDS: Final = 5
@@ -50,7 +50,7 @@ class HeadFit:
         if not np.isfinite(features).all():
             raise TrainingError("the backbone gives features that are no numbers; use training.precision float32")
         self._model = model
-        self._size = float(np.sqrt(np.mean(np.sum(np.square(features, dtype=np.float64), axis=1)))) or 1.0
+        self._size = feature_scale(features)
         self._features = tf.constant(features / self._size, tf.float64)
         # In float64, else L-BFGS ends in the loss's rounding errors before it ends at the minimum.
         self._targets = tf.constant(targets, tf.float64 if targets.dtype.kind == "f" else None)
@@ -198,7 +198,7 @@ class HeadTrainer(Trainer):
     def _fit(self, train: np.ndarray, dev: np.ndarray) -> None:
         head = HeadFit(self.model, train, self.train_split.targets)
         patience = self.settings.patience or _PATIENCE
-        for penalty in PENALTIES if len(self.dev_split.texts) else (_WITHOUT_DEV,):
+        for penalty in PENALTIES if len(self.dev_split.texts) else (DEFAULT_PENALTY,):
             if self.state.stale_epochs >= patience:
                 break
             self._fit_once(head, dev, penalty)

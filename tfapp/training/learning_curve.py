@@ -12,7 +12,8 @@ import tensorflow as tf
 from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.models import BertModel, TaskModel
 from tfapp.models.classes import ClassificationModel
-from tfapp.training.features import FeatureReader
+from tfapp.training.features import FeatureReader, feature_scale
+from tfapp.training.head import DEFAULT_PENALTY
 from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["fit_curve", "measure_learning_curve"]
@@ -22,8 +23,6 @@ _FEWEST: Final = (120, 30)
 # Texts and tokens: read in some seconds by a small encoder on two cores.
 _MOST_TRAIN: Final = (4000, 200_000)
 _MOST_DEV: Final = (1000, 60_000)
-# 1 / C; as `training.head` takes it where no dev split chooses it.
-_PENALTY: Final = 10.0**-1.5
 
 
 def measure_learning_curve(
@@ -76,7 +75,7 @@ def fit_curve(
     """
     from sklearn.linear_model import LogisticRegression
 
-    size = float(np.sqrt(np.mean(np.sum(np.square(vectors, dtype=np.float64), axis=1)))) or 1.0
+    size = feature_scale(vectors)
     order = np.random.default_rng(0).permutation(len(vectors))
     sizes, right = [], []
     for parts in (4, 2, 1):
@@ -84,7 +83,7 @@ def fit_curve(
         for part in np.array_split(order, parts):
             if len(np.unique(targets[part])) < 2:
                 return None
-            regression = LogisticRegression(C=1 / _PENALTY, max_iter=200)
+            regression = LogisticRegression(C=1 / DEFAULT_PENALTY, max_iter=200)
             regression.fit(vectors[part] / size, targets[part])
             hits.append(regression.predict(dev_vectors / size) == dev_targets)
         sizes.append(len(order) // parts)
