@@ -8,21 +8,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import uvicorn
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.console_site import Site
 from tests.processes import wait_until
 from tfapp.console.console_server import listen
 
-__all__ = ["SCREENSHOTS", "find_browser", "running_console"]
+__all__ = ["SCREENSHOTS", "running_browser", "running_console"]
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def find_browser() -> str | None:
-    """The browser's program; None where none is installed."""
-    return next((found for found in map(shutil.which, _PROGRAMS) if found), None)
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Runs a browser during the block; where none is installed, the test is skipped and says so."""
+    program = next((found for found in map(shutil.which, _PROGRAMS) if found), None)
+    if program is None:
+        pytest.skip("no browser is installed (Debian: apt-get install chromium), so the console was not looked at")
+    with sync_playwright() as playwright:
+        # A container's root may not use the browser's own sandbox; the pages are ours.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.apps.monitor.stream import Stream
-from tests.console.browser import SCREENSHOTS, find_browser, running_console
+from tests.console.browser import SCREENSHOTS, running_browser, running_console
 from tests.console_site import Site
 from tfapp.apps.shared.store import Store
 from tfapp.web.access import Access
@@ -50,14 +50,8 @@ def address(site: Site) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = find_browser()
-    if program is None:
-        pytest.skip("no browser is installed (Debian: apt-get install chromium), so the console was not looked at")
-    with sync_playwright() as playwright:
-        # A container's root may not use the browser's own sandbox; the pages are ours.
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with running_browser() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(params=SIZES)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.console.browser import SCREENSHOTS, find_browser, running_console
+from tests.console.browser import SCREENSHOTS, running_browser, running_console
 from tests.console_site import Site
 from tests.toy import toy_rows
 from tfapp.console.console_state import ConsoleState
@@ -24,14 +24,8 @@ WIDTHS = (1280, 400)
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    program = find_browser()
-    if program is None:
-        pytest.skip("no browser is installed (Debian: apt-get install chromium), so the console was not looked at")
-    with sync_playwright() as playwright:
-        # A container's root may not use the browser's own sandbox; the pages are ours.
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with running_browser() as started:
         yield started
-        started.close()
 
 
 def keep(page: Page, name: str) -> None:
