@@ -10,7 +10,6 @@ with tfapp.serve("models") as server:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment
+from tfapp.core.files import safe_name
 from tfapp.core.rows import Row, check_rows
 from tfapp.core.terminal import progress
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
@@ -287,7 +287,7 @@ def export_preset(
     """
     from tfapp.workflows.publish import export_untrained
 
-    served = name or re.sub(r"[^A-Za-z0-9._-]+", "-", Path(preset).name).strip("-._") or "embedding"
+    served = name or safe_name(Path(preset).name) or "embedding"
     # There are no data, but an experiment names some.
     sections = {"data": {"train": "none"}, "model": {"preset": preset}, "training": {"epochs": 0}}
     experiment = parse_experiment({"name": served, "task": "embedding", **sections}, overrides)

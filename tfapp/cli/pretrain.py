@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tfapp.cli.train import JsonLines, Overrides, Resume, Runs, run_and_show
+from tfapp.core.files import safe_name
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -66,6 +66,6 @@ def _experiment(source: Path, chosen: dict[str, Any], overrides: list[str]) -> E
         return experiment
     model = {key.partition(".")[2]: value for key, value in chosen.items() if key.startswith("model.")}
     data = {"train": str(source), "dev_share": 0.05, "test_share": 0.0}
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.stem).strip("-._") or "pretraining"
+    name = safe_name(source.stem) or "pretraining"
     values = {"name": chosen.get("name", name), "task": "pretraining", "data": data, "model": model}
     return parse_experiment(values, overrides)

@@ -27,6 +27,7 @@ __all__ = [
     "private_opener",
     "replacing",
     "replacing_folder",
+    "safe_name",
     "sweep_drafts",
     "sweep_drafts_of",
     "write_json",
@@ -179,3 +180,8 @@ def write_json_lines(file: Path, rows: Iterable[Any]) -> None:
 def write_json(file: Path, value: Any, *, shared: bool = False) -> None:
     """Writes one JSON value, by rename; `shared` as of `replacing`."""
     write_text(file, json.dumps(value, ensure_ascii=False, indent=1) + "\n", shared=shared)
+
+
+def safe_name(text: str) -> str:
+    """Returns a text as a name of files: letters, digits, dots, _ and -, of which the last three are at no end."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from tfapp.config import (
 )
 from tfapp.config.overrides import section_of
 from tfapp.config.task_settings import foreign_fields
-from tfapp.core.files import write_text
+from tfapp.core.files import safe_name, write_text
 from tfapp.data.blocks import data_suffix
 from tfapp.data.proposal import Proposal
 from tfapp.errors import DataError
@@ -141,4 +140,4 @@ def _comment(text: str) -> Iterator[str]:
 def experiment_name(source: str) -> str:
     """Returns a valid experiment name after a path or a data set's name."""
     name = Path(source).stem.removesuffix(data_suffix(Path(source))) or Path(source).resolve().name
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "experiment"
+    return safe_name(name) or "experiment"

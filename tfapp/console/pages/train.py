@@ -18,6 +18,7 @@ from tfapp.console.data_file import DataFileView, FileCorrections, column_settin
 from tfapp.console.training_log import TrainingLog
 from tfapp.console.training_queue import Training
 from tfapp.console.uploads import LARGEST_UPLOAD, UploadedFile
+from tfapp.core.files import safe_name
 from tfapp.errors import DataError, SettingsError, TfappError, TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.tasks.registry import all_tasks, read_evaluation
@@ -131,7 +132,7 @@ class TrainPages:
         training = self._training(request)
         state, log = training.state, training.log()
         waiting = [one for one in self._state.trainings.all() if one.number < training.number]
-        before = sum(one.state in ("waiting", "running") for one in waiting) if state == "waiting" else 0
+        before = sum(one.is_waiting or one.is_running for one in waiting) if state == "waiting" else 0
         return self._views.page(
             request,
             "training.html",
@@ -196,7 +197,7 @@ def _training_options(corrections: FileCorrections, form: Form) -> list[str]:
 
 def model_name(file: str) -> str:
     """Returns the name of a model after that of its file."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.partition(".")[0]).strip("-._")[:60] or "model"
+    return safe_name(file.partition(".")[0])[:60] or "model"
 
 
 def _all_columns() -> list[str]:
