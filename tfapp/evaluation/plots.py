@@ -7,10 +7,8 @@ in dark. `to_rgb` draws it dark on white for TensorBoard.
 
 from __future__ import annotations
 
-import functools
 import io
 import re
-import unicodedata
 import warnings
 from collections.abc import Sequence
 from html import escape
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.evaluation.metrics import Calibration, PrecisionRecall
+from tfapp.evaluation.plot_text import ems_of, font_families, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +55,8 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Fi
     table = np.asarray(counts, dtype=np.int64).reshape(len(labels), len(labels))
     cell = float(np.clip(560 / len(labels), 12, 76))
     font = float(np.clip(cell * 0.72, 8.5, 12))
-    names = [_shorten(label) for label in labels]
-    longest = max(_ems(name) for name in names) * font
+    names = [shorten(label) for label in labels]
+    longest = max(ems_of(name) for name in names) * font
     angle = 0 if longest <= cell - 6 else 45 if cell > 22 else 90
     rise = {0: font, 45: longest * 0.71 + font * 0.7, 90: longest}[angle]
     left, top, side = 28 + longest + 8, 26 + rise + 8, cell * len(labels)
@@ -118,7 +117,7 @@ def draw_curves(curves: Sequence[PrecisionRecall]) -> Figure:
         axes.plot(*_steps(curve), color=color, linewidth=1.5, drawstyle="steps-post", clip_on=False)
         y = 398 + 20 * line
         page.plot([60, 80], [y - 4, y - 4], color=color, linewidth=2.5)
-        _write(page, 88, y, _shorten(curve.label, 26), 12)
+        _write(page, 88, y, shorten(curve.label, 26), 12)
         _write(page, 424, y, f"{curve.average_precision:.3f}", 12, ha="right")
     return figure
 
@@ -286,38 +285,5 @@ def add_axes(figure: Figure, box: tuple[float, float, float, float], label: str,
 
 def _write(axes: Axes, x: float, y: float, text: str, size: float, **style: Any) -> None:
     """Writes at a point, the base line at `y`."""
-    style = {"color": _INK, "va": "baseline", "family": _families()} | style
+    style = {"color": _INK, "va": "baseline", "family": font_families()} | style
     axes.text(x, y, text, fontsize=size * _PT, parse_math=False, **style)
-
-
-def _shorten(name: str, ems: float = 20) -> str:
-    """Returns a label in one line, cut where it gets too long to stand beside a drawing."""
-    line = " ".join("".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name).split()) or "(blank)"
-    if _ems(line) <= ems:
-        return line
-    while _ems(line) > ems - 1:
-        line = line[:-1]
-    return line.rstrip() + "…"
-
-
-def _ems(text: str) -> float:
-    """Returns roughly the width of a text, rather too wide; the reader's font is not known here."""
-    return sum(_em(character) for character in text)
-
-
-def _em(character: str) -> float:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 1.02
-    if character in "iljtfrI.,:;'|!()[]- ":
-        return 0.42
-    return 0.95 if character in "mwMW@%…" else 0.75 if character.isupper() else 0.62
-
-
-@functools.cache
-def _families() -> list[str]:
-    """Returns the font that matplotlib brings, then what the machine has for Chinese, Japanese and Korean."""
-    from matplotlib import font_manager
-
-    known = ("CJK", "PingFang", "Hiragino Sans", "Apple SD Gothic", "WenQuanYi", "Droid Sans Fallback", "Arial Unicode")
-    names = font_manager.get_font_names()
-    return ["DejaVu Sans", *sorted({name for name in names if any(part in name for part in known)})[:3]]
