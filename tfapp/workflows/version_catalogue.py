@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tfapp import registry
 from tfapp.config.task_settings import foreign_fields
 from tfapp.errors import RegistryError
-from tfapp.evaluation.comparison import ScoreRecord, compare_scores
 from tfapp.registry import STABLE, Change, ConfiguredModel, LabelStore, VersionMetadata, unlabelled_versions
 from tfapp.tasks.experiments import task_settings
+from tfapp.workflows.version_scores import compare_version_scores
 
 if TYPE_CHECKING:
     from tfapp.server.safety.unsafe_op_check import UnsafeOp
@@ -198,45 +198,8 @@ def compare(name: str, first: int, second: int, *, models: str | Path = "models"
         labels_removed=[label for label in old.labels if label not in new.labels],
         signatures=_changed_entries(_signatures(old.path), _signatures(new.path)),
         size=(old.size, new.size),
-        comparison=_compare_scores(old, new),
+        comparison=compare_version_scores(old, new),
     )
-
-
-def _compare_scores(old: VersionMetadata, new: VersionMetadata) -> str:
-    # Versions of before have the data's fingerprint alone, which covers the test split, too.
-    whole = not (old.evaluation.get("rows") and new.evaluation.get("rows"))
-    first, second = _score_record(old, whole=whole), _score_record(new, whole=whole)
-    return compare_scores(first, second) if first and second and first.score != second.score else ""
-
-
-def _score_record(version: VersionMetadata, *, whole: bool) -> ScoreRecord | None:
-    """Returns a version's main score, with the fingerprint of the whole data or of the evaluated rows.
-
-    It is None where there is none on record.
-    """
-    score, record = version.score, version.evaluation
-    if score is None:
-        return None
-    metrics = version.metrics
-    counts = {name: value for name, value in metrics.items() if isinstance(value, int) and not isinstance(value, bool)}
-    unit, count = next(iter(counts.items()), ("rows", 0))
-    rows = version.data.get("fingerprint") if whole else record["rows"]
-    interval = [end for end in _list(record, "interval") if isinstance(end, int | float)]
-    wrong = frozenset(row for row in _list(record, "wrong") if isinstance(row, int)) if "wrong" in record else None
-    return ScoreRecord(
-        f"version {version.version}",
-        *score,
-        count,
-        unit,
-        str(rows or version.path),
-        (interval[0], interval[1]) if len(interval) == 2 else None,
-        wrong,
-    )
-
-
-def _list(values: Mapping[str, Any], name: str) -> list[Any]:
-    value = values.get(name)
-    return value if isinstance(value, list) else []
 
 
 def unsafe_ops(folder: Path) -> list[UnsafeOp]:

@@ -1,0 +1,49 @@
+"""Compares the main scores of two versions, as far as their records tell what was evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfapp.evaluation.comparison import ScoreRecord, compare_scores
+from tfapp.registry import VersionMetadata
+
+__all__ = ["compare_version_scores"]
+
+
+def compare_version_scores(old: VersionMetadata, new: VersionMetadata) -> str:
+    """Returns in a sentence whether the main scores tell which version is better; empty where they are the same."""
+    # Versions of before have the data's fingerprint alone, which covers the test split, too.
+    whole = not (old.evaluation.get("rows") and new.evaluation.get("rows"))
+    first, second = _score_record(old, whole=whole), _score_record(new, whole=whole)
+    return compare_scores(first, second) if first and second and first.score != second.score else ""
+
+
+def _score_record(version: VersionMetadata, *, whole: bool) -> ScoreRecord | None:
+    """Returns a version's main score, with the fingerprint of the whole data or of the evaluated rows.
+
+    It is None where there is none on record.
+    """
+    score, record = version.score, version.evaluation
+    if score is None:
+        return None
+    metrics = version.metrics
+    counts = {name: value for name, value in metrics.items() if isinstance(value, int) and not isinstance(value, bool)}
+    unit, count = next(iter(counts.items()), ("rows", 0))
+    rows = version.data.get("fingerprint") if whole else record["rows"]
+    interval = [end for end in _list(record, "interval") if isinstance(end, int | float)]
+    wrong = frozenset(row for row in _list(record, "wrong") if isinstance(row, int)) if "wrong" in record else None
+    return ScoreRecord(
+        f"version {version.version}",
+        *score,
+        count,
+        unit,
+        str(rows or version.path),
+        (interval[0], interval[1]) if len(interval) == 2 else None,
+        wrong,
+    )
+
+
+def _list(values: Mapping[str, Any], name: str) -> list[Any]:
+    value = values.get(name)
+    return value if isinstance(value, list) else []
