@@ -21,6 +21,7 @@ from tfapp.training import (
     Observer,
     RunFolder,
     TensorBoardObserver,
+    TokenizedSplit,
     calibrate,
     calibrate_unknown,
     choose_precision,
@@ -154,13 +155,7 @@ def train_weights(
             observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
         )
     if chief:
-        best = load_model(folder.model)
-        best.shards = folder.shards
-        fit = find_task(experiment.task).evaluator().fit_temperatures
-        changed = calibrate_unknown(best, train_split, dev_split)
-        wanted = experiment.training.calibrate
-        if calibrate(best, folder, train_split, dev_split, fit, enabled=wanted) or changed:
-            best.save(folder.model)
+        _calibrate_best(folder, experiment, train_split, dev_split)
     score = state.best_score if splits.dev.num_rows else None
     counts = {"trained_weights": trained, "weights": model.trainable_weights()}
     return folder, {"epochs": state.epoch, "dev_score": score, **counts}
@@ -175,10 +170,28 @@ def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, qui
         record: Of the training, from `train_weights`.
         quiet: Show no progress.
     """
-    best = load_model(folder.model)
-    best.shards = folder.shards
+    best = _load_best(folder)
     evaluate_test_split(folder, best, splits, quiet=quiet)
     _finish(folder, best, record)
+
+
+def _calibrate_best(
+    folder: RunFolder, experiment: Experiment, train_split: TokenizedSplit, dev_split: TokenizedSplit
+) -> None:
+    """Fits what the best weights are read by: the limit of "none of these", and the temperatures."""
+    best = _load_best(folder)
+    fit = find_task(experiment.task).evaluator().fit_temperatures
+    changed = calibrate_unknown(best, train_split, dev_split)
+    wanted = experiment.training.calibrate
+    if calibrate(best, folder, train_split, dev_split, fit, enabled=wanted) or changed:
+        best.save(folder.model)
+
+
+def _load_best(folder: RunFolder) -> TaskModel:
+    best = load_model(folder.model)
+    # A run that goes on divides batches as it began.
+    best.shards = folder.shards
+    return best
 
 
 def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
