@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from default_baselines import BASELINES, frozen_vectors, measure_baseline
 from scipy.stats import binomtest
 from sides import environment, write_report
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -20,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 __all__ = ["measure_defaults"]
 
 HERE: Final = Path(__file__).resolve().parent
-PRESET: Final = "minilm-l6"
 # What most examples of Hugging Face's Trainer set.
 TRAINER: Final = {"epochs": 3, "batch_size": 16, "warmup_share": 0.0, "weight_decay": 0.0}
 TRAINER_RATES: Final = (2e-5, 5e-5)
@@ -32,13 +32,13 @@ class Score:
 
     Attributes:
         name: The side.
-        accuracy: The share of right labels.
+        value: The share of right labels, or what else `tfapp train` scores the task by.
         seconds: Of training and evaluation.
         p: How often a difference to ours as large would come by chance (McNemar's exact test); None without rows.
     """
 
     name: str
-    accuracy: float
+    value: float
     seconds: float
     p: float | None = None
 
@@ -49,18 +49,20 @@ class Table:
 
     Attributes:
         data: The file.
+        measure: What the sides are scored by.
         texts: The rows of train, dev and test.
         labels: How many there are.
         way: What `tfapp train` chose.
-        calibration_error: Ours on test, after calibration.
+        calibration_error: Ours on test, after calibration; None where nothing is calibrated.
         scores: The sides.
     """
 
     data: str
+    measure: str
     texts: tuple[int, int, int]
     labels: int
     way: str
-    calibration_error: float
+    calibration_error: float | None
     scores: list[Score] = field(default_factory=list)
 
 
@@ -115,18 +117,24 @@ def _measure(
     seconds = time.monotonic() - start
     rows = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), path], Path())[-1]
     run = tfapp.open_run(path)
-    texts, truth = [row["text"] for row in rows["test"]], np.array([row["label"] for row in rows["test"]])
-    answers = np.array(tfapp.predict(run, texts)["label"].tolist())
-    training, found = run.experiment.training, run.evaluation.to_dict()
+    chosen = next((one["name"] for one in run.folder.read_if_there("candidates", []) if one["chosen"]), "")
+    found = run.evaluation
     table = Table(
         train,
-        (len(rows["train"]), len(rows["dev"]), len(texts)),
+        found.main_name,
+        (len(rows["train"]), len(rows["dev"]), len(rows["test"])),
         len(rows["labels"]),
-        "output layer" if training.adapt == "head" else f"{training.method}, {training.epochs} epochs",
-        found["calibration"]["error"],
-        [Score("tfapp", float(np.mean(answers == truth)), seconds)],
+        f"{chosen}, {run.experiment.training.epochs} epochs",
+        (found.to_dict().get("calibration") or {}).get("error"),
+        [Score("tfapp", found.main_score, seconds)],
     )
     learnt = [*rows["train"], *rows["dev"]]
+    if rows["task"] != "classification":
+        table.scores += _baseline(rows["task"], learnt, rows["test"])
+        return table
+    texts, truth = [row["text"] for row in rows["test"]], np.array([row["label"] for row in rows["test"]])
+    answers = np.array(tfapp.predict(run, texts)["label"].tolist())
+    table.measure, table.scores[0].value = "accuracy", float(np.mean(answers == truth))
     for side, predict in (("LR, TF-IDF", _tf_idf), ("LR, frozen vectors", _frozen_vectors)):
         start = time.monotonic()
         others = predict([row["text"] for row in learnt], [row["label"] for row in learnt], texts)
@@ -138,6 +146,16 @@ def _measure(
     return table
 
 
+def _baseline(task: str, learnt: list[Any], test: list[Any]) -> list[Score]:
+    """Returns what the preset's vectors alone come to; nothing of a task of other answers."""
+    if task not in BASELINES:
+        return []
+    start = time.monotonic()
+    columns = ({name: [row[name] for row in some] for name in test[0]} for some in (learnt, test))
+    name, value = measure_baseline(task, *columns)
+    return [Score(name, value, time.monotonic() - start)]
+
+
 def _tf_idf(texts: list[str], labels: list[str], test: list[str]) -> Any:
     return (
         make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), _regression(labels))
@@ -147,11 +165,7 @@ def _tf_idf(texts: list[str], labels: list[str], test: list[str]) -> Any:
 
 
 def _frozen_vectors(texts: list[str], labels: list[str], test: list[str]) -> Any:
-    from tfapp.api import export_preset, predict
-
-    with tempfile.TemporaryDirectory() as folder:
-        model = export_preset(PRESET, folder, overrides=["model.max_length=128"], quiet=True)
-        learnt, asked = (predict(model, some)["embedding"] for some in (texts, test))
+    learnt, asked = frozen_vectors(texts, test)
     return _regression(labels).fit(learnt, labels).predict(asked)
 
 
@@ -170,11 +184,14 @@ def _mcnemar(ours: Any, theirs: Any) -> float:
 
 def _lines(table: Table) -> Iterator[str]:
     train, dev, test = table.texts
-    yield f"{table.data}: {train} + {dev} texts, {table.labels} labels, {test} test texts"
+    share = table.measure == "accuracy"
+    yield f"{table.data}: {train} + {dev} rows, {table.labels} labels, {test} test rows, {table.measure}"
     for score in table.scores:
-        note = f"{table.way}, ECE {table.calibration_error:.3f}" if score.name == "tfapp" else ""
+        error = "" if table.calibration_error is None else f", ECE {table.calibration_error:.3f}"
+        note = f"{table.way}{error}" if score.name == "tfapp" else ""
         note = note or ("" if score.p is None else f"p {score.p:.3f}")
-        yield f"  {score.name:20} {100 * score.accuracy:6.2f} {score.seconds:7.0f} s  {note}".rstrip()
+        value = f"{100 * score.value:7.2f}" if share else f"{score.value:7.3f}"
+        yield f"  {score.name:22} {value} {score.seconds:7.0f} s  {note}".rstrip()
 
 
 def _significant(tables: list[Table]) -> Iterator[str]:
@@ -184,5 +201,5 @@ def _significant(tables: list[Table]) -> Iterator[str]:
     for place, (score, table) in enumerate(pairs):
         if score.p * (len(pairs) - place) > 0.05:
             break
-        if score.accuracy > table.scores[0].accuracy:
+        if score.value > table.scores[0].value:
             yield f"significantly better than tfapp: {score.name} on {table.data}"

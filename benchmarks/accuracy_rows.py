@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, Final
 
 import tfapp
 from tfapp import assets
 from tfapp.config import Experiment
 from tfapp.data import load
 from tfapp.tasks.registry import find_task
+
+READ: Final = ("text", "query", "candidate", "label")
 
 
 def main() -> None:
@@ -22,7 +24,7 @@ def main() -> None:
 
 
 def rows(table: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = table.select(["text", "label"]).to_pylist()
+    found: list[dict[str, Any]] = table.select([name for name in READ if name in table.column_names]).to_pylist()
     return found
 
 

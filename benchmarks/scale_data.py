@@ -104,16 +104,16 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
 
 def watch_loading() -> Stages:
     """Lets the parts of `tfapp.data.load` be counted to their stages."""
-    from tfapp.data import splits
+    from tfapp.data import cleaning, splits
     from tfapp.data.cleaning import Rows
 
     stages = Stages()
     parts = (
         ("read", splits, "read_table"),
         ("hash", Rows, "of"),
-        ("deduplicate", splits, "_clean"),
+        ("deduplicate", cleaning, "drop_duplicates"),
         ("split", splits, "_split"),
-        ("fingerprint", splits, "_finish"),
+        ("fingerprint", splits, "fingerprint_rows"),
     )
     for stage, home, name in parts:
         setattr(home, name, stages.watched(stage, getattr(home, name)))

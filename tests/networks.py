@@ -23,6 +23,8 @@ MODELS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "max": ("classification", {"pooling": "max"}, ("a", "b")),
     "pairs": ("pair-classification", {}, ("a", "b")),
     "ranking": ("ranking", {"pooling": "mean"}, ("0", "1")),
+    "pairs apart": ("pair-classification", {"pair_encoder": "bi", "pooling": "mean"}, ("a", "b")),
+    "ranking apart": ("ranking", {"pair_encoder": "bi", "pooling": "cls"}, ("0", "1")),
     "embedding": ("embedding", {}, ()),
     "embedding of [CLS]": ("embedding", {"pooling": "cls"}, ()),
     "tagging": ("tagging", {}, ("x", "y")),

@@ -109,6 +109,21 @@ def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> No
             np.testing.assert_allclose(served, here["probabilities"], atol=1e-4)
 
 
+@pytest.mark.parametrize("task", ["ranking", "pair-classification"])
+def test_what_reads_texts_apart_is_fitted_and_exported(
+    task: str, shallow_preset: Path, pair_data: Path, tmp_path: Path
+) -> None:
+    apart: dict[str, Any] = {"model": {"pair_encoder": "bi"}, "training": {"adapt": "head"}}
+    values = toy_experiment(shallow_preset, pair_data, **apart) | {"task": task}
+    run = tfapp.fit(parse_experiment(values), runs=tmp_path / "runs", quiet=True)
+    assert run.experiment.network.pooling == "mean"
+    version = run.export(tmp_path / "models")
+    here = numbers(run.predict(PAIRS))
+    np.testing.assert_allclose(numbers(tfapp.predict(version, PAIRS)), here, atol=1e-4)
+    assert np.ptp(here, axis=0).max() > 0
+    assert run.evaluation == run.evaluate()
+
+
 def test_rows_of_another_form_are_refused(run: Run) -> None:
     with pytest.raises(SettingsError, match=r"row 1: got 'ball'; give a list of \(query, candidate\)"):
         run.predict(["ball"])

@@ -176,7 +176,7 @@ def test_rules_over_several_settings() -> None:
     assert "data.unknown_label takes its limit from dev" in complaint(*head, "data.unknown_label=other")
     assert "so it needs a test split" in complaint(*head, "data.test_share=0")
     assert with_set(*head).training.head_penalty == "cross-validation"
-    assert with_set(dropped, "training.adapt=head", "task=ranking").training.word_dropout == 0.2
+    assert with_set(dropped, "training.adapt=head", "task=tagging").training.word_dropout == 0.2
     assert "training.word_dropout is not read by the task embedding" in complaint(dropped, "task=embedding")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")
     # A dev file leaves dev_share without a meaning.

@@ -92,6 +92,7 @@ VARIANTS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("pair-classification", ["no", "yes"], {"multi_label": True, "pooling": "mean"}),
     ("ranking", ["0", "3"], {}),
     ("ranking", ["0", "1"], {"pooling": "max"}),
+    ("pair-classification", ["no", "yes"], {"pair_encoder": "bi", "pooling": "mean"}),
 ]
 
 

@@ -19,8 +19,9 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ExportError
-from tfapp.models import TaskModel
+from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel import export_model
+from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, hard_rows, verify
 from tfapp.server import ServerSettings, running_server
 from tfapp.tasks.models import build_model
@@ -36,16 +37,21 @@ METADATA: dict[str, Any] = {
 PAIRS = [("the ball", "a goal"), ("bank", "price"), *hard_rows(2)]
 
 
-@pytest.fixture(scope="module", params=["pair-classification", "ranking"])
+@pytest.fixture(scope="module", params=["pair-classification", "ranking", "ranking bi", "pair-classification bi"])
 def exported(
     request: pytest.FixtureRequest, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TaskModel, Path]:
     keras.utils.set_random_seed(5)
-    model = build_model(request.param, ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "1"])
+    task, _, encoder = request.param.partition(" ")
+    changes = ModelSettings(preset=str(shallow_preset), max_length=16, pair_encoder=encoder or "cross")
+    model = build_model(task, changes, ["0", "1"])
+    assert isinstance(model, BertModel)
     # Random weights say the same of every text; wider ones tell texts apart.
     for weight in model.network.trainable_weights:
         if weight.name == "kernel":
             weight.assign(weight * 8)
+    if model.comparison == "cosine":
+        model.head.set_weights([np.array([[9.0]]), np.array([-8.0])])
     folder = tmp_path_factory.mktemp("models")
     export_model(
         model,
@@ -55,7 +61,8 @@ def exported(
         texts=PAIRS[:2],
         max_length=16,
         warmup_requests=3,
-        words=find_task(request.param).card,
+        words=find_task(task).card,
+        encoder=PackedEncoder(model) if encoder else None,
     )
     return model, folder
 

@@ -46,8 +46,9 @@ class Experiment(Settings):
 
     @property
     def network(self) -> ModelSettings:
-        """`model`, with what it leaves to the method of the training filled in."""
-        if self.training.method == "few-shot" and self.model.pooling is None:
+        """`model`, with what it leaves to other settings filled in: vectors that are compared are means."""
+        compared = self.training.method == "few-shot" or self.model.pair_encoder == "bi"
+        if compared and self.model.pooling is None:
             return self.model.model_copy(update={"pooling": "mean"})
         return self.model
 

@@ -21,7 +21,7 @@ def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
         What is wrong and the way out, in words; None where nothing is.
     """
     rules = (_multi_label, _loss, _adapt, _head_penalty, _xla, _distillation, *task.rules, _without_dev)
-    by_task = (_steps_only, _few_shot, _without_epochs)
+    by_task = (_steps_only, _head_start, _few_shot, _without_epochs)
     problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
     return next((problem for problem in problems if problem), None)
 
@@ -91,6 +91,21 @@ def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
     return None
 
 
+def _head_start(experiment: Experiment, task: TaskSettings) -> str | None:
+    model, training = experiment.model, experiment.training
+    if training.head_start == "random":
+        return None
+    rules = {
+        f"cannot be fitted to {task.name} by a {model.kind}; set random": not task.fits_head or model.kind != "bert",
+        "and adapt head say the same twice; set random": training.adapt == "head",
+        "and method few-shot, which fits the output layer at its end, exclude each other": training.method
+        == "few-shot",
+        "and the section distillation exclude each other": experiment.distillation is not None,
+        "and model.focal_gamma exclude each other: there is no single best output layer": model.focal_gamma > 0,
+    }
+    return next((f"training.head_start fitted {rule}" for rule, broken in rules.items() if broken), None)
+
+
 def _distillation(experiment: Experiment) -> str | None:
     model, training = experiment.model, experiment.training
     if experiment.distillation is None:
@@ -103,6 +118,11 @@ def _distillation(experiment: Experiment) -> str | None:
         return (
             "distillation.hidden_weight and model.window exclude each other: vectors are compared over whole texts; "
             "set hidden_weight = 0, or remove window"
+        )
+    if experiment.distillation.hidden_weight and model.pair_encoder == "bi":
+        return (
+            "distillation.hidden_weight and model.pair_encoder bi exclude each other: vectors are compared over whole "
+            "rows; set hidden_weight = 0, or pair_encoder = cross"
         )
     return None
 

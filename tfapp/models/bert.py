@@ -18,6 +18,7 @@ from tfapp.models.compiled import CompiledNetwork
 from tfapp.models.heads import Pooling, backbone_config, check_positions
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
+from tfapp.models.text_pairs import Comparison
 
 __all__ = ["BertModel"]
 
@@ -31,11 +32,14 @@ class BertModel(TaskModel):
     Attributes:
         head_input: What of the backbone the rest of the network reads.
         config_keys: The names of `own_config`'s values.
+        comparison: How two texts' vectors become what the head reads, where the texts of a pair are read apart; None:
+            a row is read as one.
         position_input: The network's input that says of which positions its outputs are, if not one a row.
         inference: What computes the logits of ids instead of the network; see `with_inference`.
     """
 
     head_input: Pooling
+    comparison: Comparison | None = None
     config_keys: ClassVar[tuple[str, ...]] = ()
     position_input: ClassVar[str] = "token_ids"
     inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
@@ -99,6 +103,12 @@ class BertModel(TaskModel):
         twin = copy.copy(self)
         twin.inference = function
         return twin
+
+    def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
+        """Returns what the base class does; of pairs that are read apart two rows each, and no segments."""
+        if self.comparison is None:
+            return super().segmented(ids)
+        return self.preprocessor.split_pairs(ids), None
 
     def weights_beside_network(self) -> list[Any]:
         """Returns the variables that answers need beside what the network makes of ids."""

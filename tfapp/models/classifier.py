@@ -14,6 +14,7 @@ from tfapp.models.classes import ClassificationModel
 from tfapp.models.embedder import ClassEmbedder
 from tfapp.models.heads import bert_network, check_positions, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.text_pairs import comparison_of
 from tfapp.models.windows import mean_of_windows, split_windows
 
 __all__ = ["TextClassifier"]
@@ -30,11 +31,12 @@ class TextClassifier(BertModel, ClassificationModel):
         dropout: Rate before the dense layer.
         window: Longer texts are read in windows of at most this many tokens; None: whole.
         temperature: Of `embedder`, what divides the cosines.
+        pair_encoder: Of pairs of texts, "cross" to read both as one, "bi" to read each for itself.
         kwargs: As in `ClassificationModel`.
     """
 
     kind = "bert"
-    config_keys = ("pooling", "dropout", "window", "temperature")
+    config_keys = ("pooling", "dropout", "window", "temperature", "pair_encoder")
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class TextClassifier(BertModel, ClassificationModel):
         dropout: float = 0.1,
         window: int | None = None,
         temperature: float = 0.05,
+        pair_encoder: str = "cross",
         **kwargs: Any,
     ) -> None:
         self.backbone = backbone
@@ -54,7 +57,11 @@ class TextClassifier(BertModel, ClassificationModel):
         self.pooling = pooling
         self.dropout = dropout
         self.head_input = classifier_pooling(pooling)
-        network = bert_network(backbone, self.head_input, units=len(labels), dropout=dropout)
+        self.pair_encoder = pair_encoder
+        self.comparison = comparison_of(pair_encoder)
+        network = bert_network(
+            backbone, self.head_input, units=len(labels), dropout=dropout, comparison=self.comparison
+        )
         self.head = network.get_layer("logits")
         super().__init__(network, preprocessor, labels, **kwargs)
 
@@ -67,6 +74,7 @@ class TextClassifier(BertModel, ClassificationModel):
             "dropout": settings.dropout,
             "window": _window(settings),
             "temperature": settings.temperature,
+            "pair_encoder": settings.pair_encoder,
             "multi_label": settings.multi_label,
             "class_balance": settings.class_balance,
             "focal_gamma": settings.focal_gamma,

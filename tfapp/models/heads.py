@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import keras
 from keras import ops
 
 from tfapp.errors import ModelError
+from tfapp.models.text_pairs import Comparison, PairComparison
 
 __all__ = ["MaskedPooling", "Pooling", "backbone_config", "bert_network", "check_positions", "classifier_pooling"]
 
@@ -15,6 +16,9 @@ __all__ = ["MaskedPooling", "Pooling", "backbone_config", "bert_network", "check
 Pooling: TypeAlias = Literal["pooler", "first", "mean", "max", "tokens"]
 """The part of a BERT's last layer that a head reads: its pooler's vector of [CLS], that of [CLS] itself, the mean or
 the maximum of the tokens' vectors, or each token's for itself."""
+
+# Between the cosines of texts that belong together and of those that do not, of sentence encoders.
+_MIDDLE_COSINE: Final = 0.5
 
 
 class MaskedPooling(keras.layers.Layer):
@@ -34,7 +38,15 @@ class MaskedPooling(keras.layers.Layer):
         return ops.sum(sequence * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
 
 
-def bert_network(backbone: Any, head_input: Pooling, *, units: int | None = None, dropout: float = 0.0) -> keras.Model:
+def bert_network(
+    backbone: Any,
+    head_input: Pooling,
+    *,
+    units: int | None = None,
+    dropout: float = 0.0,
+    comparison: Comparison | None = None,
+    cosine_scale: float = 20.0,
+) -> keras.Model:
     """Returns dropout and one dense layer on what is read of a backbone, or that very vector at length 1.
 
     Args:
@@ -42,6 +54,9 @@ def bert_network(backbone: Any, head_input: Pooling, *, units: int | None = None
         head_input: What of it.
         units: Width of the output, K; None: the vector itself.
         dropout: Rate before the dense layer.
+        comparison: The backbone's inputs are the texts of pairs one after another, and the dense layer reads this of
+            their two vectors; None: each is a row for itself.
+        cosine_scale: What the dense layer multiplies cosines with before it has learnt.
 
     Returns:
         From the backbone's inputs to logits float32[N, K], of tokens [N, T, K]; or to vectors float32[N, H]. Its layers
@@ -59,9 +74,19 @@ def bert_network(backbone: Any, head_input: Pooling, *, units: int | None = None
     if units is None:
         vectors = keras.layers.UnitNormalization(dtype="float32", name="unit_length")(read)
         return keras.Model(backbone.input, vectors, name="embedder")
-    read = keras.layers.Dropout(dropout, name="head_dropout")(read)
-    initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-    logits = keras.layers.Dense(units, kernel_initializer=initializer, dtype="float32", name="logits")(read)
+    if comparison is not None:
+        read = PairComparison(comparison, name="comparison")(read)
+    kernel: Any
+    bias: Any
+    if comparison == "cosine":
+        # The preset's own vectors tell what fits already; of a single number there is nothing to drop.
+        kernel, bias = (keras.initializers.Constant(share * cosine_scale) for share in (1.0, -_MIDDLE_COSINE))
+    else:
+        read = keras.layers.Dropout(dropout, name="head_dropout")(read)
+        kernel, bias = keras.initializers.TruncatedNormal(stddev=0.02), "zeros"
+    logits = keras.layers.Dense(
+        units, kernel_initializer=kernel, bias_initializer=bias, dtype="float32", name="logits"
+    )(read)
     return keras.Model(backbone.input, logits, name="classifier")
 
 

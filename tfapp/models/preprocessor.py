@@ -131,6 +131,16 @@ class Preprocessor:
         of_row = tf.repeat(tf.gather(tf.concat([before, [0]], axis=0), ids.row_starts()), ids.row_lengths())
         return ids.with_values(tf.minimum(before - of_row, 1))
 
+    def split_pairs(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Splits rows that are pairs into their texts, ragged int32[2 N, (T)], a first text before its second."""
+        inner = tf.cast((ids.values == self.sep_id) & (self.segments(ids).values == 0), tf.int32)
+        # What follows a first text moves up by one, and [CLS] takes the place.
+        places = tf.range(tf.size(inner)) + tf.cumsum(inner, exclusive=True)
+        framed = tf.fill([tf.size(inner) + tf.cast(ids.nrows(), tf.int32)], self.cls_id)
+        values = tf.tensor_scatter_nd_update(framed, places[:, tf.newaxis], ids.values)
+        starts = tf.where(values == self.cls_id)[:, 0]
+        return tf.RaggedTensor.from_row_starts(values, starts, validate=False)
+
     def first_pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
         """Returns the first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
         return self._pieces(texts, most)[:, :most]

@@ -11,6 +11,7 @@ from tfapp.config import ExportSettings
 from tfapp.errors import ExportError
 from tfapp.models import BertModel, TaskModel
 from tfapp.models.backbones import LayerParts, layer_parts
+from tfapp.models.text_pairs import PairComparison
 from tfapp.savedmodel.attention import ManyTexts, OneText, View
 from tfapp.savedmodel.layers import PRECISIONS, Dense, Norm, Precision, Table, keep
 from tfapp.savedmodel.sub_batches import in_sub_batches
@@ -43,6 +44,7 @@ class PackedEncoder(tf.Module):
         self.precision = precision
         self._segmented = model.segmented
         self._head_input = model.head_input
+        self._compare = PairComparison(model.comparison) if model.comparison else None
         self._tokens = tokens
         heads = int(backbone.num_heads)
         shards = _SHARDS if heads % _SHARDS == 0 else 1
@@ -67,7 +69,8 @@ class PackedEncoder(tf.Module):
             padded = ids.with_values(values).to_tensor()
             # As wide as `Preprocessor.pad` makes no rows.
             return tf.pad(padded, [[0, 0], [0, tf.maximum(2 - tf.shape(padded)[1], 0)], [0, 0]])
-        return in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
+        rows = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
+        return self._finish(self._compare(rows)) if self._compare is not None else rows
 
     def _one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Computes [1, K] or [P, K] of the tokens int32[P] of one text."""
@@ -91,7 +94,7 @@ class PackedEncoder(tf.Module):
         return tf.cast(x, tf.float32)
 
     def _head(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Returns what stands on the BERT, as `bert_network` puts it there."""
+        """Returns what stands on the BERT, as `bert_network` puts it there; of pairs read apart, a vector a text."""
         count = tf.size(lengths)
         if self._head_input == "mean":
             sizes = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, tf.newaxis]
@@ -100,6 +103,9 @@ class PackedEncoder(tf.Module):
             x = tf.math.unsorted_segment_max(x, rows, count)
         elif self.pooler is not None:
             x = tf.tanh(self.pooler(x))
+        return self._finish(x) if self._compare is None else x
+
+    def _finish(self, x: tf.Tensor) -> tf.Tensor:
         return self.head(x) if self.head is not None else tf.math.l2_normalize(x, axis=-1, epsilon=1e-24)
 
 

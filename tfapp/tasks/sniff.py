@@ -12,13 +12,19 @@ from tfapp.errors import DataError, SettingsError, did_you_mean
 from tfapp.tasks.classification.propose import propose_classification
 from tfapp.tasks.classification.settings import SETTINGS as CLASSIFICATION
 from tfapp.tasks.registry import all_tasks, find_task
+from tfapp.tasks.sentence_encoder import sentence_encoder
 from tfapp.tasks.spec import TaskSpec
 
 __all__ = ["sniff"]
 
 
 def sniff(
-    name: str, *, task: str | None = None, hints: Mapping[str, Any] | None = None, pull: Pull | None = None
+    name: str,
+    *,
+    task: str | None = None,
+    hints: Mapping[str, Any] | None = None,
+    preset: str | None = None,
+    pull: Pull | None = None,
 ) -> Proposal:
     """Proposes settings for a data file: those of the first task that takes it for its own, else of a classification.
 
@@ -26,6 +32,7 @@ def sniff(
         name: A file, a folder of texts, or a data set's name.
         task: What the data are for; None: found out.
         hints: Values for the section `data` that the user gave; they win over what is found out.
+        preset: What the model starts from, as `model.preset`; None: its default.
         pull: Brings a data set by name; `tfapp.assets.pull` by default.
 
     Raises:
@@ -38,20 +45,24 @@ def sniff(
     foreign = next((hint for hint in hints or {} if hint not in known), None)
     if foreign is not None:
         raise SettingsError(f"unknown setting data.{foreign}{did_you_mean(foreign, known)}")
+    encoder = sentence_encoder(preset)
     sample = take_sample(name, hints=hints, pull=pull)
     # A data set's columns are known by its name.
     specs = () if sample.source.asset is not None else tasks
     proposals = ((one, one.propose(sample)) for one in specs if one.propose)
     owned = next(((one, proposal) for one, proposal in proposals if proposal), None)
     if owned:
-        return _with_candidates(*owned)
+        return _with_candidates(*owned, sample, encoder)
     if spec is None or spec.name == CLASSIFICATION.name:
-        return propose_classification(sample)
-    return _with_candidates(spec, _propose_named(spec, sample))
+        return propose_classification(sample, encoder)
+    return _with_candidates(spec, _propose_named(spec, sample), sample, encoder)
 
 
-def _with_candidates(spec: TaskSpec, proposal: Proposal) -> Proposal:
-    """Adds the output layer alone as a candidate where the task can fit it and says nothing of candidates."""
+def _with_candidates(spec: TaskSpec, proposal: Proposal, sample: DataSample, encoder: str | None) -> Proposal:
+    """Adds the ways to train; see `TaskSpec.choose`."""
+    if spec.choose is not None:
+        given = {name: proposal.data[name] for name in ("dev", "test") if name in proposal.data}
+        return spec.choose(proposal, sample.source.settings.model_copy(update=given), encoder)
     if proposal.candidates or not spec.settings.fits_head or "adapt" in proposal.training:
         return proposal
     steps = dict.fromkeys(("layer_decay", "word_dropout", "sam_rho", "ema_decay", "epoch_tolerance", "epochs"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from tfapp.config import ModelSettings, TaskSettings
+    from tfapp.config import DataSettings, ModelSettings, TaskSettings
     from tfapp.data.data_sample import DataSample
     from tfapp.data.proposal import Proposal
     from tfapp.data.schemas import Schema
@@ -85,6 +85,9 @@ class TaskSpec:
         make_preset: Makes the BERT that a model from scratch starts with, of its settings and of train; None: it has no
             such models.
         propose: Looks at a sample of a data file and returns the settings for it; None: it is not this task's.
+        choose: Adds how a model reads, and the ways to train it, to a proposal that says what the data are. It is
+            handed the shares of the splits, and the preset's name if that is a sentence encoder, else None. Without it
+            the ways are the output layer alone and all weights, where the task can fit the first.
         playground: How the console asks a model about what somebody writes; None: by a text for each input, with the
             outputs as a table.
     """
@@ -97,6 +100,7 @@ class TaskSpec:
     card: CardWords | None = None
     make_preset: Callable[[ModelSettings, pa.Table], Preset] | None = None
     propose: Callable[[DataSample], Proposal | None] | None = None
+    choose: Callable[[Proposal, DataSettings, str | None], Proposal] | None = None
     playground: PlaygroundForm | None = None
 
     @property

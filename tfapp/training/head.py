@@ -19,10 +19,12 @@ from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.training.features import FeatureReader, FeatureStore, feature_scale
+from tfapp.training.precision import StepPrecision
 from tfapp.training.strategy import check_same_step, is_chief
+from tfapp.training.tokenized_split import TokenizedSplit
 from tfapp.training.trainer import Trainer, TrainState
 
-__all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
+__all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate", "fit_start"]
 
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
@@ -86,6 +88,20 @@ class HeadFit:
             losses = self._model.loss(self._targets, tf.matmul(self._features, kernel) + bias)
             value = tf.reduce_mean(losses) + penalty * tf.nn.l2_loss(kernel)
         return value, tape.gradient(value, weights)
+
+
+def fit_start(
+    model: TaskModel,
+    split: TokenizedSplit,
+    strategy: tf.distribute.Strategy,
+    precision: StepPrecision,
+    *,
+    batch_size: int,
+) -> None:
+    """Fits a model's head to what its BERT makes of the train split before it has learnt anything."""
+    reader = FeatureReader(model, strategy, batch_size)
+    features = reader.read(split, done=[], around=precision.applied, on_step=lambda _: None)
+    HeadFit(model, features, split.targets).fit(DEFAULT_PENALTY)
 
 
 def cross_validate(

@@ -22,7 +22,7 @@ from tfapp.training.adaptation import Adaptation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.ema import WeightAverage
 from tfapp.training.few_shot import train_few_shot
-from tfapp.training.head import HeadTrainer
+from tfapp.training.head import HeadTrainer, fit_start
 from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import make_optimizer, make_schedule
 from tfapp.training.precision import StepPrecision
@@ -137,6 +137,10 @@ class _FineTuner(Trainer):
     clock: Callable[[], float]
 
     def __post_init__(self) -> None:
+        self.fitted = self.settings.head_start == "fitted" and self.model.head is not None
+        if self.fitted and not self.folder.checkpoint.exists():
+            batch_size = self.settings.batch_size
+            fit_start(self.model, self.train_split, self.strategy, self.precision, batch_size=batch_size)
         self.epoch_steps = math.ceil(len(self.train_split.texts) / self.settings.batch_size)
         self.total_steps = self.epoch_steps * self.settings.epochs
         self.schedule = make_schedule(self.settings, self.total_steps)
@@ -177,7 +181,7 @@ class _FineTuner(Trainer):
         check_same_step(self.strategy, self.steps_done)
         for observer in self.observers:
             observer.on_start(self.steps_done, self.total_steps)
-        if self.model.pretrained and not self.steps_done:
+        if (self.model.pretrained or self.fitted) and not self.steps_done:
             self._begin(self._predict())
         patience = math.inf if self.settings.patience is None else self.settings.patience
         while self.state.epoch < self.settings.epochs and self.state.stale_epochs < patience:

@@ -92,7 +92,8 @@ def make_plan(
         raise SettingsError(f"quality is one of {names}, got {quality!r:.80}{did_you_mean(str(quality), QUALITIES)}")
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"minutes must be over 0, got {minutes:g}")
-    proposal = sniff(file, task=task, hints=hints, pull=pull)
+    preset = next((item.partition("=")[2] for item in overrides if item.startswith("model.preset=")), None)
+    proposal = sniff(file, task=task, hints=hints, preset=preset or (model or {}).get("preset"), pull=pull)
     named = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
     candidates: list[PlannedCandidate] = []
     notes, problems = list(proposal.notes), []

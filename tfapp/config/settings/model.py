@@ -33,7 +33,13 @@ class ModelSettings(Settings):
     pooling: Literal["cls", "mean", "max"] | None = Field(
         None,
         description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum. An embedding is "
-        "the [CLS] token's own vector, the mean or the maximum. By default mean for embedding and few-shot, else cls.",
+        "the [CLS] token's own vector, the mean or the maximum. By default mean for embedding, few-shot and "
+        "pair_encoder bi, else cls.",
+    )
+    pair_encoder: Literal["cross", "bi"] = Field(
+        "cross",
+        description="How BERT reads a pair of texts. cross: both as one, the most exact with many rows; bi: each for "
+        "itself, so that the head compares two vectors, which say something with few rows, too.",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate before the output layer.")
     multi_label: bool = Field(False, description="Whether a text may have any number of labels, including none.")
@@ -63,7 +69,9 @@ class ModelSettings(Settings):
         "text's logits to the nearest ones of train; energy: by how little any label claims the text.",
     )
     temperature: float = Field(
-        0.05, gt=0, description="Embedding and few-shot: the loss divides cosines by this value; lower is sharper."
+        0.05,
+        gt=0,
+        description="Embedding, few-shot and pair_encoder bi: the loss divides cosines by this; lower is sharper.",
     )
 
     @property

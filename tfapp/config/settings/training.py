@@ -40,6 +40,11 @@ class TrainingSettings(Settings):
     head_learning_rate: float | None = Field(
         None, gt=0, description="Learning rate of the output layer, which starts at random; by default learning_rate."
     )
+    head_start: Literal["random", "fitted"] = Field(
+        "random",
+        description="What the output layer starts with. fitted: it is fitted to the preset's vectors before the first "
+        "step (Kumar et al. 2022), so that few steps suffice, and no epoch that is worse than this is kept.",
+    )
     adapt: Literal["all", "lora", "head"] = Field(
         "all",
         description="Which weights are trained. all: every weight; lora: the head, and thin matrices beside "

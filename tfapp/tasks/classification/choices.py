@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from tfapp import assets
-from tfapp.config import DataSettings, ModelSettings
+from tfapp.config import DataSettings
 from tfapp.data.label_names import common_spellings
 from tfapp.data.labels import as_labels
 from tfapp.data.proposal import WINDOW, Candidate, Proposal
+from tfapp.tasks.head_candidate import head_candidate
 
 __all__ = ["choose_training", "count_labels"]
 
@@ -36,32 +36,31 @@ _MOST_CONTRAST: Final = 100
 # higher powers the accuracy falls.
 _IMBALANCE: Final = 3
 _BALANCE: Final = 0.25
-# Fewer rows of dev carry no temperature, and are worth more to the output layer.
-_FEWEST_DEV: Final = 100
 
 
-def choose_training(proposal: Proposal, counts: Sequence[int], settings: DataSettings) -> Proposal:
+def choose_training(proposal: Proposal, counts: Sequence[int], settings: DataSettings, encoder: str | None) -> Proposal:
     """Adds how the model is read, and the ways to train it, to a proposal, with the reasons.
 
     Args:
         proposal: The settings for the data and for the length of the texts.
         counts: The texts of each label, in the first rows of the file.
         settings: The shares of the splits.
+        encoder: As in `TaskSpec.choose`.
     """
     labels = len(counts)
     model, notes = dict(proposal.model), list(proposal.notes)
-    preset = assets.find(ModelSettings.model_fields["preset"].default, "preset")
     chosen = {name: proposal.data[name] for name in ("dev", "test", "unknown_label") if name in proposal.data}
     settings = settings.model_copy(update=chosen)
     rows = round(proposal.rows * settings.train_share)
-    if not (preset and preset.sentence_encoder):
+    if encoder is None:
         # The frozen vectors of a plain BERT say little of a text, and its pooler was trained to be read.
         if "multi_label" in model or "window" in model or rows < _FEWEST_ROWS * labels:
             return replace(proposal, notes=(*notes, f"epochs: {proposal.training['epochs']}, more for fewer rows"))
         return replace(proposal, training={}, candidates=(_steps(rows, labels),))
     model["pooling"] = "mean"
-    notes.append(f"pooling: mean, as {preset.name} is a sentence encoder, trained to be read so")
-    head = _head(proposal.rows, labels, settings)
+    notes.append(f"pooling: mean, as {encoder} is a sentence encoder, trained to be read so")
+    why = f"BERT reads each text once; train has about {round(rows / max(labels, 1))} texts a label"
+    head = head_candidate(proposal.rows, settings, why)
     # The first rows of a sorted file say nothing of how rare a label is.
     whole = sum(counts) >= 0.9 * proposal.rows
     if whole and "multi_label" not in model and max(counts) >= _IMBALANCE * min(counts):
@@ -93,24 +92,6 @@ def count_labels(settings: DataSettings, columns: Mapping[str, Sequence[Any]]) -
     spellings = common_spellings(counts, unknown) if settings.merge_labels else {}
     merged = Counter(spellings.get(label, label) for label in counts.elements())
     return [count for label, count in merged.items() if label not in unknown]
-
-
-def _head(rows: int, labels: int, settings: DataSettings) -> Candidate:
-    """Fits the output layer alone, to a share of so many rows."""
-    dev = rows * settings.dev_share
-    few_dev = settings.dev is None and dev < _FEWEST_DEV
-    learns_dev = few_dev and settings.unknown_label is None and (settings.test or settings.test_share)
-    a_label = round(rows * settings.train_share / max(labels, 1))
-    reason = f"BERT reads each text once; train has about {a_label} texts a label"
-    if not learns_dev:
-        return Candidate("output layer alone", reason, "fast", training={"adapt": "head"})
-    return Candidate(
-        "output layer alone",
-        f"{reason}; about {dev:.0f} texts of dev are too few to choose its penalty by, so cross-validation does, and "
-        "the layer learns them, too, after they were evaluated",
-        "fast",
-        training={"adapt": "head", "head_penalty": "cross-validation"},
-    )
 
 
 def _steps(rows: int, labels: int) -> Candidate:

@@ -23,8 +23,12 @@ __all__ = ["propose_classification"]
 _FEW: Final = 5
 
 
-def propose_classification(sample: DataSample) -> Proposal:
+def propose_classification(sample: DataSample, encoder: str | None) -> Proposal:
     """Proposes settings for a file of texts with labels or ratings, for a folder of texts, or for a data set.
+
+    Args:
+        sample: A look at the file.
+        encoder: As in `TaskSpec.choose`.
 
     Raises:
         DataError: No column looks like texts or like labels.
@@ -33,14 +37,14 @@ def propose_classification(sample: DataSample) -> Proposal:
     if source.asset is not None:
         notes = ["its columns are known by its name"]
         counts = count_labels(source.settings, columns)
-        return _propose(sample, counts, columns.get(source.settings.text, []), notes)
+        return _propose(sample, encoder, counts, columns.get(source.settings.text, []), notes)
     if source.format == "folder":
         files = list_files(source.path)
         folders = [folder for _, folder, _ in files]
         names = _propose_label_names(sample, folders, LabelGuess("the names of the sub-folders"))
         counts = list(Counter(folders).values())
         notes = [f"labels: the {len(counts)} sub-folders", *names.notes, *sample.notes]
-        return _propose(sample, counts, columns["text"], notes, rows=len(files), columns=names.settings)
+        return _propose(sample, encoder, counts, columns["text"], notes, rows=len(files), columns=names.settings)
     text = sample.text_column
     if text is None:
         raise DataError(f"{source.name}: no column holds texts; columns: {sample.column_list}")
@@ -61,7 +65,7 @@ def propose_classification(sample: DataSample) -> Proposal:
         chosen |= names.settings
         notes += names.notes
     counts = count_labels(DataSettings.model_validate({**sample.settings, **chosen}), columns)
-    return _propose(sample, counts, columns[text], notes, columns=chosen, multi_label=label.multi_label)
+    return _propose(sample, encoder, counts, columns[text], notes, columns=chosen, multi_label=label.multi_label)
 
 
 class _LabelNames(NamedTuple):
@@ -99,10 +103,15 @@ def _propose_label_names(sample: DataSample, values: Sequence[Any], label: Label
 
 
 def _propose(
-    sample: DataSample, counts: Sequence[int], texts: Sequence[Any], notes: Sequence[str], **options: Any
+    sample: DataSample,
+    encoder: str | None,
+    counts: Sequence[int],
+    texts: Sequence[Any],
+    notes: Sequence[str],
+    **options: Any,
 ) -> Proposal:
     proposal = make_proposal("classification", sample, texts, notes, longest=506, windows=True, **options)
-    return choose_training(proposal, counts, sample.source.settings)
+    return choose_training(proposal, counts, sample.source.settings, encoder)
 
 
 def _choose_label(sample: DataSample, text: str) -> tuple[LabelGuess, list[str]]:

@@ -15,6 +15,7 @@ from tfapp.data.findings import Finding
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.data.targets import NoLabels
 from tfapp.errors import DataError, SettingsError
+from tfapp.tasks.embedding.choices import choose_embedding
 from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
 from tfapp.tasks.embedding.settings import SETTINGS
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
@@ -79,5 +80,6 @@ EMBEDDING: Final = TaskSpec(
         answers="a vector of length 1; the vectors of similar texts point in similar directions",
         knows="No fixed cosine separates texts that fit from texts that do not: find a threshold on your own texts.",
     ),
+    choose=choose_embedding,
     playground=_FORM,
 )

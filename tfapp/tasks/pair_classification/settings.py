@@ -12,7 +12,7 @@ __all__ = ["SETTINGS"]
 SETTINGS: Final = TaskSettings(
     "pair-classification",
     texts=("query", "candidate"),
-    reads=(*CLASS_SETTINGS, "data.group"),
+    reads=(*CLASS_SETTINGS, "data.group", "model.pair_encoder"),
     fits_head=True,
     summary="labels for pairs of texts",
 )

@@ -10,6 +10,7 @@ from tfapp.data.classes import ClassTarget
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.class_playground import PAIR_CLASSES_FORM
+from tfapp.tasks.pair_choices import choose_pairs
 from tfapp.tasks.pair_classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
@@ -32,5 +33,6 @@ PAIR_CLASSIFICATION: Final = TaskSpec(
     card=CardWords(
         "pairs of raw texts, a query and a candidate,", 'classify_pairs("{name}", [("a query", "a candidate")])'
     ),
+    choose=choose_pairs,
     playground=PAIR_CLASSES_FORM,
 )

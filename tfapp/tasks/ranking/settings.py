@@ -12,6 +12,7 @@ __all__ = ["SETTINGS"]
 SETTINGS: Final = TaskSettings(
     "ranking",
     texts=("query", "candidate"),
-    reads=(*LABEL_SETTINGS, "data.group"),
+    reads=(*LABEL_SETTINGS, "data.group", "model.pair_encoder", "model.temperature"),
+    fits_head=True,
     summary="scores of candidates for a query",
 )

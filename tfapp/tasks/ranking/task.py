@@ -9,6 +9,7 @@ from tfapp_client import contract
 
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import RankingEvaluation
+from tfapp.tasks.pair_choices import choose_pairs
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.ranking.data import GradeTarget
 from tfapp.tasks.ranking.settings import SETTINGS
@@ -48,5 +49,6 @@ RANKING: Final = TaskSpec(
         answers="a score from 0 to 1; a higher score means a better fit",
         knows="It gives a score to any two texts, even if they have nothing to do with its training data.",
     ),
+    choose=choose_pairs,
     playground=_FORM,
 )

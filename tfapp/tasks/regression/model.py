@@ -13,6 +13,7 @@ from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
 from tfapp.models.heads import bert_network, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.text_pairs import comparison_of
 
 __all__ = ["PairRegressor", "TextRegressor"]
 
@@ -32,11 +33,12 @@ class TextRegressor(BertModel):
         deviation: Their standard deviation, over 0.
         pooling: "cls" for BERT's pooled [CLS] vector, "mean" or "max" over the tokens.
         dropout: Rate before the dense unit.
+        pair_encoder: Of pairs of texts, "cross" to read both as one, "bi" to read each for itself.
     """
 
     task: ClassVar[contract.Task] = contract.REGRESSION
     kind = "bert"
-    config_keys = ("mean", "deviation", "pooling", "dropout")
+    config_keys = ("mean", "deviation", "pooling", "dropout", "pair_encoder")
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class TextRegressor(BertModel):
         deviation: float = 1.0,
         pooling: str = "cls",
         dropout: float = 0.1,
+        pair_encoder: str = "cross",
     ) -> None:
         self.backbone = backbone
         self.mean = mean
@@ -55,7 +58,9 @@ class TextRegressor(BertModel):
         self.dropout = dropout
         self.head_input = classifier_pooling(pooling)
         self.answer_scale = max(deviation, _MEAN_SHARE * abs(mean))
-        network = bert_network(backbone, self.head_input, units=1, dropout=dropout)
+        self.pair_encoder = pair_encoder
+        self.comparison = comparison_of(pair_encoder)
+        network = bert_network(backbone, self.head_input, units=1, dropout=dropout, comparison=self.comparison)
         self.head = network.get_layer("logits")
         super().__init__(network, preprocessor, ())
 
@@ -68,6 +73,7 @@ class TextRegressor(BertModel):
             "deviation": deviation,
             "pooling": settings.pooling or "cls",
             "dropout": settings.dropout,
+            "pair_encoder": settings.pair_encoder,
         }
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:

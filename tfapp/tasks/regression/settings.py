@@ -15,7 +15,7 @@ SETTINGS: Final = TaskSettings(
 PAIR_SETTINGS: Final = TaskSettings(
     "pair-regression",
     texts=("query", "candidate"),
-    reads=(*LABEL_SETTINGS, "data.group"),
+    reads=(*LABEL_SETTINGS, "data.group", "model.pair_encoder"),
     fits_head=True,
     summary="numbers for pairs of texts",
 )

@@ -8,7 +8,9 @@ from typing import Any, Final
 from tfapp_client import contract
 
 from tfapp.data.schemas import TABLES, Schema
+from tfapp.tasks.pair_choices import choose_pairs
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
+from tfapp.tasks.regression.choices import choose_regression
 from tfapp.tasks.regression.data import NumberTarget
 from tfapp.tasks.regression.evaluation import RegressionEvaluation
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression
@@ -68,6 +70,7 @@ REGRESSION: Final = TaskSpec(
     evaluation=RegressionEvaluation,
     card=CardWords("raw text", 'regress("{name}", ["a text"])', answers=_ANSWERS, knows=_KNOWS),
     propose=propose_regression,
+    choose=choose_regression,
     playground=_FORM,
 )
 
@@ -84,5 +87,6 @@ PAIR_REGRESSION: Final = TaskSpec(
         knows=_KNOWS,
     ),
     propose=propose_pair_regression,
+    choose=choose_pairs,
     playground=_PAIR_FORM,
 )

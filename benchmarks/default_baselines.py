@@ -1,0 +1,85 @@
+"""What the untouched preset's vectors come to on the rows of a run, for tasks of pairs and of numbers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from sklearn.linear_model import LogisticRegressionCV, RidgeCV
+from sklearn.metrics import ndcg_score
+from sklearn.preprocessing import StandardScaler
+
+__all__ = ["BASELINES", "frozen_vectors", "measure_baseline"]
+
+PRESET: Final = "minilm-l6"
+BASELINES: Final = ("pair-classification", "ranking", "embedding", "regression", "pair-regression")
+"""The tasks that have one."""
+Columns = Mapping[str, Sequence[Any]]
+
+
+def measure_baseline(task: str, train: Columns, test: Columns) -> tuple[str, float]:
+    """Returns the name of a baseline and its score on test, as `tfapp train` scores the task.
+
+    Args:
+        task: One of `BASELINES`.
+        train: The columns of train and dev.
+        test: Those of test.
+    """
+    if task == "ranking":
+        return "cosine of the preset", _ranking(test)
+    if task == "embedding":
+        return "vectors of the preset", _retrieval(test)
+    learnt, asked = _features(train), _features(test)
+    if task == "pair-classification":
+        scaler = StandardScaler().fit(learnt)
+        regression = LogisticRegressionCV(
+            Cs=10.0 ** np.arange(-5, 1.5, 0.5), cv=5, max_iter=300, scoring="neg_log_loss"
+        )
+        regression.fit(scaler.transform(learnt), train["label"])
+        return "LR, both vectors", float(
+            np.mean(regression.predict(scaler.transform(asked)) == np.array(test["label"]))
+        )
+    numbers = np.asarray(train["label"], float)
+    ridge = RidgeCV(alphas=10.0 ** np.arange(-3, 3.5, 0.5)).fit(learnt, numbers)
+    errors = ridge.predict(asked) - np.asarray(test["label"], float)
+    return "ridge, frozen vectors", float(np.sqrt(np.mean(errors**2)))
+
+
+def frozen_vectors(*columns: Sequence[str]) -> list[Any]:
+    """Returns float32[N, H] of each column of texts, of length 1, as the untouched preset makes them."""
+    from tfapp.api import export_preset, predict
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = export_preset(PRESET, folder, overrides=["model.max_length=128"], quiet=True)
+        return [np.asarray(predict(model, list(texts))["embedding"]) for texts in columns]
+
+
+def _features(columns: Columns) -> Any:
+    if "text" in columns:
+        return frozen_vectors(columns["text"])[0]
+    u, v = frozen_vectors(columns["query"], columns["candidate"])
+    return np.concatenate([u, v, np.abs(u - v), u * v], axis=1)
+
+
+def _ranking(test: Columns) -> float:
+    u, v = frozen_vectors(test["query"], test["candidate"])
+    cosines, grades, queries = (u * v).sum(axis=1), np.asarray(test["label"], float), np.asarray(test["query"])
+    found = []
+    for query in np.unique(queries):
+        rows = queries == query
+        if grades[rows].max() > 0:
+            found.append(ndcg_score([grades[rows]], [cosines[rows]], k=10) if rows.sum() > 1 else 1.0)
+    return float(np.mean(found))
+
+
+def _retrieval(test: Columns) -> float:
+    queries, candidates = sorted(set(test["query"])), sorted(set(test["candidate"]))
+    u, v = frozen_vectors(queries, candidates)
+    place = {text: number for number, text in enumerate(candidates)}
+    fits = np.zeros((len(queries), len(candidates)))
+    number = {text: row for row, text in enumerate(queries)}
+    for query, candidate in zip(test["query"], test["candidate"], strict=True):
+        fits[number[query], place[candidate]] = 1
+    return float(ndcg_score(fits, u @ v.T, k=10))

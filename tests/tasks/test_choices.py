@@ -1,0 +1,72 @@
+"""The ways to train that are chosen for pairs, numbers and embeddings, by the rows and the preset."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfapp.data import QUALITIES, Proposal
+from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.sniff import sniff
+from tfapp.workflows.plan import make_plan
+
+NAMES = {
+    "ranking": ("vectors compared", "vectors that learn", "both texts as one"),
+    "pair-classification": ("vectors compared", "vectors that learn", "both texts as one"),
+    "pair-regression": ("vectors compared", "vectors that learn", "both texts as one"),
+    "embedding": ("the preset's vectors", "vectors that learn", "vectors that learn faster"),
+    "regression": ("output layer alone", "all weights"),
+}
+
+
+def write_pairs(folder: Path, rows: int) -> str:
+    file = folder / f"{rows}.csv"
+    with file.open("w", newline="") as opened:
+        lines = ((f"the query {n // 2}", f"a candidate {n}", n % 2) for n in range(rows))
+        csv.writer(opened).writerows([("query", "candidate", "label"), *lines])
+    return str(file)
+
+
+def names(proposal: Proposal) -> list[list[str]]:
+    return [[one.name for one in proposal.candidates_of(quality)] for quality in QUALITIES]
+
+
+@pytest.mark.parametrize("task", ["ranking", "pair-classification", "embedding"])
+def test_few_pairs_are_read_apart(tmp_path: Path, task: str) -> None:
+    first, second, third = NAMES[task]
+    assert names(sniff(write_pairs(tmp_path, 200), task=task)) == [[first], [first, second], [first, second, third]]
+
+
+def test_many_pairs_are_read_as_one_too(tmp_path: Path) -> None:
+    first, second, third = NAMES["ranking"]
+    many = sniff(write_pairs(tmp_path, 6000), task="ranking")
+    assert names(many) == [[first], [first, second, third], [first, second, third]]
+
+
+@pytest.mark.parametrize("task", NAMES)
+def test_each_way_is_an_experiment_and_has_its_reason(tmp_path: Path, task: str) -> None:
+    file, hints = write_pairs(tmp_path, 300), {}
+    if task == "regression":
+        hints = {"text": "query"}
+    proposal = sniff(file, task=task, hints=hints)
+    assert tuple(one.name for one in proposal.candidates) == NAMES[task]
+    for candidate in proposal.candidates:
+        whole = proposal.with_candidate(candidate)
+        sections: dict[str, Any] = {"data": whole.data, "model": whole.model, "training": whole.training}
+        experiment = parse_experiment({"name": "toy", "task": task, **sections})
+        assert experiment.network.pooling == ("mean" if task != "embedding" else None)
+        assert candidate.reason
+
+
+def test_another_preset_has_other_ways(tmp_path: Path) -> None:
+    file = write_pairs(tmp_path, 200)
+    plain = sniff(file, task="ranking", preset="some/folder")
+    assert plain.candidates == ()
+    assert "pooling" not in plain.model
+    plan = make_plan(file, task="ranking", overrides=["model.preset=some/folder"])
+    assert [one.experiment.model.pair_encoder for one in plan.candidates] == ["cross"]
+    plan = make_plan(file, task="ranking", model={"pair_encoder": "cross"})
+    assert {one.experiment.model.pair_encoder for one in plan.candidates} == {"cross"}

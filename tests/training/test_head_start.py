@@ -1,0 +1,122 @@
+"""A training by steps that begins with a fitted output layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.test_loop import table
+from tfapp.config import ModelSettings, TrainingSettings
+from tfapp.errors import SettingsError
+from tfapp.models import TaskModel
+from tfapp.tasks.class_evaluator import ClassEvaluator
+from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.models import build_model
+from tfapp.training import EpochEvent, RunFolder, make_strategy, tokenize_split, train
+from tfapp.training.head import DEFAULT_PENALTY, HeadFit
+
+TOPICS = ["money", "sport", "tech"]
+
+
+def build(preset: Path) -> TaskModel:
+    keras.utils.set_random_seed(3)
+    return build_model("classification", ModelSettings(preset=str(preset), max_length=16, pooling="mean"), TOPICS)
+
+
+class Epochs:
+    """Keeps the epochs that it is told of."""
+
+    def __init__(self) -> None:
+        self.events: list[EpochEvent] = []
+
+    def on_start(self, step: int, total_steps: int) -> None: ...
+
+    def on_progress(self, step: int) -> None: ...
+
+    def on_step(self, event: Any) -> None: ...
+
+    def on_epoch(self, event: EpochEvent) -> None:
+        self.events.append(event)
+
+
+def run(model: TaskModel, folder: Path, **changes: Any) -> Epochs:
+    watcher = Epochs()
+    (folder / "model").mkdir(parents=True, exist_ok=True)
+    train(
+        model,
+        make_strategy("none"),
+        train_split=tokenize_split(model, table(0, 40)),
+        dev_split=tokenize_split(model, table(40, 60)),
+        settings=TrainingSettings(**{"batch_size": 8, "head_start": "fitted", "checkpoint_steps": 1} | changes),
+        folder=RunFolder(folder),
+        evaluate=ClassEvaluator().fit_and_evaluate,
+        observers=(watcher,),
+    )
+    return watcher
+
+
+def test_the_first_evaluation_is_that_of_a_fitted_head(shallow_preset: Path, tmp_path: Path) -> None:
+    model = build(shallow_preset)
+    train_split, dev_split = (tokenize_split(model, table(*rows)) for rows in ((0, 40), (40, 60)))
+    features = [
+        model.features(tf.RaggedTensor.from_row_splits(split.texts.ids, split.texts.splits)).numpy()
+        for split in (train_split, dev_split)
+    ]
+    fit = HeadFit(model, features[0], train_split.targets)
+    fit.fit(DEFAULT_PENALTY)
+    expected = ClassEvaluator().evaluate(model, fit.logits(features[1]), dev_split)
+    events = run(build(shallow_preset), tmp_path, epochs=1, learning_rate=1e-6).events
+    assert [event.epoch for event in events] == [0, 1]
+    assert events[0].dev.loss == pytest.approx(expected.loss, abs=1e-3)
+    assert events[0].dev.main_score == pytest.approx(expected.main_score)
+
+
+def test_a_run_that_goes_on_does_not_fit_again(shallow_preset: Path, tmp_path: Path) -> None:
+    whole, begun = build(shallow_preset), build(shallow_preset)
+    run(whole, tmp_path / "whole", epochs=2, learning_rate=1e-3)
+    schedule = {"epochs": 2, "learning_rate": 1e-3}
+    stopped = RuntimeError("killed")
+
+    class Killer(Epochs):
+        def on_progress(self, step: int) -> None:
+            if step == 7:
+                raise stopped
+
+    (tmp_path / "cut" / "model").mkdir(parents=True)
+    arguments: dict[str, Any] = {
+        "settings": TrainingSettings(batch_size=8, head_start="fitted", checkpoint_steps=1, **schedule),
+        "folder": RunFolder(tmp_path / "cut"),
+        "evaluate": ClassEvaluator().fit_and_evaluate,
+    }
+    splits = {
+        "train_split": tokenize_split(begun, table(0, 40)),
+        "dev_split": tokenize_split(begun, table(40, 60)),
+    }
+    with pytest.raises(RuntimeError, match="killed"):
+        train(begun, make_strategy("none"), **splits, **arguments, observers=(Killer(),))
+    again = build(shallow_preset)
+    train(again, make_strategy("none"), **splits, **arguments)
+    for one, other in zip(whole.network.get_weights(), again.network.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complains"),
+    [
+        ({"task": "tagging"}, "cannot be fitted to tagging by a bert"),
+        ({"model": {"kind": "lstm"}}, "cannot be fitted to classification by a lstm"),
+        ({"model": {"focal_gamma": 2.0}}, "there is no single best output layer"),
+        ({"training": {"head_start": "fitted", "adapt": "head"}}, "say the same twice"),
+        ({"training": {"head_start": "fitted", "method": "few-shot"}}, "which fits the output layer at its end"),
+        ({"distillation": {"teacher": "runs/a"}}, "the section distillation exclude each other"),
+    ],
+)
+def test_settings_that_do_not_go_with_it_are_named(changes: dict[str, Any], complains: str) -> None:
+    plain = {"name": "x", "data": {"train": "x"}, "training": {"head_start": "fitted"}}
+    with pytest.raises(SettingsError, match=f"training.head_start fitted .*{complains}"):
+        parse_experiment(plain | changes)

@@ -1,0 +1,47 @@
+"""Chooses how an embedding is trained, by its pairs and the preset."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from tfapp.config import DataSettings
+from tfapp.data.proposal import Candidate, Proposal
+
+__all__ = ["choose_embedding"]
+
+_BATCH: Final = 64
+_SUB_BATCH: Final = 16
+_STEPS: Final = 150
+_FEWEST_EPOCHS, _MOST_EPOCHS = 1, 5
+
+
+def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: str | None) -> Proposal:
+    """Adds the ways to train to a proposal, with the reasons.
+
+    Args:
+        proposal: The settings for the data and for the length of the texts.
+        settings: The shares of the splits.
+        encoder: As in `TaskSpec.choose`.
+    """
+    steps = math.ceil(round(proposal.rows * settings.train_share) / _BATCH)
+    epochs = min(max(round(_STEPS / max(steps, 1)), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    training = {"epochs": epochs, "batch_size": _BATCH, "sub_batch": _SUB_BATCH, "learning_rate": 5e-5}
+    learnt = Candidate(
+        "vectors that learn",
+        f"{epochs} epochs of about {steps} steps, each of which tells {_BATCH} pairs apart; what the preset's vectors "
+        "say already is kept if no epoch is better on dev",
+        training=training,
+    )
+    if encoder is None:
+        return replace(proposal, training={}, candidates=(learnt,))
+    untouched = Candidate(
+        "the preset's vectors",
+        f"{encoder} is a sentence encoder, whose vectors are of use as they are",
+        "fast",
+        training={"epochs": 0},
+    )
+    higher = {**training, "learning_rate": 2e-4}
+    other = Candidate("vectors that learn faster", "the best rate differs from data to data", "best", training=higher)
+    return replace(proposal, training={}, candidates=(untouched, learnt, other))

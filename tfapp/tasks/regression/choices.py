@@ -1,0 +1,41 @@
+"""Chooses how a regressor of texts reads them and how it is trained, by the rows and the preset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from tfapp.config import DataSettings
+from tfapp.data.proposal import Candidate, Proposal
+from tfapp.tasks.head_candidate import head_candidate
+
+__all__ = ["choose_regression"]
+
+_STEADIER: Final = {"layer_decay": 0.9, "epoch_tolerance": 1.0}
+
+
+def choose_regression(proposal: Proposal, settings: DataSettings, encoder: str | None) -> Proposal:
+    """Adds the ways to train to a proposal, with the reasons.
+
+    Args:
+        proposal: The settings for the data and for the length of the texts.
+        settings: The shares of the splits.
+        encoder: As in `TaskSpec.choose`.
+    """
+    tuned = Candidate(
+        "all weights",
+        "vectors that learn from the numbers say more, where there are enough rows",
+        training={**proposal.training, **_STEADIER},
+    )
+    if encoder is None:
+        return replace(proposal, training={}, candidates=(tuned,))
+    head = head_candidate(
+        proposal.rows, settings, "a linear function of the pretrained vectors, which few rows cannot spoil"
+    )
+    return replace(
+        proposal,
+        model={**proposal.model, "pooling": "mean"},
+        training={},
+        notes=(*proposal.notes, f"pooling: mean, as {encoder} is a sentence encoder, trained to be read so"),
+        candidates=(head, tuned),
+    )
