@@ -20,7 +20,7 @@ from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model, load_model
-from tfapp.training import HistoryObserver, TokenizedSplit, make_strategy, tokenize_split, train
+from tfapp.training import HistoryObserver, TimeBudget, TokenizedSplit, make_strategy, tokenize_split, train
 from tfapp.training.loop import _CHECKPOINT_SHARE, TrainState
 from tfapp.training.run_folder import RunFolder, create_run
 from tfapp.training.tokenized_split import epoch_split
@@ -83,6 +83,7 @@ def run(
     observers: tuple[Any, ...] = (),
     strategy: Any = None,
     change: Callable[[TaskModel], None] = lambda _: None,
+    budget: TimeBudget | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[TaskModel, TrainState]:
     import keras
@@ -102,6 +103,7 @@ def run(
         folder=folder,
         evaluate=fit_and_evaluate,
         observers=observers,
+        budget=budget,
         clock=clock,
     )
     return model, state

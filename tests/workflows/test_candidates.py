@@ -17,7 +17,9 @@ from tfapp import Run, api
 from tfapp.errors import SettingsError, TrainingError
 from tfapp.tasks.experiments import load_experiment
 from tfapp.training import EpochEvent, StepEvent
+from tfapp.workflows.candidates import train_candidates
 from tfapp.workflows.plan import Plan, PlannedCandidate, make_plan
+from tfapp.workflows.run_data import load_splits
 from tfapp.workflows.time_estimate import fit_into_minutes
 
 STEPS = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "checkpoint_steps": 5, "log_steps": 5, "sam_rho": None}
@@ -155,7 +157,8 @@ def test_settings_that_rule_a_candidate_out_are_told(messages: Path, shallow_pre
     ("minutes", "epochs", "told"),
     [
         (60, [2, 2], ""),
-        (2.5, [2, 1], "all weights: 1 epochs, since more do not fit in 2.5 minutes"),
+        (2.5, [2, 1], "all weights: 1 epoch, since more do not fit in 2.5 minutes"),
+        (2.5, [2, 1], "learning curve: left out, since it does not fit in 2.5 minutes"),
         (1, [2], "all weights: left out, since it does not fit in 1 minutes"),
         (0.01, [2], "all weights: left out"),
     ],
@@ -170,6 +173,86 @@ def test_minutes_cut_epochs_and_candidates(
     assert [one.experiment.training.epochs for one in fitted.candidates] == epochs
     assert told in "\n".join(fitted.notes[len(timed.notes) :])
     assert sum(one.seconds for one in fitted.candidates) <= max(60 * minutes, 20)
+
+
+class Clock(Trainings):
+    """A clock that the steps of trainings set forward, the first by less; as it were, some step ends the process."""
+
+    def __init__(self, first: float, seconds: float, *, dies_after: int = 10**6) -> None:
+        super().__init__()
+        self.first, self.seconds, self.dies_after = first, seconds, dies_after
+        self.now, self.steps = 0.0, 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def on_progress(self, step: int) -> None:
+        del step
+        self.now += self.first if len(self.starts) == 1 else self.seconds
+        self.steps += 1
+        if self.steps == self.dies_after:
+            raise KeyboardInterrupt
+
+
+def train_by(clock: Clock, timed: Plan, runs: Path, *, resume: bool = False) -> tuple[Run, list[Mapping[str, Any]]]:
+    events: list[Mapping[str, Any]] = []
+    folder = train_candidates(
+        timed,
+        lambda: load_splits(timed.experiment),
+        runs,
+        resume=resume,
+        quiet=True,
+        observers=[clock],
+        on_event=events.append,
+        clock=clock,
+    )
+    return Run(folder.path), events
+
+
+def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
+    messages: Path, shallow_preset: Path, tmp_path: Path
+) -> None:
+    best = plan(messages, shallow_preset, minutes=1, quality="best")
+    clock = Clock(0.2, 2.0)
+    run, events = train_by(clock, best, tmp_path)
+    assert 40 < clock.now <= 60
+    candidates = {one["name"]: one for one in run.folder.read("candidates")}
+    assert candidates["all weights"]["note"].startswith("all weights: ended after ")
+    assert candidates["all weights"]["note"].endswith(" of 42 steps, as the time was over")
+    ends = {event["name"]: event for event in events if event["event"] == "candidate_end"}
+    assert ends["all weights"]["note"] == candidates["all weights"]["note"]
+    left_out = [event for event in events if event["event"] == "candidate_left_out"]
+    assert len(left_out) + len(ends) == len(best.candidates)
+    assert left_out
+    for event in left_out:
+        assert event["note"] == f"{event['name']}: left out, as 1 minutes leave no time for it"
+        assert event["note"] in run.folder.read("choices")
+        told = {name: event[name] for name in ("name", "reason", "note")}
+        assert candidates[event["name"]] == {**told, "chosen": False}
+        assert event["name"] in run.folder.report.read_text()
+    assert run.folder.finished
+    assert run.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
+
+
+def test_the_time_before_a_kill_counts(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
+    bounded = plan(messages, shallow_preset, minutes=2)
+    killed = Clock(0.5, 2.0, dies_after=90)
+    with pytest.raises(KeyboardInterrupt):
+        train_by(killed, bounded, tmp_path)
+    again = Clock(2.0, 2.0)
+    again.now = 1000.0
+    run, _ = train_by(again, bounded, tmp_path, resume=True)
+    assert len(killed.starts) == 2
+    assert 2 <= again.now - 1000 <= 120 - killed.now
+    # Five steps lie between two checkpoints.
+    assert again.starts[0] % 5 == 0 < again.starts[0]
+    assert any(" as the time was over" in note for note in run.folder.read("choices"))
+
+
+def test_one_candidate_is_trained_whatever_the_time(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
+    run, events = train_by(Clock(100.0, 100.0), plan(messages, shallow_preset, minutes=0.01), tmp_path)
+    assert [event["event"] for event in events] == ["plan", "candidate", "candidate_end"]
+    assert run.folder.read("candidates")[0]["note"].endswith(" of 166 texts, as the time was over")
 
 
 def _with_seconds(candidate: PlannedCandidate, seconds: float) -> PlannedCandidate:

@@ -39,7 +39,8 @@ class CandidateLog:
         reason: Why it may be the best.
         seconds: An estimate of its time, and at its end what it took; 0: not known.
         score: The dev score of its best epoch; empty before its end.
-        ended: Whether it was trained.
+        ended: Whether it was trained, or left out.
+        note: That the time was over before its end, or before it began.
     """
 
     name: str
@@ -47,6 +48,7 @@ class CandidateLog:
     seconds: float = 0.0
     score: str = ""
     ended: bool = False
+    note: str = ""
 
     @property
     def time(self) -> str:
@@ -152,7 +154,7 @@ class TrainingLog:
             case "candidate":
                 self.candidate = str(event["name"])
                 self.step, self.total_steps, self.losses, self.seconds_left = 0, 0, [], None
-            case "candidate_end":
+            case "candidate_end" | "candidate_left_out":
                 self.candidates = [
                     _candidate(event, ended=True) if one.name == event["name"] else one for one in self.candidates
                 ]
@@ -170,7 +172,8 @@ def duration(seconds: float) -> str:
 def _candidate(event: Mapping[str, Any], *, ended: bool = False) -> CandidateLog:
     dev = event.get("dev") or {}
     score = f"{dev['score_name']} {float(dev['score']):.3f}" if dev else ""
-    return CandidateLog(str(event["name"]), str(event["reason"]), float(event["seconds"]), score, ended)
+    note = str(event.get("note", ""))
+    return CandidateLog(str(event["name"]), str(event["reason"]), float(event.get("seconds", 0)), score, ended, note)
 
 
 def _events(file: Path) -> Iterator[Mapping[str, Any]]:

@@ -24,10 +24,12 @@ from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
 from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla  # noqa: E402
 from tfapp.training.temperature import calibrate  # noqa: E402
 from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
+from tfapp.training.time_budget import STEP_PASSES, TimeBudget  # noqa: E402
 from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split  # noqa: E402
 from tfapp.training.unknown import calibrate_unknown  # noqa: E402
 
 __all__ = [
+    "STEP_PASSES",
     "Distillation",
     "EpochEvent",
     "HistoryObserver",
@@ -37,6 +39,7 @@ __all__ = [
     "StepPrecision",
     "TensorBoardLog",
     "TensorBoardObserver",
+    "TimeBudget",
     "TokenizedSplit",
     "TrainState",
     "calibrate",

@@ -72,12 +72,16 @@ class FeatureReader:
         model: Has a `head`.
         strategy: What the reading runs under; its replicas divide the batch size.
         batch_size: Texts a step, over all replicas together.
+        mixed: Read short and long texts in turn, not the shortest first: where the reading may be ended early.
     """
 
-    def __init__(self, model: TaskModel, strategy: tf.distribute.Strategy, batch_size: int) -> None:
+    def __init__(
+        self, model: TaskModel, strategy: tf.distribute.Strategy, batch_size: int, *, mixed: bool = False
+    ) -> None:
         self._width = int(model.head.kernel.shape[0])
         self._strategy = strategy
         self._batch_size = batch_size
+        self._mixed = mixed
         self._step = _make_step(model, strategy)
 
     def steps(self, split: TokenizedSplit) -> int:
@@ -91,6 +95,7 @@ class FeatureReader:
         done: list[np.ndarray],
         around: Callable[[], AbstractContextManager[None]],
         on_step: Callable[[list[np.ndarray]], None],
+        stop: Callable[[], bool] = lambda: False,
     ) -> np.ndarray:
         """Reads one split of the data.
 
@@ -99,9 +104,10 @@ class FeatureReader:
             done: The features of the first batches, if they were read before.
             around: Makes a context that each step runs in.
             on_step: Called with the features that were read since `done`, one array a step.
+            stop: Says after a step whether the reading ends; `rows_read` says which texts were read by then.
 
         Returns:
-            float32[N, H], in the order of the split's texts.
+            float32[N, H], in the order of the split's texts; 0 of those that were not read.
         """
         rows = self._rows(split)
         start = sum(map(len, done)) // self._batch_size
@@ -111,16 +117,23 @@ class FeatureReader:
             with around():
                 read.append(self._step(batch).numpy())
             on_step(read)
+            if stop():
+                break
         features = np.zeros((len(split.texts), self._width), np.float32)
         if len(rows):
-            features[rows.reshape(-1)] = np.concatenate([*done, *read])
+            features[rows.reshape(-1)[: sum(map(len, done)) + sum(map(len, read))]] = np.concatenate([*done, *read])
         return features
+
+    def rows_read(self, split: TokenizedSplit, steps: int) -> np.ndarray:
+        """Returns the numbers of the texts that are read by the first steps, int64[M], ascending."""
+        return np.unique(self._rows(split)[:steps])
 
     def _rows(self, split: TokenizedSplit) -> np.ndarray:
         """Returns int64[S, B]: shortest texts first, the first batch topped up with the shortest text."""
         order = np.argsort(split.texts.lengths, kind="stable")
         missing = -len(order) % self._batch_size
-        return np.concatenate([np.repeat(order[:1], missing), order]).reshape(-1, self._batch_size)
+        batches = np.concatenate([np.repeat(order[:1], missing), order]).reshape(-1, self._batch_size)
+        return np.random.default_rng(0).permutation(batches) if self._mixed else batches
 
 
 def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[Any], tf.Tensor]:

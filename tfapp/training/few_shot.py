@@ -51,7 +51,7 @@ def train_few_shot(
     Returns:
         The second phase's state.
     """
-    embedder = model.embedder()
+    embedder, first = model.embedder(), TrainState()
     split = _pairs(embedder, train_split, settings)
     phase = RunFolder(folder.contrast)
     if embedder.is_saved(phase.model):
@@ -61,12 +61,14 @@ def train_few_shot(
         # The pairs of all epochs, once.
         once = settings.model_copy(update={"epochs": 1})
         no_texts = TokenizedTexts(split.texts.ids[:0], split.texts.splits[:1])
-        tune(
+        first = tune(
             model=embedder,
             train_split=split,
             settings=once,
             folder=phase,
             observers=observers,
+            # Both splits are read once, and fits take half as long again; a pair is two texts.
+            later_rows=(len(train_split.texts) + len(rest["dev_split"].texts)) * 3 // 4,
             **rest | {"dev_split": replace(split, texts=no_texts, targets=split.targets[:0], rows=split.rows[:0])},
         ).run()
     offset = -(-len(split.texts) // settings.batch_size)
@@ -74,7 +76,8 @@ def train_few_shot(
     if settings.epochs:
         # Vectors that have learnt the classes of all of train leave no fold to say how others lie.
         settings = settings.model_copy(update={"head_penalty": "dev"})
-    return fit(model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest).run()
+    state = fit(model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest).run()
+    return replace(state, cut=first.cut or state.cut)
 
 
 def draw_partners(classes: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:

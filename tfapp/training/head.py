@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from tfapp.models import TaskModel
 from tfapp.training.features import FeatureReader, FeatureStore, feature_scale
 from tfapp.training.precision import StepPrecision
 from tfapp.training.strategy import check_same_step, is_chief
+from tfapp.training.time_budget import CLOSING_SECONDS, TimeBudget
 from tfapp.training.tokenized_split import TokenizedSplit
 from tfapp.training.trainer import Trainer, TrainState
 
@@ -31,6 +32,10 @@ __all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_vali
 PENALTIES: Final = tuple(10.0 ** (power / 2) for power in range(2, -7, -1))
 # Where there is no dev split to choose it: of 10 texts a label of Banking77 a third and three times as much do as well.
 DEFAULT_PENALTY: Final = 10.0**-1.5
+# Of the time that the reading took: what the fits may take.
+_FIT_SHARE: Final = 0.5
+# Of the time that the fits of a penalty took: what those of the next and the last ones may take.
+_NEXT_FITS: Final = 1.5
 # The dev loss falls to its minimum along the penalties and rises again; what comes after takes longest.
 _PATIENCE: Final = 2
 _FOLDS: Final = 5
@@ -97,11 +102,24 @@ def fit_start(
     precision: StepPrecision,
     *,
     batch_size: int,
+    budget: TimeBudget | None = None,
 ) -> None:
-    """Fits a model's head to what its BERT makes of the train split before it has learnt anything."""
-    reader = FeatureReader(model, strategy, batch_size)
-    features = reader.read(split, done=[], around=precision.applied, on_step=lambda _: None)
-    HeadFit(model, features, split.targets).fit(DEFAULT_PENALTY)
+    """Fits a model's head to what its BERT makes of the train split before it has learnt anything.
+
+    The reading takes at most half of a budget; then the texts that were read by then are fitted to.
+    """
+    reader = FeatureReader(model, strategy, batch_size, mixed=budget is not None)
+    half = budget.left / 2 if budget else 0.0
+    steps: list[int] = []
+    features = reader.read(
+        split,
+        done=[],
+        around=precision.applied,
+        on_step=lambda done: steps.append(len(done)),
+        stop=lambda: budget is not None and budget.left < half,
+    )
+    rows = reader.rows_read(split, len(steps))
+    HeadFit(model, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
 
 
 def cross_validate(
@@ -111,6 +129,7 @@ def cross_validate(
     *,
     seed: int,
     on_fit: Callable[[], None] = lambda: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[float, np.ndarray]:
     """Chooses one of `PENALTIES` by the loss on held-out folds, each of which has every class in its share.
 
@@ -122,6 +141,7 @@ def cross_validate(
         targets: [N, ...].
         seed: Of the folds.
         on_fit: Called after each fit.
+        stop: Says after each penalty whether the search ends.
 
     Returns:
         The penalty, and by it the logits of each row, float32[N, K], from the fit that its fold was held out of.
@@ -141,7 +161,7 @@ def cross_validate(
             on_fit()
         losses.append(float(tf.reduce_mean(model.loss(tf.constant(targets), tf.constant(held_out)))))
         best = held_out if losses[-1] == min(losses) else best
-        if len(losses) - 1 - int(np.argmin(losses)) >= _PATIENCE:
+        if len(losses) - 1 - int(np.argmin(losses)) >= _PATIENCE or stop():
             break
     return PENALTIES[int(np.argmin(losses))], best
 
@@ -159,11 +179,17 @@ class HeadTrainer(Trainer):
     The features of the train split are kept in the run's folder while they are read, for a resumed run. They are
     computed as `precision` says; those of the dev split as every evaluation is.
 
+    With a budget, short and long texts are read in turn; where there is no time for all, the head is fitted to those
+    that were read, by `DEFAULT_PENALTY`. A search that there is no time for ends after the fit under way.
+
     Raises:
         TrainingError: The features are not finite, or those of a killed run are damaged.
     """
 
     _steps: int = 0
+    # When the reading began in this process, and after how many steps.
+    _begun: tuple[float, int] = field(init=False)
+    _fitted_at: float = field(init=False)
 
     @property
     def steps_done(self) -> int:
@@ -172,24 +198,43 @@ class HeadTrainer(Trainer):
 
     def run(self) -> TrainState:
         """Reads the features, then fits."""
-        reader = FeatureReader(self.model, self.strategy, self.settings.batch_size)
+        reader = FeatureReader(self.model, self.strategy, self.settings.batch_size, mixed=self.budget is not None)
         store = FeatureStore(self.folder.features)
         features = store.load()
+        self._begun = (self.budget.clock() if self.budget else 0.0, sum(map(len, features)) // self.settings.batch_size)
         self._steps = sum(map(len, features)) // self.settings.batch_size
         check_same_step(self.strategy, self.steps_done)
         fits = _FOLDS * len(PENALTIES) + 2 if self._cross_validated else len(PENALTIES)
         total = reader.steps(self.train_split) + reader.steps(self.dev_split) + fits
         for observer in self.observers:
             observer.on_start(self.steps_done, total)
+        dev_steps = reader.steps(self.dev_split)
         train = reader.read(
-            self.train_split, done=features, around=self.precision.applied, on_step=self._keeper(store, len(features))
+            self.train_split,
+            done=features,
+            around=self.precision.applied,
+            on_step=self._keeper(store, len(features)),
+            stop=lambda: self._must_fit(dev_steps),
         )
+        rows = reader.rows_read(self.train_split, self.steps_done)
         dev = reader.read(self.dev_split, done=[], around=nullcontext, on_step=lambda _: self._step())
-        if self._cross_validated:
+        self._fitted_at = self.budget.clock() if self.budget else 0.0
+        if len(rows) < len(train):
+            self._fit_once(HeadFit(self.model, train[rows], self.train_split.targets[rows]), dev, DEFAULT_PENALTY)
+            self.state = replace(self.state, cut=f"{len(rows)} of {len(train)} texts")
+        elif self._cross_validated:
             self._fit_cross_validated(train, dev)
         else:
             self._fit(train, dev)
         return self.state
+
+    def _must_fit(self, dev_steps: int) -> bool:
+        """Returns whether the time that is left is just enough to read dev, and to fit and write the head."""
+        if self.budget is None:
+            return False
+        started, done = self._begun
+        seconds = self.budget.clock() - started
+        return self.budget.left <= CLOSING_SECONDS + seconds * (_FIT_SHARE + dev_steps / (self.steps_done - done))
 
     @property
     def _cross_validated(self) -> bool:
@@ -217,11 +262,30 @@ class HeadTrainer(Trainer):
         for penalty in PENALTIES if len(self.dev_split.texts) else (DEFAULT_PENALTY,):
             if self.state.stale_epochs >= patience:
                 break
+            if self.state.epoch and self._out_of_time(self.state.epoch):
+                break
             self._fit_once(head, dev, penalty)
 
+    def _out_of_time(self, penalties: int) -> bool:
+        """Returns whether the search ends after so many penalties: there is no time for one that takes as long."""
+        if self.budget is None or penalties == len(PENALTIES):
+            return False
+        seconds, self._fitted_at = self.budget.clock() - self._fitted_at, self.budget.clock()
+        if self.budget.left > CLOSING_SECONDS + _NEXT_FITS * seconds:
+            return False
+        self.state = replace(self.state, cut=f"{penalties} of {len(PENALTIES)} penalties")
+        return True
+
     def _fit_cross_validated(self, train: np.ndarray, dev: np.ndarray) -> None:
-        targets = self.train_split.targets
-        penalty, held_out = cross_validate(self.model, train, targets, seed=self.settings.seed, on_fit=self._step)
+        targets, before = self.train_split.targets, self.steps_done
+        penalty, held_out = cross_validate(
+            self.model,
+            train,
+            targets,
+            seed=self.settings.seed,
+            on_fit=self._step,
+            stop=lambda: self._out_of_time((self.steps_done - before) // _FOLDS),
+        )
         if is_chief(self.strategy):
             with replacing(self.folder.held_out) as draft, draft.open("wb") as file:
                 np.save(file, held_out, allow_pickle=False)

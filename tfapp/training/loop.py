@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import tensorflow as tf
@@ -24,11 +24,12 @@ from tfapp.training.ema import WeightAverage
 from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer, fit_start
 from tfapp.training.observers import Observer, StepEvent
-from tfapp.training.optimizer import make_optimizer, make_schedule
+from tfapp.training.optimizer import LinearWarmupDecay, MovableWarmupDecay, make_optimizer, make_schedule
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.steps import Objective, StepResult, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
+from tfapp.training.time_budget import StepBudget, TimeBudget
 from tfapp.training.tokenized_split import TokenizedSplit, epoch_split
 from tfapp.training.trainer import Trainer, TrainState
 
@@ -76,6 +77,7 @@ def train(
     precision: StepPrecision | None = None,
     objective: Objective | None = None,
     observers: Sequence[Observer] = (),
+    budget: TimeBudget | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainState:
     """Trains a model and keeps the weights of its best epoch in the run's folder.
@@ -85,6 +87,9 @@ def train(
 
     A checkpoint in the folder is gone on from: on a CPU, with the same settings and data, a run that was killed and
     resumed ends with the very weights of one that was not.
+
+    A training that its budget has no time for ends sooner, at the step that the time is over at; the learning rate
+    falls to 0 by then, as well as the speed of the steps foretells it. What was learnt by then is evaluated, too.
 
     Args:
         model: Made under the strategy's scope.
@@ -97,6 +102,7 @@ def train(
         precision: How steps compute; the evaluations compute as the network's dtype policy says.
         objective: What steps make smaller; None: the model's `batch_loss`.
         observers: Told of steps and epochs.
+        budget: The time that is left for it; None: as long as it takes.
         clock: Monotonic seconds.
 
     Returns:
@@ -121,6 +127,7 @@ def train(
         "evaluate": evaluate,
         "precision": precision or StepPrecision(),
         "observers": observers,
+        "budget": budget,
     }
     if settings.method == "few-shot":
         return train_few_shot(partial(_FineTuner, objective=None, clock=clock), HeadTrainer, **arguments)
@@ -131,19 +138,33 @@ def train(
 
 @dataclass(kw_only=True)
 class _FineTuner(Trainer):
-    """A trainer that learns by steps down the gradient."""
+    """A trainer that learns by steps down the gradient.
+
+    Attributes:
+        objective: What steps make smaller; None: the model's `batch_loss`.
+        clock: Monotonic seconds.
+        later_rows: How many rows are to be read after it, for which a budget leaves time.
+    """
 
     objective: Objective | None
     clock: Callable[[], float]
+    later_rows: int = 0
 
     def __post_init__(self) -> None:
+        batch_size = self.settings.batch_size
         self.fitted = self.settings.head_start == "fitted" and self.model.head is not None
         if self.fitted and not self.folder.checkpoint.exists():
-            batch_size = self.settings.batch_size
-            fit_start(self.model, self.train_split, self.strategy, self.precision, batch_size=batch_size)
-        self.epoch_steps = math.ceil(len(self.train_split.texts) / self.settings.batch_size)
-        self.total_steps = self.epoch_steps * self.settings.epochs
-        self.schedule = make_schedule(self.settings, self.total_steps)
+            reading: dict[str, Any] = {"batch_size": batch_size, "budget": self.budget}
+            fit_start(self.model, self.train_split, self.strategy, self.precision, **reading)
+        self.epoch_steps = math.ceil(len(self.train_split.texts) / batch_size)
+        # The first is what was asked for, the other what there is time for.
+        self.planned_steps = self.total_steps = self.epoch_steps * self.settings.epochs
+        self.schedule: LinearWarmupDecay = make_schedule(self.settings, self.total_steps)
+        self.pace: StepBudget | None = None
+        if self.budget:
+            self.schedule = MovableWarmupDecay(**self.schedule.get_config())
+            batches = {"dev_steps": len(self.dev_split.texts) / batch_size, "later_steps": self.later_rows / batch_size}
+            self.pace = StepBudget(self.budget, epoch_steps=self.epoch_steps, **batches)
         with self.strategy.scope():
             self.adaptation = Adaptation(self.model, self.settings)
             self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale)
@@ -171,7 +192,8 @@ class _FineTuner(Trainer):
     @property
     def steps_done(self) -> int:
         """Returns the number of steps of all epochs."""
-        return self.state.epoch * self.epoch_steps + self.state.step
+        # The last epoch may have ended early.
+        return min(self.state.epoch * self.epoch_steps + self.state.step, self.total_steps)
 
     def run(self) -> TrainState:
         """Goes on from the folder's checkpoint, if there is one."""
@@ -185,9 +207,26 @@ class _FineTuner(Trainer):
             self._begin(self._predict())
         patience = math.inf if self.settings.patience is None else self.settings.patience
         while self.state.epoch < self.settings.epochs and self.state.stale_epochs < patience:
+            if self.state.epoch and self._out_of_time():
+                break
             self._run_epoch()
             self._finish_epoch()
+        if self.steps_done == self.total_steps < self.planned_steps:
+            self.state = replace(self.state, cut=f"{self.total_steps} of {self.planned_steps} steps")
         return self.state
+
+    def _out_of_time(self) -> bool:
+        """Returns whether no step more is to be done; then those that were done are all."""
+        if self.pace is None or (self.steps_done < self.total_steps and not self.pace.over):
+            return False
+        self.total_steps = self.steps_done
+        return True
+
+    def _plan_end(self, pace: StepBudget) -> None:
+        """Makes the step that the time is over at, as far as can be told, the last one."""
+        pace.measure(self.steps_done)
+        self.total_steps = int(min(self.planned_steps, self.steps_done + pace.steps_left))
+        cast("MovableWarmupDecay", self.schedule).end_at(self.total_steps)
 
     def _run_epoch(self) -> None:
         split = epoch_split(
@@ -207,14 +246,20 @@ class _FineTuner(Trainer):
                 meter.results.append(self.train_step(batch))
             self.adaptation.merge()
             self.state = replace(self.state, step=self.state.step + 1)
+            last = self.state.step == self.epoch_steps or self._out_of_time()
             if self.average:
-                self.average.update(self.steps_done, last=self.state.step == self.epoch_steps)
+                self.average.update(self.steps_done, last=last)
             for observer in self.observers:
                 observer.on_progress(self.steps_done)
-            if self.state.step % self.settings.log_steps == 0 or self.state.step == self.epoch_steps:
+            if self.pace and self.state.step == start + 1:
+                # Reading the value waits for the device.
+                float(meter.results[0].loss)
+                self.pace.begin(self.steps_done)
+            if self.state.step % self.settings.log_steps == 0 or last:
                 self._log(meter)
-            if self.state.step < self.epoch_steps:
-                self._save_checkpoint_if_due()
+            if last:
+                break
+            self._save_checkpoint_if_due()
 
     def _log(self, meter: _Meter) -> None:
         rate = float(self.schedule(self.steps_done - 1))
@@ -226,6 +271,8 @@ class _FineTuner(Trainer):
             )
         for observer in self.observers:
             observer.on_step(event)
+        if self.pace and not self._out_of_time():
+            self._plan_end(self.pace)
 
     def _predict(self) -> np.ndarray:
         return predict_logits(self.predictor, self.dev_split.texts, self.dev_split.targets)

@@ -11,7 +11,7 @@ from keras import ops
 
 from tfapp.config import TrainingSettings
 
-__all__ = ["LinearWarmupDecay", "ScaledAdamW", "make_optimizer", "make_schedule"]
+__all__ = ["LinearWarmupDecay", "MovableWarmupDecay", "ScaledAdamW", "make_optimizer", "make_schedule"]
 
 _HEAD: Final = (
     "logits/kernel",
@@ -27,19 +27,41 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
         self.peak = peak
-        self.warmup_steps = warmup_steps
-        self.total_steps = total_steps
+        self.warmup_steps: Any = warmup_steps
+        self.total_steps: Any = total_steps
 
     def __call__(self, step: Any) -> Any:
         """Returns the learning rate of a step, float32."""
         done = ops.cast(step, "float32") + 1.0
-        rise = done / max(self.warmup_steps, 1)
-        fall = (self.total_steps - done + 1.0) / max(self.total_steps - self.warmup_steps, 1)
+        warmup, total = ops.cast(self.warmup_steps, "float32"), ops.cast(self.total_steps, "float32")
+        rise = done / ops.maximum(warmup, 1.0)
+        fall = (total - done + 1.0) / ops.maximum(total - warmup, 1.0)
         return self.peak * ops.clip(ops.minimum(rise, fall), 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments."""
-        return {"peak": self.peak, "warmup_steps": self.warmup_steps, "total_steps": self.total_steps}
+        return {"peak": self.peak, "warmup_steps": int(self.warmup_steps), "total_steps": int(self.total_steps)}
+
+
+class MovableWarmupDecay(LinearWarmupDecay):
+    """The same for a training that may end sooner: its last step can be moved while it runs.
+
+    A rate that has fallen to 0 by the end of the budget is what counts most, whatever the budget (Li et al. 2020,
+    "Budgeted Training: Rethinking Deep Neural Network Training Under Resource Constraints").
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
+        super().__init__(peak, warmup_steps, total_steps)
+        self._share = warmup_steps / max(total_steps, 1)
+        # Compiled steps read them anew.
+        self.warmup_steps, self.total_steps = (
+            tf.Variable(float(steps), trainable=False) for steps in (warmup_steps, total_steps)
+        )
+
+    def end_at(self, total_steps: int) -> None:
+        """Makes a step the last one; the warm-up keeps its share."""
+        self.total_steps.assign(total_steps)
+        self.warmup_steps.assign(round(self._share * total_steps))
 
 
 def make_schedule(settings: TrainingSettings, total_steps: int) -> LinearWarmupDecay:

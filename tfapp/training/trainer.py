@@ -18,6 +18,7 @@ from tfapp.training.observers import EpochEvent, Observer
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.strategy import is_chief
+from tfapp.training.time_budget import TimeBudget
 from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["TrainState", "Trainer"]
@@ -35,6 +36,7 @@ class TrainState:
         stale_epochs: Epochs since then.
         top_score: The best dev score of all epochs, which a later epoch that is kept may miss by the tolerance; None:
             `best_score`.
+        cut: How far the training came by the end of its time, as in "12 of 40 steps"; empty: to its own end.
     """
 
     epoch: int = 0
@@ -43,6 +45,7 @@ class TrainState:
     best_loss: float = math.inf
     stale_epochs: int = 0
     top_score: float | None = None
+    cut: str = ""
 
     def after_epoch(self, dev: Evaluation | None, *, by_loss: bool = False, tolerance: float = 0.0) -> Self:
         """Returns the state after an epoch; its `stale_epochs` is 0 if the epoch is the best.
@@ -84,6 +87,7 @@ class Trainer(abc.ABC):
     evaluate: Callable[[TaskModel, np.ndarray, TokenizedSplit], Evaluation]
     precision: StepPrecision
     observers: Sequence[Observer]
+    budget: TimeBudget | None = None
     state: TrainState = field(default_factory=TrainState)
 
     @property

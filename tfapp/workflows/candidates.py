@@ -8,21 +8,22 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from tfapp.config import dump_toml
-from tfapp.core.files import private_folder, sweep_drafts, write_text
+from tfapp.core.files import sweep_drafts, write_text
 from tfapp.data import Splits
 from tfapp.errors import SettingsError, TrainingError
 from tfapp.evaluation import check_evaluation
 from tfapp.tasks.registry import find_task
-from tfapp.training import EpochEvent, Observer, RunFolder, StepEvent, make_run_folder, make_strategy, start_run
+from tfapp.training import Observer, RunFolder, TimeBudget, make_run_folder, make_strategy
+from tfapp.workflows.candidate_run import CandidateResult, UsedTime, train_candidate
 from tfapp.workflows.plan import Plan, PlannedCandidate
 from tfapp.workflows.run_data import check_same_data
-from tfapp.workflows.time_estimate import fit_into_minutes, with_estimates
-from tfapp.workflows.train import finish_run, train_weights
+from tfapp.workflows.time_estimate import fit_into_minutes, has_time_for, has_time_for_curve, with_estimates
+from tfapp.workflows.train import finish_run
 
 __all__ = ["OnEvent", "train_candidates"]
 
@@ -42,10 +43,13 @@ def train_candidates(
     quiet: bool,
     observers: Sequence[Observer] = (),
     on_event: OnEvent = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> RunFolder:
     """Trains the candidates of a plan, evaluates the best on the test split, and returns its run.
 
     The others leave their settings, curves and dev scores under `candidates/` in the run's folder, and no weights.
+    Where the plan has a bound on the minutes, a candidate ends when these are over, and those after it are left out;
+    the evaluation alone comes after.
 
     Args:
         plan: From `make_plan`.
@@ -54,7 +58,8 @@ def train_candidates(
         resume: Go on with the newest run of the name; finished candidates are not trained again.
         quiet: Show no progress.
         observers: Told of the steps and epochs of all candidates.
-        on_event: Told of the plan, and of each candidate's start and end.
+        on_event: Told of the plan, and of each candidate's start and end, or that it is left out.
+        clock: Monotonic seconds.
 
     Raises:
         TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
@@ -65,6 +70,7 @@ def train_candidates(
     folder = _find_resumable(plan, runs) if resume else None
     if folder and folder.finished:
         return folder
+    budget = _budget(plan, folder, clock)
     strategy = make_strategy(plan.experiment.training.strategy)
     with ExitStack() as stack:
         if folder:
@@ -79,114 +85,69 @@ def train_candidates(
             stack.enter_context(folder.locked())
             folder.write("plan", {"asked": _asked(plan), **_plan_event(fitted, folder)})
         on_event(_plan_event(fitted, folder))
-        results: list[_Result] = []
-        for number, candidate in enumerate(fitted.candidates, start=1):
-            on_event({"event": "candidate", "name": candidate.name, "number": number, "of": len(fitted.candidates)})
-            place = RunFolder(folder.path / "candidates" / str(number))
-            watched: dict[str, Any] = {"quiet": quiet, "observers": observers}
-            result = _train_candidate(candidate, place, splits, strategy, earlier=results, **watched)
-            results.append(result)
-            on_event({"event": "candidate_end", **result.to_dict()})
-            _drop_losers(results)
-            gc.collect()
-        _make_run(folder, fitted, results, splits, quiet=quiet)
+        results, left_out = _train_all(
+            fitted,
+            folder,
+            budget,
+            on_event,
+            splits=splits,
+            strategy=strategy,
+            quiet=quiet,
+            observers=[*observers, *([UsedTime(folder, budget)] if budget else [])],
+            clock=clock,
+        )
+        _make_run(folder, fitted, results, left_out, splits, quiet=quiet)
     return folder
 
 
-@dataclass(frozen=True)
-class _Result:
-    """What came of a candidate.
-
-    Attributes:
-        candidate: The candidate.
-        folder: Its files.
-        record: What `finish_run` writes.
-        dev: The dev scores of its best epoch; empty without a dev split.
-        seconds: How long it took, in this process.
-    """
-
-    candidate: PlannedCandidate
-    folder: RunFolder
-    record: Mapping[str, Any]
-    dev: Mapping[str, Any]
-    seconds: float
-
-    @property
-    def rank(self) -> float:
-        """Returns what is highest for the best candidate; of several with the same, the first is."""
-        if not self.dev:
-            return 0.0
-        kind = find_task(self.candidate.experiment.task).evaluation
-        return float(-self.dev["loss"] if kind.by_loss else self.dev["score"] * (-1 if kind.lower_is_better else 1))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns it as JSON has it."""
-        candidate = {"name": self.candidate.name, "reason": self.candidate.reason}
-        dev = {"dev": dict(self.dev)} if self.dev else {}
-        return {**candidate, "seconds": round(self.seconds, 1), "epochs": self.record["epochs"], **dev}
+def _budget(plan: Plan, folder: RunFolder | None, clock: Callable[[], float]) -> TimeBudget | None:
+    """Returns what is left of a plan's minutes; those that a killed run had used are used."""
+    if plan.minutes is None:
+        return None
+    used = folder.read_if_there("time", {"used": 0.0})["used"] if folder else 0.0
+    return TimeBudget(60 * plan.minutes, used=used, clock=clock)
 
 
-class _BestEpoch:
-    """Keeps the dev scores of the best epoch beside its weights, for a resumed run, too."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-
-    def on_start(self, step: int, total_steps: int) -> None:
-        """Does nothing."""
-
-    def on_progress(self, step: int) -> None:
-        """Does nothing."""
-
-    def on_step(self, event: StepEvent) -> None:
-        """Does nothing."""
-
-    def on_epoch(self, event: EpochEvent) -> None:
-        """Writes the scores of an epoch whose weights are kept."""
-        if event.best:
-            dev = event.dev
-            low, high = dev.main_interval
-            scores = {"score": dev.main_score, "score_name": dev.main_name, "loss": dev.loss}
-            self._folder.write("dev", {**scores, "interval": [low, high], "count": dev.count})
-
-
-def _train_candidate(
-    candidate: PlannedCandidate,
-    folder: RunFolder,
-    splits: Splits,
-    strategy: Any,
-    *,
-    earlier: Sequence[_Result],
-    quiet: bool,
-    observers: Sequence[Observer],
-) -> _Result:
-    """Trains one candidate, goes on with it, or reads what came of it."""
-    if not (folder.path / "trained.json").exists():
-        if earlier:
-            check_same_data(earlier[0].folder, splits)
-        begun = (folder.path / "settings.toml").exists()
-        started = time.monotonic()
-        private_folder(folder.path)
-        _, record = train_weights(
-            candidate.experiment,
-            splits,
-            strategy,
-            lambda: folder if begun else start_run(folder, candidate.experiment),
-            learning_curve=not earlier and not begun,
-            quiet=quiet,
-            observers=[*observers, _BestEpoch(folder)],
-        )
-        folder.write("trained", {"record": record, "seconds": time.monotonic() - started})
-    trained = folder.read("trained")
-    dev = folder.read_if_there("dev", {})
-    return _Result(candidate, folder, trained["record"], dev, trained["seconds"])
+def _train_all(
+    plan: Plan, folder: RunFolder, budget: TimeBudget | None, on_event: OnEvent, **arguments: Any
+) -> tuple[list[CandidateResult], list[dict[str, Any]]]:
+    """Trains all candidates that there is time for; returns what came of them, and the others, with a note each."""
+    results: list[CandidateResult] = []
+    left_out: list[dict[str, Any]] = []
+    for number, candidate in enumerate(plan.candidates, start=1):
+        place = RunFolder(folder.path / "candidates" / str(number))
+        if budget and results and not _has_time(candidate, place, budget, results):
+            shutil.rmtree(place.path, ignore_errors=True)
+            note = f"{candidate.name}: left out, as {plan.minutes:g} minutes leave no time for it"
+            left_out.append({"name": candidate.name, "reason": candidate.reason, "note": note})
+            on_event({"event": "candidate_left_out", **left_out[-1]})
+            continue
+        on_event({"event": "candidate", "name": candidate.name, "number": number, "of": len(plan.candidates)})
+        curve = not results and has_time_for_curve(plan)
+        result = train_candidate(candidate, place, earlier=results, learning_curve=curve, budget=budget, **arguments)
+        results.append(result)
+        on_event({"event": "candidate_end", **result.to_dict()})
+        _drop_losers(results)
+        gc.collect()
+    return results, left_out
 
 
-def _best(results: Sequence[_Result]) -> _Result:
+def _has_time(
+    candidate: PlannedCandidate, folder: RunFolder, budget: TimeBudget, results: Sequence[CandidateResult]
+) -> bool:
+    """Returns whether a candidate is to be trained: there is time for it, or it was trained, at least in part."""
+    if (folder.path / "trained.json").exists() or folder.checkpoint.exists():
+        return True
+    estimate = sum(result.candidate.seconds for result in results)
+    slowdown = max(1.0, sum(result.seconds for result in results) / estimate) if estimate else 1.0
+    return has_time_for(candidate, budget.left, slowdown=slowdown)
+
+
+def _best(results: Sequence[CandidateResult]) -> CandidateResult:
     return max(results, key=lambda result: result.rank)
 
 
-def _drop_losers(results: Sequence[_Result]) -> None:
+def _drop_losers(results: Sequence[CandidateResult]) -> None:
     """Removes the weights of all candidates but the best, and what only a killed training would need of any."""
     best = _best(results)
     for result in results:
@@ -195,11 +156,20 @@ def _drop_losers(results: Sequence[_Result]) -> None:
             shutil.rmtree(result.folder.model, ignore_errors=True)
 
 
-def _make_run(folder: RunFolder, plan: Plan, results: Sequence[_Result], splits: Splits, *, quiet: bool) -> None:
+def _make_run(
+    folder: RunFolder,
+    plan: Plan,
+    results: Sequence[CandidateResult],
+    left_out: Sequence[Mapping[str, Any]],
+    splits: Splits,
+    *,
+    quiet: bool,
+) -> None:
     """Makes the best candidate's files those of the run, and evaluates it; what a kill left undone is done."""
     best = _best(results)
-    folder.write("candidates", [{**result.to_dict(), "chosen": result is best} for result in results])
-    folder.write("choices", list(plan.notes))
+    compared = [{**result.to_dict(), "chosen": result is best} for result in results]
+    folder.write("candidates", [*compared, *({**one, "chosen": False} for one in left_out)])
+    folder.write("choices", [*plan.notes, *(one["note"] for one in [*compared, *left_out] if "note" in one)])
     # The first candidate measured it for all.
     curve = results[0].folder.path / "learning_curve.json"
     if curve.exists():

@@ -11,13 +11,11 @@ import numpy as np
 from tfapp.config import Experiment
 from tfapp.data import Splits
 from tfapp.models import load_preset
+from tfapp.training import STEP_PASSES
 from tfapp.workflows.plan import Plan, PlannedCandidate
 
-__all__ = ["fit_into_minutes", "with_estimates"]
+__all__ = ["fit_into_minutes", "has_time_for", "has_time_for_curve", "with_estimates"]
 
-# A step computes forward and backward, and the gradients of the weights: three times the work (Kaplan et al. 2020,
-# "Scaling Laws for Neural Language Models", section 2.1).
-_STEP_PASSES: Final = 3
 # Tracing graphs, and loading and writing weights.
 _SECONDS_AROUND: Final = 12.0
 _TEXTS: Final = 16
@@ -58,10 +56,32 @@ def fit_into_minutes(plan: Plan) -> Plan:
             continue
         epochs = shorter.experiment.training.epochs
         if epochs < candidate.experiment.training.epochs:
-            notes.append(f"{candidate.name}: {epochs} epochs, since more do not fit in {plan.minutes:g} minutes")
+            count = f"{epochs} {'epoch' if epochs == 1 else 'epochs'}"
+            notes.append(f"{candidate.name}: {count}, since more do not fit in {plan.minutes:g} minutes")
         candidates.append(shorter)
         left -= shorter.seconds
-    return replace(plan, notes=tuple(notes), candidates=tuple(candidates))
+    fitted = replace(plan, candidates=tuple(candidates))
+    if not has_time_for_curve(fitted):
+        notes.append(f"learning curve: left out, since it does not fit in {plan.minutes:g} minutes")
+    return replace(fitted, notes=tuple(notes))
+
+
+def has_time_for_curve(plan: Plan) -> bool:
+    """Returns whether the learning curve, for which the texts are read once more, takes no time from a candidate."""
+    needed = sum(one.seconds for one in plan.candidates) + plan.candidates[0].seconds
+    return plan.minutes is None or needed <= 60 * plan.minutes
+
+
+def has_time_for(candidate: PlannedCandidate, left: float, *, slowdown: float) -> bool:
+    """Returns whether a candidate, or an epoch of it, can be trained in what is left.
+
+    Args:
+        candidate: With its estimate.
+        left: Seconds.
+        slowdown: By what the estimates of others had to be multiplied to be right.
+    """
+    seconds = _SECONDS_AROUND + slowdown * (candidate.seconds - _SECONDS_AROUND)
+    return _shortened(replace(candidate, seconds=seconds), left, always=False) is not None
 
 
 def _shortened(candidate: PlannedCandidate, left: float, *, always: bool) -> PlannedCandidate | None:
@@ -84,10 +104,10 @@ def _passes(experiment: Experiment, splits: Splits) -> float:
     """Returns how many texts are read forward, or what takes as long."""
     training, train, dev = experiment.training, splits.train.num_rows, splits.dev.num_rows
     if training.method == "few-shot":
-        return 2 * _STEP_PASSES * training.epochs * train + train + dev
+        return 2 * STEP_PASSES * training.epochs * train + train + dev
     if training.adapt == "head":
         return train + dev
-    return training.epochs * (_STEP_PASSES * train * (2 if training.sam_rho else 1) + dev)
+    return training.epochs * (STEP_PASSES * train * (2 if training.sam_rho else 1) + dev)
 
 
 def _measure_speed(experiment: Experiment, mean_tokens: float) -> float | None:

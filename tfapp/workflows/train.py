@@ -21,6 +21,7 @@ from tfapp.training import (
     Observer,
     RunFolder,
     TensorBoardObserver,
+    TimeBudget,
     TokenizedSplit,
     calibrate,
     calibrate_unknown,
@@ -106,6 +107,7 @@ def train_weights(
     learning_curve: bool,
     quiet: bool,
     observers: Sequence[Observer] = (),
+    budget: TimeBudget | None = None,
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Trains and keeps the best weights in a run's folder; the test split is not looked at.
 
@@ -118,6 +120,7 @@ def train_weights(
         learning_curve: Measure whether more labels pay, before the training.
         quiet: Show no progress.
         observers: Told of steps and epochs, beside the run's own.
+        budget: The time that is left for it; None: as long as it takes.
 
     Returns:
         The folder, and what `finish_run` writes of the training.
@@ -153,12 +156,14 @@ def train_weights(
             precision=precision,
             objective=lesson,
             observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
+            budget=budget,
         )
     if chief:
         _calibrate_best(folder, experiment, train_split, dev_split)
     score = state.best_score if splits.dev.num_rows else None
     counts = {"trained_weights": trained, "weights": model.trainable_weights()}
-    return folder, {"epochs": state.epoch, "dev_score": score, **counts}
+    cut = {"cut": state.cut} if state.cut else {}
+    return folder, {"epochs": state.epoch, "dev_score": score, **counts, **cut}
 
 
 def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, quiet: bool) -> None:

@@ -40,6 +40,7 @@ class TrainingProgress(ExitStack):
 
     def on_step(self, event: StepEvent) -> None:
         """Shows loss and speed."""
+        self._total = event.total_steps
         self._note = f"loss {event.loss:.3f}  {event.tokens_per_second:,.0f} tokens/s"
 
     def on_epoch(self, event: EpochEvent) -> None:
@@ -91,7 +92,12 @@ class PlanText:
                 dev = event.get("dev")
                 low, high = dev["interval"] if dev else (0, 0)
                 score = f": dev {dev['score_name']} {dev['score']:.3f} ({low:.3f} to {high:.3f})" if dev else ""
-                self._say(f"   {event['name']}{score}, {event['epochs']} epochs, {event['seconds']:.0f} s")
+                epochs = f"{event['epochs']} {'epoch' if event['epochs'] == 1 else 'epochs'}"
+                self._say(f"   {event['name']}{score}, {epochs}, {event['seconds']:.0f} s")
+                if "note" in event:
+                    self._say(event["note"])
+            case "candidate_left_out":
+                self._say(event["note"])
 
     def _print_plan(self, event: Mapping[str, Any]) -> None:
         for note in event["notes"]:

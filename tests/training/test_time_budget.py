@@ -1,0 +1,187 @@
+"""A bound on the time of a training: told by a clock that the steps set, never by how long they take here."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.test_loop import (
+    Silent,
+    Whole,
+    changed,
+    experiment,
+    new_folder,
+    run,
+    run_whole,
+    same,
+    weights,
+    whole,
+)
+from tfapp.config import Experiment, TrainingSettings
+from tfapp.tasks.models import load_model
+from tfapp.training import EpochEvent, StepEvent, TimeBudget
+from tfapp.training.optimizer import MovableWarmupDecay, make_schedule
+from tfapp.training.run_folder import RunFolder
+from tfapp.training.time_budget import CLOSING_SECONDS, StepBudget
+
+__all__ = ["experiment", "whole"]  # the fixtures
+
+
+class Clock(Silent):
+    """A clock that each step sets forward, by other seconds from a step on."""
+
+    def __init__(self, seconds: float = 1.0, *, then: float = 1.0, after: int = 10**6) -> None:
+        self.now, self.seconds, self.then, self.after = 0.0, seconds, then, after
+        self.steps: list[StepEvent] = []
+        self.epochs: list[EpochEvent] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def on_progress(self, step: int) -> None:
+        self.now += self.seconds if step <= self.after else self.then
+
+    def on_step(self, event: StepEvent) -> None:
+        self.steps.append(event)
+
+    def on_epoch(self, event: EpochEvent) -> None:
+        self.epochs.append(event)
+
+
+def bounded(experiment: Experiment, folder: RunFolder, clock: Clock, seconds: float, **options: Any) -> Any:
+    budget = TimeBudget(seconds, clock=clock, **options)
+    return run(experiment, folder, observers=(clock,), clock=clock, budget=budget)
+
+
+def test_a_budget_with_room_changes_no_step(experiment: Experiment, whole: Whole, tmp_path: Path) -> None:
+    model, state = bounded(experiment, new_folder(experiment, tmp_path), Clock(), 1e6)
+    assert same(model, whole.model)
+    assert state == whole.state
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(15.0, 1), (26.0, 2)])
+def test_a_training_ends_in_time_with_its_rate_decayed(
+    experiment: Experiment, tmp_path: Path, seconds: float, epochs: int
+) -> None:
+    folder, clock = new_folder(experiment, tmp_path), Clock()
+    _, state = bounded(experiment, folder, clock, seconds)
+    done = clock.epochs[-1].step
+    assert state.cut == f"{done} of 24 steps"
+    assert (state.epoch, math.ceil(done / 12)) == (epochs, epochs)
+    # Its dev split is read twice more, at a third of a step for eight texts.
+    assert seconds - CLOSING_SECONDS - 5 < clock.now <= seconds - CLOSING_SECONDS - 2
+    peak = experiment.training.learning_rate
+    assert clock.steps[-1].learning_rate < 0.35 * peak < max(event.learning_rate for event in clock.steps)
+    assert clock.steps[-1].step == done
+    best = [event.dev.main_score for event in clock.epochs if event.best][-1]
+    assert best == state.best_score == max(event.dev.main_score for event in clock.epochs)
+    assert load_model(folder.model)
+
+
+def test_a_training_without_time_does_one_step(experiment: Experiment, tmp_path: Path) -> None:
+    folder, clock = new_folder(experiment, tmp_path), Clock()
+    _, state = bounded(experiment, folder, clock, 100.0, used=99.0)
+    assert (state.cut, [event.step for event in clock.epochs]) == ("1 of 24 steps", [1])
+    assert load_model(folder.model)
+
+
+def test_a_machine_that_grows_slow_ends_it_at_a_step(experiment: Experiment, tmp_path: Path) -> None:
+    clock = Clock(then=20.0, after=14)
+    bounded(experiment, new_folder(experiment, tmp_path), clock, 60.0)
+    # One step more than there was time for: its slowness was not known before.
+    assert clock.now <= 60.0 + 20.0
+    assert [event.epoch for event in clock.epochs] == [1, 2]
+
+
+def test_a_run_that_is_gone_on_with_has_the_time_that_is_left(experiment: Experiment, tmp_path: Path) -> None:
+    killed = run_whole(experiment, tmp_path, 7).copy_at(7, tmp_path)
+    clock = Clock()
+    _, state = bounded(experiment, killed, clock, 100.0, used=90.0)
+    assert clock.now <= 10.0
+    assert 4 < clock.epochs[-1].step <= 12
+    assert state.cut
+
+
+def test_few_shots_leave_time_for_the_head(experiment: Experiment, tmp_path: Path) -> None:
+    few = changed(experiment, method="few-shot", epochs=3)
+    # A step on pairs takes six times as long as one that reads.
+    folder, clock = new_folder(few, tmp_path), Clock(after=35, then=1 / 6)
+    _, state = bounded(few, folder, clock, 30.0)
+    assert state.cut.endswith(" of 35 steps")
+    assert load_model(folder.model)
+    assert state.best_score > 0.9
+    assert clock.now <= 30.0
+
+
+@pytest.mark.parametrize("penalty", ["dev", "cross-validation"])
+def test_a_head_is_fitted_to_the_texts_that_there_was_time_for(
+    experiment: Experiment, tmp_path: Path, penalty: str
+) -> None:
+    head = changed(experiment, adapt="head", head_penalty=penalty)
+    folder, clock = new_folder(head, tmp_path), Clock()
+    _, state = bounded(head, folder, clock, 16.0)
+    assert state.cut.endswith(" of 93 texts")
+    assert 30 < int(state.cut.split()[0]) < 80
+    assert clock.now <= 16.0
+    assert [event.epoch for event in clock.epochs] == [1]
+    assert state.best_score > 0.8
+    assert load_model(folder.model)
+
+
+def test_a_head_s_search_ends_in_time(experiment: Experiment, tmp_path: Path) -> None:
+    head = changed(experiment, adapt="head", patience=9)
+    clock = Clock(after=12, then=2.0)
+    _, state = bounded(head, new_folder(head, tmp_path), clock, 30.0)
+    assert state.cut == f"{state.epoch} of 9 penalties"
+    assert 1 <= state.epoch < 9
+    assert clock.now <= 30.0
+
+
+def test_a_head_that_was_killed_reads_the_rest_only(experiment: Experiment, tmp_path: Path) -> None:
+    head = changed(experiment, adapt="head", checkpoint_steps=2)
+    folder, clock = new_folder(head, tmp_path / "killed"), Clock()
+
+    class KillError(Exception): ...
+
+    def kill(step: int) -> None:
+        clock.now += 1
+        if step == 7:
+            raise KillError
+
+    clock.on_progress = kill  # type: ignore[method-assign]
+    with pytest.raises(KillError):
+        bounded(head, folder, clock, 1e6)
+    again = Clock()
+    model, _ = bounded(head, folder, again, 1e6)
+    other, _ = bounded(head, new_folder(head, tmp_path / "whole"), Clock(), 1e6)
+    for one, two in zip(weights(model), weights(other), strict=True):
+        assert one == pytest.approx(two, abs=1e-4)
+    assert again.now < 24
+
+
+def test_steps_are_counted_by_their_speed() -> None:
+    clock = Clock()
+    steps = StepBudget(TimeBudget(100.0, clock=clock), epoch_steps=10, dev_steps=3, later_steps=6)
+    assert (steps.steps_left, steps.over) == (math.inf, False)
+    steps.begin(1)
+    clock.now = 20.0
+    steps.measure(11)
+    # Two seconds a step, a tenth more for dev; then dev twice and the six at a third.
+    assert steps.steps_left == pytest.approx((80 - CLOSING_SECONDS - 2 * 12 / 3) / 2.2)
+    clock.now = 100.0 - CLOSING_SECONDS - 7.9
+    assert steps.over
+    assert steps.steps_left == 0
+
+
+def test_the_last_step_of_a_schedule_can_be_moved() -> None:
+    settings = TrainingSettings(learning_rate=1.0, warmup_share=0.1)
+    plain, shorter = make_schedule(settings, 100), make_schedule(settings, 40)
+    moved = MovableWarmupDecay(**plain.get_config())
+    assert [float(moved(step)) for step in range(101)] == [float(plain(step)) for step in range(101)]
+    moved.end_at(40)
+    assert [float(moved(step)) for step in range(41)] == [float(shorter(step)) for step in range(41)]
+    assert json.loads(json.dumps(moved.get_config())) == shorter.get_config()

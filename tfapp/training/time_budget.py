@@ -1,0 +1,89 @@
+"""A bound on the time of trainings, and how many steps it leaves room for."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["CLOSING_SECONDS", "STEP_PASSES", "StepBudget", "TimeBudget"]
+
+STEP_PASSES: Final = 3
+"""A step computes forward and backward, and the gradients of the weights: three times the work of reading (Kaplan et
+al. 2020, "Scaling Laws for Neural Language Models", section 2.1)."""
+CLOSING_SECONDS: Final = 3.0
+"""What it takes to write the weights, to read them again, and to trace how they answer."""
+
+
+class TimeBudget:
+    """A bound on the time of several trainings together.
+
+    Args:
+        seconds: The bound.
+        used: What an earlier process had used of it when it ended.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, seconds: float, *, used: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._seconds = seconds
+        self._started = clock() - used
+
+    @property
+    def used(self) -> float:
+        """Returns the seconds since the beginning, those of an earlier process included."""
+        return self.clock() - self._started
+
+    @property
+    def left(self) -> float:
+        """Returns the seconds that are left; negative when it is over."""
+        return self._seconds - self.used
+
+
+class StepBudget:
+    """Says how many steps of a training there is time for, by the speed of those that were done.
+
+    Args:
+        time: What is left for the training and for what follows on it.
+        epoch_steps: Steps of an epoch.
+        dev_steps: Batches of the dev split, which is read after each epoch, and once more to calibrate the weights.
+        later_steps: Batches that are read when the steps are done.
+    """
+
+    def __init__(self, time: TimeBudget, *, epoch_steps: int, dev_steps: float, later_steps: float = 0.0) -> None:
+        self._time = time
+        self._passes_after = (2 * dev_steps + later_steps) / STEP_PASSES
+        # Each step bears its share of the reading of dev.
+        self._cost = 1 + dev_steps / STEP_PASSES / max(epoch_steps, 1)
+        self._seconds, self._steps = 0.0, 0
+
+    @property
+    def over(self) -> bool:
+        """Returns whether there is time for nothing but what follows on the steps."""
+        return self._time.left <= self._closing
+
+    @property
+    def steps_left(self) -> float:
+        """Returns how many steps more there is time for; infinite before any was measured."""
+        seconds = self._step_seconds * self._cost
+        return max(0.0, self._time.left - self._closing) / seconds if seconds else math.inf
+
+    def begin(self, step: int) -> None:
+        """Measures from here on: the device has done `step` steps, the first of which took longer, to be traced."""
+        self._mark = (self._time.clock(), step)
+
+    def measure(self, step: int) -> None:
+        """Takes the time of the steps since `begin`, or since the last call: the device has done `step` steps."""
+        started, before = self._mark
+        self._seconds += self._time.clock() - started
+        self._steps += step - before
+        self.begin(step)
+
+    @property
+    def _step_seconds(self) -> float:
+        return self._seconds / self._steps if self._steps else 0.0
+
+    @property
+    def _closing(self) -> float:
+        return CLOSING_SECONDS + self._passes_after * self._step_seconds

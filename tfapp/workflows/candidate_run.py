@@ -1,0 +1,165 @@
+"""Trains one candidate of a plan, goes on with it, or reads what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tfapp.core.files import private_folder
+from tfapp.data import Splits
+from tfapp.tasks.registry import find_task
+from tfapp.training import EpochEvent, Observer, RunFolder, StepEvent, TimeBudget, start_run
+from tfapp.workflows.plan import PlannedCandidate
+from tfapp.workflows.run_data import check_same_data
+from tfapp.workflows.train import train_weights
+
+__all__ = ["CandidateResult", "UsedTime", "train_candidate"]
+
+# Seconds between two notes of the time that was used, and at most what a kill makes forgotten.
+_NOTE_EVERY: Final = 1.0
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """What came of a candidate.
+
+    Attributes:
+        candidate: The candidate.
+        folder: Its files.
+        record: What `finish_run` writes.
+        dev: The dev scores of its best epoch; empty without a dev split.
+        seconds: How long it took, in this process.
+    """
+
+    candidate: PlannedCandidate
+    folder: RunFolder
+    record: Mapping[str, Any]
+    dev: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def rank(self) -> float:
+        """Returns what is highest for the best candidate; of several with the same, the first is."""
+        if not self.dev:
+            return 0.0
+        kind = find_task(self.candidate.experiment.task).evaluation
+        return float(-self.dev["loss"] if kind.by_loss else self.dev["score"] * (-1 if kind.lower_is_better else 1))
+
+    @property
+    def note(self) -> str:
+        """Returns how far it came by the end of the time; empty where it came to its own end."""
+        cut = self.record.get("cut")
+        return f"{self.candidate.name}: ended after {cut}, as the time was over" if cut else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON has it."""
+        candidate = {"name": self.candidate.name, "reason": self.candidate.reason}
+        dev = {"dev": dict(self.dev)} if self.dev else {}
+        note = {"note": self.note} if self.note else {}
+        return {**candidate, "seconds": round(self.seconds, 1), "epochs": self.record["epochs"], **dev, **note}
+
+
+class _Watcher:
+    """An observer that nothing is told."""
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        """Does nothing."""
+
+    def on_progress(self, step: int) -> None:
+        """Does nothing."""
+
+    def on_step(self, event: StepEvent) -> None:
+        """Does nothing."""
+
+    def on_epoch(self, event: EpochEvent) -> None:
+        """Does nothing."""
+
+
+class UsedTime(_Watcher):
+    """Writes how much of a budget was used, in `time.json`: what a run that was killed goes on with.
+
+    Args:
+        folder: The run.
+        budget: Its budget.
+    """
+
+    def __init__(self, folder: RunFolder, budget: TimeBudget) -> None:
+        self._folder = folder
+        self._budget = budget
+        self._written = 0.0
+
+    def on_progress(self, step: int) -> None:
+        """Writes it, unless it was written just now."""
+        del step
+        used = self._budget.used
+        if used - self._written >= _NOTE_EVERY:
+            self._folder.write("time", {"used": used})
+            self._written = used
+
+
+class _BestEpoch(_Watcher):
+    """Keeps the dev scores of the best epoch beside its weights, for a resumed run, too."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+
+    def on_epoch(self, event: EpochEvent) -> None:
+        """Writes the scores of an epoch whose weights are kept."""
+        if event.best:
+            dev = event.dev
+            low, high = dev.main_interval
+            scores = {"score": dev.main_score, "score_name": dev.main_name, "loss": dev.loss}
+            self._folder.write("dev", {**scores, "interval": [low, high], "count": dev.count})
+
+
+def train_candidate(
+    candidate: PlannedCandidate,
+    folder: RunFolder,
+    splits: Splits,
+    strategy: Any,
+    *,
+    earlier: Sequence[CandidateResult],
+    learning_curve: bool,
+    quiet: bool,
+    observers: Sequence[Observer],
+    budget: TimeBudget | None,
+    clock: Callable[[], float],
+) -> CandidateResult:
+    """Trains one candidate, goes on with it, or reads what came of it.
+
+    Args:
+        candidate: The candidate.
+        folder: Where its files are, or will be.
+        splits: Its data.
+        strategy: From `make_strategy`.
+        earlier: What came of those before it, which had the same data.
+        learning_curve: Measure whether more labels pay, before a training that is not begun yet.
+        quiet: Show no progress.
+        observers: Told of steps and epochs.
+        budget: The time that is left; None: as long as it takes.
+        clock: Monotonic seconds.
+
+    Raises:
+        TfappError: Settings, data, preset or training cannot be used.
+    """
+    if not (folder.path / "trained.json").exists():
+        if earlier:
+            check_same_data(earlier[0].folder, splits)
+        begun = (folder.path / "settings.toml").exists()
+        started = clock()
+        private_folder(folder.path)
+        _, record = train_weights(
+            candidate.experiment,
+            splits,
+            strategy,
+            lambda: folder if begun else start_run(folder, candidate.experiment),
+            learning_curve=learning_curve and not begun,
+            quiet=quiet,
+            observers=[*observers, _BestEpoch(folder)],
+            budget=budget,
+        )
+        folder.write("trained", {"record": record, "seconds": clock() - started})
+    trained = folder.read("trained")
+    dev = folder.read_if_there("dev", {})
+    return CandidateResult(candidate, folder, trained["record"], dev, trained["seconds"])
