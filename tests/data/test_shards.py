@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,28 @@ def test_the_splits_of_a_folder_become_train_dev_and_test(tmp_path: Path, save: 
     assert rows(folder) == rows(folder / "train")
     assert [row["row"] for row in rows(folder)] == list(range(1, 61))
     assert estimate_rows(folder / "train", "arrow") == 60
+
+
+@pytest.mark.parametrize("hidden", [pa.int64(), pa.float32()])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_test_split_without_labels_is_told_and_not_used(tmp_path: Path, named: bool, hidden: pa.DataType) -> None:
+    folder = save_dict(tmp_path / "glue")
+    unlabelled = table(200, 20).set_column(1, "label", pa.array([-1] * 20, hidden))
+    unlabelled = unlabelled.append_column("idx", pa.array([-1] * 19 + [3]))
+    shutil.rmtree(folder / "test")
+    save_dataset(folder / "test", [unlabelled.replace_schema_metadata(METADATA if named else None)])
+    proposal = sniff(str(folder))
+    test = str(folder / "test")
+    told = f"test: {test} is not used, since its labels are hidden (-1); test is cut from train"
+    assert told in proposal.notes
+    assert ", test is " not in "\n".join(proposal.notes)
+    assert "test" not in proposal.data
+    splits = load(load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings())).data)
+    assert splits.report.rows["dev"] == 10
+    assert sum(splits.report.rows.values()) == 70
+    assert splits.report.rows["test"] > 0
+    # Whoever names it has it read.
+    assert sniff(str(folder), hints={"test": test}).data["test"] == test
 
 
 def test_files_and_folders_without_splits_are_read_whole(tmp_path: Path) -> None:

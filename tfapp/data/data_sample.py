@@ -14,6 +14,7 @@ from tfapp.config.overrides import validate_settings
 from tfapp.data.blocks import estimate_rows, iter_blocks
 from tfapp.data.columns import guess_text, looks_headless
 from tfapp.data.folders import iter_texts, list_files
+from tfapp.data.readers.arrow import hidden_columns
 from tfapp.data.readers.excel import list_sheets
 from tfapp.data.readers.separators import find_separator
 from tfapp.data.shards import split_settings
@@ -120,6 +121,12 @@ def take_sample(
     settings |= {} if encoding == "utf-8" else {"encoding": encoding}
     splits = split_settings(Path(name).expanduser())
     if splits:
+        unlabelled = {side: path for side, path in splits.items() if side not in hints and _hides_labels(splits, side)}
+        splits = {side: path for side, path in splits.items() if side not in unlabelled}
+        notes += tuple(
+            f"{side}: {path} is not used, since its labels are hidden (-1); {side} is cut from train"
+            for side, path in unlabelled.items()
+        )
         settings |= {**splits, **hints}
         notes += (f"splits: {', '.join(f'{side} is {path}' for side, path in splits.items())}",)
     if source.format == "folder":
@@ -132,6 +139,12 @@ def take_sample(
     if not any(columns.values()):
         raise DataError(f"{name}: no rows to look at")
     return DataSample(source, columns, settings if header else {**settings, "header": False}, notes, hints)
+
+
+def _hides_labels(splits: Mapping[str, str], side: str) -> bool:
+    """Returns whether a column is -1 in all rows of a side, and is not so in train."""
+    hidden = hidden_columns(Path(splits[side])) if side != "train" else []
+    return bool(hidden) and not set(hidden) <= set(hidden_columns(Path(splits["train"])))
 
 
 def _separator_note(source: Source, encoding: str) -> tuple[str, ...]:
