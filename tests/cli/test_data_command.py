@@ -47,6 +47,23 @@ def test_columns_are_found_and_tables_printed(reviews: Path) -> None:
 def test_json_is_one_object(reviews: Path) -> None:
     found = json.loads(_run(str(reviews), "--json", "--text", "review", "--label", "mood").stdout)
     assert (found["rows"], found["labels"]["neg"]["rows"], found["tokens"]) == (24, 12, None)
+    assert found["notes"][0].startswith('texts: column "review"')
+
+
+def test_what_is_proposed_is_told_as_init_tells_it(tmp_path: Path) -> None:
+    file = tmp_path / "mail.csv"
+    lines = [f"A{index:05};mail [b]{index} on it;{'ab'[index % 2]}" for index in range(60)]
+    file.write_text("\n".join(["ticket_id;message;topic", *lines]))
+    described = _run(str(file))
+    assert described.exit_code == 0
+    written = call("init", file, "--output", tmp_path / "e.toml").out
+    # The last two are the candidate's reason, and that the file was written.
+    notes = written.splitlines()[:-2]
+    assert len(notes) > 4
+    for start in ("separator: the fields are apart by", "ids: 'ticket_id'"):
+        assert any(note.startswith(start) for note in notes)
+    for note in notes:
+        assert note in described.stdout.replace("\n", " ") or note in described.stdout
 
 
 def test_a_wrong_column_is_one_line(reviews: Path) -> None:

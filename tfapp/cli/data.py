@@ -42,7 +42,7 @@ def describe(
     max_length: Annotated[int, typer.Option(help="A limit in tokens, to compare lengths with.")] = 128,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Prints the rows, labels, lengths in tokens, duplicates and problems of a data file."""
+    """Prints rows, labels, lengths in tokens, duplicates and problems of a data file, and what is proposed for it."""
     from functools import partial
 
     from tfapp import assets
@@ -72,9 +72,11 @@ def describe(
         )
         found = describe(file, experiment.data, on_progress=advance)
     if json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), "notes": list(proposal.notes)})
         return
     console().print(f"{found.source}: {found.rows} rows", markup=False, soft_wrap=True)
+    for note in proposal.notes:
+        console().print(note, markup=False, soft_wrap=True)
     for table in tables(found):
         console().print(table)
 
