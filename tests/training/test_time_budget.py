@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.training.test_head import build
 from tests.training.test_loop import (
     Silent,
     Whole,
@@ -18,12 +22,16 @@ from tests.training.test_loop import (
     run,
     run_whole,
     same,
+    table,
     weights,
     whole,
 )
 from tfapp.config import Experiment, TrainingSettings
 from tfapp.tasks.models import load_model
-from tfapp.training import EpochEvent, StepEvent, TimeBudget
+from tfapp.training import EpochEvent, StepEvent, StepPrecision, TimeBudget, make_strategy, tokenize_split
+from tfapp.training.features import FeatureReader
+from tfapp.training.head import DEFAULT_PENALTY, HeadFit
+from tfapp.training.head_start import fit_start
 from tfapp.training.optimizer import MovableWarmupDecay, make_schedule
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.time_budget import CLOSING_SECONDS, StepBudget
@@ -185,3 +193,19 @@ def test_the_last_step_of_a_schedule_can_be_moved() -> None:
     moved.end_at(40)
     assert [float(moved(step)) for step in range(41)] == [float(shorter(step)) for step in range(41)]
     assert json.loads(json.dumps(moved.get_config())) == shorter.get_config()
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(1e6, 12), (12.0, 6)])
+def test_a_fitted_start_reads_for_half_of_the_time_at_most(shallow_preset: Path, seconds: float, steps: int) -> None:
+    strategy = make_strategy("none")
+    model, other = build(shallow_preset), build(shallow_preset)
+    split = tokenize_split(model, table(0, 93))
+    # A second passes between two looks at the clock.
+    budget = TimeBudget(seconds, clock=map(float, itertools.count()).__next__)
+    fit_start(model, split, strategy, StepPrecision(), batch_size=8, budget=budget)
+    reader = FeatureReader(other, strategy, 8, mixed=True)
+    features = reader.read(split, done=[], around=nullcontext, on_step=lambda _: None)
+    rows = reader.rows_read(split, steps)
+    assert len(rows) == min(8 * steps, 93)
+    HeadFit(other, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
+    np.testing.assert_allclose(model.head.kernel, other.head.kernel, atol=1e-3)

@@ -19,13 +19,11 @@ from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.training.features import FeatureReader, FeatureStore, feature_scale
-from tfapp.training.precision import StepPrecision
 from tfapp.training.strategy import check_same_step, is_chief
-from tfapp.training.time_budget import CLOSING_SECONDS, TimeBudget
-from tfapp.training.tokenized_split import TokenizedSplit
+from tfapp.training.time_budget import CLOSING_SECONDS
 from tfapp.training.trainer import Trainer, TrainState
 
-__all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate", "fit_start"]
+__all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
 
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
@@ -93,33 +91,6 @@ class HeadFit:
             losses = self._model.loss(self._targets, tf.matmul(self._features, kernel) + bias)
             value = tf.reduce_mean(losses) + penalty * tf.nn.l2_loss(kernel)
         return value, tape.gradient(value, weights)
-
-
-def fit_start(
-    model: TaskModel,
-    split: TokenizedSplit,
-    strategy: tf.distribute.Strategy,
-    precision: StepPrecision,
-    *,
-    batch_size: int,
-    budget: TimeBudget | None = None,
-) -> None:
-    """Fits a model's head to what its BERT makes of the train split before it has learnt anything.
-
-    The reading takes at most half of a budget; then the texts that were read by then are fitted to.
-    """
-    reader = FeatureReader(model, strategy, batch_size, mixed=budget is not None)
-    half = budget.left / 2 if budget else 0.0
-    steps: list[int] = []
-    features = reader.read(
-        split,
-        done=[],
-        around=precision.applied,
-        on_step=lambda done: steps.append(len(done)),
-        stop=lambda: budget is not None and budget.left < half,
-    )
-    rows = reader.rows_read(split, len(steps))
-    HeadFit(model, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
 
 
 def cross_validate(

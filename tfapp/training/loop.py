@@ -22,7 +22,8 @@ from tfapp.training.adaptation import Adaptation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.ema import WeightAverage
 from tfapp.training.few_shot import train_few_shot
-from tfapp.training.head import HeadTrainer, fit_start
+from tfapp.training.head import HeadTrainer
+from tfapp.training.head_start import fit_start
 from tfapp.training.observers import Observer, StepEvent
 from tfapp.training.optimizer import LinearWarmupDecay, MovableWarmupDecay, make_optimizer, make_schedule
 from tfapp.training.precision import StepPrecision

@@ -1,0 +1,41 @@
+"""Fits the output layer that a training by steps begins with."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfapp.models import TaskModel
+from tfapp.training.features import FeatureReader
+from tfapp.training.head import DEFAULT_PENALTY, HeadFit
+from tfapp.training.precision import StepPrecision
+from tfapp.training.time_budget import TimeBudget
+from tfapp.training.tokenized_split import TokenizedSplit
+
+__all__ = ["fit_start"]
+
+
+def fit_start(
+    model: TaskModel,
+    split: TokenizedSplit,
+    strategy: tf.distribute.Strategy,
+    precision: StepPrecision,
+    *,
+    batch_size: int,
+    budget: TimeBudget | None = None,
+) -> None:
+    """Fits a model's head to what its BERT makes of the train split before it has learnt anything.
+
+    The reading takes at most half of a budget; then the texts that were read by then are fitted to.
+    """
+    reader = FeatureReader(model, strategy, batch_size, mixed=budget is not None)
+    half = budget.left / 2 if budget else 0.0
+    steps: list[int] = []
+    features = reader.read(
+        split,
+        done=[],
+        around=precision.applied,
+        on_step=lambda done: steps.append(len(done)),
+        stop=lambda: budget is not None and budget.left < half,
+    )
+    rows = reader.rows_read(split, len(steps))
+    HeadFit(model, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
