@@ -53,6 +53,7 @@ def test_the_rest_port_is_named_as_such(predict: Callable[..., Any]) -> None:
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as rest:
         threading.Thread(target=rest.serve_forever, daemon=True).start()
         for settings in ({"timeout": 0.5}, {"connection": _ONCE}):
-            with pytest.raises(UnavailableError, match="this is no gRPC port but a REST port or the like; give"):
-                predict(f"127.0.0.1:{rest.server_port}", **settings)
+            for host in ("127.0.0.1", "localhost"):
+                with pytest.raises(UnavailableError, match="this is no gRPC port but a REST port or the like; give"):
+                    predict(f"{host}:{rest.server_port}", **settings)
         rest.shutdown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ Token: TypeAlias = str | Callable[[], str]
 _RESOLVERS: Final = ("dns:", "unix:", "unix-abstract:", "vsock:", "ipv4:", "ipv6:", "xds:")
 _HOST_PORT: Final = re.compile(r"(\[[^\[\]\s]+\]|[^:/\[\]\s]+):(?P<port>\d{1,5})")
 _LARGEST_PORT: Final = 65_535
+# Longer than any server nearby takes, and little beside the retries that came before.
+_HTTP_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,23 @@ class Endpoint:
         if self._credentials is None:
             return library.insecure_channel(self.target, options=self._options, compression=compression)
         return library.secure_channel(self.target, self._credentials, options=self._options, compression=compression)
+
+    def speaks_http(self) -> bool:
+        """Tells whether what listens there answers in HTTP/1, as a REST port does; False where nothing is known.
+
+        Of a name with several addresses, gRPC may report the last one alone, at which nothing listens.
+        """
+        match = _HOST_PORT.fullmatch(self.target)
+        if match is None or self._credentials is not None:
+            return False
+        host, port = self.target.rpartition(":")[0].strip("[]"), int(match["port"])
+        try:
+            with socket.create_connection((host, port), timeout=_HTTP_SECONDS) as connection:
+                connection.settimeout(_HTTP_SECONDS)
+                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                return connection.recv(5) == b"HTTP/"
+        except OSError:
+            return False
 
     def metadata(self) -> tuple[tuple[str, str], ...] | None:
         """Returns the metadata of a call, apart from what the channel's credentials add."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -58,6 +59,8 @@ _PROBE: Final = f"/{PROBE_SERVICE}/Check"
 _PROBE_SECONDS: Final = 0.1
 # What gRPC says of a server that answers in HTTP/1 (chttp2_transport.cc).
 _NOT_HTTP2: Final = ("http1.x server", "Expected SETTINGS frame as the first frame")
+# What its ways to balance the load say where they found no server (pick_first.cc, round_robin.cc).
+_NO_ADDRESS: Final = ("failed to connect to all addresses", "connections to all backends failing")
 
 
 class Transport(Protocol):
@@ -109,7 +112,9 @@ class GrpcTransport:
         try:
             return self._stubs[method.path](request, timeout=timeout, metadata=self._endpoint.metadata())
         except grpc.RpcError as error:
-            raise _translated(error, method, self._probe(error)) from error
+            probed = self._probe(error)
+            http = _is_unreachable(error, probed) and self._endpoint.speaks_http()
+            raise _translated(error, method, probed, http=http) from error
 
     def close(self) -> None:
         """See `Transport.close`."""
@@ -142,7 +147,9 @@ class AsyncGrpcTransport:
         try:
             return await self._stubs[method.path](request, timeout=timeout, metadata=self._endpoint.metadata())
         except grpc.RpcError as error:
-            raise _translated(error, method, await self._probe(error)) from error
+            probed = await self._probe(error)
+            http = _is_unreachable(error, probed) and await asyncio.to_thread(self._endpoint.speaks_http)
+            raise _translated(error, method, probed, http=http) from error
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -173,18 +180,25 @@ def _stubs(channel: Any) -> dict[str, Any]:
     }
 
 
-def _translated(error: Any, method: Method, probed: Any) -> StatusError:
+def _is_unreachable(error: Any, probed: Any) -> bool:
+    """Tells whether a call, or the probe after it, ended since no address could be connected to."""
+    last = probed or error
+    return last.code() is grpc.StatusCode.UNAVAILABLE and any(text in (last.details() or "") for text in _NO_ADDRESS)
+
+
+def _translated(error: Any, method: Method, probed: Any, *, http: bool) -> StatusError:
     """Translates an error of gRPC into one of the client.
 
     Args:
         error: What the call ended with.
         method: The call.
         probed: What a probe of the connection ended with, where the call's time was over and there was none.
+        http: Whether one of the addresses answers in HTTP/1.
     """
     code, details = error.code(), error.details() or ""
     if probed is not None and probed.code() in (grpc.StatusCode.UNAVAILABLE, _TOO_LATE):
         reason = "still connecting" if probed.code() is _TOO_LATE else probed.details()
         code, details = grpc.StatusCode.UNAVAILABLE, f"no connection within the deadline: {reason}"
-    if any(text in details for text in _NOT_HTTP2):
+    if http or any(text in details for text in _NOT_HTTP2):
         details = f"this is no gRPC port but a REST port or the like; give the server's gRPC port: {details}"
     return status_error(code, details, method.path)
