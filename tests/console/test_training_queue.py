@@ -241,8 +241,8 @@ def test_candidates_and_the_time_of_all_of_them(make_queue: MakeQueue) -> None:
         ("deep", False, "", "10 minutes"),
     ]
     assert (log.candidate, log.total_steps, log.losses, log.time_left) == ("deep", 0, [], "")
-    lines += [{"event": "candidate_left_out", **deep, "note": "deep: left out, as 1 minutes leave no time for it"}]
+    lines += [{"event": "candidate_left_out", **deep, "note": "deep: left out, as there is no time for it in 1 minute"}]
     (training.folder / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     left_out = training.log().candidates[1]
     assert (left_out.ended, left_out.time) == (True, "")
-    assert left_out.note == "deep: left out, as 1 minutes leave no time for it"
+    assert left_out.note == "deep: left out, as there is no time for it in 1 minute"

@@ -159,7 +159,7 @@ def test_settings_that_rule_a_candidate_out_are_told(messages: Path, shallow_pre
         (60, [2, 2], ""),
         (2.5, [2, 1], "all weights: 1 epoch, since more do not fit in 2.5 minutes"),
         (2.5, [2, 1], "learning curve: left out, since it does not fit in 2.5 minutes"),
-        (1, [2], "all weights: left out, since it does not fit in 1 minutes"),
+        (1, [2], "all weights: left out, since it does not fit in 1 minute"),
         (0.01, [2], "all weights: left out"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     assert len(left_out) + len(ends) == len(best.candidates)
     assert left_out
     for event in left_out:
-        assert event["note"] == f"{event['name']}: left out, as 1 minutes leave no time for it"
+        assert event["note"] == f"{event['name']}: left out, as there is no time for it in 1 minute"
         assert event["note"] in run.folder.read("choices")
         told = {name: event[name] for name in ("name", "reason", "note")}
         assert candidates[event["name"]] == {**told, "chosen": False}

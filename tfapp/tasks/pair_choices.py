@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from tfapp.config import DataSettings
+from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Candidate, Proposal
 
 __all__ = ["choose_pairs"]
@@ -34,7 +35,7 @@ def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: str | None
     epochs = min(max(round(_STEPS / max(steps, 1)), _FEWEST_EPOCHS), _MOST_EPOCHS)
     training = {"epochs": epochs, "batch_size": _BATCH, "learning_rate": 1e-4, "layer_decay": 0.9}
     training["epoch_tolerance"] = 1.0
-    why = f"{epochs} epochs of about {steps} steps"
+    why = f"{pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}"
     if encoder is None:
         # The vectors of a plain BERT say little of a text, so both must be read as one.
         return replace(proposal, training=training, notes=(*proposal.notes, f"epochs: {why}"))

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from tfapp.config import dump_toml
 from tfapp.core.files import sweep_drafts, write_text
+from tfapp.core.wording import pluralize
 from tfapp.data import Splits
 from tfapp.errors import SettingsError, TrainingError
 from tfapp.evaluation import check_evaluation
@@ -118,7 +119,7 @@ def _train_all(
         place = RunFolder(folder.path / "candidates" / str(number))
         if budget and results and not _has_time(candidate, place, budget, results):
             shutil.rmtree(place.path, ignore_errors=True)
-            note = f"{candidate.name}: left out, as {plan.minutes:g} minutes leave no time for it"
+            note = f"{candidate.name}: left out, as there is no time for it in {pluralize(plan.minutes or 0, 'minute')}"
             left_out.append({"name": candidate.name, "reason": candidate.reason, "note": note})
             on_event({"event": "candidate_left_out", **left_out[-1]})
             continue

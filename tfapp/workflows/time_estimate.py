@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from tfapp.config import Experiment
+from tfapp.core.wording import pluralize
 from tfapp.data import Splits
 from tfapp.models import load_preset
 from tfapp.training import STEP_PASSES
@@ -52,17 +53,17 @@ def fit_into_minutes(plan: Plan) -> Plan:
     for candidate in plan.candidates:
         shorter = _shortened(candidate, left, always=not candidates)
         if shorter is None:
-            notes.append(f"{candidate.name}: left out, since it does not fit in {plan.minutes:g} minutes")
+            notes.append(f"{candidate.name}: left out, since it does not fit in {pluralize(plan.minutes, 'minute')}")
             continue
         epochs = shorter.experiment.training.epochs
         if epochs < candidate.experiment.training.epochs:
-            count = f"{epochs} {'epoch' if epochs == 1 else 'epochs'}"
-            notes.append(f"{candidate.name}: {count}, since more do not fit in {plan.minutes:g} minutes")
+            count = pluralize(epochs, "epoch")
+            notes.append(f"{candidate.name}: {count}, since more do not fit in {pluralize(plan.minutes, 'minute')}")
         candidates.append(shorter)
         left -= shorter.seconds
     fitted = replace(plan, candidates=tuple(candidates))
     if not has_time_for_curve(fitted):
-        notes.append(f"learning curve: left out, since it does not fit in {plan.minutes:g} minutes")
+        notes.append(f"learning curve: left out, since it does not fit in {pluralize(plan.minutes, 'minute')}")
     return replace(fitted, notes=tuple(notes))
 
 

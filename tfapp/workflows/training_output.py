@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tfapp.core.terminal import Advance, print_json, progress
+from tfapp.core.wording import pluralize
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,7 +93,7 @@ class PlanText:
                 dev = event.get("dev")
                 low, high = dev["interval"] if dev else (0, 0)
                 score = f": dev {dev['score_name']} {dev['score']:.3f} ({low:.3f} to {high:.3f})" if dev else ""
-                epochs = f"{event['epochs']} {'epoch' if event['epochs'] == 1 else 'epochs'}"
+                epochs = pluralize(event["epochs"], "epoch")
                 self._say(f"   {event['name']}{score}, {epochs}, {event['seconds']:.0f} s")
                 if "note" in event:
                     self._say(event["note"])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tfapp.config import DataSettings
+from tfapp.core.wording import pluralize
 from tfapp.data.label_names import common_spellings
 from tfapp.data.labels import as_labels
 from tfapp.data.proposal import WINDOW, Candidate, Proposal
@@ -59,7 +60,7 @@ def choose_training(proposal: Proposal, counts: Sequence[int], settings: DataSet
         return replace(proposal, training={}, candidates=(_steps(rows, labels),))
     model["pooling"] = "mean"
     notes.append(f"pooling: mean, as {encoder} is a sentence encoder, trained to be read so")
-    why = f"BERT reads each text once; train has about {round(rows / max(labels, 1))} texts a label"
+    why = f"BERT reads each text once; train has about {pluralize(round(rows / max(labels, 1)), 'text')} a label"
     head = head_candidate(proposal.rows, settings, why)
     # The first rows of a sorted file say nothing of how rare a label is.
     whole = sum(counts) >= 0.9 * proposal.rows
@@ -104,8 +105,8 @@ def _steps(rows: int, labels: int) -> Candidate:
     epochs = min(max(round(budget / max(steps, 1)), fewest), _MOST_EPOCHS)
     training = {"epochs": epochs, "batch_size": _BATCH, "learning_rate": 3e-4 if many else 1e-4, "layer_decay": 0.9}
     reason = (
-        f"{epochs} epochs of about {steps} steps, as train has about {rows // max(labels, 1)} texts for each of the "
-        f"{labels} labels seen; "
+        f"{pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}, as train has about "
+        f"{pluralize(rows // max(labels, 1), 'text')} for each of the {labels} labels seen; "
         + ("many labels need a high rate" if many else "lower layers, which change least, learn more slowly")
     )
     if many:

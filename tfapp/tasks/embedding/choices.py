@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from tfapp.config import DataSettings
+from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Candidate, Proposal
 
 __all__ = ["choose_embedding"]
@@ -30,8 +31,8 @@ def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: str | 
     training = {"epochs": epochs, "batch_size": _BATCH, "sub_batch": _SUB_BATCH, "learning_rate": 5e-5}
     learnt = Candidate(
         "vectors that learn",
-        f"{epochs} epochs of about {steps} steps, each of which tells {_BATCH} pairs apart; what the preset's vectors "
-        "say already is kept if no epoch is better on dev",
+        f"{pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}, each of which tells {_BATCH} pairs apart; "
+        "what the preset's vectors say already is kept if no epoch is better on dev",
         training=training,
     )
     if encoder is None:

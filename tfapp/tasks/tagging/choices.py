@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tfapp.config import DataSettings
+from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Proposal
 
 __all__ = ["choose_tagging"]
@@ -73,7 +74,7 @@ def _choose_steps(rows: int, entities: Sequence[str]) -> tuple[dict[str, Any], l
     batch = 8 if few else 16
     steps = math.ceil(rows / batch)
     epochs = min(max(round(_STEPS / max(steps, 1)), _FEWEST_EPOCHS), _MOST_EPOCHS)
-    notes = [f"training: {epochs} epochs of about {steps} steps"]
+    notes = [f"training: {pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}"]
     if few:
         return {"epochs": epochs, "batch_size": batch, "learning_rate": 1e-4, "head_learning_rate": 1e-3}, notes
     training = {"epochs": epochs, "batch_size": batch, "learning_rate": 2e-4, "layer_decay": 0.8}

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+
+from tfapp.core.wording import pluralize
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 epochs"),
+        (1, "1 epoch"),
+        (2, "2 epochs"),
+        (1.0, "1 epoch"),
+        (0.5, "0.5 epochs"),
+        (1234567, "1234567 epochs"),
+    ],
+)
+def test_one_is_singular(count: float, words: str) -> None:
+    assert pluralize(count, "epoch") == words
