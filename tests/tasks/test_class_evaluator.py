@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rich.console import Console
-from sklearn.metrics import accuracy_score, classification_report
+from sklearn.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 
 from tfapp.errors import ModelError, TrainingError
 from tfapp.evaluation.base import Evaluation
@@ -33,10 +34,18 @@ def _same_as_report(evaluation: Evaluation, report: dict) -> None:
         expected = report[row.name]
         found = {"precision": row.precision, "recall": row.recall, "f1-score": row.f1, "support": row.support}
         assert found == pytest.approx(expected)
-    for row in (evaluation.macro, evaluation.weighted):
-        expected = report[f"{row.name} avg"]
-        found = {"precision": row.precision, "recall": row.recall, "f1-score": row.f1, "support": row.support}
-        assert found == pytest.approx(expected)
+    weighted = evaluation.weighted
+    expected = report["weighted avg"]
+    found = {"precision": weighted.precision, "recall": weighted.recall, "f1-score": weighted.f1}
+    assert found | {"support": weighted.support} == pytest.approx(expected)
+
+
+def _macro(evaluation: Evaluation, truth: np.ndarray, predicted: np.ndarray) -> None:
+    """The macro means are scikit-learn's over the classes that the truth has."""
+    present = np.unique(truth) if truth.ndim == 1 else np.flatnonzero(truth.any(axis=0))
+    for score, value in ((precision_score, "precision"), (recall_score, "recall"), (f1_score, "f1")):
+        expected = score(truth, predicted, labels=present, average="macro", zero_division=0)
+        assert getattr(evaluation.macro, value) == pytest.approx(expected)
 
 
 def test_single_label_scores_are_sklearns():
@@ -51,6 +60,10 @@ def test_single_label_scores_are_sklearns():
             targets, predicted, labels=range(4), target_names=LABELS, output_dict=True, zero_division=0
         ),
     )
+    _macro(evaluation, targets, predicted)
+    assert evaluation.details()["Macro F1"].endswith(" (over 3 of 4 classes, as these texts have none of the others)")
+    of_before = replace(evaluation.macro, f1=evaluation.macro.f1 * 3 / 4)
+    assert replace(evaluation, macro=of_before).details()["Macro F1"] == f"{of_before.f1:.3f}"
     assert evaluation.accuracy == pytest.approx(accuracy_score(targets, predicted))
     assert evaluation.micro.f1 == pytest.approx(evaluation.accuracy)
     assert evaluation.main_score == evaluation.accuracy
@@ -70,6 +83,8 @@ def test_multi_label_scores_are_sklearns():
     chosen = probabilities >= thresholds
     report = classification_report(targets, chosen, target_names=LABELS, output_dict=True, zero_division=0)
     _same_as_report(evaluation, report)
+    _macro(evaluation, targets, chosen)
+    assert evaluation.details()["Macro F1"] == f"{evaluation.macro.f1:.3f}"
     assert evaluation.micro.f1 == pytest.approx(report["micro avg"]["f1-score"])
     assert evaluation.main_score == evaluation.micro.f1
     assert evaluation.main_interval[0] < evaluation.main_score < evaluation.main_interval[1]

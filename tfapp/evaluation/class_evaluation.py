@@ -11,7 +11,7 @@ import numpy as np
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
 from tfapp.evaluation.calibration import CalibrationReport
-from tfapp.evaluation.metrics import Calibration, PrecisionRecall, Scores
+from tfapp.evaluation.metrics import Calibration, PrecisionRecall, Scores, macro_note
 from tfapp.evaluation.tables import markdown_table, score_table
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ClassEvaluation(Evaluation):
         accuracy_interval: 95 % bootstrap interval of the accuracy.
         main_interval: 95 % bootstrap interval of `main_score`.
         classes: Scores by class, in the order of `labels`.
-        micro, macro, weighted: Means over decisions, over classes, and over classes by their support.
+        micro, macro, weighted: Means over decisions, over classes that have texts, and over classes by their support.
         calibration: Of the top probabilities (multi-label: of all probabilities).
         curves: A precision-recall curve a class, in the order of `labels`.
         confusion: Counts, row the truth, column the prediction; None in multi-label data.
@@ -165,7 +165,10 @@ class ClassEvaluation(Evaluation):
         """Returns macro F1 and the loss; in multi-label data also the share of texts with all labels right."""
         low, high = (f"{100 * end:.1f}\u202f%" for end in self.accuracy_interval)
         whole = {"All labels right": f"{100 * self.accuracy:.1f}\u202f% of texts (95\u202f% interval {low} to {high})"}
-        rest = {"Macro F1": f"{self.macro.f1:.3f}", "Loss": f"{self.loss:.4f}"}
+        rest = {
+            "Macro F1": f"{self.macro.f1:.3f}{macro_note(self.macro, self.classes, 'classes')}",
+            "Loss": f"{self.loss:.4f}",
+        }
         scope = {name.replace("_", " ").capitalize(): f"{value:.3f}" for name, value in self.scope().items()}
         return whole | rest if self.multi_label else rest | scope
 

@@ -7,6 +7,7 @@ whose divisor is zero (the precision of a class that was never predicted) is 0, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
     "cross_entropy",
     "f1_interval",
     "fit_thresholds",
+    "macro_note",
     "mean_scores",
     "percentiles",
     "precision_recall",
@@ -223,20 +225,33 @@ def class_scores(labels: Sequence[str], hits: Ints, extra: Ints, missed: Ints) -
 
 
 def mean_scores(classes: Sequence[Scores], hits: Ints, extra: Ints, missed: Ints) -> tuple[Scores, Scores, Scores]:
-    """Returns the micro mean (over decisions), macro mean (over classes) and weighted mean (by support)."""
+    """Returns the micro mean (over decisions), and the means of `class_means`."""
     pooled = [np.array([part.sum()]) for part in (hits, extra, missed)]
     micro = class_scores(["micro"], *pooled)[0]
     return micro, *class_means(classes)
 
 
 def class_means(classes: Sequence[Scores]) -> tuple[Scores, Scores]:
-    """Returns the macro mean (over classes) and the weighted mean (by support)."""
-    table = np.array([(row.precision, row.recall, row.f1) for row in classes], float).reshape(-1, 3)
-    weights = np.array([row.support for row in classes], float)
+    """Returns the macro mean (over the classes with support, 0 without such) and the weighted mean (by support).
+
+    A class that is met nowhere has no recall: counted as 0, it would tell of the rows and not of the model.
+    """
+    known = [row for row in classes if row.support]
+    table = np.array([(row.precision, row.recall, row.f1) for row in known], float).reshape(-1, 3)
+    weights = np.array([row.support for row in known], float)
     total = weights.sum()
     means = {"macro": table.sum(axis=0) / max(len(table), 1), "weighted": weights @ table / max(total, 1.0)}
     macro, weighted = (Scores(n, float(m[0]), float(m[1]), float(m[2]), int(total)) for n, m in means.items())
     return macro, weighted
+
+
+def macro_note(macro: Scores, classes: Sequence[Scores], noun: str) -> str:
+    """Returns what is said behind a macro mean that leaves classes out; empty where it leaves out none."""
+    known = [row for row in classes if row.support]
+    # Means of before counted classes that are met nowhere as 0.
+    if len(known) in (0, len(classes)) or not math.isclose(macro.f1, class_means(classes)[0].f1):
+        return ""
+    return f" (over {len(known)} of {len(classes)} {noun}, as these texts have none of the others)"
 
 
 def precision_recall(label: str, truth: Bools, probability: Floats) -> PrecisionRecall:

@@ -133,7 +133,7 @@ def evaluate_classes(
         mistakes=answers.mistakes(worst, predicted, texts, rows),
         confused=tuple(_confused_pairs(labels, index, predicted, texts)),
         unknown=unknown.label if unknown else None,
-        **answers.scores(optional=1 if unknown else 0),
+        **answers.scores(),
     )
 
 
@@ -238,17 +238,15 @@ class _Answers:
     chosen: NDArray[np.bool_]
     probabilities: NDArray[np.float64]
 
-    def scores(self, optional: int = 0) -> dict[str, Any]:
-        """All scores; the last `optional` classes count in the means over classes only where they have texts."""
+    def scores(self) -> dict[str, Any]:
+        """Returns all scores."""
         truth, chosen, names = self.truth, self.chosen, self.labels
         counts = [part.sum(axis=0) for part in (truth & chosen, chosen & ~truth, truth & ~chosen)]
         classes = metrics.class_scores(names, *counts)
         curves = tuple(
             metrics.precision_recall(name, truth[:, k], self.probabilities[:, k]) for k, name in enumerate(names)
         )
-        sure = len(classes) - optional
-        counted = classes[:sure] + tuple(row for row in classes[sure:] if row.support)
-        means = zip(("micro", "macro", "weighted"), metrics.mean_scores(counted, *counts), strict=True)
+        means = zip(("micro", "macro", "weighted"), metrics.mean_scores(classes, *counts), strict=True)
         return {"labels": tuple(names), "count": len(truth), "classes": classes, "curves": curves, **dict(means)}
 
     def mistakes(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
-from tfapp.evaluation.metrics import Scores
+from tfapp.evaluation.metrics import Scores, macro_note
 from tfapp.evaluation.tables import markdown_table, score_table
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class EntityEvaluation(Evaluation):
         loss: Mean loss of a word in nats.
         words: Words evaluated.
         types: Scores by type, in the order of `labels`.
-        micro, macro, weighted: Means over spans, over types, and over types by their support.
+        micro, macro, weighted: Means over spans, over types that are met, and over types by their support.
         main_interval: 95 % bootstrap interval of the micro F1, by texts.
         word_accuracy: Share of words whose type, or none, is right.
         word_types: Scores by type over single words.
@@ -119,7 +119,7 @@ class EntityEvaluation(Evaluation):
         values = {
             "Precision": f"{self.micro.precision:.3f}",
             "Recall": f"{self.micro.recall:.3f}",
-            "Macro F1": f"{self.macro.f1:.3f}",
+            "Macro F1": f"{self.macro.f1:.3f}{macro_note(self.macro, self.types, 'types')}",
             "Words with the right type": f"{100 * self.word_accuracy:.1f}\u202f% of {self.words:,}",
             "Loss": f"{self.loss:.4f} a word",
         }
