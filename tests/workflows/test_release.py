@@ -78,6 +78,30 @@ def test_a_worse_version_needs_force_and_the_history_says_so(shelf: Path) -> Non
     assert version_catalogue.history(models=shelf)[-1].note.startswith("forced: its accuracy is 0.8000")
 
 
+def test_a_version_that_may_be_worse_by_chance_is_promoted_and_told(tmp_path: Path) -> None:
+    for version, wrong in ((1, [1]), (2, [2, 3]), (3, list(range(2, 12))), (4, [])):
+        evaluation = {"rows": "others" if version == 4 else "same", "wrong": wrong}
+        metrics = {"texts": 100, "accuracy": 1 - len(wrong) / 100}
+        add_version(tmp_path, "news", version, task="classification", metrics=metrics, evaluation=evaluation)
+    promote = partial(tfapp.promote, "news", models=tmp_path, check=_accept)
+    promote(1)
+    note = (
+        "worse, perhaps by chance: accuracy 0.990 of version 1 and 0.980 of version 2 are 1 of 100 texts apart; 2 are "
+        "right in version 1 alone, 1 in version 2 alone: too few to tell which is better (exact McNemar test, p = 1)"
+    )
+    assert promote(2).note == note
+    assert version_catalogue.history(models=tmp_path)[-1].note == note
+    # Nothing is said of one that is better.
+    assert promote(4).note == ""
+    # Other texts, and more wrong than chance tells.
+    with pytest.raises(ReleaseRefusedError, match=r"its accuracy is 0\.9800, that of version 4 is 1\.0000"):
+        promote(2)
+    promote(1, force=True)
+    promote(2, label="other")
+    with pytest.raises(ReleaseRefusedError, match=r"its accuracy is 0\.9000, that of version 1 is 0\.9900"):
+        promote(3, label="stable")
+
+
 def _write_unsettled(models: Path, name: str, stable: int, entry: str = "") -> None:
     """A file by hand or of an earlier tfapp: a `stable`, and no policy."""
     (models / registry.CONFIG_FILE).write_text(

@@ -97,7 +97,9 @@ def promote(
     label: _Label = "stable",
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
-    force: Annotated[bool, typer.Option("--force", help="Even if its recorded metrics are worse.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if its recorded metrics are worse, and not by chance.")
+    ] = False,
     allow_unsafe_ops: Annotated[
         bool,
         typer.Option(
@@ -107,7 +109,10 @@ def promote(
     json: _Json = False,
     servers: Servers | None,
 ) -> None:
-    """Moves a label to a version, which must load, warm up, and be no worse than the version that has the label."""
+    """Moves a label to a version, which must load, warm up, and not be worse than the version that has the label.
+
+    Where both were tried on the same texts, a difference that may be chance is told, and does not matter.
+    """
     from tfapp.registry import LabelStore
     from tfapp.workflows import promotion_checks, release, version_catalogue
 
@@ -124,6 +129,8 @@ def promote(
             check=partial(promotion_checks.check_loads, allow_unsafe_ops=allow_unsafe_ops),
         )
     tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
+    if change.note and not json:
+        terminal.console().print(f"version {version}: {change.note}", markup=False, soft_wrap=True)
     if servers is None:
         _remark_unserved(change, served, models)
 

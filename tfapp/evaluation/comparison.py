@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ScoreRecord", "compare_scores", "fewest_apart"]
+__all__ = ["ScoreRecord", "compare_scores", "fewest_apart", "is_chance"]
 
 _LEVEL = 0.05
 
@@ -56,6 +56,16 @@ def compare_scores(first: ScoreRecord, second: ScoreRecord) -> str:
     return f"{scores}{_unpaired(first, second)}"
 
 
+def is_chance(first: ScoreRecord, second: ScoreRecord) -> bool:
+    """Returns whether two scores may well differ by chance, by the same test on the same rows; False where none tells.
+
+    What the intervals say of scores on the same rows is not asked: they are wider than that of the difference.
+    """
+    if first.name != second.name or first.rows != second.rows or first.count != second.count or not first.rows:
+        return False
+    return first.wrong is not None and second.wrong is not None and _p_value(first.wrong, second.wrong) >= _LEVEL
+
+
 def fewest_apart() -> int:
     """Returns how many rows one model must get right and the other wrong, and none the other way, to be called better.
 
@@ -68,16 +78,21 @@ def fewest_apart() -> int:
 
 
 def _paired(first: ScoreRecord, first_wrong: frozenset[int], second: ScoreRecord, second_wrong: frozenset[int]) -> str:
-    from scipy.stats import binomtest
-
     gains, losses = len(second_wrong - first_wrong), len(first_wrong - second_wrong)
     if not gains + losses:
         return ": both are wrong about the same ones"
-    p = binomtest(gains, gains + losses).pvalue
+    p = _p_value(first_wrong, second_wrong)
     better = first if gains > losses else second
     verdict = f"{better.model} is better" if p < _LEVEL else "too few to tell which is better"
     counts = f"{gains:,} are right in {first.model} alone, {losses:,} in {second.model} alone"
     return f"; {counts}: {verdict} (exact McNemar test, p = {p:.2g})"
+
+
+def _p_value(first_wrong: frozenset[int], second_wrong: frozenset[int]) -> float:
+    from scipy.stats import binomtest
+
+    gains, losses = len(second_wrong - first_wrong), len(first_wrong - second_wrong)
+    return float(binomtest(gains, gains + losses).pvalue) if gains + losses else 1.0
 
 
 def _unpaired(first: ScoreRecord, second: ScoreRecord) -> str:

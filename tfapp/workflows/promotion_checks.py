@@ -1,4 +1,4 @@
-"""The checks before a promotion: the version loads and warms up, and its metrics are not worse."""
+"""The checks before a promotion: the version loads and warms up, and its metrics are not worse by more than chance."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tfapp.errors import RegistryError
 from tfapp.registry import VersionMetadata
+from tfapp.workflows.version_scores import compare_version_scores, differ_by_chance
 
-__all__ = ["check_loads", "compare_metrics"]
+__all__ = ["chance_note", "check_loads", "compare_metrics"]
 
 
 def check_loads(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool = False) -> int:
@@ -34,6 +35,17 @@ def check_loads(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool
     if not servable.signatures:
         raise RegistryError(f"{name} version {version} has no signature to call; export it anew")
     return requests
+
+
+def chance_note(candidate: VersionMetadata, current: VersionMetadata) -> str:
+    """Returns in a sentence that a candidate of a worse score may be as good; empty where it is worse, or not told.
+
+    Both must be of one task and have been tried on the same rows, by a score that is the share of right ones: then the
+    exact test of McNemar tells, as `compare_scores` has it.
+    """
+    if candidate.task != current.task or not differ_by_chance(current, candidate):
+        return ""
+    return f"worse, perhaps by chance: {compare_version_scores(current, candidate)}"
 
 
 def compare_metrics(candidate: VersionMetadata, current: VersionMetadata) -> str:

@@ -22,7 +22,7 @@ from tfapp.errors import RegistryError, ReleaseRefusedError, did_you_mean
 from tfapp.registry import Change, LabelStore
 from tfapp.workflows.deploy import Servers
 from tfapp.workflows.label_moves import move_label, settle_labels, unload_unlabelled_versions
-from tfapp.workflows.promotion_checks import check_loads, compare_metrics
+from tfapp.workflows.promotion_checks import chance_note, check_loads, compare_metrics
 
 __all__ = ["Pruned", "promote", "prune", "rollback", "unlabel"]
 
@@ -65,7 +65,9 @@ def promote(
         models: The models folder.
         config: The model config file; None: `models.config` in the folder.
         servers: Have these load the version first, and wait until they answer by the label.
-        force: Promote it although its metrics on record are worse than those of the version that has the label.
+        force: Promote it although its metrics on record are worse than those of the version that has the label. Where
+            both were tried on the same texts, one that may be worse by chance alone needs no force; the change's `note`
+            says so.
         check: Loads and tries the version.
 
     Returns:
@@ -82,13 +84,13 @@ def promote(
     before = store.model(name).labels.get(label)
     try:
         folder = registry.version_folder(store.models, name, version)
-        worse = _why_not_better(store, name, version, before)
-        if worse and not force:
+        worse, chance = _why_not_better(store, name, version, before)
+        if worse and not chance and not force:
             _refuse(name, version, label, before, worse)
         check(name, version, folder)
     except RegistryError as refusal:
         _settle_and_refuse(store, name, version, refusal, check=check, servers=servers)
-    note = f"forced: {worse}" if worse else ""
+    note = chance or (f"forced: {worse}" if worse else "")
     return move_label(store, name, label, version, "promote", before=before, note=note, servers=servers)
 
 
@@ -220,11 +222,13 @@ def _settle_and_refuse(
     raise ReleaseRefusedError(f"{refusal}{hindrance}", settled=settled) from refusal
 
 
-def _why_not_better(store: LabelStore, name: str, version: int, current: int | None) -> str:
+def _why_not_better(store: LabelStore, name: str, version: int, current: int | None) -> tuple[str, str]:
+    """Returns why a version is worse than the current one, and that this may be chance; empty where it is not so."""
     if current in (None, version) or current not in registry.versions(store.models, name):
-        return ""
-    metadata = registry.read_version_metadata
-    return compare_metrics(metadata(store.models, name, version), metadata(store.models, name, current))
+        return "", ""
+    new, old = (registry.read_version_metadata(store.models, name, number) for number in (version, current))
+    worse = compare_metrics(new, old)
+    return worse, chance_note(new, old) if worse else ""
 
 
 def _version_of_label(store: LabelStore, name: str, label: str) -> int:

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfapp.evaluation.comparison import ScoreRecord, compare_scores
+from tfapp.evaluation.comparison import ScoreRecord, compare_scores, is_chance
 from tfapp.registry import VersionMetadata
 
-__all__ = ["compare_version_scores"]
+__all__ = ["compare_version_scores", "differ_by_chance"]
 
 
 def compare_version_scores(old: VersionMetadata, new: VersionMetadata) -> str:
     """Returns in a sentence whether the main scores tell which version is better; empty where they are the same."""
+    first, second = _score_records(old, new)
+    return compare_scores(first, second) if first and second and first.score != second.score else ""
+
+
+def differ_by_chance(old: VersionMetadata, new: VersionMetadata) -> bool:
+    """Returns whether two versions, tried on the same rows, may well differ in their main scores by chance."""
+    first, second = _score_records(old, new)
+    return first is not None and second is not None and is_chance(first, second)
+
+
+def _score_records(old: VersionMetadata, new: VersionMetadata) -> tuple[ScoreRecord | None, ScoreRecord | None]:
     # Versions of before have the data's fingerprint alone, which covers the test split, too.
     whole = not (old.evaluation.get("rows") and new.evaluation.get("rows"))
-    first, second = _score_record(old, whole=whole), _score_record(new, whole=whole)
-    return compare_scores(first, second) if first and second and first.score != second.score else ""
+    return _score_record(old, whole=whole), _score_record(new, whole=whole)
 
 
 def _score_record(version: VersionMetadata, *, whole: bool) -> ScoreRecord | None:
