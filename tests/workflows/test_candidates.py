@@ -53,9 +53,15 @@ class Trainings:
 
 
 def plan(messages: Path, preset: Path, **options: Any) -> Plan:
+    """What is chosen for a sentence encoder, on the toy preset."""
     training = STEPS | options.pop("training", {})
-    model = {"preset": str(preset), "max_length": 32, "pooling": "mean"}
-    return make_plan(str(messages), model=model, training=training, **options)
+    chosen = make_plan(str(messages), model={"max_length": 32, "pooling": "mean"}, training=training, **options)
+    return replace(chosen, candidates=tuple(_with_preset(candidate, preset) for candidate in chosen.candidates))
+
+
+def _with_preset(candidate: PlannedCandidate, preset: Path) -> PlannedCandidate:
+    model = candidate.experiment.model.model_copy(update={"preset": str(preset)})
+    return replace(candidate, experiment=candidate.experiment.model_copy(update={"model": model}))
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +135,11 @@ def test_fit_takes_a_file_and_publishes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     model = {"preset": str(shallow_preset), "max_length": 32}
-    run = tfapp.fit(messages, quality="fast", name="m", model=model, training={"batch_size": 8}, quiet=True)
+    training = {"batch_size": 8, "epochs": 1}
+    run = tfapp.fit(messages, quality="fast", name="m", model=model, training=training, quiet=True)
     assert run.path.parent == Path("runs/m")
-    assert [one["name"] for one in run.folder.read("candidates")] == ["output layer alone"]
+    # The toy preset is no sentence encoder, whose output layer alone would be fitted.
+    assert [one["name"] for one in run.folder.read("candidates")] == ["all weights"]
     assert not Path("models").exists()
     with pytest.raises(SettingsError, match="quality is one of fast, good, best, got 'god'; did you mean \"good\""):
         tfapp.fit(messages, quality="god")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from tfapp.config import DataSettings
@@ -17,6 +16,7 @@ from tfapp.data.cleaning import Rows, found_rows
 from tfapp.data.findings import Finding, name_list
 from tfapp.data.label_names import common_spellings, rename_labels, spelling_list, unknown_name
 from tfapp.data.labels import as_label, as_labels, has_label, is_multi_label, label_codes, label_counts, rating_label
+from tfapp.data.side_filling import fill_sides
 from tfapp.data.sources import Source
 from tfapp.data.splitting import split_numbers
 from tfapp.data.targets import Target
@@ -185,32 +185,16 @@ def _bring_to_train(sides: dict[str, Rows], given: Mapping[str, Rows], settings:
 
 def _fill_sides(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     """Gives a side on which no row fell a row of train, which keeps all of its labels, or else of the other side."""
-    findings = []
-    for side, other, share in (("test", "dev", settings.test_share), ("dev", "test", settings.dev_share)):
-        if side in given or not share or len(sides[side]):
-            continue
-        donors = ["train", *([other] if other not in given else [])]
-        masks = (
-            (donor, mask) for donor in donors for mask in _groups_to_give(sides[donor], donor == "train", settings)
-        )
-        donor, moved = next(masks, (None, None))
-        if donor is None or moved is None:
+    labels = _class_counts(sides["train"].table["label"], settings).keys()
+
+    def suffices(side: str, rows: Rows) -> bool:
+        return len(rows) > 0 and (side != "train" or _class_counts(rows.table["label"], settings).keys() >= labels)
+
+    findings = fill_sides(sides, given, settings, suffices)
+    for side, share in (("test", settings.test_share), ("dev", settings.dev_share)):
+        if side not in given and share and not len(sides[side]):
             raise DataError(f"{settings.train}: no row fell on {side}; add rows, or give a file with data.{side}")
-        what = f"moved from {donor} to {side}, on which none fell"
-        findings += found_rows(sides[donor], moved, "empty_split", what, "moved")
-        sides[donor], sides[side] = sides[donor].keep(~moved), sides[donor].keep(moved)
     return findings
-
-
-def _groups_to_give(rows: Rows, keep_labels: bool, settings: DataSettings) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yields masks of groups of rows that others are left beside; with the same labels, if these are to be kept."""
-    labels = _class_counts(rows.table["label"], settings).keys()
-    order = np.argsort(split_numbers(rows.groups, settings.split_seed), kind="stable")
-    for group in dict.fromkeys(rows.groups[order].tolist()):
-        mask = rows.groups == group
-        others = rows.keep(~mask)
-        if len(others) and (not keep_labels or _class_counts(others.table["label"], settings).keys() == labels):
-            yield mask
 
 
 def _absent_labels(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:

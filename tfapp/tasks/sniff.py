@@ -80,11 +80,13 @@ def _propose_named(spec: TaskSpec, sample: DataSample) -> Proposal:
     """Proposes settings for a task that does not take the file for its own: its columns are those of their settings.
 
     Raises:
-        DataError: A column of texts is missing.
+        DataError: A column of texts, or that of what is learnt, is missing.
     """
     columns = {text: sample.named(text) or getattr(sample.source.settings, text, text) for text in spec.schema.texts}
+    target = spec.schema.target.column(sample.source.settings)
+    needed = columns | ({target[1].removeprefix("data."): target[0]} if target else {})
     if sample.columns:
-        for setting, column in columns.items():
+        for setting, column in needed.items():
             if column not in sample.columns:
                 raise DataError(
                     f'{sample.source.name}: no column "{column}"; give --column {setting}=NAME (data.{setting}); '

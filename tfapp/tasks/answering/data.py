@@ -12,6 +12,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
+from tfapp.data.side_filling import fill_sides
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 from tfapp.tasks.answering.settings import AnsweringDataSettings
@@ -65,7 +66,8 @@ class AnswerTarget(Target):
         return {kind: count for kind, count in counts if count}
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Train needs an answer, and so does a side that was split off from it."""
+        """Gives an answer to train and to each side that was split off from it; checks that they have one."""
+        findings = fill_sides(sides, given, settings, lambda _, rows: _KINDS[0] in self.counts(rows.table["label"]))
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for side, share in shares.items():
             answered = _KINDS[0] in self.counts(sides[side].table["label"])
@@ -74,7 +76,7 @@ class AnswerTarget(Target):
                     f"{settings.train}: {side} has no question with an answer; check data.answer, add questions, or "
                     f"set another data.split_seed than {settings.split_seed}"
                 )
-        return []
+        return findings
 
 
 def _pairs(value: Any, start: Any) -> Iterator[tuple[str, int | None]]:

@@ -13,6 +13,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.schemas import TABLES, Schema
+from tfapp.data.side_filling import fill_sides
 from tfapp.data.targets import NoLabels
 from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.embedding.choices import choose_embedding
@@ -31,17 +32,21 @@ class PairTarget(NoLabels):
     """Pairs without a label; see `Target`."""
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Each side needs two different candidates: what fits is told apart from what other rows have."""
+        """Gives each side two different candidates: what fits is told apart from what other rows have."""
+        findings = fill_sides(sides, given, settings, lambda _, rows: _candidates(rows) >= _LEAST)
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for side, rows in sides.items():
-            few = len(np.unique(rows.table["candidate"].to_numpy(zero_copy_only=False))) < _LEAST
-            if few and (side in given or shares[side]):
+            if _candidates(rows) < _LEAST and (side in given or shares[side]):
                 raise DataError(
                     f"{given[side].name if side in given else settings.train}: {side} needs at least two different "
                     f"candidates, it has {len(rows)} {'row' if len(rows) == 1 else 'rows'}; add rows, set another "
                     "data.split_seed, or give files with data.dev and data.test"
                 )
-        return []
+        return findings
+
+
+def _candidates(rows: Rows) -> int:
+    return len(np.unique(rows.table["candidate"].to_numpy(zero_copy_only=False)))
 
 
 def _embed(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:

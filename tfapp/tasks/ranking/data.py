@@ -14,6 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_float, as_label
+from tfapp.data.side_filling import fill_sides
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
@@ -57,7 +58,8 @@ class GradeTarget(Target):
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Train needs two grades, a side that was split off from it a row that fits."""
+        """Gives train two grades, and a side that was split off from it a row that fits; checks that they have them."""
+        findings = fill_sides(sides, given, settings, _suffices)
         known = self.names(sides["train"].table["label"], settings)
         if len(set(known)) < 2:
             content = f"only the grade {known[0]}" if known else "no row"
@@ -72,7 +74,12 @@ class GradeTarget(Target):
                     f"{settings.train}: {side} has no row with a grade over 0; set another data.split_seed than "
                     f"{settings.split_seed}, add queries, or give files with data.dev and data.test"
                 )
-        return []
+        return findings
+
+
+def _suffices(side: str, rows: Rows) -> bool:
+    grades = _numbers(rows.table["label"])
+    return len(np.unique(grades)) > 1 if side == "train" else bool((grades > 0).any())
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -14,6 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_float, as_label
+from tfapp.data.side_filling import fill_sides
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
@@ -62,7 +63,8 @@ class NumberTarget(Target):
         return (repr(float(numbers.mean())), repr(float(numbers.std()))) if len(numbers) else ()
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Checks that train has two different numbers, and each split that was cut from it a row."""
+        """Gives train two different numbers, and each split that was cut from it a row; checks that they have them."""
+        findings = fill_sides(sides, given, settings, _suffices)
         numbers = _numbers(sides["train"].table["label"])
         if not len(numbers) or not numbers.std():
             content = f"only the number {as_label(float(numbers[0]))}" if len(numbers) else "no row"
@@ -76,7 +78,11 @@ class NumberTarget(Target):
                     f"{settings.train}: {name} has no row; set another data.split_seed than {settings.split_seed}, "
                     f"add rows, or give a file with data.{name}"
                 )
-        return []
+        return findings
+
+
+def _suffices(side: str, rows: Rows) -> bool:
+    return len(np.unique(_numbers(rows.table["label"]))) > (1 if side == "train" else 0)
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -14,6 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, drop_marked
 from tfapp.data.findings import Finding, name_list
 from tfapp.data.labels import as_label, iter_column
+from tfapp.data.side_filling import fill_sides
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
@@ -90,9 +91,9 @@ class SpanTarget(Target):
         return dict(sorted(Counter(label for labels in _labels(column) for label in labels).items()))
 
     def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Drops rows with types that train lacks; each side that is not empty by the settings needs a span."""
+        """Drops rows with types that train lacks; gives each side that is not empty by the settings a span."""
+        findings = fill_sides(sides, given, settings, lambda _, rows: any(_labels(rows.table["label"])))
         known = set(self.names(sides["train"].table["label"], settings))
-        findings = []
         for side in ("dev", "test"):
             if side in given:
                 what = f"in {side} with a type that train lacks"
