@@ -67,6 +67,17 @@ def test_no_row_one_row_and_many(pair: tuple[BertModel, Any, Any], lengths: list
         np.testing.assert_allclose(real_part(one, length), real_part(other, length), atol=1e-4)
 
 
+def test_its_features_are_what_the_head_reads(pair: tuple[BertModel, Any, Any]) -> None:
+    model, _, _ = pair
+    if model.head is None:
+        return
+    ids = rows_of(model, [9, 4, LENGTH, 2, 17], 3)
+    encoder = PackedEncoder(model, tokens=70)
+    twin = model.with_inference(encoder, encoder.features)
+    np.testing.assert_allclose(twin.features(ids), model.features(ids), atol=1e-4)
+    assert twin.features(ids[:0]).shape == model.features(ids[:0]).shape
+
+
 def test_rows_tell_each_other_nothing(pair: tuple[BertModel, Any, Any]) -> None:
     model, _, packed = pair
     ids = rows_of(model, [9, 4, LENGTH, 2, 17], 3)

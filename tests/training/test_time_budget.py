@@ -202,7 +202,7 @@ def test_a_fitted_start_reads_for_half_of_the_time_at_most(shallow_preset: Path,
     split = tokenize_split(model, table(0, 93))
     # A second passes between two looks at the clock.
     budget = TimeBudget(seconds, clock=map(float, itertools.count()).__next__)
-    fit_start(model, split, strategy, StepPrecision(), batch_size=8, budget=budget)
+    fit_start(model, model, split, strategy, StepPrecision(), batch_size=8, budget=budget)
     reader = FeatureReader(other, strategy, 8, mixed=True)
     features = reader.read(split, done=[], around=nullcontext, on_step=lambda _: None)
     rows = reader.rows_read(split, steps)

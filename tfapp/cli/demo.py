@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from tfapp_client import Classification
 
+    from tfapp import Run
+
 __all__ = ["demo"]
 
 # Sentences of our own, one a topic and one that is between two.
@@ -25,7 +27,7 @@ _SENTENCES = (
     "The phone maker unveiled a thinner handset with a faster chip.",
     "Shares of the football club rose after it sold its television rights.",
 )
-_SETTINGS = {"name": "bbc-news", "data": {"train": "bbc-news"}}
+_DATA = "bbc-news"
 
 
 def demo(
@@ -36,13 +38,11 @@ def demo(
     from tfapp import api
     from tfapp.core.terminal import console
     from tfapp.core.threads import set_training_threads
-    from tfapp.tasks.experiments import load_experiment, parse_experiment
 
     set_training_threads()
     screen = console()
-    experiment = load_experiment(settings) if settings else parse_experiment(_SETTINGS)
-    screen.rule(f"1. Fine-tune {experiment.model.preset} on {experiment.data.train}")
-    run = api.fit(experiment, runs=folder / "runs")
+    screen.rule(f"1. Train on {settings or _DATA}")
+    run = _train(settings, folder / "runs")
     screen.print(run.evaluation.table())
     screen.print(run.evaluation.headline())
     screen.rule("2. Export a SavedModel that takes raw strings")
@@ -51,10 +51,22 @@ def demo(
     screen.rule("3. Serve it, and ask over gRPC")
     with api.serve(folder / "models") as server:
         screen.print(f"Serving at {server.address}")
-        answers = server.client.classify(experiment.name, list(_SENTENCES))
+        answers = server.client.classify(run.experiment.name, list(_SENTENCES))
     screen.print(_table(answers))
     screen.rule("What next")
-    screen.print(_next_steps(run.path, folder / "models", experiment.name), soft_wrap=True)
+    screen.print(_next_steps(run.path, folder / "models", run.experiment.name), soft_wrap=True)
+
+
+def _train(settings: Path | None, runs: Path) -> Run:
+    """Trains by a settings file, or as `tfapp train` does on a data file."""
+    from tfapp import api
+    from tfapp.core.terminal import console
+    from tfapp.tasks.experiments import load_experiment
+    from tfapp.workflows.training_output import PlanText
+
+    if settings:
+        return api.fit(load_experiment(settings), runs=runs)
+    return api.fit_plan(api.make_plan(_DATA), runs=runs, on_event=PlanText(console()))
 
 
 def _table(answers: Sequence[Classification]) -> Table:

@@ -36,6 +36,7 @@ class BertModel(TaskModel):
             a row is read as one.
         position_input: The network's input that says of which positions its outputs are, if not one a row.
         inference: What computes the logits of ids instead of the network; see `with_inference`.
+        feature_inference: The same of what the head reads.
     """
 
     head_input: Pooling
@@ -43,6 +44,7 @@ class BertModel(TaskModel):
     config_keys: ClassVar[tuple[str, ...]] = ()
     position_input: ClassVar[str] = "token_ids"
     inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
+    feature_inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
@@ -95,13 +97,18 @@ class BertModel(TaskModel):
         build: Any = cls
         return build(backbone=backbone, preprocessor=preprocessor, **values)
 
-    def with_inference(self, function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Self:
+    def with_inference(
+        self,
+        function: Callable[[tf.RaggedTensor], tf.Tensor],
+        features: Callable[[tf.RaggedTensor], tf.Tensor] | None = None,
+    ) -> Self:
         """Returns the same model with a function that answers as its network does, and cannot learn.
 
-        The function makes float32[N, ...] of ragged int32[N, (T)], for N = 0 too.
+        The function makes float32[N, ...] of ragged int32[N, (T)], for N = 0 too; `features` makes of them what the
+        head reads, float32[N, H].
         """
         twin = copy.copy(self)
-        twin.inference = function
+        twin.inference, twin.feature_inference = function, features
         return twin
 
     def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
@@ -117,6 +124,8 @@ class BertModel(TaskModel):
     def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
         if self.inference is not None and network is self.network:
             return self.inference(ids)
+        if self.feature_inference is not None and network is self._reader:
+            return self.feature_inference(ids)
         return super()._run(self._runner(network), ids, training=training)
 
     def _runner(self, network: Any) -> Any:

@@ -61,30 +61,41 @@ class PackedEncoder(tf.Module):
         Returns:
             float32[N, K]; for networks that say something of each token [N, T, K], T the longest row, 0 behind a row.
         """
-        ids, segments = self._segmented(ids)
-        columns = [ids.values] if segments is None else [ids.values, segments.values]
-        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        lengths, columns = self._columns(ids)
         if self._head_input == "tokens":
             values = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=True)
-            padded = ids.with_values(values).to_tensor()
+            padded = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False).to_tensor()
             # As wide as `Preprocessor.pad` makes no rows.
             return tf.pad(padded, [[0, 0], [0, tf.maximum(2 - tf.shape(padded)[1], 0)], [0, 0]])
+        return self._answer(self._pooled(lengths, columns))
+
+    def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """Computes what the head reads of ids, as in a call: float32[N, H], a vector a row."""
+        return self._pooled(*self._columns(ids))
+
+    def _columns(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Returns the lengths of the rows as the BERT reads them, and their tokens' columns."""
+        ids, segments = self._segmented(ids)
+        columns = [ids.values] if segments is None else [ids.values, segments.values]
+        return tf.cast(ids.row_lengths(), tf.int32), columns
+
+    def _pooled(self, lengths: tf.Tensor, columns: list[tf.Tensor]) -> tf.Tensor:
         rows = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
-        return self._finish(self._compare(rows)) if self._compare is not None else rows
+        return rows if self._compare is None else self._compare(rows)
 
     def _one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
-        """Computes [1, K] or [P, K] of the tokens int32[P] of one text."""
+        """Computes [1, H] or [P, K] of the tokens int32[P] of one text."""
         rows, places = tf.zeros_like(tokens), tf.range(tf.size(tokens))
         x = self._run(self.embedding(tokens, places, *segments, few=True), OneText(self._heads))
-        return self._head(x, rows, tf.size(tokens)[tf.newaxis])
+        return self._read(x, rows, tf.size(tokens)[tf.newaxis])
 
     def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
-        """Computes [N, K] or [P, K] of the tokens int32[P] of N texts one after another; the last may be empty."""
+        """Computes [N, H] or [P, K] of the tokens int32[P] of N texts one after another; the last may be empty."""
         rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
         places = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
         # What fills up a batch may be longer than any text.
         x = self.embedding(tokens, tf.minimum(places, self.embedding.last), *segments, few=False)
-        return self._head(
+        return self._read(
             self._run(x, ManyTexts(self._heads, lengths, rows, places, self.precision.dtype)), rows, lengths
         )
 
@@ -93,8 +104,8 @@ class PackedEncoder(tf.Module):
             x = layer(x, view, only_firsts=number == len(self.layers) and self._head_input in _FIRST)
         return tf.cast(x, tf.float32)
 
-    def _head(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Returns what stands on the BERT, as `bert_network` puts it there; of pairs read apart, a vector a text."""
+    def _read(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Returns what is read of the BERT, a vector a row; of each token for itself, what the head makes of it."""
         count = tf.size(lengths)
         if self._head_input == "mean":
             sizes = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, tf.newaxis]
@@ -103,9 +114,9 @@ class PackedEncoder(tf.Module):
             x = tf.math.unsorted_segment_max(x, rows, count)
         elif self.pooler is not None:
             x = tf.tanh(self.pooler(x))
-        return self._finish(x) if self._compare is None else x
+        return self._answer(x) if self._head_input == "tokens" else x
 
-    def _finish(self, x: tf.Tensor) -> tf.Tensor:
+    def _answer(self, x: tf.Tensor) -> tf.Tensor:
         return self.head(x) if self.head is not None else tf.math.l2_normalize(x, axis=-1, epsilon=1e-24)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Candidate, Proposal
+from tfapp.tasks.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_pairs"]
 
@@ -22,7 +23,7 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 3, 10
 _FEW_ROWS: Final = 2000
 
 
-def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: str | None) -> Proposal:
+def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: SentenceEncoder | None) -> Proposal:
     """Adds the ways to read and to train to a proposal, with the reasons.
 
     Args:
@@ -39,10 +40,10 @@ def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: str | None
     if encoder is None:
         # The vectors of a plain BERT say little of a text, so both must be read as one.
         return replace(proposal, training=training, notes=(*proposal.notes, f"epochs: {why}"))
-    notes = (*proposal.notes, f"pooling: mean, as {encoder} is a sentence encoder, trained to be read so")
+    notes = (*proposal.notes, encoder.pooling_note)
     compared = Candidate(
         "vectors compared",
-        f"{encoder} reads each text for itself, and what its vectors say of two texts needs few rows",
+        f"{encoder.name} reads each text for itself, and what its vectors say of two texts needs few rows",
         "fast",
         model={"pair_encoder": "bi"},
         training={"adapt": "head"},

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tfapp import assets
 from tfapp.config import ModelSettings
 
-__all__ = ["sentence_encoder"]
+__all__ = ["SentenceEncoder", "find_sentence_encoder"]
 
 
-def sentence_encoder(preset: str | None = None) -> str | None:
-    """Returns a preset's name if it was trained to be read by the mean of its token vectors, else None.
+@dataclass(frozen=True)
+class SentenceEncoder:
+    """A preset whose vectors, the means over the tokens, are tried before it has learnt anything.
+
+    Attributes:
+        name: The preset.
+        known: Whether it was trained to be read so, as the catalogue says.
+    """
+
+    name: str
+    known: bool = True
+
+    @property
+    def pooling_note(self) -> str:
+        """Returns why the head reads the mean, as a line of a proposal."""
+        if self.known:
+            return f"pooling: mean, as {self.name} is a sentence encoder, trained to be read so"
+        return f"pooling: mean, which says most of an encoder of sentences; nothing is known of {self.name}"
+
+
+def find_sentence_encoder(preset: str | None = None) -> SentenceEncoder | None:
+    """Returns a preset as a sentence encoder; None for one of the catalogue or of KerasHub that is none.
 
     Args:
-        preset: As `model.preset`; None: its default. Nothing is known of those that are no assets.
+        preset: As `model.preset`; None: its default.
     """
-    known = assets.find(preset or ModelSettings.model_fields["preset"].default, "preset")
-    return known.name if known and known.sentence_encoder else None
+    name = preset or ModelSettings.model_fields["preset"].default
+    asset = assets.find(name, "preset")
+    if asset:
+        return SentenceEncoder(asset.name) if asset.sentence_encoder else None
+    # KerasHub's own handles are of plain BERTs.
+    return None if name.startswith("bert_") else SentenceEncoder(name, known=False)

@@ -12,7 +12,7 @@ from tfapp.errors import DataError, SettingsError, did_you_mean
 from tfapp.tasks.classification.propose import propose_classification
 from tfapp.tasks.classification.settings import SETTINGS as CLASSIFICATION
 from tfapp.tasks.registry import all_tasks, find_task
-from tfapp.tasks.sentence_encoder import sentence_encoder
+from tfapp.tasks.sentence_encoder import SentenceEncoder, find_sentence_encoder
 from tfapp.tasks.spec import TaskSpec
 
 __all__ = ["sniff"]
@@ -45,7 +45,7 @@ def sniff(
     foreign = next((hint for hint in hints or {} if hint not in known), None)
     if foreign is not None:
         raise SettingsError(f"unknown setting data.{foreign}{did_you_mean(foreign, known)}")
-    encoder = sentence_encoder(preset)
+    encoder = find_sentence_encoder(preset)
     sample = take_sample(name, hints=hints, pull=pull)
     # A data set's columns are known by its name.
     specs = () if sample.source.asset is not None else tasks
@@ -58,7 +58,9 @@ def sniff(
     return _with_candidates(spec, _propose_named(spec, sample), sample, encoder)
 
 
-def _with_candidates(spec: TaskSpec, proposal: Proposal, sample: DataSample, encoder: str | None) -> Proposal:
+def _with_candidates(
+    spec: TaskSpec, proposal: Proposal, sample: DataSample, encoder: SentenceEncoder | None
+) -> Proposal:
     """Adds the ways to train; see `TaskSpec.choose`."""
     if spec.choose is not None:
         given = {name: proposal.data[name] for name in ("dev", "test") if name in proposal.data}

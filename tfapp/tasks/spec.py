@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
     from tfapp.models import Preset, TaskModel
     from tfapp.models.temperature_scaling import TemperatureScaling
+    from tfapp.tasks.sentence_encoder import SentenceEncoder
     from tfapp.training import TokenizedSplit
 
 __all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]
@@ -86,7 +87,7 @@ class TaskSpec:
             such models.
         propose: Looks at a sample of a data file and returns the settings for it; None: it is not this task's.
         choose: Adds how a model reads, and the ways to train it, to a proposal that says what the data are. It is
-            handed the shares of the splits, and the preset's name if that is a sentence encoder, else None. Without it
+            handed the shares of the splits, and the preset if that is a sentence encoder, else None. Without it
             the ways are the output layer alone and all weights, where the task can fit the first.
         playground: How the console asks a model about what somebody writes; None: by a text for each input, with the
             outputs as a table.
@@ -100,7 +101,7 @@ class TaskSpec:
     card: CardWords | None = None
     make_preset: Callable[[ModelSettings, pa.Table], Preset] | None = None
     propose: Callable[[DataSample], Proposal | None] | None = None
-    choose: Callable[[Proposal, DataSettings, str | None], Proposal] | None = None
+    choose: Callable[[Proposal, DataSettings, SentenceEncoder | None], Proposal] | None = None
     playground: PlaygroundForm | None = None
 
     @property

@@ -147,8 +147,8 @@ class HeadTrainer(Trainer):
     Where `cross_validate` chooses, the dev split is evaluated once, and then learnt from, too. What calibrates the
     model in its place, the held-out logits of train, is kept in the run's folder.
 
-    The features of the train split are kept in the run's folder while they are read, for a resumed run. They are
-    computed as `precision` says; those of the dev split as every evaluation is.
+    The features of the train split are kept in the run's folder while they are read, for a resumed run. `frozen`
+    computes them, and those of the dev split.
 
     With a budget, short and long texts are read in turn; where there is no time for all, the head is fitted to those
     that were read, by `DEFAULT_PENALTY`. A search that there is no time for ends after the fit under way.
@@ -169,7 +169,7 @@ class HeadTrainer(Trainer):
 
     def run(self) -> TrainState:
         """Reads the features, then fits."""
-        reader = FeatureReader(self.model, self.strategy, self.settings.batch_size, mixed=self.budget is not None)
+        reader = FeatureReader(self.frozen, self.strategy, self.settings.batch_size, mixed=self.budget is not None)
         store = FeatureStore(self.folder.features)
         features = store.load()
         self._begun = (self.budget.clock() if self.budget else 0.0, sum(map(len, features)) // self.settings.batch_size)

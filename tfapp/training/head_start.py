@@ -16,6 +16,7 @@ __all__ = ["fit_start"]
 
 def fit_start(
     model: TaskModel,
+    frozen: TaskModel,
     split: TokenizedSplit,
     strategy: tf.distribute.Strategy,
     precision: StepPrecision,
@@ -25,9 +26,10 @@ def fit_start(
 ) -> None:
     """Fits a model's head to what its BERT makes of the train split before it has learnt anything.
 
-    The reading takes at most half of a budget; then the texts that were read by then are fitted to.
+    The reading takes at most half of a budget; then the texts that were read by then are fitted to. What reads them
+    is `frozen`; see `train`.
     """
-    reader = FeatureReader(model, strategy, batch_size, mixed=budget is not None)
+    reader = FeatureReader(frozen, strategy, batch_size, mixed=budget is not None)
     half = budget.left / 2 if budget else 0.0
     steps: list[int] = []
     features = reader.read(

@@ -76,6 +76,7 @@ def train(
     folder: RunFolder,
     evaluate: Callable[[TaskModel, np.ndarray, TokenizedSplit], Evaluation],
     precision: StepPrecision | None = None,
+    frozen: TaskModel | None = None,
     objective: Objective | None = None,
     observers: Sequence[Observer] = (),
     budget: TimeBudget | None = None,
@@ -101,6 +102,8 @@ def train(
         folder: Where checkpoint and best weights go.
         evaluate: Makes the dev evaluation from model, logits and split; it may fit the model's thresholds.
         precision: How steps compute; the evaluations compute as the network's dtype policy says.
+        frozen: The model as it is now, which may compute faster and cannot learn; it reads the texts that a head is
+            fitted to. None: the model itself.
         objective: What steps make smaller; None: the model's `batch_loss`.
         observers: Told of steps and epochs.
         budget: The time that is left for it; None: as long as it takes.
@@ -129,6 +132,7 @@ def train(
         "precision": precision or StepPrecision(),
         "observers": observers,
         "budget": budget,
+        "frozen": frozen or model,
     }
     if settings.method == "few-shot":
         return train_few_shot(partial(_FineTuner, objective=None, clock=clock), HeadTrainer, **arguments)
@@ -156,7 +160,7 @@ class _FineTuner(Trainer):
         self.fitted = self.settings.head_start == "fitted" and self.model.head is not None
         if self.fitted and not self.folder.checkpoint.exists():
             reading: dict[str, Any] = {"batch_size": batch_size, "budget": self.budget}
-            fit_start(self.model, self.train_split, self.strategy, self.precision, **reading)
+            fit_start(self.model, self.frozen, self.train_split, self.strategy, self.precision, **reading)
         self.epoch_steps = math.ceil(len(self.train_split.texts) / batch_size)
         # The first is what was asked for, the other what there is time for.
         self.planned_steps = self.total_steps = self.epoch_steps * self.settings.epochs

@@ -87,6 +87,7 @@ class Trainer(abc.ABC):
     evaluate: Callable[[TaskModel, np.ndarray, TokenizedSplit], Evaluation]
     precision: StepPrecision
     observers: Sequence[Observer]
+    frozen: TaskModel
     budget: TimeBudget | None = None
     state: TrainState = field(default_factory=TrainState)
 

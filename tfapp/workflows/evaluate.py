@@ -23,6 +23,7 @@ from tfapp.training import (
     predict_logits,
     tokenize_split,
 )
+from tfapp.workflows.inference import packed
 from tfapp.workflows.run_data import load_run_splits
 from tfapp.workflows.run_summary import summarize_run
 
@@ -79,7 +80,7 @@ def evaluate_test_split(folder: RunFolder, model: TaskModel, splits: Splits, *, 
 
 
 def evaluate_split(model: TaskModel, split: TokenizedSplit, description: str, *, quiet: bool) -> Evaluation:
-    """Evaluates a model on a tokenized split, with a progress bar."""
+    """Evaluates a model on a tokenized split, with a progress bar; it computes as it is given."""
     with progress(description, "texts", quiet=quiet) as advance:
         predictor = make_predictor(model, split.targets)
         logits = predict_logits(predictor, split.texts, split.targets, on_progress=advance)
@@ -117,6 +118,7 @@ def _evaluate_table(
     on_dev: bool = False,
     quiet: bool,
 ) -> Evaluation:
+    model = packed(model)
     evaluation = evaluate_split(model, tokenize_split(model, table), "Evaluating", quiet=quiet)
     evaluation = replace(
         evaluation,

@@ -101,6 +101,7 @@ def _from_run(folder: Path) -> Predictor:
     from tfapp.tasks.experiments import load_experiment
     from tfapp.tasks.models import load_model
     from tfapp.training.run_folder import RunFolder
+    from tfapp.workflows.inference import packed
 
     if not RunFolder(folder).finished:
         raise ModelError(
@@ -109,6 +110,7 @@ def _from_run(folder: Path) -> Predictor:
     model = load_model(folder / "model")
     if not model.task.outputs:
         raise ModelError(f"{folder}: a run of {model.task.name} answers nothing; train another task on its preset")
+    model = packed(model)
 
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs], autograph=False

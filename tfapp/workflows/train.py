@@ -38,6 +38,7 @@ from tfapp.training import (
 )
 from tfapp.workflows.build import build
 from tfapp.workflows.evaluate import evaluate_test_split
+from tfapp.workflows.inference import packed
 from tfapp.workflows.run_data import check_same_data
 from tfapp.workflows.run_summary import write_learning_curve
 from tfapp.workflows.training_output import TrainingProgress
@@ -140,8 +141,11 @@ def train_weights(
     _remember_data(folder, splits, model)
     train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
     model.prepare(train_split.targets)
+    fits_head = experiment.training.adapt == "head" or experiment.training.head_start == "fitted"
+    # What the BERT makes of texts before it has learnt anything is computed as in serving.
+    frozen = packed(model, bfloat16=precision.rewrite) if model.head is not None else model
     if learning_curve and not experiment.model.from_scratch:
-        curve = measure_learning_curve(model, train_split, dev_split, strategy, experiment.training.batch_size)
+        curve = measure_learning_curve(frozen, train_split, dev_split, strategy, experiment.training.batch_size)
         if curve:
             write_learning_curve(folder, curve)
     with ExitStack() as watching:
@@ -154,6 +158,7 @@ def train_weights(
             folder=folder,
             evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
             precision=precision,
+            frozen=frozen if fits_head else None,
             objective=lesson,
             observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
             budget=budget,

@@ -18,6 +18,7 @@ from tfapp.data.label_names import common_spellings
 from tfapp.data.labels import as_labels
 from tfapp.data.proposal import WINDOW, Candidate, Proposal
 from tfapp.tasks.head_candidate import head_candidate
+from tfapp.tasks.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_training", "count_labels"]
 
@@ -39,7 +40,9 @@ _IMBALANCE: Final = 3
 _BALANCE: Final = 0.25
 
 
-def choose_training(proposal: Proposal, counts: Sequence[int], settings: DataSettings, encoder: str | None) -> Proposal:
+def choose_training(
+    proposal: Proposal, counts: Sequence[int], settings: DataSettings, encoder: SentenceEncoder | None
+) -> Proposal:
     """Adds how the model is read, and the ways to train it, to a proposal, with the reasons.
 
     Args:
@@ -59,7 +62,7 @@ def choose_training(proposal: Proposal, counts: Sequence[int], settings: DataSet
             return replace(proposal, notes=(*notes, f"epochs: {proposal.training['epochs']}, more for fewer rows"))
         return replace(proposal, training={}, candidates=(_steps(rows, labels),))
     model["pooling"] = "mean"
-    notes.append(f"pooling: mean, as {encoder} is a sentence encoder, trained to be read so")
+    notes.append(encoder.pooling_note)
     why = f"BERT reads each text once; train has about {pluralize(round(rows / max(labels, 1)), 'text')} a label"
     head = head_candidate(proposal.rows, settings, why)
     # The first rows of a sorted file say nothing of how rare a label is.

@@ -17,13 +17,14 @@ from tfapp.data.labels import as_labels
 from tfapp.data.proposal import Proposal, make_proposal
 from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import choose_training, count_labels
+from tfapp.tasks.sentence_encoder import SentenceEncoder
 
 __all__ = ["propose_classification"]
 
 _FEW: Final = 5
 
 
-def propose_classification(sample: DataSample, encoder: str | None) -> Proposal:
+def propose_classification(sample: DataSample, encoder: SentenceEncoder | None) -> Proposal:
     """Proposes settings for a file of texts with labels or ratings, for a folder of texts, or for a data set.
 
     Args:
@@ -104,7 +105,7 @@ def _propose_label_names(sample: DataSample, values: Sequence[Any], label: Label
 
 def _propose(
     sample: DataSample,
-    encoder: str | None,
+    encoder: SentenceEncoder | None,
     counts: Sequence[int],
     texts: Sequence[Any],
     notes: Sequence[str],

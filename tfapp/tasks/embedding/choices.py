@@ -9,6 +9,7 @@ from typing import Final
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Candidate, Proposal
+from tfapp.tasks.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_embedding"]
 
@@ -18,7 +19,7 @@ _STEPS: Final = 150
 _FEWEST_EPOCHS, _MOST_EPOCHS = 1, 5
 
 
-def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: str | None) -> Proposal:
+def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: SentenceEncoder | None) -> Proposal:
     """Adds the ways to train to a proposal, with the reasons.
 
     Args:
@@ -28,7 +29,7 @@ def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: str | 
     """
     steps = math.ceil(round(proposal.rows * settings.train_share) / _BATCH)
     epochs = min(max(round(_STEPS / max(steps, 1)), _FEWEST_EPOCHS), _MOST_EPOCHS)
-    training = {"epochs": epochs, "batch_size": _BATCH, "sub_batch": _SUB_BATCH, "learning_rate": 5e-5}
+    training = {"epochs": epochs, "batch_size": _BATCH, "sub_batch": _SUB_BATCH, "learning_rate": 2e-4}
     learnt = Candidate(
         "vectors that learn",
         f"{pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}, each of which tells {_BATCH} pairs apart; "
@@ -39,10 +40,10 @@ def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: str | 
         return replace(proposal, training={}, candidates=(learnt,))
     untouched = Candidate(
         "the preset's vectors",
-        f"{encoder} is a sentence encoder, whose vectors are of use as they are",
+        f"the vectors of {encoder.name} may be of use as they are",
         "fast",
         training={"epochs": 0},
     )
-    higher = {**training, "learning_rate": 2e-4}
-    other = Candidate("vectors that learn faster", "the best rate differs from data to data", "best", training=higher)
+    lower = {**training, "learning_rate": 5e-5}
+    other = Candidate("vectors that learn slowly", "the best rate differs from data to data", "best", training=lower)
     return replace(proposal, training={}, candidates=(untouched, learnt, other))

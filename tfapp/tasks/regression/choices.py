@@ -8,13 +8,14 @@ from typing import Final
 from tfapp.config import DataSettings
 from tfapp.data.proposal import Candidate, Proposal
 from tfapp.tasks.head_candidate import head_candidate
+from tfapp.tasks.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_regression"]
 
 _STEADIER: Final = {"layer_decay": 0.9, "epoch_tolerance": 1.0}
 
 
-def choose_regression(proposal: Proposal, settings: DataSettings, encoder: str | None) -> Proposal:
+def choose_regression(proposal: Proposal, settings: DataSettings, encoder: SentenceEncoder | None) -> Proposal:
     """Adds the ways to train to a proposal, with the reasons.
 
     Args:
@@ -36,6 +37,6 @@ def choose_regression(proposal: Proposal, settings: DataSettings, encoder: str |
         proposal,
         model={**proposal.model, "pooling": "mean"},
         training={},
-        notes=(*proposal.notes, f"pooling: mean, as {encoder} is a sentence encoder, trained to be read so"),
+        notes=(*proposal.notes, encoder.pooling_note),
         candidates=(head, tuned),
     )
