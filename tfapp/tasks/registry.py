@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 from typing import Any
 
@@ -19,9 +19,32 @@ __all__ = ["all_tasks", "find_task", "read_evaluation"]
 
 @functools.cache
 def all_tasks() -> Mapping[str, TaskSpec]:
-    """Returns all tasks by name; a name of tfapp's own is not taken by another distribution."""
-    foreign: list[TaskSpec] = [point.load() for point in entry_points(group="tfapp.tasks")]
-    return {task.name: task for task in (*foreign, *_own_tasks())}
+    """Returns all tasks by name, those of other distributions first.
+
+    Raises:
+        SettingsError: A task of another distribution cannot be loaded, or has the name of one that is there.
+    """
+    own, foreign = {task.name: task for task in _own_tasks()}, dict[str, TaskSpec]()
+    for point in entry_points(group="tfapp.tasks"):
+        task = _load(point)
+        if task.name in own or task.name in foreign:
+            raise SettingsError(f"{_origin(point)} has the name of a task that is there; uninstall it, or rename it")
+        foreign[task.name] = task
+    # The foreign ones first: they may take a file for their own that ours would take, too.
+    return foreign | own
+
+
+def _load(point: EntryPoint) -> TaskSpec:
+    try:
+        task: TaskSpec = point.load()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise SettingsError(f"{_origin(point)} cannot be loaded: {reason}; mend or uninstall it") from error
+    return task
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"the task {point.name} of {point.dist.name if point.dist else point.value}"
 
 
 def _own_tasks() -> Iterator[TaskSpec]:

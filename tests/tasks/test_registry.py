@@ -1,0 +1,36 @@
+"""Tasks of other distributions: what cannot be used is named in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from tests.processes import call, complaint
+from tfapp.errors import SettingsError
+from tfapp.tasks import registry
+from tfapp.tasks.registry import all_tasks
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    all_tasks.cache_clear()
+    yield
+    all_tasks.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("value", "complains"),
+    [
+        ("no_such_package.tasks:TONE", "the task tone of .* cannot be loaded: ModuleNotFoundError: No module named"),
+        ("tfapp.tasks.ranking.task:TONE", "the task tone of .* cannot be loaded: AttributeError: "),
+        ("tfapp.tasks.ranking.task:RANKING", "the task tone of .* has the name of a task that is there"),
+    ],
+)
+def test_a_task_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, value: str, complains: str) -> None:
+    point = EntryPoint("tone", value, "tfapp.tasks")
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [point])
+    with pytest.raises(SettingsError, match=complains):
+        all_tasks()
+    assert "the task tone" in complaint(call("init", "none.csv"))
