@@ -199,7 +199,6 @@ def _calibrate_best(
 
 def _load_best(folder: RunFolder) -> TaskModel:
     best = load_model(folder.model)
-    # A run that goes on divides batches as it began.
     best.shards = folder.shards
     return best
 
