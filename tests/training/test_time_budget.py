@@ -140,6 +140,15 @@ def test_a_head_is_fitted_to_the_texts_that_there_was_time_for(
     assert load_model(folder.model)
 
 
+def test_a_first_step_that_is_traced_says_nothing_of_the_speed(experiment: Experiment, tmp_path: Path) -> None:
+    for name, changes in {"head": {"adapt": "head"}, "steps": {}}.items():
+        chosen = changed(experiment, **changes)
+        clock = Clock(20.0, then=0.1, after=1)
+        _, state = bounded(chosen, new_folder(chosen, tmp_path / name), clock, 40.0)
+        assert state.cut == ""
+        assert clock.now < 30
+
+
 def test_a_head_s_search_ends_in_time(experiment: Experiment, tmp_path: Path) -> None:
     head = changed(experiment, adapt="head", patience=9)
     clock = Clock(after=12, then=2.0)

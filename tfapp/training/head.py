@@ -158,8 +158,8 @@ class HeadTrainer(Trainer):
     """
 
     _steps: int = 0
-    # When the reading began in this process, and after how many steps.
-    _begun: tuple[float, int] = field(init=False)
+    # When the first step of this process was done, and which it was.
+    _measured_from: tuple[float, int] | None = None
     _fitted_at: float = field(init=False)
 
     @property
@@ -172,7 +172,6 @@ class HeadTrainer(Trainer):
         reader = FeatureReader(self.frozen, self.strategy, self.settings.batch_size, mixed=self.budget is not None)
         store = FeatureStore(self.folder.features)
         features = store.load()
-        self._begun = (self.budget.clock() if self.budget else 0.0, sum(map(len, features)) // self.settings.batch_size)
         self._steps = sum(map(len, features)) // self.settings.batch_size
         check_same_step(self.strategy, self.steps_done)
         fits = _FOLDS * len(PENALTIES) + 2 if self._cross_validated else len(PENALTIES)
@@ -203,9 +202,13 @@ class HeadTrainer(Trainer):
         """Returns whether the time that is left is just enough to read dev, and to fit and write the head."""
         if self.budget is None:
             return False
-        started, done = self._begun
-        seconds = self.budget.clock() - started
-        return self.budget.left <= CLOSING_SECONDS + seconds * (_FIT_SHARE + dev_steps / (self.steps_done - done))
+        if self._measured_from is None:
+            # The first step, which is traced, says nothing of the speed of others.
+            self._measured_from = (self.budget.clock(), self.steps_done)
+            return self.budget.left <= CLOSING_SECONDS
+        started, done = self._measured_from
+        pace = (self.budget.clock() - started) / (self.steps_done - done)
+        return self.budget.left <= CLOSING_SECONDS + pace * (dev_steps + _FIT_SHARE * self.steps_done)
 
     @property
     def _cross_validated(self) -> bool:
