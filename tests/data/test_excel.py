@@ -113,3 +113,19 @@ def test_what_is_no_excel_file_is_refused_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"a\.xlsx: not a readable Excel file") as caught:
             rows(file)
         assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_damaged_cell_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.xlsx", one=[["text", "label"], ["a text", "x"]])
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    # Of shared texts, which the file has none of, the number 99.
+    cell, wrong = b't="inlineStr"><is><t>a text</t></is>', b't="s"><v>99</v>'
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    assert cell in sheet
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(cell, wrong)
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(DataError, match=r"a\.xlsx: not a readable Excel file \(xlsx\): list index out of range$"):
+        rows(file)

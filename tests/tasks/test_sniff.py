@@ -292,6 +292,13 @@ def test_what_cannot_be_learnt_from_is_refused(tmp_path: Path, content: str, mes
         sniff(str(tmp_path / "a.csv"))
 
 
+def test_lists_in_lists_are_no_labels(tmp_path: Path) -> None:
+    rows = ({"text": text, "label": [["x"], ["y"]]} for text in _texts(20))
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match='the labels seem to be in "label", but a value is no label but a list'):
+        sniff(str(tmp_path / "a.jsonl"))
+
+
 def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     columns = {"review": _texts(300), "stars": [1, 2, 3, 4, 5] * 60}
     proposal = sniff(_csv(tmp_path / "my reviews!.csv", columns))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from tfapp.data.readers.block import Block, group_rows
-from tfapp.errors import DataError, did_you_mean
+from tfapp.errors import DataError, TfappError, did_you_mean
 
 __all__ = ["count_rows", "iter_blocks", "list_sheets"]
 
@@ -60,7 +58,6 @@ def count_rows(path: Path, sheet: str | None) -> int | None:
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         with path.open("rb") as file:
@@ -69,12 +66,14 @@ def _open(path: Path) -> Iterator[Any]:
                 yield book
             finally:
                 book.close()
-    # What openpyxl meets in a damaged file it raises as it is.
-    except (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, EOFError) as error:
-        problem = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: not a readable Excel file (xlsx): {problem:.200}") from error
+    except TfappError:
+        raise
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    # What openpyxl stumbles over in a damaged file it raises as it is, of any kind.
+    except Exception as error:
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: not a readable Excel file (xlsx): {problem:.200}") from error
 
 
 def _sheet(path: Path, book: Any, name: str | None) -> Any:

@@ -79,7 +79,12 @@ class _LabelNames(NamedTuple):
 def _propose_label_names(sample: DataSample, values: Sequence[Any], label: LabelGuess) -> _LabelNames:
     """Proposes to merge spellings of one label, and a label that says "none of these" as the unknown one."""
     separator = label.separator
-    counts = Counter(name for value in values for name in as_labels(value, separator) or ())
+    try:
+        counts = Counter(name for value in values for name in as_labels(value, separator) or ())
+    except ValueError as error:
+        raise DataError(
+            f'{sample.source.name}: the labels seem to be in "{label.column}", but a value {error}'
+        ) from error
     proposed: dict[str, Any] = {}
     notes = []
     spellings = common_spellings(counts)
