@@ -80,8 +80,8 @@ def test_a_training_ends_in_time_with_its_rate_decayed(
     done = clock.epochs[-1].step
     assert state.cut == f"{done} of 24 steps"
     assert (state.epoch, math.ceil(done / 12)) == (epochs, epochs)
-    # Its dev split is read twice more, at a third of a step for eight texts.
-    assert seconds - CLOSING_SECONDS - 5 < clock.now <= seconds - CLOSING_SECONDS - 2
+    # Its dev split is read twice more, at a third of a step for eight texts, and traced in a step's time.
+    assert seconds - CLOSING_SECONDS - 6 < clock.now <= seconds - CLOSING_SECONDS - 3
     peak = experiment.training.learning_rate
     assert clock.steps[-1].learning_rate < 0.35 * peak < max(event.learning_rate for event in clock.steps)
     assert clock.steps[-1].step == done
@@ -144,7 +144,7 @@ def test_a_first_step_that_is_traced_says_nothing_of_the_speed(experiment: Exper
     for name, changes in {"head": {"adapt": "head"}, "steps": {}}.items():
         chosen = changed(experiment, **changes)
         clock = Clock(20.0, then=0.1, after=1)
-        _, state = bounded(chosen, new_folder(chosen, tmp_path / name), clock, 40.0)
+        _, state = bounded(chosen, new_folder(chosen, tmp_path / name), clock, 60.0)
         assert state.cut == ""
         assert clock.now < 30
 
@@ -184,12 +184,17 @@ def test_steps_are_counted_by_their_speed() -> None:
     clock = Clock()
     steps = StepBudget(TimeBudget(100.0, clock=clock), epoch_steps=10, dev_steps=3, later_steps=6)
     assert (steps.steps_left, steps.over) == (math.inf, False)
+    clock.now = 5.0
     steps.begin(1)
-    clock.now = 20.0
+    clock.now = 25.0
     steps.measure(11)
-    # Two seconds a step, a tenth more for dev; then dev twice and the six at a third.
-    assert steps.steps_left == pytest.approx((80 - CLOSING_SECONDS - 2 * 12 / 3) / 2.2)
-    clock.now = 100.0 - CLOSING_SECONDS - 7.9
+    # Two seconds a step, a tenth more for dev; then dev twice and the six at a third, traced as long as the first step.
+    assert steps.steps_left == pytest.approx((75 - CLOSING_SECONDS - 5 - 2 * 12 / 3) / 2.2)
+    # What comes before the steps of a later epoch is no tracing.
+    clock.now = 100.0 - CLOSING_SECONDS - 5 - 8.1
+    steps.begin(12)
+    assert not steps.over
+    clock.now += 0.2
     assert steps.over
     assert steps.steps_left == 0
 

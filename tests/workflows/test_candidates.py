@@ -138,8 +138,7 @@ def test_fit_takes_a_file_and_publishes_nothing(
     training = {"batch_size": 8, "epochs": 1}
     run = tfapp.fit(messages, quality="fast", name="m", model=model, training=training, quiet=True)
     assert run.path.parent == Path("runs/m")
-    # The toy preset is no sentence encoder, whose output layer alone would be fitted.
-    assert [one["name"] for one in run.folder.read("candidates")] == ["all weights"]
+    assert len(run.folder.read("candidates")) == 1
     assert not Path("models").exists()
     with pytest.raises(SettingsError, match="quality is one of fast, good, best, got 'god'; did you mean \"good\""):
         tfapp.fit(messages, quality="god")

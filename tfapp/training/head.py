@@ -160,6 +160,8 @@ class HeadTrainer(Trainer):
     _steps: int = 0
     # When the first step of this process was done, and which it was.
     _measured_from: tuple[float, int] | None = None
+    _began: float = field(init=False)
+    _closing: float = CLOSING_SECONDS
     _fitted_at: float = field(init=False)
 
     @property
@@ -173,6 +175,7 @@ class HeadTrainer(Trainer):
         store = FeatureStore(self.folder.features)
         features = store.load()
         self._steps = sum(map(len, features)) // self.settings.batch_size
+        self._began = self.budget.clock() if self.budget else 0.0
         check_same_step(self.strategy, self.steps_done)
         fits = _FOLDS * len(PENALTIES) + 2 if self._cross_validated else len(PENALTIES)
         total = reader.steps(self.train_split) + reader.steps(self.dev_split) + fits
@@ -205,10 +208,11 @@ class HeadTrainer(Trainer):
         if self._measured_from is None:
             # The first step, which is traced, says nothing of the speed of others.
             self._measured_from = (self.budget.clock(), self.steps_done)
-            return self.budget.left <= CLOSING_SECONDS
+            self._closing = CLOSING_SECONDS + self._measured_from[0] - self._began
+            return self.budget.left <= self._closing
         started, done = self._measured_from
         pace = (self.budget.clock() - started) / (self.steps_done - done)
-        return self.budget.left <= CLOSING_SECONDS + pace * (dev_steps + _FIT_SHARE * self.steps_done)
+        return self.budget.left <= self._closing + pace * (dev_steps + _FIT_SHARE * self.steps_done)
 
     @property
     def _cross_validated(self) -> bool:
@@ -245,7 +249,7 @@ class HeadTrainer(Trainer):
         if self.budget is None or penalties == len(PENALTIES):
             return False
         seconds, self._fitted_at = self.budget.clock() - self._fitted_at, self.budget.clock()
-        if self.budget.left > CLOSING_SECONDS + _NEXT_FITS * seconds:
+        if self.budget.left > self._closing + _NEXT_FITS * seconds:
             return False
         self.state = replace(self.state, cut=f"{penalties} of {len(PENALTIES)} penalties")
         return True

@@ -13,7 +13,8 @@ STEP_PASSES: Final = 3
 """A step computes forward and backward, and the gradients of the weights: three times the work of reading (Kaplan et
 al. 2020, "Scaling Laws for Neural Language Models", section 2.1)."""
 CLOSING_SECONDS: Final = 3.0
-"""What it takes to write the weights, to read them again, and to trace how they answer."""
+"""What it takes to write the weights and to read them again. To trace how they answer takes as long as the first step
+at most, which is traced, too, whatever else the machine does."""
 
 
 class TimeBudget:
@@ -57,6 +58,8 @@ class StepBudget:
         # Each step bears its share of the reading of dev.
         self._cost = 1 + dev_steps / STEP_PASSES / max(epoch_steps, 1)
         self._seconds, self._steps = 0.0, 0
+        self._began = time.clock()
+        self._tracing: float | None = None
 
     @property
     def over(self) -> bool:
@@ -72,13 +75,15 @@ class StepBudget:
     def begin(self, step: int) -> None:
         """Measures from here on: the device has done `step` steps, the first of which took longer, to be traced."""
         self._mark = (self._time.clock(), step)
+        if self._tracing is None:
+            self._tracing = self._mark[0] - self._began
 
     def measure(self, step: int) -> None:
         """Takes the time of the steps since `begin`, or since the last call: the device has done `step` steps."""
         started, before = self._mark
         self._seconds += self._time.clock() - started
         self._steps += step - before
-        self.begin(step)
+        self._mark = (self._time.clock(), step)
 
     @property
     def _step_seconds(self) -> float:
@@ -86,4 +91,4 @@ class StepBudget:
 
     @property
     def _closing(self) -> float:
-        return CLOSING_SECONDS + self._passes_after * self._step_seconds
+        return CLOSING_SECONDS + (self._tracing or 0.0) + self._passes_after * self._step_seconds
