@@ -27,6 +27,9 @@ def test_folders_with_versions_are_models(tmp_path: Path) -> None:
     assert next_version(tmp_path, "news") == 4
     assert registry.version_folder(tmp_path, "news", 3).name == "00003"
     assert next_version(tmp_path, "unknown") == 1
+    (tmp_path / "itself").symlink_to("itself")
+    assert registry.versions(tmp_path, "itself") == []
+    assert registry.models(tmp_path) == ["mail", "news"]
 
 
 @pytest.mark.parametrize("name", ["-1", "+1", "1.0", " 1", "1 ", "0x1", "١", "²", "1_0", "9223372036854775808"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ __all__ = ["check_name", "latest", "models", "next_version", "require_models", "
 
 # A version is an int64 to TensorFlow Serving, which passes over all others.
 _HIGHEST: Final = (1 << 63) - 1
+# A name that is not there, is a file, or is a link to itself.
+_NO_FOLDER: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def models(folder: Path | str) -> list[str]:
@@ -133,7 +136,9 @@ def _version_folders(model: Path) -> dict[int, Path]:
     """Returns the version folders of a model; of two that mean the same number, the plainly written one."""
     try:
         children = sorted(model.iterdir(), key=lambda child: -len(child.name))
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in _NO_FOLDER:
+            raise
         return {}
     folders = {int(c.name): c for c in children if c.name.isascii() and c.name.isdigit() and c.is_dir()}
     return {number: child for number, child in folders.items() if number <= _HIGHEST}
