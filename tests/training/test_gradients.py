@@ -72,7 +72,10 @@ def test_parts_come_to_the_whole(still_preset: Path, task: str, sub_batch: int) 
     assert_same(*(compute(build(still_preset, task, dropout=0), task, size) for size in (sub_batch, None)))
 
 
-@pytest.mark.parametrize(("task", "sub_batch"), [("classification", None), ("classification", 4), ("embedding", 5)])
+@pytest.mark.parametrize(
+    ("task", "sub_batch"),
+    [("classification", None), ("classification", 4), pytest.param("embedding", 5, marks=pytest.mark.slow)],
+)
 def test_parts_side_by_side_come_to_the_whole(still_preset: Path, task: str, sub_batch: int | None) -> None:
     whole, divided = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
     divided.shards = 2 if sub_batch else 3

@@ -202,7 +202,7 @@ def test_the_dev_loss_chooses_the_penalty(
     np.testing.assert_array_equal(load_model(folder.model).head.kernel.numpy(), best)
 
 
-@pytest.mark.parametrize("spread", [0.5, 40])
+@pytest.mark.parametrize("spread", [pytest.param(0.5, marks=pytest.mark.slow), 40])
 def test_cross_validation_chooses_as_a_logistic_regression_s_would(shallow_preset: Path, spread: float) -> None:
     model = build(shallow_preset)
     features, scores = made_features(3)
