@@ -103,6 +103,7 @@ def test_a_small_dev_split_is_left_alone_and_the_page_says_why(toy_run: Run) -> 
     )
 
 
+@pytest.mark.slow
 def test_without_a_test_split_nothing_is_measured(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
     run = fit(shallow_preset, data, tmp_path, shares=(0.4, 0.0), adapt="head")
     report = run.evaluation.calibration_report
@@ -112,6 +113,7 @@ def test_without_a_test_split_nothing_is_measured(shallow_preset: Path, data: Pa
     assert "Not measured: there is no test split" in run.folder.report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_head_that_learns_dev_is_calibrated_by_its_folds(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
     run = fit(shallow_preset, data, tmp_path, shares=(0.1, 0.2), adapt="head", head_penalty="cross-validation")
     report = run.evaluation.calibration_report

@@ -64,6 +64,7 @@ def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None
     assert "should be answered `other`" in (tmp_path / "toy" / "1" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_rows_of_none_may_be_on_one_side_only(shallow_preset: Path, tmp_path: Path) -> None:
     known = write_data(tmp_path / "known.jsonl", *KNOWN)
     trained = fit(shallow_preset, known, tmp_path / "runs", unknown_share=0.2, unknown_by="energy")

@@ -122,6 +122,7 @@ def test_what_cannot_be_checked_is_refused_unless_it_is_forced(shallow_preset: P
     assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_data_that_changed_are_no_dev_split(shallow_preset: Path, tmp_path: Path) -> None:
     half = ["export.precision=bfloat16"]
     file = tmp_path / "toy.jsonl"

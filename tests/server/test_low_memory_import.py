@@ -52,7 +52,8 @@ def save(folder: Path, tokenizer: Any) -> Path:
     ("tokenizer", "whole"),
     [
         (tf_text.WhitespaceTokenizer(), False),
-        (tf_text.UnicodeScriptTokenizer(), True),  # of a library that is loaded with the whole package only
+        # Of a library that is loaded with the whole package only.
+        pytest.param(tf_text.UnicodeScriptTokenizer(), True, marks=pytest.mark.slow),
     ],
     ids=["whitespace", "scripts"],
 )

@@ -170,6 +170,7 @@ def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> N
         np.testing.assert_array_equal(weight, kept)
 
 
+@pytest.mark.slow
 def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: list[str]) -> None:
     """At the weights as they are, for the loss and the way up, and at those where the loss is worst."""
     single = build(still_preset, "embedding")

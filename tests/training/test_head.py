@@ -228,6 +228,7 @@ def test_cross_validation_chooses_as_a_logistic_regression_s_would(shallow_prese
     assert loss == pytest.approx(losses[PENALTIES.index(penalty)], abs=0.1)
 
 
+@pytest.mark.slow
 def test_after_cross_validation_dev_is_evaluated_and_then_learnt(shallow_preset: Path, tmp_path: Path) -> None:
     model, watcher = build(shallow_preset), Watcher()
     folder = RunFolder(tmp_path)

@@ -76,6 +76,7 @@ def test_the_first_evaluation_is_that_of_a_fitted_head(shallow_preset: Path, tmp
     assert events[0].dev.main_score == pytest.approx(expected.main_score)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_does_not_fit_again(shallow_preset: Path, tmp_path: Path) -> None:
     whole, begun = build(shallow_preset), build(shallow_preset)
     run(whole, tmp_path / "whole", epochs=2, learning_rate=1e-3)

@@ -99,6 +99,7 @@ def test_predict_reads_the_column_that_it_learnt_from(whole: Run, tmp_path: Path
     assert 'no column "massage"' in complaint(call("predict", whole.path, file, "--text", "massage"))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_between_candidates_goes_on(
     whole: Run, messages: Path, shallow_preset: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_candidate_that_does_not_learn_is_not_chosen(messages: Path, shallow_p
     assert run.folder.read("candidates")[0]["chosen"]
 
 
+@pytest.mark.slow
 def test_fit_takes_a_file_and_publishes_nothing(
     messages: Path, shallow_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +218,7 @@ def train_by(clock: Clock, timed: Plan, runs: Path, *, resume: bool = False) -> 
     return Run(folder.path), events
 
 
+@pytest.mark.slow
 def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     messages: Path, shallow_preset: Path, tmp_path: Path
 ) -> None:
@@ -241,6 +244,7 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     assert run.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
 
 
+@pytest.mark.slow
 def test_the_time_before_a_kill_counts(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
     bounded = plan(messages, shallow_preset, minutes=2)
     killed = Clock(0.5, 2.0, dies_after=90)
