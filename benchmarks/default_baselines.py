@@ -31,7 +31,7 @@ def measure_baseline(task: str, train: Columns, test: Columns) -> tuple[str, flo
         return "cosine of the preset", _ranking(test)
     if task == "embedding":
         return "vectors of the preset", _retrieval(test)
-    learnt, asked = _features(train), _features(test)
+    learnt, asked = _features(train, test)
     if task == "pair-classification":
         scaler = StandardScaler().fit(learnt)
         regression = LogisticRegressionCV(
@@ -56,11 +56,13 @@ def frozen_vectors(*columns: Sequence[str]) -> list[Any]:
         return [np.asarray(predict(model, list(texts))["embedding"]) for texts in columns]
 
 
-def _features(columns: Columns) -> Any:
-    if "text" in columns:
-        return frozen_vectors(columns["text"])[0]
-    u, v = frozen_vectors(columns["query"], columns["candidate"])
-    return np.concatenate([u, v, np.abs(u - v), u * v], axis=1)
+def _features(train: Columns, test: Columns) -> list[Any]:
+    names = ("text",) if "text" in train else ("query", "candidate")
+    vectors = frozen_vectors(*(some[name] for some in (train, test) for name in names))
+    if len(names) == 1:
+        return vectors
+    pairs = zip(vectors[::2], vectors[1::2], strict=True)
+    return [np.concatenate([u, v, np.abs(u - v), u * v], axis=1) for u, v in pairs]
 
 
 def _ranking(test: Columns) -> float:

@@ -68,6 +68,8 @@ def test_another_preset_has_other_ways(tmp_path: Path) -> None:
     assert "pooling" not in plain.model
     plan = make_plan(file, task="ranking", overrides=["model.preset=bert_base_en_uncased"])
     assert [one.experiment.model.pair_encoder for one in plan.candidates] == ["cross"]
+    later = ["model.preset=bert_base_en_uncased", "model.preset='minilm-l6'"]
+    assert make_plan(file, task="ranking", overrides=later).candidates[0].experiment.model.pair_encoder == "bi"
     unknown = sniff(file, task="ranking", preset="some/folder")
     assert unknown.model["pooling"] == "mean"
     assert any("nothing is known of some/folder" in note for note in unknown.notes)

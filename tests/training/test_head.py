@@ -150,7 +150,7 @@ def test_kept_features_come_back_in_order_and_damaged_ones_are_named(tmp_path: P
 
 
 class Watcher:
-    """Keeps the fits that it is told of."""
+    """Keeps the fits, or epochs, that it is told of."""
 
     def __init__(self) -> None:
         self.fits: list[EpochEvent] = []

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.test_head import Watcher
 from tests.training.test_loop import table
 from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import SettingsError
@@ -17,7 +18,7 @@ from tfapp.models import TaskModel
 from tfapp.tasks.class_evaluator import ClassEvaluator
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model
-from tfapp.training import EpochEvent, RunFolder, make_strategy, tokenize_split, train
+from tfapp.training import RunFolder, make_strategy, tokenize_split, train
 from tfapp.training.head import DEFAULT_PENALTY, HeadFit
 
 TOPICS = ["money", "sport", "tech"]
@@ -28,24 +29,8 @@ def build(preset: Path) -> TaskModel:
     return build_model("classification", ModelSettings(preset=str(preset), max_length=16, pooling="mean"), TOPICS)
 
 
-class Epochs:
-    """Keeps the epochs that it is told of."""
-
-    def __init__(self) -> None:
-        self.events: list[EpochEvent] = []
-
-    def on_start(self, step: int, total_steps: int) -> None: ...
-
-    def on_progress(self, step: int) -> None: ...
-
-    def on_step(self, event: Any) -> None: ...
-
-    def on_epoch(self, event: EpochEvent) -> None:
-        self.events.append(event)
-
-
-def run(model: TaskModel, folder: Path, **changes: Any) -> Epochs:
-    watcher = Epochs()
+def run(model: TaskModel, folder: Path, **changes: Any) -> Watcher:
+    watcher = Watcher()
     (folder / "model").mkdir(parents=True, exist_ok=True)
     train(
         model,
@@ -70,7 +55,7 @@ def test_the_first_evaluation_is_that_of_a_fitted_head(shallow_preset: Path, tmp
     fit = HeadFit(model, features[0], train_split.targets)
     fit.fit(DEFAULT_PENALTY)
     expected = ClassEvaluator().evaluate(model, fit.logits(features[1]), dev_split)
-    events = run(build(shallow_preset), tmp_path, epochs=1, learning_rate=1e-6).events
+    events = run(build(shallow_preset), tmp_path, epochs=1, learning_rate=1e-6).fits
     assert [event.epoch for event in events] == [0, 1]
     assert events[0].dev.loss == pytest.approx(expected.loss, abs=1e-3)
     assert events[0].dev.main_score == pytest.approx(expected.main_score)
@@ -83,7 +68,7 @@ def test_a_run_that_goes_on_does_not_fit_again(shallow_preset: Path, tmp_path: P
     schedule = {"epochs": 2, "learning_rate": 1e-3}
     stopped = RuntimeError("killed")
 
-    class Killer(Epochs):
+    class Killer(Watcher):
         def on_progress(self, step: int) -> None:
             if step == 7:
                 raise stopped

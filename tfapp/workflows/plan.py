@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfapp.config import Experiment
+from tfapp.config.overrides import merge_overrides
 from tfapp.data import QUALITIES, Candidate, Pull, Quality, experiment_name
 from tfapp.errors import SettingsError, did_you_mean
 from tfapp.tasks.experiments import parse_experiment
@@ -92,8 +93,8 @@ def make_plan(
         raise SettingsError(f"quality is one of {names}, got {quality!r:.80}{did_you_mean(str(quality), QUALITIES)}")
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"minutes must be over 0, got {minutes:g}")
-    preset = next((item.partition("=")[2] for item in overrides if item.startswith("model.preset=")), None)
-    proposal = sniff(file, task=task, hints=hints, preset=preset or (model or {}).get("preset"), pull=pull)
+    preset = merge_overrides(Experiment, {"model": model or {}}, overrides, source=file)["model"].get("preset")
+    proposal = sniff(file, task=task, hints=hints, preset=preset, pull=pull)
     named = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
     candidates: list[PlannedCandidate] = []
     notes, problems = list(proposal.notes), []

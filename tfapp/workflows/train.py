@@ -142,12 +142,17 @@ def train_weights(
     train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
     model.prepare(train_split.targets)
     fits_head = experiment.training.adapt == "head" or experiment.training.head_start == "fitted"
+    measured = learning_curve and not experiment.model.from_scratch
     # What the BERT makes of texts before it has learnt anything is computed as in serving.
-    frozen = packed(model, bfloat16=precision.rewrite) if model.head is not None else model
-    if learning_curve and not experiment.model.from_scratch:
-        curve = measure_learning_curve(frozen, train_split, dev_split, strategy, experiment.training.batch_size)
+    frozen = packed(model, bfloat16=precision.rewrite) if (measured or fits_head) and model.head is not None else None
+    if measured:
+        batch_size = experiment.training.batch_size
+        curve = measure_learning_curve(frozen or model, train_split, dev_split, strategy, batch_size)
         if curve:
             write_learning_curve(folder, curve)
+    if not fits_head:
+        # It holds the weights a second time.
+        frozen = None
     with ExitStack() as watching:
         state = train(
             model,
@@ -158,7 +163,7 @@ def train_weights(
             folder=folder,
             evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
             precision=precision,
-            frozen=frozen if fits_head else None,
+            frozen=frozen,
             objective=lesson,
             observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
             budget=budget,
