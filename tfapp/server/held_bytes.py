@@ -104,17 +104,17 @@ class HeldBytes:
         if self.size <= most:
             return []
         old = self._clock() - _LEAST_SECONDS
-        held = self._by_caller.copy()
-        own = 0 if caller is None else held[caller]
-        least = max(self.size / len(held), own)
+        sizes = self._by_caller.copy()
+        own = 0 if caller is None else sizes[caller]
+        least = max(self.size / len(sizes), own)
         victims, left = [], self.size
         for holding in takewhile(lambda holding: holding.since <= old, self._holdings):
             if left <= most:
                 break
-            holds = own if holding.caller == caller else held[holding.caller]
+            holds = own if holding.caller == caller else sizes[holding.caller]
             if holding.size and not holding.is_safe and holds >= least:
                 victims.append(holding)
-                held[holding.caller] -= holding.size
+                sizes[holding.caller] -= holding.size
                 left -= holding.size
         return victims
 

@@ -73,21 +73,21 @@ class ModelServer:
             retry_seconds=self.settings.load_retry_interval_micros / 1e6,
             drain_seconds=self.settings.drain_seconds,
         )
-        allowed = self.settings.allow_version_labels_for_unavailable_models
-        self._config_watcher = ConfigFileWatcher(follow, self.manager, allow_unavailable=allowed) if follow else None
-        shared = ListenerContext(
+        allow = self.settings.allow_version_labels_for_unavailable_models
+        self._config_watcher = ConfigFileWatcher(follow, self.manager, allow_unavailable=allow) if follow else None
+        context = ListenerContext(
             self.manager, self.settings, ConcurrencyLimiter(self.settings.grpc_max_threads), self.metrics
         )
-        self._grpc = GrpcListener(shared)
+        self._grpc = GrpcListener(context)
         self._rest: RestListener | None = None
         self._listeners: list[Listener] = [self._grpc]
         if self.settings.rest_api_port is not None:
             # Who serves gRPC alone need not load an HTTP server.
             from tfapp.server.rest.listener import RestListener
 
-            self._rest = RestListener(shared)
+            self._rest = RestListener(context)
             self._listeners.append(self._rest)
-        self._listeners += [make(shared) for make in listeners]
+        self._listeners += [make(context) for make in listeners]
 
     @property
     def port(self) -> int:
@@ -96,7 +96,7 @@ class ModelServer:
 
     @property
     def address(self) -> str:
-        """HOST:PORT to call it at from this machine."""
+        """The address, HOST:PORT, at which this machine calls it."""
         return self._join(self.port)
 
     @property
@@ -106,7 +106,7 @@ class ModelServer:
 
     @property
     def rest_address(self) -> str | None:
-        """HOST:PORT of REST, to call it at from this machine; None where it has none."""
+        """The REST address, HOST:PORT, at which this machine calls it; None where it has none."""
         return None if self._rest is None else self._join(self._rest.port)
 
     def _join(self, port: int) -> str:
@@ -141,10 +141,10 @@ class ModelServer:
             self._config_watcher.stop()
         for listener in self._listeners:
             listener.refuse(self.settings.drain_seconds)
-        ended = [listener.wait(max(0.0, end - time.monotonic())) for listener in self._listeners]
+        results = [listener.wait(max(0.0, end - time.monotonic())) for listener in self._listeners]
         if self._scheduler is not None:
             self._scheduler.stop()
-        return self.manager.stop() and all(ended)
+        return self.manager.stop() and all(results)
 
 
 @contextmanager

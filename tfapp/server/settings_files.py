@@ -93,5 +93,5 @@ def _checked(path: Path | str, build: Callable[[dict[str, Any]], T], values: dic
         problem = error.errors(include_input=False)[0]
         name = ".".join(str(part) for part in problem["loc"])
         rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        got = f", got {values[name]!r:.60}" if name in values and "key" not in name else ""
-        raise SettingsError(f"{path}: {name}{' ' if name else ''}{rule}{got}") from error
+        value_note = f", got {values[name]!r:.60}" if name in values and "key" not in name else ""
+        raise SettingsError(f"{path}: {name}{' ' if name else ''}{rule}{value_note}") from error

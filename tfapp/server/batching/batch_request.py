@@ -146,7 +146,7 @@ def _joined(parts: Sequence[Arrays], outputs: Sequence[str]) -> dict[str, NDArra
 def _widened(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
     """Pads the parts of several runs to the widest of them: a tagger's answer is as wide as its batch has spans.
 
-    They are padded as the contract pads: places with -1, strings with "", scores with 0.
+    They are padded as the contract pads: positions with -1, strings with "", scores with 0.
     """
     if len({part.shape[1:] for part in parts}) == 1:
         return parts

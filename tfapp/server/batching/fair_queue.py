@@ -100,13 +100,13 @@ class FairQueue:
         """
         while self._large and not self._large[0].is_wanted:
             self.large_rows -= self._large.popleft().left
-        owed = max(0, self._credit // _ROWS_OF_OTHERS)
-        slices = self._take_whole(self.limit - (min(owed, self._large[0].left) if self._large else 0))
-        if not slices and owed < self.limit:
+        debt = max(0, self._credit // _ROWS_OF_OTHERS)
+        slices = self._take_whole(self.limit - (min(debt, self._large[0].left) if self._large else 0))
+        if not slices and debt < self.limit:
             slices = self._take_whole(self.limit)
-        taken = count_rows(slices)
-        self._credit = min(self._credit + taken, _ROWS_OF_OTHERS * self.limit)
-        return slices + self._take_large(min(self.limit - taken, max(0, self._credit // _ROWS_OF_OTHERS)), now)
+        whole_rows = count_rows(slices)
+        self._credit = min(self._credit + whole_rows, _ROWS_OF_OTHERS * self.limit)
+        return slices + self._take_large(min(self.limit - whole_rows, max(0, self._credit // _ROWS_OF_OTHERS)), now)
 
     def take_large_batch(self, now: float, *, calm: bool) -> list[BatchSlice]:
         """Takes a batch of large requests alone.

@@ -56,10 +56,10 @@ def _checked_handler(handler: Any, timeouts: MessageTimeouts) -> Any:
     )
 
 
-def _safe_deserializer(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+def _safe_deserializer(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def deserialize(data: bytes) -> Any:
         try:
-            return read(data)
+            return deserializer(data)
         except Exception:  # noqa: BLE001 - whatever is wrong with the bytes, the caller is told the same
             return _INVALID
 

@@ -54,25 +54,25 @@ class GrpcListener:
     """The listener of the gRPC port, and of its UNIX socket.
 
     Args:
-        shared: What it has in common with other ways in.
+        context: What it has in common with other ways in.
 
     Attributes:
         port: The port it listens on; 0 before `start`.
     """
 
-    def __init__(self, shared: ListenerContext) -> None:
-        self._shared = shared
-        self._settings = shared.settings
+    def __init__(self, context: ListenerContext) -> None:
+        self._context = context
+        self._settings = context.settings
         self.port = 0
         self._health = HealthService()
         self._timeouts = MessageTimeouts(
-            shared.settings.grpc_message_timeout_seconds, UnreadAnswers(shared.settings.max_pending_answer_bytes)
+            context.settings.grpc_message_timeout_seconds, UnreadAnswers(context.settings.max_pending_answer_bytes)
         )
         self._server: Any = None
         self._stopped: threading.Event | None = None
 
     def check(self) -> None:
-        """See `Listener.check`."""
+        """Checks that the port can be listened on, as `Listener.check` says."""
         check_free(self._settings.host, self._settings.port, "--port")
         if self._settings.grpc_socket_path is not None:
             check_socket(self._settings.grpc_socket_path)
@@ -81,8 +81,8 @@ class GrpcListener:
             server_context(self._settings.tls)
 
     def start(self) -> None:
-        """See `Listener.start`."""
-        threads = self._shared.limiter.total + MANY_SILENT + _SPARE_THREADS
+        """Opens the port and starts to take calls, as `Listener.start` says."""
+        threads = self._context.limiter.total + MANY_SILENT + _SPARE_THREADS
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="call"),
             interceptors=[DeserializationInterceptor(self._timeouts)],
@@ -97,14 +97,14 @@ class GrpcListener:
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     def refuse(self, seconds: float) -> None:
-        """See `Listener.refuse`."""
+        """Refuses new calls, as `Listener.refuse` says."""
         self._health.enter_graceful_shutdown()
         if self._server is not None:
             self._stopped = self._server.stop(seconds)
         self._timeouts.close()
 
     def wait(self, seconds: float) -> bool:
-        """See `Listener.wait`."""
+        """Waits until the last call has ended, as `Listener.wait` says."""
         return self._stopped is None or self._stopped.wait(seconds)
 
     def _bind(self, address: str) -> int:
@@ -118,8 +118,8 @@ class GrpcListener:
 
     def _register_services(self) -> None:
         settings, server = self._settings, self._server
-        prediction = PredictionService(self._shared)
-        manager = self._shared.manager
+        prediction = PredictionService(self._context)
+        manager = self._context.manager
         model = ModelService(
             manager,
             ReloadPermissions(settings, manager.models()),

@@ -122,8 +122,8 @@ class SilentCallWatchdog:
     def _to_cancel(self, calls: set[grpc.ServicerContext]) -> set[grpc.ServicerContext]:
         """Returns the calls of connections with many calls; all, where those with few are too many together."""
         counts = Counter(call.peer() for call in self._waiting)
-        spared = {call for call in self._waiting if counts[call.peer()] <= self._many // _SHARES}
-        return calls - spared if len(spared) < self._many else calls
+        light_calls = {call for call in self._waiting if counts[call.peer()] <= self._many // _SHARES}
+        return calls - light_calls if len(light_calls) < self._many else calls
 
 
 class MessageTimeouts:

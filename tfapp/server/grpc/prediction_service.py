@@ -28,13 +28,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """The gRPC service that runs models.
 
     Args:
-        shared: The models, the limit on calls, and what is counted.
+        context: The models, the limit on calls, and what is counted.
     """
 
-    def __init__(self, shared: ListenerContext) -> None:
-        self._manager = shared.manager
-        self._limiter = shared.limiter
-        self._metrics = shared.metrics
+    def __init__(self, context: ListenerContext) -> None:
+        self._manager = context.manager
+        self._limiter = context.limiter
+        self._metrics = context.metrics
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Answers tensors with tensors."""

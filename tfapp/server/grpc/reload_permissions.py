@@ -19,14 +19,14 @@ class ReloadPermissions:
 
     Args:
         settings: Whether they may at all, and the models root.
-        served: The models that the server was started with: without a models root, others must lie beside them.
+        models: The models that the server was started with: without a models root, others must lie beside them.
     """
 
-    def __init__(self, settings: ServerSettings, served: Collection[ServedModel] = ()) -> None:
+    def __init__(self, settings: ServerSettings, models: Collection[ServedModel] = ()) -> None:
         mutual_tls = settings.tls is not None and settings.tls.client_verify
         self._allowed = settings.allow_reload or mutual_tls
         root = settings.models_root
-        folders = {_beside(model.base_path) for model in served} if root is None else {root}
+        folders = {_beside(model.base_path) for model in models} if root is None else {root}
         self._roots = [folder.absolute().resolve() for folder in folders]
 
     def check_caller(self) -> None:

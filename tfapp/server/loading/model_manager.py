@@ -90,11 +90,11 @@ class ModelManager(ServedVersions):
         """
         end = math.inf if seconds is None else time.monotonic() + seconds
         with self._polling:
-            wanted = models() if callable(models) else models
+            configuration = models() if callable(models) else models
             with self._changed:
-                check_labels(wanted, self._models, self._available, allow_unavailable=allow_unavailable)
-                new = [model for model in wanted if model.name not in self._models]
-                self._source = lambda: wanted
+                check_labels(configuration, self._models, self._available, allow_unavailable=allow_unavailable)
+                new = [model for model in configuration if model.name not in self._models]
+                self._source = lambda: configuration
             self._update_wanted()
             self._load_and_unload()
         self._wait_for(new, end)
@@ -115,8 +115,8 @@ class ModelManager(ServedVersions):
         if not self._polling.acquire(timeout=max(self._drain_seconds, 1.0)):
             return False
         try:
-            drained = [self._unload(name, self._available(name), 0.0) for name in list(self._version_states)]
-            return all(drained)
+            results = [self._unload(name, self._available(name), 0.0) for name in list(self._version_states)]
+            return all(results)
         finally:
             self._polling.release()
 
@@ -140,29 +140,29 @@ class ModelManager(ServedVersions):
         for name in set(self._version_states) - set(self._models):
             self._unload_unwanted(name, set())
 
-    def _update_model(self, model: ServedModel, wanted: set[int]) -> None:
+    def _update_model(self, model: ServedModel, versions: set[int]) -> None:
         with self._changed:
             self._version_states.setdefault(model.name, {})
-            missing = sorted(wanted - self._available(model.name))
+            missing = sorted(versions - self._available(model.name))
         for version in missing:
             self._try_load(model, version)
         if missing:
             self._point_labels(model)
-        if not wanted or self._available(model.name) & wanted:
+        if not versions or self._available(model.name) & versions:
             # A label that waits for its new version to load is answered by the old one until then.
-            self._unload_unwanted(model.name, wanted | self._waited_for(model))
+            self._unload_unwanted(model.name, versions | self._waited_for(model))
         else:
             # Nothing new takes requests yet: the old version stays.
-            self._forget(model.name, wanted)
+            self._forget(model.name, versions)
 
-    def _unload_unwanted(self, name: str, wanted: set[int]) -> None:
-        self._forget(name, wanted)
-        self._unload(name, self._available(name) - wanted, self._drain_seconds)
+    def _unload_unwanted(self, name: str, versions: set[int]) -> None:
+        self._forget(name, versions)
+        self._unload(name, self._available(name) - versions, self._drain_seconds)
 
-    def _forget(self, name: str, wanted: set[int]) -> None:
+    def _forget(self, name: str, versions: set[int]) -> None:
         with self._changed:
             for version, version_state in self._version_states[name].items():
-                if version not in wanted:
+                if version not in versions:
                     version_state.forget()
 
     def _try_load(self, model: ServedModel, version: int) -> None:
@@ -192,26 +192,26 @@ class ModelManager(ServedVersions):
         _log.error("model %s version %d: does not load, %s: %s", name, version, then, reason.message)
 
     def _unload(self, name: str, versions: set[int], drain_seconds: float) -> bool:
-        all_drained = True
+        all_idle = True
         for version in sorted(versions):
-            drained = self._retire(self._version_states[name][version], drain_seconds)
-            all_drained = all_drained and drained
-            note = "" if drained else "; a request still works on it"
+            is_idle = self._retire(self._version_states[name][version], drain_seconds)
+            all_idle = all_idle and is_idle
+            note = "" if is_idle else "; a request still works on it"
             _log.info("model %s version %d: unloaded%s", name, version, note)
         if versions:
             # Loaded models are full of reference cycles; their memory comes back only with a collection.
             gc.collect()
-        return all_drained
+        return all_idle
 
     def _retire(self, version_state: VersionState, drain_seconds: float) -> bool:
         with self._changed:
             version_state.state = State.UNLOADING
             self._changed.notify_all()
-            drained = self._changed.wait_for(lambda: version_state.users == 0, drain_seconds)
+            is_idle = self._changed.wait_for(lambda: version_state.users == 0, drain_seconds)
             # A request that takes longer keeps the servable by itself.
             version_state.servable, version_state.state = None, State.END
             self._changed.notify_all()
-        return drained
+        return is_idle
 
     def _wait_for(self, models: Sequence[ServedModel], end: float) -> None:
         """Waits until each of the models is available or given up."""

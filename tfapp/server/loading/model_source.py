@@ -64,15 +64,15 @@ class FolderSource:
     Args:
         models: The models folder.
         names: The models to serve; none: all, and those that appear later.
-        configured: Tells the models whose policies and labels take the place of the default; their paths do not.
+        config: Tells the models whose policies and labels take the place of the default; their paths do not.
 
     Raises:
         RegistryError: There is no such folder, no model in it, or none of a given name.
     """
 
-    def __init__(self, models: Path | str, names: Collection[str] = (), configured: ModelSource = list) -> None:
+    def __init__(self, models: Path | str, names: Collection[str] = (), config: ModelSource = list) -> None:
         self._models = Path(models).absolute()
-        self._configured = configured
+        self._configured = config
         self._fixed = bool(names)
         self._seen = set(registry.require_models(models, tuple(names)))
 
@@ -80,9 +80,9 @@ class FolderSource:
         """Returns the models to serve now."""
         if not self._fixed and self._models.is_dir():
             self._seen.update(registry.models(self._models))
-        configured = {model.name: model for model in self._configured()}
+        configs = {model.name: model for model in self._configured()}
         return [
-            replace(configured.get(name, ServedModel(name, self._models)), base_path=self._models / name)
+            replace(configs.get(name, ServedModel(name, self._models)), base_path=self._models / name)
             for name in sorted(self._seen)
         ]
 

@@ -127,7 +127,7 @@ class ServedVersions:
 
 def check_labels(
     models: Iterable[ServedModel],
-    served: Mapping[str, ServedModel],
+    current: Mapping[str, ServedModel],
     available: Callable[[str], Collection[int]],
     *,
     allow_unavailable: bool,
@@ -136,7 +136,7 @@ def check_labels(
 
     Args:
         models: The new configuration.
-        served: The one that it replaces.
+        current: The one that it replaces.
         available: Returns the versions of a model that take requests.
         allow_unavailable: Whether a label that is new may point at a version that is not loaded yet. One that moves
             never may: its requests would fail until the version is there.
@@ -145,7 +145,7 @@ def check_labels(
         RequestError: A label points at a version that does not take requests.
     """
     for model in models:
-        before = served[model.name].labels if model.name in served else {}
+        before = current[model.name].labels if model.name in current else {}
         for label, version in model.labels.items():
             moves = before.get(label, version) != version
             if version not in available(model.name) and (moves or not allow_unavailable):

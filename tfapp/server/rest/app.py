@@ -61,25 +61,25 @@ _PIECE: Final = 1 << 20
 class RestApp:
     """The ASGI application of the REST port, which asks models in the threads of a pool."""
 
-    def __init__(self, shared: ListenerContext, pool: concurrent.futures.Executor) -> None:
-        self._shared = shared
-        self._settings = shared.settings
+    def __init__(self, context: ListenerContext, pool: concurrent.futures.Executor) -> None:
+        self._context = context
+        self._settings = context.settings
         self._pool = pool
-        self._pending = PendingBytes(shared.settings.rest_api_max_pending_bytes)
-        self._unread = UnreadAnswers(shared.settings.max_pending_answer_bytes)
+        self._pending = PendingBytes(context.settings.rest_api_max_pending_bytes)
+        self._unread = UnreadAnswers(context.settings.max_pending_answer_bytes)
         self._refuses = False
         self._cut = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._jobs: set[concurrent.futures.Future[_Answer]] = set()
-        monitoring = shared.settings.monitoring
+        monitoring = context.settings.monitoring
         self._page = monitoring.path if monitoring.enable else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         if scope["type"] != "http":
             raise NotImplementedError(f"there is no {scope['type']} here")
-        with ExitStack() as sent:
-            response = await self._respond(Request(scope, receive), sent)
+        with ExitStack() as cleanup:
+            response = await self._respond(Request(scope, receive), cleanup)
             await _send_in_pieces(response, send)
 
     def refuse(self) -> None:
@@ -96,14 +96,14 @@ class RestApp:
         """Waits until no thread works for a request any more; False: one goes on after that time."""
         return not concurrent.futures.wait(list(self._jobs), seconds).not_done
 
-    async def _respond(self, request: Request, sent: ExitStack) -> Response:
+    async def _respond(self, request: Request, cleanup: ExitStack) -> Response:
         path = request.scope["raw_path"].decode("latin-1")
         if path == self._page and request.method == "GET":
-            return Response(self._shared.metrics.page(), headers={"content-type": "text/plain"})
+            return Response(self._context.metrics.page(), headers={"content-type": "text/plain"})
         if not is_ours(path):
             return Response(_NOT_FOUND, 404, headers={"content-type": "text/html"})
         try:
-            body, headers = await self._counted(request, path, sent)
+            body, headers = await self._counted(request, path, cleanup)
         except RequestError as error:
             return self._failure(error)
         except Exception:  # noqa: BLE001 - a defect of ours ends one request, not the server
@@ -111,10 +111,10 @@ class RestApp:
             return self._failure(RequestError(_CODE.INTERNAL, "The server failed; its log says why"))
         return Response(body, headers={"content-type": _JSON, **headers})
 
-    async def _counted(self, request: Request, path: str, sent: ExitStack) -> _Answer:
+    async def _counted(self, request: Request, path: str, cleanup: ExitStack) -> _Answer:
         if self._refuses:
             raise _stopping()
-        metrics = self._shared.metrics
+        metrics = self._context.metrics
         try:
             target = parse_path(request.method, path)
         except RequestError as error:
@@ -124,11 +124,11 @@ class RestApp:
         context = RequestContext(self._settings.rest_api_timeout_in_ms / 1e3, connection=connection)
         with metrics.request(target.model, "" if target.about else target.verb, "REST", context):
             if target.verb == STATUS:
-                return request_handlers.model_status(self._shared, target), {}
-            return await self._in_time(request, target, context, sent)
+                return request_handlers.model_status(self._context, target), {}
+            return await self._in_time(request, target, context, cleanup)
 
     async def _in_time(
-        self, request: Request, target: RequestTarget, context: RequestContext, sent: ExitStack
+        self, request: Request, target: RequestTarget, context: RequestContext, cleanup: ExitStack
     ) -> _Answer:
         """Works on a request for as long as its time lasts, the caller waits, and the server does not cut it off."""
         task = asyncio.current_task()
@@ -140,7 +140,7 @@ class RestApp:
                 job = self._job(request, target, body, share, context)
                 future = self._submit(job, share, context.connection)
                 answer = await _result(request, future)
-                sent.callback(self._unread.add(context.connection, len(answer[0]), request.state.abort))
+                cleanup.callback(self._unread.add(context.connection, len(answer[0]), request.state.abort))
                 return answer
         except ClientDisconnect as error:
             raise RequestError(_CODE.CANCELLED, "The caller has gone") from error
@@ -162,7 +162,7 @@ class RestApp:
         try:
             body = await read_body(request, self._settings.max_message_bytes, share.add)
             share.keep()
-            self._shared.limiter.acquire(connection)
+            self._context.limiter.acquire(connection)
         except BaseException:
             share.release()
             raise
@@ -173,7 +173,7 @@ class RestApp:
     ) -> Callable[[], _Answer]:
         """Returns the function that a thread runs."""
         encoding = request.headers.get("content-encoding", "")
-        accepted = request.headers.get("accept-encoding", "")
+        encodings = request.headers.get("accept-encoding", "")
         most = self._settings.max_message_bytes
 
         def job() -> _Answer:
@@ -181,13 +181,13 @@ class RestApp:
                 raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
             with context:
                 answer = request_handlers.handle_request(
-                    self._shared, target, decompress(body, encoding, most, share.add), context
+                    self._context, target, decompress(body, encoding, most, share.add), context
                 )
                 if len(answer) > most:
                     raise RequestError(
                         _CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})"
                     )
-                return compress(answer, accepted)
+                return compress(answer, encodings)
 
         return job
 
@@ -210,7 +210,7 @@ class RestApp:
 
     def _end(self, share: BodyShare, connection: str, future: concurrent.futures.Future[_Answer]) -> None:
         share.release()
-        self._shared.limiter.release(connection)
+        self._context.limiter.release(connection)
         self._jobs.discard(future)
 
 

@@ -54,17 +54,17 @@ def decompress(body: bytes, encoding: str, most: int, count: Callable[[int], Non
     return b"".join(chunks)
 
 
-def wants_gzip(accepted: str) -> bool:
+def wants_gzip(accept_encoding: str) -> bool:
     """Returns whether an Accept-Encoding header takes gzip."""
-    for choice in accepted.lower().split(","):
+    for choice in accept_encoding.lower().split(","):
         name, _, weight = choice.partition(";")
         if name.strip() in (_GZIP, "*"):
             return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
 
 
-def compress(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
+def compress(body: bytes, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
     """Compresses an answer where the Accept-Encoding takes it and it saves something; returns it with its headers."""
-    if len(body) < _LEAST_COMPRESSED or not wants_gzip(accepted):
+    if len(body) < _LEAST_COMPRESSED or not wants_gzip(accept_encoding):
         return body, {}
     return gzip.compress(body, _LEVEL), {"content-encoding": _GZIP, "vary": "accept-encoding"}

@@ -38,9 +38,9 @@ class JsonDtype(abc.ABC):
             RequestError: The dtype has no such value.
         """
 
-    def array(self, checked: Sequence[Any]) -> NDArray[Any]:
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
         """Returns an array of one dimension."""
-        return np.array(checked, self._dtype)
+        return np.array(values, self._dtype)
 
     def _wrong(self, value: Any) -> RequestError:
         return invalid_argument(
@@ -116,9 +116,9 @@ class _Strings(JsonDtype):
             raise self._wrong(value)
         return _encode_text(value)
 
-    def array(self, checked: Sequence[Any]) -> NDArray[Any]:
-        array = np.empty(len(checked), dtype=object)
-        array[:] = checked
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
         return array
 
 

@@ -70,16 +70,16 @@ def read_columns(value: Any, signature: Any) -> _Arrays:
     for alias in dtypes:
         if alias not in value and alias not in signature.defaults:
             raise invalid_argument(f"Missing named input: {alias} in 'inputs' object.")
-    sent = {alias: _column(value[alias], dtype) for alias, dtype in dtypes.items() if alias in value}
-    return {**sent, **_defaults(signature, sent)}
+    columns = {alias: _column(value[alias], dtype) for alias, dtype in dtypes.items() if alias in value}
+    return {**columns, **_defaults(signature, columns)}
 
 
 def _dtypes(signature: Any) -> dict[str, JsonDtype]:
     return {alias: json_dtype(signature.inputs[alias].dtype) for alias in sorted(signature.inputs)}
 
 
-def _defaults(signature: Any, sent: Collection[str]) -> _Arrays:
-    return {alias: codec.decode(tensor) for alias, tensor in signature.defaults.items() if alias not in sent}
+def _defaults(signature: Any, aliases: Collection[str]) -> _Arrays:
+    return {alias: codec.decode(tensor) for alias, tensor in signature.defaults.items() if alias not in aliases}
 
 
 def _is_object(value: Any) -> bool:

@@ -43,16 +43,16 @@ class RestListener:
     """The listener of the REST port.
 
     Args:
-        shared: What it has in common with other ways in. Its settings have a REST port.
+        context: What it has in common with other ways in. Its settings have a REST port.
 
     Attributes:
         port: The port it listens on; 0 before `start`.
     """
 
-    def __init__(self, shared: ListenerContext) -> None:
-        self._settings = shared.settings
+    def __init__(self, context: ListenerContext) -> None:
+        self._settings = context.settings
         self._pool = ThreadPoolExecutor(self._settings.rest_api_num_threads, thread_name_prefix="rest")
-        self._app = RestApp(shared, self._pool)
+        self._app = RestApp(context, self._pool)
         self.port = 0
         self._gate = ConnectionGate(_limits(self._settings), "REST", tls=self._settings.rest_tls)
         self._server = uvicorn.Server(_config(self._app, self._settings, self._gate))
@@ -61,14 +61,14 @@ class RestListener:
         self._thread: threading.Thread | None = None
 
     def check(self) -> None:
-        """See `Listener.check`."""
+        """Checks that the port can be listened on, as `Listener.check` says."""
         port = self._settings.rest_api_port or 0
         if port and port == self._settings.port:
             raise ServerError(f"--port and {_FLAG} are both {port}; gRPC and REST need one each")
         check_free(self._settings.host, port, _FLAG)
 
     def start(self) -> None:
-        """See `Listener.start`."""
+        """Opens the port and starts to take calls, as `Listener.start` says."""
         port = self._settings.rest_api_port or 0
         listening = open_port(self._settings.host, port, backlog=_BACKLOG, gate=self._gate)
         self.port = listening.getsockname()[1]
@@ -77,7 +77,7 @@ class RestListener:
         self._ready.wait()
 
     def refuse(self, seconds: float) -> None:
-        """See `Listener.refuse`."""
+        """Refuses new calls, as `Listener.refuse` says."""
         if self._loop is None:
             return
         self._app.refuse()
@@ -89,7 +89,7 @@ class RestListener:
             return
 
     def wait(self, seconds: float) -> bool:
-        """See `Listener.wait`."""
+        """Waits until the last call has ended, as `Listener.wait` says."""
         if self._thread is None:
             return True
         end = time.monotonic() + seconds

@@ -27,26 +27,28 @@ __all__ = ["handle_request", "model_status"]
 _SIGNATURE: Final = "signature_name"
 
 
-def handle_request(shared: ListenerContext, target: RequestTarget, body: bytes, context: RequestContext) -> bytes:
+def handle_request(
+    listener_context: ListenerContext, target: RequestTarget, body: bytes, context: RequestContext
+) -> bytes:
     """Answers a request that needs a model, by its body in JSON; anything but the status.
 
     Raises:
         RequestError: It cannot be answered.
     """
     try:
-        check_lists(body, shared.settings.max_request_rows)
+        check_lists(body, listener_context.settings.max_request_rows)
         document = {} if target.verb == METADATA else parse(body)
         key = document.get(_SIGNATURE, "")
         if not isinstance(key, str):
             raise form_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
         key = key or contract.DEFAULT_SIGNATURE
-        with shared.manager.use(target.model, target.version, target.label) as servable:
-            return _HANDLERS[target.verb](shared, servable, key, document, context)
+        with listener_context.manager.use(target.model, target.version, target.label) as servable:
+            return _HANDLERS[target.verb](listener_context, servable, key, document, context)
     except RecursionError as error:
         raise invalid_argument("JSON Parse error: it is nested too deeply") from error
 
 
-def model_status(shared: ListenerContext, target: RequestTarget) -> bytes:
+def model_status(listener_context: ListenerContext, target: RequestTarget) -> bytes:
     """Returns the states of a model's versions, JSON; a label is ignored, as TensorFlow Serving does.
 
     Raises:
@@ -58,13 +60,13 @@ def model_status(shared: ListenerContext, target: RequestTarget) -> bytes:
             "state": item.state.name,
             "status": {"error_code": item.code.name, "error_message": item.message},
         }
-        for item in shared.manager.states(target.model, target.version)
+        for item in listener_context.manager.states(target.model, target.version)
     ]
     return (json.dumps({"model_version_status": states}, indent=1) + "\n").encode()
 
 
 def _predict(
-    _shared: ListenerContext, servable: Servable, key: str, document: dict[str, Any], context: RequestContext
+    _listener_context: ListenerContext, servable: Servable, key: str, document: dict[str, Any], context: RequestContext
 ) -> bytes:
     signature = servable.signatures.get(key)
     if signature is None:
@@ -101,25 +103,29 @@ def _check_form(document: dict[str, Any]) -> bool:
 
 
 def _classify(
-    shared: ListenerContext, servable: Servable, key: str, document: dict[str, Any], context: RequestContext
+    listener_context: ListenerContext, servable: Servable, key: str, document: dict[str, Any], context: RequestContext
 ) -> bytes:
     request = read_examples(document)
     results = classify_regress.run_classify(servable, key, request, context)
-    shared.metrics.examples(servable.name, classify_regress.count(request))
+    listener_context.metrics.examples(servable.name, classify_regress.count(request))
     return json_outputs.write_classes(results.get(contract.CLASSES), results.get(contract.SCORES))
 
 
 def _regress(
-    shared: ListenerContext, servable: Servable, key: str, document: dict[str, Any], context: RequestContext
+    listener_context: ListenerContext, servable: Servable, key: str, document: dict[str, Any], context: RequestContext
 ) -> bytes:
     request = read_examples(document)
     values = classify_regress.run_regress(servable, key, request, context)
-    shared.metrics.examples(servable.name, classify_regress.count(request))
+    listener_context.metrics.examples(servable.name, classify_regress.count(request))
     return json_outputs.write_values(values)
 
 
 def _metadata(
-    _shared: ListenerContext, servable: Servable, _key: str, _document: dict[str, Any], _context: RequestContext
+    _listener_context: ListenerContext,
+    servable: Servable,
+    _key: str,
+    _document: dict[str, Any],
+    _context: RequestContext,
 ) -> bytes:
     spec = model_pb2.ModelSpec()
     write_spec(spec, servable)

@@ -30,20 +30,20 @@ class GraphWalk:
         self._assets = set(assets)
         self._assets |= self._asset_variables()
 
-    def from_nodes(self, names: Iterable[str], *, fed: bool = False) -> Iterator[Any]:
+    def from_nodes(self, names: Iterable[str], *, with_assets: bool = False) -> Iterator[Any]:
         """Yields the NodeDefs with an unsafe op that some nodes of the graph need, and the functions they call.
 
         Args:
             names: The nodes, or tensors or control inputs of them.
-            fed: Whether the assets' paths are given to the run; otherwise it would take what the graph has there.
+            with_assets: Whether the run gets the assets' paths; otherwise it would take what the graph has there.
         """
-        assets = self._assets if fed else frozenset[str]()
-        left, seen, functions = [node_name(name) for name in names], set[str](), _Calls()
+        assets = self._assets if with_assets else frozenset[str]()
+        left, visits, functions = [node_name(name) for name in names], set[str](), _Calls()
         while left:
             node = self._nodes.get(name := left.pop())
-            if node is None or name in seen:
+            if node is None or name in visits:
                 continue
-            seen.add(name)
+            visits.add(name)
             left += [node_name(source) for source in node.input]
             if self._is_unsafe(node, assets):
                 yield node
@@ -69,28 +69,28 @@ class GraphWalk:
             function = self._functions.get(name)
             if function is None:
                 continue
-            places = {arg.name for i, arg in enumerate(function.signature.input_arg) if i in arguments}
-            _spread(function.node_def, places)
+            paths = {arg.name for i, arg in enumerate(function.signature.input_arg) if i in arguments}
+            _spread(function.node_def, paths)
             for node in function.node_def:
-                if self._is_unsafe(node, places):
+                if self._is_unsafe(node, paths):
                     yield node
-                functions.add(self._called(node, places))
+                functions.add(self._called(node, paths))
             # TensorFlow's optimizer may take one for another.
             same = self._alternatives.get(function.attr["api_implements"].s, ()) if function.attr else ()
             functions.add((other, frozenset[int]()) for other in same if other != name)
 
     def _called(self, node: Any, assets: Collection[str]) -> Iterator[tuple[str, frozenset[int]]]:
-        handed = frozenset(i for i, source in enumerate(_data_inputs(node)) if node_name(source) in assets)
+        arguments = frozenset(i for i, source in enumerate(_data_inputs(node)) if node_name(source) in assets)
         for name in _function_names(node.attr.values()):
-            yield name, handed if node.op in _CALLS else frozenset()
+            yield name, arguments if node.op in _CALLS else frozenset()
         if node.op in self._functions:
             yield node.op, frozenset()
 
     def _is_unsafe(self, node: Any, assets: Collection[str]) -> bool:
         if not effect(node):
             return False
-        place, sources = FILE_INPUTS.get(node.op), _data_inputs(node)
-        return place is None or place >= len(sources) or node_name(sources[place]) not in assets
+        position, sources = FILE_INPUTS.get(node.op), _data_inputs(node)
+        return position is None or position >= len(sources) or node_name(sources[position]) not in assets
 
     def _asset_variables(self) -> set[str]:
         """Returns the reads of variables that hold only an asset's path, which is how TensorFlow 2 saves them."""
@@ -102,10 +102,14 @@ class GraphWalk:
         outer = [node.attr["shared_name"].s for node in self._nodes.values() if node.op == "VarHandleOp"]
         reads = set[str]()
         for handle in [node for node in self._nodes.values() if node.op == "VarHandleOp"]:
-            uses, shared = users.get(handle.name, []), handle.attr["shared_name"].s
+            uses, shared_name = users.get(handle.name, []), handle.attr["shared_name"].s
             values = [node_name(use.input[1]) for use in uses if use.op == "AssignVariableOp"]
-            known = all(use.op in _VARIABLE_USES for use in uses) and shared not in inner and outer.count(shared) == 1
-            if known and values and all(value in self._assets for value in values):
+            is_private = (
+                all(use.op in _VARIABLE_USES for use in uses)
+                and shared_name not in inner
+                and outer.count(shared_name) == 1
+            )
+            if is_private and values and all(value in self._assets for value in values):
                 reads |= {use.name for use in uses if use.op == "ReadVariableOp"}
         return reads
 
@@ -120,10 +124,10 @@ class _Calls:
         self._seen.update(dict.fromkeys(calls))
 
     def __iter__(self) -> Iterator[tuple[str, frozenset[int]]]:
-        done = 0
-        while done < len(self._seen):
-            new = list(self._seen)[done:]
-            done += len(new)
+        count = 0
+        while count < len(self._seen):
+            new = list(self._seen)[count:]
+            count += len(new)
             yield from new
 
 
@@ -132,22 +136,22 @@ def node_name(tensor: str) -> str:
     return tensor.removeprefix("^").partition(":")[0]
 
 
-def _spread(nodes: Sequence[Any], places: set[str]) -> None:
+def _spread(nodes: Sequence[Any], paths: set[str]) -> None:
     """Adds the nodes that hand an asset's path on; in functions they need not stand in order."""
-    grown = bool(places)
+    grown = bool(paths)
     while grown:
-        more = {node.name for node in nodes if _hands_on(node, places)} - places
-        places |= more
+        more = {node.name for node in nodes if _hands_on(node, paths)} - paths
+        paths |= more
         grown = bool(more)
 
 
-def _hands_on(node: Any, places: Collection[str]) -> bool:
+def _hands_on(node: Any, paths: Collection[str]) -> bool:
     sources = [node_name(source) for source in _data_inputs(node)]
     if node.op in _FIRST:
         sources = sources[:1]
     elif node.op not in _ALL:
         return False
-    return bool(sources) and all(source in places for source in sources)
+    return bool(sources) and all(source in paths for source in sources)
 
 
 def _data_inputs(node: Any) -> list[str]:

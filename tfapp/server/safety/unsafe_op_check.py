@@ -86,8 +86,8 @@ def refuse_unsafe_ops(graphs: Iterable[Any], folder: Path) -> None:
 
 def _runs(graph: Any, folder: Path) -> Iterator[_Runner]:
     own = [_is_own(folder, asset.filename) for asset in graph.asset_file_def]
-    held = {node_name(asset.tensor_info.name) for asset, good in zip(graph.asset_file_def, own, strict=True) if good}
-    walk = GraphWalk(graph, held)
+    assets = {node_name(asset.tensor_info.name) for asset, good in zip(graph.asset_file_def, own, strict=True) if good}
+    walk = GraphWalk(graph, assets)
     yield from _graph_runs(graph, walk)
     yield from _ObjectGraph(graph.object_graph_def, walk, own).runs()
 
@@ -97,10 +97,10 @@ def _graph_runs(graph: Any, walk: GraphWalk) -> Iterator[_Runner]:
     for name, definition in graph.signature_def.items():
         init = name == _INIT_SIGNATURE
         outputs = [tensor for info in definition.outputs.values() for tensor in _tensors(info)]
-        yield _Runner(_INIT if init else f"signature {name}", walk.from_nodes(outputs, fed=init))
+        yield _Runner(_INIT if init else f"signature {name}", walk.from_nodes(outputs, with_assets=init))
     for key in _INIT_COLLECTIONS:
         if key in graph.collection_def:
-            yield _Runner(_INIT, walk.from_nodes(graph.collection_def[key].node_list.value, fed=True))
+            yield _Runner(_INIT, walk.from_nodes(graph.collection_def[key].node_list.value, with_assets=True))
     # Servers run what restores, and nobody but a training what saves.
     yield _Runner(_SAVER, walk.from_nodes([graph.saver_def.restore_op_name]), READER_OPS)
     yield _Runner(_SAVER, walk.from_nodes([graph.saver_def.save_tensor_name]), SAVER_OPS)
@@ -115,14 +115,14 @@ class _ObjectGraph:
     own_assets: Sequence[bool]
 
     def runs(self) -> Iterator[_Runner]:
-        for place, node in enumerate(self.graph.nodes):
+        for index, node in enumerate(self.graph.nodes):
             for child in node.children:
                 # The loader calls some of these, such as those that make and fill a table.
                 if child.local_name.startswith("_"):
-                    yield _Runner(_INIT, self._function(child.node_id, fed=True))
+                    yield _Runner(_INIT, self._function(child.node_id, with_assets=True))
                 elif node.user_object.identifier == "signature_map":
                     yield _Runner(f"signature {child.local_name}", self._function(child.node_id))
-                elif place == 0 and child.local_name == "signatures":
+                elif index == 0 and child.local_name == "signatures":
                     for signature in self._node(child.node_id).children:
                         yield _Runner(f"signature {signature.local_name}", self._function(signature.node_id))
             for saveable in node.saveable_objects.values():
@@ -130,15 +130,17 @@ class _ObjectGraph:
                 for number in (saveable.save_function, saveable.restore_function):
                     yield _Runner(_INIT, self._function(number))
 
-    def _function(self, number: int, *, fed: bool = False) -> Iterator[Any]:
+    def _function(self, number: int, *, with_assets: bool = False) -> Iterator[Any]:
         node = self._node(number)
         for name in (*node.function.concrete_functions, node.bare_concrete_function.concrete_function_name):
-            known = name in self.graph.concrete_functions
-            bound = self.graph.concrete_functions[name].bound_inputs if known else ()
+            is_concrete = name in self.graph.concrete_functions
+            bound = self.graph.concrete_functions[name].bound_inputs if is_concrete else ()
             # What a function holds comes after what it is called with.
             first = self.walk.arguments(name) - len(bound)
-            places = {first + place for place, held in enumerate(bound) if fed and self._is_own_asset(held)}
-            yield from self.walk.from_function(name, places)
+            indices = {
+                first + position for position, source in enumerate(bound) if with_assets and self._is_own_asset(source)
+            }
+            yield from self.walk.from_function(name, indices)
 
     def _is_own_asset(self, number: int) -> bool:
         node = self._node(number)

@@ -118,7 +118,7 @@ def _find(servable: Servable, key: str, text: str = "No signature was found with
 
 
 def _check_tasks(tasks: Sequence[Any]) -> None:
-    seen: set[str] = set()
+    keys: set[str] = set()
     for task in tasks:
         spec = task.model_spec
         if not spec.name:
@@ -126,9 +126,9 @@ def _check_tasks(tasks: Sequence[Any]) -> None:
         if spec.name != tasks[0].model_spec.name:
             raise invalid_argument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
         key = spec.signature_name or contract.DEFAULT_SIGNATURE
-        if key in seen:
+        if key in keys:
             raise invalid_argument(f"Duplicate evaluation of signature: {key}")
-        seen.add(key)
+        keys.add(key)
 
 
 def _classify_outputs(definition: Any) -> list[str]:
@@ -165,9 +165,9 @@ def _run(
 ) -> dict[str, NDArray[Any]]:
     """Runs a signature on examples, and checks that every output has a row for each."""
     signature.check_size(contract.EXAMPLES_INPUT, [count(examples)])
-    serialized = _serialize(examples)
-    rows = np.empty(len(serialized), dtype=object)
-    rows[:] = serialized
+    records = _serialize(examples)
+    rows = np.empty(len(records), dtype=object)
+    rows[:] = records
     results = signature.run({contract.EXAMPLES_INPUT: rows}, outputs, context)
     for name, array in results.items():
         if array.ndim == 0 or len(array) != len(rows):
@@ -190,10 +190,10 @@ def _serialize(examples: Any) -> list[bytes]:
                 f"a context of {size} bytes for {copies} examples takes {size * copies} bytes, as each holds a copy; "
                 f"at most {_MOST_COPIED} are taken: send fewer examples a request"
             )
-    serialized = [context + item.SerializeToString() for item in getattr(examples, kind).examples] if kind else []
-    if not serialized:
+    records = [context + item.SerializeToString() for item in getattr(examples, kind).examples] if kind else []
+    if not records:
         raise invalid_argument("Input is empty.")
-    return serialized
+    return records
 
 
 def _check_classes(results: Mapping[str, NDArray[Any]]) -> None:

@@ -82,12 +82,10 @@ class Servable:
         self.definitions = dict(graph.signature_def)
         # A graph of ours without the check ends the process at some shapes; a damaged file says of none that it has it.
         ours = (folder / contract.METADATA_FILE).exists()
-        unchecked = ours and checks_inputs(read_metadata(folder)) is not True
+        check = ours and checks_inputs(read_metadata(folder)) is not True
         self.signatures = MappingProxyType(
             {
-                key: ServableSignature(
-                    self.definitions[key], function, scheduler, check_shapes=unchecked, limits=limits
-                )
+                key: ServableSignature(self.definitions[key], function, scheduler, check_shapes=check, limits=limits)
                 for key, function in self._module.signatures.items()
                 if key in self.definitions
             }

@@ -128,8 +128,8 @@ class ServableSignature:
                     f"{_brackets(expected)}."
                 )
         if len({array.shape[:1] for array in inputs.values()}) > 1:
-            got = " ".join(_brackets(array.shape[:1]) for array in inputs.values())
-            raise invalid_argument(f"{' and '.join(inputs)} must have the same number of rows, got {got}")
+            shapes = " ".join(_brackets(array.shape[:1]) for array in inputs.values())
+            raise invalid_argument(f"{' and '.join(inputs)} must have the same number of rows, got {shapes}")
 
     def _may_merge(self) -> bool:
         """Returns whether the first dimension of inputs and outputs is free, and all others of the inputs are known."""

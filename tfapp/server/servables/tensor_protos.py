@@ -77,16 +77,16 @@ def check_outputs(names: Sequence[str], signature: Any) -> list[str]:
     Raises:
         RequestError: An alias is unknown or named twice.
     """
-    known = sorted(signature.outputs)
+    aliases = sorted(signature.outputs)
     for at, name in enumerate(names):
         if name not in signature.outputs:
             raise invalid_argument(
                 f"output tensor alias not found in signature: {name} "
-                f"Outputs expected to be in the set {{{','.join(known)}}}."
+                f"Outputs expected to be in the set {{{','.join(aliases)}}}."
             )
         if name in names[:at]:
             raise invalid_argument(f"duplicate output tensor alias: {name}")
-    return list(names) or known
+    return list(names) or aliases
 
 
 def write_outputs(arrays: Mapping[str, NDArray[Any]], outputs: Any) -> None:
@@ -123,14 +123,14 @@ def _check_rank(rank: int, *, strings: bool) -> None:
         )
 
 
-def _check_names(sent: set[str], expected: set[str], defaults: set[str]) -> None:
-    extra, missing = sorted(sent - expected), sorted(expected - sent - defaults)
+def _check_names(names: set[str], expected: set[str], defaults: set[str]) -> None:
+    extra, missing = sorted(names - expected), sorted(expected - names - defaults)
     # As many as expected, but wrong ones: told by the first that is missing.
-    if len(sent) == len(expected) or not (extra or missing):
+    if len(names) == len(expected) or not (extra or missing):
         return
     raise invalid_argument(
-        f"input size does not match signature: {len(sent)}!={len(expected)} "
-        f"len({_braces(sent)}) != len({_braces(expected)}). "
+        f"input size does not match signature: {len(names)}!={len(expected)} "
+        f"len({_braces(names)}) != len({_braces(expected)}). "
         f"Sent extra: {_braces(extra)}. Missing but required: {_braces(missing)}."
     )
 
