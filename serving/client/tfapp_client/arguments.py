@@ -50,21 +50,21 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(words)
 
 
-def connection_arguments(parsed: argparse.Namespace) -> dict[str, Any]:
+def connection_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """Returns the arguments of the clients, from the command line and from the environment.
 
     Raises:
         OSError: The token's file cannot be read.
         ValueError: There is a key without a certificate, or a certificate without a key.
     """
-    files = TlsFiles(parsed.tls_root, parsed.tls_key, parsed.tls_certificate, parsed.tls_name)
-    secrets = read_secrets(files, encrypt=parsed.tls, token_file=parsed.token_file)
+    files = TlsFiles(options.tls_root, options.tls_key, options.tls_certificate, options.tls_name)
+    secrets = read_secrets(files, encrypt=options.tls, token_file=options.token_file)
     return {
-        "address": parsed.address,
-        "timeout": parsed.timeout,
+        "address": options.address,
+        "timeout": options.timeout,
         "tls": secrets.tls,
         "token": secrets.token,
-        "connection": ConnectionSettings(gzip=parsed.gzip, allow_plain_token=parsed.allow_plain_token),
+        "connection": ConnectionSettings(gzip=options.gzip, allow_plain_token=options.allow_plain_token),
     }
 
 

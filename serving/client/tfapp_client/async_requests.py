@@ -132,14 +132,14 @@ class AsyncRequests:
     async def _predict_task(
         self,
         task: contract.Task,
-        read: Callable[[Columns, Outputs], T],
+        reader: Callable[[Columns, Outputs], T],
         model_spec: ModelSpec,
         columns: Columns,
         deadline: CallDeadline,
     ) -> Part[T]:
         part = await self._predict(model_spec, columns, contract.DEFAULT_SIGNATURE, None, deadline)
         check_outputs(model_spec.model, task, part.value, _count(columns))
-        return Part(part.version, read(columns, part.value))
+        return Part(part.version, reader(columns, part.value))
 
     async def _predict_classes(
         self, task: contract.Task, model_spec: ModelSpec, columns: Columns, deadline: CallDeadline
@@ -171,10 +171,10 @@ class AsyncRequests:
         if not count:
             return []
 
-        async def ask_some(pinned: ModelSpec, rows: slice) -> Part[T]:
-            return await predict(pinned, {name: column[rows] for name, column in columns.items()}, deadline)
+        async def ask_some(spec: ModelSpec, rows: slice) -> Part[T]:
+            return await predict(spec, {name: column[rows] for name, column in columns.items()}, deadline)
 
-        return await self._routed(model_spec, lambda routed: self._in_parts(routed, count, ask_some))
+        return await self._routed(model_spec, lambda route: self._in_parts(route, count, ask_some))
 
     async def _in_parts(
         self, model_spec: ModelSpec, count: int, ask: Callable[[ModelSpec, slice], Awaitable[Part[T]]]
@@ -190,8 +190,8 @@ class AsyncRequests:
         newest = max(part.version for part in parts)
         old = [index for index, part in enumerate(parts) if part.version != newest]
         if old:
-            pinned = replace(model_spec, version=newest, label=None)
-            again = [partial(ask, pinned, slices[index]) for index in old]
+            newest_spec = replace(model_spec, version=newest, label=None)
+            again = [partial(ask, newest_spec, slices[index]) for index in old]
             answers = await gather_async(again, self._splitting.parallel)
             for index, part in zip(old, answers, strict=True):
                 parts[index] = part

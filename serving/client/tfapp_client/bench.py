@@ -151,12 +151,12 @@ async def run_load(
 async def _by_callers(
     one: Callable[[float], Awaitable[None]], load: LoadProfile, began: float, clock: Callable[[], float]
 ) -> None:
-    sent = 0
+    count = 0
 
     async def caller() -> None:
-        nonlocal sent
-        while sent < load.requests if load.requests is not None else clock() - began < load.seconds:
-            sent += 1
+        nonlocal count
+        while count < load.requests if load.requests is not None else clock() - began < load.seconds:
+            count += 1
             await one(clock())
 
     await asyncio.gather(*(caller() for _ in range(load.concurrency)))

@@ -57,8 +57,8 @@ class ClassifierLayout:
         except ValueError as error:
             raise AnswerError(f"the outputs of a classifier do not go together: {error}") from error
 
-    def _chosen(self, chosen: NDArray[Any]) -> Sequence[tuple[str, ...] | None]:
-        return [tuple(label for label, over in zip(self.labels, row, strict=True) if over) for row in chosen.tolist()]
+    def _chosen(self, rows: NDArray[Any]) -> Sequence[tuple[str, ...] | None]:
+        return [tuple(label for label, over in zip(self.labels, row, strict=True) if over) for row in rows.tolist()]
 
 
 class ClassifierLayouts:

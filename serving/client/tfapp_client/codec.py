@@ -32,17 +32,17 @@ class _Format:
         name: TensorFlow's name of the dtype.
         content: The numbers in `tensor_content`, little-endian.
         field: The repeated field that holds them otherwise.
-        held: What one item of that field is read as, before it is cut or viewed as `content`.
+        item: What one item of that field is read as, before it is cut or viewed as `content`.
     """
 
     name: str
     content: np.dtype[Any]
     field: str
-    held: np.dtype[Any]
+    item: np.dtype[Any]
 
 
-def _format(name: str, content: str, field: str, held: str | None = None) -> _Format:
-    return _Format(name, np.dtype(content), field, np.dtype(held or content))
+def _format(name: str, content: str, field: str, item: str | None = None) -> _Format:
+    return _Format(name, np.dtype(content), field, np.dtype(item or content))
 
 
 _FORMATS: Final[dict[int, _Format]] = {
@@ -214,7 +214,7 @@ def _content_numbers(content: bytes, form: _Format, count: int) -> NDArray[Any]:
 
 def _field_numbers(tensor: Any, form: _Format, count: int) -> NDArray[Any]:
     # np.array takes a repeated field whole, through the buffer that protobuf offers.
-    numbers = np.array(getattr(tensor, form.field), dtype=form.held)
+    numbers = np.array(getattr(tensor, form.field), dtype=form.item)
     if form.content.kind == "c":
         numbers = numbers[: numbers.size // 2 * 2].view(form.content)
     elif form.field == "half_val":
@@ -260,12 +260,12 @@ def _content_strings(content: bytes, count: int) -> list[bytes]:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Reads the number at a place, and where it ends; bits above the 64th are dropped, as protobuf does."""
+    """Reads the number at an index, and the index after it; bits above the 64th are dropped, as protobuf does."""
     number = 0
-    for place, byte in enumerate(content[at : at + _MAX_VARINT_BYTES]):
-        number |= (byte & 0x7F) << 7 * place
+    for index, byte in enumerate(content[at : at + _MAX_VARINT_BYTES]):
+        number |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
-            return number & _UINT64, at + place + 1
+            return number & _UINT64, at + index + 1
     if len(content) - at < _MAX_VARINT_BYTES:
         raise ValueError("tensor_content ends within a string's length")
     raise ValueError(f"a string's length in tensor_content takes more than {_MAX_VARINT_BYTES} bytes")

@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0; 1 where a call failed; 2 where an argument is wrong; 130 where it was interrupted.
     """
-    parsed = parse_arguments(arguments)
+    options = parse_arguments(arguments)
     try:
-        return _COMMANDS[parsed.command](parsed)
+        return _COMMANDS[options.command](options)
     except ClientError as error:
         return _complain(str(error), _FAILED)
     except (OSError, TypeError, ValueError) as error:
@@ -61,13 +61,13 @@ def _print(line: str) -> None:
     print(printable(line))
 
 
-def _predict(parsed: argparse.Namespace) -> int:
-    inputs = _read_inputs(parsed.inputs)
-    with Client(**connection_arguments(parsed)) as client:
-        inputs = _typed(inputs, client.metadata(parsed.model, **_target(parsed)), parsed.signature)
-        answer = client.predict(parsed.model, inputs, parsed.signature, parsed.output, **_target(parsed))
+def _predict(options: argparse.Namespace) -> int:
+    inputs = _read_inputs(options.inputs)
+    with Client(**connection_arguments(options)) as client:
+        inputs = _typed(inputs, client.metadata(options.model, **_target(options)), options.signature)
+        answer = client.predict(options.model, inputs, options.signature, options.output, **_target(options))
     plain = {name: _plain(array) for name, array in answer.items()}
-    if parsed.json:
+    if options.json:
         _print_json(plain)
     else:
         for name, value in plain.items():
@@ -75,11 +75,11 @@ def _predict(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _ask_task(parsed: argparse.Namespace) -> int:
-    command = COMMANDS[parsed.command]
-    with Client(**connection_arguments(parsed)) as client:
-        rows = command.run(client, {"model": parsed.model, **_target(parsed)}, parsed)
-    if parsed.json:
+def _ask_task(options: argparse.Namespace) -> int:
+    command = COMMANDS[options.command]
+    with Client(**connection_arguments(options)) as client:
+        rows = command.run(client, {"model": options.model, **_target(options)}, options)
+    if options.json:
         _print_json(rows)
     else:
         for number, row in enumerate(rows, start=1):
@@ -88,10 +88,10 @@ def _ask_task(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _status(parsed: argparse.Namespace) -> int:
-    with Client(**connection_arguments(parsed)) as client:
-        versions = client.status(parsed.model, version=parsed.version)
-    if parsed.json:
+def _status(options: argparse.Namespace) -> int:
+    with Client(**connection_arguments(options)) as client:
+        versions = client.status(options.model, version=options.version)
+    if options.json:
         _print_json([asdict(version) for version in versions])
     else:
         for version in versions:
@@ -99,43 +99,43 @@ def _status(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _metadata(parsed: argparse.Namespace) -> int:
-    with Client(**connection_arguments(parsed)) as client:
-        metadata = client.metadata(parsed.model, **_target(parsed))
-    if parsed.json:
+def _metadata(options: argparse.Namespace) -> int:
+    with Client(**connection_arguments(options)) as client:
+        metadata = client.metadata(options.model, **_target(options))
+    if options.json:
         _print_json(asdict(metadata))
     else:
         _print(f"{one_line(metadata.model)} version {metadata.version}")
         for name, signature in metadata.signatures.items():
             _print(f"\n{one_line(name)} ({one_line(signature.method)})")
-            for side, tensors in (("in", signature.inputs), ("out", signature.outputs)):
+            for direction, tensors in (("in", signature.inputs), ("out", signature.outputs)):
                 for alias, info in tensors.items():
-                    _print(f"  {side:<4}{one_line(alias)}: {_shape(info)}")
+                    _print(f"  {direction:<4}{one_line(alias)}: {_shape(info)}")
     return 0
 
 
-def _bench(parsed: argparse.Namespace) -> int:
-    load = LoadProfile(parsed.concurrency, parsed.rate, parsed.seconds, parsed.requests)
-    figures, rows = asyncio.run(_measure(parsed, load))
-    if parsed.json:
+def _bench(options: argparse.Namespace) -> int:
+    load = LoadProfile(options.concurrency, options.rate, options.seconds, options.requests)
+    figures, rows = asyncio.run(_measure(options, load))
+    if options.json:
         how = {"concurrency": load.concurrency} if load.rate is None else {"rate": load.rate}
-        _print_json({"address": parsed.address, "model": parsed.model, **how, **figures.as_dict(rows)})
+        _print_json({"address": options.address, "model": options.model, **how, **figures.as_dict(rows)})
     else:
         _print(figures.as_text(rows))
     return 0 if figures.latencies else _FAILED
 
 
-async def _measure(parsed: argparse.Namespace, load: LoadProfile) -> tuple[LoadResult, int]:
-    async with AsyncClient(**connection_arguments(parsed)) as client:
-        metadata = await client.metadata(parsed.model, **_target(parsed))
-        values = _sample(parsed, metadata) if parsed.inputs is None else _read_inputs(parsed.inputs)
+async def _measure(options: argparse.Namespace, load: LoadProfile) -> tuple[LoadResult, int]:
+    async with AsyncClient(**connection_arguments(options)) as client:
+        metadata = await client.metadata(options.model, **_target(options))
+        values = _sample(options, metadata) if options.inputs is None else _read_inputs(options.inputs)
         # Encoded once, so that it is the server that is measured.
-        inputs = {name: codec.as_array(value) for name, value in _typed(values, metadata, parsed.signature).items()}
+        inputs = {name: codec.as_array(value) for name, value in _typed(values, metadata, options.signature).items()}
 
         async def call() -> Any:
-            return await client.predict(parsed.model, inputs, parsed.signature, **_target(parsed))
+            return await client.predict(options.model, inputs, options.signature, **_target(options))
 
-        for _ in range(parsed.warm_up):
+        for _ in range(options.warm_up):
             await call()
         rows = next((array.shape[0] for array in inputs.values() if array.ndim), 1)
         return await run_load(call, load), rows
@@ -150,8 +150,8 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
 }
 
 
-def _target(parsed: argparse.Namespace) -> dict[str, Any]:
-    return {"version": parsed.version, "label": parsed.label}
+def _target(options: argparse.Namespace) -> dict[str, Any]:
+    return {"version": options.version, "label": options.label}
 
 
 def _read_inputs(source: str) -> dict[str, Any]:
@@ -187,15 +187,15 @@ def _as_dtype(name: str, value: Any, info: TensorInfo | None) -> Any:
     return array
 
 
-def _sample(parsed: argparse.Namespace, metadata: ModelMetadata) -> dict[str, list[str]]:
-    signature = metadata.signatures.get(parsed.signature, Signature({}, {}, ""))
+def _sample(options: argparse.Namespace, metadata: ModelMetadata) -> dict[str, list[str]]:
+    signature = metadata.signatures.get(options.signature, Signature({}, {}, ""))
     if not signature.inputs or any(info.dtype != "string" for info in signature.inputs.values()):
         raise ValueError(
-            f"signature {parsed.signature} of {parsed.model} takes other inputs than texts: give INPUTS; `tfapp-client "
-            f"metadata {parsed.address} {parsed.model}` shows them"
+            f"signature {options.signature} of {options.model} takes other inputs than texts: give INPUTS; `tfapp-"
+            f"client metadata {options.address} {options.model}` shows them"
         )
-    texts = parsed.text or [_SAMPLE_TEXT]
-    rows = len(texts) if parsed.rows is None else parsed.rows
+    texts = options.text or [_SAMPLE_TEXT]
+    rows = len(texts) if options.rows is None else options.rows
     if rows < 1:
         raise ValueError(f"--rows must be 1 or more, got {rows}")
     return {name: list(islice(cycle(texts), rows)) for name in signature.inputs}

@@ -54,7 +54,7 @@ __all__ = [
 
 
 class ClientError(Exception):
-    """Anything that a call can fail with."""
+    """The base of all errors that a call can end with."""
 
 
 class AnswerError(ClientError):
@@ -158,7 +158,7 @@ class InternalError(StatusError):
 
 
 class UnavailableError(StatusError):
-    """No connection, a server that stops, or a full queue; raised after the retries."""
+    """There is no connection, the server stops, or its queue is full; raised after the retries."""
 
     code = grpc.StatusCode.UNAVAILABLE
 

@@ -18,13 +18,13 @@ class MessagePool:
 
     Args:
         package: The package that the .proto files name.
-        compiled: A serialized FileDescriptorSet, each file after those that it imports.
+        descriptors: A serialized FileDescriptorSet, each file after those that it imports.
     """
 
-    def __init__(self, package: str, compiled: bytes) -> None:
+    def __init__(self, package: str, descriptors: bytes) -> None:
         self._package = package
         self._pool = descriptor_pool.DescriptorPool()
-        for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+        for file in descriptor_pb2.FileDescriptorSet.FromString(descriptors).file:
             self._pool.AddSerializedFile(file.SerializeToString())
 
     def message_class(self, name: str) -> Any:

@@ -130,14 +130,14 @@ class Requests:
     def _predict_task(
         self,
         task: contract.Task,
-        read: Callable[[Columns, Outputs], T],
+        reader: Callable[[Columns, Outputs], T],
         model_spec: ModelSpec,
         columns: Columns,
         deadline: CallDeadline,
     ) -> Part[T]:
         part = self._predict(model_spec, columns, contract.DEFAULT_SIGNATURE, None, deadline)
         check_outputs(model_spec.model, task, part.value, _count(columns))
-        return Part(part.version, read(columns, part.value))
+        return Part(part.version, reader(columns, part.value))
 
     def _predict_classes(
         self, task: contract.Task, model_spec: ModelSpec, columns: Columns, deadline: CallDeadline
@@ -169,10 +169,10 @@ class Requests:
         if not count:
             return []
 
-        def ask_some(pinned: ModelSpec, rows: slice) -> Part[T]:
-            return predict(pinned, {name: column[rows] for name, column in columns.items()}, deadline)
+        def ask_some(spec: ModelSpec, rows: slice) -> Part[T]:
+            return predict(spec, {name: column[rows] for name, column in columns.items()}, deadline)
 
-        return self._routed(model_spec, lambda routed: self._in_parts(routed, count, ask_some))
+        return self._routed(model_spec, lambda route: self._in_parts(route, count, ask_some))
 
     def _in_parts(self, model_spec: ModelSpec, count: int, ask: Callable[[ModelSpec, slice], Part[T]]) -> list[T]:
         """Asks for rows in parts, all answered by one version.
@@ -186,8 +186,8 @@ class Requests:
         newest = max(part.version for part in parts)
         old = [index for index, part in enumerate(parts) if part.version != newest]
         if old:
-            pinned = replace(model_spec, version=newest, label=None)
-            again = [partial(ask, pinned, slices[index]) for index in old]
+            newest_spec = replace(model_spec, version=newest, label=None)
+            again = [partial(ask, newest_spec, slices[index]) for index in old]
             answers = gather_threads(again, self._splitting.parallel)
             for index, part in zip(old, answers, strict=True):
                 parts[index] = part

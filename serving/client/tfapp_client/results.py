@@ -43,8 +43,8 @@ class Entity:
     Attributes:
         tag: What it is, such as "person".
         text: What it says.
-        start: The place of its first character in the text that was sent.
-        end: The place after its last.
+        start: The index of its first character in the text that was sent.
+        end: The index after its last.
         score: How sure the model is, from 0 to 1.
     """
 
@@ -62,7 +62,7 @@ class Ranked:
     Attributes:
         candidate: Its text.
         score: How well it fits; more is better.
-        place: Its place among the candidates that were sent.
+        place: Its position among the candidates that were sent.
     """
 
     candidate: str
@@ -76,8 +76,8 @@ class Answer:
 
     Attributes:
         text: What the context says; empty where it does not answer.
-        start: The place of its first character in the context; -1 where that does not answer.
-        end: The place after its last, or -1.
+        start: The index of its first character in the context; -1 where that does not answer.
+        end: The index after its last, or -1.
         score: How sure the model is, from 0 to 1.
     """
 

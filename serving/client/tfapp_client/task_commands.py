@@ -34,10 +34,10 @@ class TaskCommand(NamedTuple):
     lines: Callable[[int, Row], Iterator[str]]
     first: str | None = None
 
-    def run(self, client: Client, target: dict[str, Any], parsed: argparse.Namespace) -> list[Row]:
+    def run(self, client: Client, target: dict[str, Any], options: argparse.Namespace) -> list[Row]:
         """Calls the model with the texts of the arguments."""
-        texts = parsed.texts or [line.rstrip("\r\n") for line in sys.stdin]
-        return self.ask(client, target, parsed.first, texts)
+        texts = options.texts or [line.rstrip("\r\n") for line in sys.stdin]
+        return self.ask(client, target, options.first, texts)
 
 
 def add_texts(parser: argparse.ArgumentParser, command: TaskCommand) -> None:
@@ -74,12 +74,12 @@ def _tag(client: Client, target: dict[str, Any], _first: None, texts: Sequence[s
 
 def _entity_lines(number: int, row: Row) -> Iterator[str]:
     for entity in row["entities"]:
-        place = f"{entity['start']}-{entity['end']}"
-        yield f"{number}\t{place}\t{one_line(entity['tag'])}\t{entity['score']:.4f}\t{one_line(entity['text'])}"
+        span = f"{entity['start']}-{entity['end']}"
+        yield f"{number}\t{span}\t{one_line(entity['tag'])}\t{entity['score']:.4f}\t{one_line(entity['text'])}"
 
 
 def _rank(client: Client, target: dict[str, Any], query: str, candidates: Sequence[str]) -> list[Row]:
-    return [asdict(ranked) for ranked in client.rank(query=query, candidates=candidates, **target)]
+    return [asdict(item) for item in client.rank(query=query, candidates=candidates, **target)]
 
 
 def _rank_line(_number: int, row: Row) -> Iterator[str]:
@@ -109,8 +109,8 @@ def _answer(client: Client, target: dict[str, Any], question: str, contexts: Seq
 
 
 def _answer_line(number: int, row: Row) -> Iterator[str]:
-    place = f"{row['start']}-{row['end']}" if row["start"] >= 0 else "-"
-    yield f"{number}\t{place}\t{row['score']:.4f}\t{one_line(row['answer'])}"
+    span = f"{row['start']}-{row['end']}" if row["start"] >= 0 else "-"
+    yield f"{number}\t{span}\t{row['score']:.4f}\t{one_line(row['answer'])}"
 
 
 def _embed(client: Client, target: dict[str, Any], _first: None, texts: Sequence[str]) -> list[Row]:

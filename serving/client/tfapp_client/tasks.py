@@ -106,8 +106,8 @@ def read_scores(_columns: Columns, outputs: Outputs) -> list[float]:
 
 def rank(candidates: Sequence[str], scores: Sequence[float]) -> list[Ranked]:
     """Orders candidates by their scores, best first."""
-    ranked = [Ranked(text, score, place) for place, (text, score) in enumerate(zip(candidates, scores, strict=True))]
-    return sorted(ranked, key=lambda item: -item.score)
+    items = [Ranked(text, score, index) for index, (text, score) in enumerate(zip(candidates, scores, strict=True))]
+    return sorted(items, key=lambda item: -item.score)
 
 
 def read_vectors(_columns: Columns, outputs: Outputs) -> NDArray[np.float32]:
@@ -119,9 +119,9 @@ def read_entities(columns: Columns, outputs: Outputs) -> list[list[Entity]]:
     """Reads the outputs of a tagger: the spans in each text."""
     (texts,) = columns.values()
     entities: list[list[Entity]] = [[] for _ in texts]
-    # Rows are padded with places of -1.
-    rows, places = np.nonzero(outputs["start"] >= 0)
-    tags, starts, ends, scores = (outputs[name][rows, places] for name in ("tag", "start", "end", "score"))
+    # Rows are padded with positions of -1.
+    rows, indices = np.nonzero(outputs["start"] >= 0)
+    tags, starts, ends, scores = (outputs[name][rows, indices] for name in ("tag", "start", "end", "score"))
     spans = zip(rows.tolist(), codec.decode_text(tags), starts.tolist(), ends.tolist(), scores.tolist(), strict=True)
     for row, tag, start, end, score in spans:
         entities[row].append(Entity(tag, texts[row][start:end], start, end, score))

@@ -179,11 +179,11 @@ class FakeTransport(_FakeServer):
     """
 
     def call(self, method: Method, request: Any, timeout: float) -> Any:
-        """See `Transport.call`."""
+        """Answers a request by a function, as `Transport.call` says."""
         return self._take(method, request, timeout)
 
     def close(self) -> None:
-        """See `Transport.close`."""
+        """Notes in `closed` that the client was closed."""
         self.closed = True
 
 
@@ -191,11 +191,11 @@ class AsyncFakeTransport(_FakeServer):
     """Answers calls from Python functions, for `AsyncClient(transport=...)`."""
 
     async def call(self, method: Method, request: Any, timeout: float) -> Any:
-        """See `Transport.call`."""
+        """Answers a request by a function, as `Transport.call` says."""
         return self._take(method, request, timeout)
 
     async def close(self) -> None:
-        """See `Transport.close`."""
+        """Notes in `closed` that the client was closed."""
         self.closed = True
 
 

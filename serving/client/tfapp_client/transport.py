@@ -83,7 +83,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets go of the connection; no call comes after it."""
+        """Closes the connection; no call comes after it."""
         ...
 
 
@@ -91,11 +91,11 @@ class AsyncTransport(Protocol):
     """Sends the requests of an asynchronous client."""
 
     async def call(self, method: Method, request: Any, timeout: float) -> Any:
-        """See `Transport.call`."""
+        """Sends a request and returns the response, as `Transport.call` does."""
         ...
 
     async def close(self) -> None:
-        """See `Transport.close`."""
+        """Closes the connection, as `Transport.close` does."""
         ...
 
 
@@ -108,16 +108,16 @@ class GrpcTransport:
         self._stubs = _stubs(self._channel)
 
     def call(self, method: Method, request: Any, timeout: float) -> Any:
-        """See `Transport.call`."""
+        """Sends a request over the channel, as `Transport.call` says."""
         try:
             return self._stubs[method.path](request, timeout=timeout, metadata=self._endpoint.metadata())
         except grpc.RpcError as error:
-            probed = self._probe(error)
-            http = _is_unreachable(error, probed) and self._endpoint.speaks_http()
-            raise _translated(error, method, probed, http=http) from error
+            probe_error = self._probe(error)
+            http = _is_unreachable(error, probe_error) and self._endpoint.speaks_http()
+            raise _translated(error, method, probe_error, http=http) from error
 
     def close(self) -> None:
-        """See `Transport.close`."""
+        """Closes the channel, as `Transport.close` says."""
         self._channel.close()
 
     def _probe(self, error: Any) -> Any:
@@ -127,8 +127,8 @@ class GrpcTransport:
             return None
         try:
             self._stubs[_PROBE](b"", timeout=_PROBE_SECONDS)
-        except grpc.RpcError as probed:
-            return probed
+        except grpc.RpcError as probe_error:
+            return probe_error
 
 
 class AsyncGrpcTransport:
@@ -140,30 +140,30 @@ class AsyncGrpcTransport:
         self._stubs: dict[str, Any] = {}
 
     async def call(self, method: Method, request: Any, timeout: float) -> Any:
-        """See `Transport.call`."""
+        """Sends a request over the channel, as `Transport.call` says."""
         if self._channel is None:
             self._channel = self._endpoint.open(grpc.aio)
             self._stubs = _stubs(self._channel)
         try:
             return await self._stubs[method.path](request, timeout=timeout, metadata=self._endpoint.metadata())
         except grpc.RpcError as error:
-            probed = await self._probe(error)
-            http = _is_unreachable(error, probed) and await asyncio.to_thread(self._endpoint.speaks_http)
-            raise _translated(error, method, probed, http=http) from error
+            probe_error = await self._probe(error)
+            http = _is_unreachable(error, probe_error) and await asyncio.to_thread(self._endpoint.speaks_http)
+            raise _translated(error, method, probe_error, http=http) from error
 
     async def close(self) -> None:
-        """See `Transport.close`."""
+        """Closes the channel, as `Transport.close` says."""
         if self._channel is not None:
             await self._channel.close()
 
     async def _probe(self, error: Any) -> Any:
-        """See `GrpcTransport._probe`."""
+        """Returns what `GrpcTransport._probe` does, for this channel."""
         if error.code() is not _TOO_LATE or self._channel.get_state() is _READY:
             return None
         try:
             await self._stubs[_PROBE](b"", timeout=_PROBE_SECONDS)
-        except grpc.RpcError as probed:
-            return probed
+        except grpc.RpcError as probe_error:
+            return probe_error
 
 
 def _stubs(channel: Any) -> dict[str, Any]:
@@ -180,24 +180,24 @@ def _stubs(channel: Any) -> dict[str, Any]:
     }
 
 
-def _is_unreachable(error: Any, probed: Any) -> bool:
+def _is_unreachable(error: Any, probe_error: Any) -> bool:
     """Tells whether a call, or the probe after it, ended since no address could be connected to."""
-    last = probed or error
+    last = probe_error or error
     return last.code() is grpc.StatusCode.UNAVAILABLE and any(text in (last.details() or "") for text in _NO_ADDRESS)
 
 
-def _translated(error: Any, method: Method, probed: Any, *, http: bool) -> StatusError:
+def _translated(error: Any, method: Method, probe_error: Any, *, http: bool) -> StatusError:
     """Translates an error of gRPC into one of the client.
 
     Args:
         error: What the call ended with.
         method: The call.
-        probed: What a probe of the connection ended with, where the call's time was over and there was none.
+        probe_error: What a probe of the connection ended with, where the call's time was over and there was none.
         http: Whether one of the addresses answers in HTTP/1.
     """
     code, details = error.code(), error.details() or ""
-    if probed is not None and probed.code() in (grpc.StatusCode.UNAVAILABLE, _TOO_LATE):
-        reason = "still connecting" if probed.code() is _TOO_LATE else probed.details()
+    if probe_error is not None and probe_error.code() in (grpc.StatusCode.UNAVAILABLE, _TOO_LATE):
+        reason = "still connecting" if probe_error.code() is _TOO_LATE else probe_error.details()
         code, details = grpc.StatusCode.UNAVAILABLE, f"no connection within the deadline: {reason}"
     if http or any(text in details for text in _NOT_HTTP2):
         details = f"this is no gRPC port but a REST port or the like; give the server's gRPC port: {details}"
