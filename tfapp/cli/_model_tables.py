@@ -50,8 +50,8 @@ def model_json(model: CatalogueEntry) -> dict[str, Any]:
         }
         for version in model.versions
     ]
-    released = {"version": model.released.version, "labels": dict(model.labels), "callers": model.callers.to_dict()}
-    return {"name": model.name, **released, "versions": versions}
+    summary = {"version": model.released.version, "labels": dict(model.labels), "callers": model.callers.to_dict()}
+    return {"name": model.name, **summary, "versions": versions}
 
 
 def labels(model: CatalogueEntry) -> str:

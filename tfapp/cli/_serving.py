@@ -34,7 +34,7 @@ def serve_until_stopped(
     logging.getLogger("tfapp").setLevel(logging.INFO)
     from tfapp.server.security_warnings import security_warnings
 
-    with stop_signals(interrupt=True) as stopped:
+    with stop_signals(interrupt=True) as stop_event:
         server = make()
         # What is here to stay need not be searched whenever a version is unloaded, which would hold up requests.
         gc.collect()
@@ -46,11 +46,11 @@ def serve_until_stopped(
             for line in warnings(server):
                 terminal.error_console().print(line, soft_wrap=True)
             _print_ready(server)
-            stopped.wait()
+            stop_event.wait()
             terminal.error_console().print("stopping: finishing the calls that were taken; again to stop at once")
         finally:
-            ended = server.stop()
-    if not ended:
+            is_clean = server.stop()
+    if not is_clean:
         terminal.error_console().print("stopped; a call that went on too long was cut off")
         sys.stdout.flush()
         sys.stderr.flush()
@@ -66,10 +66,10 @@ def _print_ready(server: ModelServer) -> None:
         terminal.error_console().print(f"model {name}, version {version}: does not load: {reason}", soft_wrap=True)
     first = next(iter(server.manager.available()))
     _print_pages(server)
-    secured = ", TLS" if server.settings.tls else ""
+    tls_note = ", TLS" if server.settings.tls else ""
     scheme = "https" if server.settings.rest_tls else "http"
     rest = f" and {scheme}://{server.rest_address} (REST)" if server.rest_address else ""
-    out.print(f"serving on {server.address} (gRPC{secured}){rest}; stop with Ctrl-C.", end="", soft_wrap=True)
+    out.print(f"serving on {server.address} (gRPC{tls_note}){rest}; stop with Ctrl-C.", end="", soft_wrap=True)
     out.print(" To call it from Python:", soft_wrap=True)
     out.print(_hint(server, first), soft_wrap=True)
     out.file.flush()
@@ -106,9 +106,9 @@ def _is_classifier(servable: Any) -> bool:
 
     definition = servable.definitions.get(contract.DEFAULT_SIGNATURE)
     task = contract.CLASSIFICATION
-    needed = {spec.name for spec in task.outputs if not spec.optional}
+    names = {spec.name for spec in task.outputs if not spec.optional}
     return (
         definition is not None
         and set(definition.inputs) == {spec.name for spec in task.inputs}
-        and needed <= set(definition.outputs)
+        and names <= set(definition.outputs)
     )

@@ -10,20 +10,20 @@ from typing import Any
 __all__ = ["add_options"]
 
 
-def add_options(command: Callable[..., None], argument: str, read: Callable[..., Any]) -> Callable[..., None]:
+def add_options(command: Callable[..., None], argument: str, reader: Callable[..., Any]) -> Callable[..., None]:
     """Returns a command that has the options of a reader, too, after its own.
 
     Args:
         command: Takes what the reader returns as one argument.
         argument: The name of that argument.
-        read: Has the options as keywords.
+        reader: Has the options as keywords.
     """
-    own, shared = (inspect.signature(function, eval_str=True) for function in (command, read))
-    parameters = [*(item for name, item in own.parameters.items() if name != argument), *shared.parameters.values()]
+    own, extra = (inspect.signature(function, eval_str=True) for function in (command, reader))
+    parameters = [*(item for name, item in own.parameters.items() if name != argument), *extra.parameters.values()]
 
     @functools.wraps(command)
     def call(**values: Any) -> None:
-        value = read(**{name: values.pop(name) for name in shared.parameters})
+        value = reader(**{name: values.pop(name) for name in extra.parameters})
         command(**values, **{argument: value})
 
     call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]

@@ -73,6 +73,6 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for heading in ("licence", "pulled", "title"):
         table.add_column(heading)
     for row in rows:
-        size, pulled = decimal(row["download_size"]), "yes" if row["pulled"] else "no"
-        table.add_row(row["name"], row["kind"], size, row["licence"], pulled, row["title"])
+        size, is_cached = decimal(row["download_size"]), "yes" if row["pulled"] else "no"
+        table.add_row(row["name"], row["kind"], size, row["licence"], is_cached, row["title"])
     terminal.console().print(table)

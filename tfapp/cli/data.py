@@ -70,32 +70,32 @@ def describe(
         describe = partial(
             describe_data, schema=find_task(experiment.task).schema, count_tokens=count_tokens, max_length=max_length
         )
-        found = describe(file, experiment.data, on_progress=advance)
+        description = describe(file, experiment.data, on_progress=advance)
     if json:
-        print_json({**found.to_dict(), "notes": list(proposal.notes)})
+        print_json({**description.to_dict(), "notes": list(proposal.notes)})
         return
-    console().print(f"{found.source}: {found.rows} rows", markup=False, soft_wrap=True)
+    console().print(f"{description.source}: {description.rows} rows", markup=False, soft_wrap=True)
     for note in proposal.notes:
         console().print(note, markup=False, soft_wrap=True)
-    for table in tables(found):
+    for table in tables(description):
         console().print(table)
 
 
-def tables(found: Description) -> list[Table]:
+def tables(description: Description) -> list[Table]:
     """Lays a description out: labels, lengths, findings."""
     labels = _table("labels", "label", "rows", "share")
-    for name, count in found.labels.items():
-        labels.add_row(name, str(count), f"{count / max(found.rows, 1):.1%}")
-    lengths = _table("lengths", "", "mean", "median", "95 %", "99 %", "max", f"over {found.max_length}")
-    for name, stats in (("characters", found.characters), ("tokens", found.tokens)):
+    for name, count in description.labels.items():
+        labels.add_row(name, str(count), f"{count / max(description.rows, 1):.1%}")
+    lengths = _table("lengths", "", "mean", "median", "95 %", "99 %", "max", f"over {description.max_length}")
+    for name, stats in (("characters", description.characters), ("tokens", description.tokens)):
         if stats:
             over = "" if stats.over_limit is None else f"{stats.over_limit:.1%}"
             cells = (stats.mean, stats.median, stats.p95, stats.p99, stats.max)
             lengths.add_row(name, *(f"{value:.0f}" for value in cells), over)
     findings = _table("findings", "kind", "rows", "what")
-    for finding in found.findings:
+    for finding in description.findings:
         findings.add_row(finding.kind.replace("_", " "), str(finding.count), finding.message)
-    return [*([labels] if found.labels else []), lengths, *([findings] if found.findings else [])]
+    return [*([labels] if description.labels else []), lengths, *([findings] if description.findings else [])]
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -1,4 +1,4 @@
-"""`tfapp demo`."""
+"""`tfapp demo`: trains, exports, serves and calls a first model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp evaluate`."""
+"""`tfapp evaluate`: evaluates a finished run."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def evaluate(
     from tfapp import api
     from tfapp.core.terminal import console, print_json
 
-    opened = api.open_run(run)
-    evaluation = opened.evaluate(data)
+    result = api.open_run(run)
+    evaluation = result.evaluate(data)
     if as_json:
         print_json(evaluation.to_dict())
         return
     screen = console()
     screen.print(evaluation.table())
     screen.print(evaluation.headline())
-    report = opened.folder.evaluation_folder(data) / "report.html"
+    report = result.folder.evaluation_folder(data) / "report.html"
     screen.print(f"Report   {report}")

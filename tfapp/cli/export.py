@@ -1,4 +1,4 @@
-"""`tfapp export`."""
+"""`tfapp export`: publishes a run's model for servers."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ def export(
         raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")
     if run is not None and name:
         raise SettingsError("--name goes with --preset; a run has its name")
-    chosen = {"encoder": encoder, "precision": precision}
-    settings = [*(overrides or ()), *(f"export.{key}={value}" for key, value in chosen.items() if value)]
+    options = {"encoder": encoder, "precision": precision}
+    settings = [*(overrides or ()), *(f"export.{key}={value}" for key, value in options.items() if value)]
     if preset is not None:
         version = api.export_preset(preset, to, name=name, overrides=settings, force=force)
     elif run is not None:
         version = api.export(run, to, overrides=settings, force=force)
-    published = int(version.name)
+    number = int(version.name)
     callers = _callers(version.parent.name, to)
     if as_json:
         answers = callers.to_dict() if callers else None
-        print_json({"model": version.parent.name, "version": published, "path": str(version), "callers": answers})
+        print_json({"model": version.parent.name, "version": number, "path": str(version), "callers": answers})
         return
-    if callers is None or published in callers.loaded:
+    if callers is None or number in callers.loaded:
         next_step = f"Next: tfapp serve {to}"
     else:
         next_step = "No label names it, so servers do not load it. "
-        next_step += f"Next: {promote_command(version.parent.name, published, to)}"
+        next_step += f"Next: {promote_command(version.parent.name, number, to)}"
     console().print(f"Published {version}; its README.md says what it is. {next_step}", soft_wrap=True)
     if callers:
         print_callers(callers)

@@ -116,7 +116,7 @@ def promote(
     from tfapp.registry import LabelStore
     from tfapp.workflows import promotion_checks, release, version_catalogue
 
-    served = LabelStore.open(models, config).served(name)
+    versions = LabelStore.open(models, config).served(name)
     with _settlement_told(name, models, config, json=json):
         change = release.promote(
             name,
@@ -132,7 +132,7 @@ def promote(
     if change.note and not json:
         terminal.console().print(f"version {version}: {change.note}", markup=False, soft_wrap=True)
     if servers is None:
-        _remark_unserved(change, served, models)
+        _remark_unserved(change, versions, models)
 
 
 @app.command()
@@ -150,12 +150,12 @@ def rollback(
     from tfapp.registry import LabelStore
     from tfapp.workflows import release, version_catalogue
 
-    served = LabelStore.open(models, config).served(name)
+    versions = LabelStore.open(models, config).served(name)
     with _settlement_told(name, models, config, json=json):
         change = release.rollback(name, label=label, models=models, config=config, servers=servers)
     tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
     if servers is None:
-        _remark_unserved(change, served, models)
+        _remark_unserved(change, versions, models)
 
 
 @app.command()
@@ -189,13 +189,13 @@ def prune(
     """Removes old versions, except those that are labelled, next in a rollback, or the newest that is served."""
     from tfapp.workflows import release
 
-    pruned = release.prune(name, keep=keep, models=models, config=config, dry_run=dry_run)
+    result = release.prune(name, keep=keep, models=models, config=config, dry_run=dry_run)
     if json:
-        terminal.print_json({"model": name, "versions": list(pruned.versions), "size": pruned.size, "dry_run": dry_run})
+        terminal.print_json({"model": name, "versions": list(result.versions), "size": result.size, "dry_run": dry_run})
         return
-    numbers = "versions " + ", ".join(map(str, pruned.versions)) if pruned.versions else "no versions"
+    numbers = "versions " + ", ".join(map(str, result.versions)) if result.versions else "no versions"
     verb = "would remove" if dry_run else "removed"
-    terminal.console().print(f"{name}: {verb} {numbers} ({decimal(pruned.size)})")
+    terminal.console().print(f"{name}: {verb} {numbers} ({decimal(result.size)})")
 
 
 @app.command()
@@ -270,9 +270,9 @@ def _settlement_told(name: str, models: Path, config: Path | None, *, json: bool
         raise
 
 
-def _remark_unserved(change: Change, served: set[int], models: Path) -> None:
+def _remark_unserved(change: Change, versions: set[int], models: Path) -> None:
     """Says that a server may refuse the file; a named one loads what is not served yet before the label moves."""
-    if change.before not in (None, change.after) and change.after is not None and change.after not in served:
+    if change.before not in (None, change.after) and change.after is not None and change.after not in versions:
         terminal.error_console().print(
             f"version {change.after} was not served so far. `tfapp serve {models}` moves the label when it has loaded "
             "it; a server with --model_config_file refuses the file until then: give --server to do it in steps",

@@ -145,7 +145,7 @@ def serve(
     files = _files(batching_parameters_file if enable_batching else None, ssl_config_file, monitoring_config_file)
     if batching_parameters_file is not None and not enable_batching:
         raise SettingsError("--batching_parameters_file is of no use with --no-enable_batching; leave out one of them")
-    chosen = ServedChoice(models, tuple(model or ()), model_config_file, model_base_path, model_name)
+    choice = ServedChoice(models, tuple(model or ()), model_config_file, model_base_path, model_name)
     from tfapp.core.threads import set_compute_threads
     from tfapp.server import ServerSettings
     from tfapp.server.low_memory_import import import_tensorflow_low_memory
@@ -154,10 +154,10 @@ def serve(
     settings = {name: value for name, value in flags.items() if name in ServerSettings.model_fields}
     settings |= {"rest_api_port": rest_api_port or None} | ({} if enable_batching else {"batching": None}) | files
     settings["grpc_channel_arguments"] = read_channel_arguments(grpc_channel_arguments)
-    checked = ServerSettings.model_validate(settings)
+    server_settings = ServerSettings.model_validate(settings)
     import_tensorflow_low_memory()
     set_compute_threads(tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism)
-    serve_until_stopped(lambda: chosen.server(checked), chosen.warnings)
+    serve_until_stopped(lambda: choice.server(server_settings), choice.warnings)
 
 
 def _files(batching: Path | None, tls: Path | None, monitoring: Path | None) -> dict[str, Any]:
@@ -168,4 +168,4 @@ def _files(batching: Path | None, tls: Path | None, monitoring: Path | None) -> 
         ("tls", tls, read_tls),
         ("monitoring", monitoring, read_monitoring),
     )
-    return {name: read(file) for name, file, read in readers if file is not None}
+    return {name: reader(file) for name, file, reader in readers if file is not None}

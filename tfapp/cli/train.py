@@ -1,4 +1,4 @@
-"""`tfapp train`."""
+"""`tfapp train`: trains and evaluates a model, from a data file or a settings file."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def train(
     from tfapp.tasks.experiments import load_experiment
 
     if Path(file).suffix.lower() == ".toml":
-        chosen = {"name": name, "task": task, "minutes": minutes, **hints}
-        flag = next((key for key, value in chosen.items() if value is not None), None)
+        options = {"name": name, "task": task, "minutes": minutes, **hints}
+        flag = next((key for key, value in options.items() if value is not None), None)
         if flag or quality != "good":
             raise SettingsError(f"--{flag or 'quality'} is for a data file; {file} has settings, which --set overrides")
         experiment = load_experiment(file, overrides or [])
@@ -140,26 +140,30 @@ def _end(run: Run, *, models: Path | None, as_json: bool) -> None:
     from tfapp.core.terminal import console, print_json
     from tfapp.tasks.registry import find_task
 
-    evaluation, finished = run.evaluation, run.folder.read("finished")
+    evaluation, record = run.evaluation, run.folder.read("finished")
     has_preset = run.folder.preset.is_dir()
     # What makes nothing to serve has no card.
-    served = find_task(run.experiment.task).card is not None
-    version = run.export(models, quiet=as_json) if models and served else None
+    has_card = find_task(run.experiment.task).card is not None
+    version = run.export(models, quiet=as_json) if models and has_card else None
     if as_json:
         if version:
             print_json({"event": "published", "version": str(version)})
         result = {"test": {"score": evaluation.main_score, "score_name": evaluation.main_name, "loss": evaluation.loss}}
-        counts = {name: finished.get(name) for name in ("trained_weights", "weights")}
+        counts = {name: record.get(name) for name in ("trained_weights", "weights")}
         preset = {"preset": str(run.folder.preset)} if has_preset else {}
         print_json({"event": "end", "run": str(run.path), **preset, **counts, **result})
         return
     screen = console()
     screen.print(evaluation.table())
     screen.print(evaluation.headline())
-    if "weights" in finished:
-        screen.print(f"Trained  {finished['trained_weights']:,} of {finished['weights']:,} weights")
-    for name, place in {"Run": run.path, "Report": run.folder.report, "Settings": run.path / "settings.toml"}.items():
-        screen.print(f"{name:<8} {place}", soft_wrap=True)
+    if "weights" in record:
+        screen.print(f"Trained  {record['trained_weights']:,} of {record['weights']:,} weights")
+    for name, location in {
+        "Run": run.path,
+        "Report": run.folder.report,
+        "Settings": run.path / "settings.toml",
+    }.items():
+        screen.print(f"{name:<8} {location}", soft_wrap=True)
     screen.print(f"Curves   tensorboard --logdir {run.folder.tensorboard}", soft_wrap=True)
     if version:
         screen.print(f"Model    {version}", soft_wrap=True)

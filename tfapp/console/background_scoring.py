@@ -42,8 +42,8 @@ class BackgroundScoring:
         Raises:
             RegistryError: It is not here.
         """
-        for endpoint, known in self._state.models():
-            if known.name == model:
+        for endpoint, entry in self._state.models():
+            if entry.name == model:
                 return endpoint
         raise RegistryError(f"{model}: this model no longer exists, so its pool cannot be scored")
 
@@ -62,12 +62,12 @@ class BackgroundScoring:
         return self._state.jobs.get(_name(pool))
 
     def _score(self, pool: PoolRow, job: BackgroundJob) -> str:
-        def go_on(done: int) -> bool:
-            job.note = f"{done} texts"
+        def go_on(count: int) -> bool:
+            job.note = f"{count} texts"
             return not job.stopping
 
-        done = self._state.feedback.score(pool, self.endpoint(pool.model).client(), go_on=go_on)
-        return f"{done} texts scored"
+        count = self._state.feedback.score(pool, self.endpoint(pool.model).client(), go_on=go_on)
+        return f"{count} texts scored"
 
 
 def _name(pool: PoolRow) -> str:

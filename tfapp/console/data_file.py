@@ -19,13 +19,13 @@ from tfapp.web.error_messages import error_message
 __all__ = ["DataFileView", "FileCorrections", "column_settings", "look_at", "servable_tasks"]
 
 DEFAULT_TASK: Final = str(Experiment.model_fields["task"].default)
-"""What a file is taken for that says nothing of its task."""
+"""The task of a file that does not say which it is for."""
 _MOST_LOOKS: Final = 32
 
 
 @dataclass(frozen=True)
 class FileCorrections:
-    """What somebody says of a file, where it was not found out rightly.
+    """A user's corrections of what was found out about a file.
 
     Attributes:
         task: What it is for; empty: as found out.
@@ -43,7 +43,7 @@ class FileCorrections:
 
 @dataclass(frozen=True)
 class DataFileView:
-    """What is known of a file.
+    """The description of a data file for the page that shows it.
 
     Attributes:
         task: What a training would be for.
@@ -97,9 +97,9 @@ def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections
     findings = (replace(one, message=one.message.removeprefix(f"{path}: ")) for one in description.findings)
     description = replace(description, findings=tuple(findings))
     rating = experiment.data.rating
-    read = {name: str(getattr(experiment.data, name)) for name in column_settings(task)}
-    read |= {"label": rating.column} if rating else {}
-    return DataFileView(task, read if columns else {}, columns, proposal, description)
+    names = {name: str(getattr(experiment.data, name)) for name in column_settings(task)}
+    names |= {"label": rating.column} if rating else {}
+    return DataFileView(task, names if columns else {}, columns, proposal, description)
 
 
 def _experiment(proposal: Proposal) -> Experiment:

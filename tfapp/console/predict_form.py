@@ -1,4 +1,4 @@
-"""How the playground asks a model: by the form of its task, or by one made from its inputs."""
+"""The forms by which the playground asks models: that of a task, or one made from a model's inputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OUTPUTS: Final = Path(__file__).parent / "templates" / "outputs.playground.html
 
 @dataclass(frozen=True)
 class ServedTask:
-    """What the playground knows of a model's task.
+    """A model's task, as the playground knows it.
 
     Attributes:
         name: As recorded or by the signature; empty where neither tells.
@@ -42,8 +42,8 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
     Raises:
         ServerError: The server must be asked and does not start.
     """
-    recorded = model.released.task if model.versions else ""
-    spec = all_tasks().get(recorded)
+    task_name = model.released.task if model.versions else ""
+    spec = all_tasks().get(task_name)
     if spec:
         return _of_spec(spec)
     try:
@@ -51,14 +51,14 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
     except ClientError:
         signature = None
     if signature is None:
-        return ServedTask(recorded)
-    fitting = [] if recorded else [spec for spec in all_tasks().values() if _fits(spec.contract, signature)]
+        return ServedTask(task_name)
+    fitting = [] if task_name else [spec for spec in all_tasks().values() if _fits(spec.contract, signature)]
     # The outputs of a ranking are among those of a classification, too.
     spec = max(fitting, key=lambda spec: len(_needed(spec.contract)), default=None)
     if spec:
         return _of_spec(spec)
     texts = all(tensor.dtype == "string" and len(tensor.shape or ()) == 1 for tensor in signature.inputs.values())
-    return ServedTask(recorded, _plain_form(signature.inputs) if texts else None)
+    return ServedTask(task_name, _plain_form(signature.inputs) if texts else None)
 
 
 def form_templates() -> list[Path]:

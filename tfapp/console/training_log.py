@@ -1,4 +1,4 @@
-"""What a training has told so far, by the JSON lines of `tfapp train --json`."""
+"""The progress of a training, read from the JSON lines of `tfapp train --json`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CandidateLog:
 
 @dataclass
 class TrainingLog:
-    """What a training has told so far.
+    """The progress that a training has reported so far.
 
     Attributes:
         step: Steps done, of the candidate that is trained.
@@ -111,8 +111,8 @@ class TrainingLog:
     def time_left(self) -> str:
         """Returns the time that is left, with that of candidates to come, for people; empty where it is not known."""
         to_come = [one for one in self.candidates if not one.ended and one.name != self.candidate]
-        known = self.seconds_left is not None and all(one.seconds for one in to_come)
-        return duration((self.seconds_left or 0) + sum(one.seconds for one in to_come)) if known else ""
+        is_certain = self.seconds_left is not None and all(one.seconds for one in to_come)
+        return duration((self.seconds_left or 0) + sum(one.seconds for one in to_come)) if is_certain else ""
 
     @property
     def score(self) -> str:

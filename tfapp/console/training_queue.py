@@ -232,9 +232,9 @@ class TrainingQueue:
             if waiting >= _MOST_WAITING:
                 raise TrainingError(f"{waiting} trainings wait already; cancel one, or come back when some have ended")
             folder = self._new_folder(1 + max((training.number for training in trainings), default=0))
-            created = self._clock().isoformat(timespec="seconds")
-            asked = {"title": title, "model": model, "arguments": list(arguments), "created": created}
-            write_json(folder / "training.json", asked)
+            time = self._clock().isoformat(timespec="seconds")
+            document = {"title": title, "model": model, "arguments": list(arguments), "created": time}
+            write_json(folder / "training.json", document)
         self._wake.set()
         return self.get(int(folder.name))
 
@@ -254,8 +254,8 @@ class TrainingQueue:
         trainings = self.all()
         running = next((training for training in trainings if training.is_running), None)
         if running is not None:
-            marked = running.folder / "cancelled"
-            if running.cancelled and self._clock().timestamp() - marked.stat().st_mtime > _STOP_SECONDS:
+            mark = running.folder / "cancelled"
+            if running.cancelled and self._clock().timestamp() - mark.stat().st_mtime > _STOP_SECONDS:
                 running.kill()
             return
         waiting = [training for training in trainings if training.is_waiting]
@@ -283,9 +283,9 @@ class TrainingQueue:
     def _read(self, number: int) -> Training | None:
         folder = self._folder / str(number)
         try:
-            asked = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-            arguments = tuple(map(str, asked["arguments"]))
-            created = str(datetime.fromisoformat(asked["created"]).isoformat())
-            return Training(number, folder, str(asked["title"]), str(asked["model"]), arguments, created)
+            document = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+            arguments = tuple(map(str, document["arguments"]))
+            time = str(datetime.fromisoformat(document["created"]).isoformat())
+            return Training(number, folder, str(document["title"]), str(document["model"]), arguments, time)
         except (OSError, ValueError, KeyError, TypeError):
             return None

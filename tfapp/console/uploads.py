@@ -64,12 +64,12 @@ class Uploads:
         """Returns the data files, the newest first; links and hidden files are none."""
         paths = self.folder.iterdir() if self.folder.is_dir() else ()
         files = [path for path in paths if path.is_file() and not path.is_symlink() and self._suffix(path.name)]
-        found = [
+        uploads = [
             UploadedFile(path, path.stat().st_size, datetime.fromtimestamp(path.stat().st_mtime, UTC))
             for path in files
             if not path.name.startswith(".")
         ]
-        return sorted(found, key=lambda file: (file.changed, file.name), reverse=True)
+        return sorted(uploads, key=lambda file: (file.changed, file.name), reverse=True)
 
     def get(self, name: str) -> UploadedFile:
         """Returns a file of the folder.
@@ -119,7 +119,7 @@ class Uploads:
 
     def _suffix(self, name: str) -> str:
         """Returns the longest of the suffixes that a name ends with; empty where there is none."""
-        return max((known for known in self.suffixes if name.lower().endswith(known)), key=len, default="")
+        return max((suffix for suffix in self.suffixes if name.lower().endswith(suffix)), key=len, default="")
 
     def _free_path(self, name: str, suffix: str) -> Path:
         stem = name.replace("\\", "/").rpartition("/")[2][: -len(suffix)]

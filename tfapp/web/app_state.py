@@ -107,7 +107,7 @@ class AppState:
 
     @property
     def server(self) -> str | None:
-        """HOST:PORT of the server that is asked about all models, if one was named."""
+        """The address, HOST:PORT, of the server that is asked about all models, if one was named."""
         return self.remote.address if self.remote else None
 
     def session(self, application: WebApplication[T]) -> T | None:
@@ -121,8 +121,8 @@ class AppState:
         """Returns what is open under a name; it is made where it is not, and closed with all."""
         with self._lock:
             if name not in self._sessions:
-                self._sessions[name] = made = make()
-                self._closing.callback(close, made)
+                self._sessions[name] = session = make()
+                self._closing.callback(close, session)
             return self._sessions[name]
 
     def start(self) -> None:
@@ -140,11 +140,11 @@ class AppState:
         Raises:
             RegistryError: There is none.
         """
-        known = self.endpoints.get(endpoint)
-        facts = next((model for model in known.models() if model.name == name), None) if known else None
-        if known is None or facts is None:
+        target = self.endpoints.get(endpoint)
+        entry = next((model for model in target.models() if model.name == name), None) if target else None
+        if target is None or entry is None:
             raise RegistryError(f"no model {name[:80]} in {endpoint[:40]}; the Models page lists the models")
-        return known, facts
+        return target, entry
 
     def close(self) -> None:
         """Ends work and servers, and closes databases."""
@@ -165,8 +165,8 @@ def _reach(folder: Path, remote: RemoteServer | None) -> Iterator[ServedModels]:
         with ExitStack() as running:
             with _STARTING:
                 import_tensorflow()
-                served = running.enter_context(api.serve(folder))
-            yield served
+                server = running.enter_context(api.serve(folder))
+            yield server
     else:
         with remote.client() as client:
             yield ServedModels(remote.address, client)

@@ -54,10 +54,10 @@ class BackgroundJobs:
             again: Where it is running, do it once more afterwards: it may have looked for work before there was this.
         """
         with self._lock:
-            known = self._jobs.get(name)
-            if known is not None and known.running:
-                known.again = known.again or again
-                return known
+            current = self._jobs.get(name)
+            if current is not None and current.running:
+                current.again = current.again or again
+                return current
             job = self._jobs[name] = BackgroundJob()
             thread = threading.Thread(target=self._run, args=(job, work), name=f"console {name}", daemon=True)
             self._threads = [*(other for other in self._threads if other.is_alive()), thread]

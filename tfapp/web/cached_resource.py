@@ -38,10 +38,10 @@ class CachedResource(Generic[T]):
         """Returns the current resource."""
         with self._lock:
             if not self._held or self._ticks() - self._looked_at > _LOOK_SECONDS:
-                seen = self._state()
-                if not self._held or seen != self._seen:
+                state = self._state()
+                if not self._held or state != self._seen:
                     self._renew()
-                self._seen, self._looked_at = seen, self._ticks()
+                self._seen, self._looked_at = state, self._ticks()
             return self._held[-1][1]
 
     def look(self) -> None:

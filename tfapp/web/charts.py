@@ -96,23 +96,25 @@ class Chart:
     dates: tuple[str, ...]
 
 
-def line_chart(title: str, times: Sequence[datetime], series: Sequence[Series], marked: Iterable[Window] = ()) -> Chart:
+def line_chart(
+    title: str, times: Sequence[datetime], series: Sequence[Series], windows: Iterable[Window] = ()
+) -> Chart:
     """Returns a chart of shares from 0 to 1.
 
     Args:
         title: What it shows.
         times: The windows' first moments.
         series: The lines, with as many values.
-        marked: Stretches of time to mark.
+        windows: Stretches of time to mark.
     """
     highest = max((value for line in series for value in line.values if value is not None), default=0.0)
     top = max(0.2, min(1.0, math.ceil(5 * highest) / 5))
     lines = tuple(Line(one.name, _path(one.values, top), one.color, one.dashed) for one in series)
     step = WIDTH / max(1, len(times))
-    titles = [_title(time, series, place) for place, time in enumerate(times)]
-    columns = tuple(Column(place * step, step, 0, 0, text) for place, text in enumerate(titles))
+    titles = [_title(time, series, index) for index, time in enumerate(times)]
+    columns = tuple(Column(index * step, step, 0, 0, text) for index, text in enumerate(titles))
     values = tuple(f"{100 * top * tick / _TICKS:.0f} %" for tick in reversed(range(_TICKS + 1)))
-    bands = tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in marked)
+    bands = tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in windows)
     return Chart(title, lines, bands, columns, values, _dates(times))
 
 
@@ -122,13 +124,13 @@ def column_chart(title: str, times: Sequence[datetime], counts: Sequence[int], u
     step = WIDTH / max(1, len(times))
     columns = tuple(
         Column(
-            place * step + 0.1 * step,
+            index * step + 0.1 * step,
             0.8 * step,
             HEIGHT * (1 - count / top),
             HEIGHT * count / top,
             f"{_moment(time)}: {count} {unit}",
         )
-        for place, (time, count) in enumerate(zip(times, counts, strict=True))
+        for index, (time, count) in enumerate(zip(times, counts, strict=True))
     )
     values = tuple(f"{top * tick / 2:g}" for tick in (2, 1, 0))
     return Chart(title, (), (), columns, values, _dates(times))
@@ -138,9 +140,9 @@ def step_chart(title: str, steps: Sequence[int], values: Sequence[float]) -> Cha
     """Returns a chart of a value from 0 upwards, such as a loss, by the steps of a training."""
     top = max(values, default=0.0) or 1.0
     width = WIDTH / max(1, len(steps))
-    named = zip(steps, values, strict=True)
+    points = zip(steps, values, strict=True)
     columns = tuple(
-        Column(at * width, width, 0, 0, f"step {step}: {value:.3f}") for at, (step, value) in enumerate(named)
+        Column(at * width, width, 0, 0, f"step {step}: {value:.3f}") for at, (step, value) in enumerate(points)
     )
     ticks = tuple(f"{top * tick / _TICKS:.2f}" for tick in reversed(range(_TICKS + 1)))
     line = Line("", _path([max(value, 0.0) for value in values], top), 1, False)
@@ -157,18 +159,18 @@ def _path(values: Sequence[float | None], top: float) -> str:
     step = WIDTH / max(1, len(values))
     parts: list[str] = []
     open_part = False
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         if value is not None:
-            x, y = (place + 0.5) * step, HEIGHT * (1 - min(value, top) / top)
-            alone = not open_part and (place + 1 == len(values) or values[place + 1] is None)
+            x, y = (index + 0.5) * step, HEIGHT * (1 - min(value, top) / top)
+            alone = not open_part and (index + 1 == len(values) or values[index + 1] is None)
             parts.append(f"{'L' if open_part else 'M'}{x:.1f} {y:.1f}{'h.1' if alone else ''}")
         open_part = value is not None
     return "".join(parts)
 
 
-def _title(time: datetime, series: Sequence[Series], place: int) -> str:
-    known = [(line.name, line.values[place]) for line in series]
-    values = [f"{name} {100 * value:.0f} %" for name, value in known if value is not None]
+def _title(time: datetime, series: Sequence[Series], index: int) -> str:
+    pairs = [(line.name, line.values[index]) for line in series]
+    values = [f"{name} {100 * value:.0f} %" for name, value in pairs if value is not None]
     return f"{_moment(time)}: {', '.join(values) or 'no texts'}"
 
 
@@ -176,7 +178,7 @@ def _dates(times: Sequence[datetime]) -> tuple[str, ...]:
     if len(times) < 2:
         return tuple(_moment(time) for time in times)
     count = min(_MOST_DATES, len(times))
-    return tuple(_moment(times[round(place * (len(times) - 1) / (count - 1))]) for place in range(count))
+    return tuple(_moment(times[round(index * (len(times) - 1) / (count - 1))]) for index in range(count))
 
 
 def _moment(time: datetime) -> str:
@@ -187,5 +189,5 @@ def _moment(time: datetime) -> str:
 def _round_up(count: int) -> int:
     """Returns an even number of at most two significant digits, not below a count."""
     size = 10 ** max(0, len(str(count)) - 2)
-    rounded = math.ceil(count / size) * size
-    return max(2, rounded + rounded % 2)
+    total = math.ceil(count / size) * size
+    return max(2, total + total % 2)

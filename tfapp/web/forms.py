@@ -202,7 +202,7 @@ def uploaded(upload: UploadFile) -> Iterator[tuple[str, Path]]:
         DataError: It ends with none of `SUFFIXES`.
     """
     name = (tidy((upload.filename or "").replace("\\", "/").rpartition("/")[2]) or "texts")[-_LONGEST_NAME:]
-    suffix = next((known for known in SUFFIXES if name.lower().endswith(known)), None)
+    suffix = next((suffix_name for suffix_name in SUFFIXES if name.lower().endswith(suffix_name)), None)
     if suffix is None:
         raise DataError(f"{name}: must end with one of {', '.join(SUFFIXES)}; convert the file")
     with tempfile.TemporaryDirectory() as folder:

@@ -65,8 +65,8 @@ class ModelsEndpoint:
     def start(self) -> None:
         """Starts the server in the background, unless it runs or starts already, or there is nothing to serve."""
         with self._lock:
-            failed = self._starting is not None and self._starting.done() and self._starting.exception() is not None
-            if (self._starting is None or failed) and self.has_models():
+            has_failed = self._starting is not None and self._starting.done() and self._starting.exception() is not None
+            if (self._starting is None or has_failed) and self.has_models():
                 self._starting = Future()
                 threading.Thread(target=self._run, args=(self._starting,), name=self.name, daemon=True).start()
 
@@ -119,10 +119,10 @@ class ModelsEndpoint:
 
     def _run(self, starting: Future[ServedModels]) -> None:
         try:
-            served = self._connect(self.folder)
-            reached = served.__enter__()
-            self._entered = served
-            starting.set_result(reached)
+            connection = self._connect(self.folder)
+            models = connection.__enter__()
+            self._entered = connection
+            starting.set_result(models)
         except (TfappError, ClientError, OSError) as error:
             starting.set_exception(error)
         except BaseException as error:

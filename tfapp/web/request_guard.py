@@ -51,7 +51,7 @@ class RequestGuard:
         self._longest = longest or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Checks a request and passes it on, or answers it with an error, as ASGI asks of an application."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         if scope["type"] != "http":

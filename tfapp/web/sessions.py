@@ -113,7 +113,7 @@ class SessionCookies:
         self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Handles a request, as ASGI asks of an application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

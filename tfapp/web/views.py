@@ -107,8 +107,8 @@ class Views:
         }
 
     def _refused(self, request: Request, error: HTTPException) -> Response:
-        lost = error.status_code == 404
-        message = "there is no page at this address; use the menu" if lost else str(error.detail)
+        is_missing = error.status_code == 404
+        message = "there is no page at this address; use the menu" if is_missing else str(error.detail)
         return self.error(request, error.status_code, message)
 
     def _explained(self, request: Request, error: Exception) -> Response:

@@ -77,8 +77,8 @@ class LabellingPages:
 
     def _list(self, request: Request) -> Response:
         feedback = self._state.begun_feedback
-        known = feedback.pools.all() if feedback else []
-        pools = [(pool, feedback.pools.progress(pool), self._scoring.job(pool)) for pool in known if feedback]
+        rows = feedback.pools.all() if feedback else []
+        pools = [(pool, feedback.pools.progress(pool), self._scoring.job(pool)) for pool in rows if feedback]
         return self._views.page(
             request,
             "labelling.html",
@@ -115,8 +115,8 @@ class LabellingPages:
     def _next(self, request: Request) -> Response:
         pools = self._state.feedback.pools
         pool, who = self._pool(request), request.session["id"]
-        asked = request.query_params.get("by")
-        measure = cast(Measure, asked if asked in MEASURES else MEASURES[0])
+        value = request.query_params.get("by")
+        measure = cast(Measure, value if value in MEASURES else MEASURES[0])
         self._scoring.keep_up(pool)
         texts = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
         text = texts[0] if texts else None
@@ -125,7 +125,7 @@ class LabellingPages:
         return self._views.page(
             request,
             "labelling_pool.html",
-            shown=self._shown(pool, text) if text else None,
+            item=self._item(pool, text) if text else None,
             pool=pool,
             measure=measure,
             progress=pools.progress(pool),
@@ -137,9 +137,9 @@ class LabellingPages:
         feedback, pool = self._state.feedback, self._pool(request)
         text = feedback.pools.text(pool, form.number("text", most=LARGEST_KEY))
         other, labels = tidy(form.text("other", longest=300)), form.several("label")
-        chosen = [*(labels if pool.multi_label or not other else ()), *([other] if other else ())]
+        names = [*(labels if pool.multi_label or not other else ()), *([other] if other else ())]
         answer = (text.version, text.predicted, text.score, str(request.session.get("name", "")))
-        feedback.labels.give(Label(pool.model, text.text, tuple(chosen), pool.multi_label, *answer))
+        feedback.labels.give(Label(pool.model, text.text, tuple(names), pool.multi_label, *answer))
         return self._on(request, pool, form)
 
     def _skip(self, request: Request, form: Form) -> Response:
@@ -167,15 +167,15 @@ class LabellingPages:
     def _pool(self, request: Request) -> PoolRow:
         return self._state.feedback.pools.get(request.path_params["pool"])
 
-    def _shown(self, pool: PoolRow, text: PoolTextRow) -> _LabellingText:
+    def _item(self, pool: PoolRow, text: PoolTextRow) -> _LabellingText:
         """Returns the text with its labels' probabilities, or the labels alone while the model cannot be asked."""
         try:
             client = self._scoring.endpoint(pool.model).client(wait=False)
             (answer,) = client.classify(pool.model, [text.text], timeout=_ASK_SECONDS)
         except (ClientError, ServerError, RegistryError):
             return _LabellingText(text, [(label, None) for label in pool.labels], ())
-        ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-        return _LabellingText(text, [(label, chance) for label, chance in ranked], answer.chosen or ())
+        pairs = sorted(answer.probabilities.items(), key=lambda item: -item[1])
+        return _LabellingText(text, [(label, chance) for label, chance in pairs], answer.chosen or ())
 
 
 class Leases:

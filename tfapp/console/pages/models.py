@@ -29,17 +29,17 @@ class _ModelWithStates:
     """A model with the states of its versions, or in `trouble` why they are not known."""
 
     endpoint: ModelsEndpoint
-    facts: CatalogueEntry
+    entry: CatalogueEntry
     states: Mapping[int, VersionStatus]
     trouble: str
 
     @property
     def newest(self) -> VersionMetadata:
-        return self.facts.versions[-1]
+        return self.entry.versions[-1]
 
     @property
     def released(self) -> VersionMetadata:
-        return self.facts.released
+        return self.entry.released
 
 
 class ModelPages(StatePages[ConsoleState]):
@@ -55,10 +55,10 @@ class ModelPages(StatePages[ConsoleState]):
         return self._views.page(request, "models.html", models=entries, folder=folder, server=self._state.server)
 
     def _one(self, request: Request) -> Response:
-        endpoint, facts = self._state.model(request.path_params["endpoint"], request.path_params["name"])
-        (entry,) = _with_states([(endpoint, facts)])
-        version = _version(facts, request.query_params.get("version"))
-        changes = version_catalogue.history(facts.name, models=endpoint.folder)[::-1][:_CHANGES]
+        endpoint, catalogue_entry = self._state.model(request.path_params["endpoint"], request.path_params["name"])
+        (entry,) = _with_states([(endpoint, catalogue_entry)])
+        version = _version(catalogue_entry, request.query_params.get("version"))
+        changes = version_catalogue.history(catalogue_entry.name, models=endpoint.folder)[::-1][:_CHANGES]
         try:
             card = (version.path / "README.md").read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -70,18 +70,18 @@ def _with_states(models: Sequence[tuple[ModelsEndpoint, CatalogueEntry]]) -> lis
     """Asks for the versions' states; a server that does not answer is asked about no further model."""
     silent: set[str] = set()
     entries: list[_ModelWithStates] = []
-    for endpoint, facts in models:
-        states, trouble = ([], NO_ANSWER) if endpoint.name in silent else endpoint.status(facts.name)
+    for endpoint, entry in models:
+        states, trouble = ([], NO_ANSWER) if endpoint.name in silent else endpoint.status(entry.name)
         if trouble == NO_ANSWER:
             silent.add(endpoint.name)
-        entries.append(_ModelWithStates(endpoint, facts, {state.version: state for state in states}, trouble))
+        entries.append(_ModelWithStates(endpoint, entry, {state.version: state for state in states}, trouble))
     return entries
 
 
-def _version(facts: CatalogueEntry, number: str | None) -> VersionMetadata:
+def _version(entry: CatalogueEntry, number: str | None) -> VersionMetadata:
     if number is None:
-        return facts.released
-    for version in facts.versions:
+        return entry.released
+    for version in entry.versions:
         if str(version.version) == number:
             return version
-    raise RegistryError(f"{facts.name}: no version {number[:20]}; the model's page lists the versions")
+    raise RegistryError(f"{entry.name}: no version {number[:20]}; the model's page lists the versions")

@@ -23,7 +23,9 @@ class OverviewPage(StatePages[ConsoleState]):
         state, session = self._state, self._state.support
         models, feedback, monitor = state.models(), state.begun_feedback, state.monitor
         alerts = {} if monitor is None else {"open_alerts": len(monitor.queries.alerts(open_only=True))}
-        known = {} if session is None else {"waiting": session.inbox.waiting(), **session.service.knowledge.counts()}
+        support_counts = (
+            {} if session is None else {"waiting": session.inbox.waiting(), **session.service.knowledge.counts()}
+        )
         return self._views.page(
             request,
             "overview.html",
@@ -31,7 +33,7 @@ class OverviewPage(StatePages[ConsoleState]):
             server=state.server,
             models=models,
             endpoints=list(dict.fromkeys(endpoint for endpoint, _ in models)),
-            support=known,
+            support=support_counts,
             monitor=alerts if monitor is None else alerts | monitor.queries.counts(),
             recommend={} if state.recommend is None else state.recommend.catalogue.counts(),
             labelled=sum(feedback.labels.counts().values()) if feedback else 0,

@@ -82,7 +82,7 @@ class TrainPages:
     def _file(self, request: Request) -> Response:
         file = self._state.uploads.get(request.path_params["file"])
         corrections = _corrections(request.query_params)
-        return self._show_file(request, file, look_at(file.path, corrections), corrections)
+        return self._show_file(request, file, look_at(file.path, corrections))
 
     def _look_or_start(self, request: Request, form: Form) -> Response:
         file = self._state.uploads.get(request.path_params["file"])
@@ -93,18 +93,16 @@ class TrainPages:
         names = ("task", *(f"column.{name}" for name in _all_columns()))
         corrections = _without_proposed(file, _corrections({name: form.text(name, longest=200) for name in names}))
         if then == "look":
-            asked = {"task": corrections.task} | {f"column.{name}": column for name, column in corrections.columns}
-            query = urlencode({name: text for name, text in asked.items() if text})
+            fields = {"task": corrections.task} | {f"column.{name}": column for name, column in corrections.columns}
+            query = urlencode({name: text for name, text in fields.items() if text})
             return self._views.redirect(request, f"/train/file/{quote(file.name)}?{query}")
         view = look_at(file.path, corrections)
         if view.description is None:
-            return self._show_file(request, file, view, corrections, 400)
+            return self._show_file(request, file, view, 400)
         training = self._start(file, _training_options(corrections, form), form.needed("model", longest=100).strip())
         return self._views.redirect(request, f"/train/{training.number}")
 
-    def _show_file(
-        self, request: Request, file: UploadedFile, view: DataFileView, corrections: FileCorrections, status: int = 200
-    ) -> Response:
+    def _show_file(self, request: Request, file: UploadedFile, view: DataFileView, status: int = 200) -> Response:
         labels = sorted(view.description.labels.items(), key=lambda item: -item[1]) if view.description else []
         return self._views.page(
             request,
@@ -112,21 +110,21 @@ class TrainPages:
             status,
             file=file,
             view=view,
-            corrected=corrections != FileCorrections(),
             tasks={name: all_tasks()[name].settings.summary for name in servable_tasks()},
             labels=labels[:_LABELS],
             more_labels=len(labels[_LABELS:]),
             qualities=QUALITIES,
             model=model_name(file.name),
-            taken=[model.name for model in self._state.endpoints["models"].models()],
         )
 
     def _start(self, file: UploadedFile, options: list[str], model: str) -> Training:
         if not _NAME.fullmatch(model):
             raise SettingsError(f"model: letters, digits, dots, _ and -, and first a letter or digit; got {model!r}")
         runs, models = self._state.home.absolute() / "runs", self._state.endpoints["models"].folder.absolute()
-        places = [f"--runs={runs}", f"--models={models}", f"--name={model}", "--json"]
-        return self._state.trainings.add(["train", str(file.path), *options, *places], title=file.name, model=model)
+        output_options = [f"--runs={runs}", f"--models={models}", f"--name={model}", "--json"]
+        return self._state.trainings.add(
+            ["train", str(file.path), *options, *output_options], title=file.name, model=model
+        )
 
     def _one(self, request: Request) -> Response:
         training = self._training(request)
@@ -143,7 +141,7 @@ class TrainPages:
             before=before,
             evaluation=_evaluation(log),
             run=log.run and (Path("runs") / log.run.parent.name / log.run.name),
-            served=self._served(training, log),
+            serving=self._serving(training, log),
             endpoint=self._state.endpoints["models"],
         )
 
@@ -165,7 +163,7 @@ class TrainPages:
     def _training(self, request: Request) -> Training:
         return self._state.trainings.get(whole_number("training", request.path_params["number"], most=LARGEST_KEY))
 
-    def _served(self, training: Training, log: TrainingLog) -> str:
+    def _serving(self, training: Training, log: TrainingLog) -> str:
         """Returns whether the server answers by the version that was published: `serving`, or why not."""
         if not log.version:
             return ""
@@ -215,10 +213,10 @@ def _corrections(fields: Mapping[str, str]) -> FileCorrections:
 
 def _without_proposed(file: UploadedFile, corrections: FileCorrections) -> FileCorrections:
     """Leaves out what was found out anyway, so that what depends on it, such as a rating, stays."""
-    proposed = look_at(file.path, FileCorrections())
-    task = "" if proposed.proposal and corrections.task == proposed.task else corrections.task
+    view = look_at(file.path, FileCorrections())
+    task = "" if view.proposal and corrections.task == view.task else corrections.task
     fields = look_at(file.path, FileCorrections(task)).fields
-    names = column_settings(task or proposed.task)
+    names = column_settings(task or view.task)
     columns = (item for item in corrections.columns if item[0] in names and fields.get(item[0]) != item[1])
     return FileCorrections(task, tuple(columns))
 
