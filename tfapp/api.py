@@ -154,11 +154,11 @@ def fit(
     if settings or task or minutes or quality != "good":
         foreign = ", ".join([*settings, *(["task"] if task else []), *(["minutes"] if minutes else [])]) or "quality"
         raise SettingsError(f"{foreign}: goes with a data file; set it in the experiment, or in load_data")
-    chosen = _settings(experiment, data, name or "model", model or {}, training or {})
+    full_experiment = _settings(experiment, data, name or "model", model or {}, training or {})
     from tfapp.workflows.train import run_experiment
 
-    splits = data or (lambda: _load(chosen, quiet=quiet))
-    folder = run_experiment(chosen, splits, Path(runs), resume=resume, quiet=quiet, observers=observers)
+    splits = data or (lambda: _load(full_experiment, quiet=quiet))
+    folder = run_experiment(full_experiment, splits, Path(runs), resume=resume, quiet=quiet, observers=observers)
     return Run(folder.path)
 
 
@@ -187,8 +187,8 @@ def fit_plan(
     from tfapp.workflows.candidates import train_candidates
 
     splits = partial(_load, plan.experiment, quiet=quiet)
-    watched: dict[str, Any] = {"quiet": quiet, "observers": observers, "on_event": on_event}
-    return Run(train_candidates(plan, splits, Path(runs), resume=resume, **watched).path)
+    monitoring: dict[str, Any] = {"quiet": quiet, "observers": observers, "on_event": on_event}
+    return Run(train_candidates(plan, splits, Path(runs), resume=resume, **monitoring).path)
 
 
 def open_run(path: str | Path) -> Run:
@@ -226,8 +226,8 @@ def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bo
     Raises:
         TfappError: The run or the data cannot be used.
     """
-    opened = run if isinstance(run, Run) else open_run(run)
-    return opened.evaluate(data, quiet=quiet)
+    finished_run = run if isinstance(run, Run) else open_run(run)
+    return finished_run.evaluate(data, quiet=quiet)
 
 
 def export(
@@ -254,8 +254,8 @@ def export(
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
-    opened = run if isinstance(run, Run) else open_run(run)
-    return opened.export(to, overrides=overrides, force=force, quiet=quiet)
+    finished_run = run if isinstance(run, Run) else open_run(run)
+    return finished_run.export(to, overrides=overrides, force=force, quiet=quiet)
 
 
 def export_preset(
@@ -287,10 +287,10 @@ def export_preset(
     """
     from tfapp.workflows.publish import export_untrained
 
-    served = name or safe_name(Path(preset).name) or "embedding"
+    model_name = name or safe_name(Path(preset).name) or "embedding"
     # There are no data, but an experiment names some.
     sections = {"data": {"train": "none"}, "model": {"preset": preset}, "training": {"epochs": 0}}
-    experiment = parse_experiment({"name": served, "task": "embedding", **sections}, overrides)
+    experiment = parse_experiment({"name": model_name, "task": "embedding", **sections}, overrides)
     return export_untrained(experiment, Path(to), force=force, quiet=quiet)
 
 

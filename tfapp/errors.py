@@ -43,7 +43,7 @@ _SHOWN = 12
 
 
 class TfappError(Exception):
-    """Anything that a user of tfapp can mend."""
+    """The base class of the errors that a user of tfapp can mend."""
 
 
 class SettingsError(TfappError):
@@ -95,7 +95,7 @@ class StoreError(TfappError):
 
 
 class ConflictError(TfappError):
-    """Somebody else has done first what was asked for, and it was not known of."""
+    """A change conflicts with one that somebody else made first."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
@@ -112,9 +112,9 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
         >>> did_you_mean("epocs", ["epochs", "seed"])
         '; did you mean "epochs"?'
     """
-    known = sorted(choices)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    options = sorted(choices)
+    near = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
     if near:
         return f'; did you mean "{near[0]}"?'
-    names = ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
-    return f"; known: {names}" if known else ""
+    names = ", ".join(options[:_SHOWN]) + (f" and {len(options) - _SHOWN} more" if len(options) > _SHOWN else "")
+    return f"; known: {names}" if options else ""

@@ -44,7 +44,7 @@ class Archive:
 
     @property
     def version(self) -> str:
-        """The distribution's version."""
+        """Returns the distribution's version."""
         return self.requirement.partition("==")[2]
 
 
@@ -84,7 +84,7 @@ class Asset:
 
     @property
     def key(self) -> str:
-        """The name of the prepared folder; differs whenever what it would hold differs."""
+        """Returns the name of the prepared folder, which differs whenever what it would hold differs."""
         made_from = [self.archive.sha256, self.recipe, dict(self.options), self.revision]
         digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
         return f"{self.archive.version}-{digest[:8]}"
@@ -132,8 +132,8 @@ def require(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset]
     """
     asset = find(name, kind, entries=entries)
     if asset is None:
-        known = (catalogue() if entries is None else entries).values()
-        near = did_you_mean(name, [entry.name for entry in known if kind in (None, entry.kind)])
+        assets = (catalogue() if entries is None else entries).values()
+        near = did_you_mean(name, [entry.name for entry in assets if kind in (None, entry.kind)])
         what = {"preset": "preset", "dataset": "data set", None: "preset or data set"}[kind]
         raise AssetError(f'no {what} is called "{name}"{near}')
     return asset

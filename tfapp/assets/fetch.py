@@ -59,11 +59,11 @@ def pull(
     with _disk_errors_explained(asset, root), _locked(root, asset.archive):
         if not is_ready(folder):
             archive = _verified_archive(
-                asset.archive, root, index or PackageIndex(), on_progress or (lambda _done, _total: None)
+                asset.archive, root, index or PackageIndex(), on_progress or (lambda _count, _total: None)
             )
             _prepare(asset, archive, folder)
-            known = (catalogue() if entries is None else entries).values()
-            sharing = [entry for entry in known if entry.archive.sha256 == asset.archive.sha256]
+            assets = (catalogue() if entries is None else entries).values()
+            sharing = [entry for entry in assets if entry.archive.sha256 == asset.archive.sha256]
             # An archive is of no use once everything that comes out of it is prepared.
             if all(is_ready(folder_of(entry, root)) for entry in sharing):
                 archive.unlink(missing_ok=True)
@@ -88,9 +88,9 @@ def _verified_archive(archive: Archive, root: Path, index: Index, on_progress: O
         return target
     with _fresh_folder(target.with_name(f"{archive.file}.part")) as part:
         file = index.download(archive, part, on_progress)
-        received = _sha256(file)
-        if received != archive.sha256:
-            raise wrong_checksum(archive, received)
+        checksum = _sha256(file)
+        if checksum != archive.sha256:
+            raise wrong_checksum(archive, checksum)
         file.replace(target)
     return target
 
@@ -138,9 +138,9 @@ def _disk_errors_explained(asset: Asset, root: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _NO_SPACE:
-            needed = (asset.archive.size + asset.size) / 1e6
+            megabytes = (asset.archive.size + asset.size) / 1e6
             raise AssetError(
-                f"no space for {asset.name} in the cache folder {root} ({reason}): it needs {needed:,.0f} MB; "
+                f"no space for {asset.name} in the cache folder {root} ({reason}): it needs {megabytes:,.0f} MB; "
                 "free some, or set TFAPP_HOME to a folder on another disk"
             ) from error
         raise AssetError(

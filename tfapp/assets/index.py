@@ -91,10 +91,10 @@ class PackageIndex:
                 failure = error
                 continue
             for link in (link for link in links if link.is_wheel == archive.is_wheel):
-                stated = (link.hash_option or {}).get("sha256", [archive.sha256])
-                if archive.sha256 in stated:
+                hashes = (link.hash_option or {}).get("sha256", [archive.sha256])
+                if archive.sha256 in hashes:
                     return link
-                other = stated[0]
+                other = hashes[0]
         if other is not None:
             raise wrong_checksum(archive, other)
         if failure is not None:
@@ -114,8 +114,8 @@ class PackageIndex:
 
         settings = self._settings
         # The files are only read, so it does not matter for which Python they were made.
-        for place in settings.find_links:
-            folder = str(Path(place).expanduser()) if place.startswith("~") else place
+        for location in settings.find_links:
+            folder = str(Path(location).expanduser()) if location.startswith("~") else location
             yield PackageFinder(client, find_links=[folder], ignore_compatibility=True)
         # Without an address the finder takes the public index.
         for url in () if settings.no_index else (settings.index_url, *settings.extra_index_urls):
@@ -126,10 +126,10 @@ class PackageIndex:
         from unearth import PackageFinder
         from unearth.errors import UnpackError
 
-        def report(_link: Link, done: int, total: int | None) -> None:
-            if done > archive.size:
+        def report(_link: Link, byte_count: int, total: int | None) -> None:
+            if byte_count > archive.size:
                 raise AssetError(f"{archive.file} is longer than its {archive.size:,} bytes; nothing was kept")
-            on_progress(done, total or archive.size)
+            on_progress(byte_count, total or archive.size)
 
         finder = PackageFinder(client, find_links=[link.url])
         failure: httpx2.HTTPError
@@ -147,11 +147,11 @@ class PackageIndex:
         ) from failure
 
 
-def wrong_checksum(archive: Archive, received: str) -> AssetError:
+def wrong_checksum(archive: Archive, checksum: str) -> AssetError:
     """Returns the error for a file that is not the one that the catalogue means."""
     return AssetError(
         f"{archive.requirement}: wrong checksum, nothing was kept: expected sha256 {archive.sha256}, "
-        f"received {received}; pull again, and check pip's index settings if it stays"
+        f"received {checksum}; pull again, and check pip's index settings if it stays"
     )
 
 

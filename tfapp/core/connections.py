@@ -218,8 +218,8 @@ class GuardedConnection(socket.socket):
         gate: The gate that admitted it.
     """
 
-    def __init__(self, accepted: socket.socket, peer: Any) -> None:
-        super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+    def __init__(self, connection: socket.socket, peer: Any) -> None:
+        super().__init__(connection.family, connection.type, connection.proto, fileno=connection.detach())
         self.peer = peer
         self.address = caller_network(str(peer[0])) if isinstance(peer, tuple) else "local"
         self.gate: ConnectionGate | None = None
@@ -274,9 +274,9 @@ class GuardedSocket(socket.socket):
 def caller_network(address: str) -> str:
     """Returns the network of a caller's IPv6 address, as everybody has many addresses of one, or the IPv4 address."""
     try:
-        known = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(known, ipaddress.IPv4Address):
-        return str(known)
-    return str(known.ipv4_mapped or ipaddress.ip_network((known, _IPV6_NETWORK_BITS), strict=False))
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, _IPV6_NETWORK_BITS), strict=False))

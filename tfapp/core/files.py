@@ -1,4 +1,4 @@
-"""Files that others read appear complete, by rename, or not at all; and what is nobody else's business is private.
+"""Writes files that appear complete, by rename, or not at all, and keeps private what is nobody else's business.
 
 What is written is private unless its writer says `shared`: many files hold texts of users, passwords or tokens, and few
 are made for others, as models are.
@@ -105,8 +105,8 @@ def replacing(file: Path, *, shared: bool = False) -> Iterator[Path]:
         yield draft
         if not draft.stat().st_mtime_ns:  # nobody has written it
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(draft))
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
+        with draft.open("rb") as handle:
+            os.fsync(handle.fileno())
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)

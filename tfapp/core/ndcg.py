@@ -24,7 +24,7 @@ def ndcg(grades: Floats, scores: Floats, cut: int) -> float:
     discounts = 1.0 / np.log2(np.arange(2, len(grades) + 2))
     discounts[cut:] = 0.0
     order = np.argsort(-scores, kind="stable")
-    ranked, gains = scores[order], grades[order]
-    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    sorted_scores, gains = scores[order], grades[order]
+    starts = np.flatnonzero(np.append(True, sorted_scores[1:] != sorted_scores[:-1]))
     means = np.add.reduceat(gains, starts) / np.diff(np.append(starts, len(gains)))
     return float(np.add.reduceat(discounts, starts) @ means / (np.sort(grades)[::-1] @ discounts))

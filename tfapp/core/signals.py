@@ -18,30 +18,30 @@ def stop_signals(*, interrupt: bool = False) -> Iterator[threading.Event]:
 
     With `interrupt`, a second signal interrupts what still goes on.
     """
-    stopped = threading.Event()
+    stop_event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stopped
+        yield stop_event
         return
     # A handler runs amid whatever the main thread does, which may be to hold the event's own lock as it begins to wait:
     # what it calls must take none. This queue is made for that.
     signals: SimpleQueue[int | None] = SimpleQueue()
-    received: list[int] = []
+    signal_numbers: list[int] = []
 
     def note(number: int, _frame: Any) -> None:
-        if received and interrupt:
+        if signal_numbers and interrupt:
             raise KeyboardInterrupt
-        received.append(number)
+        signal_numbers.append(number)
         signals.put(number)
 
     def set_event() -> None:
         if signals.get() is not None:
-            stopped.set()
+            stop_event.set()
 
     teller = threading.Thread(target=set_event, name="stop signals", daemon=True)
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     teller.start()
     try:
-        yield stopped
+        yield stop_event
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -58,10 +58,10 @@ def text_segments(text: str, spans: Iterable[MarkedSpan]) -> list[TextSegment]:
         [('In ', None), ('Rome', 'city'), ('.', None)]
     """
     segments: list[TextSegment] = []
-    place = 0
+    position = 0
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
-        if place <= span.start < span.end <= len(text):
-            segments += [TextSegment(text[place : span.start])] if span.start > place else []
+        if position <= span.start < span.end <= len(text):
+            segments += [TextSegment(text[position : span.start])] if span.start > position else []
             segments.append(TextSegment(text[span.start : span.end], span))
-            place = span.end
-    return [*segments, TextSegment(text[place:])] if place < len(text) else segments
+            position = span.end
+    return [*segments, TextSegment(text[position:])] if position < len(text) else segments

@@ -37,7 +37,7 @@ _ROWS_A_MOVE = 500
 class Advance(Protocol):
     """Moves a progress bar: `advance(done, total, note)`; counts are cumulative."""
 
-    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
+    def __call__(self, count: int, total: int | None = None, note: str = "") -> None:
         """Moves it."""
 
 
@@ -58,7 +58,7 @@ def _console(*, stderr: bool) -> Console:
     from tfapp_client.terminal_text import printable
 
     class PlainTextConsole(Console):
-        """Drops what a terminal would obey where all that is printed comes by; Rich's own codes are no text."""
+        """Drops terminal control sequences from all that is printed; Rich's own codes are no text."""
 
         def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
             for text, style, control in super().render(renderable, options):
@@ -88,7 +88,7 @@ def clean_warnings() -> None:
 
 
 class _PlainTextFormatter(logging.Formatter):
-    """Formats log records without what a terminal would obey; a traceback keeps its lines."""
+    """Formats log records without terminal control sequences; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         return " ".join(super().formatMessage(record).splitlines())
@@ -136,8 +136,8 @@ def progress(description: str, unit: str = "", *, quiet: bool = False) -> Iterat
     with Progress(*columns, TimeRemainingColumn(), console=screen, disable=not visible) as bar:
         task = bar.add_task(description, total=None, visible=unit != "bytes", note=unit if unit != "bytes" else "")
 
-        def advance(done: int, total: int | None = None, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, visible=True, note=note or (unit if unit != "bytes" else ""))
+        def advance(count: int, total: int | None = None, note: str = "") -> None:
+            bar.update(task, completed=count, total=total, visible=True, note=note or (unit if unit != "bytes" else ""))
 
         yield advance
 
@@ -156,15 +156,15 @@ def _notebook_progress(description: str, unit: str, *, quiet: bool) -> Iterator[
     from IPython.display import HTML, display
 
     handle = None if quiet else display(HTML(""), display_id=True)
-    drawn = 0.0
+    last_update = 0.0
 
-    def advance(done: int, total: int | None = None, note: str = "") -> None:
-        nonlocal drawn
-        if handle is None or (time.monotonic() - drawn < _REDRAW_SECONDS and done != total):
+    def advance(count: int, total: int | None = None, note: str = "") -> None:
+        nonlocal last_update
+        if handle is None or (time.monotonic() - last_update < _REDRAW_SECONDS and count != total):
             return
-        drawn = time.monotonic()
-        size = f' value="{done}" max="{total}"' if total else ""
-        text = html.escape(f"{description} {done:,}{f' of {total:,}' if total else ''} {note or unit}")
+        last_update = time.monotonic()
+        size = f' value="{count}" max="{total}"' if total else ""
+        text = html.escape(f"{description} {count:,}{f' of {total:,}' if total else ''} {note or unit}")
         handle.update(HTML(f"<progress{size}></progress> {text}"))
 
     try:

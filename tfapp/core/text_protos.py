@@ -36,10 +36,10 @@ def parse_text_proto(text: str, message: Any, path: Path | str) -> Any:
     try:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
-        raise SettingsError(f"{path}{_place(error, text)}: {_reason(error, text)}") from error
+        raise SettingsError(f"{path}{_position(error, text)}: {_reason(error, text)}") from error
 
 
-def _place(error: Any, text: str) -> str:
+def _position(error: Any, text: str) -> str:
     line = error.GetLine()
     if line is None:
         return ""
@@ -48,7 +48,7 @@ def _place(error: Any, text: str) -> str:
 
 
 def _reason(error: Any, text: str) -> str:
-    """Returns the parser's own text without the place and the copy of the line that it begins with."""
+    """Returns the parser's own text without the position and the copy of the line that it begins with."""
     reason = str(error).removeprefix(f"{error.GetLine()}:{error.GetColumn()} : ")
     for line in [*text.splitlines(), ""]:
         reason = reason.removeprefix(f"'{line}': ")

@@ -61,13 +61,13 @@ class WebLoop(asyncio.SelectorEventLoop):
     handshake_seconds = 30.0
 
     async def create_server(self, *args: Any, **settings: Any) -> Any:
-        """See `asyncio.AbstractEventLoop.create_server`."""
+        """Creates a server whose TLS handshakes have a time limit; see `asyncio.AbstractEventLoop.create_server`."""
         if settings.get("ssl"):
             settings.setdefault("ssl_handshake_timeout", self.handshake_seconds)
         return await super().create_server(*args, **settings)
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
-        """See `asyncio.AbstractEventLoop.default_exception_handler`."""
+        """Logs one line where a connection cannot be accepted, and leaves all else to asyncio."""
         if "socket.accept()" in context.get("message", ""):
             _log.error("cannot accept connections, they wait: %s", context.get("exception"))
         else:
@@ -228,8 +228,8 @@ class _LimitedHttp(HttpToolsProtocol):
             self._time_out()
 
     def _check_writing(self) -> None:
-        sent = self._unsent - self.transport.get_write_buffer_size()
-        if sent >= self._limits.body_rate * self._limits.body_seconds:
+        byte_count = self._unsent - self.transport.get_write_buffer_size()
+        if byte_count >= self._limits.body_rate * self._limits.body_seconds:
             self._linger()
         else:
             self.transport.abort()
@@ -252,8 +252,8 @@ class _LimitedHttp(HttpToolsProtocol):
         """Answers where nothing else is answered, and closes the connection."""
         if self.transport.is_closing():
             return
-        unanswered = not self.cycle.response_started if self._in_body else not self._is_answering()
-        if unanswered and not self.pipeline:
+        is_unanswered = not self.cycle.response_started if self._in_body else not self._is_answering()
+        if is_unanswered and not self.pipeline:
             self.transport.write(refusal(status, text))
         if self._is_answering():
             self.cycle.disconnected = True

@@ -15,7 +15,7 @@ OnOverlap = Literal["drop", "keep"]
 
 
 def _as_separator(value: str) -> str:
-    """A tab has a name, as it can hardly be written on a command line."""
+    """Returns the one character; a tab has a name, as it can hardly be written on a command line."""
     value = "\t" if value in ("tab", "\\t") else value
     if len(value) != 1 or value in '"\r\n':
         raise ValueError(f'must be one character such as ";", no quote and no line end, or tab; got {value!r:.40}')
