@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tfapp.data.cleaning import Rows, drop_duplicates, drop_empty, is_visible, normalize_text, text_keys
 from tfapp.data.labels import has_label, label_counts
-from tfapp.data.splitting import assign_sides, split_numbers
+from tfapp.data.splitting import assign_splits, split_numbers
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
@@ -121,8 +121,8 @@ def test_split_numbers_are_uniform_and_seeds_differ() -> None:
 
 def test_sides_are_cut_in_order() -> None:
     numbers = np.array([0.0, 0.19, 0.2, 0.29, 0.31, 0.99])
-    assert assign_sides(numbers, 0.2, 0.1).tolist() == [2, 2, 1, 1, 0, 0]
-    assert assign_sides(numbers, 0.0, 0.0).tolist() == [0] * 6
+    assert assign_splits(numbers, 0.2, 0.1).tolist() == [2, 2, 1, 1, 0, 0]
+    assert assign_splits(numbers, 0.0, 0.0).tolist() == [0] * 6
 
 
 def test_labels_are_counted_and_found_across_chunks() -> None:

@@ -99,7 +99,7 @@ def test_tags_are_bad_where_what_was_read_would_be_written_in_others(tags: list[
 def test_an_illegal_tag_is_named_with_its_place(tags: str, place: int, message: str) -> None:
     parsed = [parse_tag(tag) for tag in tags.split()]
     first = next(bad_tags(parsed, detect_scheme([parsed])))
-    assert first.place == place
+    assert first.position == place
     assert message in first.reason
 
 

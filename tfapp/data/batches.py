@@ -41,8 +41,8 @@ class TokenizedTexts:
         """Returns some of the texts, by number, in the order given."""
         lengths = self.lengths[rows]
         splits = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.repeat(self.splits[:-1][rows] - splits[:-1], lengths) + np.arange(splits[-1])
-        return TokenizedTexts(self.ids[places], splits)
+        positions = np.repeat(self.splits[:-1][rows] - splits[:-1], lengths) + np.arange(splits[-1])
+        return TokenizedTexts(self.ids[positions], splits)
 
 
 def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +60,7 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int
     """
     random = np.random.default_rng([seed, epoch])
     missing = -len(lengths) % batch_size
-    # -1 is a place to be topped up. It sorts first: beside the shortest texts, a copy of the shortest costs least.
+    # -1 is a position to be topped up. It sorts first: beside the shortest texts, a copy of the shortest costs least.
     order = np.concatenate([np.full(missing, -1), random.permutation(len(lengths))])
     keys = np.where(order < 0, -1, lengths[order])
     pool = batch_size * _POOL_BATCHES
@@ -69,8 +69,8 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int
         order[part] = order[part][np.argsort(keys[part], kind="stable")]
     weights = (order >= 0).astype(np.float32)
     order[:missing] = order[missing]
-    shuffled = random.permutation(len(order) // batch_size)
-    return order.reshape(-1, batch_size)[shuffled], weights.reshape(-1, batch_size)[shuffled]
+    batch_order = random.permutation(len(order) // batch_size)
+    return order.reshape(-1, batch_size)[batch_order], weights.reshape(-1, batch_size)[batch_order]
 
 
 def training_dataset(texts: TokenizedTexts, targets: Any, rows: np.ndarray, weights: np.ndarray) -> tf.data.Dataset:

@@ -54,8 +54,8 @@ _COMPRESSED: Final = (".gz", ".zst")
 
 def data_suffix(path: Path) -> str:
     """Returns the suffix that names a file's format, in lower case: that of `a.csv.gz` is `.csv`."""
-    packed = path.suffix.lower() in _COMPRESSED
-    return Path(path.stem if packed else path.name).suffix.lower()
+    is_compressed = path.suffix.lower() in _COMPRESSED
+    return Path(path.stem if is_compressed else path.name).suffix.lower()
 
 
 def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002 - the setting's name
@@ -73,18 +73,18 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
     """
     shards = not path.is_file() and bool(list_shards(path))
     folder = "arrow" if shards else "folder"
-    chosen = (
+    name = (
         (folder if path.is_dir() or shards else INPUT_SUFFIXES.get(data_suffix(path))) if format == "auto" else format
     )
-    if chosen not in (*INPUT_SUFFIXES.values(), "folder"):
+    if name not in (*INPUT_SUFFIXES.values(), "folder"):
         suffixes = ", ".join(INPUT_SUFFIXES)
         raise DataError(f'{path}: the suffix "{data_suffix(path)}" names no format ({suffixes}); set data.format')
-    if chosen == "parquet" and path.suffix.lower() in _COMPRESSED:
+    if name == "parquet" and path.suffix.lower() in _COMPRESSED:
         raise DataError(f"{path}: parquet compresses its columns itself and cannot be read packed; unpack the file")
-    if chosen != "arrow" and (chosen == "folder") != path.is_dir():
+    if name != "arrow" and (name == "folder") != path.is_dir():
         kind = "a folder" if path.is_dir() else "a file"
         raise DataError(f'{path} is {kind}, but data.format is "{format}"; remove data.format or name another path')
-    return chosen
+    return name
 
 
 def row_noun(format: FileFormat) -> str:  # noqa: A002 - the setting's name

@@ -1,4 +1,4 @@
-"""Classes as what is learnt: a label, or several, from a column or a rating."""
+"""The target of classifiers: a label, or several, from a column or a rating."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tfapp.data.cleaning import Rows, found_rows
 from tfapp.data.findings import Finding, name_list
 from tfapp.data.label_names import common_spellings, rename_labels, spelling_list, unknown_name
 from tfapp.data.labels import as_label, as_labels, has_label, is_multi_label, label_codes, label_counts, rating_label
-from tfapp.data.side_filling import fill_sides
 from tfapp.data.sources import Source
+from tfapp.data.split_filling import fill_splits
 from tfapp.data.splitting import split_numbers
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
@@ -85,42 +85,42 @@ class ClassTarget(Target):
             findings += found_rows(rows, other, "unknown_label", what, "kept")
         return findings
 
-    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+    def thin(self, from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with a label that no other row has."""
-        labels = (label_counts(given[side].table["label"]) for side in given if side != "train")
+        labels = (label_counts(from_files[split].table["label"]) for split in from_files if split != "train")
         elsewhere = sum(map(Counter, labels), Counter[str]())
         findings: list[Finding] = []
         while True:  # with several labels a text, dropping a row may leave another label with a single text
-            train = given["train"]
+            train = from_files["train"]
             counts = _class_counts(train.table["label"], settings)
             single = [label for label, count in counts.items() if count == 1 and not elsewhere[label]]
             if not single:
                 return findings
             what = f"with a label that no other {train.noun} has"
-            given["train"], found = cleaning.drop_with_labels(
+            from_files["train"], problems = cleaning.drop_with_labels(
                 train, single, "single_label", what, on=settings.on_single_label, setting="on_single_label"
             )
-            findings += found
+            findings += problems
 
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows of files with labels that train lacks, and notes labels that dev or test lack.
 
         What was split off here gives train a label's rows where it would have none, and gets a row where it has none.
         Last, and so with the same labels, train is cut down to `data.per_class`.
         """
-        findings = [*_drop_unseen(sides, given, settings), *_bring_to_train(sides, given, settings)]
-        column = sides["train"].table["label"]
+        findings = [*_drop_unseen(splits, from_files, settings), *_bring_to_train(splits, from_files, settings)]
+        column = splits["train"].table["label"]
         labels = self.names(column, settings)
         if len(labels) < (1 if is_multi_label(column) else 2):
             names = f'only the label "{labels[0]}"' if labels else "no label"
             raise DataError(
                 f"{settings.train}: train has {names}, but a classifier needs at least two; check data.label"
             )
-        findings += _fill_sides(sides, given, settings)
-        findings += _absent_labels(sides, given, settings)
+        findings += _fill_splits(splits, from_files, settings)
+        findings += _absent_labels(splits, from_files, settings)
         if settings.per_class is not None:
-            sides["train"], found = _keep_per_label(sides["train"], settings.per_class, settings.split_seed)
-            findings += found
+            splits["train"], problems = _keep_per_label(splits["train"], settings.per_class, settings.split_seed)
+            findings += problems
         return findings
 
     def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
@@ -133,10 +133,10 @@ class ClassTarget(Target):
         )[0]
 
 
-def _merge(rows: Rows, known: Iterable[str], settings: DataSettings) -> tuple[Rows, list[Finding]]:
+def _merge(rows: Rows, known_labels: Iterable[str], settings: DataSettings) -> tuple[Rows, list[Finding]]:
     column = rows.table["label"]
     unknown = () if settings.unknown_label is None else (settings.unknown_label,)
-    names = {} if settings.rating else common_spellings(label_counts(column), (*known, *unknown))
+    names = {} if settings.rating else common_spellings(label_counts(column), (*known_labels, *unknown))
     other = has_label(column, names)
     if not settings.merge_labels:
         what = f"with labels that differ in case or white space alone: {spelling_list(names)}"
@@ -154,58 +154,58 @@ def _class_counts(column: pa.ChunkedArray, settings: DataSettings) -> dict[str, 
     return counts
 
 
-def _drop_unseen(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+def _drop_unseen(splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     findings = []
-    known = _class_counts(sides["train"].table["label"], settings)
-    for side in ("dev", "test"):
-        if side in given:
-            unseen = _class_counts(sides[side].table["label"], settings).keys() - known
-            what = f"in {side} with a label that train lacks"
-            sides[side], found = cleaning.drop_with_labels(
-                sides[side], unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
+    train_labels = _class_counts(splits["train"].table["label"], settings)
+    for split in ("dev", "test"):
+        if split in from_files:
+            unseen = _class_counts(splits[split].table["label"], settings).keys() - train_labels
+            what = f"in {split} with a label that train lacks"
+            splits[split], problems = cleaning.drop_with_labels(
+                splits[split], unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
             )
-            findings += found
+            findings += problems
     return findings
 
 
-def _bring_to_train(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+def _bring_to_train(splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     """Moves rows to train, with the rest of their groups, whose label fell on dev or test alone."""
     findings = []
-    for side in ("dev", "test"):
-        rows, train = sides[side], sides["train"]
-        known = _class_counts(train.table["label"], settings).keys()
-        rare = _class_counts(rows.table["label"], settings).keys() - known if side not in given else ()
+    for split in ("dev", "test"):
+        rows, train = splits[split], splits["train"]
+        train_labels = _class_counts(train.table["label"], settings).keys()
+        rare = _class_counts(rows.table["label"], settings).keys() - train_labels if split not in from_files else ()
         if rare:
-            moved = np.isin(rows.groups, rows.groups[has_label(rows.table["label"], rare)])
-            what = f"moved from {side} to train, which had no other with the label: {name_list(rare)}"
-            findings += found_rows(rows, moved, "rare_label", what, "moved")
-            sides["train"], sides[side] = train.join(rows.keep(moved)), rows.keep(~moved)
+            mask = np.isin(rows.groups, rows.groups[has_label(rows.table["label"], rare)])
+            what = f"moved from {split} to train, which had no other with the label: {name_list(rare)}"
+            findings += found_rows(rows, mask, "rare_label", what, "moved")
+            splits["train"], splits[split] = train.join(rows.keep(mask)), rows.keep(~mask)
     return findings
 
 
-def _fill_sides(sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Gives a side on which no row fell a row of train, which keeps all of its labels, or else of the other side."""
-    labels = _class_counts(sides["train"].table["label"], settings).keys()
+def _fill_splits(splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    """Gives a split that no row fell on a row of train, which keeps all of its labels, or else of the other split."""
+    labels = _class_counts(splits["train"].table["label"], settings).keys()
 
-    def suffices(side: str, rows: Rows) -> bool:
-        return len(rows) > 0 and (side != "train" or _class_counts(rows.table["label"], settings).keys() >= labels)
+    def suffices(split: str, rows: Rows) -> bool:
+        return len(rows) > 0 and (split != "train" or _class_counts(rows.table["label"], settings).keys() >= labels)
 
-    findings = fill_sides(sides, given, settings, suffices)
-    for side, share in (("test", settings.test_share), ("dev", settings.dev_share)):
-        if side not in given and share and not len(sides[side]):
-            raise DataError(f"{settings.train}: no row fell on {side}; add rows, or give a file with data.{side}")
+    findings = fill_splits(splits, from_files, settings, suffices)
+    for split, share in (("test", settings.test_share), ("dev", settings.dev_share)):
+        if split not in from_files and share and not len(splits[split]):
+            raise DataError(f"{settings.train}: no row fell on {split}; add rows, or give a file with data.{split}")
     return findings
 
 
-def _absent_labels(sides: Mapping[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+def _absent_labels(splits: Mapping[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     """Notes labels of train that dev or test lacks."""
-    train, *others = [_class_counts(sides[side].table["label"], settings) for side in ("train", "dev", "test")]
+    train, *others = [_class_counts(splits[split].table["label"], settings) for split in ("train", "dev", "test")]
     findings = []
-    for side, labels in zip(("dev", "test"), others, strict=True):
+    for split, labels in zip(("dev", "test"), others, strict=True):
         absent = train.keys() - labels.keys()
-        if absent and len(sides[side]):
-            name = given[side].name if side in given else settings.train
-            message = f"{name}: {side} lacks {len(absent)} of train's labels: {name_list(absent)}"
+        if absent and len(splits[split]):
+            name = from_files[split].name if split in from_files else settings.train
+            message = f"{name}: {split} lacks {len(absent)} of train's labels: {name_list(absent)}"
             findings.append(Finding("absent_label", len(absent), (), name, "kept", message))
     return findings
 
@@ -214,9 +214,9 @@ def _keep_per_label(rows: Rows, count: int, seed: int) -> tuple[Rows, list[Findi
     """Keeps at most so many rows of each label; which they are depends on their texts and the seed alone."""
     codes = label_codes(rows.table["label"])
     order = np.lexsort((split_numbers(rows.keys, seed), codes))
-    places = np.arange(len(order)) - np.searchsorted(codes[order], codes[order])
+    ranks = np.arange(len(order)) - np.searchsorted(codes[order], codes[order])
     mask = np.zeros(len(order), bool)
-    mask[order[places < count]] = True
+    mask[order[ranks < count]] = True
     return rows.keep(mask), found_rows(
         rows, ~mask, "beyond_per_class", f"of train beyond data.per_class = {count}", "dropped"
     )

@@ -53,7 +53,7 @@ class Rows:
         texts: The names of its columns of texts.
         keys: Digest of each row's normalised texts; bytes [rows], see `text_keys`.
         repeats: The same of all that a row must have like another to repeat it: of the extra texts, too.
-        groups: The same of what keeps rows on one side of a split: of the column `group`, or the keys.
+        groups: The same of what keeps rows in one split: of the column `group`, or the keys.
         unit: What the column `row` counts: "line" or "row".
     """
 
@@ -154,23 +154,23 @@ def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
 
     Those whose labels differ are a finding of their own.
     """
-    repeated, leader = mark_repeats(rows)
+    repeats, leader = mark_repeats(rows)
     codes = label_codes(rows.table["label"])
     differs = codes != codes[leader]
-    same, conflicting = repeated & ~differs, repeated & differs
+    same, conflicting = repeats & ~differs, repeats & differs
     what = f"repeating an earlier {rows.noun}"
     findings = [
         *found_rows(rows, same, "duplicate", what, _ACTIONS[on]),
         *found_rows(rows, conflicting, "conflicting_duplicate", f"{what} with another label", _ACTIONS[on]),
     ]
-    return rows if on == "keep" else rows.keep(~repeated), findings
+    return rows if on == "keep" else rows.keep(~repeats), findings
 
 
 def drop_overlap(rows: Rows, other: Rows, on: OnOverlap = "drop") -> Cleaned:
     """Drops rows whose text is in another source, so that nothing learnt from is tested on, or only finds them."""
-    shared = np.isin(rows.keys, other.keys)
-    findings = found_rows(rows, shared, "overlap", f"with a {rows.noun} of {other.name}", _ACTIONS[on])
-    return rows if on == "keep" else rows.keep(~shared), findings
+    overlaps = np.isin(rows.keys, other.keys)
+    findings = found_rows(rows, overlaps, "overlap", f"with a {rows.noun} of {other.name}", _ACTIONS[on])
+    return rows if on == "keep" else rows.keep(~overlaps), findings
 
 
 def drop_with_labels(
@@ -181,8 +181,8 @@ def drop_with_labels(
     Raises:
         DataError: There are such rows and `on` is "fail".
     """
-    marked = has_label(rows.table["label"], labels)
-    return drop_marked(rows, marked, kind, f"{what}: {name_list(labels)}", on=on, setting=setting)
+    mask = has_label(rows.table["label"], labels)
+    return drop_marked(rows, mask, kind, f"{what}: {name_list(labels)}", on=on, setting=setting)
 
 
 def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, setting: str) -> Cleaned:

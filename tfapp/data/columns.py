@@ -34,7 +34,7 @@ _LONGEST_LABEL = 64
 
 @dataclass(frozen=True)
 class LabelGuess:
-    """Where the labels are.
+    """A guess of where the labels are.
 
     Attributes:
         column: The column.
@@ -57,13 +57,13 @@ def guess_text(columns: Mapping[str, Sequence[Any]]) -> str | None:
     ids = guess_ids(columns)
     texts = [name for name, values in columns.items() if name not in ids and _mean_words(values) >= _FEWEST_WORDS]
     lengths = {name: _mean_length(values) for name, values in columns.items() if not (texts and name in ids)}
-    worded = {name: length for name, length in lengths.items() if length}
-    return max(worded, key=lambda name: (worded[name], name.lower() in _TEXT_NAMES), default=None)
+    text_lengths = {name: length for name, length in lengths.items() if length}
+    return max(text_lengths, key=lambda name: (text_lengths[name], name.lower() in _TEXT_NAMES), default=None)
 
 
 def guess_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     """Returns the columns that look like ids of rows, of persons or of things, or like addresses and times."""
-    return [name for name, values in columns.items() if _are_ids(values, named=_is_id_name(name))]
+    return [name for name, values in columns.items() if _are_ids(values, has_id_name=_is_id_name(name))]
 
 
 def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: bool) -> list[LabelGuess]:
@@ -73,14 +73,14 @@ def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: boo
     a column named like a label, one named like a rating, the fewest distinct values.
     """
     ids = guess_ids(columns)
-    ranked: list[tuple[tuple[int, int, int], LabelGuess]] = []
+    ranking: list[tuple[tuple[int, int, int], LabelGuess]] = []
     for name, values in columns.items():
         present = [value for value in values if value not in (None, "")]
         guess = _guess(name, present, strings) if name != text and name not in ids and present else None
         if guess:
             distinct = len(set(map(str, present)))
-            ranked.append(((_rank(name, guess), distinct, len(ranked)), guess))
-    return [guess for _, guess in sorted(ranked, key=lambda pair: pair[0])]
+            ranking.append(((_rank(name, guess), distinct, len(ranking)), guess))
+    return [guess for _, guess in sorted(ranking, key=lambda pair: pair[0])]
 
 
 def looks_headless(first: Sequence[str], rest: Mapping[str, Sequence[str]]) -> bool:
@@ -89,8 +89,8 @@ def looks_headless(first: Sequence[str], rest: Mapping[str, Sequence[str]]) -> b
     It is when one of its cells is empty, a number, a sentence, or a value that its column has again. The first cell may
     be empty in a header: pandas writes its index so.
     """
-    named = first if first[0].strip() else first[1:]
-    if any(not cell.strip() or _number(cell) is not None or len(cell.split()) > 4 for cell in named):
+    cells = first if first[0].strip() else first[1:]
+    if any(not cell.strip() or _number(cell) is not None or len(cell.split()) > 4 for cell in cells):
         return True
     return any(cell.strip() and cell in values for cell, values in zip(first, rest.values(), strict=True))
 
@@ -136,9 +136,13 @@ def _rank(name: str, guess: LabelGuess) -> int:
 def _separator(texts: list[str]) -> str | None:
     """Returns a separator that joins a small vocabulary into many more strings."""
     for separator in _SEPARATORS:
-        joined = [text for text in texts if separator in text]
+        candidates = [text for text in texts if separator in text]
         parts = Counter(part.strip() for text in texts for part in text.split(separator))
-        if len(joined) * 10 >= len(texts) and len(parts) < len(set(texts)) and _is_few(list(parts.elements()), texts):
+        if (
+            len(candidates) * 10 >= len(texts)
+            and len(parts) < len(set(texts))
+            and _is_few(list(parts.elements()), texts)
+        ):
             return separator
     return None
 
@@ -157,13 +161,13 @@ def _is_id_name(name: str) -> bool:
     return last in _ID_WORDS and not set(others) & set(LABEL_NAMES)
 
 
-def _are_ids(values: Sequence[Any], *, named: bool) -> bool:
-    """Tells whether nearly all values have no blank, and have digits or are addresses; they differ, or are named so."""
-    texts = [str(value) for value in values if value not in (None, "") and (named or isinstance(value, str))]
-    coded = sum(text.isascii() and not _BLANK.search(text) and bool(_CODED.search(text)) for text in texts)
-    coded -= 0 if named else sum(_FRACTION.fullmatch(text) is not None for text in texts)
+def _are_ids(values: Sequence[Any], *, has_id_name: bool) -> bool:
+    """Tells whether nearly all values look like codes or addresses, and differ or have the name of an id."""
+    texts = [str(value) for value in values if value not in (None, "") and (has_id_name or isinstance(value, str))]
+    code_count = sum(text.isascii() and not _BLANK.search(text) and bool(_CODED.search(text)) for text in texts)
+    code_count -= 0 if has_id_name else sum(_FRACTION.fullmatch(text) is not None for text in texts)
     differ = len(texts) >= _FEWEST_IDS and len(set(texts)) >= 0.95 * len(texts)
-    return bool(texts) and coded >= 0.95 * len(texts) and (named or differ)
+    return bool(texts) and code_count >= 0.95 * len(texts) and (has_id_name or differ)
 
 
 def _mean_words(values: Sequence[Any]) -> float:

@@ -30,7 +30,7 @@ _SAMPLE_FILES = 200
 
 @dataclass(frozen=True)
 class DataSample:
-    """What a look at a data file shows.
+    """The first rows of a data file, with the settings that read it.
 
     Attributes:
         source: The file, the folder of texts, or the data set.
@@ -83,8 +83,8 @@ class DataSample:
     @property
     def rows(self) -> int:
         """Returns the rows of the file, estimated by its lines where it is text."""
-        counted = estimate_rows(self.source.path, self.source.format)
-        return counted or len(next(iter(self.columns.values()), ()))
+        estimate = estimate_rows(self.source.path, self.source.format)
+        return estimate or len(next(iter(self.columns.values()), ()))
 
     @property
     def column_list(self) -> str:
@@ -112,8 +112,8 @@ def take_sample(
     """
     hints = {} if hints is None else dict(hints)
     # Columns of a task's own are no settings of all tasks.
-    shared = {setting: value for setting, value in hints.items() if setting in DataSettings.model_fields}
-    source = resolve(name, validate_settings(DataSettings, {**shared, "train": name}, source="options"), pull=pull)
+    data_hints = {setting: value for setting, value in hints.items() if setting in DataSettings.model_fields}
+    source = resolve(name, validate_settings(DataSettings, {**data_hints, "train": name}, source="options"), pull=pull)
     settings = {"train": name, **hints}
     if source.asset is not None:
         return DataSample(source, _first_rows(source, "utf-8", hints)[0], settings, hints=hints)
@@ -121,14 +121,16 @@ def take_sample(
     settings |= {} if encoding == "utf-8" else {"encoding": encoding}
     splits = split_settings(Path(name).expanduser())
     if splits:
-        unlabelled = {side: path for side, path in splits.items() if side not in hints and _hides_labels(splits, side)}
-        splits = {side: path for side, path in splits.items() if side not in unlabelled}
+        without_labels = {
+            split: path for split, path in splits.items() if split not in hints and _hides_labels(splits, split)
+        }
+        splits = {split: path for split, path in splits.items() if split not in without_labels}
         notes += tuple(
-            f"{side}: {path} is not used, since its labels are hidden (-1); {side} is cut from train"
-            for side, path in unlabelled.items()
+            f"{split}: {path} is not used, since its labels are hidden (-1); {split} is cut from train"
+            for split, path in without_labels.items()
         )
         settings |= {**splits, **hints}
-        notes += (f"splits: {', '.join(f'{side} is {path}' for side, path in splits.items())}",)
+        notes += (f"splits: {', '.join(f'{split} is {path}' for split, path in splits.items())}",)
     if source.format == "folder":
         files = list_files(source.path, _SAMPLE_FILES)
         return DataSample(source, {"text": list(iter_texts(source.path, files, encoding))}, settings, notes, hints)
@@ -141,9 +143,9 @@ def take_sample(
     return DataSample(source, columns, settings if header else {**settings, "header": False}, notes, hints)
 
 
-def _hides_labels(splits: Mapping[str, str], side: str) -> bool:
-    """Returns whether a column is -1 in all rows of a side, and is not so in train."""
-    hidden = hidden_columns(Path(splits[side])) if side != "train" else []
+def _hides_labels(splits: Mapping[str, str], split: str) -> bool:
+    """Returns whether a column is -1 in all rows of a split, and is not so in train."""
+    hidden = hidden_columns(Path(splits[split])) if split != "train" else []
     return bool(hidden) and not set(hidden) <= set(hidden_columns(Path(splits["train"])))
 
 
@@ -164,7 +166,7 @@ def _sheet_note(source: Source) -> tuple[str, ...]:
 def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tuple[dict[str, list[Any]], bool]:
     """Returns the first rows by column, and whether the file has a header."""
     settings = source.settings
-    read = partial(
+    read_blocks = partial(
         iter_blocks,
         source.path,
         source.format,
@@ -173,14 +175,14 @@ def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tupl
         sheet=settings.sheet,
     )
     if source.format in ("csv", "tsv") and "header" not in hints:
-        bare = next(read(header=False, block_rows=_SAMPLE_ROWS + 1)).columns
+        bare = next(read_blocks(header=False, block_rows=_SAMPLE_ROWS + 1)).columns
         first = [values[0] for values in bare.values()]
         rest = {name: values[1:] for name, values in bare.items()}
         if looks_headless(first, rest) or len(set(first)) < len(first):
             return bare, False
         return dict(zip(first, rest.values(), strict=True)), True
     header = hints.get("header", True)
-    return next(read(header=header, block_rows=_SAMPLE_ROWS)).columns, header
+    return next(read_blocks(header=header, block_rows=_SAMPLE_ROWS)).columns, header
 
 
 def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
@@ -193,7 +195,7 @@ def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
     if bad is None:
         return "utf-8", ()
     with open_bytes(bad) as file:
-        marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    tried = ("utf-16",) if marked else ("cp1252", "latin-1")
-    encoding = next((name for name in tried if not any(find_bad_byte(path, name) for path in paths)), "latin-1")
+        has_utf16_mark = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    candidates = ("utf-16",) if has_utf16_mark else ("cp1252", "latin-1")
+    encoding = next((name for name in candidates if not any(find_bad_byte(path, name) for path in paths)), "latin-1")
     return encoding, (f"encoding: {bad.name} is not UTF-8; {encoding} decodes it, but check accented letters",)

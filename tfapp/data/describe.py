@@ -35,7 +35,7 @@ _BLOCK_ROWS = 1024
 
 @dataclass(frozen=True)
 class LengthStats:
-    """How long the texts are.
+    """Statistics of the lengths of texts.
 
     Attributes:
         mean: Mean length.
@@ -65,7 +65,7 @@ class LengthStats:
 
 @dataclass(frozen=True)
 class Description:
-    """What is in a data file.
+    """A description of what is in a data file.
 
     Attributes:
         source: The file, folder or data set, as the user named it.
@@ -139,11 +139,11 @@ def describe(
         DataError: As `load` raises it for one file that cannot be read.
     """
     origin = resolve(source, settings or schema.settings(train=source), pull=pull, catalogue=catalogue)
-    found: list[Finding] = []
+    problems: list[Finding] = []
     # What would be refused or left out is described, too.
     lenient = replace(origin, settings=origin.settings.model_copy(update={"on_bad_tags": "repair"}))
-    read = partial(read_table, schema=schema, multi_label=_has_lists(origin), on_progress=on_progress)
-    table = read(lenient, findings=found)
+    read_rows = partial(read_table, schema=schema, multi_label=_has_lists(origin), on_progress=on_progress)
+    table = read_rows(lenient, findings=problems)
     texts = [table[name] for name in schema.texts]
     characters = sum(pc.utf8_length(column).to_numpy() for column in texts)
     return Description(
@@ -154,7 +154,7 @@ def describe(
         tokens=LengthStats.of(_token_counts(texts, count_tokens), max_length) if count_tokens else None,
         max_length=max_length,
         findings=(
-            *found,
+            *problems,
             *_findings(
                 Rows.of(source, table, schema.texts, schema.extra, row_noun(origin.format)),
                 schema.target,
@@ -190,8 +190,8 @@ def _findings(rows: Rows, target: Target, settings: DataSettings) -> list[Findin
     _, variants = target.merge(rows, None, settings)
     rows, findings = cleaning.drop_unusable(rows, lenient)
     findings += variants
-    rows, repeated = cleaning.drop_duplicates(rows)
-    findings += repeated
+    rows, duplicates = cleaning.drop_duplicates(rows)
+    findings += duplicates
     findings += target.thin({"train": rows}, lenient)
     findings += target.remarks(rows, settings)
     return [replace(finding, action="kept") for finding in findings]

@@ -1,4 +1,4 @@
-"""What was found in the data, and what was done about it."""
+"""Findings: problems of the data, and what was done about each."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What came of reading, cleaning and splitting.
+    """A report of reading, cleaning and splitting.
 
     Attributes:
         rows_read: Rows by file, before cleaning.
         findings: The problems met, in the order in which they were handled.
-        label_counts: By side (train, dev, test) and label, rows that have the label.
-        rows: By side, rows that are left.
+        label_counts: By split (train, dev, test) and label, rows that have the label.
+        rows: By split, rows that are left.
     """
 
     rows_read: Mapping[str, int]
@@ -62,8 +62,8 @@ class DataReport:
     def label_shares(self) -> dict[str, dict[str, float]]:
         """Returns, by split and label, the share of the split's rows that have the label."""
         return {
-            side: {label: count / max(self.rows[side], 1) for label, count in counts.items()}
-            for side, counts in self.label_counts.items()
+            split: {label: count / max(self.rows[split], 1) for label, count in counts.items()}
+            for split, counts in self.label_counts.items()
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,20 +71,20 @@ class DataReport:
         return {
             "rows_read": dict(self.rows_read),
             "rows": dict(self.rows),
-            "label_counts": {side: dict(counts) for side, counts in self.label_counts.items()},
+            "label_counts": {split: dict(counts) for split, counts in self.label_counts.items()},
             "label_shares": self.label_shares(),
             "findings": [finding.to_dict() for finding in self.findings],
         }
 
     def _repr_html_(self) -> str:
-        sides = list(self.rows)
+        splits = list(self.rows)
         shares = self.label_shares()
         labels = sorted({label for counts in self.label_counts.values() for label in counts})
         body = [
-            [label, *(f"{self.label_counts[s].get(label, 0)} ({shares[s].get(label, 0):.1%})" for s in sides)]
+            [label, *(f"{self.label_counts[s].get(label, 0)} ({shares[s].get(label, 0):.1%})" for s in splits)]
             for label in labels
         ]
-        table = html_table(["label", *sides], [*body, ["rows", *(str(self.rows[side]) for side in sides)]])
+        table = html_table(["label", *splits], [*body, ["rows", *(str(self.rows[split]) for split in splits)]])
         messages = [[finding.message, finding.action] for finding in self.findings]
         return table + (html_table(["finding", "rows were"], messages) if messages else "")
 

@@ -40,5 +40,5 @@ def iter_texts(folder: Path, files: list[TextFile], encoding: str) -> Iterator[s
 
 
 def _balanced(files: list[TextFile], count: int) -> list[TextFile]:
-    ranked = [(rank, file) for _, group in groupby(files, lambda file: file[1]) for rank, file in enumerate(group)]
-    return sorted(file for _, file in sorted(ranked)[:count])
+    ranks = [(rank, file) for _, group in groupby(files, lambda file: file[1]) for rank, file in enumerate(group)]
+    return sorted(file for _, file in sorted(ranks)[:count])

@@ -1,4 +1,4 @@
-"""What the names of labels say: spellings of one label, and labels for "none of these"."""
+"""Reads the names of labels: finds spellings of one label, and labels that say "none of these"."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _UNKNOWN_NAMES: Final = frozenset(
 )
 
 
-def common_spellings(counts: Mapping[str, int], known: Iterable[str] = ()) -> dict[str, str]:
+def common_spellings(counts: Mapping[str, int], known_labels: Iterable[str] = ()) -> dict[str, str]:
     """Finds labels that differ in case, white space or the form of their Unicode alone.
 
     Args:
         counts: Rows by label.
-        known: Labels that are written as they must be.
+        known_labels: Labels that are written as they must be.
 
     Returns:
         By each spelling that is not to be kept, the one that is: the known one, else the most frequent, and among
@@ -37,9 +37,11 @@ def common_spellings(counts: Mapping[str, int], known: Iterable[str] = ()) -> di
     spellings: dict[str, dict[str, int]] = defaultdict(dict)
     for label, count in counts.items():
         spellings[_key(label)][label] = count
-    right = {_key(label): label for label in known}
-    kept = {key: right.get(key) or min(some, key=lambda one: (-some[one], one)) for key, some in spellings.items()}
-    return {label: kept[key] for key, some in spellings.items() for label in some if label != kept[key]}
+    right = {_key(label): label for label in known_labels}
+    spelling_of = {
+        key: right.get(key) or min(some, key=lambda one: (-some[one], one)) for key, some in spellings.items()
+    }
+    return {label: spelling_of[key] for key, some in spellings.items() for label in some if label != spelling_of[key]}
 
 
 def rename_labels(column: pa.ChunkedArray, names: Mapping[str, str]) -> pa.ChunkedArray:
@@ -52,7 +54,7 @@ def rename_labels(column: pa.ChunkedArray, names: Mapping[str, str]) -> pa.Chunk
 
 def spelling_list(names: Mapping[str, str]) -> str:
     """Names the first of many spellings: `"Billing" for "billing", ...`."""
-    first = ", ".join(f'"{name}" for "{kept}"' for name, kept in sorted(names.items())[:ROWS_SHOWN])
+    first = ", ".join(f'"{name}" for "{right}"' for name, right in sorted(names.items())[:ROWS_SHOWN])
     return f"{first}{', ...' if len(names) > ROWS_SHOWN else ''}"
 
 

@@ -1,7 +1,7 @@
 """Labels: from the values of a file to strings, and counts over columns of them.
 
 A label column is `string` where a text has one label, `list<string>` where it may have several, and a list of structs
-with a `label`, or of others, where labels are places in the text.
+with a `label`, or of others, where labels are positions in the text.
 """
 
 from __future__ import annotations
@@ -127,13 +127,13 @@ def has_label(column: pa.ChunkedArray, labels: Iterable[str]) -> npt.NDArray[np.
     values = pa.array(list(labels), pa.string())
     if not is_multi_label(column):
         return _bools(pc.is_in(column, value_set=values))
-    marked = np.zeros(len(column), dtype=bool)
+    mask = np.zeros(len(column), dtype=bool)
     start = 0
     for chunk in column.chunks:
         hits = _bools(pc.is_in(pc.list_flatten(chunk), value_set=values))
-        marked[start + pc.list_parent_indices(chunk).to_numpy()[hits]] = True
+        mask[start + pc.list_parent_indices(chunk).to_numpy()[hits]] = True
         start += len(chunk)
-    return marked
+    return mask
 
 
 def label_codes(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:

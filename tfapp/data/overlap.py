@@ -16,7 +16,7 @@ __all__ = ["OverlapMasks", "find_overlap"]
 
 @dataclass(frozen=True, eq=False)
 class OverlapMasks:
-    """Which rows of a table say little of how a model does on new texts; bool [rows] each.
+    """Masks of the rows of a table that say little of how a model does on new texts; bool [rows] each.
 
     Attributes:
         repeated: They repeat an earlier row of the table.

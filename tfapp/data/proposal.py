@@ -80,9 +80,9 @@ class Proposal:
 
     def candidates_of(self, quality: Quality) -> tuple[Candidate, ...]:
         """Returns what is tried at a quality; at one that is too low for every candidate, the quickest."""
-        known = QUALITIES.index(quality)
-        tried = tuple(one for one in self.candidates if QUALITIES.index(one.quality) <= known)
-        return tried or self.candidates[:1]
+        level = QUALITIES.index(quality)
+        options = tuple(one for one in self.candidates if QUALITIES.index(one.quality) <= level)
+        return options or self.candidates[:1]
 
     def with_candidate(self, candidate: Candidate) -> Self:
         """Returns the settings of one candidate, as a proposal without candidates."""
@@ -93,8 +93,8 @@ class Proposal:
         """Returns the settings for a settings file: those of the last candidate of quality good, with its reason."""
         if not self.candidates:
             return self
-        chosen = self.candidates_of("good")[-1]
-        return replace(self.with_candidate(chosen), notes=(*self.notes, f"{chosen.name}: {chosen.reason}"))
+        candidate = self.candidates_of("good")[-1]
+        return replace(self.with_candidate(candidate), notes=(*self.notes, f"{candidate.name}: {candidate.reason}"))
 
 
 def _laid_over(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,10 +129,10 @@ def make_proposal(
         windows: Whether texts longer than `WINDOW` are read in windows of so many.
     """
     tokens = np.array([_guess_tokens(text) for text in texts if isinstance(text, str)] or [2])
-    wanted = float(np.percentile(tokens, 95))
-    max_length = next((length for length in _LENGTHS if wanted <= length <= longest), longest)
+    typical = float(np.percentile(tokens, 95))
+    max_length = next((length for length in _LENGTHS if typical <= length <= longest), longest)
     words = longer.format(max_length=max_length, cut=float(np.mean(tokens > max_length)))
-    note = f"max_length: 95 % of the texts have up to about {wanted:.0f} tokens; {words}"
+    note = f"max_length: 95 % of the texts have up to about {typical:.0f} tokens; {words}"
     rows = sample.rows if rows is None else rows
     model = {"max_length": max_length} | ({"multi_label": True} if multi_label else {})
     return Proposal(
@@ -157,6 +157,6 @@ def _trust(rows: int, settings: DataSettings) -> Iterator[str]:
 
 
 def _guess_tokens(text: str) -> float:
-    """Two more are [CLS] and [SEP]."""
+    """Estimates the tokens of a text, [CLS] and [SEP] among them."""
     ideographs = 0 if text.isascii() else sum(character >= _FIRST_IDEOGRAPH for character in text)
     return ideographs + (len(text) - ideographs) / _CHARACTERS_A_TOKEN + 2

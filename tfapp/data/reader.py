@@ -69,7 +69,7 @@ def read_table(
         dictionary<string>.
 
     Raises:
-        DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the place.
+        DataError: The file is broken, or lacks a column, or a value is no text, label or rating; names the row.
     """
     schema.target.check_source(source, multi_label)
     _check_format(source, schema)
@@ -162,15 +162,15 @@ def _check_format(source: Source, schema: Schema) -> None:
             f"a file with columns ({', '.join(tables)})",
             *(what for f, what in _NEEDS.items() if f in schema.formats),
         ]
-        held = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
+        content = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
         way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
-        raise DataError(f"{source.name}: {held}; the task {schema.task} needs {' or '.join(needs)}{way_out}")
+        raise DataError(f"{source.name}: {content}; the task {schema.task} needs {' or '.join(needs)}{way_out}")
 
 
 def _blocks(source: Source, schema: Schema) -> Iterator[Block]:
     """Yields the first rows of a file, as the settings limit them, and checks its columns."""
     settings = source.settings
-    seen: dict[str, None] = {}
+    names: dict[str, None] = {}
     blocks = iter_blocks(
         source.path,
         source.format,
@@ -182,11 +182,11 @@ def _blocks(source: Source, schema: Schema) -> Iterator[Block]:
         block_rows=_BLOCK_ROWS,
     )
     for block in _first_rows(blocks, settings.max_rows):
-        seen |= dict.fromkeys(block.columns)
+        names |= dict.fromkeys(block.columns)
         if source.format != "jsonl":
-            _check_columns(source, schema, list(seen))
+            _check_columns(source, schema, list(names))
         yield block
-    _check_columns(source, schema, list(seen))
+    _check_columns(source, schema, list(names))
 
 
 def _check_columns(source: Source, schema: Schema, columns: list[str]) -> None:
@@ -238,17 +238,17 @@ def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
 
 
 def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *others: list[Any]) -> list[Any]:
-    """A column's values, converted, with what other columns have in the row; missing ones where the block lacks it."""
+    """Returns a column's values, converted, with what other columns hold in the row; None where the block lacks it."""
     values = block.columns.get(column, [None] * len(block))
-    converted: list[Any] = []
+    results: list[Any] = []
     try:
         for value, *beside in zip(values, *others, strict=True):
-            converted.append(to(value, *beside))
+            results.append(to(value, *beside))
     except ValueError as error:
-        value = values[len(converted)]
-        place = f"{row_noun(source.format)} {block.numbers[len(converted)]}"
-        raise DataError(f'{source.name}, {place}: column "{column}" {error}, got {value!r:.60}') from error
-    return converted
+        value = values[len(results)]
+        position = f"{row_noun(source.format)} {block.numbers[len(results)]}"
+        raise DataError(f'{source.name}, {position}: column "{column}" {error}, got {value!r:.60}') from error
+    return results
 
 
 def _folder_parts(source: Source) -> Iterator[pa.RecordBatch]:
@@ -264,11 +264,11 @@ def _folder_parts(source: Source) -> Iterator[pa.RecordBatch]:
 
 
 def _part(columns: dict[str, pa.Array], *, rows: Any, files: list[str], file: Any) -> pa.RecordBatch:
-    places = {
+    positions = {
         "row": pa.array(rows, pa.int64()),
         "file": pa.DictionaryArray.from_arrays(pa.array(file, pa.int32()), _strings(files)),
     }
-    return pa.RecordBatch.from_pydict(columns | places)
+    return pa.RecordBatch.from_pydict(columns | positions)
 
 
 def _strings(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:

@@ -31,20 +31,20 @@ def list_shards(path: Path) -> list[Path]:
         files = [file for folder in (path.parent, path.parent / "data") for file in _files(folder)]
         return [file for file in files if _split(file) == path.name]
     state = path / "state.json"
-    named = [path / file["filename"] for file in _read_json(state).get("_data_files", [])]
-    missing = next((file for file in named if not file.is_file()), None)
+    shards = [path / file["filename"] for file in _read_json(state).get("_data_files", [])]
+    missing = next((file for file in shards if not file.is_file()), None)
     if missing is not None:
         raise DataError(f"{missing}: the file is missing, but {state} names it; copy the folder again")
     # A folder of texts has sub-folders, and may have other files beside them.
     texts = any(part.is_dir() and not part.name.startswith(".") for part in path.iterdir())
-    return named or ([] if texts else _files(path))
+    return shards or ([] if texts else _files(path))
 
 
 def list_splits(folder: Path) -> list[str]:
     """Lists the splits of a folder; none where it holds no data set of splits."""
-    named = _read_json(folder / "dataset_dict.json").get("splits")
-    if named is not None:
-        return [str(name) for name in named]
+    split_names = _read_json(folder / "dataset_dict.json").get("splits")
+    if split_names is not None:
+        return [str(name) for name in split_names]
     if not folder.is_dir() or (folder / "state.json").exists():
         return []
     files = [file for part in (folder, folder / "data") for file in _files(part)]
@@ -68,8 +68,8 @@ def main_split(folder: Path) -> Path:
 def split_settings(folder: Path) -> dict[str, str]:
     """Returns the splits of a folder as the settings `train`, `dev` and `test`; none where it has no splits."""
     splits = list_splits(folder)
-    found = {side: next((name for name in names if name in splits), None) for side, names in _SPLITS.items()}
-    return {side: str(folder / name) for side, name in found.items() if name}
+    names_by_split = {split: next((name for name in names if name in splits), None) for split, names in _SPLITS.items()}
+    return {split: str(folder / name) for split, name in names_by_split.items() if name}
 
 
 def _files(folder: Path) -> list[Path]:

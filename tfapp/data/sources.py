@@ -1,4 +1,4 @@
-"""Where data come from: a path, or the name of a data set of the catalogue."""
+"""Finds where data come from: a path, or the name of a data set of the catalogue."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def existing_path(path: Path, catalogue: Catalogue | None = None) -> Path:
     """
     if path.exists() or list_shards(path):
         return path
-    known = assets.catalogue() if catalogue is None else catalogue
-    names = [name for name, asset in known.items() if asset.kind == "dataset"]
+    assets_by_name = assets.catalogue() if catalogue is None else catalogue
+    names = [name for name, asset in assets_by_name.items() if asset.kind == "dataset"]
     near = difflib.get_close_matches(path.name, [*_neighbours(path), *names], n=1, cutoff=0.6)
     spelling = [name if name in names else str(path.with_name(name)) for name in near]
     hint = f'; did you mean "{spelling[0]}"?' if spelling else f"; data sets: {', '.join(names)}"
@@ -92,11 +92,11 @@ def _neighbours(path: Path) -> list[str]:
 def _with_defaults(settings: DataSettings, defaults: Mapping[str, Any]) -> DataSettings:
     """Lays what the user set over the defaults, a rating's fields one by one; a label column replaces a rating."""
     # A run keeps all of its settings: one that has its default may stand there without being anybody's choice.
-    chosen = settings.model_dump(exclude_defaults=True)
-    merged = {**defaults, **chosen}
-    if "label" in chosen and "rating" not in chosen:
-        merged.pop("rating", None)
-    if chosen.get("rating"):
-        merged["rating"] = {**(defaults.get("rating") or {}), **chosen["rating"]}
+    own_values = settings.model_dump(exclude_defaults=True)
+    values = {**defaults, **own_values}
+    if "label" in own_values and "rating" not in own_values:
+        values.pop("rating", None)
+    if own_values.get("rating"):
+        values["rating"] = {**(defaults.get("rating") or {}), **own_values["rating"]}
     # The prepared file is always UTF-8 jsonl, whatever the settings say of the user's own files.
-    return type(settings).model_validate({**merged, "encoding": "utf-8", "format": "jsonl"})
+    return type(settings).model_validate({**values, "encoding": "utf-8", "format": "jsonl"})

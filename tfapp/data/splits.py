@@ -23,7 +23,7 @@ from tfapp.data.labels import is_multi_label, iter_column
 from tfapp.data.reader import OnProgress, read_table
 from tfapp.data.schemas import TEXT_CLASSES, Schema
 from tfapp.data.sources import Catalogue, Pull, resolve
-from tfapp.data.splitting import SIDES, assign_sides, split_numbers
+from tfapp.data.splitting import SPLITS, assign_splits, split_numbers
 from tfapp.errors import DataError
 
 __all__ = ["Splits", "fingerprint_rows", "load", "load_table"]
@@ -33,7 +33,7 @@ _LABELS_SHOWN = 10
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Splits:
-    """Cleaned texts on three sides.
+    """Cleaned texts in three splits.
 
     Attributes:
         train: Columns as `read_table` gives them.
@@ -44,7 +44,7 @@ class Splits:
             without.
         report: What was found and done.
         settings: Where the rows came from.
-        fingerprint: SHA-256 over the rows and their sides, in hexadecimal; the files' names and places do not count.
+        fingerprint: SHA-256 over the rows and their splits, in hexadecimal; the files' names and paths do not count.
         schema: What the rows are.
         left_out: Digests of the texts that train lacks because a file of dev or test holds them, see
             `cleaning.text_keys`; bytes [texts].
@@ -75,11 +75,11 @@ class Splits:
         rows = self.report.rows
         width = max(map(len, map(str, rows.values())))
         lines = [f"{self.task} data of {self.settings.train}:"]
-        for side, count in rows.items():
-            counts = [f"{label} {number}" for label, number in self.report.label_counts[side].items()]
+        for split, count in rows.items():
+            counts = [f"{label} {number}" for label, number in self.report.label_counts[split].items()]
             more = [f"{len(counts) - _LABELS_SHOWN} more"] if len(counts) > _LABELS_SHOWN else []
             labels = ", ".join([*counts[:_LABELS_SHOWN], *more])
-            lines.append(f"  {side:5} {count:{width}} rows{f': {labels}' if labels else ''}")
+            lines.append(f"  {split:5} {count:{width}} rows{f': {labels}' if labels else ''}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -124,39 +124,43 @@ def load(
         catalogue: The data sets; tfapp's own by default.
 
     Returns:
-        The three sides.
+        The three splits.
 
     Raises:
         DataError: A file is missing or broken, a problem is found whose setting says "fail", no rows or fewer than
-            two labels are left, or a label is missing from a side that was split off here.
+            two labels are left, or a label is missing from a split that was cut off here.
     """
-    given: dict[str, Rows] = {}
+    from_files: dict[str, Rows] = {}
     rows_read: dict[str, int] = {}
     findings: list[Finding] = []
-    for side, name in (("train", settings.train), ("dev", settings.dev), ("test", settings.test)):
+    for split, name in (("train", settings.train), ("dev", settings.dev), ("test", settings.test)):
         if name is not None:
             source = resolve(name, settings, pull=pull, catalogue=catalogue)
-            read = partial(read_table, schema=schema, multi_label=multi_label, on_progress=on_progress)
-            table = read(source, findings=findings)
-            given[side] = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
+            read_rows = partial(read_table, schema=schema, multi_label=multi_label, on_progress=on_progress)
+            table = read_rows(source, findings=findings)
+            from_files[split] = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
             del table
-            rows_read[name] = len(given[side])
-            given[side], found = schema.target.merge(given[side], given["train"] if side != "train" else None, settings)
-            findings += found
+            rows_read[name] = len(from_files[split])
+            from_files[split], problems = schema.target.merge(
+                from_files[split], from_files["train"] if split != "train" else None, settings
+            )
+            findings += problems
             # No name is left to the rows as they were read: they go before the split makes copies.
-            given[side], found = cleaning.drop_unusable(given[side], settings)
-            findings += found
-            given[side], found = cleaning.drop_duplicates(given[side], "drop" if side == "train" else "keep")
-            findings += found
-    keys = given["train"].keys
-    findings += _separate(given, settings)
-    left_out = np.setdiff1d(keys, given["train"].keys) if len(given) > 1 else keys[:0]
-    findings += schema.target.thin(given, settings)
-    sides = _split(given, settings)
-    findings += schema.target.settle(sides, given, settings)
-    counts = {side: schema.target.counts(sides[side].table["label"]) for side in SIDES}
-    report = DataReport(rows_read, tuple(findings), counts, {side: len(sides[side]) for side in SIDES})
-    tables = {side: sides[side].table for side in SIDES}
+            from_files[split], problems = cleaning.drop_unusable(from_files[split], settings)
+            findings += problems
+            from_files[split], problems = cleaning.drop_duplicates(
+                from_files[split], "drop" if split == "train" else "keep"
+            )
+            findings += problems
+    keys = from_files["train"].keys
+    findings += _separate(from_files, settings)
+    left_out = np.setdiff1d(keys, from_files["train"].keys) if len(from_files) > 1 else keys[:0]
+    findings += schema.target.thin(from_files, settings)
+    splits = _split(from_files, settings)
+    findings += schema.target.settle(splits, from_files, settings)
+    counts = {split: schema.target.counts(splits[split].table["label"]) for split in SPLITS}
+    report = DataReport(rows_read, tuple(findings), counts, {split: len(splits[split]) for split in SPLITS})
+    tables = {split: splits[split].table for split in SPLITS}
     labels = schema.target.names(tables["train"]["label"], settings)
     fingerprint = fingerprint_rows(tables, schema)
     return Splits(
@@ -204,39 +208,39 @@ def load_table(
     return rows.table
 
 
-def _separate(given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+def _separate(from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
     """Drops from train what dev or test hold, as the settings say; dev and test stay as they were given."""
     findings = []
-    for side, other in (("dev", "test"), ("train", "test"), ("train", "dev")):
-        if side in given and other in given:
-            on = settings.on_overlap if side == "train" else "keep"
-            given[side], found = cleaning.drop_overlap(given[side], given[other], on)
-            findings += found
+    for split, other in (("dev", "test"), ("train", "test"), ("train", "dev")):
+        if split in from_files and other in from_files:
+            on = settings.on_overlap if split == "train" else "keep"
+            from_files[split], problems = cleaning.drop_overlap(from_files[split], from_files[other], on)
+            findings += problems
     return findings
 
 
-def _split(given: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]:
-    train = given["train"]
+def _split(from_files: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]:
+    train = from_files["train"]
     if not len(train):
         raise DataError(f"{settings.train}: no rows are left to learn from; see `tfapp data describe {settings.train}`")
-    test_share = 0.0 if "test" in given else settings.test_share
-    dev_share = 0.0 if "dev" in given else settings.dev_share
+    test_share = 0.0 if "test" in from_files else settings.test_share
+    dev_share = 0.0 if "dev" in from_files else settings.dev_share
     numbers = split_numbers(train.groups, settings.split_seed)
-    assigned = assign_sides(numbers, test_share, dev_share)
+    indices = assign_splits(numbers, test_share, dev_share)
     return {
-        side: given[side] if side != "train" and side in given else train.keep(assigned == index)
-        for index, side in enumerate(SIDES)
+        split: from_files[split] if split != "train" and split in from_files else train.keep(indices == index)
+        for index, split in enumerate(SPLITS)
     }
 
 
 def fingerprint_rows(tables: Mapping[str, pa.Table], schema: Schema) -> str:
     """Returns the SHA-256 over the rows of tables and the tables' names, in hexadecimal."""
     digest = sha256()
-    for side, table in tables.items():
+    for split, table in tables.items():
         more = (name for name in (*schema.extra, "group") if name in table.column_names)
         names = [*schema.texts, "label", *more]
         rows = zip(*(iter_column(table[name]) for name in names), strict=True)
         while some := list(islice(rows, 8192)):
-            lines = (json.dumps([side, *values], ensure_ascii=False) for values in some)
+            lines = (json.dumps([split, *values], ensure_ascii=False) for values in some)
             digest.update("".join(f"{line}\n" for line in lines).encode())
     return digest.hexdigest()

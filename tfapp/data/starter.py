@@ -70,7 +70,7 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
         TOML that `tfapp.tasks.experiments.load_experiment` reads.
     """
     proposal = proposal.as_one()
-    chosen = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
+    sections = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
     unread = foreign_fields(tasks[proposal.task], tasks.values())
     fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in unread}
     names = {"name": name or experiment_name(proposal.data["train"])}
@@ -83,40 +83,40 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
         *_comment("A setting behind # has its default, or is unset where nothing follows. Remove the # to change it."),
         "",
         *_fields(Experiment.model_fields, names, {"task": f" One of {', '.join(kinds)}."}),
-        *(line for section, values in chosen.items() for line in _task_section(section, values, fields)),
+        *(line for section, values in sections.items() for line in _task_section(section, values, fields)),
         *(_section("distillation", DistillationSettings.model_fields, None) if "distillation" in fields else ()),
         *_section("export", ExportSettings.model_fields, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _task_section(name: str, chosen: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Iterator[str]:
-    """One section of which tasks have settings of their own, and the sections in it."""
+def _task_section(name: str, values: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Iterator[str]:
+    """Yields a section in which tasks have settings of their own, and the sections in it."""
     inner = {field.removeprefix(f"{name}."): info for field, info in fields.items() if field.startswith(f"{name}.")}
     yield f"[{name}]"
-    yield from _fields(inner, chosen)
+    yield from _fields(inner, values)
     for field, info in inner.items():
         section = section_of(info)
         if section:
-            yield from _section(f"{name}.{field}", section.model_fields, chosen.get(field))
+            yield from _section(f"{name}.{field}", section.model_fields, values.get(field))
 
 
-def _section(name: str, fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any] | None) -> Iterator[str]:
-    """One table; commented out as a whole where nothing says that it is wanted."""
-    yield f"[{name}]" if chosen is not None else f"# [{name}]"
-    yield from _fields(fields, chosen or {})
+def _section(name: str, fields: Mapping[str, FieldInfo], values: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yields one table; commented out as a whole where `values` is None."""
+    yield f"[{name}]" if values is not None else f"# [{name}]"
+    yield from _fields(fields, values or {})
 
 
 def _fields(
-    fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any], more: Mapping[str, str] | None = None
+    fields: Mapping[str, FieldInfo], values: Mapping[str, Any], more: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     for name, field in fields.items():
         if section_of(field):
             continue
-        unset = field.default in (None, PydanticUndefined) and name not in chosen
+        unset = field.default in (None, PydanticUndefined) and name not in values
         yield from _comment(f"{field.description or name}{(more or {}).get(name, '')}")
-        if name in chosen:
-            yield _assign(name, chosen[name])
+        if name in values:
+            yield _assign(name, values[name])
         elif unset:
             # An example would be a choice that nobody made, once the # is gone.
             yield f"# {name} ="

@@ -50,7 +50,7 @@ def checked_name(what: str, name: str) -> str:
     Raises:
         SettingsError: It is empty or too long.
     """
-    tidied = tidy(name)
-    if tidied is None or len(tidied) > LONGEST_NAME:
+    tidy_name = tidy(name)
+    if tidy_name is None or len(tidy_name) > LONGEST_NAME:
         raise SettingsError(f"{what}: must have from 1 to {LONGEST_NAME} characters, got {len(name)}")
-    return tidied
+    return tidy_name

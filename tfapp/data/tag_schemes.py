@@ -16,7 +16,7 @@ __all__ = ["BadTag", "Tag", "TagScheme", "bad_tags", "detect_scheme", "parse_tag
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
 
 Entity = tuple[int, int, str]
-"""Number of the first word and of the last, and the type."""
+"""The number of the first word and of the last, and the type."""
 
 _OTHER_LETTERS: Final = {"L": "E", "U": "S", "M": "I"}
 
@@ -43,11 +43,11 @@ class BadTag(NamedTuple):
     """A tag that stands where its scheme does not allow it.
 
     Attributes:
-        place: The number of its word in the sentence.
+        position: The number of its word in the sentence, from 0.
         reason: What is wrong, in words.
     """
 
-    place: int
+    position: int
     reason: str
 
 
@@ -83,36 +83,36 @@ def to_entities(tags: Sequence[Tag]) -> list[Entity]:
     """Turns a sentence's tags, one a word, into entities, first to last, whether or not they keep to a scheme."""
     entities: list[Entity] = []
     start = 0
-    for place, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
+    for index, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
         if _goes_on(before, tag):
             continue
         if before.label:
-            entities.append((start, place - 1, before.label))
-        start = place
+            entities.append((start, index - 1, before.label))
+        start = index
     return entities
 
 
 def bad_tags(tags: Sequence[Tag], scheme: TagScheme) -> Iterator[BadTag]:
     """Yields the tags of a sentence that its scheme does not allow where they stand."""
-    for place, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
-        where = f"follows {before}" if place else "begins the sentence"
+    for index, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
+        where = f"follows {before}" if index else "begins the sentence"
         if scheme == "BIOES":
-            yield from _bad_in_bioes(place, before, tag, where)
+            yield from _bad_in_bioes(index, before, tag, where)
         elif tag.mark in ("E", "S"):
-            yield BadTag(place, f"the tag {tag} is of BIOES; {scheme} has B- and I- alone")
+            yield BadTag(index, f"the tag {tag} is of BIOES; {scheme} has B- and I- alone")
         elif scheme == "IOB2" and tag.mark == "I" and not _goes_on(before, tag):
-            yield BadTag(place, f"the tag {tag} {where}; in IOB2 an entity begins with B-{tag.label}")
+            yield BadTag(index, f"the tag {tag} {where}; in IOB2 an entity begins with B-{tag.label}")
         elif scheme == "IOB1" and tag.mark == "B" and before.label != tag.label:
-            yield BadTag(place, f"the tag {tag} {where}; in IOB1 an entity begins with I-{tag.label} there")
+            yield BadTag(index, f"the tag {tag} {where}; in IOB1 an entity begins with I-{tag.label} there")
 
 
-def _bad_in_bioes(place: int, before: Tag, tag: Tag, where: str) -> Iterator[BadTag]:
+def _bad_in_bioes(index: int, before: Tag, tag: Tag, where: str) -> Iterator[BadTag]:
     if before.mark in ("B", "I") and not _goes_on(before, tag):
         what = f"{before} is followed by {tag}" if tag.label else f"{before} is followed by no word of its entity"
-        yield BadTag(place - 1, f"the tag {what}; in BIOES an entity ends with E-{before.label} or is S-{before.label}")
+        yield BadTag(index - 1, f"the tag {what}; in BIOES an entity ends with E-{before.label} or is S-{before.label}")
     if tag.mark in ("I", "E") and not _goes_on(before, tag):
         begins = f"in BIOES an entity begins with B-{tag.label} or is S-{tag.label}"
-        yield BadTag(place, f"the tag {tag} {where}; {begins}")
+        yield BadTag(index, f"the tag {tag} {where}; {begins}")
 
 
 def _goes_on(before: Tag, tag: Tag) -> bool:

@@ -1,4 +1,4 @@
-"""What is learnt from a row: how it is read, and what must hold of it over the sides of a split."""
+"""Defines what is learnt from a row: how it is read, and what must hold of it in each split."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ class Target(abc.ABC):
         del rows, settings
         return []
 
-    def thin(self, given: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Drops from `given["train"]`, before the split, what nothing can be learnt from."""
-        del given, settings
+    def thin(self, from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Drops from `from_files["train"]`, before the split, what nothing can be learnt from."""
+        del from_files, settings
         return []
 
     @abc.abstractmethod
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Checks the sides, and drops from given files what train lacks.
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Checks the splits, and drops from those that have a file of their own what train lacks.
 
         Raises:
-            DataError: Nothing can be learnt from train, or a side that was split off lacks something.
+            DataError: Nothing can be learnt from train, or a split that was cut off lacks something.
         """
 
     def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
@@ -81,7 +81,7 @@ class Target(abc.ABC):
 
 
 class NoLabels(Target):
-    """No label; see `Target`. The table's column `label` holds empty texts."""
+    """The target of tasks without labels. The table's column `label` holds empty texts."""
 
     def column(self, settings: DataSettings) -> None:
         """Returns None: no column is read."""
@@ -97,14 +97,14 @@ class NoLabels(Target):
         del column
         return {}
 
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Checks that train and dev have a row each."""
-        del given
-        for side in ("train", "dev"):
-            if not len(sides[side]):
-                rows = sum(map(len, sides.values()))
+        del from_files
+        for split in ("train", "dev"):
+            if not len(splits[split]):
+                rows = sum(map(len, splits.values()))
                 raise DataError(
-                    f"{settings.train}: none of {rows} rows fell on {side}; bring more texts (a long one may be cut "
+                    f"{settings.train}: none of {rows} rows fell on {split}; bring more texts (a long one may be cut "
                     "into rows), give a file with data.dev, or set another data.split_seed"
                 )
         return []

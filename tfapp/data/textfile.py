@@ -1,4 +1,4 @@
-"""Text files in a stated encoding, plain or packed by gzip or zstd; a byte that breaks it is named with its place."""
+"""Opens text files in a stated encoding, plain or packed by gzip or zstd, and finds a byte that breaks it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BadByte:
 
     Attributes:
         line: Its line, counted from 1.
-        offset: Its place in the unpacked file in bytes, counted from 0.
+        offset: Its position in the unpacked file in bytes, counted from 0.
         value: The byte.
     """
 
@@ -50,13 +50,13 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             mark = file.read(len(_ZSTD_MARK))
             file.seek(0)
             if mark.startswith(_GZIP_MARK):
-                with gzip.open(file) as unpacked:
-                    yield cast("BinaryIO", unpacked)
+                with gzip.open(file) as stream:
+                    yield cast("BinaryIO", stream)
             elif mark == _ZSTD_MARK:
                 import pyarrow as pa
 
-                with io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), "zstd")) as unpacked:
-                    yield cast("BinaryIO", unpacked)
+                with io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), "zstd")) as stream:
+                    yield cast("BinaryIO", stream)
             else:
                 yield file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -81,8 +81,8 @@ def open_text(path: Path, encoding: str, *, newline: str | None = "") -> Iterato
     """
     codec = _codec(encoding)
     try:
-        with open_bytes(path) as packed:
-            yield io.TextIOWrapper(packed, "utf-8-sig" if codec == "utf-8" else codec, newline=newline)
+        with open_bytes(path) as stream:
+            yield io.TextIOWrapper(stream, "utf-8-sig" if codec == "utf-8" else codec, newline=newline)
     except UnicodeError as error:
         raise DataError(_explain(path, encoding)) from error
 

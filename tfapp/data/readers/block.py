@@ -1,4 +1,4 @@
-"""What every reader yields."""
+"""The block of rows that every reader yields."""
 
 from __future__ import annotations
 

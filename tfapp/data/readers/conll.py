@@ -26,7 +26,7 @@ _BORDER: Final = "-DOCSTART-"
 
 @dataclass(frozen=True)
 class WordColumns:
-    """How lines are read.
+    """The settings by which lines are read.
 
     Attributes:
         word: The column of the word, counted from 0; from the end where negative.
@@ -64,15 +64,15 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
     if scheme == "auto":
         scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
     for first, sentences in group_rows(_sentences(path, encoding, columns), block_rows):
-        wrong = [[(one.lines[bad.place], bad.reason) for bad in bad_tags(one.tags, scheme)] for one in sentences]
+        wrong = [[(one.lines[bad.position], bad.reason) for bad in bad_tags(one.tags, scheme)] for one in sentences]
         if columns.on_bad_tags == "fail" and any(wrong):
             line, reason = next(filter(None, wrong))[0]
             raise DataError(f'{path}, line {line}: {reason}; mend the tag, or set data.on_bad_tags = "repair"')
-        dropped = columns.on_bad_tags == "drop"
-        read = [one for one, bad in zip(sentences, wrong, strict=True) if not (dropped and bad)]
-        rows = [_to_row(one) for one in read]
+        drops_bad = columns.on_bad_tags == "drop"
+        good = [one for one, bad in zip(sentences, wrong, strict=True) if not (drops_bad and bad)]
+        rows = [_to_row(one) for one in good]
         texts, spans = [text for text, _ in rows], [spans for _, spans in rows]
-        lines = tuple(one.lines[0] for one in read)
+        lines = tuple(one.lines[0] for one in good)
         yield Block(first, {"text": texts, "label": spans}, lines, tuple(chain.from_iterable(wrong)))
 
 
@@ -115,10 +115,10 @@ def _fields(line: str) -> list[str]:
 
 
 def _pick(path: Path, number: int, fields: Sequence[str], columns: WordColumns) -> tuple[str, Tag]:
-    needed = max(place + 1 if place >= 0 else -place for place in (columns.word, columns.tag))
-    if len(fields) < max(needed, 2):
+    least = max(index + 1 if index >= 0 else -index for index in (columns.word, columns.tag))
+    if len(fields) < max(least, 2):
         raise DataError(
-            f"{path}, line {number}: expected at least {max(needed, 2)} columns, a word and its tag among them, got "
+            f"{path}, line {number}: expected at least {max(least, 2)} columns, a word and its tag among them, got "
             f"{len(fields)}: {' '.join(fields)!r:.60}; mend the line, or set data.word_column and data.tag_column"
         )
     word, tag = fields[columns.word], fields[columns.tag]

@@ -61,9 +61,9 @@ def iter_blocks(
     else:
         names = [str(index) for index in range(len(first[1]))]
         records = chain([first], records)
-    wanted = [(index, name) for index, name in enumerate(names) if columns is None or name in columns]
+    indices = [(index, name) for index, name in enumerate(names) if columns is None or name in columns]
     for row, rows in group_rows(_same_width(path, records, len(names)), block_rows):
-        columns_of = {name: [fields[index] for _, fields in rows] for index, name in wanted}
+        columns_of = {name: [fields[index] for _, fields in rows] for index, name in indices}
         yield Block(row, columns_of, tuple(line for line, _ in rows))
 
 

@@ -45,8 +45,8 @@ def _parse(path: Path, encoding: str) -> dict[str, Any]:
 
 
 def _questions(path: Path, document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for place, article in _members(path, "", document, "data"):
-        for inner, paragraph in _members(path, place, article, "paragraphs"):
+    for position, article in _members(path, "", document, "data"):
+        for inner, paragraph in _members(path, position, article, "paragraphs"):
             context = _text(path, inner, paragraph, "context")
             for last, question in _members(path, inner, paragraph, "qas"):
                 yield {
@@ -58,9 +58,9 @@ def _questions(path: Path, document: dict[str, Any]) -> Iterator[dict[str, Any]]
                 }
 
 
-def _members(path: Path, place: str, owner: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Returns the objects of a list in an object, each with its place in the file."""
-    here = f"{place}.{name}" if place else name
+def _members(path: Path, position: str, owner: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Returns the objects of a list in an object, each with its position in the file."""
+    here = f"{position}.{name}" if position else name
     members = owner.get(name)
     if not isinstance(members, list):
         raise DataError(f"{path}: no SQuAD file: {here} must be a list, got {type(members).__name__}")
@@ -70,8 +70,8 @@ def _members(path: Path, place: str, owner: dict[str, Any], name: str) -> Iterat
         yield f"{here}[{number}]", member
 
 
-def _text(path: Path, place: str, owner: dict[str, Any], name: str) -> str:
+def _text(path: Path, position: str, owner: dict[str, Any], name: str) -> str:
     value = owner.get(name)
     if not isinstance(value, str):
-        raise DataError(f"{path}: {place}.{name} must be a text, got {type(value).__name__}")
+        raise DataError(f"{path}: {position}.{name} must be a text, got {type(value).__name__}")
     return value

@@ -1,4 +1,4 @@
-"""Answers as what is learnt: places in a context, several where people disagree, none where it does not answer."""
+"""The target of answering: spans of a context, several where people disagree, none where it does not answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
-from tfapp.data.side_filling import fill_sides
+from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 from tfapp.tasks.answering.settings import AnsweringDataSettings
@@ -24,7 +24,7 @@ _KINDS: Final = ("answer", "no answer")
 
 
 def as_answers(value: Any, question: str, context: str, start: Any = None) -> list[list[int]] | None:
-    """Turns a value of a column of answers into places.
+    """Turns a value of a column of answers into spans.
 
     Args:
         value: A string; a list of them; a list of objects, or one object of lists, with `text` and `answer_start`. An
@@ -42,8 +42,8 @@ def as_answers(value: Any, question: str, context: str, start: Any = None) -> li
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    pairs = [(text, place) for text, place in _pairs(value, start) if text.strip()]
-    spans = (_place(text, place, question, context) for text, place in pairs)
+    pairs = [(text, position) for text, position in _pairs(value, start) if text.strip()]
+    spans = (_span(text, position, question, context) for text, position in pairs)
     return [list(span) for span in dict.fromkeys(spans)]
 
 
@@ -65,15 +65,17 @@ class AnswerTarget(Target):
         counts = zip(_KINDS, (sum(answerable), len(answerable) - sum(answerable)), strict=True)
         return {kind: count for kind, count in counts if count}
 
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Gives an answer to train and to each side that was split off from it; checks that they have one."""
-        findings = fill_sides(sides, given, settings, lambda _, rows: _KINDS[0] in self.counts(rows.table["label"]))
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Gives an answer to train and to each split that was cut off from it; checks that they have one."""
+        findings = fill_splits(
+            splits, from_files, settings, lambda _, rows: _KINDS[0] in self.counts(rows.table["label"])
+        )
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
-        for side, share in shares.items():
-            answered = _KINDS[0] in self.counts(sides[side].table["label"])
-            if (side == "train" or side not in given) and share and not answered:
+        for split, share in shares.items():
+            answered = _KINDS[0] in self.counts(splits[split].table["label"])
+            if (split == "train" or split not in from_files) and share and not answered:
                 raise DataError(
-                    f"{settings.train}: {side} has no question with an answer; check data.answer, add questions, or "
+                    f"{settings.train}: {split} has no question with an answer; check data.answer, add questions, or "
                     f"set another data.split_seed than {settings.split_seed}"
                 )
         return findings
@@ -93,11 +95,11 @@ def _pairs(value: Any, start: Any) -> Iterator[tuple[str, int | None]]:
         starts = [None] * len(texts)
     if not isinstance(starts, list) or len(starts) != len(texts):
         raise ValueError(f"has {len(texts)} answers, but their starts are {starts!r:.60}")
-    for text, place in zip(texts, starts, strict=True):
+    for text, position in zip(texts, starts, strict=True):
         if _has_text(text):
             yield from _pairs(text, None)
         elif isinstance(text, str):
-            yield text, _as_place(place)
+            yield text, _as_position(position)
         else:
             raise ValueError(f"holds what is no answer: {text!r:.60}")
 
@@ -106,19 +108,19 @@ def _has_text(value: Any) -> bool:
     return isinstance(value, Mapping) and "text" in value
 
 
-def _as_place(value: Any) -> int | None:
+def _as_position(value: Any) -> int | None:
     if value is None or str(value).strip() in ("", "nan"):
         return None
     try:
-        place = float(value)
+        position = float(value)
     except (TypeError, ValueError):
-        place = math.nan
-    if not place.is_integer():
+        position = math.nan
+    if not position.is_integer():
         raise ValueError(f"has a start that is no whole number: {value!r:.60}")
-    return int(place)
+    return int(position)
 
 
-def _place(text: str, start: int | None, question: str, context: str) -> tuple[int, int]:
+def _span(text: str, start: int | None, question: str, context: str) -> tuple[int, int]:
     asked = f"the question is {question!r:.80}"
     if start is None:
         count = context.count(text)

@@ -13,7 +13,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.schemas import TABLES, Schema
-from tfapp.data.side_filling import fill_sides
+from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import NoLabels
 from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.embedding.choices import choose_embedding
@@ -31,16 +31,17 @@ _MOST_TEXTS: Final = 12
 class PairTarget(NoLabels):
     """Pairs without a label; see `Target`."""
 
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Gives each side two different candidates: what fits is told apart from what other rows have."""
-        findings = fill_sides(sides, given, settings, lambda _, rows: _candidates(rows) >= _LEAST)
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Gives each split two different candidates: what fits is told apart from what other rows have."""
+        findings = fill_splits(splits, from_files, settings, lambda _, rows: _candidates(rows) >= _LEAST)
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
-        for side, rows in sides.items():
-            if _candidates(rows) < _LEAST and (side in given or shares[side]):
+        for split, rows in splits.items():
+            if _candidates(rows) < _LEAST and (split in from_files or shares[split]):
+                name = from_files[split].name if split in from_files else settings.train
                 raise DataError(
-                    f"{given[side].name if side in given else settings.train}: {side} needs at least two different "
-                    f"candidates, it has {len(rows)} {'row' if len(rows) == 1 else 'rows'}; add rows, set another "
-                    "data.split_seed, or give files with data.dev and data.test"
+                    f"{name}: {split} needs at least two different candidates, it has {len(rows)} "
+                    f"{'row' if len(rows) == 1 else 'rows'}; add rows, set another data.split_seed, or give files with data.dev and "
+                    "data.test"
                 )
         return findings
 

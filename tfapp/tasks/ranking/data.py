@@ -14,7 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_float, as_label
-from tfapp.data.side_filling import fill_sides
+from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
@@ -57,10 +57,10 @@ class GradeTarget(Target):
         grades = _numbers(column)
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
 
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Gives train two grades, and a side that was split off from it a row that fits; checks that they have them."""
-        findings = fill_sides(sides, given, settings, _suffices)
-        known = self.names(sides["train"].table["label"], settings)
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Gives train two grades, and a split that was cut off from it a row that fits; checks that they have them."""
+        findings = fill_splits(splits, from_files, settings, _suffices)
+        known = self.names(splits["train"].table["label"], settings)
         if len(set(known)) < 2:
             content = f"only the grade {known[0]}" if known else "no row"
             raise DataError(
@@ -68,18 +68,18 @@ class GradeTarget(Target):
                 "fit, 1 or more for what does; check data.label"
             )
         shares = {"dev": settings.dev_share, "test": settings.test_share}
-        for side in ("dev", "test"):
-            if side not in given and shares[side] and not (_numbers(sides[side].table["label"]) > 0).any():
+        for split in ("dev", "test"):
+            if split not in from_files and shares[split] and not (_numbers(splits[split].table["label"]) > 0).any():
                 raise DataError(
-                    f"{settings.train}: {side} has no row with a grade over 0; set another data.split_seed than "
+                    f"{settings.train}: {split} has no row with a grade over 0; set another data.split_seed than "
                     f"{settings.split_seed}, add queries, or give files with data.dev and data.test"
                 )
         return findings
 
 
-def _suffices(side: str, rows: Rows) -> bool:
+def _suffices(split: str, rows: Rows) -> bool:
     grades = _numbers(rows.table["label"])
-    return len(np.unique(grades)) > 1 if side == "train" else bool((grades > 0).any())
+    return len(np.unique(grades)) > 1 if split == "train" else bool((grades > 0).any())
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -14,7 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_float, as_label
-from tfapp.data.side_filling import fill_sides
+from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
@@ -62,10 +62,10 @@ class NumberTarget(Target):
         numbers = _numbers(column)
         return (repr(float(numbers.mean())), repr(float(numbers.std()))) if len(numbers) else ()
 
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Gives train two different numbers, and each split that was cut from it a row; checks that they have them."""
-        findings = fill_sides(sides, given, settings, _suffices)
-        numbers = _numbers(sides["train"].table["label"])
+        findings = fill_splits(splits, from_files, settings, _suffices)
+        numbers = _numbers(splits["train"].table["label"])
         if not len(numbers) or not numbers.std():
             content = f"only the number {as_label(float(numbers[0]))}" if len(numbers) else "no row"
             raise DataError(
@@ -73,7 +73,7 @@ class NumberTarget(Target):
             )
         shares = {"dev": settings.dev_share, "test": settings.test_share}
         for name in ("dev", "test"):
-            if name not in given and shares[name] and not len(sides[name]):
+            if name not in from_files and shares[name] and not len(splits[name]):
                 raise DataError(
                     f"{settings.train}: {name} has no row; set another data.split_seed than {settings.split_seed}, "
                     f"add rows, or give a file with data.{name}"
@@ -81,8 +81,8 @@ class NumberTarget(Target):
         return findings
 
 
-def _suffices(side: str, rows: Rows) -> bool:
-    return len(np.unique(_numbers(rows.table["label"]))) > (1 if side == "train" else 0)
+def _suffices(split: str, rows: Rows) -> bool:
+    return len(np.unique(_numbers(rows.table["label"]))) > (1 if split == "train" else 0)
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Spans as what is learnt: places in a text that have a label, such as names of persons."""
+"""The target of tagging: spans of a text that have a label, such as names of persons."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, drop_marked
 from tfapp.data.findings import Finding, name_list
 from tfapp.data.labels import as_label, iter_column
-from tfapp.data.side_filling import fill_sides
+from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
 __all__ = ["SPANS", "SpanTarget", "as_spans"]
 
 Span = dict[str, Any]
-"""`start` and `end`, places in the text in code points, and `label`."""
+"""`start` and `end`, positions in the text in code points, and `label`."""
 
 SPANS: Final = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
 
@@ -54,10 +54,12 @@ def as_spans(value: Any, text: str) -> list[Span] | None:
 
 def _as_span(item: Any, text: str) -> Span:
     fields = list(item) if isinstance(item, list | tuple) else _fields(item)
-    places = fields[:2]
-    if len(fields) != 3 or not all(isinstance(place, int) and not isinstance(place, bool) for place in places):
+    positions = fields[:2]
+    if len(fields) != 3 or not all(
+        isinstance(position, int) and not isinstance(position, bool) for position in positions
+    ):
         raise ValueError(f'has a span that is none: {item!r:.80}; expected {{"start": 0, "end": 5, "label": "person"}}')
-    start, end = places
+    start, end = positions
     label = fields[2] if isinstance(fields[2], str) else None
     if label is None or as_label(label) is None:
         raise ValueError(f"has a span without a label: {item!r:.80}")
@@ -66,7 +68,7 @@ def _as_span(item: Any, text: str) -> Span:
     inner = text[start:end]
     start, end = start + len(inner) - len(inner.lstrip()), end - len(inner) + len(inner.rstrip())
     if start >= end:
-        raise ValueError(f"has the span {places[0]} to {places[1]}, which is white space")
+        raise ValueError(f"has the span {positions[0]} to {positions[1]}, which is white space")
     return {"start": start, "end": end, "label": as_label(label)}
 
 
@@ -90,21 +92,21 @@ class SpanTarget(Target):
         """Rows by type that they hold, sorted."""
         return dict(sorted(Counter(label for labels in _labels(column) for label in labels).items()))
 
-    def settle(self, sides: dict[str, Rows], given: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Drops rows with types that train lacks; gives each side that is not empty by the settings a span."""
-        findings = fill_sides(sides, given, settings, lambda _, rows: any(_labels(rows.table["label"])))
-        known = set(self.names(sides["train"].table["label"], settings))
-        for side in ("dev", "test"):
-            if side in given:
-                what = f"in {side} with a type that train lacks"
-                sides[side], losses = _drop_unknown(sides[side], known, settings, what)
+    def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
+        """Drops rows with types that train lacks; gives each split that is not empty by the settings a span."""
+        findings = fill_splits(splits, from_files, settings, lambda _, rows: any(_labels(rows.table["label"])))
+        known = set(self.names(splits["train"].table["label"], settings))
+        for split in ("dev", "test"):
+            if split in from_files:
+                what = f"in {split} with a type that train lacks"
+                splits[split], losses = _drop_unknown(splits[split], known, settings, what)
                 findings += losses
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
-        for side, share in shares.items():
-            if (side in given or share) and not any(_labels(sides[side].table["label"])):
+        for split, share in shares.items():
+            if (split in from_files or share) and not any(_labels(splits[split].table["label"])):
                 raise DataError(
-                    f"{sides[side].name}: {side} has no text with a span; check data.label, add texts, or set another "
-                    f"data.split_seed than {settings.split_seed}"
+                    f"{splits[split].name}: {split} has no text with a span; check data.label, add texts, or set "
+                    f"another data.split_seed than {settings.split_seed}"
                 )
         return findings
 

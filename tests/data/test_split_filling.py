@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
-from tfapp.data.side_filling import fill_sides
+from tfapp.data.split_filling import fill_splits
 
 SCHEMA = pa.schema({"text": pa.string(), "label": pa.int64(), "row": pa.int64(), "group": pa.string()})
 SETTINGS = DataSettings(train="a.csv")
@@ -37,9 +37,9 @@ def has_odd(_side: str, rows: Rows) -> bool:
 
 def test_a_group_that_is_enough_is_moved_whole_and_told() -> None:
     sides = {"train": make({2: "a", 4: "b", 5: "c", 6: "c", 7: "d"}), "dev": make({1: "e"}), "test": make({8: "f"})}
-    findings = fill_sides(sides, sides, SETTINGS, has_odd)
+    findings = fill_splits(sides, sides, SETTINGS, has_odd)
     assert findings == []
-    (finding,) = fill_sides(sides, {"train": sides["train"]}, SETTINGS, has_odd)
+    (finding,) = fill_splits(sides, {"train": sides["train"]}, SETTINGS, has_odd)
     moved = {"c": [5, 6, 8], "d": [7, 8]}["c" if finding.count == 2 else "d"]
     assert numbers(sides["test"]) == moved
     assert numbers(sides["train"]) == [number for number in (2, 4, 5, 6, 7) if number not in moved]
@@ -54,18 +54,18 @@ def test_train_comes_first_and_takes_several_groups_where_one_is_not_enough() ->
         return len(rows) >= (3 if side == "train" else 1)
 
     sides = {"train": make({1: "a"}), "dev": make({2: "b", 3: "c", 4: "d", 5: "e"}), "test": make({})}
-    fill_sides(sides, {"train": sides["train"]}, SETTINGS, suffices)
+    fill_splits(sides, {"train": sides["train"]}, SETTINGS, suffices)
     assert {side: len(rows) for side, rows in sides.items()} == {"train": 3, "dev": 1, "test": 1}
 
 
 def test_where_none_has_rows_to_give_all_stays() -> None:
     sides = {"train": make({1: "a", 2: "b"}), "dev": make({4: "c"}), "test": make({})}
     before = dict(sides)
-    assert fill_sides(sides, {"train": sides["train"]}, SETTINGS, has_odd) == []
+    assert fill_splits(sides, {"train": sides["train"]}, SETTINGS, has_odd) == []
     assert sides == before
     # A side of no share needs no row.
     unshared = SETTINGS.model_copy(update={"dev_share": 0.0, "test_share": 0.0})
-    assert fill_sides(sides, {"train": sides["train"]}, unshared, has_odd) == []
+    assert fill_splits(sides, {"train": sides["train"]}, unshared, has_odd) == []
 
 
 @given(st.dictionaries(st.integers(0, 60), st.tuples(st.sampled_from("abcdef"), st.sampled_from(["train", "dev"]))))
@@ -77,7 +77,7 @@ def test_no_row_is_lost_and_no_group_is_parted(drawn: dict[int, tuple[str, str]]
     }
     enough = {side: has_odd(side, rows) for side, rows in parts.items()}
     sides = dict(parts)
-    fill_sides(sides, {"train": sides["train"]}, SETTINGS, has_odd)
+    fill_splits(sides, {"train": sides["train"]}, SETTINGS, has_odd)
     assert sorted(number for rows in sides.values() for number in numbers(rows)) == sorted(drawn)
     groups = [set(rows.table["group"].to_pylist()) for rows in sides.values()]
     assert sum(map(len, groups)) == len(set().union(*groups))
@@ -94,6 +94,6 @@ def test_what_is_moved_depends_on_texts_and_seed_alone(seed: int) -> None:
     moved = []
     for order in (range(1, 20), range(19, 0, -1)):
         sides = {"train": make({number: f"g{number}" for number in order}), "dev": make({}), "test": make({})}
-        fill_sides(sides, {"train": sides["train"]}, settings, has_odd)
+        fill_splits(sides, {"train": sides["train"]}, settings, has_odd)
         moved.append((numbers(sides["dev"]), numbers(sides["test"])))
     assert moved[0] == moved[1]
