@@ -113,7 +113,7 @@ def test_every_text_s_features_are_in_its_row(reading: tuple[TaskModel, FeatureR
     model, reader = reading
     side = tokenize_split(model, table(0, count))
     steps: list[int] = []
-    got = reader.read(side, done=[], around=StepPrecision().applied, on_step=lambda read: steps.append(len(read)))
+    got = reader.read(side, earlier=[], around=StepPrecision().applied, on_step=lambda read: steps.append(len(read)))
     assert steps == list(range(1, reader.steps(side) + 1))
     assert got.shape == (count, 32)
     if count:
@@ -127,7 +127,9 @@ def test_what_was_read_before_is_not_read_again(reading: tuple[TaskModel, Featur
     parts: list[np.ndarray] = []
 
     def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
-        return reader.read(side, done=done, around=StepPrecision().applied, on_step=lambda read: into.append(read[-1]))
+        return reader.read(
+            side, earlier=done, around=StepPrecision().applied, on_step=lambda read: into.append(read[-1])
+        )
 
     whole = read([], parts)
     rest: list[np.ndarray] = []

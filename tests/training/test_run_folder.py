@@ -79,7 +79,7 @@ class WatchedStack(ExitStack):
 
 def test_a_new_run_is_locked_before_it_can_be_gone_on_with(tmp_path: Path) -> None:
     with WatchedStack(tmp_path) as stack:
-        folder = create_run(experiment(), tmp_path, held=stack)
+        folder = create_run(experiment(), tmp_path, locks=stack)
         assert stack.visible == [None, None]
         assert find_resumable(experiment(), tmp_path, load_experiment) == folder
         with pytest.raises(TrainingError, match="trains this run"), folder.locked():

@@ -92,7 +92,7 @@ def test_a_training_ends_in_time_with_its_rate_decayed(
 
 def test_a_training_without_time_does_one_step(experiment: Experiment, tmp_path: Path) -> None:
     folder, clock = new_folder(experiment, tmp_path), Clock()
-    _, state = bounded(experiment, folder, clock, 100.0, used=99.0)
+    _, state = bounded(experiment, folder, clock, 100.0, spent=99.0)
     assert (state.cut, [event.step for event in clock.epochs]) == ("1 of 24 steps", [1])
     assert load_model(folder.model)
 
@@ -108,7 +108,7 @@ def test_a_machine_that_grows_slow_ends_it_at_a_step(experiment: Experiment, tmp
 def test_a_run_that_is_gone_on_with_has_the_time_that_is_left(experiment: Experiment, tmp_path: Path) -> None:
     killed = run_whole(experiment, tmp_path, 7).copy_at(7, tmp_path)
     clock = Clock()
-    _, state = bounded(experiment, killed, clock, 100.0, used=90.0)
+    _, state = bounded(experiment, killed, clock, 100.0, spent=90.0)
     assert clock.now <= 10.0
     assert 4 < clock.epochs[-1].step <= 12
     assert state.cut
@@ -218,7 +218,7 @@ def test_a_fitted_start_reads_for_half_of_the_time_at_most(shallow_preset: Path,
     budget = TimeBudget(seconds, clock=map(float, itertools.count()).__next__)
     fit_start(model, model, split, strategy, StepPrecision(), batch_size=8, budget=budget)
     reader = FeatureReader(other, strategy, 8, mixed=True)
-    features = reader.read(split, done=[], around=nullcontext, on_step=lambda _: None)
+    features = reader.read(split, earlier=[], around=nullcontext, on_step=lambda _: None)
     rows = reader.rows_read(split, steps)
     assert len(rows) == min(8 * steps, 93)
     HeadFit(other, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)

@@ -22,7 +22,7 @@ __all__ = ["Encoded", "TaskModel"]
 
 
 class Encoded(NamedTuple):
-    """Labelled rows as a network learns from them. A row is one example, or several where it is read in windows.
+    """Encoded rows, as a network learns from them. A row is one example, or several where it is read in windows.
 
     Attributes:
         ids: Token ids int32[sum of T] of all examples after another.
@@ -45,8 +45,8 @@ class TaskModel(ModelCheckpoint):
     what its targets, its loss and its answers are. Training, export and prediction need no more than this class.
 
     A task whose targets depend on the tokens (a tag a token, a span) overrides `encode` instead of `encode_targets`;
-    one whose answers need more than the logits (places in the very text) overrides `predict_text` instead of `answers`;
-    one that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides
+    one whose answers need more than the logits (positions in the text itself) overrides `predict_text` instead of
+    `answers`; one that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides
     `encode`, `rows` and, for them, `logits`. One whose loss must know train as a whole (weights of classes)
     overrides `prepare`; one whose loss is no mean over the rows, `batch_loss`; one that learns from something else
     of the same rows each epoch, `resample`; one whose logits are too large to keep, `evaluation_outputs`; one with

@@ -75,8 +75,8 @@ class ClassificationModel(TaskModel):
             if not self.multi_label:
                 return np.fromiter((column[label] for label in labels), np.int32, len(labels))
             targets = np.zeros((len(labels), len(self.labels)), np.float32)
-            for row, chosen in enumerate(labels):
-                targets[row, [column[label] for label in chosen]] = 1
+            for row, row_labels in enumerate(labels):
+                targets[row, [column[label] for label in row_labels]] = 1
         except KeyError as error:
             raise ModelError(
                 f"label {error.args[0]!r} is none of the model's {len(self.labels)}: "
@@ -100,16 +100,18 @@ class ClassificationModel(TaskModel):
         """
         if self.multi_label:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), axis=-1)
-        known = targets if self.unknown is None else tf.maximum(targets, 0)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(known, logits)
+        classes = targets if self.unknown is None else tf.maximum(targets, 0)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
         if self.focal_gamma:
             losses *= (1 - tf.exp(-losses)) ** self.focal_gamma
         if self._weights is not None:
-            losses *= tf.cast(tf.gather(self._weights, known), losses.dtype)
+            losses *= tf.cast(tf.gather(self._weights, classes), losses.dtype)
         if self.unknown is None:
             return losses
-        exposed = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
-        return tf.where(targets < 0, exposed if self.unknown.by == "energy" else tf.zeros_like(exposed), losses)
+        uniform_losses = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
+        return tf.where(
+            targets < 0, uniform_losses if self.unknown.by == "energy" else tf.zeros_like(uniform_losses), losses
+        )
 
     def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Returns the divergence from a teacher's distribution, float32[N]; multi-label: its mean over labels."""
@@ -119,8 +121,8 @@ class ClassificationModel(TaskModel):
 
     def probabilities(self, logits: tf.Tensor, calibration: TemperatureScaling | None = None) -> tf.Tensor:
         """Returns float32[N, K] from logits, by the model's own temperatures or others."""
-        scaled = (calibration or self.calibration).scale(logits)
-        return tf.sigmoid(scaled) if self.multi_label else tf.nn.softmax(scaled)
+        scaled_logits = (calibration or self.calibration).scale(logits)
+        return tf.sigmoid(scaled_logits) if self.multi_label else tf.nn.softmax(scaled_logits)
 
     def calibrate(self, calibration: TemperatureScaling) -> None:
         """Gives the model its temperatures, and moves the thresholds along, so that each text keeps its labels."""
@@ -161,8 +163,8 @@ class ClassificationModel(TaskModel):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns what "none of these" measures distances to, if it does."""
-        chosen = self.unknown.references if self.unknown else None
-        return {} if chosen is None else {_REFERENCES: chosen}
+        stored = self.unknown.references if self.unknown else None
+        return {} if stored is None else {_REFERENCES: stored}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Takes what `arrays` gave."""
@@ -180,5 +182,5 @@ def soft_class_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) ->
 def soft_binary_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
     """Returns the divergence float32[N, ...] of independent probabilities, sigmoids of logits; 0 where they agree."""
     target = tf.sigmoid(theirs / temperature)
-    crossed = tf.nn.sigmoid_cross_entropy_with_logits(target, logits / temperature)
-    return temperature**2 * (crossed - tf.nn.sigmoid_cross_entropy_with_logits(target, theirs / temperature))
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(target, logits / temperature)
+    return temperature**2 * (cross_entropy - tf.nn.sigmoid_cross_entropy_with_logits(target, theirs / temperature))

@@ -130,11 +130,11 @@ class TextClassifier(BertModel, ClassificationModel):
         """
         return self._over_windows(ids, super().features)
 
-    def _over_windows(self, ids: tf.RaggedTensor, read: Callable[[tf.RaggedTensor], tf.Tensor]) -> tf.Tensor:
+    def _over_windows(self, ids: tf.RaggedTensor, network: Callable[[tf.RaggedTensor], tf.Tensor]) -> tf.Tensor:
         if self.window is None:
-            return read(ids)
+            return network(ids)
         windows, owners = split_windows(ids, self.window)
-        return mean_of_windows(read(windows), windows, owners, ids.nrows(tf.int32))
+        return mean_of_windows(network(windows), windows, owners, ids.nrows(tf.int32))
 
     def own_config(self) -> dict[str, Any]:
         """Returns what all classifiers keep, and the head's settings."""

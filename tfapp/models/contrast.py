@@ -1,4 +1,4 @@
-"""Losses that compare the rows of a batch: what belongs together is drawn together, the rest apart.
+"""Contrastive losses: they compare the rows of a batch, and draw together what belongs together, the rest apart.
 
 Vectors have length 1, so that their products are cosines.
 """
@@ -29,19 +29,19 @@ def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, sym
     Returns:
         float32[N].
     """
-    # Place by place, so that column i is the candidate of row i.
-    others = _by_place(vectors[:, 1:], tf.shape(vectors)[2:])
-    columns = _by_place(codes[:, 1:], tf.constant([], tf.int32))
+    # Position by position, so that column i is the candidate of row i.
+    others = _by_position(vectors[:, 1:], tf.shape(vectors)[2:])
+    columns = _by_position(codes[:, 1:], tf.constant([], tf.int32))
     scores = tf.matmul(vectors[:, 0], others, transpose_b=True) / temperature
     # Whether some row of the batch pairs the row's query with the column's text, bool[N, M].
     same_query = tf.cast(codes[:, :1] == codes[None, :, 0], tf.float32)
     same_text = tf.cast(codes[:, 1:2] == columns[None, :], tf.float32)
-    known = tf.matmul(same_query, same_text) > 0
-    losses = _losses(scores, known | (columns < 0))
+    positives = tf.matmul(same_query, same_text) > 0
+    losses = _losses(scores, positives | (columns < 0))
     if not symmetric:
         return losses
     rows = tf.shape(scores)[0]
-    return (losses + _losses(tf.transpose(scores[:, :rows]), tf.transpose(known[:, :rows]))) / 2
+    return (losses + _losses(tf.transpose(scores[:, :rows]), tf.transpose(positives[:, :rows]))) / 2
 
 
 def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> tf.Tensor:
@@ -55,9 +55,9 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
     Returns:
         float32[N], the mean over a row's texts; 0 for those of no class.
     """
-    places = tf.shape(vectors)[1]
+    positions = tf.shape(vectors)[1]
     flat = tf.reshape(vectors, [-1, tf.shape(vectors)[2]])
-    own = tf.repeat(classes, places)
+    own = tf.repeat(classes, positions)
     scores = tf.matmul(flat, flat, transpose_b=True) / temperature
     itself = tf.eye(tf.size(own), dtype=tf.bool)
     same = (own[:, None] == own[None, :]) & (own >= 0)[:, None] & ~itself
@@ -65,17 +65,17 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
     weights = tf.cast(same, tf.float32)
     totals = tf.reduce_sum(tf.where(same, shares, 0.0), axis=1)
     losses = -totals / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
-    return tf.reduce_mean(tf.reshape(losses, [-1, places]), axis=1)
+    return tf.reduce_mean(tf.reshape(losses, [-1, positions]), axis=1)
 
 
-def _by_place(values: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
+def _by_position(values: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
     """Reshapes [N, P, ...] to [P * N, ...]: the first position of all rows, then the second."""
     order = tf.concat([[1, 0], tf.range(2, tf.rank(values))], axis=0)
     return tf.reshape(tf.transpose(values, order), tf.concat([[-1], rest], axis=0))
 
 
-def _losses(scores: tf.Tensor, barred: tf.Tensor) -> tf.Tensor:
-    """Returns the cross-entropy of each row's own column against those that are not barred."""
+def _losses(scores: tf.Tensor, exclusions: tf.Tensor) -> tf.Tensor:
+    """Returns the cross-entropy of each row's own column against those that are not excluded."""
     rows = tf.range(tf.shape(scores)[0])
     own = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(barred & ~own, _NEVER, scores))
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions & ~own, _NEVER, scores))

@@ -18,14 +18,14 @@ from tfapp.models.contrast import class_losses, pair_losses
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 
-__all__ = ["PLACES", "ClassEmbedder", "Embedder"]
+__all__ = ["TEXT_COLUMNS", "ClassEmbedder", "Embedder"]
 
-PLACES: Final = ("query", "candidate", "negative")
+TEXT_COLUMNS: Final = ("query", "candidate", "negative")
 """The columns of texts that it learns from; the last may be missing."""
 
 
 class Embedder(BertModel):
-    """BERT, one vector of its tokens' vectors, at length 1 (Reimers and Gurevych 2019); nothing in it is fresh.
+    """BERT, one vector of its tokens' vectors, at length 1 (Reimers and Gurevych 2019); all its weights are pretrained.
 
     It learns from rows of texts: a query, what belongs to it, and what does not. Such a row is tokenized as its texts
     one after another, each from [CLS] to [SEP], and its logits are a vector for each of them.
@@ -69,7 +69,7 @@ class Embedder(BertModel):
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
         """Returns the texts of all rows, each for itself."""
-        return list(chain(*(columns[name] for name in PLACES if name in columns)))
+        return list(chain(*(columns[name] for name in TEXT_COLUMNS if name in columns)))
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Tokenizes rows of texts.
@@ -82,12 +82,12 @@ class Embedder(BertModel):
             Rows, each its P texts one after another; and as targets int32[N, P], the same number for texts of the same
             tokens, -1 for none.
         """
-        tokenized = [self.preprocessor.tokenize(columns[name]) for name in PLACES if name in columns]
-        rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in tokenized], axis=1)
-        known: dict[bytes, int] = {}
-        codes = np.stack([_codes(known, *texts) for texts in tokenized], axis=1)
+        token_columns = [self.preprocessor.tokenize(columns[name]) for name in TEXT_COLUMNS if name in columns]
+        rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in token_columns], axis=1)
+        codes_by_text: dict[bytes, int] = {}
+        codes = np.stack([_codes(codes_by_text, *texts) for texts in token_columns], axis=1)
         empty = self.preprocessor.tokenize([""])[0].tobytes()
-        codes[:, 2:][codes[:, 2:] == known.get(empty, -1)] = -1
+        codes[:, 2:][codes[:, 2:] == codes_by_text.get(empty, -1)] = -1
         return Encoded(rows.values.numpy(), rows.row_splits.numpy(), codes)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
@@ -103,8 +103,8 @@ class Embedder(BertModel):
         starts = tf.where(ids.values == self.preprocessor.cls_id)[:, 0]
         vectors = super().logits(tf.RaggedTensor.from_row_starts(ids.values, starts, validate=False), training=training)
         rows = ids.nrows(tf.int32)
-        places = tf.shape(vectors)[0] // tf.maximum(rows, 1)
-        return tf.reshape(vectors, [rows, tf.maximum(places, 1), vectors.shape[-1]])
+        positions = tf.shape(vectors)[0] // tf.maximum(rows, 1)
+        return tf.reshape(vectors, [rows, tf.maximum(positions, 1), vectors.shape[-1]])
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns how hard each row's query finds its candidate in the batch, float32[N]; see `pair_losses`."""
@@ -126,7 +126,9 @@ class ClassEmbedder(Embedder):
         return class_losses(logits, targets, self.temperature)
 
 
-def _codes(known: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:
-    """Numbers texts by their tokens, int32[N]; `known` holds the numbers so far."""
+def _codes(codes_by_text: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:
+    """Numbers texts by their tokens, int32[N]; `codes_by_text` holds the numbers so far."""
     pieces = (ids[start:end].tobytes() for start, end in pairwise(splits))
-    return np.fromiter((known.setdefault(text, len(known)) for text in pieces), np.int32, len(splits) - 1)
+    return np.fromiter(
+        (codes_by_text.setdefault(text, len(codes_by_text)) for text in pieces), np.int32, len(splits) - 1
+    )

@@ -64,29 +64,29 @@ def bert_network(
     """
     features = backbone.output
     if head_input == "pooler":
-        read = features["pooled_output"]
+        hidden = features["pooled_output"]
     elif head_input == "tokens":
-        read = features["sequence_output"]
+        hidden = features["sequence_output"]
     else:
-        read = MaskedPooling(head_input, name="pooling")(
+        hidden = MaskedPooling(head_input, name="pooling")(
             features["sequence_output"], padding_mask=backbone.input["padding_mask"]
         )
     if units is None:
-        vectors = keras.layers.UnitNormalization(dtype="float32", name="unit_length")(read)
+        vectors = keras.layers.UnitNormalization(dtype="float32", name="unit_length")(hidden)
         return keras.Model(backbone.input, vectors, name="embedder")
     if comparison is not None:
-        read = PairComparison(comparison, name="comparison")(read)
+        hidden = PairComparison(comparison, name="comparison")(hidden)
     kernel: Any
     bias: Any
     if comparison == "cosine":
         # The preset's own vectors tell what fits already; of a single number there is nothing to drop.
         kernel, bias = (keras.initializers.Constant(share * cosine_scale) for share in (1.0, -_MIDDLE_COSINE))
     else:
-        read = keras.layers.Dropout(dropout, name="head_dropout")(read)
+        hidden = keras.layers.Dropout(dropout, name="head_dropout")(hidden)
         kernel, bias = keras.initializers.TruncatedNormal(stddev=0.02), "zeros"
     logits = keras.layers.Dense(
         units, kernel_initializer=kernel, bias_initializer=bias, dtype="float32", name="logits"
-    )(read)
+    )(hidden)
     return keras.Model(backbone.input, logits, name="classifier")
 
 

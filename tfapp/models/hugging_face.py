@@ -30,8 +30,8 @@ def write_preset(folder: Path, backbone: Any, vocabulary: Sequence[str], *, lowe
         head: The `keras_hub.layers.MaskedLMHead` over it; None: the checkpoint has none.
     """
     tensors = {f"bert.{name}": value for name, value in _backbone_tensors(backbone)}
-    for name, (variable, turned) in () if head is None else _head_variables(head):
-        tensors[name] = variable.numpy().T if turned else variable.numpy()
+    for name, (variable, transpose) in () if head is None else _head_variables(head):
+        tensors[name] = variable.numpy().T if transpose else variable.numpy()
     with replacing_folder(folder) as draft:
         write_json(draft / "config.json", _config(backbone) | {"pad_token_id": vocabulary.index("[PAD]")}, shared=True)
         write_json(
@@ -54,8 +54,8 @@ def load_prediction_head(folder: Path, head: Any) -> bool:
     parts = dict(_head_variables(head))
     if not parts.keys() <= values.keys():
         return False
-    for name, (variable, turned) in parts.items():
-        variable.assign(values[name].T if turned else values[name])
+    for name, (variable, transpose) in parts.items():
+        variable.assign(values[name].T if transpose else values[name])
     return True
 
 

@@ -1,4 +1,4 @@
-"""Masked language modelling's rows: texts as blocks of tokens, and which of these are hidden."""
+"""The rows of masked language modelling: texts as blocks of tokens, and which of these are hidden."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def make_blocks(pieces: Ids, splits: Splits, *, max_length: int, cls: int, sep: 
         Token ids and row splits of M blocks.
     """
     room = max_length - 2
-    filled = np.flatnonzero(np.diff(splits))
+    rows_with_text = np.flatnonzero(np.diff(splits))
     if pack:
         # No [SEP] before the first text.
-        pieces = np.insert(pieces, splits[filled[1:]], sep)
+        pieces = np.insert(pieces, splits[rows_with_text[1:]], sep)
         sizes = np.minimum(room, len(pieces) - np.arange(0, len(pieces), room))
     else:
-        lengths = np.diff(splits)[filled]
+        lengths = np.diff(splits)[rows_with_text]
         counts = -(-lengths // room)
         owners = np.repeat(np.arange(len(lengths)), counts)
-        place = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-        sizes = lengths[owners] // counts[owners] + (place < lengths[owners] % counts[owners])
+        part = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+        sizes = lengths[owners] // counts[owners] + (part < lengths[owners] % counts[owners])
     ends = np.cumsum(sizes).astype(np.int64)
-    marked = np.insert(pieces, np.repeat(np.concatenate([[0], ends]), 2)[1:-1], np.tile([cls, sep], len(ends)))
-    return marked.astype(np.int32), np.concatenate([[0], ends + 2 * np.arange(1, len(ends) + 1)]).astype(np.int64)
+    ids = np.insert(pieces, np.repeat(np.concatenate([[0], ends]), 2)[1:-1], np.tile([cls, sep], len(ends)))
+    return ids.astype(np.int32), np.concatenate([[0], ends + 2 * np.arange(1, len(ends) + 1)]).astype(np.int64)
 
 
 def to_dense(values: Ids, splits: Splits, fill: int) -> Ids:
@@ -100,11 +100,11 @@ class Masker:
             The ids that the model sees, and the ids at the positions where it has to guess, -1 elsewhere; both of the
             shape of `ids`.
         """
-        chosen = self._choose(ids, splits, random)
+        mask = self._choose(ids, splits, random)
         draws = random.random(len(ids))
         others = random.choice(np.flatnonzero(self._ordinary), len(ids))
         replacements = np.where(draws < _MASKED, self._mask, np.where(draws < _MASKED + _REPLACED, others, ids))
-        return np.where(chosen, replacements, ids).astype(np.int32), np.where(chosen, ids, -1).astype(np.int32)
+        return np.where(mask, replacements, ids).astype(np.int32), np.where(mask, ids, -1).astype(np.int32)
 
     def _choose(self, ids: Ids, splits: Splits, random: np.random.Generator) -> NDArray[np.bool_]:
         """Chooses words in random order, as long as a block's share lets in at least half of the next one."""
@@ -121,6 +121,6 @@ class Masker:
         first = np.concatenate([[True], block[order][1:] != block[order][:-1]])[: len(order)]
         before -= np.maximum.accumulate(np.where(first, before, 0)) if len(order) else before
         budgets = self._share * np.bincount(block, sizes, minlength=len(splits) - 1)[block[order]]
-        chosen = np.zeros(len(sizes), bool)
-        chosen[order] = first | (before + sizes[order] / 2 <= budgets)
-        return ordinary & chosen[np.maximum(word, 0)] if len(sizes) else ordinary
+        word_mask = np.zeros(len(sizes), bool)
+        word_mask[order] = first | (before + sizes[order] / 2 <= budgets)
+        return ordinary & word_mask[np.maximum(word, 0)] if len(sizes) else ordinary

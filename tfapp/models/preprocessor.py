@@ -1,4 +1,4 @@
-"""From raw strings to token ids, inside a graph: the same two ops in training and in serving."""
+"""Turns raw strings into token ids inside a graph: the same two ops in training and in serving."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import tensorflow_text as tf_text
 from tfapp.core.files import write_text
 from tfapp.errors import ModelError
 
-__all__ = ["PlacedPieces", "Preprocessor"]
+__all__ = ["PiecesWithOffsets", "Preprocessor"]
 
 # FastBertTokenizer has no bound on a text's length, but its work grows with it. No word piece spans more than
 # 100 bytes of a word, so this many bytes a token leave room for any real text.
 _BYTES_PER_TOKEN = 256
 
 
-class PlacedPieces(NamedTuple):
-    """Word pieces and where they stand in their texts.
+class PiecesWithOffsets(NamedTuple):
+    """Word pieces and their offsets in their texts.
 
     Attributes:
         ids: Ragged int32[N, (T)], without [CLS] and [SEP].
-        starts: Ragged int32[N, (T)], the place of each piece's first character in its text, in Unicode code points.
-        ends: Ragged int32[N, (T)], the place behind its last; combining marks that the vocabulary lacks belong to it.
-        texts: string[N], what was read of the texts, valid UTF-8; the places are places in these.
+        starts: Ragged int32[N, (T)], the position of each piece's first character in its text, in code points.
+        ends: Ragged int32[N, (T)], the position behind its last; combining marks that the vocabulary lacks count.
+        texts: string[N], what was read of the texts, valid UTF-8; the positions are positions in these.
     """
 
     ids: tf.RaggedTensor
@@ -134,10 +134,10 @@ class Preprocessor:
     def split_pairs(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         """Splits rows that are pairs into their texts, ragged int32[2 N, (T)], a first text before its second."""
         inner = tf.cast((ids.values == self.sep_id) & (self.segments(ids).values == 0), tf.int32)
-        # What follows a first text moves up by one, and [CLS] takes the place.
-        places = tf.range(tf.size(inner)) + tf.cumsum(inner, exclusive=True)
-        framed = tf.fill([tf.size(inner) + tf.cast(ids.nrows(), tf.int32)], self.cls_id)
-        values = tf.tensor_scatter_nd_update(framed, places[:, tf.newaxis], ids.values)
+        # What follows a first text moves up by one, and [CLS] takes its position.
+        positions = tf.range(tf.size(inner)) + tf.cumsum(inner, exclusive=True)
+        blank = tf.fill([tf.size(inner) + tf.cast(ids.nrows(), tf.int32)], self.cls_id)
+        values = tf.tensor_scatter_nd_update(blank, positions[:, tf.newaxis], ids.values)
         starts = tf.where(values == self.cls_id)[:, 0]
         return tf.RaggedTensor.from_row_starts(values, starts, validate=False)
 
@@ -145,7 +145,7 @@ class Preprocessor:
         """Returns the first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
         return self._pieces(texts, most)[:, :most]
 
-    def place(self, texts: tf.Tensor, most: int) -> PlacedPieces:
+    def tokenize_with_offsets(self, texts: tf.Tensor, most: int) -> PiecesWithOffsets:
         """Tokenizes texts as they would be anywhere, at most `most` tokens of each, and says where each piece stands.
 
         The texts are string[N], UTF-8; invalid bytes become U+FFFD.
@@ -153,7 +153,7 @@ class Preprocessor:
         texts = self._readable(texts, most)
         ids, starts, ends = self._tokenizer.tokenize_with_offsets(texts)
         ids, starts, ends = ids[:, :most], starts[:, :most], ends[:, :most]
-        return PlacedPieces(ids, *_count_characters(texts, starts, ends), texts)
+        return PiecesWithOffsets(ids, *_count_characters(texts, starts, ends), texts)
 
     def frame(self, *pieces: tf.RaggedTensor) -> tf.RaggedTensor:
         """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)].
@@ -163,17 +163,17 @@ class Preprocessor:
         lengths = [tf.cast(text.row_lengths(), tf.int32) for text in pieces]
         splits = tf.concat([[0], tf.cumsum(tf.add_n(lengths) + (1 + len(pieces)))], axis=0)
         begin = splits[:-1]
-        places, values = [begin], [tf.fill(tf.shape(begin), self.cls_id)]
+        positions, values = [begin], [tf.fill(tf.shape(begin), self.cls_id)]
         for text, length in zip(pieces, lengths, strict=True):
             begin = begin + 1
-            # From a piece's place among all pieces to that in the rows.
+            # From a piece's position among all pieces to that in the rows.
             shift = begin - tf.cast(text.row_starts(), tf.int32)
-            places.append(tf.range(tf.size(text.values)) + tf.repeat(shift, length))
+            positions.append(tf.range(tf.size(text.values)) + tf.repeat(shift, length))
             begin = begin + length
-            places.append(begin)
+            positions.append(begin)
             values += [text.values, tf.fill(tf.shape(begin), self.sep_id)]
-        framed = tf.dynamic_stitch(places, values)
-        return tf.RaggedTensor.from_row_splits(framed, tf.cast(splits, tf.int64), validate=False)
+        tokens = tf.dynamic_stitch(positions, values)
+        return tf.RaggedTensor.from_row_splits(tokens, tf.cast(splits, tf.int64), validate=False)
 
     def tokenize(
         self, texts: Sequence[str], *seconds: Sequence[str], chunk: int = 4096
@@ -191,9 +191,9 @@ class Preprocessor:
         ids, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
         for start in range(0, len(texts), chunk):
             some = (tf.constant(list(column[start : start + chunk]), tf.string) for column in (texts, *seconds))
-            ragged = self(*some)
-            ids.append(ragged.values.numpy())
-            lengths.append(ragged.row_lengths().numpy())
+            rows = self(*some)
+            ids.append(rows.values.numpy())
+            lengths.append(rows.row_lengths().numpy())
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
@@ -245,13 +245,13 @@ def _count_characters(
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Turns offsets in bytes, ragged int64[N, (T)], into offsets in code points, ragged int32[N, (T)].
 
-    A character that the tokenizer writes as several (a ligature) is the place of all the pieces that hold a part of it.
+    A character that the tokenizer writes as several (a ligature) is the position of all pieces that hold a part of it.
     """
     _, bounds = tf.strings.unicode_decode_with_offsets(texts, "UTF-8")
     shifts = tf.cumsum(tf.cast(tf.strings.length(texts), tf.int64), exclusive=True)
     bounds = bounds.with_flat_values(bounds.flat_values + tf.gather(shifts, bounds.value_rowids()))
     rows = starts.value_rowids()
-    first, last = (places.flat_values + tf.gather(shifts, rows) for places in (starts, ends))
+    first, last = (offsets.flat_values + tf.gather(shifts, rows) for offsets in (starts, ends))
     begin = tf.searchsorted(bounds.flat_values, first, side="right") - 1
     end = tf.maximum(tf.searchsorted(bounds.flat_values, last, side="left"), begin + 1)
     before = tf.cast(tf.gather(bounds.row_starts(), rows), tf.int32)
@@ -270,6 +270,6 @@ def _shares(one: tf.Tensor, two: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Te
 def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
     """Returns the first pieces of each row, as many as `lengths` says; int64[N], at most the row's length."""
     rows = pieces.value_rowids()
-    place = tf.range(tf.size(rows, tf.int64)) - tf.gather(pieces.row_starts(), rows)
-    values = tf.boolean_mask(pieces.values, place < tf.gather(lengths, rows))
+    position = tf.range(tf.size(rows, tf.int64)) - tf.gather(pieces.row_starts(), rows)
+    values = tf.boolean_mask(pieces.values, position < tf.gather(lengths, rows))
     return tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)

@@ -81,9 +81,9 @@ def _handle(name: str, on_progress: OnProgress | None) -> str:
     hub = keras_hub.models.BertBackbone.presets
     if "://" in name or name in hub:
         return name
-    known = [*(asset for asset in assets.catalogue() if assets.find(asset, kind="preset")), *hub]
+    names = [*(asset for asset in assets.catalogue() if assets.find(asset, kind="preset")), *hub]
     raise ModelError(
-        f"unknown preset {name}{did_you_mean(name, known)} (or a folder, or hf://OWNER/NAME for a Hugging Face BERT)"
+        f"unknown preset {name}{did_you_mean(name, names)} (or a folder, or hf://OWNER/NAME for a Hugging Face BERT)"
     )
 
 

@@ -54,8 +54,8 @@ def student_preset(teacher: BertModel, layers: int, name: str) -> StudentPreset:
         name: Names the preset.
     """
     tokenizer = teacher.preprocessor
-    chosen = chosen_layers(int(teacher.backbone.num_layers), layers)
-    return StudentPreset(name, "", tokenizer.vocabulary, tokenizer.lowercase, teacher.backbone, chosen)
+    layer_numbers = chosen_layers(int(teacher.backbone.num_layers), layers)
+    return StudentPreset(name, "", tokenizer.vocabulary, tokenizer.lowercase, teacher.backbone, layer_numbers)
 
 
 def chosen_layers(large: int, small: int) -> tuple[int, ...]:

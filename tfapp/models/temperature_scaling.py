@@ -1,4 +1,4 @@
-"""Temperature scaling: what logits are divided by, so that the probabilities made of them can be believed."""
+"""Temperature scaling: divides logits by a number, so that the probabilities made of them can be believed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the head reads of the vectors of two texts that are read apart."""
+"""Compares the vectors of two texts that are read apart, for the head to read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import ops
 __all__ = ["Comparison", "PairComparison", "comparison_of"]
 
 Comparison: TypeAlias = Literal["features", "cosine"]
-"""What becomes of two vectors u and v: `u, v, |u - v|, u * v` one after another (after Conneau et al. 2017 and Reimers
+"""How two vectors u and v are compared: `u, v, |u - v|, u * v` one after another (after Conneau et al. 2017 and Reimers
 and Gurevych 2019), or their cosine alone."""
 
 _SMALLEST: Final = 1e-12
@@ -20,7 +20,7 @@ class PairComparison(keras.layers.Layer):
     """Compares the vectors of two texts.
 
     Args:
-        comparison: What becomes of two vectors.
+        comparison: How the two vectors are compared.
     """
 
     def __init__(self, comparison: Comparison, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Long texts as several windows, for networks that read fewer tokens at once, and back."""
+"""Splits long texts into windows, for networks that read fewer tokens at once, and joins them again."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def split_windows(ids: tf.RaggedTensor, window: int) -> tuple[tf.RaggedTensor, t
     lengths = tf.cast(ids.row_lengths(), tf.int32) - _MARKS
     counts = tf.maximum(-(-lengths // (window - _MARKS)), 1)
     owners = tf.repeat(tf.range(tf.size(counts)), counts)
-    place = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
+    part = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
     # The first `length % count` windows of a text have one token more than the rest.
     lengths, counts = tf.gather(lengths, owners), tf.gather(counts, owners)
-    sizes = lengths // counts + tf.cast(place < lengths % counts, tf.int32)
+    sizes = lengths // counts + tf.cast(part < lengths % counts, tf.int32)
     inner = tf.RaggedTensor.from_row_lengths(ids[:, 1:-1].values, sizes, validate=False)
     first, last = (tf.gather(marks.to_tensor(), owners) for marks in (ids[:, :1], ids[:, -1:]))
     return tf.concat([first, inner, last], axis=1), owners
@@ -70,7 +70,7 @@ class SlidingWindows(NamedTuple):
 
     Attributes:
         owners: int32[M], the text that each window belongs to, in rising order; every text has one at least.
-        firsts: int32[M], the place of the window's first token in its text.
+        firsts: int32[M], the position of the window's first token in its text.
         sizes: int32[M], its tokens.
     """
 
@@ -91,30 +91,32 @@ def slide_windows(lengths: tf.Tensor, rooms: tf.Tensor, strides: tf.Tensor, most
     left = tf.maximum(lengths - rooms, 0)
     counts = tf.minimum(1 + -(-left // strides), most)
     owners = tf.repeat(tf.range(tf.size(counts)), counts)
-    place = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
-    firsts = tf.minimum(place * tf.gather(strides, owners), tf.gather(left, owners))
+    number = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
+    firsts = tf.minimum(number * tf.gather(strides, owners), tf.gather(left, owners))
     sizes = tf.minimum(tf.gather(rooms, owners), tf.gather(lengths, owners))
     return SlidingWindows(owners, firsts, sizes)
 
 
-def logits_in_chunks(read: Callable[[tf.RaggedTensor], tf.Tensor], ids: tf.RaggedTensor, size: int = 32) -> tf.Tensor:
+def logits_in_chunks(
+    network: Callable[[tf.RaggedTensor], tf.Tensor], ids: tf.RaggedTensor, size: int = 32
+) -> tf.Tensor:
     """Reads few windows at a time, so that the windows of long texts do not share the memory.
 
     Args:
-        read: From ragged int32[W, (T)] to float32[W, T, K], T the longest row.
+        network: From ragged int32[W, (T)] to float32[W, T, K], T the longest row.
         ids: Ragged int32[M, (T)].
         size: The greatest W.
 
     Returns:
         float32[M, T, K], T at least 1, since some ops cannot compute on none; 0 behind a window's last token.
     """
-    width = read(ids[:0]).shape[-1]
+    width = network(ids[:0]).shape[-1]
     chunks = tf.maximum(-(-ids.nrows(tf.int32) // size), 1)
     parts = tf.TensorArray(tf.float32, chunks, infer_shape=False, element_shape=[None, width])
 
     def read_some(number: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         some = ids[number * size : (number + 1) * size]
-        logits = read(some)[:, : tf.cast(some.bounding_shape(axis=1), tf.int32)]
+        logits = network(some)[:, : tf.cast(some.bounding_shape(axis=1), tf.int32)]
         tokens = tf.boolean_mask(logits, tf.sequence_mask(some.row_lengths(), tf.shape(logits)[1]))
         return number + 1, parts.write(number, tokens)
 
@@ -128,14 +130,14 @@ class OverlappingWindows(NamedTuple):
 
     Attributes:
         ids: Ragged int32[M, (W)], each with the marks of its text; M >= N.
-        begin: int32[M], the first place in the window whose token is nearest to this window's middle.
-        kept: int32[M], how many such tokens follow; together each text's, but for its marks.
+        begin: int32[M], the first position in the window whose token is nearest to this window's middle.
+        sizes: int32[M], how many such tokens follow; together each text's, but for its marks.
         lengths: int32[N], the texts' tokens without marks.
     """
 
     ids: tf.RaggedTensor
     begin: tf.Tensor
-    kept: tf.Tensor
+    sizes: tf.Tensor
     lengths: tf.Tensor
 
 
@@ -147,11 +149,11 @@ def overlap_windows(ids: tf.RaggedTensor, window: int) -> OverlappingWindows:
         window: Longest window in tokens, [CLS] and [SEP] included.
     """
     room = window - _MARKS
-    shared = room // _SHARED
+    overlap = room // _SHARED
     lengths = ids.row_lengths() - _MARKS
-    counts = tf.maximum(-(-(lengths - shared) // (room - shared)), 1)
+    counts = tf.maximum(-(-(lengths - overlap) // (room - overlap)), 1)
     owners = tf.repeat(tf.range(tf.size(counts)), counts)
-    place = tf.range(tf.size(owners), dtype=tf.int64) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
+    position = tf.range(tf.size(owners), dtype=tf.int64) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
     length, count = tf.gather(lengths, owners), tf.gather(counts, owners)
 
     def start_of(number: tf.Tensor) -> tf.Tensor:
@@ -161,14 +163,14 @@ def overlap_windows(ids: tf.RaggedTensor, window: int) -> OverlappingWindows:
         middle = (start_of(number - 1) + start_of(number) + room) // 2
         return tf.where(number == 0, tf.zeros_like(middle), tf.where(number == count, length, middle))
 
-    start = start_of(place)
+    start = start_of(position)
     inner = ids[:, 1:-1]
     begins = tf.gather(inner.row_starts(), owners) + start
-    places = tf.ragged.range(begins, begins + tf.minimum(length, room))
+    positions = tf.ragged.range(begins, begins + tf.minimum(length, room))
     first, last = (tf.gather(marks.to_tensor(), owners) for marks in (ids[:, :1], ids[:, -1:]))
-    own = places.with_values(tf.gather(inner.values, places.values))
-    begin = border_before(place)
-    sizes = (1 + begin - start, border_before(place + 1) - begin, lengths)
+    own = positions.with_values(tf.gather(inner.values, positions.values))
+    begin = border_before(position)
+    sizes = (1 + begin - start, border_before(position + 1) - begin, lengths)
     return OverlappingWindows(tf.concat([first, own, last], axis=1), *(tf.cast(size, tf.int32) for size in sizes))
 
 
@@ -184,7 +186,7 @@ def join_windows(values: tf.Tensor, windows: OverlappingWindows) -> tf.Tensor:
     """
     width = tf.shape(values)[1]
     begins = tf.range(tf.size(windows.begin)) * width + windows.begin
-    places = tf.ragged.range(begins, begins + windows.kept).values
-    tokens = tf.gather(tf.reshape(values, [-1, values.shape[-1]]), places)
+    positions = tf.ragged.range(begins, begins + windows.sizes).values
+    tokens = tf.gather(tf.reshape(values, [-1, values.shape[-1]]), positions)
     rows = tf.RaggedTensor.from_row_lengths(tokens, windows.lengths, validate=False)
     return tf.pad(rows.to_tensor(), [[0, 0], [1, 1], [0, 0]])

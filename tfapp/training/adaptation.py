@@ -1,4 +1,4 @@
-"""What a training changes of a network: all of it, its head, or its head and low-rank updates; and how fast."""
+"""Chooses what a training changes of a network: all of it, its head, or its head and low-rank updates; and how fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Adaptation", "LowRankUpdate", "count_trained"]
 
 
 class Adaptation:
-    """What a training changes.
+    """The variables that a training changes, and the gradients of each.
 
     Args:
         model: Its network's variables were made under the strategy of the training, whose scope this is made in.
@@ -93,7 +93,7 @@ def count_trained(model: TaskModel, settings: TrainingSettings) -> int:
         return sum(math.prod(variable.shape) for variable in model.head.variables) if model.head else 0
     plan = _plan(model, settings)
     direct = sum(math.prod(variable.shape) for variable in plan.direct)
-    return direct + sum(settings.lora_rank * sum(_sides(model, kernel)) for kernel in plan.targets)
+    return direct + sum(settings.lora_rank * sum(_kernel_shape(model, kernel)) for kernel in plan.targets)
 
 
 class _Plan(NamedTuple):
@@ -109,11 +109,11 @@ def _plan(model: TaskModel, settings: TrainingSettings) -> _Plan:
         raise TrainingError("training.adapt and training.layer_decay need a model with a pretrained backbone")
     if settings.adapt == "all":
         return _Plan(variables, [])
-    pretrained = {id(variable) for variable in model.backbone.variables}
-    fresh = [variable for variable in variables if id(variable) not in pretrained]
+    backbone_ids = {id(variable) for variable in model.backbone.variables}
+    fresh = [variable for variable in variables if id(variable) not in backbone_ids]
     if settings.adapt == "head":
         return _Plan(fresh, [])
-    kernels = kernels_by_layer(variable for variable in variables if id(variable) in pretrained)
+    kernels = kernels_by_layer(variable for variable in variables if id(variable) in backbone_ids)
     return _Plan(fresh, list(_targets(model, settings, kernels)))
 
 
@@ -121,7 +121,7 @@ def _targets(model: TaskModel, settings: TrainingSettings, kernels: dict[str, li
     for name in dict.fromkeys(settings.lora_targets):
         if name not in kernels:
             raise TrainingError(f"training.lora_targets: this BERT has no layer {name!r}{did_you_mean(name, kernels)}")
-        rows, columns = _sides(model, kernels[name][0])
+        rows, columns = _kernel_shape(model, kernels[name][0])
         if settings.lora_rank > min(rows, columns):
             raise TrainingError(
                 f"training.lora_rank is {settings.lora_rank}, but the kernel of {name} is {rows} x {columns}; "
@@ -130,7 +130,7 @@ def _targets(model: TaskModel, settings: TrainingSettings, kernels: dict[str, li
         yield from kernels[name]
 
 
-def _sides(model: TaskModel, kernel: Any) -> tuple[int, int]:
+def _kernel_shape(model: TaskModel, kernel: Any) -> tuple[int, int]:
     rows = rows_of(model.backbone, kernel)
     return rows, math.prod(kernel.shape) // rows
 

@@ -33,8 +33,8 @@ def load_checkpoint(file: Path, variables: Sequence[Any]) -> dict[str, Any]:
         TrainingError: The checkpoint is damaged or of another model; no variable was changed.
     """
     try:
-        with np.load(file, allow_pickle=False) as saved:
-            arrays = dict(saved)
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = dict(archive)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise TrainingError(f"{file}: the checkpoint cannot be read; start a new run without --resume") from error
     state = arrays.pop(_META, None)

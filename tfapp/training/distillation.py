@@ -22,7 +22,7 @@ __all__ = ["Distillation", "cut_teacher", "load_teacher"]
 
 @dataclass(frozen=True)
 class Distillation:
-    """What a student's steps make smaller: the labels' loss, the distance of its logits and of its layers' vectors.
+    """The objective of a student's steps: the labels' loss, and the distance of its logits and of its layers' vectors.
 
     Attributes:
         student: Learns.
@@ -59,11 +59,11 @@ class Distillation:
     def _losses_beside(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         theirs, their_states = self.teacher.trace(ids)
         logits, states = self.student.trace(ids, training=True)
-        chosen = chosen_layers(len(their_states), len(states))
+        layer_numbers = chosen_layers(len(their_states), len(states))
         mask = tf.sequence_mask(ids.row_lengths(), tf.shape(states[0])[1], dtype=tf.float32)
         distances = [
             _distance(tf.stop_gradient(their_states[number]), state, mask)
-            for number, state in zip(chosen, states, strict=True)
+            for number, state in zip(layer_numbers, states, strict=True)
         ]
         answers = self._answers(targets, tf.stop_gradient(theirs), logits)
         return answers + self.settings.hidden_weight * tf.add_n(distances) / len(distances)

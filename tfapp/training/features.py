@@ -1,4 +1,4 @@
-"""What a frozen backbone makes of texts, computed once: over all replicas, kept so that a killed run goes on."""
+"""Computes the vectors of texts by a frozen backbone once: over all replicas, kept so that a killed run goes on."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class FeatureReader:
         self,
         split: TokenizedSplit,
         *,
-        done: list[np.ndarray],
+        earlier: list[np.ndarray],
         around: Callable[[], AbstractContextManager[None]],
         on_step: Callable[[list[np.ndarray]], None],
         stop: Callable[[], bool] = lambda: False,
@@ -101,27 +101,29 @@ class FeatureReader:
 
         Args:
             split: N texts.
-            done: The features of the first batches, if they were read before.
+            earlier: The features of the first batches, if they were read before.
             around: Makes a context that each step runs in.
-            on_step: Called with the features that were read since `done`, one array a step.
+            on_step: Called with the features that were read since `earlier`, one array a step.
             stop: Says after a step whether the reading ends; `rows_read` says which texts were read by then.
 
         Returns:
             float32[N, H], in the order of the split's texts; 0 of those that were not read.
         """
         rows = self._rows(split)
-        start = sum(map(len, done)) // self._batch_size
+        start = sum(map(len, earlier)) // self._batch_size
         weights = np.ones(rows.shape, np.float32)
-        read: list[np.ndarray] = []
+        new_features: list[np.ndarray] = []
         for batch in distribute(self._strategy, split.texts, split.targets, rows[start:], weights[start:]):
             with around():
-                read.append(self._step(batch).numpy())
-            on_step(read)
+                new_features.append(self._step(batch).numpy())
+            on_step(new_features)
             if stop():
                 break
         features = np.zeros((len(split.texts), self._width), np.float32)
         if len(rows):
-            features[rows.reshape(-1)[: sum(map(len, done)) + sum(map(len, read))]] = np.concatenate([*done, *read])
+            features[rows.reshape(-1)[: sum(map(len, earlier)) + sum(map(len, new_features))]] = np.concatenate(
+                [*earlier, *new_features]
+            )
         return features
 
     def rows_read(self, split: TokenizedSplit, steps: int) -> np.ndarray:

@@ -93,7 +93,7 @@ def draw_partners(classes: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Later:
-    """Tells an observer of steps that come after others."""
+    """An observer that adds the steps of an earlier phase to those that it passes on."""
 
     observer: Observer
     offset: int

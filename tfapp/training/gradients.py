@@ -1,4 +1,4 @@
-"""What a batch's loss says of each weight, over all replicas, and in less memory than the batch at once would take."""
+"""Computes the gradients of a batch over all replicas, in less memory than the batch at once would take."""
 
 from __future__ import annotations
 
@@ -192,9 +192,9 @@ def _dense(gradients: Sequence[Any]) -> list[tf.Tensor]:
 class SharpnessAware:
     """Computes a batch's gradients where its loss is worst within a radius of the weights (Foret et al. 2021, "SAM").
 
-    That place is one step up the gradient of the whole batch, of the radius' length over all the variables together.
-    They are moved there, the gradients are computed, and they are put back. It takes twice the time of a plain step,
-    and the memory of the variables once more. Dropout draws other numbers the second time.
+    That point is one step up the gradient of the whole batch, of the radius' length over all the variables together.
+    The variables are moved there, the gradients are computed, and they are put back. It takes twice the time of a
+    plain step, and the memory of the variables once more. Dropout draws other numbers the second time.
 
     Args:
         compute: Computes gradients at the weights as they are.

@@ -1,4 +1,4 @@
-"""Trains the head alone: the backbone reads every text once, then the head is fitted exactly to what it saw.
+"""Trains the head alone: the backbone reads every text once, then the head is fitted exactly to its vectors.
 
 A dense layer under a convex loss has one best kernel for each penalty on its size, so there is nothing to schedule:
 L-BFGS finds it, and the dev split or cross-validation chooses the penalty.
@@ -184,13 +184,13 @@ class HeadTrainer(Trainer):
         dev_steps = reader.steps(self.dev_split)
         train = reader.read(
             self.train_split,
-            done=features,
+            earlier=features,
             around=self.precision.applied,
             on_step=self._keeper(store, len(features)),
             stop=lambda: self._must_fit(dev_steps),
         )
         rows = reader.rows_read(self.train_split, self.steps_done)
-        dev = reader.read(self.dev_split, done=[], around=nullcontext, on_step=lambda _: self._step())
+        dev = reader.read(self.dev_split, earlier=[], around=nullcontext, on_step=lambda _: self._step())
         self._fitted_at = self.budget.clock() if self.budget else 0.0
         if len(rows) < len(train):
             self._fit_once(HeadFit(self.model, train[rows], self.train_split.targets[rows]), dev, DEFAULT_PENALTY)
@@ -210,8 +210,8 @@ class HeadTrainer(Trainer):
             self._measured_from = (self.budget.clock(), self.steps_done)
             self._closing = CLOSING_SECONDS + self._measured_from[0] - self._began
             return self.budget.left <= self._closing
-        started, done = self._measured_from
-        pace = (self.budget.clock() - started) / (self.steps_done - done)
+        start_time, start_step = self._measured_from
+        pace = (self.budget.clock() - start_time) / (self.steps_done - start_step)
         return self.budget.left <= self._closing + pace * (dev_steps + _FIT_SHARE * self.steps_done)
 
     @property
@@ -222,9 +222,9 @@ class HeadTrainer(Trainer):
         """Returns a function that keeps what was read, every so many steps."""
         every = self.settings.checkpoint_steps
 
-        def on_step(read: list[np.ndarray]) -> None:
-            if len(read) % every == 0 and is_chief(self.strategy):
-                store.add(files + len(read) // every - 1, np.concatenate(read[-every:]))
+        def on_step(batches: list[np.ndarray]) -> None:
+            if len(batches) % every == 0 and is_chief(self.strategy):
+                store.add(files + len(batches) // every - 1, np.concatenate(batches[-every:]))
             self._step()
 
         return on_step

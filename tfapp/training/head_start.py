@@ -34,9 +34,9 @@ def fit_start(
     steps: list[int] = []
     features = reader.read(
         split,
-        done=[],
+        earlier=[],
         around=precision.applied,
-        on_step=lambda done: steps.append(len(done)),
+        on_step=lambda batches: steps.append(len(batches)),
         stop=lambda: budget is not None and budget.left < half,
     )
     rows = reader.rows_read(split, len(steps))

@@ -1,4 +1,4 @@
-"""Training told as small steps: batches, a compiled step, a dev evaluation an epoch, checkpoints in between."""
+"""Trains by steps: batches, a compiled step, a dev evaluation an epoch, checkpoints in between."""
 
 from __future__ import annotations
 
@@ -294,8 +294,8 @@ class _FineTuner(Trainer):
         self.saved_at = self.steps_done
         # Reading a value waits for the steps that the device has still to do.
         self.optimizer.iterations.numpy()
-        started = self.clock()
+        start = self.clock()
         if is_chief(self.strategy):
             save_checkpoint(self.folder.checkpoint, self.variables, asdict(self.state))
-        ended = self.clock()
-        self.save_again = ended + min((ended - started) / _CHECKPOINT_SHARE, _LONGEST_PAUSE)
+        end = self.clock()
+        self.save_again = end + min((end - start) / _CHECKPOINT_SHARE, _LONGEST_PAUSE)

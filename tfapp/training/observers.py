@@ -1,4 +1,4 @@
-"""What watches a training: the events, and the watchers that write the history and TensorBoard's files."""
+"""The events of a training, and the observers that write them to the history and to TensorBoard's files."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ class Observer(Protocol):
     """Watches a training."""
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Called when training starts, or goes on after `step` steps."""
+        """Is called when training starts, or goes on after `step` steps."""
 
     def on_progress(self, step: int) -> None:
-        """Called after a step; most observers wait for a point of the curves."""
+        """Is called after a step; most observers wait for a point of the curves."""
         del step
 
     def on_step(self, event: StepEvent) -> None:
-        """Called with a point of the curves."""
+        """Is called with a point of the curves."""
 
     def on_epoch(self, event: EpochEvent) -> None:
-        """Called at the end of an epoch."""
+        """Is called at the end of an epoch."""
 
 
 class HistoryObserver(Observer):

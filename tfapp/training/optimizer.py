@@ -32,10 +32,10 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Returns the learning rate of a step, float32."""
-        done = ops.cast(step, "float32") + 1.0
+        number = ops.cast(step, "float32") + 1.0
         warmup, total = ops.cast(self.warmup_steps, "float32"), ops.cast(self.total_steps, "float32")
-        rise = done / ops.maximum(warmup, 1.0)
-        fall = (total - done + 1.0) / ops.maximum(total - warmup, 1.0)
+        rise = number / ops.maximum(warmup, 1.0)
+        fall = (total - number + 1.0) / ops.maximum(total - warmup, 1.0)
         return self.peak * ops.clip(ops.minimum(rise, fall), 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class MovableWarmupDecay(LinearWarmupDecay):
-    """The same for a training that may end sooner: its last step can be moved while it runs.
+    """A linear warm-up and decay for a training that may end sooner: its last step can be moved while it runs.
 
     A rate that has fallen to 0 by the end of the budget is what counts most, whatever the budget (Li et al. 2020,
     "Budgeted Training: Rethinking Deep Neural Network Training Under Resource Constraints").

@@ -1,4 +1,4 @@
-"""In which precision a training computes: bfloat16 where the device multiplies it faster, float32 else.
+"""Chooses the precision that a training computes in: bfloat16 where the device multiplies it faster, float32 else.
 
 On a GPU that is a Keras dtype policy. On a processor it is TensorFlow's own rewriting of the compiled step, in which
 oneDNN's matrix products take bfloat16 and everything between them stays float32.
@@ -23,7 +23,7 @@ _REWRITE: Final = "auto_mixed_precision_onednn_bfloat16"
 
 @dataclass(frozen=True)
 class StepPrecision:
-    """How a training computes.
+    """The precision of a training's steps.
 
     Attributes:
         policy: The Keras dtype policy of the network.
@@ -70,5 +70,5 @@ def processor_flags(file: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return frozenset()
-    found = next((line for line in lines if line.startswith("flags")), "")
-    return frozenset(found.partition(":")[2].split())
+    flags_line = next((line for line in lines if line.startswith("flags")), "")
+    return frozenset(flags_line.partition(":")[2].split())

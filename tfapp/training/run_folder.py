@@ -36,7 +36,7 @@ _PACKAGES = ("tfapp", "tensorflow", "tensorflow-text", "keras", "keras-hub", "nu
 
 @dataclass(frozen=True)
 class RunFolder:
-    """`runs/NAME/TIME/` and the files in it.
+    """The folder of a run, `runs/NAME/TIME/`, and the files in it.
 
     Attributes:
         path: The folder.
@@ -99,8 +99,8 @@ class RunFolder:
         if data is None:
             return self.path
         # Two files of the same name in different folders have evaluations of their own.
-        place = str(Path(data).resolve()) if Path(data).exists() else data
-        return self.path / "evaluations" / f"{Path(place).stem}-{blake2b(place.encode(), digest_size=4).hexdigest()}"
+        source = str(Path(data).resolve()) if Path(data).exists() else data
+        return self.path / "evaluations" / f"{Path(source).stem}-{blake2b(source.encode(), digest_size=4).hexdigest()}"
 
     @property
     def finished(self) -> bool:
@@ -163,7 +163,7 @@ class RunFolder:
 
 
 def create_run(
-    experiment: Experiment, runs: Path, *, now: Callable[[], float] = time.time, held: ExitStack | None = None
+    experiment: Experiment, runs: Path, *, now: Callable[[], float] = time.time, locks: ExitStack | None = None
 ) -> RunFolder:
     """Makes the folder of a new run with its settings and its environment.
 
@@ -171,12 +171,12 @@ def create_run(
         experiment: What will be run.
         runs: The folder of all runs.
         now: The clock, seconds since the epoch.
-        held: Keeps the run to this process, from before another can find it, until the stack is closed.
+        locks: Keeps the run to this process, from before another can find it, until the stack is closed.
 
     Raises:
         TrainingError: The folder cannot be made.
     """
-    return start_run(make_run_folder(experiment.name, runs, now=now), experiment, held=held)
+    return start_run(make_run_folder(experiment.name, runs, now=now), experiment, locks=locks)
 
 
 def make_run_folder(name: str, runs: Path, *, now: Callable[[], float] = time.time) -> RunFolder:
@@ -194,8 +194,8 @@ def make_run_folder(name: str, runs: Path, *, now: Callable[[], float] = time.ti
         raise TrainingError(f"{path}: the run's folder cannot be made: {error.strerror}") from error
 
 
-def start_run(folder: RunFolder, experiment: Experiment, *, held: ExitStack | None = None) -> RunFolder:
-    """Makes a run of a folder, by its environment and its settings; `held` as of `create_run`.
+def start_run(folder: RunFolder, experiment: Experiment, *, locks: ExitStack | None = None) -> RunFolder:
+    """Makes a run of a folder, by its environment and its settings; `locks` as of `create_run`.
 
     Raises:
         TrainingError: The folder cannot be written.
@@ -205,8 +205,8 @@ def start_run(folder: RunFolder, experiment: Experiment, *, held: ExitStack | No
     except OSError as error:
         raise TrainingError(f"{folder.path}: the run's folder cannot be made: {error.strerror}") from error
     folder.write("environment", _environment())
-    if held is not None:
-        held.enter_context(folder.locked())
+    if locks is not None:
+        locks.enter_context(folder.locked())
     # Last, since a folder without settings is no run yet.
     write_text(folder.path / "settings.toml", dump_toml(experiment))
     return folder
@@ -245,12 +245,12 @@ def find_resumable(experiment: Experiment, runs: Path, load: LoadExperiment) -> 
     newest = latest_run(experiment.name, runs)
     if newest is None:
         return None
-    asked = newest.experiment(load)
-    if asked == experiment:
+    earlier = newest.experiment(load)
+    if earlier == experiment:
         return newest
     if newest.finished:
         return None
-    differing = ", ".join(_differing(asked, experiment))
+    differing = ", ".join(_differing(earlier, experiment))
     raise TrainingError(
         f"{newest.path} was started with other settings ({differing}); give them again (its settings.toml has them), "
         "or start a new run without --resume"

@@ -22,7 +22,7 @@ Objective: TypeAlias = Callable[[tf.RaggedTensor, Any, tf.Tensor], tuple[tf.Tens
 
 
 class StepResult(NamedTuple):
-    """What a training step reports.
+    """The figures that a training step reports.
 
     Attributes:
         loss: float32, the mean over the batch.
@@ -164,15 +164,15 @@ def predict_logits(
     batches = inference_batches(texts.lengths, batch_size)
     nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
     parts = [predictor(nothing, targets[:0]).numpy()]
-    done = 0
+    count = 0
     for numbers, ids in zip(batches, inference_dataset(texts, batches), strict=True):
         parts.append(predictor(ids, targets[numbers]).numpy())
-        done += len(numbers)
+        count += len(numbers)
         if on_progress:
-            on_progress(done, len(texts))
+            on_progress(count, len(texts))
     shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int) if parts[0].ndim > 1 else ()
     logits = np.zeros((len(texts), *shape), parts[0].dtype)
     for numbers, part in zip(batches, parts[1:], strict=True):
-        place: Any = (numbers, *(slice(size) for size in part.shape[1:]))
-        logits[place] = part
+        index: Any = (numbers, *(slice(size) for size in part.shape[1:]))
+        logits[index] = part
     return logits

@@ -1,4 +1,4 @@
-"""The one place that makes a `tf.distribute` strategy."""
+"""Makes the `tf.distribute` strategy, here alone."""
 
 from __future__ import annotations
 

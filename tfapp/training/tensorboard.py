@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: curves, settings, and the evaluation's matrix, curves and worst mistakes.
+"""Writes what TensorBoard shows of a run: curves, settings, and the evaluation's matrix, curves and worst mistakes.
 
 Event files are written with TensorBoard's own record writer, without TensorFlow: a record is on its way to the
 disk when the call returns, and the first record of a file can say that a run was restarted, which `tf.summary`
@@ -121,8 +121,8 @@ class _EventFile:
         self._write(file_version="brain.Event:2")
         # TensorBoard takes the first start it meets as the run's own, and purges from the step of each later one.
         if not earlier or purge_step is not None:
-            started = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._write(session_log=started, step=purge_step or 0)
+            session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._write(session_log=session, step=purge_step or 0)
 
     def add(self, step: int, values: Sequence[Any]) -> None:
         from tensorboard.compat.proto import summary_pb2
@@ -140,7 +140,7 @@ class _EventFile:
 def _next_path(folder: Path, earlier: Sequence[Path]) -> Path:
     """Returns a path behind all earlier ones, whatever the clock says: TensorBoard reads files in their order."""
     seconds = [int(match[1]) for path in earlier if (match := re.match(r"events\.out\.tfevents\.(\d+)", path.name))]
-    second = max([int(time.time()), *(taken + 1 for taken in seconds)])
+    second = max([int(time.time()), *(existing + 1 for existing in seconds)])
     return folder / f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}"
 
 
@@ -155,9 +155,9 @@ def _scalar(tag: str, value: float) -> Any:
     from tensorboard.compat.proto import summary_pb2
     from tensorboard.plugins.scalar import metadata
 
-    described: Any = metadata.create_summary_metadata(display_name="", description="")
-    described.data_class = summary_pb2.DATA_CLASS_SCALAR
-    return _value(tag, described, np.float32(value))
+    summary: Any = metadata.create_summary_metadata(display_name="", description="")
+    summary.data_class = summary_pb2.DATA_CLASS_SCALAR
+    return _value(tag, summary, np.float32(value))
 
 
 def _text(tag: str, markdown: str) -> Any:
@@ -175,8 +175,8 @@ def _image(tag: str, figure: Any) -> Any:
     png = io.BytesIO()
     imsave(png, pixels, format="png")
     height, width = pixels.shape[:2]
-    described = metadata.create_summary_metadata(display_name="", description="")
-    return _value(tag, described, [str(width).encode(), str(height).encode(), png.getvalue()])
+    summary = metadata.create_summary_metadata(display_name="", description="")
+    return _value(tag, summary, [str(width).encode(), str(height).encode(), png.getvalue()])
 
 
 def _curve(curve: PrecisionRecall, count: int) -> Any:
@@ -184,11 +184,11 @@ def _curve(curve: PrecisionRecall, count: int) -> Any:
     from tensorboard.plugins.pr_curve import metadata
 
     hits, extra = curve.counts_on_grid(_THRESHOLDS)
-    missed = curve.support - hits
+    misses = curve.support - hits
     precision, recall = hits / np.maximum(hits + extra, 1), hits / max(curve.support, 1)
-    rows = np.stack([hits, extra, count - hits - extra - missed, missed, precision, recall]).astype(np.float32)
-    described = metadata.create_summary_metadata(display_name="", description="", num_thresholds=_THRESHOLDS)
-    return _value(f"pr_curve/{curve.label}", described, rows)
+    rows = np.stack([hits, extra, count - hits - extra - misses, misses, precision, recall]).astype(np.float32)
+    summary = metadata.create_summary_metadata(display_name="", description="", num_thresholds=_THRESHOLDS)
+    return _value(f"pr_curve/{curve.label}", summary, rows)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

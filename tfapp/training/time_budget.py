@@ -13,7 +13,7 @@ STEP_PASSES: Final = 3
 """A step computes forward and backward, and the gradients of the weights: three times the work of reading (Kaplan et
 al. 2020, "Scaling Laws for Neural Language Models", section 2.1)."""
 CLOSING_SECONDS: Final = 3.0
-"""What it takes to write the weights and to read them again. To trace how they answer takes as long as the first step
+"""The time to write the weights and to read them again. To trace how they answer takes as long as the first step
 at most, which is traced, too, whatever else the machine does."""
 
 
@@ -22,14 +22,14 @@ class TimeBudget:
 
     Args:
         seconds: The bound.
-        used: What an earlier process had used of it when it ended.
+        spent: What an earlier process had used of it when it ended.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, seconds: float, *, used: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, *, spent: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._seconds = seconds
-        self._started = clock() - used
+        self._started = clock() - spent
 
     @property
     def used(self) -> float:
@@ -80,8 +80,8 @@ class StepBudget:
 
     def measure(self, step: int) -> None:
         """Takes the time of the steps since `begin`, or since the last call: the device has done `step` steps."""
-        started, before = self._mark
-        self._seconds += self._time.clock() - started
+        start, before = self._mark
+        self._seconds += self._time.clock() - start
         self._steps += step - before
         self._mark = (self._time.clock(), step)
 

@@ -17,7 +17,7 @@ from tfapp.models.masking import drop_words
 
 __all__ = ["TokenizedSplit", "epoch_split", "tokenize_split"]
 
-_PLACES = ("row", "file")
+_POSITION_COLUMNS = ("row", "file")
 # Other random numbers than those of the epoch's order.
 _DRAWS = 1
 
@@ -59,12 +59,10 @@ def tokenize_split(model: TaskModel, table: pa.Table) -> TokenizedSplit:
     Raises:
         ModelError: A label is none of the model's.
     """
-    columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _PLACES}
-    encoded = Encoded(*model.encode(columns))
-    texts = TokenizedTexts(encoded.ids, encoded.splits)
-    return TokenizedSplit(
-        texts, encoded.targets, columns, model.inputs, table.column("row").to_numpy(), encoded.positions
-    )
+    columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _POSITION_COLUMNS}
+    rows = Encoded(*model.encode(columns))
+    texts = TokenizedTexts(rows.ids, rows.splits)
+    return TokenizedSplit(texts, rows.targets, columns, model.inputs, table.column("row").to_numpy(), rows.positions)
 
 
 def epoch_split(

@@ -1,4 +1,4 @@
-"""What every way of training shares: its arguments, its state, and the end of an epoch."""
+"""The base class of every way of training: its arguments, its state, and the end of an epoch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["TrainState", "Trainer"]
 
 @dataclass(frozen=True)
 class TrainState:
-    """How far a training is; the part of a checkpoint that is no variable.
+    """The progress of a training: the part of a checkpoint that is no variable.
 
     Attributes:
         epoch: Epochs finished.
@@ -57,9 +57,9 @@ class TrainState:
             tolerance: By how many standard errors the score may be lower than the best one (Breiman et al.,
                 "Classification and Regression Trees", 1984, section 3.4.3); not by loss.
         """
-        done = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
+        state = replace(self, epoch=self.epoch + 1, step=0, stale_epochs=self.stale_epochs + 1)
         if dev is None:
-            return replace(done, stale_epochs=0)
+            return replace(state, stale_epochs=0)
         sign = -1 if dev.lower_is_better else 1
         score, best = sign * dev.main_score, -math.inf if math.isinf(self.best_score) else sign * self.best_score
         top = max(best, sign * self.top_score if self.top_score is not None else -math.inf)
@@ -70,8 +70,8 @@ class TrainState:
         else:
             better = (score, -dev.loss) > (best, -self.best_loss)
         if tolerance and not math.isnan(score):
-            done = replace(done, top_score=sign * max(top, score))
-        return replace(done, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0) if better else done
+            state = replace(state, top_score=sign * max(top, score))
+        return replace(state, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0) if better else state
 
 
 @dataclass(kw_only=True)

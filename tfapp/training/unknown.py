@@ -1,4 +1,4 @@
-"""Where a classifier begins to answer "none of these": what parts dev texts of known labels from others."""
+"""Fits where a classifier begins to answer "none of these": what separates dev texts of known labels from others."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def calibrate_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: 
     unknown = model.unknown
     if unknown is None or unknown.by != "distance":
         return False
-    chosen = choose_references(train_split.targets)
+    rows = choose_references(train_split.targets)
     predictor = make_predictor(model, dev_split.targets)
-    references = predict_logits(predictor, train_split.texts.take(chosen), train_split.targets[chosen])
+    references = predict_logits(predictor, train_split.texts.take(rows), train_split.targets[rows])
     dev = predict_logits(predictor, dev_split.texts, dev_split.targets)
     model.unknown = fit_unknown(replace(unknown, references=references), dev, dev_split.targets)
     return True

@@ -106,7 +106,7 @@ def _budget(plan: Plan, folder: RunFolder | None, clock: Callable[[], float]) ->
     if plan.minutes is None:
         return None
     used = folder.read_if_there("time", {"used": 0.0})["used"] if folder else 0.0
-    return TimeBudget(60 * plan.minutes, used=used, clock=clock)
+    return TimeBudget(60 * plan.minutes, spent=used, clock=clock)
 
 
 def _train_all(

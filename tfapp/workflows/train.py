@@ -87,7 +87,7 @@ def run_experiment(
             experiment,
             splits,
             strategy,
-            lambda: resumed or create_run(experiment, home, held=stack),
+            lambda: resumed or create_run(experiment, home, locks=stack),
             learning_curve=not resumed,
             quiet=quiet,
             observers=observers,

@@ -50,7 +50,9 @@ CHARACTERS += ["\u200b", "\u00a0", "\n", "\0", "\ufeff", "가", "½", "\U0001f1e
 TEXTS = st.lists(st.sampled_from(CHARACTERS), max_size=24).map("".join)
 PREPROCESSOR = Preprocessor(PIECES, lowercase=True, max_length=16)
 SHORT = Preprocessor(VOCABULARY, lowercase=True, max_length=9)
-place = tf.function(lambda texts: PREPROCESSOR.place(texts, 100), input_signature=[tf.TensorSpec([None], tf.string)])
+place = tf.function(
+    lambda texts: PREPROCESSOR.tokenize_with_offsets(texts, 100), input_signature=[tf.TensorSpec([None], tf.string)]
+)
 
 
 def folded(text: str) -> str:
@@ -84,7 +86,7 @@ def check_places(text: str, spans: list[tuple[int, int, int]]) -> None:
 
 
 def test_invalid_bytes_are_replaced_and_long_texts_cut() -> None:
-    placed = PREPROCESSOR.place(tf.constant([b"a \xff b", b"a " * 5000]), 7)
+    placed = PREPROCESSOR.tokenize_with_offsets(tf.constant([b"a \xff b", b"a " * 5000]), 7)
     assert placed.texts[0].numpy().decode() == "a \ufffd b"
     assert placed.starts[0].numpy().tolist()[-1] == 4
     assert placed.ids[1].shape == 7

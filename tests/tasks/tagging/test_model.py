@@ -182,7 +182,7 @@ def test_windows_overlap_and_give_each_token_once(lengths: list[int], window: in
     for row, tokens in enumerate(rows):
         assert joined[row, 1 : len(tokens) - 1].tolist() == tokens[1:-1]
     shared = (window - 2) // 4
-    for one, begin, kept in zip(windows.ids.to_list(), windows.begin.numpy(), windows.kept.numpy(), strict=True):
+    for one, begin, kept in zip(windows.ids.to_list(), windows.begin.numpy(), windows.sizes.numpy(), strict=True):
         # What a window has not at an end of the text is at least half of what windows share away from its ends.
         inner = one[1:-1]
         first, last = inner[:1], inner[-1:]

@@ -66,7 +66,7 @@ def split_contexts(
     """
     room = preprocessor.max_length - 3
     question = preprocessor.first_pieces(questions, room // 2)
-    context = preprocessor.place(contexts, room * most)
+    context = preprocessor.tokenize_with_offsets(contexts, room * most)
     rooms = room - tf.cast(question.row_lengths(), tf.int32)
     strides = tf.maximum(rooms // 2, 1) if stride is None else tf.minimum(rooms, stride)
     owners, firsts, sizes = slide_windows(tf.cast(context.ids.row_lengths(), tf.int32), rooms, strides, most)

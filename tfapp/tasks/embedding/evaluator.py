@@ -17,7 +17,7 @@ from tfapp.evaluation.ranking_evaluation import MissedQuery
 from tfapp.evaluation.ranking_metrics import count_places, mean_measures, relevant_places
 from tfapp.evaluation.tables import shorten
 from tfapp.models import Embedder, TaskModel
-from tfapp.models.embedder import PLACES
+from tfapp.models.embedder import TEXT_COLUMNS
 from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
@@ -38,7 +38,7 @@ class RetrievalEvaluator(Evaluator):
         """See `Evaluator.evaluate`."""
         assert isinstance(model, Embedder)
         # As the cleaning compares them.
-        texts = {name: [normalize_text(text) for text in split.columns.get(name, ())] for name in PLACES}
+        texts = {name: [normalize_text(text) for text in split.columns.get(name, ())] for name in TEXT_COLUMNS}
         return evaluate_retrieval(
             logits, PairTexts(*texts.values()), temperature=model.temperature, rows=split.rows.tolist()
         )

@@ -40,8 +40,8 @@ class PairTarget(NoLabels):
                 name = from_files[split].name if split in from_files else settings.train
                 raise DataError(
                     f"{name}: {split} needs at least two different candidates, it has {len(rows)} "
-                    f"{'row' if len(rows) == 1 else 'rows'}; add rows, set another data.split_seed, or give files with data.dev and "
-                    "data.test"
+                    f"{'row' if len(rows) == 1 else 'rows'}; add rows, set another data.split_seed, or give files with "
+                    "data.dev and data.test"
                 )
         return findings
 
