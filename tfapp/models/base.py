@@ -46,8 +46,8 @@ class TaskModel(ModelCheckpoint):
 
     A task whose targets depend on the tokens (a tag a token, a span) overrides `encode` instead of `encode_targets`;
     one whose answers need more than the logits (positions in the text itself) overrides `predict_text` instead of
-    `answers`; one that is trained on other columns than it is served with (pairs of texts for an embedding of one) overrides
-    `encode`, `rows` and, for them, `logits`. One whose loss must know train as a whole (weights of classes)
+    `answers`; one that is trained on other columns than it is served with (pairs of texts for an embedding of one)
+    overrides `encode`, `rows` and, for them, `logits`. One whose loss must know train as a whole (weights of classes)
     overrides `prepare`; one whose loss is no mean over the rows, `batch_loss`; one that learns from something else
     of the same rows each epoch, `resample`; one whose logits are too large to keep, `evaluation_outputs`; one with
     something beside each token (a word's casing), `segmented`; one that leaves more than a model behind,
