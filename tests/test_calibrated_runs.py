@@ -81,7 +81,7 @@ def test_what_is_served_is_calibrated_and_the_card_says_so(run: Run, tmp_path: P
     facts = json.loads((version / contract.METADATA_FILE).read_text())["calibration"]
     report = run.evaluation.calibration_report
     assert report is not None
-    assert facts == json.loads(json.dumps(report.facts()))
+    assert facts == json.loads(json.dumps(report.metadata()))
     card = (version / "README.md").read_text()
     assert "## Calibration" in card
     assert f"{facts['uncalibrated_negative_log_likelihood']:.4f}" in card

@@ -62,12 +62,12 @@ def test_a_report_gives_numbers_or_the_reason() -> None:
     after, before = (Reliability(Measure("ECE", value, (0.0, 0.2)), 0.5) for value in (0.01234567, 0.1))
     fitted = CalibrationReport((1.4321,), 300, "", after, before)
     assert fitted.temperature == "1.43"
-    assert fitted.facts()["calibration_error"] == 0.0123
-    assert fitted.facts()["uncalibrated_calibration_error"] == 0.1
+    assert fitted.metadata()["calibration_error"] == 0.0123
+    assert fitted.metadata()["uncalibrated_calibration_error"] == 0.1
     assert [name for name, _ in fitted.measured] == ["Before (temperature 1)", "After"]
     assert fitted.unmeasured().measured == []
-    assert fitted.unmeasured().facts() == {"temperature": 1.4321, "held_out_rows": 300}
+    assert fitted.unmeasured().metadata() == {"temperature": 1.4321, "held_out_rows": 300}
     plain = CalibrationReport((1.0,), 0, "too few", after)
-    assert plain.facts()["not_calibrated"] == "too few"
+    assert plain.metadata()["not_calibrated"] == "too few"
     assert [name for name, _ in plain.measured] == ["Temperature 1"]
     assert CalibrationReport((0.5, 1.5), 300, "").temperature == "0.50 to 1.50 by label"

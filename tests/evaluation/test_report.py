@@ -50,7 +50,7 @@ def _evaluation(labels: tuple[str, str] = ("no", "yes"), text: str = "a text") -
 
 
 def test_report_says_what_was_found(tmp_path):
-    path = write_report(_evaluation(), tmp_path / "report.html", title="My run", facts={"Model": "minilm-l6"})
+    path = write_report(_evaluation(), tmp_path / "report.html", title="My run", metadata={"Model": "minilm-l6"})
 
     words = " ".join(" ".join(_parse(path.read_text(encoding="utf-8")).words).split())
     for expected in (
@@ -81,7 +81,7 @@ def test_report_says_what_the_run_did_and_what_to_do_next():
         learning_curve=LearningCurve((200, 400, 800), (0.7, 0.8, 0.9), 0.01, 800, 100),
         comparison="accuracy 0.900 of run 1 and 0.333 of this run are apart",
     )
-    page = render_report(_evaluation(), title="t", facts={}, summary=summary)
+    page = render_report(_evaluation(), title="t", metadata={}, summary=summary)
     words = _words(page)
     for expected in (
         "read from a.csv 1,200",
@@ -94,17 +94,17 @@ def test_report_says_what_the_run_did_and_what_to_do_next():
     ):
         assert expected in words
     assert page.count("<svg") == 5
-    assert "What to do next" not in _words(render_report(_evaluation(), title="t", facts={}))
+    assert "What to do next" not in _words(render_report(_evaluation(), title="t", metadata={}))
 
 
 def test_report_shows_texts_of_the_classes_that_are_mixed_up():
-    words = _words(render_report(_evaluation(text="taken for yes"), title="t", facts={}))
+    words = _words(render_report(_evaluation(text="taken for yes"), title="t", metadata={}))
     assert "no yes 1 taken for yes" in words
     assert "yes no 1 c" in words
 
 
 def test_report_needs_nothing_else(tmp_path):
-    page = render_report(_evaluation(), title="t", facts={})
+    page = render_report(_evaluation(), title="t", metadata={})
 
     found = _parse(page)
     assert not {"script", "link", "iframe", "img"} & set(found.tags)
@@ -116,7 +116,7 @@ def test_report_needs_nothing_else(tmp_path):
 def test_an_attack_stays_text():
     evaluation = _evaluation((ATTACK, "yes"), ATTACK)
 
-    page = render_report(evaluation, title=ATTACK, facts={ATTACK: ATTACK})
+    page = render_report(evaluation, title=ATTACK, metadata={ATTACK: ATTACK})
 
     found = _parse(page)
     assert not {"script", "img"} & set(found.tags)
@@ -127,13 +127,13 @@ def test_an_attack_stays_text():
 
 @pytest.fixture(scope="module")
 def plain_page() -> str:
-    return render_report(_evaluation(), title="t", facts={"Data": "d"})
+    return render_report(_evaluation(), title="t", metadata={"Data": "d"})
 
 
 @settings(max_examples=10, deadline=None)
 @given(text=st.text(min_size=1, max_size=60).map(lambda text: f"<b id=x>{text}</b>\"'"))
 def test_no_text_adds_a_tag(plain_page, text):
-    page = render_report(_evaluation(text=text), title=text, facts={"Data": text})
+    page = render_report(_evaluation(text=text), title=text, metadata={"Data": text})
 
     assert sorted(_parse(page).tags) == sorted(_parse(plain_page).tags)
 
@@ -146,7 +146,7 @@ def test_almost_nothing_can_be_reported(count):
     )
 
     for evaluation in (one, many):
-        page = render_report(evaluation, title="t", facts={})
+        page = render_report(evaluation, title="t", metadata={})
         assert ("No texts were evaluated" in page) == (count == 0)
 
 
@@ -155,7 +155,7 @@ def test_multi_label_report_has_no_confusion_matrix():
         ["a", "b"], np.array([[True, False]]), np.array([[0.2, 0.1]]), np.array([0.5, 0.5]), texts=["x"]
     )
 
-    page = render_report(evaluation, title="t", facts={})
+    page = render_report(evaluation, title="t", metadata={})
 
     assert "Confusion matrix" not in page
     assert "micro F1" in page
@@ -167,10 +167,10 @@ def test_a_report_is_replaced_whole_or_not_at_all(tmp_path):
     path.write_text("old")
 
     with pytest.raises(AttributeError):
-        write_report(None, path, title="t", facts={})
+        write_report(None, path, title="t", metadata={})
     assert path.read_text() == "old"
 
-    write_report(_evaluation(), path, title="t", facts={})
+    write_report(_evaluation(), path, title="t", metadata={})
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
@@ -180,7 +180,7 @@ def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     target.mkdir()
 
     with pytest.raises(OSError, match=r"report\.html"):
-        write_report(_evaluation(), target, title="t", facts={})
+        write_report(_evaluation(), target, title="t", metadata={})
 
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 

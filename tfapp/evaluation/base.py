@@ -1,4 +1,4 @@
-"""What a model's answers on held-out rows come to: one record a task that prints, plots and travels as JSON."""
+"""The evaluation of a model on held-out rows: one record a task that prints, plots and travels as JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NORMAL_95: Final = 1.96
 
 @dataclass(frozen=True)
 class Board:
-    """What TensorBoard shows of an evaluation.
+    """The part of an evaluation that TensorBoard shows.
 
     Attributes:
         scalars: One point each of the curves of these names.

@@ -1,4 +1,4 @@
-"""How far a model's probabilities can be believed, before its temperature and after."""
+"""Measures how far a model's probabilities can be believed, before its temperature and after."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_WORK: Final = 4 * 10**6
 
 
 class Reliability(NamedTuple):
-    """How far probabilities can be believed on one split.
+    """Measures of how far probabilities can be believed on one split.
 
     Attributes:
         error: The expected calibration error, see `expected_calibration_error`.
@@ -65,17 +65,17 @@ class CalibrationReport:
         rows = (("Before (temperature 1)", self.before), ("After" if self.before else "Temperature 1", self.after))
         return [(name, row) for name, row in rows if row]
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Returns what travels with an exported version, as JSON values: numbers rounded to 4 decimals."""
         temperatures: Sequence[float] = [round(value, 4) for value in self.temperatures]
-        facts: dict[str, Any] = {"temperature": temperatures[0] if len(temperatures) == 1 else temperatures}
-        facts |= {"held_out_rows": self.rows} if self.rows else {"not_calibrated": self.reason}
+        values: dict[str, Any] = {"temperature": temperatures[0] if len(temperatures) == 1 else temperatures}
+        values |= {"held_out_rows": self.rows} if self.rows else {"not_calibrated": self.reason}
         for prefix, row in (("uncalibrated_", self.before), ("", self.after)):
             if row:
-                facts[f"{prefix}calibration_error"] = round(row.error.value, 4)
-                facts[f"{prefix}calibration_error_interval"] = [round(end, 4) for end in row.error.interval]
-                facts[f"{prefix}negative_log_likelihood"] = round(row.loss, 4)
-        return facts
+                values[f"{prefix}calibration_error"] = round(row.error.value, 4)
+                values[f"{prefix}calibration_error_interval"] = [round(end, 4) for end in row.error.interval]
+                values[f"{prefix}negative_log_likelihood"] = round(row.loss, 4)
+        return values
 
 
 def expected_calibration_error(confidence: NDArray[Any], correct: NDArray[np.bool_], *, seed: int = 0) -> Measure:
@@ -98,8 +98,8 @@ def expected_calibration_error(confidence: NDArray[Any], correct: NDArray[np.boo
         return Measure("ECE", 0.0, (0.0, 1.0))
     # What each row adds to each bin: a bin's part of the error is the absolute value of the sum.
     bins = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
-    places = np.arange(count)[:, None] * _BINS + bins
-    gaps = np.bincount(places.ravel(), (correct - confidence).ravel(), count * _BINS).reshape(count, _BINS)
+    cells = np.arange(count)[:, None] * _BINS + bins
+    gaps = np.bincount(cells.ravel(), (correct - confidence).ravel(), count * _BINS).reshape(count, _BINS)
 
     def error(times: NDArray[Any]) -> float:
         return float(np.abs(times @ gaps).sum() / (count * decisions))
@@ -107,7 +107,7 @@ def expected_calibration_error(confidence: NDArray[Any], correct: NDArray[np.boo
     random = np.random.default_rng(seed)
     draws = int(np.clip(_MOST_WORK // count, 100, _RESAMPLES))
     resamples = (np.bincount(random.integers(0, count, count), minlength=count) for _ in range(draws))
-    plain, drawn = error(np.ones(count)), np.array([error(times) for times in resamples])
-    high, low = np.quantile(drawn, [0.025, 0.975])
-    value, *ends = (float(np.clip(2 * plain - one, 0.0, 1.0)) for one in (drawn.mean(), low, high))
+    plain, errors = error(np.ones(count)), np.array([error(times) for times in resamples])
+    high, low = np.quantile(errors, [0.025, 0.975])
+    value, *ends = (float(np.clip(2 * plain - one, 0.0, 1.0)) for one in (errors.mean(), low, high))
     return Measure("ECE", value, (ends[0], ends[1]))

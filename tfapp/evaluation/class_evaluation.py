@@ -1,4 +1,4 @@
-"""What a classifier's answers on held-out texts come to."""
+"""The evaluation of a classifier on held-out texts."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class ClassEvaluation(Evaluation):
         return score_table("label", "texts", self.classes, self.means)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
-        """Calibration, precision-recall curves and, but for multi-label data, the confusion matrix."""
+        """Returns calibration, precision-recall curves and, but for multi-label data, the confusion matrix."""
         if not self.count:
             return {}
         figures = {

@@ -1,4 +1,4 @@
-"""Whether two models' scores on the same rows tell which of them is better."""
+"""Tests whether two models' scores on the same rows tell which of them is better."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True)
 class ScoreRecord:
-    """What is on record of a model's main score.
+    """The record of a model's main score.
 
     Attributes:
         model: Names the model in a sentence, such as "version 1".

@@ -1,4 +1,4 @@
-"""What a classifier's answers are worth: scores, intervals, thresholds, calibration, curves.
+"""Metrics of a classifier: scores, intervals, thresholds, calibration, curves.
 
 Arrays go in, frozen records that JSON can hold come out; nothing here knows of models or files. A quotient
 whose divisor is zero (the precision of a class that was never predicted) is 0, as scikit-learn's
@@ -93,7 +93,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far probabilities can be believed (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    """Shows how far probabilities can be believed (Guo et al., "On Calibration of Modern Neural Networks", 2017).
 
     The bins divide 0..1 evenly; a bin holds its upper edge. An empty bin has confidence and accuracy 0.
 
@@ -177,9 +177,9 @@ def f1_interval(row_counts: Ints, *, seed: int = 0, resamples: int = 1000, level
     if count == 0:
         return 0.0, 1.0
     kinds, times = np.unique(row_counts, axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(count, times / count, resamples) @ kinds
-    doubled = 2.0 * drawn[:, 0]
-    return percentiles(_divide(doubled, doubled + drawn[:, 1] + drawn[:, 2]), level)
+    totals = np.random.default_rng(seed).multinomial(count, times / count, resamples) @ kinds
+    double_hits = 2.0 * totals[:, 0]
+    return percentiles(_divide(double_hits, double_hits + totals[:, 1] + totals[:, 2]), level)
 
 
 def fit_thresholds(targets: Bools, probabilities: NDArray[Any]) -> Floats:
@@ -216,18 +216,18 @@ def confusion_matrix(targets: Ints, predicted: Ints, size: int) -> Ints:
     return np.bincount(targets * size + predicted, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
-def class_scores(labels: Sequence[str], hits: Ints, extra: Ints, missed: Ints) -> tuple[Scores, ...]:
+def class_scores(labels: Sequence[str], hits: Ints, extra: Ints, misses: Ints) -> tuple[Scores, ...]:
     """Returns the scores of each class from int[K] true positives, false positives and false negatives."""
-    precision, recall = _divide(hits, hits + extra), _divide(hits, hits + missed)
-    f1 = _divide(2 * hits, 2 * hits + extra + missed)
-    columns = (precision.tolist(), recall.tolist(), f1.tolist(), (hits + missed).tolist())
+    precision, recall = _divide(hits, hits + extra), _divide(hits, hits + misses)
+    f1 = _divide(2 * hits, 2 * hits + extra + misses)
+    columns = (precision.tolist(), recall.tolist(), f1.tolist(), (hits + misses).tolist())
     return tuple(Scores(name, p, r, f, n) for name, p, r, f, n in zip(labels, *columns, strict=True))
 
 
-def mean_scores(classes: Sequence[Scores], hits: Ints, extra: Ints, missed: Ints) -> tuple[Scores, Scores, Scores]:
+def mean_scores(classes: Sequence[Scores], hits: Ints, extra: Ints, misses: Ints) -> tuple[Scores, Scores, Scores]:
     """Returns the micro mean (over decisions), and the means of `class_means`."""
-    pooled = [np.array([part.sum()]) for part in (hits, extra, missed)]
-    micro = class_scores(["micro"], *pooled)[0]
+    sums = [np.array([part.sum()]) for part in (hits, extra, misses)]
+    micro = class_scores(["micro"], *sums)[0]
     return micro, *class_means(classes)
 
 
@@ -236,9 +236,9 @@ def class_means(classes: Sequence[Scores]) -> tuple[Scores, Scores]:
 
     A class that is met nowhere has no recall: counted as 0, it would tell of the rows and not of the model.
     """
-    known = [row for row in classes if row.support]
-    table = np.array([(row.precision, row.recall, row.f1) for row in known], float).reshape(-1, 3)
-    weights = np.array([row.support for row in known], float)
+    with_support = [row for row in classes if row.support]
+    table = np.array([(row.precision, row.recall, row.f1) for row in with_support], float).reshape(-1, 3)
+    weights = np.array([row.support for row in with_support], float)
     total = weights.sum()
     means = {"macro": table.sum(axis=0) / max(len(table), 1), "weighted": weights @ table / max(total, 1.0)}
     macro, weighted = (Scores(n, float(m[0]), float(m[1]), float(m[2]), int(total)) for n, m in means.items())
@@ -247,11 +247,11 @@ def class_means(classes: Sequence[Scores]) -> tuple[Scores, Scores]:
 
 def macro_note(macro: Scores, classes: Sequence[Scores], noun: str) -> str:
     """Returns what is said behind a macro mean that leaves classes out; empty where it leaves out none."""
-    known = [row for row in classes if row.support]
+    with_support = [row for row in classes if row.support]
     # Means of before counted classes that are met nowhere as 0.
-    if len(known) in (0, len(classes)) or not math.isclose(macro.f1, class_means(classes)[0].f1):
+    if len(with_support) in (0, len(classes)) or not math.isclose(macro.f1, class_means(classes)[0].f1):
         return ""
-    return f" (over {len(known)} of {len(classes)} {noun}, as these texts have none of the others)"
+    return f" (over {len(with_support)} of {len(classes)} {noun}, as these texts have none of the others)"
 
 
 def precision_recall(label: str, truth: Bools, probability: Floats) -> PrecisionRecall:
@@ -291,8 +291,8 @@ def _fit_threshold(truth: Bools, probability: NDArray[Any]) -> float:
     scores, where = np.unique(probability.astype(float), return_inverse=True)
     positives = np.bincount(where, truth.astype(float), len(scores))
     hits = np.cumsum(positives[::-1])[::-1]
-    chosen = np.cumsum(np.bincount(where, minlength=len(scores))[::-1])[::-1]
-    f1 = 2 * hits / (chosen + truth.sum())
+    positive_counts = np.cumsum(np.bincount(where, minlength=len(scores))[::-1])[::-1]
+    f1 = 2 * hits / (positive_counts + truth.sum())
     middles = (scores + np.concatenate([[0.0], scores[:-1]])) / 2
     best = middles[np.isclose(f1, f1.max(), rtol=0, atol=1e-12)]
     return float(max(best, key=lambda threshold: (-abs(threshold - 0.5), threshold)))

@@ -1,4 +1,4 @@
-"""How far a test set repeats itself or the training, and the score without that."""
+"""Counts how far a test set repeats itself or the training, with the score without those rows."""
 
 from __future__ import annotations
 

@@ -36,6 +36,6 @@ def font_families() -> list[str]:
     """Returns a font that matplotlib brings, then what the machine has for Chinese, Japanese and Korean."""
     from matplotlib import font_manager
 
-    known = ("CJK", "PingFang", "Hiragino Sans", "Apple SD Gothic", "WenQuanYi", "Droid Sans Fallback", "Arial Unicode")
+    parts = ("CJK", "PingFang", "Hiragino Sans", "Apple SD Gothic", "WenQuanYi", "Droid Sans Fallback", "Arial Unicode")
     names = font_manager.get_font_names()
-    return ["DejaVu Sans", *sorted({name for name in names if any(part in name for part in known)})[:3]]
+    return ["DejaVu Sans", *sorted({name for name in names if any(part in name for part in parts)})[:3]]

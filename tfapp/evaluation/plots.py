@@ -101,19 +101,19 @@ def draw_calibration(calibration: Calibration) -> Figure:
 
 def draw_curves(curves: Sequence[PrecisionRecall]) -> Figure:
     """Draws precision-recall curves: up to eight by colour; of more, the five lowest before the rest in grey."""
-    drawn = sorted((curve for curve in curves if curve.support), key=lambda curve: curve.average_precision)
-    chosen = drawn if len(drawn) <= len(LINE_COLORS) else drawn[:5]
-    head = "average precision" if len(drawn) == len(chosen) else f"average precision: the lowest 5 of {len(drawn)}"
-    height = 376 + 20 * (len(chosen) + 1)
+    ranking = sorted((curve for curve in curves if curve.support), key=lambda curve: curve.average_precision)
+    lowest = ranking if len(ranking) <= len(LINE_COLORS) else ranking[:5]
+    head = "average precision" if len(ranking) == len(lowest) else f"average precision: the lowest 5 of {len(ranking)}"
+    height = 376 + 20 * (len(lowest) + 1)
     figure = blank_figure(440, height)
     axes = add_axes(figure, (60, 36, 364, 280), "precision", height)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.set_xlabel("recall")
     page = _overlay(figure, 440, height)
-    for curve in drawn[len(chosen) :]:
+    for curve in ranking[len(lowest) :]:
         axes.plot(*_steps(curve), color=_FAINT, alpha=0.35, linewidth=0.8, drawstyle="steps-post")
-    _write(page, 60, 378, head if drawn else "no class has a row: nothing to draw", 12, color=_FAINT)
-    for line, curve, color in zip(range(len(chosen)), chosen, LINE_COLORS, strict=False):
+    _write(page, 60, 378, head if ranking else "no class has a row: nothing to draw", 12, color=_FAINT)
+    for line, curve, color in zip(range(len(lowest)), lowest, LINE_COLORS, strict=False):
         axes.plot(*_steps(curve), color=color, linewidth=1.5, drawstyle="steps-post", clip_on=False)
         y = 398 + 20 * line
         page.plot([60, 80], [y - 4, y - 4], color=color, linewidth=2.5)
@@ -130,23 +130,23 @@ def draw_counts(names: Sequence[str], counts: Sequence[int], label: str, unit: s
     axes.bar(range(len(names)), counts, width=0.8, color=_BLUE, alpha=0.6, linewidth=0)
     axes.set(ylim=(0, most * 1.05), yticks=[0, most], xticks=range(len(names)), xticklabels=names)
     axes.set_xlabel(label)
-    for place, count in enumerate(counts):
+    for position, count in enumerate(counts):
         if count:
-            _write(axes, place, count + most * 0.02, str(count), 11, ha="center")
+            _write(axes, position, count + most * 0.02, str(count), 11, ha="center")
     return figure
 
 
-def draw_points(places: Sequence[float], values: Sequence[float], label: str, unit: str) -> Figure:
-    """Draws values at places as a line of points, each with its value above it."""
+def draw_points(positions: Sequence[float], values: Sequence[float], label: str, unit: str) -> Figure:
+    """Draws values at positions as a line of points, each with its value above it."""
     figure = blank_figure(440, 260)
     axes = add_axes(figure, (60, 28, 340, 176), unit, 260)
-    axes.plot(places, values, color=_BLUE, linewidth=1.5, marker="o", markersize=5, clip_on=False)
+    axes.plot(positions, values, color=_BLUE, linewidth=1.5, marker="o", markersize=5, clip_on=False)
     spread = max(max(values) - min(values), 0.02)
-    axes.set(xlim=(0, max(places) * 1.02), ylim=(min(values) - spread / 2, max(values) + spread / 2))
-    axes.set(xticks=list(places), xticklabels=[f"{place:,}" for place in places])
+    axes.set(xlim=(0, max(positions) * 1.02), ylim=(min(values) - spread / 2, max(values) + spread / 2))
+    axes.set(xticks=list(positions), xticklabels=[f"{position:,}" for position in positions])
     axes.set_xlabel(label)
-    for place, value in zip(places, values, strict=True):
-        _write(axes, place, value + spread * 0.08, f"{value:.3f}", 11, ha="center")
+    for position, value in zip(positions, values, strict=True):
+        _write(axes, position, value + spread * 0.08, f"{value:.3f}", 11, ha="center")
     return figure
 
 
@@ -157,12 +157,12 @@ def draw_training(
     figure = blank_figure(440, 440)
     upper = add_axes(figure, (60, 36, 364, 160), "loss", 440)
     lower = add_axes(figure, (60, 236, 364, 140), score_name, 440)
-    steps, dev_losses, scores = ([epoch[place] for epoch in epochs] for place in range(3))
+    steps, dev_losses, scores = ([epoch[index] for epoch in epochs] for index in range(3))
     if losses:
         upper.plot(*zip(*losses, strict=True), color=_FAINT, linewidth=1.2)
     upper.plot(steps, dev_losses, color=_BLUE, linewidth=1.5, marker="o", markersize=4)
     lower.plot(steps, scores, color=_BLUE, linewidth=1.5, marker="o", markersize=4, markerfacecolor="none")
-    best = max((place for place, epoch in enumerate(epochs) if epoch[3]), default=None)
+    best = max((index for index, epoch in enumerate(epochs) if epoch[3]), default=None)
     if best is not None:
         lower.plot(steps[best], scores[best], color=_BLUE, marker="o", markersize=7)
     end = max(steps) * 1.02
@@ -208,8 +208,8 @@ def _adapt_svg(text: str, description: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     svg = re.sub(rf"(fill|stroke): {_INK}", r"\1: currentColor", svg)
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
-    used = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg))
-    keep = {name for pair in used for name in pair}
+    references = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg))
+    keep = {name for pair in references for name in pair}
     svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in keep else "", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1).strip()
 

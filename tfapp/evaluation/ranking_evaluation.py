@@ -1,4 +1,4 @@
-"""What a ranker's scores on held-out pairs come to."""
+"""The evaluation of a ranker on held-out pairs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MissedQuery:
     Attributes:
         query: The query.
         wanted: The relevant candidate that came highest.
-        place: Its place, counted from 1.
+        place: Its rank, counted from 1.
         candidates: How many candidates there were.
         first: The candidate that came first instead.
         row: The line of its file on which the wanted pair's row begins, or the number of the row.
@@ -50,7 +50,7 @@ class RankingEvaluation(Evaluation):
         main: The measure that models are compared by: "nDCG@10", or "AUC" where no query has a choice.
         main_interval: Its interval.
         measures: All of them.
-        places: How many answerable queries have their first relevant candidate at place 1, 2, ... 10, and later.
+        places: How many answerable queries have their first relevant candidate at rank 1, 2, ... 10, and later.
         missed_count: Answerable queries whose first candidate is not relevant.
         missed: The twenty whose relevant candidate came lowest, lowest first.
     """
@@ -71,17 +71,17 @@ class RankingEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """The measure that models are compared by."""
+        """Returns the name of the measure that models are compared by."""
         return self.main
 
     @property
     def main_score(self) -> float:
-        """Its value."""
+        """Returns the value of the main measure."""
         return next(measure.value for measure in self.measures if measure.name == self.main)
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """Pairs, queries, and how many of them have something else first."""
+        """Returns the pairs, the queries, and how many of these have something else first."""
         pairs = f"{self.count:,} {'pair' if self.count == 1 else 'pairs'}"
         queries = f"{self.queries:,} {'query' if self.queries == 1 else 'queries'}"
         return pairs, queries, f"{self.missed_count:,} with another candidate first"
@@ -100,16 +100,16 @@ class RankingEvaluation(Evaluation):
         return measure_table(self.measures)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
-        """Returns the places of the first relevant candidates."""
+        """Returns the ranks of the first relevant candidates."""
         if not self.answerable:
             return {}
         names = [*map(str, range(1, len(self.places))), "later"]
-        figure = plots.draw_counts(names, self.places, "place of the first relevant candidate", "queries")
-        return {"places": (figure, "Places of the first relevant candidates")}
+        figure = plots.draw_counts(names, self.places, "rank of the first relevant candidate", "queries")
+        return {"places": (figure, "Ranks of the first relevant candidates")}
 
     def board(self) -> Board:
-        """Returns the measures, the places and the queries that were missed."""
-        head = ("query", "wanted", "place", "first", "row")
+        """Returns the measures, the ranks and the queries that were missed."""
+        head = ("query", "wanted", "rank", "first", "row")
         rows = [
             (one.query, one.wanted, f"{one.place} of {one.candidates}", one.first, str(one.row)) for one in self.missed
         ]

@@ -1,4 +1,4 @@
-"""What a ranker's scores are worth: AUC over all pairs; MRR and recall query by query (nDCG: `tfapp.core.ndcg`).
+"""Metrics of a ranker: AUC over all pairs; MRR and recall query by query (nDCG: `tfapp.core.ndcg`).
 
 Arrays go in, numbers come out. A pair is relevant where its grade is over 0. Of candidates with the same score those
 that do not fit stand first, so that a model which gives everything the same score does not look good.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tfapp.evaluation.metrics import Measure, percentiles
 
-__all__ = ["auc", "auc_interval", "by_query", "count_places", "mean_interval", "mean_measures", "relevant_places"]
+__all__ = ["auc", "auc_interval", "by_query", "count_ranks", "mean_interval", "mean_measures", "relevant_ranks"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -32,17 +32,17 @@ def by_query(codes: Ints) -> Iterator[Ints]:
     yield from (part for part in np.split(order, starts) if len(part))
 
 
-def relevant_places(relevant: Bools, scores: Floats) -> Ints:
-    """Returns the places int[R] of one query's relevant candidates, counted from 1, best first."""
+def relevant_ranks(relevant: Bools, scores: Floats) -> Ints:
+    """Returns the ranks int[R] of one query's relevant candidates, counted from 1, best first."""
     others = np.sort(scores[~relevant])
     positives = np.sort(scores[relevant])[::-1]
     above = len(others) - np.searchsorted(others, positives, side="left")
     return above + np.arange(1, len(positives) + 1)
 
 
-def count_places(places: Iterable[Ints], cut: int) -> tuple[int, ...]:
-    """Counts the queries whose first relevant candidate is at place 1, 2, ... `cut`, and later; `places` are theirs."""
-    first = np.array([query[0] for query in places], int)
+def count_ranks(ranks: Iterable[Ints], cut: int) -> tuple[int, ...]:
+    """Counts the queries whose first relevant candidate is at rank 1, 2, ... `cut`, and later; `ranks` are theirs."""
+    first = np.array([query[0] for query in ranks], int)
     return tuple(np.bincount(np.minimum(first, cut + 1), minlength=cut + 2)[1:].tolist())
 
 
@@ -70,10 +70,10 @@ def auc_interval(relevant: Bools, scores: Floats, codes: Ints, *, seed: int = 0)
         return 0.0, 1.0
     random = np.random.default_rng(seed)
     queries = int(codes.max()) + 1
-    places = np.unique(scores, return_inverse=True)[1]
+    levels = np.unique(scores, return_inverse=True)[1]
     draws = int(np.clip(_MOST_WORK // len(scores), 100, _RESAMPLES))
     times = (np.bincount(random.integers(0, queries, queries), minlength=queries) for _ in range(draws))
-    return percentiles(np.array([_auc(relevant, places, drawn[codes]) for drawn in times]))
+    return percentiles(np.array([_auc(relevant, levels, weights[codes]) for weights in times]))
 
 
 def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:
@@ -85,12 +85,12 @@ def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:
     return percentiles(np.array(means))
 
 
-def _auc(relevant: Bools, places: Ints, weights: NDArray[Any]) -> float:
-    """Returns the same with weights; `places` numbers the scores in rising order, equal ones alike."""
-    if not len(places):
+def _auc(relevant: Bools, levels: Ints, weights: NDArray[Any]) -> float:
+    """Returns the AUC with weights of the rows; `levels` numbers the scores in rising order, equal ones alike."""
+    if not len(levels):
         return 0.5
-    hits = np.bincount(places, weights * relevant)
-    misses = np.bincount(places, weights * ~relevant, minlength=len(hits))
+    hits = np.bincount(levels, weights * relevant)
+    misses = np.bincount(levels, weights * ~relevant, minlength=len(hits))
     both = hits.sum() * misses.sum()
     below = np.cumsum(misses) - misses / 2
     return float(hits @ below / both) if both else 0.5

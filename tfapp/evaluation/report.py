@@ -47,9 +47,9 @@ def check_evaluation(kind: type[Any]) -> None:
     missing = sorted(kind.__abstractmethods__)
     if missing:
         raise ModelError(f"{kind.__name__} has no {', '.join(missing)}; an evaluation defines them")
-    shown = _environment(kind.templates()).list_templates()
+    template_names = _environment(kind.templates()).list_templates()
     for name in (f"{kind.kind}.report.html.jinja", f"{kind.kind}.summary.html.jinja"):
-        if name not in shown:
+        if name not in template_names:
             raise ModelError(f"{kind.__name__} has no template {name}; expected it in {kind.templates()}")
 
 
@@ -58,12 +58,12 @@ def write_report(
     path: Path | str,
     *,
     title: str,
-    facts: Mapping[str, str],
+    metadata: Mapping[str, str],
     summary: RunSummary | None = None,
     choices: Sequence[str] = (),
     candidates: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
-    """Writes report.html: headline, facts, the sections of the evaluation's kind, and what the run did.
+    """Writes report.html: headline, metadata, the sections of the evaluation's kind, and what the run did.
 
     The page needs no script and no other file. It appears at once and whole, by a rename.
 
@@ -71,7 +71,7 @@ def write_report(
         evaluation: What to report.
         path: The page's path; its folder must exist.
         title: The page's title.
-        facts: What was evaluated (model, data, settings), shown in this order.
+        metadata: What was evaluated (model, data, settings), shown in this order.
         summary: What the run did; None: the report is of an evaluation alone.
         choices: What was chosen for the data and why, "name: reason" each.
         candidates: What was compared on dev, as `candidates.json` of a run has it.
@@ -80,7 +80,9 @@ def write_report(
         The path.
     """
     target = Path(path)
-    page = render_report(evaluation, title=title, facts=facts, summary=summary, choices=choices, candidates=candidates)
+    page = render_report(
+        evaluation, title=title, metadata=metadata, summary=summary, choices=choices, candidates=candidates
+    )
     write_text(target, page)
     return target
 
@@ -89,7 +91,7 @@ def render_report(
     evaluation: Reported,
     *,
     title: str,
-    facts: Mapping[str, str],
+    metadata: Mapping[str, str],
     summary: RunSummary | None = None,
     choices: Sequence[str] = (),
     candidates: Sequence[Mapping[str, Any]] = (),
@@ -99,7 +101,7 @@ def render_report(
     return page.render(
         evaluation=evaluation,
         title=title,
-        facts=facts,
+        metadata=metadata,
         summary=summary,
         choices=[choice.partition(": ")[::2] for choice in choices],
         candidates=candidates,

@@ -1,4 +1,4 @@
-"""What a run did with its data and its training, and what to do next, for the report and the model card."""
+"""A summary of a run, for the report and the model card: its data, its training, and what to do next."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TrainingCurves:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did.
+    """A summary of a run.
 
     Attributes:
         rows_read: Rows by file, before cleaning.

@@ -98,17 +98,17 @@ class ManyTexts(View):
         heads: A.
         lengths: int32[N]; N at least 1. The last ones may be 0, but not all.
         rows: int32[P], the number of each token's text.
-        places: int32[P], each token's place in its text.
+        positions: int32[P], each token's position in its text.
         dtype: Of the scores.
     """
 
     few = False
 
-    def __init__(self, heads: int, lengths: tf.Tensor, rows: tf.Tensor, places: tf.Tensor, dtype: tf.DType) -> None:
+    def __init__(self, heads: int, lengths: tf.Tensor, rows: tf.Tensor, positions: tf.Tensor, dtype: tf.DType) -> None:
         self._heads = heads
         self._count = tf.size(lengths)
         # A row without tokens at the end starts nowhere.
-        self._starts = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.size(places) - 1)
+        self._starts = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.size(positions) - 1)
         longest = -(-tf.reduce_max(lengths) // _ALIGNED) * _ALIGNED
         inside = tf.range(longest)[tf.newaxis, :]
         real = inside < lengths[:, tf.newaxis]
@@ -117,7 +117,7 @@ class ManyTexts(View):
         self._mask = tf.where(real, tf.zeros([], dtype), tf.constant(-1e9, dtype))[:, tf.newaxis, tf.newaxis, :]
         parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
         self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
-        self._back = (rows * heads * longest + places)[:, tf.newaxis] + tf.range(heads) * longest
+        self._back = (rows * heads * longest + positions)[:, tf.newaxis] + tf.range(heads) * longest
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
         """Adds one product upon the other: each sum is part of a product's own op."""

@@ -29,7 +29,7 @@ class PackedEncoder(tf.Module):
 
     Queries, keys and values are one product; position and first segment are one table; the last layer is computed for
     the first token alone where only that is read. Texts are sorted by length and read in sub-batches of about equal
-    numbers of tokens: these run side by side, one a thread, each pads little in attention, and none is large whatever
+    numbers of tokens: these run in parallel, one a thread, each pads little in attention, and none is large whatever
     the request.
 
     Args:
@@ -85,18 +85,18 @@ class PackedEncoder(tf.Module):
 
     def _one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Computes [1, H] or [P, K] of the tokens int32[P] of one text."""
-        rows, places = tf.zeros_like(tokens), tf.range(tf.size(tokens))
-        x = self._run(self.embedding(tokens, places, *segments, few=True), OneText(self._heads))
+        rows, positions = tf.zeros_like(tokens), tf.range(tf.size(tokens))
+        x = self._run(self.embedding(tokens, positions, *segments, few=True), OneText(self._heads))
         return self._read(x, rows, tf.size(tokens)[tf.newaxis])
 
     def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Computes [N, H] or [P, K] of the tokens int32[P] of N texts one after another; the last may be empty."""
         rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
-        places = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
+        positions = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
         # What fills up a batch may be longer than any text.
-        x = self.embedding(tokens, tf.minimum(places, self.embedding.last), *segments, few=False)
+        x = self.embedding(tokens, tf.minimum(positions, self.embedding.last), *segments, few=False)
         return self._read(
-            self._run(x, ManyTexts(self._heads, lengths, rows, places, self.precision.dtype)), rows, lengths
+            self._run(x, ManyTexts(self._heads, lengths, rows, positions, self.precision.dtype)), rows, lengths
         )
 
     def _run(self, x: tf.Tensor, view: View) -> tf.Tensor:
@@ -135,22 +135,22 @@ def make_encoder(model: TaskModel, settings: ExportSettings) -> PackedEncoder | 
 
 
 class _Embedding(tf.Module):
-    """Returns BERT's embedding of tokens, their positions and segments, before the first layer."""
+    """Computes BERT's embedding of tokens, their positions and segments, before the first layer."""
 
     def __init__(self, backbone: Any, precision: Precision) -> None:
         super().__init__()
         first, *others = np.asarray(backbone.segment_embedding.embeddings)
         self.tokens = Table(np.asarray(backbone.token_embedding.embeddings), precision)
-        self.places = keep(np.asarray(backbone.position_embedding.position_embeddings) + first, tf.float32)
-        self.last = int(self.places.shape[0]) - 1
+        self.positions = keep(np.asarray(backbone.position_embedding.position_embeddings) + first, tf.float32)
+        self.last = int(self.positions.shape[0]) - 1
         # Of each segment, what parts it from the first.
         parts = np.stack([np.zeros_like(first), *(other - first for other in others)])
         self.segments = keep(parts, tf.float32)
         self.norm = Norm(backbone.embeddings_layer_norm, precision.dtype)
         self._dtype = precision.dtype
 
-    def __call__(self, tokens: tf.Tensor, places: tf.Tensor, *segments: tf.Tensor, few: bool) -> tf.Tensor:
-        x = self.tokens.look_up(tokens) + tf.gather(self.places, places)
+    def __call__(self, tokens: tf.Tensor, positions: tf.Tensor, *segments: tf.Tensor, few: bool) -> tf.Tensor:
+        x = self.tokens.look_up(tokens) + tf.gather(self.positions, positions)
         for part in segments:
             x += tf.gather(self.segments, part)
         return self.norm(tf.cast(x, self._dtype), few=few)
@@ -159,24 +159,24 @@ class _Embedding(tf.Module):
 class _Shard(tf.Module):
     """A part of a transformer layer's heads and inner width, which is computed beside the others."""
 
-    def __init__(self, parts: LayerParts, place: slice, inner: slice, precision: Precision) -> None:
-        """Takes the columns `place` of the heads and `inner` of the inner width; the first shard adds the biases."""
+    def __init__(self, parts: LayerParts, heads: slice, inner: slice, precision: Precision) -> None:
+        """Takes a slice of the heads' columns and one of the inner width; the first shard adds the biases."""
         super().__init__()
-        width, first = int(parts.output.bias.shape[0]), place.start == 0
+        width, first = int(parts.output.bias.shape[0]), heads.start == 0
         sources = parts.query, parts.key, parts.value
-        kernels = [np.reshape(one.kernel, (width, width))[:, place] for one in sources]
-        biases = [np.reshape(one.bias, width)[place] for one in sources]
-        attended, output = parts.attention_output, parts.output
+        kernels = [np.reshape(one.kernel, (width, width))[:, heads] for one in sources]
+        biases = [np.reshape(one.bias, width)[heads] for one in sources]
+        attention, output = parts.attention_output, parts.output
         nothing = np.zeros(width, np.float32)
         self.product = Dense(np.concatenate(kernels, axis=1), np.concatenate(biases), precision)
-        rows = np.reshape(attended.kernel, (width, width))[place]
-        self.attended = Dense(rows, attended.bias if first else nothing, precision)
+        rows = np.reshape(attention.kernel, (width, width))[heads]
+        self.attention_output = Dense(rows, attention.bias if first else nothing, precision)
         columns_in = np.asarray(parts.intermediate.kernel)[:, inner], np.asarray(parts.intermediate.bias)[inner]
         self.intermediate = Dense(*columns_in, precision)
         self.output = Dense(np.asarray(output.kernel)[inner], output.bias if first else nothing, precision)
 
     def attend(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
-        """Returns what the shard's heads find."""
+        """Returns the output of the shard's heads."""
         query, key, value = view.split(self.product(x))
         if only_firsts:
             query = query[..., :1, :]
@@ -197,14 +197,14 @@ class _Layer(tf.Module):
         parts = layer_parts(layer)
         width, inner = (int(one.bias.shape[0]) for one in (parts.output, parts.intermediate))
         cuts = zip(_slices(width, shards), _slices(inner, shards), strict=True)
-        self.shards = [_Shard(parts, place, within, precision) for place, within in cuts]
+        self.shards = [_Shard(parts, heads, inner_width, precision) for heads, inner_width in cuts]
         self.attention_norm = Norm(parts.attention_norm, precision.dtype)
         self.output_norm = Norm(parts.output_norm, precision.dtype)
 
     def __call__(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
-        attended = [(one.attended, one.attend(x, view, only_firsts=only_firsts)) for one in self.shards]
+        attention = [(one.attention_output, one.attend(x, view, only_firsts=only_firsts)) for one in self.shards]
         rest = view.firsts(x) if only_firsts else x
-        x = self.attention_norm(view.add(attended, rest), few=view.few)
+        x = self.attention_norm(view.add(attention, rest), few=view.few)
         return self.output_norm(view.add([(one.output, one.feed_forward(x)) for one in self.shards], x), few=view.few)
 
 

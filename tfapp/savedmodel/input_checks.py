@@ -38,11 +38,11 @@ def check_inputs(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         )
         for name, tensor in others
     ]
-    checked = {first: rows} | dict(others)
+    tensors = {first: rows} | dict(others)
     if not checks:
-        return checked
+        return tensors
     with tf.control_dependencies(checks):
-        return {name: tf.identity(tensor) for name, tensor in checked.items()}
+        return {name: tf.identity(tensor) for name, tensor in tensors.items()}
 
 
 def name_input_shapes(graph: Any) -> None:
@@ -70,13 +70,13 @@ def unchecked_inputs(graph: Any) -> list[str]:
 def _is_checked(tensor: str, nodes: Iterable[Any], functions: Mapping[str, Any]) -> bool:
     """Returns whether all nodes that read a tensor check its shape, or pass it to functions in which all do."""
     readers = [(node, node.input[:].index(tensor)) for node in nodes if tensor in node.input]
-    return bool(readers) and all(_checks(node, place, functions) for node, place in readers)
+    return bool(readers) and all(_checks(node, position, functions) for node, position in readers)
 
 
-def _checks(node: Any, place: int, functions: Mapping[str, Any]) -> bool:
+def _checks(node: Any, position: int, functions: Mapping[str, Any]) -> bool:
     if node.op == _CHECK:
         return len(node.attr["shape"].shape.dim) == len(_SHAPE)
     function = functions.get(node.attr["f"].func.name)
     if function is None:
         return False
-    return _is_checked(function.signature.input_arg[place].name, function.node_def, functions)
+    return _is_checked(function.signature.input_arg[position].name, function.node_def, functions)

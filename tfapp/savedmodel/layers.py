@@ -101,9 +101,9 @@ class Norm(tf.Module):
 
     def _plain(self, x: tf.Tensor) -> tf.Tensor:
         values = tf.cast(x, tf.float32)
-        centred = values - tf.reduce_mean(values, axis=-1, keepdims=True)
-        spread = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + _EPSILON)
-        return tf.cast(centred * spread, self.gamma.dtype) * self.gamma + self.beta
+        deviations = values - tf.reduce_mean(values, axis=-1, keepdims=True)
+        spread = tf.math.rsqrt(tf.reduce_mean(tf.square(deviations), axis=-1, keepdims=True) + _EPSILON)
+        return tf.cast(deviations * spread, self.gamma.dtype) * self.gamma + self.beta
 
 
 class Matrix(tf.Module):

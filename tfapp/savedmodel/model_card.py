@@ -33,8 +33,8 @@ def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
 
 def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
-    known = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
-    return words.answers.format(labels=known)
+    text = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
+    return words.answers.format(labels=text)
 
 
 def _bullets(lead: str, items: Sequence[str]) -> list[str]:
@@ -47,16 +47,16 @@ def _table(values: Mapping[str, Any]) -> str:
     return f"| | |\n|---|---|\n{rows}"
 
 
-def _calibration(facts: Mapping[str, Any] | None) -> list[str]:
-    if facts is None:
+def _calibration(metadata: Mapping[str, Any] | None) -> list[str]:
+    if metadata is None:
         return []
     words = (
         "Probabilities are made of logits divided by a temperature that was fitted on held-out rows (Guo et al. 2017); "
         "the figures are of the rows of the metrics above, `uncalibrated` those of temperature 1."
-        if "held_out_rows" in facts
+        if "held_out_rows" in metadata
         else "The probabilities are the network's own."
     )
-    return [f"## Calibration\n\n{words}\n\n{_table(facts)}"]
+    return [f"## Calibration\n\n{words}\n\n{_table(metadata)}"]
 
 
 def _cell(value: Any) -> str:

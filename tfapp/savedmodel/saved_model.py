@@ -68,7 +68,7 @@ def export_model(
     try:
         write_graph(folder, module, model.task)
         write_warmup(folder, warmup_columns(model.inputs, warmup_requests, max_length))
-        facts = dict(metadata) | {
+        full_metadata = dict(metadata) | {
             "task": model.task.name,
             "contract": asdict(model.task),
             "labels": list(model.labels),
@@ -80,12 +80,12 @@ def export_model(
             contract.CHECKS_INPUTS: True,
             "verified_difference": verify(folder, model, texts, max_length=max_length, exact=exact),
         }
-        write_json(folder / contract.METADATA_FILE, facts, shared=True)
+        write_json(folder / contract.METADATA_FILE, full_metadata, shared=True)
         if words is not None:
-            write_text(folder / "README.md", model_card(name, facts, words), shared=True)
+            write_text(folder / "README.md", model_card(name, full_metadata, words), shared=True)
     except OSError as error:
         raise ExportError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    return facts
+    return full_metadata
 
 
 def write_graph(folder: Path, module: ServedModule, task: contract.Task) -> None:
@@ -114,16 +114,16 @@ def complete_signatures(folder: Path) -> None:
         ExportError: An input is not checked.
     """
     file = folder / "saved_model.pb"
-    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    for graph in saved.meta_graphs:
-        if unchecked := unchecked_inputs(graph):
-            raise ExportError(f"the graph does not check the shape of {', '.join(unchecked)}; nothing was published")
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for graph in model.meta_graphs:
+        if names := unchecked_inputs(graph):
+            raise ExportError(f"the graph does not check the shape of {', '.join(names)}; nothing was published")
         name_input_shapes(graph)
         for signature, method in METHODS.items():
             if signature in graph.signature_def:
                 graph.signature_def[signature].method_name = method
     with replacing(file, shared=True) as draft:
-        draft.write_bytes(saved.SerializeToString())
+        draft.write_bytes(model.SerializeToString())
 
 
 @contextmanager

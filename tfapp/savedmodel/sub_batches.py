@@ -1,4 +1,4 @@
-"""Rows of tokens in sub-batches: sorted by length, about as many tokens each, side by side."""
+"""Computes rows of tokens in sub-batches: sorted by length, about as many tokens each, in parallel."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _in_loop(
     sizes = tf.gather(lengths, order)
     shifts = tf.gather(tf.cumsum(lengths, exclusive=True), order) - tf.cumsum(sizes, exclusive=True)
     # Where the tokens of the rows in their new order stand in the old one.
-    places, lengths = tf.range(tf.reduce_sum(sizes)) + tf.repeat(shifts, sizes), sizes
-    columns = [tf.gather(column, places) for column in columns]
+    positions, lengths = tf.range(tf.reduce_sum(sizes)) + tf.repeat(shifts, sizes), sizes
+    columns = [tf.gather(column, positions) for column in columns]
     bounds, edges = _borders(lengths, size)
     steps = tf.size(bounds) - 1
 
@@ -71,16 +71,16 @@ def _in_loop(
         tokens = slice(edges[number], edges[number + 1])
         value = many(*_aligned(lengths[rows], *(column[tokens] for column in columns)))
         widths.append(value.shape[-1])
-        places = edges if by_token else bounds
-        return number + 1, results.write(number, value[: places[number + 1] - places[number]])
+        positions = edges if by_token else bounds
+        return number + 1, results.write(number, value[: positions[number + 1] - positions[number]])
 
     widths: list[Any] = []
     results = tf.TensorArray(tf.float32, steps, infer_shape=False)
     _, results = tf.while_loop(lambda number, _: number < steps, body, (0, results), parallel_iterations=_SIDE_BY_SIDE)
     values = tf.ensure_shape(results.concat(), [None, widths[0]])
-    back = places if by_token else order
-    ordered = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
-    return ordered[: tf.shape(ordered)[0] - missing]
+    back = positions if by_token else order
+    results_in_order = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
+    return results_in_order[: tf.shape(results_in_order)[0] - missing]
 
 
 def _aligned(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -92,15 +92,15 @@ def _aligned(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
     count, total = tf.size(lengths), tf.size(columns[0])
     more_tokens = -total % _TOKENS_ALIGNED
     more_rows = 1 + -(count + 1) % _ROWS_ALIGNED
-    filled = [more_tokens[tf.newaxis], tf.zeros([more_rows - 1], tf.int32)]
-    return tf.concat([lengths, *filled], axis=0), *(tf.pad(column, [[0, more_tokens]]) for column in columns)
+    filler = [more_tokens[tf.newaxis], tf.zeros([more_rows - 1], tf.int32)]
+    return tf.concat([lengths, *filler], axis=0), *(tf.pad(column, [[0, more_tokens]]) for column in columns)
 
 
 def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts rows into sub-batches, none without rows.
 
     Their number is even, if it is not one, so that two threads end at about the same time. What fits into one stays
-    one: halves of it would not be done sooner, as a layer's parts run side by side, too. But short rows are not with
+    one: halves of it would not be done sooner, as a layer's parts run in parallel, too. But short rows are not with
     long ones, whose length they would be padded to in attention.
 
     Returns:

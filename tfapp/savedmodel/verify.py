@@ -41,8 +41,8 @@ def hard_rows(inputs: int) -> list[Row]:
     """Returns `HARD_TEXTS` for a task of one input; of several, each with others, and the longest with itself."""
     if inputs == 1:
         return list(HARD_TEXTS)
-    turned = [HARD_TEXTS[place:] + HARD_TEXTS[:place] for place in range(inputs)]
-    return [*zip(*turned, strict=True), (HARD_TEXTS[0],) * inputs, (HARD_TEXTS[-1],) * inputs]
+    columns = [HARD_TEXTS[shift:] + HARD_TEXTS[:shift] for shift in range(inputs)]
+    return [*zip(*columns, strict=True), (HARD_TEXTS[0],) * inputs, (HARD_TEXTS[-1],) * inputs]
 
 
 def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: int, exact: bool = True) -> float | None:
@@ -66,22 +66,22 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
             its answers; or a text was refused.
     """
     # The signature alone does not keep what was loaded alive.
-    loaded = tf.saved_model.load(str(folder))
-    served = loaded.signatures[contract.DEFAULT_SIGNATURE]
+    exported = tf.saved_model.load(str(folder))
+    signature = exported.signatures[contract.DEFAULT_SIGNATURE]
     expect = _traced(model, max_length)
     everything = [*rows, *hard_rows(len(model.inputs))]
-    batch = {name: value.numpy() for name, value in served(**_tensors(everything, model)).items()}
+    batch = {name: value.numpy() for name, value in signature(**_tensors(everything, model)).items()}
     worst, most = 0.0, TOLERANCE * model.answer_scale
     for number, row in enumerate(everything):
         inputs = _tensors([row], model)
         expected = expect(inputs)
-        single = served(**inputs)
+        single = signature(**inputs)
         for name, value in expected.items():
-            for got in (single[name].numpy()[0], batch[name][number]):
+            for answer in (single[name].numpy()[0], batch[name][number]):
                 if exact:
-                    worst = max(worst, _difference(name, got, value.numpy()[0], row_line(row), most))
+                    worst = max(worst, _difference(name, answer, value.numpy()[0], row_line(row), most))
                 else:
-                    _check_form(name, got, value.numpy()[0], row_line(row))
+                    _check_form(name, answer, value.numpy()[0], row_line(row))
     return worst if exact else None
 
 
@@ -94,14 +94,16 @@ def _traced(model: TaskModel, max_length: int) -> Callable[[Mapping[str, tf.Tens
     )
 
 
-def _check_form(name: str, got: np.ndarray, expected: np.ndarray, text: str) -> None:
+def _check_form(name: str, answer: np.ndarray, expected: np.ndarray, text: str) -> None:
     # A row's bytes come as an object of their own, or as an array of such.
-    got, expected = np.asarray(got), np.asarray(expected)
-    numbers = expected.dtype.kind in "if"
-    wrong = got.dtype != expected.dtype or not np.isfinite(got).all() if numbers else got.dtype.kind not in "SO"
-    if wrong or got.ndim != expected.ndim:
+    answer, expected = np.asarray(answer), np.asarray(expected)
+    if expected.dtype.kind in "if":
+        wrong = answer.dtype != expected.dtype or not np.isfinite(answer).all()
+    else:
+        wrong = answer.dtype.kind not in "SO"
+    if wrong or answer.ndim != expected.ndim:
         raise ExportError(
-            f"the exported model's {name} is {got!s:.60} on the text {text[:60]!r}; nothing was published"
+            f"the exported model's {name} is {answer!s:.60} on the text {text[:60]!r}; nothing was published"
         )
 
 
@@ -109,15 +111,15 @@ def _tensors(rows: Sequence[Row], model: TaskModel) -> dict[str, tf.Tensor]:
     return {name: tf.constant(texts, tf.string) for name, texts in to_columns(rows, model.inputs).items()}
 
 
-def _difference(name: str, got: np.ndarray, expected: np.ndarray, text: str, most: float) -> float:
-    got, expected = np.asarray(got), np.asarray(expected)
+def _difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, most: float) -> float:
+    answer, expected = np.asarray(answer), np.asarray(expected)
     if expected.dtype.kind not in "if":
         return 0.0  # labels and choices follow from the floats; two equal probabilities may swap theirs
-    if got.ndim == 1:
-        # A row of a batch is as wide as the widest: padded as the contract pads, places with -1 and scores with 0.
-        width, nothing = max(got.size, expected.size), -1 if expected.dtype.kind == "i" else 0
-        got, expected = (np.pad(row, (0, width - row.size), constant_values=nothing) for row in (got, expected))
-    worst = float(np.max(np.abs(got - expected), initial=0.0))
+    if answer.ndim == 1:
+        # A row of a batch is as wide as the widest: padded as the contract pads, positions with -1 and scores with 0.
+        width, nothing = max(answer.size, expected.size), -1 if expected.dtype.kind == "i" else 0
+        answer, expected = (np.pad(row, (0, width - row.size), constant_values=nothing) for row in (answer, expected))
+    worst = float(np.max(np.abs(answer - expected), initial=0.0))
     if not worst <= most:
         raise ExportError(
             f"the exported model's {name} differs from the Keras model's by {worst:.2g} (at most {most:g} is "

@@ -145,7 +145,7 @@ def _evaluate_table(
         evaluation,
         target / "report.html",
         title=experiment.name,
-        facts=facts,
+        metadata=facts,
         summary=summary,
         choices=folder.read_if_there("choices", []),
         candidates=folder.read_if_there("candidates", []),

@@ -145,7 +145,7 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **_new_rows_metrics(evaluation),
         },
         "evaluation": _comparable(evaluation),
-        **({"calibration": evaluation.calibration_report.facts()} if evaluation.calibration_report else {}),
+        **({"calibration": evaluation.calibration_report.metadata()} if evaluation.calibration_report else {}),
         "findings": [f"{one['message']}: {one['action']}" for one in data["report"]["findings"]],
         "advice": [*([curve.sentence()] if curve else []), evaluation.choice()] if evaluation.count else [],
         "settings": dump_toml(experiment),

@@ -177,7 +177,7 @@ def test_an_evaluation_travels_as_json_and_is_shown() -> None:
     values = found.to_dict()
     assert Evaluation.from_dict(values) == found
     assert (values["kind"], values["main_name"]) == ("answers", "F1")
-    page = render_report(found, title="toy", facts={"Data": "toy"})
+    page = render_report(found, title="toy", metadata={"Data": "toy"})
     for text in (
         "May 1987",
         "in May 1987",
@@ -204,7 +204,7 @@ def test_a_wrong_answer_s_context_is_cut_and_escaped() -> None:
     assert shown.startswith("…x")
     assert shown.endswith("y…")
     assert "<b>red</b>" in shown
-    assert "&lt;b&gt;red" in render_report(found, title="toy", facts={})
+    assert "&lt;b&gt;red" in render_report(found, title="toy", metadata={})
 
 
 def test_without_questions_nothing_breaks() -> None:
@@ -213,5 +213,5 @@ def test_without_questions_nothing_breaks() -> None:
     found = evaluate(**nothing, **arrays)
     assert found.main_score == 0
     assert found.figures() == {}
-    assert "No questions were evaluated" in render_report(found, title="toy", facts={})
+    assert "No questions were evaluated" in render_report(found, title="toy", metadata={})
     assert Evaluation.from_dict(found.to_dict()) == found

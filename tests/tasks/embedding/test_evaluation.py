@@ -125,7 +125,7 @@ def test_it_travels_as_json_and_shows_itself(tmp_path: Path) -> None:
     found = judge([("q", "near"), (attack, "other")], PLACES | {attack: turned(0)})
     assert Evaluation.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
     assert next(iter(found.metrics())) == "nDCG@10"
-    page = render_report(found, title="t", facts={})
+    page = render_report(found, title="t", metadata={})
     for expected in ("nDCG@10", "recall@100", "Missed queries", "2 of 2", "row 2", "with all 2 candidates"):
         assert expected in page
     assert "<script" not in page + found._repr_html_()
@@ -139,4 +139,4 @@ def test_it_travels_as_json_and_shows_itself(tmp_path: Path) -> None:
 def test_nothing_is_evaluated_and_shown() -> None:
     found = judge([], {})
     assert (found.count, found.main_score, found.main_interval) == (0, 0.0, (0.0, 1.0))
-    assert "No queries were evaluated" in render_report(found, title="t", facts={})
+    assert "No queries were evaluated" in render_report(found, title="t", metadata={})

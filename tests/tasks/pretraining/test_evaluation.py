@@ -45,7 +45,7 @@ def test_intervals_hold_what_was_measured_and_shrink_with_more_blocks() -> None:
 
 def test_it_travels_and_shows_itself(found: LanguageEvaluation, tmp_path: Path) -> None:
     assert Evaluation.from_dict(found.to_dict()) == found
-    page = write_report(found, tmp_path / "report.html", title="lm", facts={}).read_text()
+    page = write_report(found, tmp_path / "report.html", title="lm", metadata={}).read_text()
     assert "perplexity of the block" in page
     assert "4.055" in page
     assert set(found.board().scalars) == {"evaluation/masked accuracy", "evaluation/perplexity", "evaluation/loss"}

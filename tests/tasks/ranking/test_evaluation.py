@@ -20,7 +20,7 @@ from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.ranking_evaluation import RankingEvaluation
-from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_places
+from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_ranks
 from tfapp.evaluation.report import render_report
 from tfapp.tasks.ranking.evaluator import evaluate_ranking
 from tfapp.training.tensorboard import TensorBoardLog
@@ -73,7 +73,7 @@ def test_places_are_those_of_the_worst_order_of_equals(drawn: tuple[np.ndarray, 
     relevant, scores = drawn[0] > 0, drawn[1]
     order = sorted(range(len(scores)), key=lambda at: (-scores[at], relevant[at]))
     expected = [place for place, at in enumerate(order, start=1) if relevant[at]]
-    assert relevant_places(relevant, scores).tolist() == expected
+    assert relevant_ranks(relevant, scores).tolist() == expected
 
 
 def test_rows_are_put_together_by_query() -> None:
@@ -156,7 +156,7 @@ def test_almost_nothing_is_evaluated_and_shown(tmp_path: Path, count: int) -> No
     for grade in (0.0, 1.0):
         found = judge([grade] * count, [0.5] * count)
         assert found.main_name == "AUC"
-        page = render_report(found, title="t", facts={})
+        page = render_report(found, title="t", metadata={})
         assert ("No pairs were evaluated" in page) == (count == 0)
         with TensorBoardLog(tmp_path) as log:
             log.evaluation(found, 1, "dev")
@@ -187,7 +187,7 @@ def test_the_record_of_an_export_is_led_by_the_main_measure() -> None:
 
 def test_the_page_says_what_was_found_and_texts_stay_texts() -> None:
     found = judge([0, 1, 0], [0.9, 0.5, 0.1], queries=[ATTACK] * 3, candidates=[ATTACK] * 3)
-    page = render_report(found, title="My run", facts={"Data": "d"})
+    page = render_report(found, title="My run", metadata={"Data": "d"})
     for expected in ("nDCG@10", "recall@5", "Missed queries", "2 of 3", "row 2", "first relevant candidate", "1 query"):
         assert expected in page
     assert "<script" not in page + found._repr_html_()

@@ -102,7 +102,7 @@ def test_it_travels_as_json_and_is_drawn(tmp_path: object) -> None:
     found = evaluated(truth, predicted)
     assert len(found.points) == 2000
     assert read_evaluation(json.loads(json.dumps(found.to_dict()))) == found
-    page = write_report(found, f"{tmp_path}/report.html", title="minutes", facts={}).read_text()
+    page = write_report(found, f"{tmp_path}/report.html", title="minutes", metadata={}).read_text()
     assert "2,000 of 3,000 rows" in page
     assert "text &lt;" in page
     assert found.headline().startswith("RMSE 10.")

@@ -149,7 +149,7 @@ def test_long_texts_are_cut_around_the_mistake() -> None:
 @pytest.mark.parametrize("found", [evaluated(), evaluated([[]], [[]]), evaluated([], [])], ids=["some", "none", "void"])
 def test_it_travels_as_json_and_shows_itself(found: EntityEvaluation, tmp_path: Path) -> None:
     assert Evaluation.from_dict(found.to_dict()) == found
-    page = write_report(found, tmp_path / "report.html", title="toy", facts={}).read_text()
+    page = write_report(found, tmp_path / "report.html", title="toy", metadata={}).read_text()
     assert "Scores by type" in page
     assert found.count == 0 or "Confusion of types" in page
     assert "<table" in found._repr_html_()
@@ -170,7 +170,7 @@ def test_a_page_escapes_what_texts_hold(tmp_path: Path) -> None:
         texts=[text],
         rows=[1],
     )
-    page = write_report(found, tmp_path / "report.html", title="toy", facts={}).read_text()
+    page = write_report(found, tmp_path / "report.html", title="toy", metadata={}).read_text()
     assert "&lt;b&gt;Ana&lt;/b&gt;" in page
     assert "<b>Ana" not in page
     assert "<i>" not in page

@@ -14,7 +14,7 @@ from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.ranking_evaluation import MissedQuery
-from tfapp.evaluation.ranking_metrics import count_places, mean_measures, relevant_places
+from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, relevant_ranks
 from tfapp.evaluation.tables import shorten
 from tfapp.models import Embedder, TaskModel
 from tfapp.models.embedder import TEXT_COLUMNS
@@ -118,7 +118,7 @@ def evaluate_retrieval(
         main=_MAIN,
         main_interval=measures[0].interval,
         measures=measures,
-        places=count_places((one.places for one in results), _CUT),
+        places=count_ranks((one.places for one in results), _CUT),
         missed_count=len(missed),
         missed=tuple(pool.missed(one, rows) for one in missed[:_MISSED]),
         candidates=len(pool.texts),
@@ -177,7 +177,7 @@ def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _QueryResult:
     rest = logsumexp(others) if len(candidates) < len(scores) else -np.inf
     return _QueryResult(
         query=query,
-        places=relevant_places(fits, scores.astype(np.float64)),
+        places=relevant_ranks(fits, scores.astype(np.float64)),
         best=int(candidates[np.argmax(scores[candidates])]),
         first=int(np.argmax(others)) if len(candidates) < len(scores) else -1,
         loss=float(np.mean(np.logaddexp(scores[candidates], rest) - scores[candidates])),

@@ -15,7 +15,7 @@ from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import Measure, binary_cross_entropy, check_finite
 from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
-from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, count_places, mean_measures, relevant_places
+from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, count_ranks, mean_measures, relevant_ranks
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.ranking.model import PairRanker
@@ -110,7 +110,7 @@ def evaluate_ranking(
         main=main.name,
         main_interval=main.interval,
         measures=measures,
-        places=count_places((query.places for query in results), _CUT),
+        places=count_ranks((query.places for query in results), _CUT),
         missed_count=len(missed),
         missed=tuple(_missed(query, truth > 0, texts, rows) for query in missed[:_MISSED]),
     )
@@ -118,7 +118,7 @@ def evaluate_ranking(
 
 def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], scores: NDArray[np.float64]) -> _Query:
     ranked = pairs[np.argsort(-scores[pairs], kind="stable")]
-    return _Query(ranked, relevant_places(truth[pairs] > 0, scores[pairs]), ndcg(truth[pairs], scores[pairs], _CUT))
+    return _Query(ranked, relevant_ranks(truth[pairs] > 0, scores[pairs]), ndcg(truth[pairs], scores[pairs], _CUT))
 
 
 def _missed(
