@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.apps.monitor.test_deliveries import alert
-from tests.processes import call
+from tests.processes import call, complaint
 from tfapp.apps.monitor.output import show_rejected, show_trends, sparkline
 from tfapp.apps.monitor.queries import Trend, TrendPoint
 from tfapp.apps.monitor.tables import DeliveryRow
@@ -64,3 +64,8 @@ def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str
     show_rejected([row], COUNTS, as_json=False)
     shown = capsys.readouterr().out.split("\n")
     assert shown[1].strip() == "12 in all; the newest 1 are kept (set_aside_rows), 11 older ones are not"
+
+
+def test_the_old_name_of_a_command_says_the_new_one(tmp_path: Path) -> None:
+    old = call("monitor", "set-aside", "--most", 3, "--home", tmp_path)
+    assert complaint(old) == "`tfapp monitor set-aside` is `tfapp monitor rejected` now"

@@ -103,7 +103,7 @@ def test_a_file_becomes_trends_and_alerts_with_their_texts(home: Path, tmp_path:
     found = json.loads(call("monitor", "alerts", alert["id"], "--json", "--home", home).out)
     assert {(item["topic"], item["sentiment"]) for item in found["texts"]} == {(alert["topic"], "negative")}
     assert "▂" in call("monitor", "show", "--home", home).out
-    assert "not valid JSON" in call("monitor", "set-aside", "--home", home).out
+    assert "not valid JSON" in call("monitor", "rejected", "--home", home).out
     log = [json.loads(line) for line in (home / "alerts.jsonl").read_text().splitlines()]
     assert [item["event"] for item in log[:2]] == ["opened", "ended"]
     # The same file again, grown by one.

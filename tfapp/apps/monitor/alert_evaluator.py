@@ -61,15 +61,15 @@ class AlertEvaluator:
         if progress is None or progress.newest is None:
             return 0
         limit = self._limit(progress.newest, idle=idle, final=final)
-        changed = self._changed(session, limit)
-        if not changed:
+        first_windows = self._changed(session, limit)
+        if not first_windows:
             return 0
         alert_writer = AlertWriter(session, self._settings, self._sinks, self._clock())
         alpha = self._settings.false_alerts / 1000 / self._topics(session, limit)
-        for topic, first in changed.items():
+        for topic, first in first_windows.items():
             with self._isolated(session, f"the topic {topic}", first):
                 self._evaluate_topic(session, topic, first, limit, alpha=alpha, alert_writer=alert_writer)
-        earliest = min(changed.values())
+        earliest = min(first_windows.values())
         with self._isolated(session, "drift", earliest):
             DriftEvaluator(session, self._settings, alert_writer).evaluate(earliest, limit)
         waiting = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
@@ -121,18 +121,18 @@ class AlertEvaluator:
         self,
         session: Session,
         topic: str,
-        changed: datetime,
+        since: datetime,
         limit: datetime,
         *,
         alpha: float,
         alert_writer: AlertWriter,
     ) -> None:
         state = DetectorState(session, self._settings, f"rise:{topic}")
-        first = state.begin(changed)
+        first = state.begin(since)
         before, points = self._points(session, topic, first, limit)
         reach = REACH * self._settings.history
-        places = range(before, len(points))
-        windows = [(points[place].start, points[max(0, place + 1 - reach) : place + 1]) for place in places]
+        indices = range(before, len(points))
+        windows = [(points[index].start, points[max(0, index + 1 - reach) : index + 1]) for index in indices]
         episodes = state.evaluate(ShareChangeDetector(self._settings, alpha), windows, first)
         alert_writer.update_alerts("rise", topic, first, episodes)
 

@@ -59,8 +59,8 @@ def _strangest(session: Session, alert: AlertRow, rows: Sequence[MessageRow]) ->
         return list(rows)
     values = reference[1].measure(measure, [sample_of(row) for row in rows])
     sign = 1 if alert.after >= alert.before else -1
-    order = sorted(range(len(rows)), key=lambda place: (-sign * values[place], rows[place].id))
-    return [rows[place] for place in order]
+    order = sorted(range(len(rows)), key=lambda index: (-sign * values[index], rows[index].id))
+    return [rows[index] for index in order]
 
 
 def sample_of(row: MessageRow) -> Sample:

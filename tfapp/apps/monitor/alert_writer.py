@@ -41,8 +41,8 @@ class AlertWriter:
         """
         query = select(AlertRow).where(AlertRow.kind == kind, AlertRow.topic == topic)
         query = query.where(AlertRow.width == self._settings.window)
-        touched = or_(AlertRow.end.is_(None), AlertRow.end >= since, AlertRow.found >= since)
-        rows = list(self._session.scalars(query.where(touched).order_by(AlertRow.start)))
+        overlap = or_(AlertRow.end.is_(None), AlertRow.end >= since, AlertRow.found >= since)
+        rows = list(self._session.scalars(query.where(overlap).order_by(AlertRow.start)))
         for episode in episodes:
             same = [row for row in rows if row.start == episode.start]
             row = next((row for row in (*same, *rows) if _overlap(row, episode)), None)
@@ -64,9 +64,9 @@ class AlertWriter:
             opened_at=self._now,
             **{name: value for name, value in vars(episode).items() if name != "ending"},
         )
-        known = self._session.scalars(select(AlertRow).where(AlertRow.key == row.key)).first()
-        if known is not None:
-            return known  # it was taken back by late texts, and later ones give it again
+        existing = self._session.scalars(select(AlertRow).where(AlertRow.key == row.key)).first()
+        if existing is not None:
+            return existing  # it was taken back by late texts, and later ones give it again
         self._session.add(row)
         self._session.flush()
         self.opened += 1
@@ -80,8 +80,8 @@ class AlertWriter:
             self._tell(row, "ended")
 
     def _tell(self, row: AlertRow, event: str) -> None:
-        known = select(DeliveryRow.sink).where(DeliveryRow.alert_id == row.id, DeliveryRow.event == event)
-        queued_sinks = set(self._session.scalars(known))
+        query = select(DeliveryRow.sink).where(DeliveryRow.alert_id == row.id, DeliveryRow.event == event)
+        queued_sinks = set(self._session.scalars(query))
         texts = alert_texts(self._session, row, self._settings, self._settings.texts) if event == "opened" else []
         payload = {"event": event, "alert": row.to_dict(), "texts": [text.to_dict() for text in texts]}
         for sink in self._sinks:

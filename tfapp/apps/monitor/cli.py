@@ -18,6 +18,7 @@ from tfapp.apps.shared.cli_options import (
     needs_applications,
 )
 from tfapp.core.signals import stop_signals
+from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
     from tfapp.apps.monitor.service import Monitor
@@ -82,7 +83,7 @@ def run(
             sinks=sinks,
             stop=stop,
             on_progress=lambda total: advance(total.stored + total.repeated + total.set_aside),
-            trained=lambda line: output.show_model(line, as_json=json),
+            on_trained=lambda line: output.show_model(line, as_json=json),
             quiet=json,
         )
     output.show_outcome(outcome, monitor.queries.counts(), as_json=json)
@@ -106,8 +107,8 @@ def show(
         from tfapp.apps.monitor.trend_plot import draw_trends
 
         draw_trends(trends, queries.alerts(), plot)
-    failed = queries.undeliverable(_FAILED)
-    output.show_trends(trends, queries.counts(), by, undeliverable=failed, as_json=json)
+    failures = queries.undeliverable(_FAILED)
+    output.show_trends(trends, queries.counts(), by, undeliverable=failures, as_json=json)
 
 
 @app.command()
@@ -142,8 +143,8 @@ def resend(
     output.show_resent(_open(home).resend(alert), as_json=json)
 
 
-@app.command("set-aside")
-def rejected_rows(
+@app.command()
+def rejected(
     *,
     most: Annotated[int, typer.Option(min=1, help="The most rows to show.")] = 20,
     home: _Home = _FOLDER,
@@ -152,6 +153,12 @@ def rejected_rows(
     """Lists the rejected rows with their reasons; the newest are kept, all are counted."""
     queries = _open(home).queries
     output.show_rejected(queries.rejected_rows(most), queries.counts(), as_json=json)
+
+
+@app.command("set-aside", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def old_rejected() -> None:
+    """Refuses the old name of `rejected`."""
+    raise SettingsError("`tfapp monitor set-aside` is `tfapp monitor rejected` now")
 
 
 @app.command()

@@ -32,12 +32,12 @@ class DetectorState:
         self._subject = subject
         self._mine = (DetectorStateRow.subject == subject, DetectorStateRow.width == settings.window)
 
-    def begin(self, changed: datetime) -> datetime:
+    def begin(self, since: datetime) -> datetime:
         """Returns where evaluation begins: at the first window that has changed, but no further back than `REACH`."""
         last = self._session.scalar(select(func.max(DetectorStateRow.start)).where(*self._mine))
         if last is None:
-            return changed
-        return max(changed, shift(last, WIDTHS[self._settings.window], -REACH * self._settings.history))
+            return since
+        return max(since, shift(last, WIDTHS[self._settings.window], -REACH * self._settings.history))
 
     def evaluate(self, detector: Detector[W], windows: Sequence[tuple[datetime, W]], first: datetime) -> list[Episode]:
         """Evaluates windows, each with its first moment, from the state before `first`, and stores the results."""

@@ -48,21 +48,21 @@ class DriftDetector:
         self._version = version
 
     def step(self, start: datetime, window: Sequence[float], state: Mapping[str, Any] | None) -> Verdict:
-        """See `Detector.step`; the window is the number of each of its texts."""
+        """Evaluates a window, given as one number for each of its texts, as `Detector.step` says."""
         from scipy.stats import ks_2samp
 
-        known = state or {"open": None, "waits": None}
-        if len(window) < self._settings.drift_texts or known["waits"] == self._version:
-            return Verdict(known)
+        memory = state or {"open": None, "waits": None}
+        if len(window) < self._settings.drift_texts or memory["waits"] == self._version:
+            return Verdict(memory)
         result = ks_2samp(window, self._reference)
         p_value = float(result.pvalue)
         is_drift = (
             result.statistic >= self._settings.drift_distance
             and p_value <= self._settings.false_alerts / 1000 / len(MEASURES)
         )
-        verdict = Verdict(known, p_value, self._mean)
-        if known["open"]:
-            return self._follow(start, known["open"], verdict, drifted=is_drift)
+        verdict = Verdict(memory, p_value, self._mean)
+        if memory["open"]:
+            return self._follow(start, memory["open"], verdict, is_drift=is_drift)
         if not is_drift:
             return verdict
         episode = Episode(start, start, self._mean, float(np.mean(window)), len(window), 0, p_value)
@@ -71,7 +71,7 @@ class DriftDetector:
         return replace(verdict, state={"open": going, "waits": None}, opened=episode)
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
-        """See `Detector.current`."""
+        """Returns the drift that goes on, as `Detector.current` says."""
         going = state["open"]
         if not going:
             return None
@@ -79,8 +79,8 @@ class DriftDetector:
         numbers = (going["before"], going["after"], going["texts"])
         return Episode(start, start, *numbers, negatives=0, p_value=going["p_value"])
 
-    def _follow(self, start: datetime, going: Mapping[str, Any], verdict: Verdict, *, drifted: bool) -> Verdict:
-        calm = [] if drifted else [*going["calm"], start.isoformat()]
+    def _follow(self, start: datetime, going: Mapping[str, Any], verdict: Verdict, *, is_drift: bool) -> Verdict:
+        calm = [] if is_drift else [*going["calm"], start.isoformat()]
         windows = going["windows"] + 1
         if len(calm) >= _CALM:
             ending = Ending(datetime.fromisoformat(calm[0]), "normal")
@@ -102,8 +102,8 @@ class DriftEvaluator:
         self._settings = settings
         self._alert_writer = alert_writer
 
-    def evaluate(self, changed: datetime, limit: datetime) -> None:
-        """Evaluates the windows from `changed` on; those before `limit` are over."""
+    def evaluate(self, start_of_changes: datetime, limit: datetime) -> None:
+        """Evaluates the windows from `start_of_changes` on; those before `limit` are over."""
         reference = reference_of(self._session) or self._make_reference(limit, newest=False)
         if reference is None:
             return
@@ -111,7 +111,7 @@ class DriftEvaluator:
         # The reference's own windows say nothing.
         after = shift(window_start(row.since, self._settings.window), WIDTHS[self._settings.window])
         states = {name: DetectorState(self._session, self._settings, f"drift:{name}") for name in MEASURES}
-        first = states[MEASURES[0]].begin(max(changed, after))
+        first = states[MEASURES[0]].begin(max(start_of_changes, after))
         windows = list(self._windows(first, limit))
         lasting = False
         for measure in MEASURES:

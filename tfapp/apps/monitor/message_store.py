@@ -35,7 +35,7 @@ class RejectedMessage(NamedTuple):
     """A rejected row with its source and its position there."""
 
     source: str
-    place: str
+    location: str
     row: RejectedRow
 
 
@@ -67,8 +67,8 @@ class MessageStore:
             query = select(MessageRow.key)
             return {key for part in chunks(unique) for key in session.scalars(query.where(MessageRow.key.in_(part)))}
 
-        known = self._store.read(work)
-        return [message for key, message in reversed(unique.items()) if key not in known]
+        keys = self._store.read(work)
+        return [message for key, message in reversed(unique.items()) if key not in keys]
 
     def checkpoint(self, name: str) -> Mapping[str, Any] | None:
         """Returns how far a source was read and stored."""
@@ -83,29 +83,29 @@ class MessageStore:
     def keep(
         self,
         texts: Sequence[ClassifiedMessage],
-        rejected: Sequence[RejectedMessage],
+        rejections: Sequence[RejectedMessage],
         checkpoints: Iterable[Checkpoint],
-        repeated: int,
+        duplicates: int,
     ) -> StoredBatch:
-        """Stores a batch whole or not at all; `repeated` rows were left out of it because they are known.
+        """Stores a batch whole or not at all; `duplicates` rows were left out of it because they are known.
 
         What is there already is not counted again.
         """
-        now, places = self._clock(), list(checkpoints)
+        now, all_checkpoints = self._clock(), list(checkpoints)
 
         def work(session: Session) -> StoredBatch:
-            _touch_progress(session, max((text.message.time for text in texts), default=None), repeated)
+            _touch_progress(session, max((text.message.time for text in texts), default=None), duplicates)
             new = _add_texts(session, texts, now)
             _add_mentions(session, new)
             self._count(session, [text for text, _ in new])
-            aside = add_rejected(session, rejected, now, self._settings.set_aside_rows)
-            for place in places:
-                values = {"name": place.name, "position": dict(place.position), "stored_at": now}
-                _upsert(session, CheckpointRow, [{"reader": digest(place.name), **values}], tuple(values))
+            rejection_count = add_rejected(session, rejections, now, self._settings.set_aside_rows)
+            for checkpoint in all_checkpoints:
+                values = {"name": checkpoint.name, "position": dict(checkpoint.position), "stored_at": now}
+                _upsert(session, CheckpointRow, [{"reader": digest(checkpoint.name), **values}], tuple(values))
             again = len(texts) - len(new)
             keys = frozenset(text.message.key for text, _ in new)
-            places_aside = frozenset(item.place for item in rejected)
-            return StoredBatch(keys, places_aside, IngestCounts(len(new), repeated + again, aside))
+            locations = frozenset(item.location for item in rejections)
+            return StoredBatch(keys, locations, IngestCounts(len(new), duplicates + again, rejection_count))
 
         return self._store.run(work)
 
@@ -124,11 +124,11 @@ class MessageStore:
             session.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
-def _touch_progress(session: Session, newest: datetime | None, repeated: int) -> None:
+def _touch_progress(session: Session, newest: datetime | None, duplicates: int) -> None:
     """Moves the stream's progress on; the row is locked until the transaction ends."""
     _upsert(session, ProgressRow, [{"id": 1, "newest": None, "repeated": 0, "set_aside": 0}], ())
     row = session.scalars(select(ProgressRow).with_for_update()).one()
-    row.repeated += repeated
+    row.repeated += duplicates
     if newest is not None and (row.newest is None or newest > row.newest):
         row.newest = newest
 
@@ -161,46 +161,46 @@ def _add_mentions(session: Session, texts: Iterable[tuple[ClassifiedMessage, int
     _upsert(session, MentionRow, [{"message_id": number, "entity": name} for number, name in sorted(pairs)], ())
 
 
-def add_rejected(session: Session, rejected: Sequence[RejectedMessage], now: datetime, most: int) -> int:
+def add_rejected(session: Session, rejections: Sequence[RejectedMessage], now: datetime, most: int) -> int:
     """Adds rejected rows, in a transaction that has the progress row, and returns how many were new.
 
     The newest `most` rows are kept; all are counted.
     """
-    if not rejected:
+    if not rejections:
         return 0
     rows = [
         {
-            "key": digest(storable(item.source), storable(item.place), storable(item.row.content)),
+            "key": digest(storable(item.source), storable(item.location), storable(item.row.content)),
             "source": storable(item.source),
-            "place": storable(item.place),
+            "place": storable(item.location),
             "reason": storable(item.row.reason),
             "content": storable(item.row.content),
             "stored_at": now,
         }
-        for item in rejected
+        for item in rejections
     ]
-    added = _upsert(session, RejectedMessageRow, rows, ())
-    session.get_one(ProgressRow, 1).set_aside += added
+    count = _upsert(session, RejectedMessageRow, rows, ())
+    session.get_one(ProgressRow, 1).set_aside += count
     number = RejectedMessageRow.id
     newest = select(number).order_by(number.desc()).offset(most).limit(1).scalar_subquery()
     session.execute(delete(RejectedMessageRow).where(number <= newest))
-    return added
+    return count
 
 
-def _upsert(session: Session, row: type[Base], rows: Sequence[Mapping[str, Any]], replaced: Sequence[str]) -> int:
+def _upsert(session: Session, row: type[Base], rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> int:
     """Adds rows or replaces some of their columns, and returns how many it added or changed."""
-    changed = 0
+    count = 0
     for part in chunks(rows):
         statement = _insert(session, row).values([dict(item) for item in part])
-        if replaced:
+        if columns:
             keys = [column.name for column in _table(row).primary_key]
-            new = {name: statement.excluded[name] for name in replaced}
+            new = {name: statement.excluded[name] for name in columns}
             statement = statement.on_conflict_do_update(index_elements=keys, set_=new)
         else:
             statement = statement.on_conflict_do_nothing()
         first = next(iter(_table(row).primary_key))
-        changed += len(session.execute(statement.returning(first)).all())
-    return changed
+        count += len(session.execute(statement.returning(first)).all())
+    return count
 
 
 def _insert(session: Session, row: type[Base]) -> Any:

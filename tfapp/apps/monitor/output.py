@@ -77,7 +77,7 @@ def show_outcome(outcome: IngestCounts, counts: Mapping[str, int], *, as_json: b
     if counts["undeliverable"]:
         print_line("Not sent", f"{counts['undeliverable']} messages that no sink took; tfapp monitor show says why")
     if outcome.set_aside:
-        print_line("", "tfapp monitor set-aside says why")
+        print_line("", "tfapp monitor rejected says why")
 
 
 def show_trends(
@@ -90,8 +90,8 @@ def show_trends(
 ) -> None:
     """Prints a line for each trend, and the undeliverable notifications."""
     if as_json:
-        failed = [{name: _plain(value) for name, value in row.items()} for row in undeliverable]
-        print_json({"counts": dict(counts), "trends": [_trend(trend) for trend in trends], "undeliverable": failed})
+        rows = [{name: _plain(value) for name, value in row.items()} for row in undeliverable]
+        print_json({"counts": dict(counts), "trends": [_trend(trend) for trend in trends], "undeliverable": rows})
         return
     from rich.table import Table
     from rich.text import Text
@@ -151,10 +151,10 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
         return
     for row in rows:
         print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
-    gone = counts["set_aside"] - counts["set_aside_kept"]
-    if gone > 0:
+    older = counts["set_aside"] - counts["set_aside_kept"]
+    if older > 0:
         newest = f"the newest {counts['set_aside_kept']} are kept (set_aside_rows)"
-        print_line("", f"{counts['set_aside']} in all; {newest}, {gone} older ones are not")
+        print_line("", f"{counts['set_aside']} in all; {newest}, {older} older ones are not")
     if not counts["set_aside"]:
         print_line("None", "every row was used")
 

@@ -127,14 +127,14 @@ def _shares(trends: Sequence[Trend], alerts: Sequence[AlertRow], *, one: bool) -
     if one:
         return _beside_expected(trends[0], [alert for alert in alerts if alert.topic == trends[0].name])
     times = [point.start for point in trends[0].points]
-    series = [Series(trend.name, _pooled(trend), place + 1) for place, trend in enumerate(trends[:_LINES])]
+    series = [Series(trend.name, _pooled(trend), index + 1) for index, trend in enumerate(trends[:_LINES])]
     return line_chart("Share of negative texts", times, series, _marks(alerts, times))
 
 
 def _pooled(trend: Trend) -> list[float | None]:
     """Returns the share over each window and those just before it."""
     points = trend.points
-    parts = (points[max(0, place + 1 - _POOLED) : place + 1] for place in range(len(points)))
+    parts = (points[max(0, index + 1 - _POOLED) : index + 1] for index in range(len(points)))
     return [sum((point.counts for point in part), Counts()).share for part in parts]
 
 
@@ -149,7 +149,7 @@ def _volume(trends: Sequence[Trend], unit: str) -> Chart | None:
     if not trends:
         return None
     times = [point.start for point in trends[0].points]
-    counts = [sum(trend.points[place].counts.texts for trend in trends) for place in range(len(times))]
+    counts = [sum(trend.points[index].counts.texts for trend in trends) for index in range(len(times))]
     return column_chart(unit.capitalize(), times, counts, unit)
 
 
@@ -159,7 +159,7 @@ def _marks(alerts: Sequence[AlertRow], times: Sequence[datetime]) -> list[Window
     marks = []
     for alert in alerts:
         end = alert.end or shift(times[-1], step)
-        inside = [place for place, time in enumerate(times) if shift(time, step) > alert.start and time < end]
+        inside = [index for index, time in enumerate(times) if shift(time, step) > alert.start and time < end]
         if alert.kind == "rise" and inside:
             marks.append(Window(inside[0], inside[-1], alert.headline))
     return marks

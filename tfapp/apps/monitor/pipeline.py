@@ -81,17 +81,17 @@ class Pipeline:
         threads = [threading.Thread(target=self._pump, args=(reader,), daemon=True) for reader in readers]
         for thread in threads:
             thread.start()
-        total, newest, changed = IngestCounts(), self.ticks(), False
+        total, newest, has_changes = IngestCounts(), self.ticks(), False
         try:
             while batches := self._gather():
                 if any(batch.rows or batch.checkpoint for batch in batches):
                     total += self._take(batches)
-                    newest, changed = self.ticks(), True
+                    newest, has_changes = self.ticks(), True
                     on_progress(total)
                 idle = self.ticks() - newest > self.settings.idle_seconds
-                if idle or (changed and self.ticks() >= self._evaluate_at):
+                if idle or (has_changes and self.ticks() >= self._evaluate_at):
                     self._evaluate_windows(idle=idle)
-                    newest, changed = self.ticks() if idle else newest, False
+                    newest, has_changes = self.ticks() if idle else newest, False
             if not self.stop.is_set():
                 self._patiently(lambda: self.evaluator.evaluate(final=True))
         except StopRequested:
@@ -106,8 +106,8 @@ class Pipeline:
         """Evaluates the windows; the longer it takes, because old texts change many windows, the more rarely."""
         began = self.ticks()
         self._patiently(lambda: self.evaluator.evaluate(idle=idle))
-        ended = self.ticks()
-        self._evaluate_at = ended + _APART * (ended - began)
+        end = self.ticks()
+        self._evaluate_at = end + _APART * (end - began)
 
     def _pump(self, reader: Reader) -> None:
         """Reads a source into the queue, in a thread."""
@@ -150,17 +150,17 @@ class Pipeline:
 
     def _take(self, batches: Sequence[Batch]) -> IngestCounts:
         """Classifies and stores batches, and tells each one its counts."""
-        messages, rejected = self._messages(batches)
+        messages, rejections = self._messages(batches)
         flat = [message for part in messages for message in part]
         new = self._patiently(lambda: self.message_store.unknown(flat))
-        classified: list[ClassifiedMessage] = []
+        classifications: list[ClassifiedMessage] = []
         for message, result in zip(new, self.classifiers.classify(new), strict=True):
             if isinstance(result, RejectedRow):
-                rejected.append(RejectedMessage(message.source, message.key, result))
+                rejections.append(RejectedMessage(message.source, message.key, result))
             else:
-                classified.append(result)
+                classifications.append(result)
         checkpoints = [batch.checkpoint for batch in batches if batch.checkpoint is not None]
-        batch_result = self._store([*classified, *rejected], checkpoints, len(flat) - len(new))
+        batch_result = self._store([*classifications, *rejections], checkpoints, len(flat) - len(new))
         self._tell(batches, messages, batch_result)
         return batch_result.outcome
 
@@ -168,13 +168,13 @@ class Pipeline:
         self,
         rows: Sequence[ClassifiedMessage | RejectedMessage],
         checkpoints: Sequence[Checkpoint] = (),
-        repeated: int = 0,
+        duplicates: int = 0,
     ) -> StoredBatch:
         """Stores all rows; those that keep the database from storing the others are rejected."""
-        classified = [row for row in rows if isinstance(row, ClassifiedMessage)]
-        rejected = [row for row in rows if isinstance(row, RejectedMessage)]
+        messages = [row for row in rows if isinstance(row, ClassifiedMessage)]
+        rejections = [row for row in rows if isinstance(row, RejectedMessage)]
         try:
-            return self._patiently(lambda: self.message_store.keep(classified, rejected, checkpoints, repeated))
+            return self._patiently(lambda: self.message_store.keep(messages, rejections, checkpoints, duplicates))
         except StopRequested:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one row causes, the others are stored
@@ -182,7 +182,7 @@ class Pipeline:
             self._patiently(lambda: self.message_store.keep([], [], [], 0))
             result = self._store_by_halves(rows, error)
         # What was stored just now is known if it comes again, so the checkpoints may come last.
-        return result + self._patiently(lambda: self.message_store.keep([], [], checkpoints, repeated))
+        return result + self._patiently(lambda: self.message_store.keep([], [], checkpoints, duplicates))
 
     def _store_by_halves(self, rows: Sequence[ClassifiedMessage | RejectedMessage], problem: Exception) -> StoredBatch:
         """Stores rows by halves, down to the one that cannot be stored."""
@@ -192,7 +192,7 @@ class Pipeline:
         (row,) = rows
         reason = " ".join(f"it cannot be stored: {type(problem).__name__}: {problem}".split())[:_SHOWN]
         if isinstance(row, RejectedMessage):
-            _log.warning("%s, %s: a rejected row is not kept: %s", row.source, row.place, reason)
+            _log.warning("%s, %s: a rejected row is not kept: %s", row.source, row.location, reason)
             return StoredBatch(outcome=IngestCounts(set_aside=1))
         rejected_row = RejectedRow(1, reason, row.message.text[:_SHOWN])
         return self._store([RejectedMessage(row.message.source, row.message.key, rejected_row)])
@@ -202,7 +202,7 @@ class Pipeline:
         present = max(now, self._elapsed())
         latest = min(shift(present, _MINUTE, self.settings.future_minutes), shift(present, _FARTHEST))
         messages: list[list[Message]] = []
-        rejected: list[RejectedMessage] = []
+        rejections: list[RejectedMessage] = []
         for batch in batches:
             messages.append([])
             for row in batch.rows:
@@ -212,10 +212,10 @@ class Pipeline:
                     else self.columns.message(row.row, source=batch.source, latest=latest, now=now)
                 )
                 if isinstance(message, RejectedRow):
-                    rejected.append(RejectedMessage(batch.source, row.where, message))
+                    rejections.append(RejectedMessage(batch.source, row.where, message))
                 else:
                     messages[-1].append(message)
-        return messages, rejected
+        return messages, rejections
 
     def _elapsed(self) -> datetime:
         """Returns the start time plus the ticks since, so that a clock that is set back rejects no texts."""
@@ -223,13 +223,17 @@ class Pipeline:
         return shift(start, timedelta(seconds=self.ticks() - ticks))
 
     def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], result: StoredBatch) -> None:
-        reported: set[str] = set()
+        earlier_keys: set[str] = set()
         for batch, own_messages in zip(batches, messages, strict=True):
-            keys = {message.key for message in own_messages} - reported
-            reported |= keys
-            stored, rejected = len(keys & result.keys), len(keys & result.rejected)
-            malformed = len(batch.rows) - len(own_messages)
-            batch.stored(IngestCounts(stored, len(own_messages) - stored - rejected, malformed + rejected))
+            keys = {message.key for message in own_messages} - earlier_keys
+            earlier_keys |= keys
+            new_count, rejection_count = len(keys & result.keys), len(keys & result.rejected)
+            malformed_count = len(batch.rows) - len(own_messages)
+            batch.stored(
+                IngestCounts(
+                    new_count, len(own_messages) - new_count - rejection_count, malformed_count + rejection_count
+                )
+            )
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Runs work that needs the database, again and again while that is away."""

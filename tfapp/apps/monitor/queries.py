@@ -106,7 +106,7 @@ class MonitorQueries:
             return []
         end = window_start(newest, width)
         # The first time that there is, once.
-        starts = list(dict.fromkeys(shift(end, WIDTHS[width], -place) for place in reversed(range(last))))
+        starts = list(dict.fromkeys(shift(end, WIDTHS[width], -index) for index in reversed(range(last))))
         query = _counts(by, width, topic, source).where(WindowRow.start >= starts[0], WindowRow.start <= end)
         expected = self._expected(width, starts[0]) if by == "topic" else {}
 
@@ -150,8 +150,8 @@ class MonitorQueries:
             SettingsError: There is none of this number.
         """
         # Databases count in 63 bits, and refuse to be asked for more.
-        known = number.bit_length() < 64
-        row = self._store.read(lambda session: session.get(AlertRow, number)) if known else None
+        is_possible = number.bit_length() < 64
+        row = self._store.read(lambda session: session.get(AlertRow, number)) if is_possible else None
         if row is None:
             raise SettingsError(f"no alert {number}; `tfapp monitor alerts` lists them")
         return row
@@ -206,8 +206,8 @@ class MonitorQueries:
             counts = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
             counts |= {name: session.scalar(left.where(which)) or 0 for name, which in deliveries.items()}
             progress = session.get(ProgressRow, 1)
-            repeated, set_aside = (progress.repeated, progress.set_aside) if progress else (0, 0)
-            return {**counts, "set_aside": set_aside, "repeated": repeated}
+            duplicates, set_aside = (progress.repeated, progress.set_aside) if progress else (0, 0)
+            return {**counts, "set_aside": set_aside, "repeated": duplicates}
 
         return self._store.read(work)
 
@@ -264,6 +264,6 @@ def _trend(
     return Trend(name, points, sum((point.counts for point in points), Counts()))
 
 
-def _check(what: str, value: str, known: Collection[str]) -> None:
-    if value not in known:
-        raise SettingsError(f"{what} {value}: must be one of {', '.join(known)}")
+def _check(what: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{what} {value}: must be one of {', '.join(choices)}")

@@ -49,8 +49,8 @@ def rated_pool(data: str, *, share: float, per_window: float, unseen_only: bool 
         unseen_only: The texts of its test split alone, as a model has learnt from the others.
     """
     splits = api.load_data(data)
-    sides = (splits.test,) if unseen_only else (splits.train, splits.dev, splits.test)
-    rows = [(str(row["text"]), row["label"] == "negative") for side in sides for row in side.to_pylist()]
+    tables = (splits.test,) if unseen_only else (splits.train, splits.dev, splits.test)
+    rows = [(str(row["text"]), row["label"] == "negative") for table in tables for row in table.to_pylist()]
     negative = [text for text, is_negative in rows if is_negative]
     return ReplaySource(data, negative, [text for text, is_negative in rows if not is_negative], share, per_window)
 
@@ -82,8 +82,8 @@ def replay(
         for pool in pools:
             share = next((surge.share for surge in surges if _in(surge, pool.source, window)), pool.share)
             for _ in range(int(counts.poisson(pool.per_window))):
-                side = pool.negative if draws.random() < share else pool.other
-                rows.append((_BEGIN + timedelta(hours=window + draws.random()), pool.source, draws.choice(side)))
+                texts = pool.negative if draws.random() < share else pool.other
+                rows.append((_BEGIN + timedelta(hours=window + draws.random()), pool.source, draws.choice(texts)))
         for number, (time, source, text) in enumerate(sorted(rows)):
             yield {"id": f"{window}-{number}", "source": source, "time": time.isoformat(), "text": text}
 

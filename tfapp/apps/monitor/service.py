@@ -80,7 +80,7 @@ class Monitor(Application[MonitorSettings]):
         sinks: Sequence[Sink] = (),
         stop: threading.Event | None = None,
         on_progress: Callable[[IngestCounts], None] = lambda _: None,
-        trained: Callable[[str], None] = lambda _: None,
+        on_trained: Callable[[str], None] = lambda _: None,
         quiet: bool = False,
     ) -> IngestCounts:
         """Reads texts, classifies and stores them, and notifies the sinks of alerts.
@@ -94,7 +94,7 @@ class Monitor(Application[MonitorSettings]):
             sinks: Who is told, beside those of the settings.
             stop: Ends it, when it is set.
             on_progress: Is told what was taken so far.
-            trained: Is told of each model that had to be trained, and how good it is.
+            on_trained: Is told of each model that had to be trained, and how good it is.
             quiet: Show no progress while models are trained.
 
         Returns:
@@ -111,7 +111,7 @@ class Monitor(Application[MonitorSettings]):
         if not readers:
             raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
         for line in self.prepare(quiet=quiet):
-            trained(line)
+            on_trained(line)
         everyone = [*self._sinks(), *sinks]
         deliveries = Deliveries(self.store, everyone, self.clock, self.settings.delivery_tries)
         with self.models.client() as client:
@@ -181,9 +181,9 @@ class Monitor(Application[MonitorSettings]):
         if not host or not port.isdecimal() or int(port) > 65535:
             raise SettingsError(f"--listen {listen}: expected HOST:PORT, as 127.0.0.1:8700")
         settings = self.settings
-        allowed = (*settings.allow_hosts, *allow_hosts)
+        hosts = (*settings.allow_hosts, *allow_hosts)
         bounds = {"most_items": settings.listen_items, "size": settings.batch_size}
-        return [PushReader(host.strip("[]"), int(port), settings.listen_token, allow_hosts=allowed, **bounds)]
+        return [PushReader(host.strip("[]"), int(port), settings.listen_token, allow_hosts=hosts, **bounds)]
 
     def _sinks(self) -> list[Sink]:
         """Returns the sinks of the settings."""

@@ -31,10 +31,10 @@ class WebhookSettings(Settings):
 
         try:
             address = httpx2.URL(url)
-            known = address.scheme in ("http", "https") and address.host and urlsplit(url).hostname
+            is_address = address.scheme in ("http", "https") and address.host and urlsplit(url).hostname
         except (httpx2.InvalidURL, ValueError):
-            known = False
-        if not known:
+            is_address = False
+        if not is_address:
             raise ValueError("is no web address; expected https://HOST/PATH")
         return url
 

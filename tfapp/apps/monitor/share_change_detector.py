@@ -74,25 +74,25 @@ class ShareChangeDetector:
         self._alpha = alpha
 
     def step(self, start: datetime, window: Sequence[SharePoint], state: Mapping[str, Any] | None) -> Verdict:
-        """See `Detector.step`; a window comes with those before it, and is the last of them."""
-        known = state or {"since": None, "past": [], "open": None}
-        if known["open"]:
-            return self._follow(window[-1], known, _Open(**known["open"]))
-        surprise = self._most_surprising(window, known)
+        """Evaluates a window, which comes with those before it and is the last of them, as `Detector.step` says."""
+        memory = state or {"since": None, "past": [], "open": None}
+        if memory["open"]:
+            return self._follow(window[-1], memory, _Open(**memory["open"]))
+        surprise = self._most_surprising(window, memory)
         if surprise is None:
-            return Verdict(known)
+            return Verdict(memory)
         result, recent = surprise
         texts, negatives = sum(point.texts for point in recent), sum(point.negatives for point in recent)
         share = negatives / texts
-        verdict = Verdict(known, result.p_value, result.expected)
+        verdict = Verdict(memory, result.p_value, result.expected)
         if result.p_value > self._alpha or share - result.expected < self._settings.least_rise:
             return verdict
         first = _first_raised(recent, result.expected)
         episode = Episode(first, start, result.expected, share, texts, negatives, result.p_value)
-        return replace(verdict, state={**known, "open": asdict(_opened(episode, len(recent)))}, opened=episode)
+        return replace(verdict, state={**memory, "open": asdict(_opened(episode, len(recent)))}, opened=episode)
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
-        """See `Detector.current`."""
+        """Returns the rise that goes on, as `Detector.current` says."""
         if not state["open"]:
             return None
         now = _Open(**state["open"])
@@ -115,7 +115,7 @@ class ShareChangeDetector:
         for recent in spans:
             history = self._history(points, shift(recent[0].start, self._width, -settings.guard), state)
             if len(history) >= settings.least_history:
-                pairs = ([(point.texts, point.negatives) for point in side] for side in (recent, history))
+                pairs = ([(point.texts, point.negatives) for point in part] for part in (recent, history))
                 exceedances.append((exceedance(*pairs), recent))
         if not exceedances:
             return None
@@ -136,8 +136,8 @@ class ShareChangeDetector:
 
     def _follow(self, point: SharePoint, state: Mapping[str, Any], rise: _Open) -> Verdict:
         """Accumulates evidence that a rise is over."""
-        raised = max(rise.all_negatives / rise.all_texts, rise.before + self._settings.least_rise)
-        calm = max(0.0, rise.calm + _evidence(point, rise.before, raised))
+        level = max(rise.all_negatives / rise.all_texts, rise.before + self._settings.least_rise)
+        calm = max(0.0, rise.calm + _evidence(point, rise.before, level))
         rise = replace(
             rise,
             windows=rise.windows + 1,
@@ -169,12 +169,12 @@ def _first_raised(recent: Sequence[SharePoint], expected: float) -> datetime:
     return next(above, recent[-1].start)
 
 
-def _evidence(point: SharePoint, usual: float, raised: float) -> float:
+def _evidence(point: SharePoint, usual: float, level: float) -> float:
     """Returns the log likelihood ratio of a window under the usual share and under the raised one."""
-    raised = min(max(raised, usual + 0.01), 1 - 1e-3)
-    usual = min(max(usual, 1e-3), raised - 1e-3)
+    level = min(max(level, usual + 0.01), 1 - 1e-3)
+    usual = min(max(usual, 1e-3), level - 1e-3)
     positives = point.texts - point.negatives
-    return point.negatives * math.log(usual / raised) + positives * math.log((1 - usual) / (1 - raised))
+    return point.negatives * math.log(usual / level) + positives * math.log((1 - usual) / (1 - level))
 
 
 class Exceedance(NamedTuple):

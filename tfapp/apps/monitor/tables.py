@@ -186,8 +186,8 @@ class AlertRow(Base):
             return f"{self.topic}: negative share from {size} {since} ({self.negatives} of {self.texts} texts, {why})"
         form = ".1f" if self.kind == "length" else ".0%"
         before, after = format(self.before, form), format(self.after, form)
-        changed = f"{_MEANS[self.kind]} from {before} to {after}"
-        return f"the texts have changed: {changed} {since} ({self.texts} texts, {why})"
+        change = f"{_MEANS[self.kind]} from {before} to {after}"
+        return f"the texts have changed: {change} {since} ({self.texts} texts, {why})"
 
     @property
     def state(self) -> str:

@@ -39,10 +39,10 @@ class TextProfile:
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Self:
         """Returns the profile of texts."""
-        known = frozenset(word for sample in samples[::2] for word in _words(sample.text))
-        values = {measure: [_value(measure, known, sample) for sample in samples] for measure in MEASURES}
+        vocabulary = frozenset(word for sample in samples[::2] for word in _words(sample.text))
+        values = {measure: [_value(measure, vocabulary, sample) for sample in samples] for measure in MEASURES}
         values["vocabulary"] = values["vocabulary"][1::2]
-        return cls(known, values)
+        return cls(vocabulary, values)
 
     def measure(self, measure: Measure, samples: Sequence[Sample]) -> list[float]:
         """Returns the numbers of other texts."""
@@ -58,13 +58,13 @@ class TextProfile:
         return cls(frozenset(values["known"]), values["values"])
 
 
-def _value(measure: Measure, known: Collection[str], sample: Sample) -> float:
+def _value(measure: Measure, vocabulary: Collection[str], sample: Sample) -> float:
     if measure == "confidence":
         return round(sample.confidence, 6)
     words = _words(sample.text)
     if measure == "length":
         return float(len(words))
-    return round(sum(word not in known for word in words) / len(words), 6) if words else 0.0
+    return round(sum(word not in vocabulary for word in words) / len(words), 6) if words else 0.0
 
 
 def _words(text: str) -> list[str]:

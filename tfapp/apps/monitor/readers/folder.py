@@ -47,7 +47,7 @@ class FolderReader:
         self.positions = dict(self.positions)
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
-        """See `Reader.batches`."""
+        """Yields the rows of the files in batches, as `Reader.batches` says."""
         while not stop.is_set():
             is_new = False
             for file in self._files():
@@ -75,27 +75,27 @@ class FolderReader:
         name = FileFollower.name(file)
         position = self.positions.get(name)
         try:
-            modified = file.stat().st_mtime_ns
+            time = file.stat().st_mtime_ns
         except OSError:
             return  # it was taken away again
-        if position and position.get("broken") == modified:
+        if position and position.get("broken") == time:
             return
         try:
             yield from self._new(file, name, position, stop)
         except FileNotFoundError:
             return
         except (DataError, OSError) as error:
-            broken = Checkpoint(name, {**(self.positions.get(name) or {}), "broken": modified})
+            broken = Checkpoint(name, {**(self.positions.get(name) or {}), "broken": time})
             yield Batch(self.folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], broken)
 
     def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
-        kind, place = file.suffix.lower(), position or {}
+        kind, state = file.suffix.lower(), position or {}
         if kind in _LINES:
-            if place.get("offset") != file.stat().st_size:
-                yield from self._lines(file, position if "offset" in place else None, stop)
+            if state.get("offset") != file.stat().st_size:
+                yield from self._lines(file, position if "offset" in state else None, stop)
         elif kind in _TABLES:
-            yield from TableReader(file, position if "rows" in place else None, size=self.size).batches(stop)
-        elif place.get("modified") != file.stat().st_mtime_ns:
+            yield from TableReader(file, position if "rows" in state else None, size=self.size).batches(stop)
+        elif state.get("modified") != file.stat().st_mtime_ns:
             yield self._text(file, name)
 
     def _lines(self, file: Path, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
@@ -104,7 +104,7 @@ class FolderReader:
         yield from follower.batches(stop)
 
     def _text(self, file: Path, name: str) -> Batch:
-        modified = file.stat().st_mtime_ns
+        time = file.stat().st_mtime_ns
         text = file.read_text(encoding="utf-8", errors="replace").strip()
-        row = Record(1, {"text": text, "id": f"{file.name} {modified}", "time": modified / 1e9})
-        return Batch(self.folder.name, [SourceRow(file.name, row)], Checkpoint(name, {"modified": modified}))
+        row = Record(1, {"text": text, "id": f"{file.name} {time}", "time": time / 1e9})
+        return Batch(self.folder.name, [SourceRow(file.name, row)], Checkpoint(name, {"modified": time}))

@@ -55,7 +55,7 @@ class FileFollower:
         return f"file {file.absolute()}".encode("utf-8", "backslashreplace").decode()
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
-        """See `Reader.batches`."""
+        """Yields the lines behind the position in batches, as `Reader.batches` says."""
         for path in self._rotated():
             with path.open("rb") as old:
                 yield from self._read(old, self._begin(old), last=True)
@@ -78,33 +78,33 @@ class FileFollower:
 
     def _read_on(self, file: BinaryIO, stop: threading.Event) -> Iterator[Batch]:
         """Reads until the file is another one, or is stopped."""
-        place = self._begin(file)
+        position = self._begin(file)
         while not stop.is_set():
-            if not _is_same(file, place):
+            if not _is_same(file, position):
                 return  # it was cut
-            for batch in self._read(file, place, last=not (self.follow or self.ended)):
+            for batch in self._read(file, position, last=not (self.follow or self.ended)):
                 yield batch
                 assert batch.checkpoint is not None
-                place = batch.checkpoint.position
+                position = batch.checkpoint.position
             if not self.follow:
                 return
             if self._replaced(file):
                 # What was written between the last look and the renaming.
-                yield from self._read(file, place, last=True)
+                yield from self._read(file, position, last=True)
                 return
-            if not _has_line(file, place["offset"]):
+            if not _has_line(file, position["offset"]):
                 stop.wait(self.pause)
 
     def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
         """Returns where reading begins: behind what was stored of this very file, or at its beginning."""
-        place = self.position
-        return place if place is not None and _is_same(file, place) else self._at(file, 0)
+        position = self.position
+        return position if position is not None and _is_same(file, position) else self._at(file, 0)
 
-    def _read(self, file: BinaryIO, place: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
+    def _read(self, file: BinaryIO, position: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
         """Yields the lines behind a position, with `last` also an unfinished last one; ends where the file was cut."""
-        while _is_same(file, place):
+        while _is_same(file, position):
             rows: list[SourceRow] = []
-            begin = offset = int(place["offset"])
+            begin = offset = int(position["offset"])
             file.seek(offset)
             while len(rows) < self.size:
                 line, length = _next_line(file)
@@ -115,8 +115,8 @@ class FileFollower:
                 rows += [row] if row else []
             if offset == begin:
                 return
-            place = self._at(file, offset)
-            yield Batch(self.source or self.file.stem, rows, Checkpoint(self.name(self.file), place))
+            position = self._at(file, offset)
+            yield Batch(self.source or self.file.stem, rows, Checkpoint(self.name(self.file), position))
 
     def _at(self, file: BinaryIO, offset: int) -> dict[str, Any]:
         stat = os.fstat(file.fileno())
@@ -134,16 +134,16 @@ class FileFollower:
 
     def _rotated(self) -> list[Path]:
         """Returns the file that was followed, if it was renamed, and those that came after it."""
-        place = self.position
-        if place is None or _is_at(self.file, place):
+        position = self.position
+        if position is None or _is_at(self.file, position):
             return []
         beside = [path for path in self.file.parent.glob(f"{self.file.name}?*") if path.suffix not in _PACKED]
-        known = next((path for path in beside if _is_at(path, place)), None)
-        if known is None:
+        original = next((path for path in beside if _is_at(path, position)), None)
+        if original is None:
             return []
-        written = known.stat().st_mtime_ns
-        later = [path for path in beside if path != known and path.stat().st_mtime_ns > written]
-        return [known, *sorted(later, key=lambda path: path.stat().st_mtime_ns)]
+        time = original.stat().st_mtime_ns
+        later = [path for path in beside if path != original and path.stat().st_mtime_ns > time]
+        return [original, *sorted(later, key=lambda path: path.stat().st_mtime_ns)]
 
 
 def _next_line(file: BinaryIO) -> tuple[bytes, int]:
@@ -162,19 +162,19 @@ def _has_line(file: BinaryIO, offset: int) -> bool:
     return b"\n" in file.read(LONGEST_LINE)
 
 
-def _is_at(path: Path, place: Mapping[str, Any]) -> bool:
+def _is_at(path: Path, position: Mapping[str, Any]) -> bool:
     try:
         with path.open("rb") as file:
-            return _is_same(file, place)
+            return _is_same(file, position)
     except OSError:
         return False
 
 
-def _is_same(file: BinaryIO, place: Mapping[str, Any]) -> bool:
+def _is_same(file: BinaryIO, position: Mapping[str, Any]) -> bool:
     stat = os.fstat(file.fileno())
-    if (stat.st_dev, stat.st_ino) != (place["device"], place["inode"]) or stat.st_size < place["offset"]:
+    if (stat.st_dev, stat.st_ino) != (position["device"], position["inode"]) or stat.st_size < position["offset"]:
         return False
-    length, digest = place["head"]
+    length, digest = position["head"]
     return _head(file, length) == digest
 
 

@@ -25,7 +25,7 @@ class PipeReader:
         self._source = source
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
-        """See `Reader.batches`; lines are handed on as soon as they are there."""
+        """Yields the lines as soon as they are there, in batches, as `Reader.batches` says."""
         number = 0
         for lines in self._lines(stop):
             for start in range(0, len(lines), self._size):

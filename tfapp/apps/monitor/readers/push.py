@@ -109,7 +109,7 @@ class PushReader:
         self._stopping = False
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
-        """See `Reader.batches`; serves as long as it is read."""
+        """Serves as long as it is read, and yields what was posted, as `Reader.batches` says."""
         options = {"lifespan": "off", "timeout_graceful_shutdown": _ENDING_SECONDS}
         server = uvicorn.Server(web_config(self._app(), self._socket.gate, **options))
         thread = threading.Thread(target=self._serve, args=(server,), name="push", daemon=True)
@@ -117,10 +117,10 @@ class PushReader:
         try:
             while not stop.is_set():
                 try:
-                    posted = self._queue.get(timeout=0.2)
+                    batch = self._queue.get(timeout=0.2)
                 except queue.Empty:
                     continue
-                yield from _parts(posted, self._size)
+                yield from _parts(batch, self._size)
         finally:
             self._stopping = True
             server.should_exit = True
@@ -171,20 +171,20 @@ class PushReader:
 
     async def _store(self, rows: list[SourceRow]) -> JSONResponse:
         loop = asyncio.get_running_loop()
-        stored: asyncio.Future[IngestCounts] = loop.create_future()
+        future: asyncio.Future[IngestCounts] = loop.create_future()
 
         def tell(outcome: IngestCounts) -> None:
-            loop.call_soon_threadsafe(_settle, stored, outcome)
+            loop.call_soon_threadsafe(_settle, future, outcome)
 
         try:
             self._queue.put_nowait(Batch("http", rows, stored=tell))
         except queue.Full:
             return _problem(503, _BUSY, {"Retry-After": "1"})
-        while not stored.done():
+        while not future.done():
             if self._stopping:
                 return _problem(503, "the monitor stops", {"Retry-After": "5"})
-            await asyncio.wait([stored], timeout=0.2)
-        return JSONResponse(asdict(stored.result()))
+            await asyncio.wait([future], timeout=0.2)
+        return JSONResponse(asdict(future.result()))
 
 
 class _HostGuard:
@@ -195,7 +195,7 @@ class _HostGuard:
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Refuses a request or passes it on, as ASGI asks of an application."""
         await (self._refusal(Headers(scope=scope)) or self._app)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
@@ -208,23 +208,23 @@ class _HostGuard:
         return None
 
 
-def _settle(stored: asyncio.Future[IngestCounts], outcome: IngestCounts) -> None:
-    if not stored.done():
-        stored.set_result(outcome)
+def _settle(future: asyncio.Future[IngestCounts], outcome: IngestCounts) -> None:
+    if not future.done():
+        future.set_result(outcome)
 
 
-def _parts(posted: Batch, size: int) -> Iterator[Batch]:
+def _parts(batch: Batch, size: int) -> Iterator[Batch]:
     """Splits a request's rows into batches; when the last one is stored, the caller gets the counts of all."""
-    parts = [posted.rows[start : start + size] for start in range(0, len(posted.rows), size)] or [()]
+    parts = [batch.rows[start : start + size] for start in range(0, len(batch.rows), size)] or [()]
     outcomes: list[IngestCounts] = []
 
     def tell(outcome: IngestCounts) -> None:
         outcomes.append(outcome)
         if len(outcomes) == len(parts):
-            posted.stored(sum(outcomes, IngestCounts()))
+            batch.stored(sum(outcomes, IngestCounts()))
 
     for part in parts:
-        yield Batch(posted.source, part, stored=tell)
+        yield Batch(batch.source, part, stored=tell)
 
 
 def _rows(body: bytes, kind: str) -> Iterator[SourceRow]:

@@ -24,10 +24,10 @@ class TableReader:
         self._size = size
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
-        """See `Reader.batches`."""
+        """Yields the rows that were not stored yet in batches, as `Reader.batches` says."""
         rows = islice(read_records(self._file), self._done, None)
         while not stop.is_set() and (batch := list(islice(rows, self._size))):
             self._done += len(batch)
-            places = [SourceRow(f"line {row.line}", row) for row in batch]
+            source_rows = [SourceRow(f"line {row.line}", row) for row in batch]
             checkpoint = Checkpoint(FileFollower.name(self._file), {"rows": self._done})
-            yield Batch(self._file.stem, places, checkpoint)
+            yield Batch(self._file.stem, source_rows, checkpoint)

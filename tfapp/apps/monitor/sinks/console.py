@@ -19,6 +19,6 @@ class ConsoleSink:
         self._show = show
 
     def send(self, payload: Payload, key: str) -> None:  # noqa: ARG002 - nobody compares keys on a screen
-        """See `Sink.send`."""
+        """Hands an alert to the function, as `Sink.send` says."""
         with delivering("the screen"):
             self._show(payload)

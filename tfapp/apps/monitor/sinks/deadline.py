@@ -31,20 +31,20 @@ class SendDeadline:
         Raises:
             TimeoutError: It was not done in time.
         """
-        done: Future[None] = Future()
+        outcome: Future[None] = Future()
 
         def settle() -> None:
             try:
                 work()
             except BaseException as error:  # noqa: BLE001 - it is raised again where somebody hears it
-                done.set_exception(error)
+                outcome.set_exception(error)
             else:
-                done.set_result(None)
+                outcome.set_result(None)
 
         # It keeps no process alive, wherever it hangs.
         threading.Thread(target=settle, daemon=True).start()
         try:
-            done.result(self._seconds)
+            outcome.result(self._seconds)
         finally:
             self._end()
 

@@ -22,7 +22,7 @@ class LogSink:
         self._file = file
 
     def send(self, payload: Payload, key: str) -> None:
-        """See `Sink.send`."""
+        """Appends an alert to the file, as `Sink.send` says."""
         line = json.dumps({"key": key, **payload}, ensure_ascii=False) + "\n"
         with delivering(f"{self._file}: cannot be written"):
             private_folder(self._file.parent)

@@ -31,29 +31,29 @@ class MailSink:
         self._connect = connect or _connect
 
     def send(self, payload: Payload, key: str) -> None:
-        """See `Sink.send`."""
+        """Mails an alert, as `Sink.send` says."""
         settings = self._settings
         # What AUTH PLAIN sends is user and password together.
         secrets = (settings.password, f"\0{settings.user}\0{settings.password}")
-        deadline, accepted = SendDeadline(settings.timeout), threading.Event()
+        deadline, acceptance = SendDeadline(settings.timeout), threading.Event()
         with delivering(f"{settings.host}:{settings.port}", secrets):
             mail = compose(payload, key, settings)
             try:
-                deadline.run(lambda: self._mail(mail, deadline, accepted))
+                deadline.run(lambda: self._mail(mail, deadline, acceptance))
             except OSError as error:
                 # Once it is accepted, what goes wrong is no failure.
-                if accepted.is_set():
+                if acceptance.is_set():
                     return
                 if isinstance(error, TimeoutError):
                     raise SinkError(f"no answer within {settings.timeout:g} s") from None
                 raise
 
-    def _mail(self, mail: EmailMessage, deadline: SendDeadline, accepted: threading.Event) -> None:
+    def _mail(self, mail: EmailMessage, deadline: SendDeadline, acceptance: threading.Event) -> None:
         with self._connect(self._settings, deadline) as server:
             if self._settings.user is not None:
                 server.login(self._settings.user, self._settings.password or "")
             server.send_message(mail)
-            accepted.set()
+            acceptance.set()
 
 
 def compose(payload: Payload, key: str, settings: SmtpSettings) -> EmailMessage:

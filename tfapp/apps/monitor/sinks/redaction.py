@@ -41,7 +41,7 @@ class Redaction(logging.Filter):
         return text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """See `logging.Filter`."""
+        """Redacts the message of a log record, and keeps the record (`logging.Filter`)."""
         record.msg, record.args = self(record.getMessage()), ()
         return True
 
@@ -97,5 +97,5 @@ def _spellings(secret: str) -> Iterator[str]:
     yield quote(secret)
     yield unquote(secret)
     yield repr(secret)[1:-1]
-    encoded = secret.encode("utf-8", "replace")
-    yield b64encode(encoded).decode()
+    data = secret.encode("utf-8", "replace")
+    yield b64encode(data).decode()

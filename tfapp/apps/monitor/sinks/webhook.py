@@ -36,7 +36,7 @@ class WebhookSink:
         self._secrets = (settings.token, *url_secrets(settings.url))
 
     def send(self, payload: Payload, key: str) -> None:
-        """See `Sink.send`."""
+        """Posts an alert to the address, as `Sink.send` says."""
         # In a thread of its own, as the caller's may run an event loop, such as a notebook's.
         with delivering(self._where, self._secrets), ThreadPoolExecutor(1) as pool:
             status = pool.submit(_run, self._post(payload, key)).result()
