@@ -47,7 +47,7 @@ def all_features(log: EventLog, time: float) -> np.ndarray:
         profile = UserProfile.of(UserHistory.of(events, most=100, half_life=10), ITEM_MATRIX)
         listed = ListBuilder(snapshot, exact_search(snapshot), SETTINGS).make(profile, 10)
         found.append(features(snapshot, profile, np.arange(30), names).ravel())
-        found.append(np.array([value for one in listed for value in (one.place, one.score)]))
+        found.append(np.array([value for one in listed for value in (one.row, one.score)]))
     return np.concatenate(found)
 
 
@@ -66,7 +66,7 @@ def test_what_is_liked_comes_after_all_of_the_history(start: float, depth: int) 
     for one in lists_after(LOG, start, SETTINGS, depths=(depth,)):
         history = [min(times[one.user, item]) for item in one.history.items.tolist()]
         assert len(one.history) <= max(depth, int((LOG.times[LOG.users == one.user] < start).sum()))
-        for item in one.liked.tolist():
+        for item in one.relevant.tolist():
             assert min(times[one.user, item]) > max(history)
             assert min(times[one.user, item]) >= start
 

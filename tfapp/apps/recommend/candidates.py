@@ -21,7 +21,7 @@ Way = Literal["text", "together", "popular", "new"]
 many like; new, by its text."""
 
 Search = Callable[[NDArray[np.float32], int], Sequence[Hit]]
-"""Gives the items nearest to a vector: places and cosines, nearest first."""
+"""Gives the items nearest to a vector: rows and cosines, nearest first."""
 
 # Of a user's last liked items each finds its own neighbours, so that several interests have theirs.
 _OWN: Final = 5
@@ -36,7 +36,7 @@ class Candidates:
     @property
     def known(self) -> NDArray[np.intp]:
         """Returns the items that any search but `new` found, each once, rising."""
-        hits = [places for way, places in self.ways.items() if way != "new"]
+        hits = [rows for way, rows in self.ways.items() if way != "new"]
         return np.unique(np.concatenate(hits)) if hits else np.array([], np.intp)
 
     @property
@@ -47,13 +47,13 @@ class Candidates:
 
 def exact_search(snapshot: Snapshot) -> Search:
     """Returns a search that compares with all items that are published."""
-    places = np.flatnonzero(snapshot.there)
-    vectors = snapshot.item_matrix.vectors[places]
+    rows = np.flatnonzero(snapshot.there)
+    vectors = snapshot.item_matrix.vectors[rows]
 
     def search(vector: NDArray[np.float32], count: int) -> list[Hit]:
         cosines = vectors @ vector
         best = _greatest(cosines, count)
-        return list(zip(places[best].tolist(), cosines[best].tolist(), strict=True))
+        return list(zip(rows[best].tolist(), cosines[best].tolist(), strict=True))
 
     return search
 
@@ -64,16 +64,16 @@ def find_candidates(
     """Finds the candidates of a user's list, without the items of `without`."""
     open_ = snapshot.there.copy()
     open_[without] = False
-    known = open_ & ~snapshot.new
+    old = open_ & ~snapshot.new
     count, history = settings.candidates, profile.history
     together = snapshot.liked.scores(history.items, history.likes)
     recent = snapshot.liked.scores(history.items, history.recent_likes)
     met = snapshot.met.scores(history.items, np.ones(len(history)))
-    popular = [_top(counts, known, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
+    popular = [_top(counts, old, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
     return Candidates(
         {
-            "text": _by_text(snapshot, profile, search, count, known),
-            "together": _merged([_top(scores, known, count) for scores in (together, recent, met)]),
+            "text": _by_text(snapshot, profile, search, count, old),
+            "together": _merged([_top(scores, old, count) for scores in (together, recent, met)]),
             "popular": _merged([popular[1 + len(popular[1:]) // 2], *popular]),
             "new": _new(snapshot, profile, open_ & snapshot.new, count),
         }
@@ -81,26 +81,26 @@ def find_candidates(
 
 
 def _by_text(
-    snapshot: Snapshot, profile: UserProfile, search: Search, count: int, known: NDArray[np.bool_]
+    snapshot: Snapshot, profile: UserProfile, search: Search, count: int, old: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """Returns the items nearest to the profile and to each of the last liked items."""
     own = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
     searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
-    hits = [[place for place, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
-    return _merged([np.array([place for place in places if known[place]], np.intp) for places in hits])
+    hits = [[row for row, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
+    return _merged([np.array([row for row in rows if old[row]], np.intp) for rows in hits])
 
 
 def _new(snapshot: Snapshot, profile: UserProfile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
-    places = np.flatnonzero(new)
-    cosines = snapshot.item_matrix.vectors[places] @ profile.whole
+    rows = np.flatnonzero(new)
+    cosines = snapshot.item_matrix.vectors[rows] @ profile.whole
     # The newer ones first where nothing else tells them apart.
-    return places[np.lexsort((-snapshot.item_matrix.published[places], -cosines))[:count]]
+    return rows[np.lexsort((-snapshot.item_matrix.published[rows], -cosines))[:count]]
 
 
-def _top(scores: NDArray[np.float64], known: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
+def _top(scores: NDArray[np.float64], mask: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
     """Returns the items with the greatest scores over 0, best first."""
-    places = np.flatnonzero(known & (scores > 0))
-    return places[_greatest(scores[places], count)]
+    rows = np.flatnonzero(mask & (scores > 0))
+    return rows[_greatest(scores[rows], count)]
 
 
 def _greatest(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
@@ -111,4 +111,4 @@ def _greatest(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
 
 def _merged(rankings: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
     """Merges arrays of items, each item once, in order."""
-    return np.array(list(dict.fromkeys(place for ranking in rankings for place in ranking.tolist())), np.intp)
+    return np.array(list(dict.fromkeys(row for ranking in rankings for row in ranking.tolist())), np.intp)

@@ -84,15 +84,15 @@ class Catalogue:
         """Returns all items with their vectors of an embedder; zeros where one has none."""
         query = select(ItemRow).order_by(ItemRow.id)
         items = self._store.read(lambda session: [_item(row) for row in session.scalars(query)])
-        places = {item.number: place for place, item in enumerate(items)}
+        rows = {item.number: index for index, item in enumerate(items)}
         have = self.vectors.ids(embedder) if embedder else []
         # One may have been added between the two queries.
-        ids = [number for number in have if number in places]
+        ids = [number for number in have if number in rows]
         if embedder is None or not ids:
             return ItemMatrix.of(items, np.zeros((len(items), 1), np.float32))
         known_vectors = self.vectors.read(embedder, ids)
         vectors = np.zeros((len(items), known_vectors.shape[1]), np.float32)
-        vectors[[places[number] for number in ids]] = known_vectors
+        vectors[[rows[number] for number in ids]] = known_vectors
         return ItemMatrix.of(items, vectors)
 
     def log(self, item_matrix: ItemMatrix) -> EventLog:
@@ -131,7 +131,7 @@ class Catalogue:
         met = numbers.pop("met")
         return {**numbers, "new_items": numbers["items"] - met}
 
-    def keep_trained(self, trained: TrainedRanking) -> None:
+    def keep_trained(self, training: TrainedRanking) -> None:
         """Stores a trained ranking; the newest one counts."""
         name = uuid4().hex
 
@@ -139,11 +139,11 @@ class Catalogue:
             others = select(func.max(TrainedRow.trained_at)).where(TrainedRow.id != name)
             row = TrainedRow(
                 id=name,
-                trained_at=after(session.scalar(others), trained.at),
-                embedder=trained.embedder,
-                events=trained.events,
-                lists=trained.lists,
-                weights=asdict(trained.ranking),
+                trained_at=after(session.scalar(others), training.at),
+                embedder=training.embedder,
+                events=training.events,
+                lists=training.lists,
+                weights=asdict(training.ranking),
             )
             session.merge(row)
 
@@ -167,8 +167,10 @@ class Catalogue:
             if item in item_matrix.numbers
         ]
         strengths = [strength(kind, value, self._settings) for _, _, kind, value, _ in columns]
-        rated = [kind == "rate" for _, _, kind, _, _ in columns]
-        return EventLog.of([c[0] for c in columns], [c[1] for c in columns], strengths, rated, [c[4] for c in columns])
+        is_rating = [kind == "rate" for _, _, kind, _, _ in columns]
+        return EventLog.of(
+            [c[0] for c in columns], [c[1] for c in columns], strengths, is_rating, [c[4] for c in columns]
+        )
 
     def _ingest(self, keep: Any) -> FileIngest[Any]:
         return FileIngest(self._store, self._clock, ingests=IngestRow, rejected=RejectedEntryRow, keep=keep)
@@ -182,36 +184,36 @@ def _keep_items(session: Session, entries: Sequence[ItemEntry], _source: str, no
     """Adds new items and replaces changed ones, whose vectors are deleted with their texts."""
     # Of several rows of one item the last counts.
     entries_by_key = {entry.key: entry for entry in entries}
-    known = {row.key: row for row in session.scalars(select(ItemRow).where(ItemRow.key.in_(list(entries_by_key))))}
-    changed = 0
+    rows = {row.key: row for row in session.scalars(select(ItemRow).where(ItemRow.key.in_(list(entries_by_key))))}
+    count = 0
     for key, entry in entries_by_key.items():
-        row = known.get(key) or ItemRow(key=key, added_at=now)
+        row = rows.get(key) or ItemRow(key=key, added_at=now)
         values = {name: getattr(entry, name) for name in ("title", "description", "text")}
         values |= {"tags": list(entry.tags), "published_at": entry.published}
-        if key in known and all(getattr(row, name) == value for name, value in values.items()):
+        if key in rows and all(getattr(row, name) == value for name, value in values.items()):
             continue
-        if key in known and row.text != entry.text:
+        if key in rows and row.text != entry.text:
             session.execute(delete(ItemVectorRow).where(ItemVectorRow.item_id == row.id))
         for name, value in values.items():
             setattr(row, name, value)
         session.add(row)
-        changed += 1
-    return BatchResult(changed)
+        count += 1
+    return BatchResult(count)
 
 
 def _keep_events(session: Session, entries: Sequence[EventEntry], _source: str, _now: datetime) -> BatchResult:
     names = {entry.item for entry in entries}
     query = select(ItemRow.key, ItemRow.id).where(ItemRow.key.in_(names))
     items = {row.key: row.id for row in session.execute(query)}
-    rejected = [_unknown_item(entry) for entry in entries if entry.item not in items]
+    rejections = [_unknown_item(entry) for entry in entries if entry.item not in items]
     entries_by_key = {_event_key(entry): entry for entry in entries if entry.item in items}
-    known = set(session.scalars(select(EventRow.key).where(EventRow.key.in_(list(entries_by_key)))))
-    new = {key: entry for key, entry in entries_by_key.items() if key not in known}
+    keys = set(session.scalars(select(EventRow.key).where(EventRow.key.in_(list(entries_by_key)))))
+    new = {key: entry for key, entry in entries_by_key.items() if key not in keys}
     session.add_all(
         EventRow(key=key, user=entry.user, item_id=items[entry.item], kind=entry.kind, value=entry.value, at=entry.time)
         for key, entry in new.items()
     )
-    return BatchResult(len(new), rejected)
+    return BatchResult(len(new), rejections)
 
 
 def _unknown_item(entry: EventEntry) -> RejectedRow:

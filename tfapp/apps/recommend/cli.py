@@ -45,8 +45,8 @@ def items(
 ) -> None:
     """Ingests items and embeds those that are new."""
     service = _open(home, settings=settings, overrides=overrides or (), server=server)
-    added = service.add_items(file, columns=named_values("--column", column), encoding=encoding, quiet=json)
-    output.show_items(added, as_json=json)
+    result = service.add_items(file, columns=named_values("--column", column), encoding=encoding, quiet=json)
+    output.show_items(result, as_json=json)
 
 
 @app.command()

@@ -85,7 +85,7 @@ def evaluate(
         settings: How lists are made.
         share: Of the events, those after the time.
         after: Events of a user, at least, that a list is made of.
-        most: Places of a list that count.
+        most: Positions of a list that count.
         pairs: Asks a pair model.
         on_progress: Is told how many past lists are done, and of how many.
 
@@ -125,7 +125,7 @@ def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, 
     def built(builder: ListBuilder) -> Ranker:
         make = builder.only_new if new_only else builder.make
         return lambda case: np.array(
-            [listed.place for listed in make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
+            [item.row for item in make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
         )
 
     late = {} if new_only else {"popularity of late": scored(lambda _: snapshot.popularity.current)}
@@ -152,31 +152,31 @@ def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], case: PastList,
     """Returns the items with the greatest scores over 0 that the user has not seen."""
     mask = open_ & (scores > 0)
     mask[case.history.seen] = False
-    places = np.flatnonzero(mask)
-    return places[np.argsort(-scores[places], kind="stable")[:most]]
+    rows = np.flatnonzero(mask)
+    return rows[np.argsort(-scores[rows], kind="stable")[:most]]
 
 
 def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
     """Returns the cases in which some of the items were liked, with these alone."""
-    cut = (PastList(one.user, one.history, one.liked[items[one.liked]]) for one in cases)
-    return [one for one in cut if len(one.liked)]
+    cut = (PastList(one.user, one.history, one.relevant[items[one.relevant]]) for one in cases)
+    return [one for one in cut if len(one.relevant)]
 
 
 def _score(way: Ranker, cases: Sequence[PastList], count: int, most: int) -> Score:
     gains, recalls, coverage = [], [], set[int]()
     for case in cases:
-        places = way(case)
-        gains.append(_gain(case.liked, places, count, most))
-        recalls.append(np.isin(case.liked, places).mean())
-        coverage |= set(places.tolist())
+        rows = way(case)
+        gains.append(_gain(case.relevant, rows, count, most))
+        recalls.append(np.isin(case.relevant, rows).mean())
+        coverage |= set(rows.tolist())
     gain, recall = (float(np.mean(values)) if cases else 0.0 for values in (gains, recalls))
     return Score(gain, recall, len(coverage) / max(count, 1), len(cases))
 
 
-def _gain(liked: NDArray[np.intp], chosen: NDArray[np.intp], count: int, most: int) -> float:
+def _gain(relevant: NDArray[np.intp], ranking: NDArray[np.intp], count: int, most: int) -> float:
     """Returns the nDCG of a list; places that a short one leaves empty gain nothing."""
     grades, scores = np.zeros(count + most), np.full(count + most, -np.inf)
-    grades[liked] = 1
-    scores[count:] = -len(chosen) - np.arange(most)
-    scores[chosen] = -np.arange(len(chosen))
+    grades[relevant] = 1
+    scores[count:] = -len(ranking) - np.arange(most)
+    scores[ranking] = -np.arange(len(ranking))
     return ndcg(grades, scores, most)

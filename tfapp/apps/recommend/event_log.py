@@ -30,7 +30,7 @@ class EventLog:
 
     Attributes:
         users: int[N], numbers of users.
-        items: int[N], places of items in the item matrix.
+        items: int[N], rows of items in the item matrix.
         strengths: float[N], as `strength` gives them; over 0: the item was liked.
         rated: bool[N], whether it was a rating.
         times: float[N], seconds since 1970, rising.
@@ -43,10 +43,16 @@ class EventLog:
     times: NDArray[np.float64]
 
     @classmethod
-    def of(cls, users: Any, items: Any, strengths: Any, rated: Any, times: Any) -> Self:
+    def of(cls, users: Any, items: Any, strengths: Any, ratings: Any, times: Any) -> Self:
         """Sorts columns by time; of the same time, the given order stays."""
         order = np.argsort(np.asarray(times, np.float64), kind="stable")
-        columns = ((users, np.intp), (items, np.intp), (strengths, np.float64), (rated, np.bool_), (times, np.float64))
+        columns = (
+            (users, np.intp),
+            (items, np.intp),
+            (strengths, np.float64),
+            (ratings, np.bool_),
+            (times, np.float64),
+        )
         return cls(*(np.asarray(column, kind)[order] for column, kind in columns))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
@@ -56,11 +62,9 @@ class EventLog:
         """Returns the events before a time."""
         return self[: int(np.searchsorted(self.times, time, "left"))]
 
-    def __getitem__(self, chosen: Any) -> EventLog:
+    def __getitem__(self, rows: Any) -> EventLog:
         """Returns some of the events: a slice, a mask, or rising row numbers."""
-        return EventLog(
-            self.users[chosen], self.items[chosen], self.strengths[chosen], self.rated[chosen], self.times[chosen]
-        )
+        return EventLog(self.users[rows], self.items[rows], self.strengths[rows], self.rated[rows], self.times[rows])
 
     def by_user(self) -> Iterator[EventLog]:
         """Yields each user's events."""

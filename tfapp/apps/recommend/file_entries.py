@@ -77,8 +77,8 @@ def read_items(
     Raises:
         DataError: There is no column of ids, or none of titles or descriptions.
     """
-    needed = (("item",), ("title", "description"))
-    return _entries(records, _item, columns or {}, _ITEM_COLUMNS, needed=needed, source=source)
+    choices = (("item",), ("title", "description"))
+    return _entries(records, _item, columns or {}, _ITEM_COLUMNS, needed=choices, source=source)
 
 
 def read_events(
@@ -95,8 +95,8 @@ def read_events(
     Raises:
         DataError: There is no column of users, of items, or of times.
     """
-    needed = (("user",), ("item",), ("time",))
-    return _entries(records, _event, columns or {}, _EVENT_COLUMNS, needed=needed, source=source)
+    choices = (("user",), ("item",), ("time",))
+    return _entries(records, _event, columns or {}, _EVENT_COLUMNS, needed=choices, source=source)
 
 
 def _entries(
@@ -128,9 +128,9 @@ def _item(line: int, values: Mapping[str, Any]) -> ItemEntry:
     key, title, description = _name(values, "item"), _text(values, "title"), _text(values, "description")
     if not title and not description:
         raise ValueError("there is neither a title nor a description")
-    published = None if _missing(values.get("time")) else parse_time(values["time"])
+    time = None if _missing(values.get("time")) else parse_time(values["time"])
     # Without a title the beginning of the description stands for it.
-    return ItemEntry(line, key, title or description[:80], description, _tags(values.get("tags")), published)
+    return ItemEntry(line, key, title or description[:80], description, _tags(values.get("tags")), time)
 
 
 def _event(line: int, values: Mapping[str, Any]) -> EventEntry:
@@ -182,8 +182,8 @@ def _tags(value: Any) -> tuple[str, ...]:
         value = value.split(mark)
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
         raise ValueError(f"the tags are neither a text nor a list of texts: {value!r:.60}")
-    tidied = (tidy(tag) for tag in value)
-    return tuple(dict.fromkeys(tag[:LONGEST_NAME] for tag in tidied if tag))
+    tags = (tidy(tag) for tag in value)
+    return tuple(dict.fromkeys(tag[:LONGEST_NAME] for tag in tags if tag))
 
 
 def _number(value: Any) -> float | None:

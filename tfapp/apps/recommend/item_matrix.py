@@ -36,7 +36,7 @@ class ItemMatrix:
     """The arrays of I items.
 
     Attributes:
-        items: The items; one's place here is its place in every array.
+        items: The items; an item's index here is its row in every array.
         vectors: float32[I, width], of length 1; zeros where an item has no vector yet.
         tags: Sparse float[I, tags], rows of length 1, rarer tags counting more; zeros where an item has none.
         published: float[I], seconds since 1970; minus infinity where no time is said.
@@ -50,31 +50,31 @@ class ItemMatrix:
     @classmethod
     def of(cls, items: Sequence[Item], vectors: NDArray[np.float32]) -> Self:
         """Makes the arrays from items and their vectors."""
-        published = [-np.inf if item.published is None else item.published.timestamp() for item in items]
-        return cls(tuple(items), vectors, _tags(items), np.array(published, np.float64))
+        times = [-np.inf if item.published is None else item.published.timestamp() for item in items]
+        return cls(tuple(items), vectors, _tags(items), np.array(times, np.float64))
 
     def __len__(self) -> int:
         return len(self.items)
 
     @cached_property
-    def places(self) -> dict[str, int]:
-        """Returns the items' places by key."""
-        return {item.key: place for place, item in enumerate(self.items)}
+    def rows_by_key(self) -> dict[str, int]:
+        """Returns the items' rows by key."""
+        return {item.key: row for row, item in enumerate(self.items)}
 
     @cached_property
     def numbers(self) -> dict[int, int]:
-        """Returns the items' places by their rows in the database."""
-        return {item.number: place for place, item in enumerate(self.items)}
+        """Returns the items' rows by their ids in the database."""
+        return {item.number: row for row, item in enumerate(self.items)}
 
 
 def _tags(items: Sequence[Item]) -> Any:
     from scipy.sparse import csr_array, diags_array
 
     names: dict[str, int] = {}
-    pairs = [(place, names.setdefault(tag, len(names))) for place, item in enumerate(items) for tag in item.tags]
-    rows, columns = (np.array(pairs, np.intp).reshape(-1, 2)[:, side] for side in (0, 1))
+    pairs = [(row, names.setdefault(tag, len(names))) for row, item in enumerate(items) for tag in item.tags]
+    rows, columns = (np.array(pairs, np.intp).reshape(-1, 2)[:, column] for column in (0, 1))
     matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(items), max(len(names), 1)))
     common = np.asarray(matrix.sum(axis=0)).ravel()
-    weighed = matrix @ diags_array(np.log1p(len(items) / np.maximum(common, 1)))
-    lengths = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
-    return csr_array(diags_array(1 / np.where(lengths, lengths, 1)) @ weighed)
+    weights = matrix @ diags_array(np.log1p(len(items) / np.maximum(common, 1)))
+    lengths = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
+    return csr_array(diags_array(1 / np.where(lengths, lengths, 1)) @ weights)

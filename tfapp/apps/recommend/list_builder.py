@@ -1,4 +1,4 @@
-"""Builds a user's list: finds candidates, ranks them, and gives some places to new items; diversifies it."""
+"""Builds a user's list: finds candidates, ranks them, and gives some positions to new items; diversifies it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = ["ListBuilder", "ListedItem", "PairScorer", "diversify"]
 PairScorer = Callable[[UserProfile, NDArray[np.intp]], NDArray[np.float64]]
 """Scores of a pair model: of what a user liked last, with the texts of items; float[items]."""
 
-# Of how many of the best a list is put together, for each of its places, where it is to be diverse.
+# Of how many of the best a list is put together, for each of its positions, where it is to be diverse.
 _POOL: Final = 5
 _TEN: Final = 10
 
 
 @dataclass(frozen=True)
 class ListedItem:
-    """An item of a list: its place in the item matrix, its score, and how it was found.
+    """An item of a list: its row in the item matrix, its score, and how it was found.
 
     The higher the score the better, among the items of one list that are known, or that are new.
     """
 
-    place: int
+    row: int
     score: float
     ways: tuple[Way, ...]
 
@@ -47,7 +47,7 @@ class ListBuilder:
         snapshot: What is known of the items.
         search: Finds items by a vector.
         settings: How lists are made.
-        ranking: What was learnt; None: candidates are fused by their places.
+        ranking: What was learnt; None: candidates are fused by their ranks.
         pairs: Asks a pair model; None: there is none.
     """
 
@@ -64,19 +64,16 @@ class ListBuilder:
             ClientError: The pair model cannot be asked.
         """
         candidates = self.candidates(profile)
-        known, new = self._known(profile, candidates), self._new(profile, candidates)
-        new_count = min(len(new), max(self.settings.new_places * count // _TEN, count - len(known)))
-        items = [*self._choose(known, count - new_count), *self._choose(new, new_count)]
-        ways = {way: set(places.tolist()) for way, places in candidates.ways.items()}
-        return [
-            ListedItem(place, score, tuple(way for way, places in ways.items() if place in places))
-            for place, score in items
-        ]
+        old, new = self._known(profile, candidates), self._new(profile, candidates)
+        new_count = min(len(new), max(self.settings.new_places * count // _TEN, count - len(old)))
+        items = [*self._choose(old, count - new_count), *self._choose(new, new_count)]
+        ways = {way: set(rows.tolist()) for way, rows in candidates.ways.items()}
+        return [ListedItem(row, score, tuple(way for way, rows in ways.items() if row in rows)) for row, score in items]
 
     def only_new(self, profile: UserProfile, count: int) -> list[ListedItem]:
         """Returns a list of new items alone."""
         new = self._new(profile, self.candidates(profile))
-        return [ListedItem(place, score, ("new",)) for place, score in self._choose(new, count)]
+        return [ListedItem(row, score, ("new",)) for row, score in self._choose(new, count)]
 
     def alike(self, profile: UserProfile, count: int) -> list[ListedItem]:
         """Returns items similar to those of the history, by text and by who liked both; new ones by their text."""
@@ -84,12 +81,12 @@ class ListBuilder:
         near = self.search(profile.whole, self.settings.candidates) if profile.whole.any() else []
         own = set(profile.history.items.tolist())
         ways: dict[Way, list[int]] = {
-            "text": [place for place, _ in near if place not in own],
-            "together": [place for place in candidates.ways["together"].tolist() if place not in own],
+            "text": [row for row, _ in near if row not in own],
+            "together": [row for row in candidates.ways["together"].tolist() if row not in own],
         }
         return [
-            ListedItem(place, score, tuple(way for way, places in ways.items() if place in places))
-            for place, score in fuse(list(ways.values()))[:count]
+            ListedItem(row, score, tuple(way for way, rows in ways.items() if row in rows))
+            for row, score in fuse(list(ways.values()))[:count]
         ]
 
     def candidates(self, profile: UserProfile) -> Candidates:
@@ -101,62 +98,60 @@ class ListBuilder:
         """Ranks the candidates with events, best first, with their scores."""
         if self.ranking is None or not len(profile.history):
             return self._fused(profile, candidates)
-        places, weights = candidates.known, self.ranking.known
-        scores = (
-            weights.scores(features(self.snapshot, profile, places, weights.names)) if len(places) else np.array([])
-        )
+        rows, weights = candidates.known, self.ranking.known
+        scores = weights.scores(features(self.snapshot, profile, rows, weights.names)) if len(rows) else np.array([])
         order = np.argsort(-scores, kind="stable")
-        places, scores = places[order], scores[order]
-        if self.pairs is not None and self.ranking.paired is not None and len(places):
-            return self._paired(profile, places, scores, self.pairs, self.ranking.paired)
-        return _pairs(places, scores)
+        rows, scores = rows[order], scores[order]
+        if self.pairs is not None and self.ranking.paired is not None and len(rows):
+            return self._paired(profile, rows, scores, self.pairs, self.ranking.paired)
+        return _pairs(rows, scores)
 
     def _paired(
         self,
         profile: UserProfile,
-        places: NDArray[np.intp],
+        rows: NDArray[np.intp],
         scores: NDArray[np.float64],
         pairs: PairScorer,
         weights: LogisticWeights,
     ) -> list[tuple[int, float]]:
         """Reranks the best by the scores of the pair model."""
-        head = places[: self.settings.paired]
+        head = rows[: self.settings.paired]
         own = features(self.snapshot, profile, head, weights.names[:-1])
         better = weights.scores(np.column_stack([own, pairs(profile, head)]))
         order = np.argsort(-better, kind="stable")
         # The others stay behind, at their distances.
         behind = scores[len(head) :]
         rest = behind - behind.max(initial=-np.inf) + better.min()
-        return [*_pairs(head[order], better[order]), *_pairs(places[len(head) :], rest)]
+        return [*_pairs(head[order], better[order]), *_pairs(rows[len(head) :], rest)]
 
     def _new(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Ranks the new items by their texts; where nothing is known of the user, the newest first.
 
         Weights learnt from the few that were liked when they were new did not prove better than the bare cosine.
         """
-        places, item_matrix = candidates.new, self.snapshot.item_matrix
+        rows, item_matrix = candidates.new, self.snapshot.item_matrix
         if profile.whole.any():
-            return _pairs(places, (item_matrix.vectors[places] @ profile.whole).astype(np.float64))
-        newest = places[np.argsort(-item_matrix.published[places], kind="stable")]
+            return _pairs(rows, (item_matrix.vectors[rows] @ profile.whole).astype(np.float64))
+        newest = rows[np.argsort(-item_matrix.published[rows], kind="stable")]
         return _pairs(newest, -np.arange(len(newest), dtype=np.float64))
 
     def _fused(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Fuses the rankings of the searches; for a user of whom only a text is known, the text's come first."""
-        ways = {way: places.tolist() for way, places in candidates.ways.items() if way != "new"}
-        if profile.wanted is not None and not len(profile.history):
+        ways = {way: rows.tolist() for way, rows in candidates.ways.items() if way != "new"}
+        if profile.request is not None and not len(profile.history):
             order = dict.fromkeys([*ways["text"], *ways["popular"]])
-            return [(place, -float(rank)) for rank, place in enumerate(order)]
+            return [(row, -float(rank)) for rank, row in enumerate(order)]
         return fuse(list(ways.values()))
 
-    def _choose(self, ranked: list[tuple[int, float]], count: int) -> list[tuple[int, float]]:
-        pool = ranked[: count * _POOL] if self.settings.diversity else ranked[:count]
+    def _choose(self, ranking: list[tuple[int, float]], count: int) -> list[tuple[int, float]]:
+        pool = ranking[: count * _POOL] if self.settings.diversity else ranking[:count]
         scores = np.array([score for _, score in pool])
-        vectors = self.snapshot.item_matrix.vectors[[place for place, _ in pool]]
-        return [pool[row] for row in diversify(scores, vectors, diversity=self.settings.diversity, most=count)]
+        vectors = self.snapshot.item_matrix.vectors[[row for row, _ in pool]]
+        return [pool[index] for index in diversify(scores, vectors, diversity=self.settings.diversity, most=count)]
 
 
-def _pairs(places: NDArray[np.intp], scores: NDArray[np.float64]) -> list[tuple[int, float]]:
-    return [(int(place), float(score)) for place, score in zip(places, scores, strict=True)]
+def _pairs(rows: NDArray[np.intp], scores: NDArray[np.float64]) -> list[tuple[int, float]]:
+    return [(int(row), float(score)) for row, score in zip(rows, scores, strict=True)]
 
 
 def diversify(

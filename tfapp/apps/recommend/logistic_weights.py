@@ -38,7 +38,7 @@ class LogisticWeights:
         cls,
         names: Sequence[str],
         values: NDArray[np.float64],
-        liked: NDArray[np.bool_],
+        labels: NDArray[np.bool_],
         counts: NDArray[np.float64] | None = None,
     ) -> Self | None:
         """Fits the weights by scikit-learn's logistic regression; None where there is nothing to learn from.
@@ -46,16 +46,16 @@ class LogisticWeights:
         Args:
             names: The features.
             values: float[N, F].
-            liked: bool[N].
+            labels: bool[N].
             counts: float[N], what each row counts, 1 in the mean; None: all the same.
         """
         from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import StandardScaler
 
-        if len(liked) == 0 or liked.all() or not liked.any():
+        if len(labels) == 0 or labels.all() or not labels.any():
             return None
         scaler = StandardScaler().fit(values)
-        model = LogisticRegression(C=_STRENGTH, max_iter=500).fit(scaler.transform(values), liked, counts)
+        model = LogisticRegression(C=_STRENGTH, max_iter=500).fit(scaler.transform(values), labels, counts)
         means, scales, weights = (tuple(column.tolist()) for column in (scaler.mean_, scaler.scale_, model.coef_[0]))
         return cls(tuple(names), means, scales, weights, float(model.intercept_[0]))
 

@@ -24,13 +24,13 @@ _TABLES = (
 )
 
 
-def show_items(added: ItemsAdded, *, as_json: bool) -> None:
+def show_items(result: ItemsAdded, *, as_json: bool) -> None:
     """Prints the outcome of adding items."""
     if as_json:
-        print_json(asdict(added))
+        print_json(asdict(result))
         return
-    print_ingest(added.addition)
-    print_line("Embedded", f"{added.embedded} of {added.items} items; the others were before")
+    print_ingest(result.addition)
+    print_line("Embedded", f"{result.embedded} of {result.items} items; the others were before")
     print_line("Next", "tfapp recommend events FILE")
 
 
@@ -43,13 +43,15 @@ def show_events(addition: IngestResult, *, as_json: bool) -> None:
     print_line("Next", "tfapp recommend train")
 
 
-def show_trained(trained: TrainedRanking, *, as_json: bool) -> None:
+def show_trained(training: TrainedRanking, *, as_json: bool) -> None:
     """Prints what was trained."""
-    weights = dict(zip(trained.ranking.known.names, trained.ranking.known.weights, strict=True))
+    weights = dict(zip(training.ranking.known.names, training.ranking.known.weights, strict=True))
     if as_json:
-        print_json({"at": trained.at.isoformat(), "events": trained.events, "lists": trained.lists, "weights": weights})
+        print_json(
+            {"at": training.at.isoformat(), "events": training.events, "lists": training.lists, "weights": weights}
+        )
         return
-    print_line("Learnt", f"from {trained.lists} lists of the past, of {trained.events} events")
+    print_line("Learnt", f"from {training.lists} lists of the past, of {training.events} events")
     strongest = sorted(weights.items(), key=lambda pair: -abs(pair[1]))[:5]
     print_line("Most by", ", ".join(f"{name} {weight:+.2f}" for name, weight in strongest))
     print_line("Next", "tfapp recommend for USER")
@@ -66,8 +68,8 @@ def show_list(result: Suggestions, *, as_json: bool) -> None:
     table = Table()
     for name in ("", "item", "title", "because"):
         table.add_column(name, justify="right" if not name else "left")
-    for place, one in enumerate(result.suggestions, start=1):
-        table.add_row(str(place), *(Text(cell) for cell in (one.item.key, one.item.title, _because(one))))
+    for rank, one in enumerate(result.suggestions, start=1):
+        table.add_row(str(rank), *(Text(cell) for cell in (one.item.key, one.item.title, _because(one))))
     console().print(table)
     if not result.trained:
         print_line("Untrained", "the lists of the searches are fused by rank; tfapp recommend train")
@@ -78,13 +80,13 @@ def show_list(result: Suggestions, *, as_json: bool) -> None:
 def show_known(
     counts: Mapping[str, int],
     users: Sequence[Mapping[str, Any]],
-    trained: TrainedRanking | None,
+    training: TrainedRanking | None,
     set_aside: Sequence[Mapping[str, object]],
     *,
     as_json: bool,
 ) -> None:
     """Prints what is known, and the rejected rows."""
-    when = trained.at.isoformat() if trained else None
+    when = training.at.isoformat() if training else None
     if as_json:
         rows = [dict(row) for row in set_aside]
         print_json({**counts, "trained": when, "last_users": [dict(user) for user in users], "rows_set_aside": rows})

@@ -22,21 +22,21 @@ _LONGEST: Final = 300
 
 def liked_text(history: UserHistory, item_matrix: ItemMatrix) -> str:
     """Returns a user's last liked items as one text, newest first; the `query` of the pair model."""
-    return " | ".join(item_matrix.items[place].title for place in history.liked(_LIKED))
+    return " | ".join(item_matrix.items[row].title for row in history.liked(_LIKED))
 
 
-def item_text(item_matrix: ItemMatrix, place: int) -> str:
+def item_text(item_matrix: ItemMatrix, row: int) -> str:
     """Returns an item's text; the `candidate` of the pair model."""
-    return item_matrix.items[place].text[:_LONGEST]
+    return item_matrix.items[row].text[:_LONGEST]
 
 
 def pair_scores(connect: Callable[[], Client], model: str, item_matrix: ItemMatrix) -> PairScorer:
     """Returns a function that asks a served ranking model."""
 
-    def score(profile: UserProfile, places: NDArray[np.intp]) -> NDArray[np.float64]:
+    def score(profile: UserProfile, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         query = liked_text(profile.history, item_matrix)
-        ranking = connect().rank(model, query, [item_text(item_matrix, int(place)) for place in places])
-        scores = np.zeros(len(places))
+        ranking = connect().rank(model, query, [item_text(item_matrix, int(row)) for row in rows])
+        scores = np.zeros(len(rows))
         for one in ranking:
             scores[one.place] = one.score
         return scores

@@ -25,12 +25,12 @@ _DEPTHS: Final = (5, 15, 40)
 class PastList:
     """A list that a user could have been given.
 
-    `liked` is int[L], items liked afterwards that were not in the history; each once.
+    `relevant` is int[L], items liked afterwards that were not in the history; each once.
     """
 
     user: int
     history: UserHistory
-    liked: NDArray[np.intp]
+    relevant: NDArray[np.intp]
 
 
 def past_lists(log: EventLog, settings: RecommendSettings) -> Iterator[tuple[float, list[PastList]]]:
@@ -67,11 +67,11 @@ def lists_after(
                 # What has the time of the last event of the history is in it, too, for nothing says what came first.
                 cut = int(np.searchsorted(events.times, events.times[depth - 1], "right"))
                 past_list = _past_list(events[:cut], events[cut:], settings)
-                if len(past_list.liked):
+                if len(past_list.relevant):
                     yield past_list
 
 
 def _past_list(past: EventLog, future: EventLog, settings: RecommendSettings) -> PastList:
     history = UserHistory.of(past, most=settings.history, half_life=settings.half_life)
-    liked = np.setdiff1d(future.items[future.strengths > 0], past.items)
-    return PastList(int(past.users[0]), history, liked)
+    relevant = np.setdiff1d(future.items[future.strengths > 0], past.items)
+    return PastList(int(past.users[0]), history, relevant)

@@ -27,35 +27,35 @@ _NAMES: Final = (
 
 def feature_names(days: int) -> tuple[str, ...]:
     """Returns the names of the features, with one for each half-life of popularity."""
-    return (*_NAMES, *(f"lately_{place}" for place in range(days)))
+    return (*_NAMES, *(f"lately_{index}" for index in range(days)))
 
 
 def features(
-    snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp], names: Sequence[str]
+    snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp], names: Sequence[str]
 ) -> NDArray[np.float64]:
     """Returns the features of some items for a user.
 
     Args:
         snapshot: What is known of the items.
         profile: What is known of the user.
-        places: int[C], items.
+        rows: int[C], items.
         names: Which features.
 
     Returns:
         float[C, names].
     """
-    columns = _text(snapshot, profile, places) | _together(snapshot, profile, places) | _popular(snapshot, places)
+    columns = _text(snapshot, profile, rows) | _together(snapshot, profile, rows) | _popular(snapshot, rows)
     return np.stack([columns[name] for name in names], axis=1)
 
 
-def _text(snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp]) -> Columns:
+def _text(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> Columns:
     item_matrix, history = snapshot.item_matrix, profile.history
-    vectors, liked = item_matrix.vectors[places], history.items[history.strengths > 0]
-    cosines = (vectors @ item_matrix.vectors[liked].T).astype(np.float64)
-    if profile.wanted is not None:
-        cosines = np.concatenate([cosines, (vectors @ profile.wanted)[:, None]], axis=1)
-    tags = item_matrix.tags[places] @ (item_matrix.tags[history.items].T @ history.strengths) / max(len(history), 1)
-    age = (snapshot.newest - item_matrix.published[places]) / _DAY
+    vectors, likes = item_matrix.vectors[rows], history.items[history.strengths > 0]
+    cosines = (vectors @ item_matrix.vectors[likes].T).astype(np.float64)
+    if profile.request is not None:
+        cosines = np.concatenate([cosines, (vectors @ profile.request)[:, None]], axis=1)
+    tags = item_matrix.tags[rows] @ (item_matrix.tags[history.items].T @ history.strengths) / max(len(history), 1)
+    age = (snapshot.newest - item_matrix.published[rows]) / _DAY
     return {
         "recent_profile": (vectors @ profile.recent).astype(np.float64),
         "nearest": cosines.max(axis=1, initial=0.0),
@@ -65,20 +65,20 @@ def _text(snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp]) ->
     }
 
 
-def _together(snapshot: Snapshot, profile: UserProfile, places: NDArray[np.intp]) -> Columns:
-    history, liked = profile.history, snapshot.liked
+def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> Columns:
+    history, cooccurrence = profile.history, snapshot.liked
     likes, recent = history.likes, history.recent_likes
-    together = liked.scores(history.items, likes)[places] / (likes.sum() + 1)
-    met = snapshot.met.scores(history.items, np.ones(len(history)))[places] / max(len(history), 1)
+    together = cooccurrence.scores(history.items, likes)[rows] / (likes.sum() + 1)
+    met = snapshot.met.scores(history.items, np.ones(len(history)))[rows] / max(len(history), 1)
     return {
         "together": together,
         "together_log": np.log1p(100 * together),
-        "together_recent": liked.scores(history.items, recent)[places] / (recent.sum() + 1),
+        "together_recent": cooccurrence.scores(history.items, recent)[rows] / (recent.sum() + 1),
         "met_log": np.log1p(100 * met),
     }
 
 
-def _popular(snapshot: Snapshot, places: NDArray[np.intp]) -> Columns:
+def _popular(snapshot: Snapshot, rows: NDArray[np.intp]) -> Columns:
     popularity = snapshot.popularity
-    lately = {f"lately_{number}": np.log1p(counts[places]) for number, counts in enumerate(popularity.lately)}
-    return {"share": popularity.share[places], "likes": np.log1p(popularity.likes[places]), **lately}
+    lately = {f"lately_{number}": np.log1p(counts[rows]) for number, counts in enumerate(popularity.lately)}
+    return {"share": popularity.share[rows], "likes": np.log1p(popularity.likes[rows]), **lately}

@@ -39,24 +39,24 @@ class FeatureRows:
     Attributes:
         names: The features.
         values: Of each list, float[C, F].
-        liked: Of each list, bool[C].
+        labels: Of each list, whether an item was liked, bool[C].
     """
 
     names: tuple[str, ...]
     values: list[NDArray[np.float64]] = field(default_factory=list)
-    liked: list[NDArray[np.bool_]] = field(default_factory=list)
+    labels: list[NDArray[np.bool_]] = field(default_factory=list)
 
-    def add(self, values: NDArray[np.float64], liked: NDArray[np.bool_]) -> None:
+    def add(self, values: NDArray[np.float64], labels: NDArray[np.bool_]) -> None:
         """Adds a list."""
         self.values.append(values)
-        self.liked.append(liked)
+        self.labels.append(labels)
 
     def fit(self) -> LogisticWeights | None:
         """Fits the weights; None where there is nothing to learn."""
         if not self.values:
             return None
-        counts = np.concatenate([np.full(len(liked), liked.sum() ** -_EVENNESS) for liked in self.liked])
-        columns = np.concatenate(self.values), np.concatenate(self.liked)
+        counts = np.concatenate([np.full(len(labels), labels.sum() ** -_EVENNESS) for labels in self.labels])
+        columns = np.concatenate(self.values), np.concatenate(self.labels)
         return LogisticWeights.fit(self.names, *columns, counts / counts.mean())
 
 
@@ -86,9 +86,9 @@ def learn_ranking(
 
     # The matrices are small: several threads would only wait for each other.
     with threadpool_limits(1):
-        known, paired, lists = collect_rows(item_matrix, log, settings, pairs=pairs, on_progress=on_progress)
-        weights = known.fit()
-        return RankingResult(None if weights is None else Ranking(weights, paired.fit()), lists)
+        item_rows, scorer_rows, lists = collect_rows(item_matrix, log, settings, pairs=pairs, on_progress=on_progress)
+        weights = item_rows.fit()
+        return RankingResult(None if weights is None else Ranking(weights, scorer_rows.fit()), lists)
 
 
 def collect_rows(
@@ -105,19 +105,19 @@ def collect_rows(
     """
     random = np.random.default_rng(settings.seed)
     names = feature_names(len(settings.popular_days))
-    known, paired = FeatureRows(names), FeatureRows((*names, "pair"))
+    item_rows, scorer_rows = FeatureRows(names), FeatureRows((*names, "pair"))
     snapshots = _drawn(list(past_lists(log, settings)), random)
-    total, done = sum(len(lists) for _, lists in snapshots), 0
-    for place, (time, lists) in enumerate(snapshots):
+    total, count = sum(len(lists) for _, lists in snapshots), 0
+    for index, (time, lists) in enumerate(snapshots):
         list_builder = _list_builder(time, log, item_matrix, settings)
         for past in lists:
             # A pair model has learnt from the lists before; of those it knows too well what was liked.
-            scorer = pairs if place >= PAIR_MOMENTS else None
-            _add_known(list_builder, past, random, (known, paired), scorer)
-            done += 1
+            scorer = pairs if index >= PAIR_MOMENTS else None
+            _add_known(list_builder, past, random, (item_rows, scorer_rows), scorer)
+            count += 1
             if on_progress:
-                on_progress(done, total)
-    return known, paired, total
+                on_progress(count, total)
+    return item_rows, scorer_rows, total
 
 
 def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSettings) -> Iterator[tuple[str, str, int]]:
@@ -128,12 +128,12 @@ def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSetting
         list_builder = _list_builder(time, log, item_matrix, settings)
         for past in lists:
             query = liked_text(past.history, item_matrix)
-            places = list_builder.candidates(UserProfile.of(past.history, item_matrix)).known
-            places, liked = _sampled(places, past.liked, len(past.liked), random)
+            rows = list_builder.candidates(UserProfile.of(past.history, item_matrix)).known
+            rows, labels = _sampled(rows, past.relevant, len(past.relevant), random)
             if query:
                 yield from (
-                    (query, item_text(item_matrix, int(place)), int(one))
-                    for place, one in zip(places, liked, strict=True)
+                    (query, item_text(item_matrix, int(row)), int(label))
+                    for row, label in zip(rows, labels, strict=True)
                 )
 
 
@@ -154,28 +154,28 @@ def _add_known(
     list_builder: ListBuilder,
     past: PastList,
     random: np.random.Generator,
-    rows: tuple[FeatureRows, FeatureRows],
+    tables: tuple[FeatureRows, FeatureRows],
     pairs: PairScorer | None,
 ) -> None:
-    known, paired = rows
+    item_rows, scorer_rows = tables
     profile = UserProfile.of(past.history, list_builder.snapshot.item_matrix)
-    places = list_builder.candidates(profile).known
-    places, liked = _sampled(places, past.liked, list_builder.settings.negatives, random)
-    if not liked.any():
+    rows = list_builder.candidates(profile).known
+    rows, labels = _sampled(rows, past.relevant, list_builder.settings.negatives, random)
+    if not labels.any():
         return
-    values = features(list_builder.snapshot, profile, places, known.names)
-    known.add(values, liked)
+    values = features(list_builder.snapshot, profile, rows, item_rows.names)
+    item_rows.add(values, labels)
     if pairs is not None:
-        paired.add(np.column_stack([values, pairs(profile, places)]), liked)
+        scorer_rows.add(np.column_stack([values, pairs(profile, rows)]), labels)
 
 
 def _sampled(
-    places: NDArray[np.intp], wanted: NDArray[np.intp], negatives: int, random: np.random.Generator
+    rows: NDArray[np.intp], relevant: NDArray[np.intp], negatives: int, random: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Returns all items that were liked, and a sample of the others."""
-    liked = np.isin(places, wanted)
-    others = np.flatnonzero(~liked)
+    labels = np.isin(rows, relevant)
+    others = np.flatnonzero(~labels)
     if len(others) > negatives:
         others = random.choice(others, negatives, replace=False)
-    rows = np.sort(np.concatenate([np.flatnonzero(liked), others]))
-    return places[rows], liked[rows]
+    sample = np.sort(np.concatenate([np.flatnonzero(labels), others]))
+    return rows[sample], labels[sample]

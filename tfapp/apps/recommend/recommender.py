@@ -76,9 +76,9 @@ class Recommender:
         request = tidy(about or "")
         request_vector = self._embedded(request) if request else None
         profile = UserProfile.of(self._history(user), self.snapshot.item_matrix, request_vector)
-        items, degraded = self._build_list(profile, k, new_only=new_only)
+        items, failure = self._build_list(profile, k, new_only=new_only)
         suggestions = tuple(self._suggestion(one, profile, request or "") for one in items)
-        return Suggestions(user, len(profile.history), self.ranking is not None, suggestions, degraded)
+        return Suggestions(user, len(profile.history), self.ranking is not None, suggestions, failure)
 
     def similar(self, item: str, k: int = 10) -> Suggestions:
         """Returns items like an item: those with similar texts and those that the same users liked, fused by rank.
@@ -89,11 +89,11 @@ class Recommender:
         """
         _check(k)
         item_matrix = self.snapshot.item_matrix
-        place = item_matrix.places.get(item)
-        if place is None:
-            raise DataError(f"{item}: no such item{did_you_mean(item, item_matrix.places)}")
+        row = item_matrix.rows_by_key.get(item)
+        if row is None:
+            raise DataError(f"{item}: no such item{did_you_mean(item, item_matrix.rows_by_key)}")
         # As if it were all that a user had ever liked.
-        own = np.array([place], np.intp)
+        own = np.array([row], np.intp)
         history = UserHistory(own, own, np.ones(1), self.settings.half_life)
         profile = UserProfile.of(history, item_matrix)
         list_builder = replace(self._list_builder(), ranking=None, pairs=None)
@@ -103,7 +103,7 @@ class Recommender:
     def past(self, user: str, most: int = 10) -> list[str]:
         """Returns the titles of a user's last items, newest first."""
         items = self._history(user).seen[::-1][:most]
-        return [self.snapshot.item_matrix.items[place].title for place in items]
+        return [self.snapshot.item_matrix.items[row].title for row in items]
 
     def _build_list(self, profile: UserProfile, count: int, *, new_only: bool) -> tuple[Sequence[ListedItem], str]:
         """Returns the list, and the model that could not be asked."""
@@ -126,7 +126,7 @@ class Recommender:
     def _search(self, vector: NDArray[np.float32], count: int) -> list[Hit]:
         numbers, there = self.snapshot.item_matrix.numbers, self.snapshot.there
         hits = [(numbers.get(number, -1), cosine) for number, cosine in self.index.search(vector, count + _SPARE)]
-        return [(place, cosine) for place, cosine in hits if place >= 0 and there[place]][:count]
+        return [(row, cosine) for row, cosine in hits if row >= 0 and there[row]][:count]
 
     def _history(self, user: str) -> UserHistory:
         log: EventLog = self.catalogue.log_of(user, self.snapshot.item_matrix)
@@ -142,9 +142,9 @@ class Recommender:
 
     def _suggestion(self, item: ListedItem, profile: UserProfile, request: str) -> Suggestion:
         reasons: tuple[Reason, ...] = reasons_for(
-            self.snapshot, profile, item.place, wanted=request, most=self.settings.reasons
+            self.snapshot, profile, item.row, request=request, most=self.settings.reasons
         )
-        return Suggestion(self.snapshot.item_matrix.items[item.place], item.score, item.ways, reasons)
+        return Suggestion(self.snapshot.item_matrix.items[item.row], item.score, item.ways, reasons)
 
 
 def _check(count: int) -> None:

@@ -101,8 +101,8 @@ class Recommend(Application[RecommendSettings]):
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_items(read_records(Path(file), encoding=encoding), source=str(file), columns=columns)
             addition = self.catalogue.add_items(str(file), counted(rows, advance))
-        _, embedded = self.embedder.embed_missing(self.catalogue.vectors, quiet=quiet)
-        return ItemsAdded(addition, embedded, self.catalogue.counts()["items"])
+        _, vector_count = self.embedder.embed_missing(self.catalogue.vectors, quiet=quiet)
+        return ItemsAdded(addition, vector_count, self.catalogue.counts()["items"])
 
     def add_events(
         self,
@@ -146,9 +146,9 @@ class Recommend(Application[RecommendSettings]):
                 f"{self.home}: {len(log)} events are too few to learn from: users must have liked something after "
                 "they had liked something else; add more events"
             )
-        trained = TrainedRanking(self.clock(), identity, len(log), lesson.lists, lesson.ranking)
-        self.catalogue.keep_trained(trained)
-        return trained
+        training = TrainedRanking(self.clock(), identity, len(log), lesson.lists, lesson.ranking)
+        self.catalogue.keep_trained(training)
+        return training
 
     def evaluate(self, *, share: float = 0.2, after: int = 10, quiet: bool = False) -> ListEvaluation:
         """Trains on the events before a time alone, and evaluates on what users liked after it.
@@ -178,14 +178,14 @@ class Recommend(Application[RecommendSettings]):
             StoreError: The database cannot be used.
         """
         item_matrix, log, identity = self._known()
-        trained = self.catalogue.trained()
+        training = self.catalogue.trained()
         index = open_index(self.home, self.catalogue.vectors, identity)[0] if identity else VectorIndex()
         with ExitStack() as stack:
             yield Recommender(
                 self.catalogue,
                 Snapshot.at(self.clock().timestamp(), log, item_matrix, self.settings),
                 index=index,
-                ranking=trained.ranking if trained and trained.fits(identity, self.settings) else None,
+                ranking=training.ranking if training and training.fits(identity, self.settings) else None,
                 settings=self.settings,
                 connect=connect or _connecting(stack, self.models),
                 embedder=identity or None,
@@ -210,8 +210,8 @@ class Recommend(Application[RecommendSettings]):
 
     def _write_pairs(self, item_matrix: ItemMatrix, log: EventLog) -> None:
         rows = pair_rows(item_matrix, log, self.settings)
-        named = ({"query": liked, "candidate": text, "label": label} for liked, text, label in rows)
-        write_json_lines(self.home / "training" / "ranking.jsonl", named)
+        items = ({"query": query, "candidate": text, "label": label} for query, text, label in rows)
+        write_json_lines(self.home / "training" / "ranking.jsonl", items)
 
 
 def _connecting(stack: ExitStack, models: ApplicationModels) -> Callable[[], Client]:

@@ -51,5 +51,5 @@ class RecommendSession:
         return self.service.recommender(self._endpoint.client)
 
     def _state(self) -> object:
-        trained = self.catalogue.trained()
-        return self.catalogue.counts(), trained.at if trained else None, int(time.monotonic() / _OLD)
+        training = self.catalogue.trained()
+        return self.catalogue.counts(), training.at if training else None, int(time.monotonic() / _OLD)

@@ -51,12 +51,12 @@ def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
     order = np.random.default_rng(seed).permutation(len(rows))
     spread = timedelta(days=_DAYS) / max(len(rows), 1)
     dated_articles = []
-    for place, row in enumerate(order):
+    for index, row in enumerate(order):
         title, _, body = rows[row]["text"].partition("\n\n")
         # An article is found by its section and number, such as tech-17.
         key = str(rows[row]["id"]).replace("/", "-")
         description = body.split("\n\n")[0][:400]
-        dated_articles.append(Article(key, title.strip(), description, rows[row]["label"], _START + place * spread))
+        dated_articles.append(Article(key, title.strip(), description, rows[row]["label"], _START + index * spread))
     return dated_articles
 
 
@@ -71,13 +71,13 @@ def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[dict[str
         own = random.choice(len(articles), _INTERESTS, replace=False)
         near = np.asarray((words @ words[own].T).max(axis=1).todense()).ravel()
         taste = _WORDS * near + _SECTION * np.isin(sections, sections[own]) + appeal
-        seen = np.zeros(len(articles), bool)
+        has_read = np.zeros(len(articles), bool)
         for day in range(1 + int(random.integers(_DAYS // 2)), _DAYS):
-            out = np.flatnonzero((days < day) & ~seen)
+            out = np.flatnonzero((days < day) & ~has_read)
             odds = taste[out] - np.log(2) * (day - days[out]) / _FRESH
-            opened_places = out[_drawn(odds, random)]
-            seen[opened_places] = True
-            yield from _readings(f"reader-{reader}", [articles[place] for place in opened_places], day, random)
+            rows = out[_drawn(odds, random)]
+            has_read[rows] = True
+            yield from _readings(f"reader-{reader}", [articles[row] for row in rows], day, random)
 
 
 def _drawn(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.intp]:
@@ -88,9 +88,11 @@ def _drawn(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np
     return random.choice(len(odds), min(int(random.poisson(_DAILY)), len(odds)), replace=False, p=chances)
 
 
-def _readings(user: str, opened: Sequence[Article], day: int, random: np.random.Generator) -> Iterator[dict[str, str]]:
+def _readings(
+    user: str, articles: Sequence[Article], day: int, random: np.random.Generator
+) -> Iterator[dict[str, str]]:
     morning = _START + timedelta(days=day, minutes=360 + int(random.integers(120)))
-    for number, article in enumerate(opened):
+    for number, article in enumerate(articles):
         kind = "click" if random.random() < 0.8 else "view"
         time = morning + timedelta(minutes=7 * number)
         yield {"user": user, "item": article.key, "kind": kind, "time": time.isoformat()}

@@ -48,11 +48,11 @@ class Popularity:
             now: The moment, in seconds since 1970.
             days: D half-lives.
         """
-        liked = (log.strengths > 0).astype(np.float64)
-        events, likes = (_sums(log.items, weights, count) for weights in (np.ones(len(log)), liked))
-        mean = liked.mean() if len(log) else 0.0
+        is_like = (log.strengths > 0).astype(np.float64)
+        events, likes = (_sums(log.items, weights, count) for weights in (np.ones(len(log)), is_like))
+        mean = is_like.mean() if len(log) else 0.0
         ages = (now - log.times) / _DAY
-        lately = [_sums(log.items, liked * 0.5 ** (ages / half), count) for half in days]
+        lately = [_sums(log.items, is_like * 0.5 ** (ages / half), count) for half in days]
         return cls(events, likes, (likes + _PRIOR * mean) / (events + _PRIOR), np.stack(lately))
 
     @property
@@ -93,9 +93,9 @@ class Snapshot:
         newest = float(past.times[-1]) if len(past) else time
         popularity = Popularity.fit(past, count=count, now=newest, days=settings.popular_days)
         sizes = {"count": count, "most": settings.neighbours}
-        liked = Cooccurrence.fit(past.users, past.items, past.strengths, **sizes)
-        met = Cooccurrence.fit(past.users, past.items, np.ones(len(past)), **sizes)
-        return cls(time, newest, item_matrix, popularity, liked, met)
+        like_cooccurrence = Cooccurrence.fit(past.users, past.items, past.strengths, **sizes)
+        event_cooccurrence = Cooccurrence.fit(past.users, past.items, np.ones(len(past)), **sizes)
+        return cls(time, newest, item_matrix, popularity, like_cooccurrence, event_cooccurrence)
 
     @cached_property
     def there(self) -> NDArray[np.bool_]:

@@ -76,7 +76,7 @@ class Suggestions:
     Attributes:
         asked_for: The user, or the item that others are like.
         events: Items of the user's past that it is made of; 0: nothing is known of the user.
-        trained: Whether the final ranking was learnt; else what was found is put together by its places.
+        trained: Whether the final ranking was learnt; else what was found is put together by its ranks.
         suggestions: The list, best first.
         degraded: The model that the list had to do without, and why; empty: none.
     """
@@ -93,16 +93,16 @@ class Suggestions:
         return {**own, "suggestions": [one.to_dict() for one in self.suggestions]}
 
 
-def reasons_for(snapshot: Snapshot, profile: UserProfile, place: int, *, wanted: str, most: int) -> tuple[Reason, ...]:
+def reasons_for(snapshot: Snapshot, profile: UserProfile, row: int, *, request: str, most: int) -> tuple[Reason, ...]:
     """Returns the reasons for an item: liked items with similar texts, and those that the same users liked."""
     item_matrix = snapshot.item_matrix
-    liked = profile.history.items[profile.history.strengths > 0]
+    likes = profile.history.items[profile.history.strengths > 0]
     reasons = [
-        *_ties(item_matrix, liked, item_matrix.vectors[liked] @ item_matrix.vectors[place], "text"),
-        *_ties(item_matrix, liked, _together(snapshot, liked, place), "together"),
+        *_ties(item_matrix, likes, item_matrix.vectors[likes] @ item_matrix.vectors[row], "text"),
+        *_ties(item_matrix, likes, _together(snapshot, likes, row), "together"),
     ]
-    if profile.wanted is not None:
-        reasons.append(Reason(None, wanted, "text", float(profile.wanted @ item_matrix.vectors[place])))
+    if profile.request is not None:
+        reasons.append(Reason(None, request, "text", float(profile.request @ item_matrix.vectors[row])))
     # Each item once, by the stronger of its two ties.
     best: dict[str | None, Reason] = {}
     for reason in sorted(reasons, key=_weight, reverse=True):
@@ -111,16 +111,16 @@ def reasons_for(snapshot: Snapshot, profile: UserProfile, place: int, *, wanted:
     return tuple(best.values())[:most]
 
 
-def _ties(item_matrix: ItemMatrix, liked: NDArray[np.intp], cosines: NDArray[Any], kind: Tie) -> list[Reason]:
-    pairs = zip(liked.tolist(), cosines.tolist(), strict=True)
+def _ties(item_matrix: ItemMatrix, likes: NDArray[np.intp], cosines: NDArray[Any], kind: Tie) -> list[Reason]:
+    pairs = zip(likes.tolist(), cosines.tolist(), strict=True)
     return [Reason(item_matrix.items[item].key, item_matrix.items[item].title, kind, cosine) for item, cosine in pairs]
 
 
-def _together(snapshot: Snapshot, liked: NDArray[np.intp], place: int) -> NDArray[np.float64]:
+def _together(snapshot: Snapshot, items: NDArray[np.intp], row: int) -> NDArray[np.float64]:
     """Returns the cosines of who liked both; 0 where that is too few to tell from chance."""
-    cosines = snapshot.liked.rows(liked, np.array([place]))[:, 0]
+    cosines = snapshot.liked.rows(items, np.array([row]))[:, 0]
     likes = snapshot.popularity.likes
-    return np.where(cosines * np.sqrt(likes[liked] * likes[place]) >= _SHARED - 0.5, cosines, 0.0)
+    return np.where(cosines * np.sqrt(likes[items] * likes[row]) >= _SHARED - 0.5, cosines, 0.0)
 
 
 def _weight(reason: Reason) -> float:

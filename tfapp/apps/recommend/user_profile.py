@@ -16,10 +16,10 @@ __all__ = ["UserHistory", "UserProfile"]
 
 @dataclass(frozen=True)
 class UserHistory:
-    """A user's history: each item once, at the place of its last event.
+    """A user's history: each item once, in the order of their last events.
 
     Attributes:
-        seen: int[M], places of all items that the user had to do with.
+        seen: int[M], rows of all items that the user had to do with.
         items: int[N], the newest of them, the newest last.
         strengths: float[N]; where an item was rated, by the last rating, else by the strongest event.
         half_life: Items after which an item of the past counts half.
@@ -35,13 +35,17 @@ class UserHistory:
         """Makes the history from one user's events, of which the newest `most` items count."""
         last_events: dict[int, tuple[float, bool]] = {}
         columns = (events.items.tolist(), events.strengths.tolist(), events.rated.tolist())
-        for item, strength, rated in zip(*columns, strict=True):
+        for item, strength, is_rating in zip(*columns, strict=True):
             before = last_events.pop(item, (strength, False))
-            event = before if before[1] and not rated else (strength if rated else max(strength, before[0]), rated)
+            event = (
+                before
+                if before[1] and not is_rating
+                else (strength if is_rating else max(strength, before[0]), is_rating)
+            )
             last_events[item] = event
-        seen = np.array(list(last_events), np.intp)
+        all_items = np.array(list(last_events), np.intp)
         strengths = np.array([strength for strength, _ in last_events.values()], np.float64)
-        return cls(seen, seen[-most:], strengths[-most:], half_life)
+        return cls(all_items, all_items[-most:], strengths[-most:], half_life)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -67,26 +71,26 @@ class UserProfile:
 
     Attributes:
         history: What the user did.
-        wanted: float32[width], of length 1: what the user says to look for; None: nothing was said.
-        whole: float32[width], of length 1 or 0: liked items less those disliked, and what is wanted.
+        request: float32[width], of length 1: what the user says to look for; None: nothing was said.
+        whole: float32[width], of length 1 or 0: liked items less those disliked, and the request.
         recent: float32[width], of length 1 or 0: the same, newer items counting more.
     """
 
     history: UserHistory
-    wanted: NDArray[np.float32] | None
+    request: NDArray[np.float32] | None
     whole: NDArray[np.float32]
     recent: NDArray[np.float32]
 
     @classmethod
-    def of(cls, history: UserHistory, item_matrix: ItemMatrix, wanted: NDArray[np.float32] | None = None) -> Self:
+    def of(cls, history: UserHistory, item_matrix: ItemMatrix, request: NDArray[np.float32] | None = None) -> Self:
         """Makes the profile from a history, a text's vector, or both."""
         vectors = item_matrix.vectors[history.items]
         fading = history.strengths * 0.5 ** (np.arange(len(history))[::-1] / history.half_life)
         whole, recent = _unit(history.strengths @ vectors), _unit(fading @ vectors)
-        if wanted is not None:
+        if request is not None:
             # It counts as much as all of the history.
-            whole, recent = _unit(whole + wanted), _unit(recent + wanted)
-        return cls(history, wanted, whole, recent)
+            whole, recent = _unit(whole + request), _unit(recent + request)
+        return cls(history, request, whole, recent)
 
 
 def _unit(vector: NDArray[Any]) -> NDArray[np.float32]:
