@@ -53,11 +53,13 @@ def show(*, home: _Home = _FOLDER, database: _Database = None, json: Json = Fals
     pools = [(pool, feedback.pools.progress(pool)) for pool in feedback.pools.all()]
     counts = feedback.labels.counts()
     if json:
-        print_json({"pools": [{"name": p.name, "model": p.model, **vars(done)} for p, done in pools], "labels": counts})
+        print_json(
+            {"pools": [{"name": p.name, "model": p.model, **vars(state)} for p, state in pools], "labels": counts}
+        )
         return
     out = console()
-    for pool, done in pools:
-        line = f"{pool.name}, {pool.model}: {done.texts} texts, {done.labelled} labelled, {done.skipped} skipped"
+    for pool, state in pools:
+        line = f"{pool.name}, {pool.model}: {state.texts} texts, {state.labelled} labelled, {state.skipped} skipped"
         out.print(f"Pool      {line}", markup=False, soft_wrap=True)
     for model, count in counts.items():
         out.print(f"Labels    {model}: {count} texts", markup=False, soft_wrap=True)

@@ -37,7 +37,7 @@ def score_pool(
     Raises:
         ClientError: The model cannot be asked.
     """
-    done = last = 0
+    count = last = 0
     while waiting := pools.unscored(pool, version, _BATCH, after=last):
         answers = client.classify(pool.model, [text for _, text in waiting], version=version)
         answered_texts = [_scored(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
@@ -48,10 +48,10 @@ def score_pool(
             labels=list(answers[0].probabilities),
             multi_label=answers[0].chosen is not None,
         )
-        done, last = done + len(waiting), waiting[-1][0]
-        if not go_on(done):
+        count, last = count + len(waiting), waiting[-1][0]
+        if not go_on(count):
             break
-    return done
+    return count
 
 
 def _scored(key: int, answer: Classification) -> ScoredText:

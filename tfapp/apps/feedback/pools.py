@@ -91,9 +91,9 @@ class Pools:
 
     def progress(self, pool: PoolRow) -> PoolProgress:
         """Returns the progress of a pool."""
-        labelled, count = _labelled(pool), func.count(PoolTextRow.id)
-        skipped = count.filter(PoolTextRow.skipped, ~labelled)
-        query = select(count, func.count(PoolTextRow.version), count.filter(labelled), skipped)
+        has_label, count = _labelled(pool), func.count(PoolTextRow.id)
+        skip_count = count.filter(PoolTextRow.skipped, ~has_label)
+        query = select(count, func.count(PoolTextRow.version), count.filter(has_label), skip_count)
         query = query.where(PoolTextRow.pool_id == pool.id)
         return self._store.read(lambda session: PoolProgress(*session.execute(query).one()))
 
@@ -104,12 +104,12 @@ class Pools:
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
         waiting = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
         # Two queries, so that each is in the order of an index.
-        scored = waiting.where(column.is_not(None)).order_by(column.desc()).limit(most)
-        unscored = waiting.where(column.is_(None)).order_by(PoolTextRow.id)
+        head = waiting.where(column.is_not(None)).order_by(column.desc()).limit(most)
+        tail = waiting.where(column.is_(None)).order_by(PoolTextRow.id)
 
         def work(session: Session) -> list[PoolTextRow]:
-            rows = list(session.scalars(scored))
-            rows += session.scalars(unscored.limit(most - len(rows))) if len(rows) < most else []
+            rows = list(session.scalars(head))
+            rows += session.scalars(tail.limit(most - len(rows))) if len(rows) < most else []
             return rows
 
         return self._store.read(work)
@@ -133,10 +133,10 @@ class Pools:
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
-        self, pool: PoolRow, version: int, scored: Sequence[ScoredText], *, labels: Sequence[str], multi_label: bool
+        self, pool: PoolRow, version: int, answers: Sequence[ScoredText], *, labels: Sequence[str], multi_label: bool
     ) -> None:
         """Stores a version's answers, and the labels that it knows."""
-        rows: list[dict[str, Any]] = [{"version": version, **vars(item)} for item in scored]
+        rows: list[dict[str, Any]] = [{"version": version, **vars(item)} for item in answers]
 
         def work(session: Session) -> None:
             session.execute(update(PoolTextRow), rows)
@@ -147,8 +147,8 @@ class Pools:
 
     def skip(self, pool: PoolRow, text: int) -> None:
         """Skips a text, which is not shown again."""
-        changed = update(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
-        self._store.run(lambda session: session.execute(changed.values(skipped=True)))
+        statement = update(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
+        self._store.run(lambda session: session.execute(statement.values(skipped=True)))
 
 
 def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> None:
@@ -157,10 +157,8 @@ def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> No
         session.flush()
     texts_by_key = {text_key(text): text for text in texts}
     query = select(PoolTextRow.key).where(PoolTextRow.pool_id == pool["id"], PoolTextRow.key.in_(texts_by_key))
-    known = set(session.scalars(query))
-    new = (
-        PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in texts_by_key.items() if key not in known
-    )
+    keys = set(session.scalars(query))
+    new = (PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in texts_by_key.items() if key not in keys)
     session.add_all(new)
 
 

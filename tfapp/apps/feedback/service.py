@@ -88,7 +88,7 @@ class Feedback:
         """
         rows = list(self.labels.rows(model))
         if not rows:
-            known = did_you_mean(model, self.labels.counts())
-            raise DataError(f"{model}: no text was labelled for this model{known or '; label some in `tfapp console`'}")
+            hint = did_you_mean(model, self.labels.counts())
+            raise DataError(f"{model}: no text was labelled for this model{hint or '; label some in `tfapp console`'}")
         write_json_lines(file, rows)
         return len(rows)

@@ -67,16 +67,16 @@ class Application(Generic[S]):
             SettingsError: A setting breaks its rule, or the environment has no right certificates.
             StoreError: The database cannot be used.
         """
-        chosen_home = Path(cls.folder if home is None else home)
-        own = chosen_home / _SETTINGS
-        chosen = load_settings(cls.kind, settings or (own if own.is_file() else None), overrides)
+        directory = Path(cls.folder if home is None else home)
+        own = directory / _SETTINGS
+        own_settings = load_settings(cls.kind, settings or (own if own.is_file() else None), overrides)
         remote = None if server is None else RemoteServer.named(server)
-        for left_open in (own, *(chosen_home / name for name in _PRIVATE_FOLDERS)):
-            narrow(left_open)
-        if chosen.database is None:
-            make_private_folder(chosen_home, passable=True)
-        store = Store.open(chosen.database or chosen_home / "store.sqlite")
-        return cls(chosen_home, chosen, store, remote)  # type: ignore[arg-type]  # `kind` is S
+        for path in (own, *(directory / name for name in _PRIVATE_FOLDERS)):
+            narrow(path)
+        if own_settings.database is None:
+            make_private_folder(directory, passable=True)
+        store = Store.open(own_settings.database or directory / "store.sqlite")
+        return cls(directory, own_settings, store, remote)  # type: ignore[arg-type]  # `kind` is S
 
     @property
     def models(self) -> ApplicationModels:
@@ -88,6 +88,6 @@ class Application(Generic[S]):
         import tomli_w
 
         make_private_folder(self.home, passable=True)
-        chosen = self.settings.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
-        write_text(self.home / _SETTINGS, tomli_w.dumps(chosen))
+        values = self.settings.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
+        write_text(self.home / _SETTINGS, tomli_w.dumps(values))
         return self.home / _SETTINGS

@@ -44,8 +44,8 @@ class ApplicationModels:
             with self.remote.client() as client:
                 yield client
         else:
-            with api.serve(self.folder) as served:
-                yield served.client
+            with api.serve(self.folder) as server:
+                yield server.client
 
     def has(self, model: str) -> bool:
         """Returns whether a version of a model is in the folder or is served elsewhere."""
@@ -81,8 +81,8 @@ class ApplicationModels:
         run = api.fit(parse_experiment(dict(experiment)), runs=runs, quiet=quiet)
         version, score = api.export(run, self.folder, quiet=quiet), run.evaluation
         summary = f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
-        unserved = self.unserved(version.parent.name, int(version.name))
-        return int(version.name), "; ".join(filter(None, (summary, unserved)))
+        note = self.unserved(version.parent.name, int(version.name))
+        return int(version.name), "; ".join(filter(None, (summary, note)))
 
     def unserved(self, name: str, version: int) -> str:
         """Returns what to do where labels keep a version in the folder from being served; empty where it is served."""

@@ -75,9 +75,9 @@ def released_version(client: Client, model: str, way_out: str = "serve it") -> i
     with suppress(InvalidArgumentError, NotFoundError, UnimplementedError):
         return client.metadata(model, label="stable").version
     try:
-        served = [status.version for status in client.status(model) if status.available]
+        versions = [status.version for status in client.status(model) if status.available]
     except NotFoundError:
-        served = []
-    if not served:
+        versions = []
+    if not versions:
         raise ServerError(f"{model}: no version of this model is served; {way_out}")
-    return max(served)
+    return max(versions)

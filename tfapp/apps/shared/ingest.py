@@ -98,43 +98,43 @@ class FileIngest(Generic[R]):
         counts = dict.fromkeys(("rows", "added", "repeated", "set_aside"), 0)
         ingest = self.ingests(id=uuid4().hex, source=source, started_at=self.clock(), **counts)
         self.store.run(lambda session: session.merge(ingest))
-        done = 0
+        offset = 0
         # An ingest that is killed loses one transaction's rows, and the next one reads them again.
         for batch in chunks(rows):
-            self.store.run(partial(self._add_batch, key=ingest.id, batch=batch, done=done))
-            done += len(batch)
+            self.store.run(partial(self._add_batch, key=ingest.id, batch=batch, offset=offset))
+            offset += len(batch)
         return self.store.run(lambda session: self._finish(session, ingest.id))
 
     def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows (source, line, reason, content), those of the newest ingest first."""
-        ingests, rejected = self.ingests, self.rejected
+        ingests, table = self.ingests, self.rejected
         query = (
-            select(ingests.source, rejected.line, rejected.reason, rejected.content)
-            .join(ingests, ingests.id == rejected.build_id)
-            .order_by(ingests.started_at.desc(), rejected.line)
+            select(ingests.source, table.line, table.reason, table.content)
+            .join(ingests, ingests.id == table.build_id)
+            .order_by(ingests.started_at.desc(), table.line)
             .limit(most)
         )
         return self.store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
-    def _add_batch(self, session: Session, key: str, batch: Sequence[R | RejectedRow], done: int) -> None:
+    def _add_batch(self, session: Session, key: str, batch: Sequence[R | RejectedRow], offset: int) -> None:
         ingest = session.get_one(self.ingests, key)
-        if ingest.rows > done:
+        if ingest.rows > offset:
             return  # it was stored, but the connection broke before the answer came
         good = [row for row in batch if not isinstance(row, RejectedRow)]
         result = self.keep(session, good, ingest.source, self.clock())
-        rejected = [*(row for row in batch if isinstance(row, RejectedRow)), *result.rejected]
-        for row in rejected:
+        rejections = [*(row for row in batch if isinstance(row, RejectedRow)), *result.rejected]
+        for row in rejections:
             values = {"line": row.line, "reason": storable(row.reason), "content": storable(row.content)}
             session.add(self.rejected(build_id=key, **values))
         ingest.rows += len(batch)
         ingest.added += result.added
-        ingest.repeated += len(batch) - len(rejected) - result.added
-        ingest.set_aside += len(rejected)
+        ingest.repeated += len(batch) - len(rejections) - result.added
+        ingest.set_aside += len(rejections)
 
     def _finish(self, session: Session, key: str) -> IngestResult:
-        ingest, rejected = session.get_one(self.ingests, key), self.rejected
+        ingest, table = session.get_one(self.ingests, key), self.rejected
         ingest.finished_at = self.clock()
         count = func.count()
-        query = select(rejected.reason, count).where(rejected.build_id == key).group_by(rejected.reason)
+        query = select(table.reason, count).where(table.build_id == key).group_by(table.reason)
         reasons = {row.reason: int(row[1]) for row in session.execute(query.order_by(count.desc()))}
         return IngestResult(ingest.rows, ingest.added, ingest.repeated, ingest.set_aside, reasons)

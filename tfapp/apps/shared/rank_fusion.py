@@ -15,13 +15,13 @@ def fuse(
 ) -> list[tuple[T, float]]:
     """Fuses rankings by reciprocal rank fusion.
 
-    An item's score is the sum of `weight / (constant + place)` over the rankings that have it, places counted from 1
+    An item's score is the sum of `weight / (constant + rank)` over the rankings that have it, ranks counted from 1
     (G. Cormack, C. Clarke, S. Büttcher, Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank Learning
     Methods, SIGIR 2009, where the constant is 60 and all weights are 1).
 
     Args:
         rankings: Items, best first, each at most once in a ranking.
-        constant: How little the first places differ.
+        constant: How little the first ranks differ.
         weights: What each ranking counts; 1 by default.
 
     Returns:
@@ -33,6 +33,6 @@ def fuse(
     """
     scores: dict[T, float] = {}
     for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
-        for place, item in enumerate(ranking, start=1):
-            scores[item] = scores.get(item, 0.0) + weight / (constant + place)
+        for rank, item in enumerate(ranking, start=1):
+            scores[item] = scores.get(item, 0.0) + weight / (constant + rank)
     return sorted(scores.items(), key=lambda pair: -pair[1])

@@ -155,19 +155,19 @@ def _one_row(
 ) -> tuple[list[_Line], list[str], str]:
     """Returns the lines of one row, and its fields or what is wrong with the first line."""
     row_lines = [first]
-    unclosed = "a quote is opened here and never closed"
+    open_quote = "a quote is opened here and never closed"
     while True:
         fields, problem = _fields("".join(line for _, line in row_lines))
         if problem != _OPEN:
             misread = len(row_lines) > 1 and (problem or (width and len(fields) != width))
-            return row_lines, fields, unclosed if misread else problem
+            return row_lines, fields, open_quote if misread else problem
         more = waiting.popleft() if waiting else next(lines, None)
         if isinstance(more, RejectedRow):
             waiting.appendleft(more)
         if more is None or isinstance(more, RejectedRow) or len(row_lines) == _LONGEST_ROW:
             if isinstance(more, tuple):
                 waiting.appendleft(more)
-            return row_lines, [], unclosed
+            return row_lines, [], open_quote
         row_lines.append(more)
 
 

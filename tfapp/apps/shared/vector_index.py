@@ -37,10 +37,10 @@ class VectorIndex:
         from usearch.index import Index
 
         try:
-            written = file.read_bytes()
+            content = file.read_bytes()
         except OSError:
             return cls()
-        digest, index = written[:_DIGEST_SIZE], written[_DIGEST_SIZE:]
+        digest, index = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
         if hashlib.sha256(index).digest() != digest:
             return cls()
         return cls(Index.restore(index, view=False))
@@ -59,9 +59,9 @@ class VectorIndex:
             How many were added.
         """
         present = set() if self._index is None else set(np.asarray(self._index.keys).tolist())
-        gone, new = present - set(ids), [key for key in ids if key not in present]
-        if gone:
-            self._index.remove(np.fromiter(gone, np.uint64))
+        surplus, new = present - set(ids), [key for key in ids if key not in present]
+        if surplus:
+            self._index.remove(np.fromiter(surplus, np.uint64))
         if new:
             self._add(new, vectors(new))
         return len(new)
@@ -130,10 +130,10 @@ def open_index(folder: Path, vectors: VectorStore, identity: str) -> tuple[Vecto
     file = index_file(folder, identity)
     index = VectorIndex.load(file)
     before = len(index)
-    added = index.sync(vectors.ids(identity), lambda ids: vectors.read(identity, ids))
-    if added or len(index) != before:
+    count = index.sync(vectors.ids(identity), lambda ids: vectors.read(identity, ids))
+    if count or len(index) != before:
         index.save(file)
-    return index, added
+    return index, count
 
 
 def index_file(folder: Path, identity: str) -> Path:

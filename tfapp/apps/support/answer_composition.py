@@ -54,4 +54,4 @@ def _shortened(text: str, embed: Callable[[Sequence[str]], np.ndarray | None], q
     vectors = embed([question, *sentences])
     near = np.arange(len(sentences), 0, -1) if vectors is None else vectors[1:] @ vectors[0]
     nearest = sorted(np.argsort(-near, kind="stable")[:most].tolist())
-    return " ".join(sentences[place] for place in nearest)
+    return " ".join(sentences[index] for index in nearest)

@@ -91,7 +91,7 @@ class Assistant:
         case.vectors = self._embed(case, case.interpretations)
         case.slots |= self._entities(case)
         case.passages = [
-            self._search(case, interpretation, place) for place, interpretation in enumerate(case.interpretations)
+            self._search(case, interpretation, index) for index, interpretation in enumerate(case.interpretations)
         ]
         reply = self._by_slot(case) or self._by_intent(case) or self._by_passages(case)
         return replace(reply, degraded="; ".join(case.failures))
@@ -111,21 +111,25 @@ class Assistant:
         if case.intent is None or case.intent.confidence < self.settings.intent_threshold:
             return None
         near = nearest_intent(case.passages[case.intent.interpretation])
-        agreed = near is None or near.name == case.intent.name
+        agrees = near is None or near.name == case.intent.name
         alone = case.intent.confidence >= self.settings.intent_alone and near is not None and near.confidence < _SAME
-        return self._say(case, case.intent) if agreed or alone else None
+        return self._say(case, case.intent) if agrees or alone else None
 
     def _by_passages(self, case: _Case) -> Reply:
         """Returns an answer from passages of the first interpretation that finds a sure one, or the hand-over."""
         # A question that is known by itself is meant as it stands, whatever came before.
-        for place in sorted(range(len(case.passages)), key=lambda place: _best(case.passages[place]) < _SAME):
-            answer = self._choose(case.passages[place])
+        for index in sorted(range(len(case.passages)), key=lambda index: _best(case.passages[index]) < _SAME):
+            answer = self._choose(case.passages[index])
             if answer and answer[0].target.answer_id is None:
-                return self._say_nearest(case, answer[0], place)
+                return self._say_nearest(case, answer[0], index)
             if answer:
-                meant = case.interpretations[place]
-                text = compose(answer, partial(self._embed, case), question=meant, most=self.settings.sentences)
-                return self._reply(case, "passages", text, _best(answer[:1]), understood=meant, passages=answer)
+                interpretation = case.interpretations[index]
+                text = compose(
+                    answer, partial(self._embed, case), question=interpretation, most=self.settings.sentences
+                )
+                return self._reply(
+                    case, "passages", text, _best(answer[:1]), interpretation=interpretation, passages=answer
+                )
         return self._hand_over(case, case.passages[0], self._reason(case, case.passages[0]))
 
     def _say(self, case: _Case, intent: IntentPrediction) -> Reply | None:
@@ -140,20 +144,20 @@ class Assistant:
         kind: Kind = "slot" if missing else "intent"
         return self._reply(case, kind, text, intent.confidence, intent=intent)
 
-    def _say_nearest(self, case: _Case, passage: Passage, place: int) -> Reply:
+    def _say_nearest(self, case: _Case, passage: Passage, index: int) -> Reply:
         """Returns the answer of the nearest question's intent, unless the intent model has another."""
-        near = IntentPrediction(passage.target.intent or "", _best([passage]), place)
+        near = IntentPrediction(passage.target.intent or "", _best([passage]), index)
         if case.intent and case.intent.name != near.name and near.confidence < _SAME:
-            return self._hand_over(case, case.passages[place], _disagreement(case.intent, near))
+            return self._hand_over(case, case.passages[index], _disagreement(case.intent, near))
         no_answer = f"the intent {near.name} has no answer on file"
-        return self._say(case, near) or self._hand_over(case, case.passages[place], no_answer)
+        return self._say(case, near) or self._hand_over(case, case.passages[index], no_answer)
 
     def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
         limits = self.settings
         return choose(passages, threshold=limits.answer_threshold, margin=limits.passage_margin, most=limits.passages)
 
-    def _search(self, case: _Case, interpretation: str, place: int) -> list[Passage]:
-        vector = None if case.vectors is None else case.vectors[place]
+    def _search(self, case: _Case, interpretation: str, index: int) -> list[Passage]:
+        vector = None if case.vectors is None else case.vectors[index]
         # What was said before is no answer to a question that goes on from it.
         answer_ids = (
             {key for turn in case.turns for key in turn.answer_ids} if interpretation != case.question else set()
@@ -189,23 +193,23 @@ class Assistant:
         text: str,
         confidence: float,
         *,
-        understood: str | None = None,
+        interpretation: str | None = None,
         intent: IntentPrediction | None = None,
         passages: Sequence[Passage] = (),
     ) -> Reply:
         sources = tuple(AnswerSource(p.target.answer_id, p.matched, p.source, p.line, p.cosine) for p in passages)
-        named = intent or case.intent
-        meant = understood or case.interpretations[named.interpretation if named else 0]
-        name = named.name if named else None
-        return Reply(uuid4().hex[:12], case.question, meant, kind, text, confidence, name, case.slots, sources)
+        prediction = intent or case.intent
+        meaning = interpretation or case.interpretations[prediction.interpretation if prediction else 0]
+        name = prediction.name if prediction else None
+        return Reply(uuid4().hex[:12], case.question, meaning, kind, text, confidence, name, case.slots, sources)
 
     def _classify(self, case: _Case) -> IntentPrediction | None:
         """Returns the likeliest intent, of a later interpretation where the first repeats what was answered."""
-        predicted = self.client.classify(self.settings.intent_model, case.interpretations)
+        answers = self.client.classify(self.settings.intent_model, case.interpretations)
         # "None of these" is an answer, but no intent.
         predictions = [
-            IntentPrediction(one.label, one.score, place)
-            for place, one in enumerate(predicted)
+            IntentPrediction(one.label, one.score, index)
+            for index, one in enumerate(answers)
             if one.label in one.probabilities
         ]
         last_intent = case.turns[-1].intent if case.turns and case.turns[-1].kind == "intent" else None

@@ -53,8 +53,8 @@ def build(
     """Reads questions, answers and intents, trains the models that are missing, and indexes what is new."""
     service = _open(home, settings=settings, overrides=overrides or (), server=server)
     columns, values = named_values("--column", column), named_values("--where", where)
-    built = service.build(file, columns=columns, where=values, answers=answers, encoding=encoding, quiet=json)
-    output.show_built(built, as_json=json)
+    result = service.build(file, columns=columns, where=values, answers=answers, encoding=encoding, quiet=json)
+    output.show_built(result, as_json=json)
 
 
 @app.command()
@@ -74,9 +74,9 @@ def ask(
 
     service = _open(home, overrides=overrides or (), server=server)
     name = conversation or uuid4().hex
-    asked: Iterable[str] = questions or (line for line in sys.stdin if line.strip())
+    lines: Iterable[str] = questions or (line for line in sys.stdin if line.strip())
     with service.assistant() as assistant:
-        for question in asked:
+        for question in lines:
             output.show_reply(assistant.ask(question, name), as_json=json)
 
 

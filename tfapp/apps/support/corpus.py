@@ -61,19 +61,19 @@ class Corpus:
         texts, keys = {row.id: row.text for row in rows}, {row.id: row.key for row in rows}
         links: defaultdict[int, list[Link]] = defaultdict(list)
         questions: dict[str, int] = {}
-        refused: defaultdict[str, set[KnownAnswer]] = defaultdict(set)
+        rejections: defaultdict[str, set[KnownAnswer]] = defaultdict(set)
         query = select(PairRow, IntentRow).outerjoin(IntentRow, IntentRow.id == PairRow.intent_id).order_by(PairRow.id)
         for pair, intent in session.execute(query):
             target = _target(pair, intent, texts)
             if not pair.fits:
-                refused[keys[pair.question_id]].add(target)
+                rejections[keys[pair.question_id]].add(target)
                 continue
             link = Link(target, pair.source, pair.line)
             questions[keys[pair.question_id]] = pair.question_id
             links[pair.question_id].append(link)
             if pair.answer_id is not None:
                 links[pair.answer_id].append(link)
-        frozen = {key: frozenset(targets) for key, targets in refused.items()}
+        frozen = {key: frozenset(targets) for key, targets in rejections.items()}
         return cls(texts, {key: tuple(answers) for key, answers in links.items()}, questions, frozen)
 
 

@@ -76,7 +76,7 @@ class Corrections:
             ConflictError: Somebody has answered the hand-over, and `replaces` is not that answer.
         """
         text = tidy(better or "")
-        named = None if intent is None else checked_name("the intent", intent)
+        intent_name = None if intent is None else checked_name("the intent", intent)
         _check_verdict(verdict, text, intent)
         name, now = uuid4().hex, self._clock()
 
@@ -86,7 +86,9 @@ class Corrections:
             if turn_row is None:
                 raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
             at = after(session.scalar(select(func.max(CorrectionRow.given_at))), now)
-            correction = CorrectionRow(id=name, turn_id=turn, verdict=verdict, better=text, intent=named, given_at=at)
+            correction = CorrectionRow(
+                id=name, turn_id=turn, verdict=verdict, better=text, intent=intent_name, given_at=at
+            )
             last = _last(session, turn) if turn_row.kind == "handover" else None
             if last is not None and last.id != replaces:
                 if _same(last, correction):
@@ -112,7 +114,7 @@ class Corrections:
         def work(session: Session) -> dict[tuple[str, str], int]:
             grades: dict[tuple[str, str], int] = {}
             for correction, turn in session.execute(query.order_by(CorrectionRow.given_at, CorrectionRow.id)):
-                for pair in _given(session, turn):
+                for pair in _pairs_of_reply(session, turn):
                     if pair.answer:
                         grades[pair.question, pair.answer] = int(correction.verdict == "right")
                 if correction.better:
@@ -129,18 +131,21 @@ class Corrections:
         now = self._clock()
         query = select(CorrectionRow).where(CorrectionRow.learnt_at.is_(None))
         waiting = list(session.scalars(query.order_by(CorrectionRow.given_at, CorrectionRow.id)))
-        added = refused = 0
+        new_count = wrong_count = 0
         for correction in waiting:
             turn = session.get_one(TurnRow, correction.turn_id)
-            implied, intended = list(_given(session, turn)), list(_wanted(correction, turn))
-            fits = implied if correction.verdict == "right" else intended
-            added += add_pairs(session, fits, source=_SOURCE, now=now, verdict=True)
+            reply_pairs, correction_pairs = (
+                list(_pairs_of_reply(session, turn)),
+                list(_pairs_of_correction(correction, turn)),
+            )
+            fits = reply_pairs if correction.verdict == "right" else correction_pairs
+            new_count += add_pairs(session, fits, source=_SOURCE, now=now, verdict=True)
             if correction.verdict != "right":
-                wrong = [pair for pair in implied if pair not in intended]
+                wrong = [pair for pair in reply_pairs if pair not in correction_pairs]
                 add_pairs(session, wrong, source=_SOURCE, now=now, verdict=False)
-                refused += len(wrong)
+                wrong_count += len(wrong)
             correction.learnt_at = now
-        return LearningResult(len(waiting), added, refused)
+        return LearningResult(len(waiting), new_count, wrong_count)
 
 
 def _check_verdict(verdict: Verdict, answer: str | None, intent: str | None) -> None:
@@ -171,7 +176,7 @@ def _conflict(last: CorrectionRow) -> ConflictError:
     )
 
 
-def _given(session: Session, turn: TurnRow) -> Iterator[QAPair]:
+def _pairs_of_reply(session: Session, turn: TurnRow) -> Iterator[QAPair]:
     """Yields the pairs that a turn's answer implies."""
     if turn.kind in ("intent", "slot") and turn.intent:
         yield QAPair(0, turn.understood, None, turn.intent)
@@ -180,7 +185,7 @@ def _given(session: Session, turn: TurnRow) -> Iterator[QAPair]:
             yield QAPair(0, turn.understood, session.get_one(TextRow, source["answer_id"]).text)
 
 
-def _wanted(correction: CorrectionRow, turn: TurnRow) -> Iterator[QAPair]:
+def _pairs_of_correction(correction: CorrectionRow, turn: TurnRow) -> Iterator[QAPair]:
     if correction.better:
         yield QAPair(0, turn.understood, correction.better, correction.intent)
     elif correction.intent:

@@ -107,16 +107,16 @@ def split_questions(questions: Sequence[Question]) -> dict[str, list[Question]]:
         by_intent[question[1]].append((key, question))
     splits: dict[str, list[Question]] = {"train": [], "dev": [], "test": []}
     for group in by_intent.values():
-        for place, (key, question) in enumerate(group):
-            splits[_split(place, key, len(group))].append(question)
+        for index, (key, question) in enumerate(group):
+            splits[_split(index, key, len(group))].append(question)
     return splits
 
 
-def _split(place: int, key: str, count: int) -> str:
+def _split(index: int, key: str, count: int) -> str:
     """Returns a question's split: the first two by digest and those below a fifth are held out, but never the last."""
-    if count < _LEAST or place == count - 1:
+    if count < _LEAST or index == count - 1:
         return "train"
-    if place < 2:
-        return ("test", "dev")[place]
+    if index < 2:
+        return ("test", "dev")[index]
     share = int(key[:8], 16) / 0x100000000
     return "test" if share < _SHARE else "dev" if share < 2 * _SHARE else "train"

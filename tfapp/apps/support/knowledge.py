@@ -40,9 +40,9 @@ class Knowledge:
         """Sets the answers of intents, and adds intents that no question has yet."""
 
         def work(session: Session) -> None:
-            known = _intents(session, answers)
+            rows = _intents(session, answers)
             for name, answer in answers.items():
-                known[name].answer = answer
+                rows[name].answer = answer
 
         self._store.run(work)
 
@@ -87,15 +87,15 @@ def add_pairs(
     texts = _texts(session, [text for row in pairs for text in (row.question, row.answer) if text])
     intents = _intents(session, [row.intent for row in pairs if row.intent])
     rows_by_key = {_pair_key(row): row for row in pairs}
-    known = {
+    pairs_by_key = {
         pair.key: pair
         for part in chunks(rows_by_key)
         for pair in session.scalars(select(PairRow).where(PairRow.key.in_(part)))
     }
-    for pair in known.values():
+    for pair in pairs_by_key.values():
         pair.fits = pair.fits if verdict is None else verdict
     for key, row in rows_by_key.items():
-        if key not in known:
+        if key not in pairs_by_key:
             pair = PairRow(
                 key=key,
                 question_id=texts[text_key(row.question)],
@@ -107,31 +107,31 @@ def add_pairs(
                 added_at=now,
             )
             session.add(pair)
-    return len(rows_by_key) - len(known)
+    return len(rows_by_key) - len(pairs_by_key)
 
 
 def _texts(session: Session, texts: Iterable[str]) -> dict[str, int]:
     """Returns the ids of texts by key, and adds those that are new."""
     texts_by_key = {text_key(text): text for text in reversed(list(texts))}
     query = select(TextRow.key, TextRow.id)
-    known = {
+    ids = {
         key: number
         for part in chunks(texts_by_key)
         for key, number in session.execute(query.where(TextRow.key.in_(part)))
     }
-    new = [TextRow(key=key, text=text) for key, text in reversed(texts_by_key.items()) if key not in known]
+    new = [TextRow(key=key, text=text) for key, text in reversed(texts_by_key.items()) if key not in ids]
     session.add_all(new)
     session.flush()
-    return known | {row.key: row.id for row in new}
+    return ids | {row.key: row.id for row in new}
 
 
 def _intents(session: Session, names: Iterable[str]) -> dict[str, IntentRow]:
     unique_names = list(dict.fromkeys(names))
-    known = {row.name: row for row in session.scalars(select(IntentRow).where(IntentRow.name.in_(unique_names)))}
-    new = [IntentRow(name=name, answer=None) for name in unique_names if name not in known]
+    rows_by_name = {row.name: row for row in session.scalars(select(IntentRow).where(IntentRow.name.in_(unique_names)))}
+    new = [IntentRow(name=name, answer=None) for name in unique_names if name not in rows_by_name]
     session.add_all(new)
     session.flush()
-    return known | {row.name: row for row in new}
+    return rows_by_name | {row.name: row for row in new}
 
 
 def _pair_key(row: QAPair) -> str:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["show_built", "show_known", "show_learnt", "show_reply"]
 
 
-def show_built(built: Built, *, as_json: bool) -> None:
+def show_built(result: Built, *, as_json: bool) -> None:
     """Prints the outcome of a build."""
     if as_json:
-        print_json(asdict(built))
+        print_json(asdict(result))
         return
-    print_ingest(built.addition)
-    print_line("Intents", built.intent_model)
-    print_line("Embedded", f"{built.embedded} of {built.texts} texts; the others were before")
+    print_ingest(result.addition)
+    print_line("Intents", result.intent_model)
+    print_line("Embedded", f"{result.embedded} of {result.texts} texts; the others were before")
     print_line("Next", 'tfapp support ask "..."')
 
 

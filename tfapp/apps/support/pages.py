@@ -77,8 +77,8 @@ class SupportPages(StatePages[AppState]):
     def _conflict(self, request: Request, turn: str, form_values: Mapping[str, str | None]) -> Response:
         """Shows a hand-over that somebody else answered first: their answer, and the form as it was sent."""
         inbox = self._session().inbox
-        answered = inbox.turn(turn)
-        page = self._queue(request, [*([answered] if answered else []), *inbox.open_handovers()], form_values)
+        answer = inbox.turn(turn)
+        page = self._queue(request, [*([answer] if answer else []), *inbox.open_handovers()], form_values)
         page.status_code = 409
         return page
 

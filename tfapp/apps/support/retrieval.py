@@ -75,16 +75,16 @@ class Retriever:
             ClientError: The ranking model cannot be asked.
         """
         key = text_key(query)
-        known, refused = self.corpus.questions.get(key), self.corpus.refused.get(key, frozenset())
+        question_id, rejections = self.corpus.questions.get(key), self.corpus.refused.get(key, frozenset())
         hits = self._hits(query, vector, ways)
-        targets_by_way = {way: self._targets(texts, refused, without) for way, texts in hits.items()}
-        same = self._targets([] if known is None else [(known, 1.0)], refused, without)
-        fused = fuse([list(targets) for targets in targets_by_way.values()], constant=self.settings.fusion_constant)
-        order = [target for target, _ in fused]
+        targets_by_way = {way: self._targets(texts, rejections, without) for way, texts in hits.items()}
+        same = self._targets([] if question_id is None else [(question_id, 1.0)], rejections, without)
+        ranking = fuse([list(targets) for targets in targets_by_way.values()], constant=self.settings.fusion_constant)
+        order = [target for target, _ in ranking]
         if rerank and vector is not None:
             order = self._weighed(order, hits, vector)
         by = {
-            target: place for targets in reversed(targets_by_way.values()) for target, place in targets.items()
+            target: origin for targets in reversed(targets_by_way.values()) for target, origin in targets.items()
         } | same
         # Whoever asks a known question gets its answer first.
         first = dict.fromkeys([*same, *order])
@@ -113,13 +113,13 @@ class Retriever:
         return [*head, *order[_WEIGHED:]]
 
     def _targets(
-        self, hits: Iterable[Hit], refused: Collection[KnownAnswer], without: Collection[int]
+        self, hits: Iterable[Hit], rejections: Collection[KnownAnswer], without: Collection[int]
     ) -> dict[KnownAnswer, tuple[int, Link]]:
         """Returns the answers that texts lead to, each once, by the first text that does."""
         targets: dict[KnownAnswer, tuple[int, Link]] = {}
         for key, _ in hits:
             for link in self.corpus.links.get(key, ()):
-                if link.target not in refused and link.target.answer_id not in without:
+                if link.target not in rejections and link.target.answer_id not in without:
                     targets.setdefault(link.target, (key, link))
         return targets
 

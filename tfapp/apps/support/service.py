@@ -117,8 +117,8 @@ class Support(Application[SupportSettings]):
             addition = self.knowledge.add(source, counted(rows, advance))
         self.knowledge.set_answers(templates)
         intent_model = self._train_intents(quiet=quiet)
-        embedded, indexed = self._embed(quiet=quiet)
-        return Built(addition, embedded, indexed, self.knowledge.counts()["texts"], intent_model)
+        vector_count, index_count = self._embed(quiet=quiet)
+        return Built(addition, vector_count, index_count, self.knowledge.counts()["texts"], intent_model)
 
     def correct(
         self,
@@ -145,8 +145,8 @@ class Support(Application[SupportSettings]):
         lesson = corrections.learn()
         self._write_grades(corrections.graded())
         intent_model = self._train_intents(quiet=quiet)
-        embedded, _ = self._embed(quiet=quiet)
-        return Learnt(lesson, embedded, intent_model)
+        vector_count, _ = self._embed(quiet=quiet)
+        return Learnt(lesson, vector_count, intent_model)
 
     @contextmanager
     def assistant(self) -> Iterator[Assistant]:
@@ -181,16 +181,16 @@ class Support(Application[SupportSettings]):
         embedder = EmbeddingClient.named(client, identity)
         return Retriever(corpus, vectors=index, words=words, embedder=embedder, settings=self.settings)
 
-    def _write_grades(self, graded: Sequence[tuple[str, str, int]]) -> None:
-        rows = ({"query": question, "candidate": answer, "label": grade} for question, answer, grade in graded)
+    def _write_grades(self, grades: Sequence[tuple[str, str, int]]) -> None:
+        rows = ({"query": question, "candidate": answer, "label": grade} for question, answer, grade in grades)
         write_json_lines(self.home / "training" / "ranking.jsonl", rows)
 
     def _embed(self, *, quiet: bool) -> tuple[int, int]:
         """Embeds new texts, and returns how many, and how many vectors the index added."""
         embedder = EmbeddingModel(self.models, self.settings.embedder, self.settings.embedder_preset, self.wait)
-        identity, embedded = embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
-        _, indexed = open_index(self.home, self.knowledge.vectors, identity)
-        return embedded, indexed
+        identity, vector_count = embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
+        _, index_count = open_index(self.home, self.knowledge.vectors, identity)
+        return vector_count, index_count
 
     def _train_intents(self, *, quiet: bool) -> str:
         """Trains and exports the intent model if there are new questions with intents, and returns a line on it."""

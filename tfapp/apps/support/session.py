@@ -56,8 +56,8 @@ class SupportSession:
     def learn(self) -> str:
         """Learns the corrections that wait, and returns a line on the outcome."""
         address = self._endpoint.served().address
-        started = RemoteServer(address) if address else None
-        learnt = replace(self.service, server=self.service.server or started).learn(quiet=True)
+        own_server = RemoteServer(address) if address else None
+        learnt = replace(self.service, server=self.service.server or own_server).learn(quiet=True)
         self._assistant.look()
         lesson = learnt.lesson
         return f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused"

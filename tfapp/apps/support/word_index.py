@@ -46,4 +46,4 @@ class WordIndex:
             return []
         scores = self._index.get_scores(words)
         best = np.argsort(-scores, kind="stable")[:count]
-        return [(int(self._ids[place]), float(scores[place])) for place in best if scores[place] > 0]
+        return [(int(self._ids[index]), float(scores[index])) for index in best if scores[index] > 0]
