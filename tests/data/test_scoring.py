@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.data import score_file
-from tfapp.data.scored_rows import answer_columns
+from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.errors import DataError
 
 LABELS = ("even", "odd")
@@ -69,7 +69,9 @@ def _source(folder: Path, suffix: str) -> Path:
 
 
 def _score(source: Path, target: Path, answer: Any = predict, **options: Any) -> int:
-    return score_file(source, target, answer, **{"batch_rows": 3, "labels": LABELS, **options})
+    return score_file(
+        source, target, answer, **{"batch_rows": 3, "labels": LABELS, "answer_format": ClassAnswerFormat(), **options}
+    )
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
@@ -272,11 +274,3 @@ def test_progress_ends_at_all_rows(tmp_path: Path) -> None:
         _source(tmp_path, ".parquet"), tmp_path / "o.csv", on_progress=lambda done, total: seen.append((done, total))
     )
     assert seen == [(3, 10), (6, 10), (9, 10), (10, 10)]
-
-
-def test_a_multi_label_model_answers_all_chosen_labels() -> None:
-    labels = np.array([["late", "rude"]] * 3, object)
-    chosen = np.array([[True, True], [False, True], [False, False]])
-    answers = {"label": np.array(["late", "rude", "rude"]), "score": np.ones(3), "labels": labels, "chosen": chosen}
-    columns = answer_columns(answers, (), ["a", "b", "c"])
-    assert columns["predicted_labels"].tolist() == ["late|rude", "rude", ""]

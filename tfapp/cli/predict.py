@@ -4,34 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from tfapp.core.rows import Row, to_columns
+from tfapp.core.rows import Row
 from tfapp.errors import DataError, SettingsError
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from tfapp.workflows.predict import Predictor
-
 __all__ = [
-    "answer_rows",
     "default_output",
-    "entity_table",
     "file_to_score",
     "input_columns",
     "predict",
     "rows_of",
 ]
-
-_BAR_WIDTH = 20
-# The first outputs of a row, those of them that are words, and those that stand by label.
-_FIRST = ("label", "answer", "start", "end", "score")
-_WORDS = ("label", "answer")
-_BY_LABEL = ("probabilities", "labels", "chosen", "unknown_score")
-_NUMBERS = 3
 
 
 def predict(
@@ -39,8 +25,8 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="A csv, tsv, jsonl, parquet or SQuAD file, or texts. For pairs: a query, then its candidates; for "
-            "answering: a question, then its contexts."
+            help="A csv, tsv, jsonl, parquet or SQuAD file, or texts. Of a model that reads several texts at once: the "
+            "first ones, then each last one, such as a query and its candidates, or a question and its contexts."
         ),
     ],
     *,
@@ -72,12 +58,12 @@ def predict(
     file = file_to_score(inputs)
     predictor = load_predictor(model)
     if file is None:
-        rows = answer_rows(predictor, rows_of(predictor.inputs, inputs), probabilities=probabilities)
+        answers = predictor.objects(rows_of(predictor.inputs, inputs), probabilities=probabilities)
         if json:
-            for row in rows:
-                print_json(row)
+            for answer in answers:
+                print_json(answer)
         else:
-            console().print(_table_of(rows, predictor.inputs))
+            console().print(predictor.answer_format.table(answers, predictor.inputs))
         return
     known = {**predictor.columns, **({"text": text} if text is not None else {})}
     columns = input_columns(predictor.inputs, known, column or [])
@@ -88,6 +74,7 @@ def predict(
             file,
             target,
             predictor,
+            answer_format=predictor.answer_format,
             labels=tuple(predictor.labels) if probabilities else (),
             identity=predictor.identity,
             resume=resume,
@@ -145,16 +132,18 @@ def input_columns(inputs: Sequence[str], known: Mapping[str, str], items: Sequen
 
 
 def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
-    """Makes rows of the texts of a command line: one each, or, for a task on pairs, the first with each of the others.
+    """Makes rows of the texts of a command line: one each, or, of several inputs, the first ones with each last one.
 
     Raises:
-        SettingsError: A query stands alone.
+        SettingsError: There are fewer texts than inputs.
     """
-    if len(inputs) == 1:
+    *first, last = inputs
+    if not first:
         return list(texts)
     if len(texts) < len(inputs):
-        raise SettingsError(f"the model reads {' and '.join(inputs)}: give one {inputs[0]}, then each {inputs[1]}")
-    return [(texts[0], text) for text in texts[1:]]
+        ones = ", ".join(f"one {name}" for name in first)
+        raise SettingsError(f"the model reads {' and '.join(inputs)}: give {ones}, then each {last}")
+    return [(*texts[: len(first)], text) for text in texts[len(first) :]]
 
 
 def default_output(file: Path) -> Path:
@@ -165,103 +154,3 @@ def default_output(file: Path) -> Path:
     known = data_suffix(file)
     suffix = written.get(INPUT_SUFFIXES.get(known, "squad"), known)
     return file.with_name(f"{file.name[: file.name.lower().rfind(known)]}.predictions{suffix}")
-
-
-def answer_rows(predictor: Predictor, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
-    """Asks the model about some rows.
-
-    Args:
-        predictor: The model.
-        texts: The rows.
-        probabilities: Add every label's probability.
-
-    Returns:
-        The row's texts by input, and what the model answers: of a classifier `label`, `score`, of a multi-label one
-        also the chosen `labels` and, where wanted, `probabilities` by label; of a tagger `entities`, a list; of any
-        other its outputs.
-    """
-    import numpy as np
-
-    from tfapp.core.spans import to_entities
-
-    answers = predictor(texts)
-    columns = to_columns(texts, predictor.inputs)
-    if {"tag", "start", "end", "score"} <= answers.keys():
-        entities = to_entities(answers, columns["text"])
-        return [{"text": text, "entities": spans} for text, spans in zip(columns["text"], entities, strict=True)]
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    names = [name for name in (*_FIRST, *answers) if name in answers and name not in _BY_LABEL]
-    for name in dict.fromkeys(names):
-        for row, value in zip(rows, np.asarray(answers[name]).tolist(), strict=True):
-            row[name] = value
-    for row, chosen in zip(rows, answers.get("chosen", ()), strict=False):
-        row["labels"] = [label for label, yes in zip(predictor.labels, chosen, strict=True) if yes]
-    if probabilities and "probabilities" in answers:
-        for row, values in zip(rows, answers["probabilities"], strict=True):
-            row["probabilities"] = dict(zip(predictor.labels, map(float, values), strict=True))
-    return rows
-
-
-def _table_of(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
-    if "entities" in rows[0]:
-        return entity_table(rows)
-    if "embedding" in rows[0]:
-        return _table_of_vectors(rows, inputs)
-    return _table(rows, inputs) if isinstance(rows[0].get("score"), float) else _table_of_outputs(rows)
-
-
-def entity_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Lays a tagger's answers out, a line a span; `rows` as `answer_rows` gives them."""
-    from rich.table import Table
-
-    table = Table("text", "entity", "type", "place", "score")
-    for row in rows:
-        for number, one in enumerate(row["entities"] or [None]):
-            text = row["text"] if not number else ""
-            place = [one["text"], one["tag"], f"{one['start']}-{one['end']}"] if one else ["", "", ""]
-            table.add_row(text, *place, f"{one['score']:.3f}" if one else "")
-        table.add_section()
-    return table
-
-
-def _table(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    chosen = ["chosen"] if "labels" in rows[0] else []
-    named = [name for name in _WORDS if name in rows[0]]
-    # The numbers of a regression have a unit of their own.
-    bars = [""] if all(0 <= row["score"] <= 1 for row in rows) else []
-    table = Table(*inputs, *named, "score", *bars, *chosen)
-    for row in rows:
-        scores = row.get("probabilities") or {" ".join(row[name] for name in named): row["score"]}
-        for index, (label, score) in enumerate(sorted(scores.items(), key=lambda item: -item[1])):
-            texts = [row[name] if not index else "" for name in inputs]
-            labels = [label or Text("none", style="dim") for _ in named]
-            picked = [", ".join(row["labels"]) or "none" if not index else ""] if chosen else []
-            table.add_row(*texts, *labels, f"{score:.3f}", *("█" * round(score * _BAR_WIDTH) for _ in bars), *picked)
-    return table
-
-
-def _table_of_vectors(rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
-    """Shows the beginning of each vector, and its cosine with the first, since all have length 1."""
-    from rich.table import Table
-
-    first = rows[0]["embedding"]
-    table = Table(*inputs, f"{len(first)} numbers", "cosine", "with the first")
-    for row in rows:
-        cosine = sum(one * other for one, other in zip(row["embedding"], first, strict=True))
-        start = " ".join(f"{value:.3f}" for value in row["embedding"][:_NUMBERS])
-        bar = "█" * round(max(cosine, 0.0) * _BAR_WIDTH)
-        table.add_row(*(row[name] for name in inputs), f"{start} …", f"{cosine:.3f}", bar)
-    return table
-
-
-def _table_of_outputs(rows: Sequence[Mapping[str, Any]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(Text(f"{value:.3f}" if isinstance(value, float) else str(value)) for value in row.values()))
-    return table

@@ -10,42 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-import numpy as np
 import pyarrow as pa
 
-from tfapp.core.rows import Row, row_line
-from tfapp.core.spans import to_entities
+from tfapp.data.answer_format import AnswerColumn
 from tfapp.data.blocks import SUFFIXES, FileFormat
 from tfapp.data.readers.json_lines import as_json_text
 from tfapp.errors import DataError
 
-__all__ = ["LABEL", "InputRows", "answer_columns", "merge_parts", "output_format", "write_part"]
-
-LABEL = "predicted_label"
-LABELS = "predicted_labels"
-ENTITIES = "predicted_entities"
+__all__ = ["InputRows", "merge_parts", "output_format", "write_part"]
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
 
-_SEPARATOR = "|"
 # What a field of tsv does not hold.
 _TO_SPACES = str.maketrans("\t\n\r", "   ")
-# Outputs of a value a label.
-_BY_LABEL = ("probabilities", "labels", "chosen")
-
-_ENTITIES = pa.list_(
-    pa.struct(
-        [
-            ("tag", pa.string()),
-            ("text", pa.string()),
-            ("start", pa.int32()),
-            ("end", pa.int32()),
-            ("score", pa.float32()),
-        ]
-    )
-)
-
 # A row group of parquet: enough rows to compress and scan well, not more than this much memory.
 _GROUP_ROWS = 1 << 16
 _GROUP_BYTES = 1 << 25
@@ -64,68 +42,21 @@ def output_format(target: Path) -> FileFormat:
     return found
 
 
-def answer_columns(answers: Mapping[str, Any], labels: Sequence[str], rows: Sequence[Row]) -> dict[str, np.ndarray]:
-    """Names the columns of a model's answers.
-
-    Args:
-        answers: One value or one vector a row by output name, such as `label`, `score` and `embedding`; of a
-            multi-label model also `labels` and `chosen` [rows, labels] and, where labels are given, `probabilities`
-            [rows, labels].
-        labels: The labels whose probabilities are wanted, as the model orders them; none for no such columns.
-        rows: The rows that were asked about.
-
-    Returns:
-        `predicted_NAME` of each such output, [rows] or [rows, width], fractions as float32; of a multi-label model
-        `predicted_labels` (joined by "|"); `probability.LABEL` (float32); of a tagger `predicted_entities` alone (a
-        list of objects a row).
-
-    Raises:
-        ValueError: The model answered another number of rows.
-    """
-    columns: dict[str, Any] = {LABEL: np.asarray(answers["label"], object)} if "label" in answers else {}
-    if "chosen" in answers:
-        columns[LABELS] = np.array(
-            [
-                _SEPARATOR.join(names[yes])
-                for names, yes in zip(answers["labels"], np.asarray(answers["chosen"], bool), strict=True)
-            ],
-            object,
-        )
-    if "start" in answers and np.ndim(answers["start"]) == 2:
-        columns[ENTITIES] = _as_objects(to_entities(answers, [row_line(row) for row in rows]))
-    else:
-        names = [name for name in answers if name not in ("label", *_BY_LABEL)]
-        columns |= {f"predicted_{name}": _plain_type(np.asarray(answers[name])) for name in names}
-    if labels and "probabilities" in answers:
-        table = np.asarray(answers["probabilities"], np.float32)
-        columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}
-    if any(len(column) != len(rows) for column in columns.values()):
-        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {len(rows)}")
-    return columns
-
-
-def _as_objects(values: Sequence[Any]) -> np.ndarray:
-    """Returns one value a row, whatever it is; NumPy would make a table of lists of the same length."""
-    column = np.empty(len(values), object)
-    column[:] = list(values) if values else []
-    return column
-
-
-def _plain_type(values: np.ndarray) -> np.ndarray:
-    """Strings as objects, fractions in single precision."""
-    if values.dtype.kind in "OSU":
-        return values.astype(object)
-    return values.astype(np.float32) if values.dtype.kind == "f" else values
-
-
-def write_part(path: Path, format: FileFormat, rows: InputRows, answers: Mapping[str, Any], *, first: bool) -> None:  # noqa: A002
+def write_part(
+    path: Path,
+    format: FileFormat,  # noqa: A002 - the setting's name
+    rows: InputRows,
+    answers: Mapping[str, AnswerColumn],
+    *,
+    first: bool,
+) -> None:
     """Writes some rows with their answers; an input column with an answer's name gives way.
 
     Args:
         path: A new file.
         format: What to write.
         rows: The rows.
-        answers: As `answer_columns` gives them; a vector is a list, in csv and tsv as JSON.
+        answers: As `AnswerFormat.columns` gives them; a vector is a list, in csv and tsv as JSON.
         first: Whether these are the target's first rows: csv and tsv then begin with the column names.
     """
     if format == "parquet":
@@ -164,19 +95,19 @@ def _write_csv(file: TextIO, table: Iterable[Sequence[str]]) -> None:
         (quoted if any("\r" in cell for cell in cells) else plain).writerow(cells)
 
 
-def _write_parquet(path: Path, rows: Any, answers: Mapping[str, Any]) -> None:
+def _write_parquet(path: Path, rows: Any, answers: Mapping[str, AnswerColumn]) -> None:
     import pyarrow.parquet as pq
 
     columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
-    columns |= {name: _arrow(name, values) for name, values in answers.items()}
+    columns |= {name: _arrow(values) for name, values in answers.items()}
     pq.write_table(pa.table(columns), path)
 
 
-def _arrow(name: str, values: np.ndarray) -> pa.Array:
-    if name == ENTITIES:
-        return pa.array(values, _ENTITIES)
+def _arrow(values: AnswerColumn) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
     if values.ndim == 2:
-        return pa.FixedSizeListArray.from_arrays(_arrow(name, values.ravel()), values.shape[1])
+        return pa.FixedSizeListArray.from_arrays(_arrow(values.ravel()), values.shape[1])
     return pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
 
 
@@ -194,10 +125,10 @@ def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
         writer.write_table(pa.concat_tables(held))
 
 
-def _merged(rows: InputRows, answers: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+def _merged(rows: InputRows, answers: Mapping[str, AnswerColumn]) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
-    plain = {name: _rounded(np.asarray(values).tolist()) for name, values in answers.items()}
+    plain = {name: _rounded(values.tolist()) for name, values in answers.items()}
     for index, values in enumerate(objects):
         inputs = {name: value for name, value in values.items() if name not in answers}
         yield inputs | {name: column[index] for name, column in plain.items()}

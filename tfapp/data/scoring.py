@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Final
 
 from tfapp.core.rows import Row, to_rows
+from tfapp.data.answer_format import AnswerColumn, AnswerFormat
 from tfapp.data.blocks import FileFormat, detect_format, estimate_rows
 from tfapp.data.parts import PartStore, file_identity
 from tfapp.data.reader import OnProgress, as_text, check_column, read_batches
 from tfapp.data.readers.block import group_rows
 from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
-from tfapp.data.scored_rows import InputRows, answer_columns, merge_parts, output_format, write_part
+from tfapp.data.scored_rows import InputRows, merge_parts, output_format, write_part
 from tfapp.data.sources import existing_path
 from tfapp.errors import DataError
 
@@ -23,6 +22,8 @@ __all__ = ["Predict", "score_file"]
 
 Predict = Callable[[Sequence[Any]], Mapping[str, Any]]
 """Gives the outputs of a task's contract for some rows, such as `label` [rows] and `probabilities` [rows, labels]."""
+
+_ALL_OUTPUTS: Final = AnswerFormat()
 
 
 def score_file(
@@ -36,6 +37,7 @@ def score_file(
     encoding: str = "utf-8",
     header: bool = True,
     batch_rows: int = 1024,
+    answer_format: AnswerFormat = _ALL_OUTPUTS,
     labels: Sequence[str] = (),
     identity: str = "",
     resume: bool = True,
@@ -43,7 +45,7 @@ def score_file(
 ) -> int:
     """Scores every row of a file, in bounded memory.
 
-    The target has the input's columns and beside them those of `answer_columns`; it is UTF-8 where it is text. An
+    The target has the input's columns and beside them those of the answers; it is UTF-8 where it is text. An
     empty or missing text is answered like any other, as the empty text. Finished parts lie in `TARGET.parts` until the
     target appears by one rename; a run that was killed goes on after them and makes the same bytes, unless the input,
     the model or the settings changed.
@@ -58,6 +60,7 @@ def score_file(
         encoding: The encoding of csv, tsv and jsonl.
         header: Whether the first line of csv and tsv names the columns; otherwise they are 0, 1, 2, ...
         batch_rows: Rows a call of the model, and a part.
+        answer_format: Makes the columns of the model's answers; by default one of each output.
         labels: The model's labels, in the order of its probabilities, where these are wanted in the target.
         identity: Tells the model from others.
         resume: Use the parts of a run that was killed.
@@ -81,7 +84,7 @@ def score_file(
     for index, block in enumerate(blocks):
         if not store.path(index).exists():
             texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
-            answers = _ask(predict, to_rows(texts, tuple(inputs)), labels, len(inputs))
+            answers = _answer_columns(predict, answer_format, to_rows(texts, tuple(inputs)), labels, len(inputs))
             store.write(index, partial(write_part, format=kind_out, rows=block, answers=answers, first=index == 0))
         rows += len(block)
         parts = index + 1
@@ -132,9 +135,12 @@ def _texts(source: Path, block: InputRows, name: str, column: str, rows_before: 
     return texts
 
 
-def _ask(predict: Predict, rows: list[Row], labels: Sequence[str], inputs: int) -> dict[str, np.ndarray]:
-    if rows:
-        return answer_columns(predict(rows), labels, rows)
+def _answer_columns(
+    predict: Predict, answer_format: AnswerFormat, rows: list[Row], labels: Sequence[str], inputs: int
+) -> dict[str, AnswerColumn]:
     # What is answered to nothing still has the names and types of all answers.
-    empty: Row = "" if inputs == 1 else ("",) * inputs
-    return {name: column[:0] for name, column in answer_columns(predict([empty]), labels, [empty]).items()}
+    asked = rows or ["" if inputs == 1 else ("",) * inputs]
+    columns = answer_format.columns(predict(asked), asked, labels)
+    if any(len(column) != len(asked) for column in columns.values()):
+        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {len(asked)}")
+    return {name: column[: len(rows)] for name, column in columns.items()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tfapp_client import contract
 
 from tfapp.config.task_settings import CardWords
+from tfapp.data.answer_format import AnswerFormat
 from tfapp.tasks.playground import PlaygroundForm
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tfapp.training import TokenizedSplit
 
 __all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]
+
+
+_ALL_OUTPUTS: Final = AnswerFormat()
 
 
 class Evaluator:
@@ -82,6 +86,8 @@ class TaskSpec:
         schema: What the rows of its data are.
         classes: Returns the classes of its models, and that of its evaluator.
         evaluation: The class of its evaluations, as they are read back from runs.
+        answer_format: Writes its models' answers beside the rows of a file, as JSON and as a table; by default all
+            outputs as they are.
         card: What the model card says of it; None: its models are not served.
         make_preset: Makes the BERT that a model from scratch starts with, of its settings and of train; None: it has no
             such models.
@@ -98,6 +104,7 @@ class TaskSpec:
     schema: Schema
     classes: Callable[[], TaskClasses]
     evaluation: type[Evaluation]
+    answer_format: AnswerFormat = _ALL_OUTPUTS
     card: CardWords | None = None
     make_preset: Callable[[ModelSettings, pa.Table], Preset] | None = None
     propose: Callable[[DataSample], Proposal | None] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import numpy as np
 
 from tfapp.core.rows import Row, to_columns
 from tfapp.core.tensorflow_import import import_tensorflow
+from tfapp.data.answer_format import AnswerFormat
 from tfapp.errors import ModelError
 from tfapp.registry import version_folder, versions
 
@@ -33,6 +34,7 @@ class Predictor:
         answer: One batch of at most 32 rows to arrays by output name, each with as many rows.
         inputs: The names of the task's inputs; with more than one, a row is a tuple of texts in this order.
         columns: The columns of the file that it learnt from, by input, where their names are others.
+        answer_format: Writes its answers, as its task says.
     """
 
     source: Path
@@ -41,6 +43,7 @@ class Predictor:
     answer: Callable[[Sequence[Any]], Mapping[str, np.ndarray]]
     inputs: tuple[str, ...] = ("text",)
     columns: Mapping[str, str] = field(default_factory=dict)
+    answer_format: AnswerFormat = field(default_factory=AnswerFormat)
 
     def __call__(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
         """Answers N texts, or tuples of texts, those of similar length together so that little is padding.
@@ -54,6 +57,11 @@ class Predictor:
         batches = [order[start : start + _BATCH] for start in range(0, max(len(order), 1), _BATCH)]
         parts = [self.answer([texts[row] for row in rows]) for rows in batches]
         return {name: _gathered(len(texts), batches, [part[name] for part in parts]) for name in parts[0]}
+
+    def objects(self, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
+        """Answers rows by JSON objects; see `AnswerFormat.objects`."""
+        columns = to_columns(texts, self.inputs)
+        return self.answer_format.objects(self(texts), columns, self.labels, probabilities=probabilities)
 
 
 def _gathered(count: int, batches: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -100,6 +108,7 @@ def _from_run(folder: Path) -> Predictor:
 
     from tfapp.tasks.experiments import load_experiment
     from tfapp.tasks.models import load_model
+    from tfapp.tasks.registry import find_task
     from tfapp.training.run_folder import RunFolder
     from tfapp.workflows.inference import packed
 
@@ -122,7 +131,10 @@ def _from_run(folder: Path) -> Predictor:
     data = RunFolder(folder).experiment(load_experiment).data
     # A task that learns from pairs and answers single texts has no column of its input.
     columns = {name: getattr(data, name) for name in model.inputs if name != getattr(data, name, name)}
-    return Predictor(folder, identity, model.labels, _as_arrays(answer, model.inputs), model.inputs, columns)
+    answer_format = find_task(model.task.name).answer_format
+    return Predictor(
+        folder, identity, model.labels, _as_arrays(answer, model.inputs), model.inputs, columns, answer_format
+    )
 
 
 def _from_version(folder: Path) -> Predictor:
@@ -161,7 +173,25 @@ def _from_version(folder: Path) -> Predictor:
     names = answer(*[tf.constant([""])] * len(inputs)).get("labels")
     labels = () if names is None else tuple(name.decode() for name in names.numpy()[0])
     columns = input_columns(metadata, inputs)
-    return Predictor(folder, _identity(folder / "saved_model.pb"), labels, _as_arrays(answer, inputs), inputs, columns)
+    identity = _identity(folder / "saved_model.pb")
+    answer_format = _answer_format(metadata, inputs, loaded.signatures[contract.DEFAULT_SIGNATURE].structured_outputs)
+    return Predictor(folder, identity, labels, _as_arrays(answer, inputs), inputs, columns, answer_format)
+
+
+def _answer_format(metadata: Mapping[str, Any], inputs: Sequence[str], outputs: Collection[str]) -> AnswerFormat:
+    """Returns how a version's answers are written: as its task says, else one of the same inputs and outputs."""
+    from tfapp.tasks.registry import all_tasks
+
+    tasks = all_tasks()
+    if metadata.get("task") in tasks:
+        return tasks[metadata["task"]].answer_format
+    for task in tasks.values():
+        contract = task.contract
+        needed = {tensor.name for tensor in contract.outputs if not tensor.optional}
+        same = [tensor.name for tensor in contract.inputs] == list(inputs)
+        if same and needed and needed <= set(outputs) <= {tensor.name for tensor in contract.outputs}:
+            return task.answer_format
+    return AnswerFormat()
 
 
 def _as_arrays(

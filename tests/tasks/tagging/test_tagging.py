@@ -20,7 +20,6 @@ from tests.tasks.tagging.test_pretokenizer import MIXED, words_of
 from tests.toy import FILLERS, TOPICS, toy_experiment
 from tfapp import Run
 from tfapp.api import ServedModels
-from tfapp.cli.predict import answer_rows, entity_table
 from tfapp.core.spans import to_entities
 from tfapp.data import score_file
 from tfapp.errors import DataError, ExportError, SettingsError
@@ -28,6 +27,7 @@ from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.tagging.evaluation import EntityEvaluation
+from tfapp.tasks.tagging.task import TAGGING
 
 ROOT = Path(__file__).parents[3]
 TEXTS = ["the new ball", "", f"{'hello ' * 60}goal, tax", "e\u0301 日本 goal 👨\u200d👩\u200d👧 stock!"]
@@ -155,7 +155,8 @@ def test_files_are_scored_in_every_format(run: Run, tmp_path: Path) -> None:
         csv.writer(out).writerows([("id", "text"), *enumerate(texts)])
     expected = to_entities(run.predict(texts), texts)
     for suffix in ("csv", "jsonl", "parquet"):
-        score_file(file, tmp_path / f"out.{suffix}", run.predictor, labels=run.predictor.labels)
+        written = {"answer_format": run.predictor.answer_format, "labels": run.predictor.labels}
+        score_file(file, tmp_path / f"out.{suffix}", run.predictor, **written)
         rows = read_rows(tmp_path / f"out.{suffix}")
         assert [str(row["id"]) for row in rows] == ["0", "1", "2"]
         for row, entities in zip(rows, expected, strict=True):
@@ -181,7 +182,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 
 
 def test_texts_are_answered_with_their_spans(run: Run) -> None:
-    rows = answer_rows(run.predictor, ["the new ball", "hello"], probabilities=True)
+    rows = run.predictor.objects(["the new ball", "hello"], probabilities=True)
     assert [row["text"] for row in rows] == ["the new ball", "hello"]
     assert places(rows[0]["entities"]) == [("sport", 8, 12)]
     assert json.loads(json.dumps(rows)) == rows
@@ -189,7 +190,8 @@ def test_texts_are_answered_with_their_spans(run: Run) -> None:
 
 def test_texts_are_shown_with_their_spans() -> None:
     entities = [{"tag": "[b]sport", "text": "ball", "start": 8, "end": 12, "score": 0.5}]
-    table = entity_table([{"text": "the new ball", "entities": entities}, {"text": "hello", "entities": []}])
+    objects = [{"text": "the new ball", "entities": entities}, {"text": "hello", "entities": []}]
+    table = TAGGING.answer_format.table(objects, ("text",))
     assert [list(column.cells) for column in table.columns] == [
         ["the new ball", "hello"],
         ["ball", ""],

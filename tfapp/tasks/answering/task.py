@@ -9,6 +9,7 @@ from tfapp_client import contract
 
 from tfapp.core.spans import MarkedSpan, text_segments
 from tfapp.data.schemas import TABLES, Schema
+from tfapp.tasks.answering.answer_format import ExtractedAnswerFormat
 from tfapp.tasks.answering.data import AnswerTarget
 from tfapp.tasks.answering.evaluation import AnswerEvaluation
 from tfapp.tasks.answering.propose import propose_answering
@@ -54,6 +55,7 @@ ANSWERING: Final = TaskSpec(
     ),
     classes=_classes,
     evaluation=AnswerEvaluation,
+    answer_format=ExtractedAnswerFormat(),
     card=CardWords(
         "raw texts, a question and a context,",
         'answer("{name}", [("a question", "a context")])',

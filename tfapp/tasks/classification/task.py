@@ -6,6 +6,7 @@ from typing import Final
 
 from tfapp_client import contract
 
+from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.schemas import TEXT_CLASSES
 from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
@@ -29,6 +30,7 @@ CLASSIFICATION: Final = TaskSpec(
     schema=TEXT_CLASSES,
     classes=_classes,
     evaluation=ClassEvaluation,
+    answer_format=ClassAnswerFormat(),
     card=CardWords("raw text", 'classify("{name}", ["a text"])'),
     playground=TEXT_CLASSES_FORM,
 )

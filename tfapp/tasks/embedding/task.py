@@ -16,6 +16,7 @@ from tfapp.data.schemas import TABLES, Schema
 from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import NoLabels
 from tfapp.errors import DataError, SettingsError
+from tfapp.tasks.embedding.answer_format import VectorAnswerFormat
 from tfapp.tasks.embedding.choices import choose_embedding
 from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
 from tfapp.tasks.embedding.settings import SETTINGS
@@ -80,6 +81,7 @@ EMBEDDING: Final = TaskSpec(
     ),
     classes=_classes,
     evaluation=RetrievalEvaluation,
+    answer_format=VectorAnswerFormat(),
     card=CardWords(
         "raw text",
         'embed("{name}", ["a text"])',

@@ -6,6 +6,7 @@ from typing import Final
 
 from tfapp_client import contract
 
+from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.classes import ClassTarget
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
@@ -30,6 +31,7 @@ PAIR_CLASSIFICATION: Final = TaskSpec(
     schema=Schema(SETTINGS.name, SETTINGS.texts, ClassTarget(), TABLES, group="query"),
     classes=_classes,
     evaluation=ClassEvaluation,
+    answer_format=ClassAnswerFormat(),
     card=CardWords(
         "pairs of raw texts, a query and a candidate,", 'classify_pairs("{name}", [("a query", "a candidate")])'
     ),

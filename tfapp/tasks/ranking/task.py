@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tfapp_client import contract
 
+from tfapp.data.answer_format import ScoreAnswerFormat
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import RankingEvaluation
 from tfapp.tasks.pair_choices import choose_pairs
@@ -43,6 +44,7 @@ RANKING: Final = TaskSpec(
     schema=Schema(SETTINGS.name, SETTINGS.texts, GradeTarget(), TABLES, group="query"),
     classes=_classes,
     evaluation=RankingEvaluation,
+    answer_format=ScoreAnswerFormat(),
     card=CardWords(
         "pairs of raw texts, a query and a candidate,",
         'rank("{name}", "a query", ["a candidate", "another"])',

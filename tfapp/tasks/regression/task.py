@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tfapp_client import contract
 
+from tfapp.data.answer_format import ScoreAnswerFormat
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.pair_choices import choose_pairs
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
@@ -68,6 +69,7 @@ REGRESSION: Final = TaskSpec(
     schema=Schema(SETTINGS.name, SETTINGS.texts, NumberTarget(), TABLES),
     classes=_classes,
     evaluation=RegressionEvaluation,
+    answer_format=ScoreAnswerFormat(),
     card=CardWords("raw text", 'regress("{name}", ["a text"])', answers=_ANSWERS, knows=_KNOWS),
     propose=propose_regression,
     choose=choose_regression,
@@ -80,6 +82,7 @@ PAIR_REGRESSION: Final = TaskSpec(
     schema=Schema(PAIR_SETTINGS.name, PAIR_SETTINGS.texts, NumberTarget(), TABLES, group="query"),
     classes=_pair_classes,
     evaluation=RegressionEvaluation,
+    answer_format=ScoreAnswerFormat(),
     card=CardWords(
         "pairs of raw texts, a query and a candidate,",
         'regress_pairs("{name}", [("a query", "a candidate")])',

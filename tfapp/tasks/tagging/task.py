@@ -11,6 +11,7 @@ from tfapp.core.spans import MarkedSpan, text_segments
 from tfapp.data.schemas import Schema
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
+from tfapp.tasks.tagging.answer_format import SpanAnswerFormat
 from tfapp.tasks.tagging.data import SpanTarget
 from tfapp.tasks.tagging.evaluation import EntityEvaluation
 from tfapp.tasks.tagging.propose import propose_tagging
@@ -44,6 +45,7 @@ TAGGING: Final = TaskSpec(
     schema=Schema(SETTINGS.name, SETTINGS.texts, SpanTarget(), ("jsonl", "parquet", "arrow", "conll")),
     classes=_classes,
     evaluation=EntityEvaluation,
+    answer_format=SpanAnswerFormat(),
     card=CardWords(
         "raw text",
         'tag("{name}", ["a text"])',

@@ -1,0 +1,67 @@
+"""How the spans that a tagger answers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from tfapp.core.rows import Row, row_line
+from tfapp.core.spans import to_entities
+from tfapp.data.answer_format import AnswerColumn, AnswerFormat
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["SpanAnswerFormat"]
+
+_ENTITIES: Final = pa.list_(
+    pa.struct(
+        [
+            ("tag", pa.string()),
+            ("text", pa.string()),
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("score", pa.float32()),
+        ]
+    )
+)
+
+
+class SpanAnswerFormat(AnswerFormat):
+    """Writes the spans of a text as a list of objects; see `AnswerFormat`."""
+
+    def columns(
+        self, answers: Mapping[str, Any], rows: Sequence[Row], labels: Sequence[str] = ()
+    ) -> dict[str, AnswerColumn]:
+        """Returns `predicted_entities`, a list of objects a row, as `tfapp.core.spans.to_entities` gives them."""
+        del labels
+        return {"predicted_entities": pa.array(to_entities(answers, [row_line(row) for row in rows]), _ENTITIES)}
+
+    def objects(
+        self,
+        answers: Mapping[str, Any],
+        texts: Mapping[str, Sequence[str]],
+        labels: Sequence[str] = (),
+        *,
+        probabilities: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Returns each text with its `entities`."""
+        del labels, probabilities
+        entities = to_entities(answers, texts["text"])
+        return [{"text": text, "entities": spans} for text, spans in zip(texts["text"], entities, strict=True)]
+
+    def table(self, objects: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> Table:
+        """Returns a table with a line for each span."""
+        from rich.table import Table
+
+        del inputs
+        table = Table("text", "entity", "type", "place", "score")
+        for values in objects:
+            for number, one in enumerate(values["entities"] or [None]):
+                text = values["text"] if not number else ""
+                place = [one["text"], one["tag"], f"{one['start']}-{one['end']}"] if one else ["", "", ""]
+                table.add_row(text, *place, f"{one['score']:.3f}" if one else "")
+            table.add_section()
+        return table
