@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import itertools
 import subprocess
 from graphlib import TopologicalSorter
@@ -11,6 +12,16 @@ from pathlib import Path
 import grimp
 
 ROOT = Path(__file__).parents[1]
+
+# Where a task's name stands outside of its folder, and why.
+NAMES_ELSEWHERE = {
+    ("config/experiment.py", "classification"): "the default that settings without a task mean",
+    ("evaluation/ranking_evaluation.py", "ranking"): "a kind of evaluation, which embeddings have, too",
+    ("models/embedder.py", "embedding"): "an output of the contract",
+    ("server/servables/classify_regress.py", "classification"): "what TensorFlow Serving calls its Classify call",
+    ("server/servables/classify_regress.py", "regression"): "what TensorFlow Serving calls its Regress call",
+    ("tasks/classification/lstm.py", "embedding"): "a layer's name, by which old weights are found",
+}
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
@@ -27,6 +38,28 @@ def test_no_task_imports_another() -> None:
     assert "tfapp.tasks.ranking" in tasks
     for task, other in itertools.permutations(tasks, 2):
         assert graph.find_shortest_chains(task, other) == set()
+
+
+def _folders_by_task() -> dict[str, str]:
+    folders = {}
+    for file in (ROOT / "tfapp" / "tasks").glob("*/task.py"):
+        module = importlib.import_module(f"tfapp.tasks.{file.parent.name}.task")
+        folders |= {getattr(module, name).name: file.parent.name for name in module.__all__}
+    return folders
+
+
+def test_a_name_of_a_task_is_written_in_its_folder_alone() -> None:
+    folders = _folders_by_task()
+    assert "regression" in folders.values()
+    found = set()
+    for file in (ROOT / "tfapp").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and node.value in folders:
+                home = ROOT / "tfapp" / "tasks" / folders[node.value]
+                if not file.is_relative_to(home):
+                    found.add((file.relative_to(ROOT / "tfapp").as_posix(), node.value))
+    assert found == NAMES_ELSEWHERE.keys()
 
 
 def test_the_top_of_the_library_is_seen_at_a_glance() -> None:

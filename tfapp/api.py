@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment
-from tfapp.core.files import safe_name
 from tfapp.core.rows import Row, check_rows
 from tfapp.core.terminal import progress
 from tfapp.errors import SettingsError, TrainingError, did_you_mean
@@ -285,12 +284,10 @@ def export_preset(
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
+    from tfapp.tasks.embedding.experiment import preset_experiment
     from tfapp.workflows.publish import export_untrained
 
-    model_name = name or safe_name(Path(preset).name) or "embedding"
-    # There are no data, but an experiment names some.
-    sections = {"data": {"train": "none"}, "model": {"preset": preset}, "training": {"epochs": 0}}
-    experiment = parse_experiment({"name": model_name, "task": "embedding", **sections}, overrides)
+    experiment = preset_experiment(preset, overrides, name=name)
     return export_untrained(experiment, Path(to), force=force, quiet=quiet)
 
 

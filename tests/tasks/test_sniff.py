@@ -340,6 +340,17 @@ def test_a_settings_file_has_its_task_s_settings_alone_and_no_comment_does_harm(
     assert load_experiment(target) == experiment
 
 
+def test_a_settings_file_says_what_shared_settings_mean_for_its_task() -> None:
+    def label(task: str) -> str:
+        lines = starter_text(Proposal(task, {"train": "a.csv"}, {}, {}, 10, (), ()), task_settings()).splitlines()
+        return lines[lines.index('# label = "label"') - 1]
+
+    assert label("classification") == "# The column of the labels."
+    assert label("regression") == "# The column of the labels. A label is a number."
+    for name, task in task_settings().items():
+        assert task.notes.keys() <= task.fields.keys(), name
+
+
 def test_an_existing_settings_file_is_kept(tmp_path: Path) -> None:
     proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(50), "label": ["x", "y"] * 25}))
     target = tmp_path / "experiment.toml"

@@ -143,8 +143,8 @@ def test_a_run_learns_from_a_few_texts_a_label(shallow_preset: Path, toy_data: P
 @pytest.mark.parametrize(
     ("changes", "complains"),
     [
-        ({"task": "ranking"}, "is for classification by a bert, not ranking by a bert"),
-        ({"model": {"kind": "lstm"}}, "is for classification by a bert, not classification by a lstm"),
+        ({"task": "ranking"}, "trains no ranking by a bert"),
+        ({"model": {"kind": "lstm"}}, "trains no classification by a lstm"),
         ({"model": {"multi_label": True}}, "needs one label a text"),
         ({"model": {"pooling": "cls"}}, "compares the mean or maximum of the tokens"),
         ({"training": {"method": "few-shot", "adapt": "head"}}, "and adapt head exclude each other"),

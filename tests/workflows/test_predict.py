@@ -69,6 +69,16 @@ def test_the_same_weights_have_the_same_identity(toy_run: Run, toy_models: Path)
     assert by_model.labels == toy_run.predictor.labels == ("money", "sport", "tech")
 
 
+def test_answers_are_written_as_the_task_says_also_of_a_model_that_names_none(
+    toy_run: Run, toy_models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(toy_models / "toy" / "1", tmp_path / "toy" / "1")
+    (tmp_path / "toy" / "1" / "assets.extra" / "tfapp.json").unlink()
+    for model in (toy_run.path, toy_models / "toy", tmp_path / "toy"):
+        (answer,) = load_predictor(model).objects(["the ball"], probabilities=True)
+        assert list(answer) == ["text", "label", "score", "probabilities"]
+
+
 def test_the_newest_run_and_the_latest_version_are_taken(toy_run: Run, toy_models: Path, tmp_path: Path) -> None:
     assert load_predictor(toy_run.path.parent).source == toy_run.path
     for version in ("9", "10"):

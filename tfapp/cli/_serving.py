@@ -105,10 +105,4 @@ def _is_classifier(servable: Any) -> bool:
     from tfapp_client import contract
 
     definition = servable.definitions.get(contract.DEFAULT_SIGNATURE)
-    task = contract.CLASSIFICATION
-    names = {spec.name for spec in task.outputs if not spec.optional}
-    return (
-        definition is not None
-        and set(definition.inputs) == {spec.name for spec in task.inputs}
-        and names <= set(definition.outputs)
-    )
+    return definition is not None and contract.CLASSIFICATION.fits(definition.inputs, definition.outputs)

@@ -7,7 +7,7 @@ The descriptions of the fields are the reference of the settings file: `tfapp in
 
 from __future__ import annotations
 
-from tfapp.config.experiment import Experiment, dump_toml
+from tfapp.config.experiment import DEFAULT_TASK, Experiment, dump_toml
 from tfapp.config.parse import parse_experiment
 from tfapp.config.settings.base import Settings
 from tfapp.config.settings.data import DataSettings, OnOverlap, OnProblem, RatingSettings
@@ -17,6 +17,7 @@ from tfapp.config.settings.training import DistillationSettings, TrainingSetting
 from tfapp.config.task_settings import TaskSettings
 
 __all__ = [
+    "DEFAULT_TASK",
     "DataSettings",
     "DistillationSettings",
     "Experiment",

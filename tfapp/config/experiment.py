@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import Field
 
@@ -13,7 +13,10 @@ from tfapp.config.settings.export import ExportSettings
 from tfapp.config.settings.model import ModelSettings
 from tfapp.config.settings.training import DistillationSettings, TrainingSettings
 
-__all__ = ["Experiment", "dump_toml"]
+__all__ = ["DEFAULT_TASK", "Experiment", "dump_toml"]
+
+DEFAULT_TASK: Final = "classification"
+"""The task of settings that name none, and of labelled texts that no task takes for its own."""
 
 
 class Experiment(Settings):
@@ -28,7 +31,7 @@ class Experiment(Settings):
     unread: ClassVar[frozenset[str]] = frozenset()
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder and the served model.")
-    task: str = Field("classification", description="What the model does.")
+    task: str = Field(DEFAULT_TASK, description="What the model does.")
     data: DataSettings
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()

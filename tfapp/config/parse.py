@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import create_model
 
-from tfapp.config.experiment import Experiment
+from tfapp.config.experiment import DEFAULT_TASK, Experiment
 from tfapp.config.overrides import apply_override, merge_overrides, validate_settings
 from tfapp.config.rules import broken_rule
 from tfapp.config.task_settings import TaskSettings, foreign_fields, foreign_setting
@@ -55,7 +55,7 @@ def parse_experiment(
 def _find_task(
     values: Mapping[str, Any], overrides: list[str], tasks: Mapping[str, TaskSettings], source: str
 ) -> TaskSettings:
-    choice = {"task": values.get("task", Experiment.model_fields["task"].default)}
+    choice = {"task": values.get("task", DEFAULT_TASK)}
     for item in overrides:
         if item.partition("=")[0].strip() == "task":
             apply_override(choice, item, Experiment)

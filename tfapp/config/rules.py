@@ -133,9 +133,7 @@ def _few_shot(experiment: Experiment, task: TaskSettings) -> str | None:
         return None
     without_dev = not (data.dev or data.dev_share)
     rules = {
-        f"is for classification by a bert, not {task.name} by a {model.kind}": (
-            not task.few_shot or model.kind != "bert"
-        ),
+        f"trains no {task.name} by a {model.kind}; use method fine-tuning": not task.few_shot or model.kind != "bert",
         "needs one label a text; set model.multi_label = false, or use method fine-tuning": model.multi_label,
         'compares the mean or maximum of the tokens; set model.pooling = "mean", or remove it': model.pooling == "cls",
         "and adapt head exclude each other: head leaves the BERT as it is": training.adapt == "head",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +38,8 @@ class TaskSettings:
         pretrained: Whether its models answer before any training, since all of the network is pretrained.
         fits_head: Whether `training.adapt = "head"` fits its models' head at once, not by steps.
         few_shot: Whether its BERT can be trained by the method few-shot.
+        notes: What shared settings, such as `data.label`, mean for this task alone, in sentences that follow their
+            descriptions.
         summary: What its models make, in a few words, for the list of tasks in new settings files.
     """
 
@@ -50,6 +53,7 @@ class TaskSettings:
     pretrained: bool = False
     fits_head: bool = False
     few_shot: bool = False
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     summary: str = ""
 
     @property

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from tfapp.config import Experiment
+from tfapp.config import DEFAULT_TASK, Experiment
 from tfapp.data import Description, Proposal, describe, take_sample
 from tfapp.errors import TfappError
 from tfapp.tasks.experiments import parse_experiment
@@ -18,8 +18,6 @@ from tfapp.web.error_messages import error_message
 
 __all__ = ["DataFileView", "FileCorrections", "column_settings", "look_at", "servable_tasks"]
 
-DEFAULT_TASK: Final = str(Experiment.model_fields["task"].default)
-"""The task of a file that does not say which it is for."""
 _MOST_LOOKS: Final = 32
 
 

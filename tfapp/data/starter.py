@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tfapp.config import (
+    DEFAULT_TASK,
     DistillationSettings,
     Experiment,
     ExportSettings,
@@ -74,7 +75,7 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     unread = foreign_fields(tasks[proposal.task], tasks.values())
     fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in unread}
     names = {"name": name or experiment_name(proposal.data["train"])}
-    if proposal.task != Experiment.model_fields["task"].default:
+    if proposal.task != DEFAULT_TASK:
         names["task"] = proposal.task
     kinds = (f"{task.name} ({task.summary})" if task.summary else task.name for task in tasks.values())
     lines = [
@@ -83,18 +84,25 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
         *_comment("A setting behind # has its default, or is unset where nothing follows. Remove the # to change it."),
         "",
         *_fields(Experiment.model_fields, names, {"task": f" One of {', '.join(kinds)}."}),
-        *(line for section, values in sections.items() for line in _task_section(section, values, fields)),
+        *(
+            line
+            for section, values in sections.items()
+            for line in _task_section(section, values, fields, tasks[proposal.task].notes)
+        ),
         *(_section("distillation", DistillationSettings.model_fields, None) if "distillation" in fields else ()),
         *_section("export", ExportSettings.model_fields, {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _task_section(name: str, values: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Iterator[str]:
-    """Yields a section in which tasks have settings of their own, and the sections in it."""
+def _task_section(
+    name: str, values: Mapping[str, Any], fields: Mapping[str, FieldInfo], notes: Mapping[str, str]
+) -> Iterator[str]:
+    """Yields a section in which tasks have settings and notes of their own, and the sections in it."""
     inner = {field.removeprefix(f"{name}."): info for field, info in fields.items() if field.startswith(f"{name}.")}
     yield f"[{name}]"
-    yield from _fields(inner, values)
+    more = {setting.removeprefix(f"{name}."): f" {note}" for setting, note in notes.items()}
+    yield from _fields(inner, values, more)
     for field, info in inner.items():
         section = section_of(info)
         if section:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tfapp.config import DEFAULT_TASK
 from tfapp.data import Candidate, DataSample, Proposal, Pull, take_sample
 from tfapp.data.proposal import make_proposal
 from tfapp.errors import DataError, SettingsError, did_you_mean
-from tfapp.tasks.classification.propose import propose_classification
-from tfapp.tasks.classification.settings import SETTINGS as CLASSIFICATION
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.sentence_encoder import SentenceEncoder, find_sentence_encoder
 from tfapp.tasks.spec import TaskSpec
@@ -26,7 +25,7 @@ def sniff(
     preset: str | None = None,
     pull: Pull | None = None,
 ) -> Proposal:
-    """Proposes settings for a data file: those of the first task that takes it for its own, else of a classification.
+    """Proposes settings for a data file: those of the first task that takes it for its own, else of the default.
 
     Args:
         name: A file, a folder of texts, or a data set's name.
@@ -53,9 +52,10 @@ def sniff(
     owned = next(((one, proposal) for one, proposal in proposals if proposal), None)
     if owned:
         return _with_candidates(*owned, sample, encoder)
-    if spec is None or spec.name == CLASSIFICATION.name:
-        return propose_classification(sample, encoder)
-    return _with_candidates(spec, _propose_named(spec, sample), sample, encoder)
+    named = spec or find_task(DEFAULT_TASK)
+    if named.propose_named:
+        return named.propose_named(sample, encoder)
+    return _with_candidates(named, _propose_named(named, sample), sample, encoder)
 
 
 def _with_candidates(

@@ -92,6 +92,8 @@ class TaskSpec:
         make_preset: Makes the BERT that a model from scratch starts with, of its settings and of train; None: it has no
             such models.
         propose: Looks at a sample of a data file and returns the settings for it; None: it is not this task's.
+        propose_named: Proposes settings, ways to train included, for a file that somebody says is this task's, or that
+            no task takes for its own where this is the default task; None: the columns are those of the settings.
         choose: Adds how a model reads, and the ways to train it, to a proposal that says what the data are. It is
             handed the shares of the splits, and the preset if that is a sentence encoder, else None. Without it
             the ways are the output layer alone and all weights, where the task can fit the first.
@@ -108,6 +110,7 @@ class TaskSpec:
     card: CardWords | None = None
     make_preset: Callable[[ModelSettings, pa.Table], Preset] | None = None
     propose: Callable[[DataSample], Proposal | None] | None = None
+    propose_named: Callable[[DataSample, SentenceEncoder | None], Proposal] | None = None
     choose: Callable[[Proposal, DataSettings, SentenceEncoder | None], Proposal] | None = None
     playground: PlaygroundForm | None = None
 
@@ -123,5 +126,5 @@ class TaskSpec:
     @property
     def classifies_texts(self) -> bool:
         """Returns whether `client.classify` reads the answers of its models, so that their texts can be labelled."""
-        known = contract.CLASSIFICATION
-        return (self.contract.inputs, self.contract.outputs) == (known.inputs, known.outputs)
+        outputs = [tensor.name for tensor in self.contract.outputs if not tensor.optional]
+        return contract.CLASSIFICATION.fits([tensor.name for tensor in self.contract.inputs], outputs)

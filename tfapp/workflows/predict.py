@@ -183,15 +183,13 @@ def _answer_format(metadata: Mapping[str, Any], inputs: Sequence[str], outputs: 
     from tfapp.tasks.registry import all_tasks
 
     tasks = all_tasks()
-    if metadata.get("task") in tasks:
-        return tasks[metadata["task"]].answer_format
-    for task in tasks.values():
-        contract = task.contract
-        needed = {tensor.name for tensor in contract.outputs if not tensor.optional}
-        same = [tensor.name for tensor in contract.inputs] == list(inputs)
-        if same and needed and needed <= set(outputs) <= {tensor.name for tensor in contract.outputs}:
-            return task.answer_format
-    return AnswerFormat()
+    recorded = tasks.get(str(metadata.get("task")))
+    if recorded:
+        return recorded.answer_format
+    alike = (task for task in tasks.values() if task.contract.outputs and task.contract.fits(inputs, outputs))
+    # Classes have a score, too: the most outputs tell the most of what a model answers.
+    best = max(alike, key=lambda task: len(task.contract.outputs), default=None)
+    return best.answer_format if best else AnswerFormat()
 
 
 def _as_arrays(

@@ -7,6 +7,7 @@ merge requests into one batch and split the answer.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,6 +83,11 @@ class Task:
     name: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+
+    def fits(self, inputs: Collection[str], outputs: Collection[str]) -> bool:
+        """Returns whether a signature of these inputs and outputs can be called as this task."""
+        needed = {tensor.name for tensor in self.outputs if not tensor.optional}
+        return set(inputs) == {tensor.name for tensor in self.inputs} and needed <= set(outputs)
 
 
 _CLASSES_OUT = (

@@ -193,7 +193,7 @@ def test_a_student_learns_from_a_teacher(run: Run, shallow_preset: Path, number_
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"training": {"method": "few-shot"}}, "few-shot is for classification by a bert, not regression by a bert"),
+        ({"training": {"method": "few-shot"}}, "few-shot trains no regression by a bert; use method fine-tuning"),
         ({"model": {"window": 8}}, "model.window is not read by the task regression"),
         ({"data": {"rating": {"center": 3}}}, "data.rating is not read by the task regression"),
         ({"data": {"query": "a"}}, r"data.query is not read by the task regression; its columns of texts are data\.te"),

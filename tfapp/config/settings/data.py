@@ -56,13 +56,11 @@ class DataSettings(Settings):
     group: str | None = Field(
         None,
         min_length=1,
-        description="Tasks on pairs: the column that groups the rows of one query, which stay in one split. Rows "
-        "without a group are grouped by their query; for answering, by their context.",
+        description="The column that groups the rows of one query or one text, which stay in one split.",
     )
     label: str = Field(
         "label",
-        description="The column of the labels. For ranking: a grade, 0 for what does not fit; for regression: a "
-        "number; for tagging: a list of spans with start, end (in characters) and label.",
+        description="The column of the labels.",
     )
     word_column: int = Field(0, description="conll files: the column of the words, counted from 0; -1 is the last one.")
     tag_column: int = Field(

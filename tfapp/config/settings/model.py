@@ -22,8 +22,8 @@ class ModelSettings(Settings):
     max_length: int = Field(
         128,
         ge=4,
-        description="The longest input in tokens, including [CLS] and [SEP]. Longer texts are cut off; tagging and "
-        "answering read them in several windows of this length.",
+        description="The longest input in tokens, including [CLS] and [SEP]. Longer texts are cut off, "
+        "unless they are read in windows.",
     )
     window: int | None = Field(
         None,

@@ -50,5 +50,9 @@ SETTINGS: Final = TaskSettings(
     reads=("data.group", "data.on_missing_label", "model.dropout", "training.calibrate"),
     data=AnsweringDataSettings,
     model=AnsweringModelSettings,
+    notes={
+        "data.group": "Rows without a group are grouped by their context.",
+        "model.max_length": "Longer contexts are read in several windows of this length.",
+    },
     summary="answers to questions, from contexts",
 )

@@ -10,6 +10,7 @@ from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.schemas import TEXT_CLASSES
 from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
+from tfapp.tasks.classification.propose import propose_classification
 from tfapp.tasks.classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
@@ -32,5 +33,6 @@ CLASSIFICATION: Final = TaskSpec(
     evaluation=ClassEvaluation,
     answer_format=ClassAnswerFormat(),
     card=CardWords("raw text", 'classify("{name}", ["a text"])'),
+    propose_named=propose_classification,
     playground=TEXT_CLASSES_FORM,
 )

@@ -43,5 +43,6 @@ SETTINGS: Final = TaskSettings(
     model=EmbeddingModelSettings,
     rules=(_adapt,),
     pretrained=True,
+    notes={"data.group": "Rows without a group are grouped by their query."},
     summary="vectors of texts",
 )

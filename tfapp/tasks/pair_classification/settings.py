@@ -14,5 +14,6 @@ SETTINGS: Final = TaskSettings(
     texts=("query", "candidate"),
     reads=(*CLASS_SETTINGS, "data.group", "model.pair_encoder"),
     fits_head=True,
+    notes={"data.group": "Rows without a group are grouped by their query."},
     summary="labels for pairs of texts",
 )

@@ -14,5 +14,9 @@ SETTINGS: Final = TaskSettings(
     texts=("query", "candidate"),
     reads=(*LABEL_SETTINGS, "data.group", "model.pair_encoder", "model.temperature"),
     fits_head=True,
+    notes={
+        "data.group": "Rows without a group are grouped by their query.",
+        "data.label": "A label is a grade: 0 for a candidate that does not fit, more for a better one.",
+    },
     summary="scores of candidates for a query",
 )

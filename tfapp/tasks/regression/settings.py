@@ -9,13 +9,21 @@ from tfapp.tasks.class_settings import LABEL_SETTINGS
 
 __all__ = ["PAIR_SETTINGS", "SETTINGS"]
 
+_NUMBERS: Final = "A label is a number."
+
 SETTINGS: Final = TaskSettings(
-    "regression", texts=("text",), reads=LABEL_SETTINGS, fits_head=True, summary="numbers for texts"
+    "regression",
+    texts=("text",),
+    reads=LABEL_SETTINGS,
+    fits_head=True,
+    notes={"data.label": _NUMBERS},
+    summary="numbers for texts",
 )
 PAIR_SETTINGS: Final = TaskSettings(
     "pair-regression",
     texts=("query", "candidate"),
     reads=(*LABEL_SETTINGS, "data.group", "model.pair_encoder"),
     fits_head=True,
+    notes={"data.group": "Rows without a group are grouped by their query.", "data.label": _NUMBERS},
     summary="numbers for pairs of texts",
 )

@@ -56,5 +56,9 @@ SETTINGS: Final = TaskSettings(
     ),
     model=TaggingModelSettings,
     rules=(_crf,),
+    notes={
+        "data.label": "A label is a list of spans with start, end (in characters) and label.",
+        "model.max_length": "Longer texts are read in several windows of this length.",
+    },
     summary="spans in texts",
 )
