@@ -89,7 +89,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
     @property
     @abc.abstractmethod
     def main_score(self) -> float:
-        """The number that models are compared by: 0..1, higher is better, unless the kind says otherwise."""
+        """Returns the number that models are compared by: 0..1, higher is better, unless the kind says otherwise."""
 
     @property
     def standard_error(self) -> float:

@@ -113,16 +113,16 @@ class ClassEvaluation(Evaluation):
 
     @property
     def main_score(self) -> float:
-        """The number that models are compared by, 0..1, higher is better."""
+        """Returns the number that models are compared by, 0..1, higher is better."""
         return self.micro.f1 if self.multi_label else self.accuracy
 
     @property
     def means(self) -> tuple[Scores, Scores, Scores]:
-        """The micro, macro and weighted means."""
+        """Returns the micro, macro and weighted means."""
         return self.micro, self.macro, self.weighted
 
     def confusions(self, limit: int = 10) -> list[ConfusedPair]:
-        """The most frequent pairs of a truth and a wrong prediction; none in multi-label data."""
+        """Returns the most frequent pairs of a truth and a wrong prediction; none in multi-label data."""
         if self.confused:
             return list(self.confused[:limit])
         counts = np.array(self.confusion or [[0]])
@@ -133,7 +133,7 @@ class ClassEvaluation(Evaluation):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The texts, and how many of them the model was wrong about."""
+        """Returns the texts, and how many of them the model was wrong about."""
         return f"{self.count:,} {'text' if self.count == 1 else 'texts'}", f"{self.mistake_count:,} wrong"
 
     def metrics(self) -> dict[str, float]:

@@ -47,7 +47,7 @@ class ConfiguredModel:
 
     @property
     def kind(self) -> Literal["latest", "all", "specific"]:
-        """The kind of its policy."""
+        """Returns the kind of its policy."""
         return self.policy.WhichOneof("policy_choice") or "latest"
 
     @property

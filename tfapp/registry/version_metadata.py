@@ -57,17 +57,17 @@ class VersionMetadata:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The record of its training data."""
+        """Returns the record of its training data."""
         return _section(self.metadata, "data")
 
     @property
     def evaluation(self) -> dict[str, Any]:
-        """The record that tells whether its score is better than another version's; empty of versions of before."""
+        """Returns the record by which its score is compared with another version's; empty for versions of before."""
         return _section(self.metadata, "evaluation")
 
     @property
     def labels(self) -> list[str]:
-        """The labels that it answers."""
+        """Returns the labels that it answers."""
         labels = self.metadata.get("labels")
         return [str(label) for label in labels] if isinstance(labels, list) else []
 
@@ -78,12 +78,12 @@ class VersionMetadata:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings it was trained with, by dotted name."""
+        """Returns the settings it was trained with, by dotted name."""
         return _settings(self.metadata)
 
     @property
     def score(self) -> tuple[str, float] | None:
-        """The name and value of its main metric; None: it has none. Whole numbers are counts of what was evaluated."""
+        """Returns the name and value of its main metric, or None; whole numbers are counts of what was evaluated."""
         scores = ((name, value) for name, value in self.metrics.items() if name not in _NO_SCORES)
         return next(((name, value) for name, value in scores if isinstance(value, float)), None)
 

@@ -34,7 +34,7 @@ class ClassEvaluator(Evaluator):
     """Evaluates classes; several at once by thresholds."""
 
     def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
-        """See `Evaluator.fit`."""
+        """Fits the thresholds of the answers; see `Evaluator.fit`."""
         assert isinstance(model, ClassificationModel)
         if model.unknown and model.unknown.measures:
             model.unknown = fit_unknown(model.unknown, logits, split.targets)
@@ -43,7 +43,7 @@ class ClassEvaluator(Evaluator):
             model.thresholds = tuple(float(value) for value in fit_thresholds(split.targets > 0, probabilities))
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """See `Evaluator.evaluate`."""
+        """Evaluates the logits; see `Evaluator.evaluate`."""
         assert isinstance(model, ClassificationModel)
         probabilities = model.probabilities(tf.constant(logits)).numpy()
         rows, texts = split.rows.tolist(), split.raw
@@ -60,12 +60,12 @@ class ClassEvaluator(Evaluator):
         return replace(evaluation, calibration_report=_report(model, logits, split.targets, unknown))
 
     def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
-        """See `Evaluator.fit_temperatures`; a text that belongs to no label says nothing of those of labels."""
+        """Fits the temperatures, on the rows that belong to a label."""
         assert isinstance(model, ClassificationModel)
         if model.multi_label:
             return fit_scaling(len(logits), lambda: fit_label_temperatures(logits, split.targets > 0))
-        known = split.targets >= 0
-        return fit_scaling(int(known.sum()), lambda: (fit_class_temperature(logits[known], split.targets[known]),))
+        mask = split.targets >= 0
+        return fit_scaling(int(mask.sum()), lambda: (fit_class_temperature(logits[mask], split.targets[mask]),))
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def evaluate_classes(
     index, scores, predicted = _with_unknown(index, scores, unknown)
     labels = [*labels, unknown.label] if unknown else labels
     top = scores[np.arange(len(scores)), predicted]
-    truth, chosen = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
-    answers = _Answers(labels, truth, chosen, scores)
+    truth, answer_mask = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
+    answers = _Answers(labels, truth, answer_mask, scores)
     correct = predicted == index
     interval = metrics.accuracy_interval(correct)
     wrong = np.flatnonzero(~correct)
@@ -179,7 +179,7 @@ def _confused_pairs(
     )
     for pair in np.argsort(-counts, kind="stable")[:_CONFUSIONS].tolist():
         rows = wrong[owners.ravel() == pair][:_EXAMPLES].tolist()
-        names = [labels[place] for place in pairs[pair].tolist()]
+        names = [labels[number] for number in pairs[pair].tolist()]
         yield ConfusedPair(names[0], names[1], int(counts[pair]), tuple(shorten(texts[row]) for row in rows))
 
 
@@ -206,14 +206,14 @@ def evaluate_multi_label(
     _check(truth.shape, (len(texts), len(labels)), scores, (len(texts), len(labels)))
     check_finite(scores, rows or range(len(texts)), "probability")
     limits = np.asarray(thresholds, np.float64)
-    chosen = scores >= limits
-    answers = _Answers(labels, truth, chosen, scores)
-    correct = (truth == chosen).all(axis=1)
+    answer_mask = scores >= limits
+    answers = _Answers(labels, truth, answer_mask, scores)
+    correct = (truth == answer_mask).all(axis=1)
     # How far each wrong label's probability is from its truth; a label that is right is never the one to blame.
-    distance = np.where(truth != chosen, np.abs(truth - scores), -1.0)
+    distance = np.where(truth != answer_mask, np.abs(truth - scores), -1.0)
     wrong = np.flatnonzero(~correct)
     worst = wrong[np.argsort(-distance.max(axis=1, initial=-1.0)[wrong], kind="stable")][:_MISTAKES]
-    row_counts = np.stack([truth & chosen, chosen & ~truth, truth & ~chosen], axis=1).sum(axis=2)
+    row_counts = np.stack([truth & answer_mask, answer_mask & ~truth, truth & ~answer_mask], axis=1).sum(axis=2)
     return ClassEvaluation(
         multi_label=True,
         loss=metrics.binary_cross_entropy(truth, scores),
@@ -240,8 +240,8 @@ class _Answers:
 
     def scores(self) -> dict[str, Any]:
         """Returns all scores."""
-        truth, chosen, names = self.truth, self.chosen, self.labels
-        counts = [part.sum(axis=0) for part in (truth & chosen, chosen & ~truth, truth & ~chosen)]
+        truth, answer_mask, names = self.truth, self.chosen, self.labels
+        counts = [part.sum(axis=0) for part in (truth & answer_mask, answer_mask & ~truth, truth & ~answer_mask)]
         classes = metrics.class_scores(names, *counts)
         curves = tuple(
             metrics.precision_recall(name, truth[:, k], self.probabilities[:, k]) for k, name in enumerate(names)
@@ -250,22 +250,22 @@ class _Answers:
         return {"labels": tuple(names), "count": len(truth), "classes": classes, "curves": curves, **dict(means)}
 
     def mistakes(
-        self, worst: NDArray[np.intp], blamed: NDArray[np.intp], texts: Sequence[str], rows: Sequence[int] | None
+        self, worst: NDArray[np.intp], columns: NDArray[np.intp], texts: Sequence[str], rows: Sequence[int] | None
     ) -> tuple[Mistake, ...]:
         return tuple(
             Mistake(
                 text=shorten(texts[at]),
                 truth=self._names(self.truth[at]),
                 predicted=self._names(self.chosen[at]),
-                label=self.labels[int(blamed[at])],
-                probability=float(self.probabilities[at, blamed[at]]),
+                label=self.labels[int(columns[at])],
+                probability=float(self.probabilities[at, columns[at]]),
                 row=None if rows is None else int(rows[at]),
             )
             for at in worst.tolist()
         )
 
-    def _names(self, held: NDArray[np.bool_]) -> tuple[str, ...]:
-        return tuple(self.labels[k] for k in np.flatnonzero(held).tolist())
+    def _names(self, mask: NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(self.labels[k] for k in np.flatnonzero(mask).tolist())
 
 
 def _check(

@@ -41,7 +41,7 @@ def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: SentenceEn
         # The vectors of a plain BERT say little of a text, so both must be read as one.
         return replace(proposal, training=training, notes=(*proposal.notes, f"epochs: {why}"))
     notes = (*proposal.notes, encoder.pooling_note)
-    compared = Candidate(
+    two_vectors = Candidate(
         "vectors compared",
         f"{encoder.name} reads each text for itself, and what its vectors say of two texts needs few rows",
         "fast",
@@ -65,5 +65,5 @@ def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: SentenceEn
         model={**proposal.model, "pooling": "mean"},
         training={},
         notes=notes,
-        candidates=(compared, learnt, as_one),
+        candidates=(two_vectors, learnt, as_one),
     )

@@ -61,10 +61,10 @@ def find_task(name: str) -> TaskSpec:
     Raises:
         SettingsError: There is none.
     """
-    known = all_tasks()
-    if name not in known:
-        raise SettingsError(f"there is no task {name!r}{did_you_mean(name, known)}")
-    return known[name]
+    tasks = all_tasks()
+    if name not in tasks:
+        raise SettingsError(f"there is no task {name!r}{did_you_mean(name, tasks)}")
+    return tasks[name]
 
 
 def read_evaluation(values: Mapping[str, Any]) -> Evaluation:

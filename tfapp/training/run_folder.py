@@ -46,7 +46,7 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """The best weights so far, as `TaskModel.save` writes them."""
+        """Returns the best weights so far, as `TaskModel.save` writes them."""
         return self.path / "model"
 
     @property
@@ -66,7 +66,7 @@ class RunFolder:
 
     @property
     def contrast(self) -> Path:
-        """The first phase of a few-shot training, a run of its own while it lasts."""
+        """Returns the first phase of a few-shot training, a run of its own while it lasts."""
         return self.path / "contrast"
 
     @property
@@ -76,17 +76,17 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """The event files."""
+        """Returns the event files."""
         return self.path / "tensorboard"
 
     @property
     def history(self) -> Path:
-        """One JSON line a log point and an epoch."""
+        """Returns one JSON line a log point and an epoch."""
         return self.path / "history.jsonl"
 
     @property
     def report(self) -> Path:
-        """The report page of the test split."""
+        """Returns the report page of the test split."""
         return self.path / "report.html"
 
     @property

@@ -54,12 +54,12 @@ class CatalogueEntry:
 
     @property
     def stable(self) -> VersionMetadata | None:
-        """The version that has the label `stable`; None: none has."""
+        """Returns the version that has the label `stable`; None: none has."""
         return next((metadata for metadata in self.versions if metadata.version == self.labels.get(STABLE)), None)
 
     @property
     def released(self) -> VersionMetadata:
-        """The version that callers should get: `stable`, or else the newest that is served, or the newest of all."""
+        """Returns the version that callers should get: `stable`, else the newest that is served, else the newest."""
         served = [metadata for metadata in self.versions if metadata.version in self.served]
         return self.stable or (served or self.versions)[-1]
 

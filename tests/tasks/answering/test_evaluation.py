@@ -86,7 +86,7 @@ def evaluate(**changes: Any) -> AnswerEvaluation:
     values: dict[str, Any] = {
         "questions": QUESTIONS,
         "contexts": CONTEXTS,
-        "wanted": WANTED,
+        "gold_spans": WANTED,
         "starts": np.array([0, 17, 0, 10]),
         "ends": np.array([3, 20, 6, 21]),
         "scores": np.array([0.9, 0.8, 0.7, 0.6]),
@@ -134,7 +134,7 @@ def test_no_answer_where_start_and_end_are_the_same() -> None:
 
 
 def test_data_with_answers_alone_have_two_measures() -> None:
-    part = {"questions": QUESTIONS[:2], "contexts": CONTEXTS[:2], "wanted": WANTED[:2], "rows": [1, 2]}
+    part = {"questions": QUESTIONS[:2], "contexts": CONTEXTS[:2], "gold_spans": WANTED[:2], "rows": [1, 2]}
     arrays = {"starts": np.zeros(2, int), "ends": np.full(2, 3), "scores": np.ones(2), "threshold": None}
     found = evaluate(**part, **arrays)
     assert [measure.name for measure in found.measures] == ["F1", "exact match"]
@@ -143,7 +143,7 @@ def test_data_with_answers_alone_have_two_measures() -> None:
 
 def test_lengths_are_grouped_in_rising_order() -> None:
     contexts = [CONTEXTS[0] + " " * length for length in (10, 3000, 300, 900)]
-    found = evaluate(contexts=contexts, wanted=[[(0, 3)]] * 4, starts=np.zeros(4, int), ends=np.array([3, 3, 0, 3]))
+    found = evaluate(contexts=contexts, gold_spans=[[(0, 3)]] * 4, starts=np.zeros(4, int), ends=np.array([3, 3, 0, 3]))
     assert [(group.name, group.count, group.f1) for group in found.by_length] == [
         ("to 250", 1, 1.0),
         ("to 500", 1, 0.0),
@@ -199,7 +199,7 @@ def test_an_evaluation_travels_as_json_and_is_shown() -> None:
 
 def test_a_wrong_answer_s_context_is_cut_and_escaped() -> None:
     context = "x" * 500 + CONTEXTS[1] + "y" * 500
-    found = evaluate(contexts=[CONTEXTS[0], context, *CONTEXTS[2:]], wanted=[WANTED[0], [(517, 520)], *WANTED[2:]])
+    found = evaluate(contexts=[CONTEXTS[0], context, *CONTEXTS[2:]], gold_spans=[WANTED[0], [(517, 520)], *WANTED[2:]])
     (shown,) = (wrong.context for wrong in found.wrong if wrong.row == 2)
     assert shown.startswith("…x")
     assert shown.endswith("y…")
@@ -208,7 +208,7 @@ def test_a_wrong_answer_s_context_is_cut_and_escaped() -> None:
 
 
 def test_without_questions_nothing_breaks() -> None:
-    nothing = {"questions": [], "contexts": [], "wanted": [], "rows": [], "loss": 0.0}
+    nothing = {"questions": [], "contexts": [], "gold_spans": [], "rows": [], "loss": 0.0}
     arrays = {name: np.zeros(0) for name in ("starts", "ends", "scores")}
     found = evaluate(**nothing, **arrays)
     assert found.main_score == 0

@@ -1,4 +1,4 @@
-"""From the logits of windows to one span a question, as TensorFlow ops."""
+"""Turns the logits of windows into one span a question, as TensorFlow ops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfapp.tasks.answering.windows import AnswerWindows
 
-__all__ = ["NEVER", "FoundSpans", "find_spans", "mask_logits"]
+__all__ = ["NEVER", "BestSpans", "find_spans", "mask_logits"]
 
 # The logit, or the logarithm of a probability, of what cannot be; its sum is a float32 yet.
 NEVER: Final = -1e9
@@ -17,7 +17,7 @@ NEVER: Final = -1e9
 _EQUAL: Final = 1e-4
 
 
-class FoundSpans(NamedTuple):
+class BestSpans(NamedTuple):
     """The best span of each of N questions, whether it is an answer or not.
 
     Attributes:
@@ -49,7 +49,7 @@ def mask_logits(logits: tf.Tensor, windows: AnswerWindows) -> tf.Tensor:
     return tf.where(legal[:, :, None], logits, NEVER)
 
 
-def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int, temperature: float = 1.0) -> FoundSpans:
+def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int, temperature: float = 1.0) -> BestSpans:
     """Finds the most probable span of each question over its windows.
 
     Start and end have a probability each over the window and [CLS] (Devlin et al. 2019); a span's is their product. A
@@ -61,30 +61,32 @@ def find_spans(logits: tf.Tensor, windows: AnswerWindows, longest: int, temperat
         longest: Longest answer in tokens.
         temperature: Divides the logits, for `calibrated_chances` and `calibrated_absences` alone: it chooses nothing.
     """
-    masked = mask_logits(logits, windows)
-    start, end = (tf.nn.log_softmax(masked[:, :, side], axis=1) for side in (0, 1))
+    legal_logits = mask_logits(logits, windows)
+    start, end = (tf.nn.log_softmax(legal_logits[:, :, end_index], axis=1) for end_index in (0, 1))
     absence = start[:, 0] + end[:, 0]
     inside = windows.legal(tf.shape(logits)[1])
     start, end = (tf.where(inside, chances, NEVER) for chances in (start, end))
     first = _first_best(start + _best_ahead(end, longest))
-    place = tf.range(tf.shape(logits)[1])[None, :] - first[:, None]
-    reached = tf.where((place >= 0) & (place < longest), end, 2 * NEVER)
-    last = _first_best(reached)
+    distance = tf.range(tf.shape(logits)[1])[None, :] - first[:, None]
+    ends = tf.where((distance >= 0) & (distance < longest), end, 2 * NEVER)
+    last = _first_best(ends)
     chance = tf.gather(start, first, batch_dims=1) + tf.gather(end, last, batch_dims=1)
-    warm_start, warm_end = (tf.nn.log_softmax(masked[:, :, side] / temperature, axis=1) for side in (0, 1))
+    warm_start, warm_end = (
+        tf.nn.log_softmax(legal_logits[:, :, end_index] / temperature, axis=1) for end_index in (0, 1)
+    )
     warm_chance = tf.gather(warm_start, first, batch_dims=1) + tf.gather(warm_end, last, batch_dims=1)
-    calibrated = tf.where(chance > NEVER / 2, warm_chance, NEVER), warm_start[:, 0] + warm_end[:, 0]
-    return _best_windows(windows, first, last, (chance, absence), calibrated)
+    warm_scores = tf.where(chance > NEVER / 2, warm_chance, NEVER), warm_start[:, 0] + warm_end[:, 0]
+    return _best_windows(windows, first, last, (chance, absence), warm_scores)
 
 
 def _first_best(values: tf.Tensor) -> tf.Tensor:
-    """The first place of each row whose value equals the greatest; int32[M]."""
+    """Returns the first position of each row whose value equals the greatest; int32[M]."""
     best = values >= tf.reduce_max(values, axis=1, keepdims=True) - _EQUAL
     return tf.argmax(tf.cast(best, tf.int8), axis=1, output_type=tf.int32)
 
 
 def _best_ahead(values: tf.Tensor, longest: int) -> tf.Tensor:
-    """The greatest of each value and the `longest - 1` after it; float32[M, T]."""
+    """Returns the greatest of each value and the `longest - 1` after it; float32[M, T]."""
     padded = tf.pad(values, [[0, 0], [0, longest - 1]], constant_values=2 * NEVER)
     return tf.nn.max_pool1d(padded[:, :, None], longest, 1, "VALID")[:, :, 0]
 
@@ -94,8 +96,8 @@ def _best_windows(
     first: tf.Tensor,
     last: tf.Tensor,
     plain: tuple[tf.Tensor, tf.Tensor],
-    calibrated: tuple[tf.Tensor, tf.Tensor],
-) -> FoundSpans:
+    warm_scores: tuple[tf.Tensor, tf.Tensor],
+) -> BestSpans:
     """Returns the spans of the best windows, from each window's best span and its chance and absence, float32[M]."""
     chance, _ = plain
     owners, questions = windows.owners, windows.starts.nrows(tf.int32)
@@ -108,18 +110,18 @@ def _best_windows(
     shift = tf.gather(windows.firsts - windows.offsets, best) + tf.cast(windows.starts.row_starts(), tf.int32)
     there = tf.gather(windows.sizes, best) > 0
 
-    def place(token: tf.Tensor, places: tf.RaggedTensor) -> tf.Tensor:
+    def position_of(token: tf.Tensor, positions: tf.RaggedTensor) -> tf.Tensor:
         number = tf.where(there, tf.gather(token, best) + shift, 0)
-        return tf.where(there, tf.gather(tf.concat([places.flat_values, [-1]], axis=0), number), -1)
+        return tf.where(there, tf.gather(tf.concat([positions.flat_values, [-1]], axis=0), number), -1)
 
     absences, calibrated_absences = (
-        tf.math.unsorted_segment_min(absence, owners, questions) for _, absence in (plain, calibrated)
+        tf.math.unsorted_segment_min(absence, owners, questions) for _, absence in (plain, warm_scores)
     )
-    return FoundSpans(
-        place(first, windows.starts),
-        place(last, windows.ends),
+    return BestSpans(
+        position_of(first, windows.starts),
+        position_of(last, windows.ends),
         chances,
         absences,
-        tf.gather(calibrated[0], best),
+        tf.gather(warm_scores[0], best),
         calibrated_absences,
     )

@@ -48,19 +48,19 @@ def as_answers(value: Any, question: str, context: str, start: Any = None) -> li
 
 
 class AnswerTarget(Target):
-    """Answers in contexts; see `Target`."""
+    """The target of an answerer: spans of contexts."""
 
     def column(self, settings: DataSettings) -> tuple[str, str]:
-        """The column of answers."""
+        """Returns the column of answers."""
         return AnsweringDataSettings.of(settings).answer, "data.answer"
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
-        """`list<list<int32>>`, pairs of start and end."""
+        """Returns `list<list<int32>>`, pairs of start and end."""
         del settings, multi_label
         return pa.list_(pa.list_(pa.int32())), as_answers
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
-        """Rows with an answer, and rows without where there are such."""
+        """Counts rows with an answer, and rows without where there are such."""
         answerable = [bool(spans) for spans in iter_column(column) if spans is not None]
         counts = zip(_KINDS, (sum(answerable), len(answerable) - sum(answerable)), strict=True)
         return {kind: count for kind, count in counts if count}
@@ -72,8 +72,8 @@ class AnswerTarget(Target):
         )
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for split, share in shares.items():
-            answered = _KINDS[0] in self.counts(splits[split].table["label"])
-            if (split == "train" or split not in from_files) and share and not answered:
+            has_answer = _KINDS[0] in self.counts(splits[split].table["label"])
+            if (split == "train" or split not in from_files) and share and not has_answer:
                 raise DataError(
                     f"{settings.train}: {split} has no question with an answer; check data.answer, add questions, or "
                     f"set another data.split_seed than {settings.split_seed}"
@@ -82,7 +82,7 @@ class AnswerTarget(Target):
 
 
 def _pairs(value: Any, start: Any) -> Iterator[tuple[str, int | None]]:
-    """Each answer with its start."""
+    """Yields each answer with its start, None where it has none."""
     texts, starts = (value["text"], value.get("answer_start")) if _has_text(value) else (value, start)
     if isinstance(texts, str):
         texts, starts = [texts], [starts]
@@ -121,18 +121,18 @@ def _as_position(value: Any) -> int | None:
 
 
 def _span(text: str, start: int | None, question: str, context: str) -> tuple[int, int]:
-    asked = f"the question is {question!r:.80}"
+    which = f"the question is {question!r:.80}"
     if start is None:
         count = context.count(text)
         if count > 1:
-            raise ValueError(f"has {text!r:.60}, {count} times in its context: name data.answer_start; {asked}")
+            raise ValueError(f"has {text!r:.60}, {count} times in its context: name data.answer_start; {which}")
         if not count:
-            raise ValueError(f"has {text!r:.60}, which is not in its context; mend it, or leave it empty; {asked}")
+            raise ValueError(f"has {text!r:.60}, which is not in its context; mend it, or leave it empty; {which}")
         start = context.index(text)
     elif start < 0 or context[start : start + len(text)] != text:
         there = context[start : start + len(text)] if start >= 0 else ""
         raise ValueError(
-            f"has {text!r:.60} at {start} of its context, where {there!r:.60} stands; mend the start; {asked}"
+            f"has {text!r:.60} at {start} of its context, where {there!r:.60} stands; mend the start; {which}"
         )
     inner = text.strip()
     start += text.index(inner)

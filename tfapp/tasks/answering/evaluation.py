@@ -95,7 +95,7 @@ class AnswerEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """The measure that models are compared by."""
+        """Returns the measure that models are compared by."""
         return self.measures[0].name
 
     @property
@@ -111,7 +111,7 @@ class AnswerEvaluation(Evaluation):
         return questions, *absent, f"{self.wrong_count:,} not quite right"
 
     def metrics(self) -> dict[str, float]:
-        """The measures and the loss."""
+        """Returns the measures and the loss."""
         return {measure.name: measure.value for measure in self.measures} | {"loss": self.loss}
 
     def details(self) -> dict[str, str]:
@@ -120,11 +120,11 @@ class AnswerEvaluation(Evaluation):
         return {"Answered": f"{self.answered:,} of {self.count:,}"} | threshold | {"Loss": f"{self.loss:.4f}"}
 
     def table(self) -> Table:
-        """The measures with their intervals, for a terminal."""
+        """Returns the measures with their intervals, for a terminal."""
         return measure_table(self.measures)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
-        """F1 by the context's length and by the question word, where there is more than one."""
+        """Returns F1 by the context's length and by the question word, where there is more than one."""
         drawings = {}
         if len(self.by_length) > 1:
             drawings["lengths"] = (_draw(self.by_length, "characters of the context"), "F1 by the context's length")
@@ -133,7 +133,7 @@ class AnswerEvaluation(Evaluation):
         return drawings
 
     def board(self) -> Board:
-        """The measures, the drawings and the wrong answers."""
+        """Returns the measures, the drawings and the wrong answers."""
         scalars = {f"evaluation/{measure.name.replace(' ', '_')}": measure.value for measure in self.measures}
         images = {name: figure for name, (figure, _) in self.figures().items()}
         head = ("question", "wanted", "given", "F1", "score", "row")

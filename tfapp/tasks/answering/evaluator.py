@@ -40,28 +40,28 @@ class AnswerEvaluator(Evaluator):
     """Evaluates answers by their words."""
 
     def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
-        """See `Evaluator.fit`."""
+        """Fits the thresholds of the answers; see `Evaluator.fit`."""
         assert isinstance(model, Answerer)
         if model.no_answer:
             spans = model.find(tf.constant(logits), split.positions)
             texts = cut_texts(split.columns["context"], spans.starts.numpy(), spans.ends.numpy())
             targets = gold_texts(split.columns["context"], split.columns["label"])
-            answered = np.array([f1_score(text, golds) for text, golds in zip(texts, targets, strict=True)])
+            f1_scores = np.array([f1_score(text, golds) for text, golds in zip(texts, targets, strict=True)])
             absent = np.array([f1_score("", golds) for golds in targets])
-            model.threshold = fit_answer_threshold((spans.chances - spans.absences).numpy(), answered, absent)
+            model.threshold = fit_answer_threshold((spans.chances - spans.absences).numpy(), f1_scores, absent)
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """See `Evaluator.evaluate`."""
+        """Evaluates the logits; see `Evaluator.evaluate`."""
         assert isinstance(model, Answerer)
         spans = model.find(tf.constant(logits), split.positions)
         losses = model.loss(tf.constant(split.targets), mask_logits(tf.constant(logits), split.positions)).numpy()
-        answered = model.is_answered(spans).numpy()
+        mask = model.is_answered(spans).numpy()
         evaluation = evaluate_answers(
             questions=split.columns["question"],
             contexts=split.columns["context"],
-            wanted=split.columns["label"],
-            starts=np.where(answered, spans.starts, 0),
-            ends=np.where(answered, spans.ends, 0),
+            gold_spans=split.columns["label"],
+            starts=np.where(mask, spans.starts, 0),
+            ends=np.where(mask, spans.ends, 0),
             scores=model.scores(spans).numpy(),
             loss=float(losses.sum() / max(len(losses), 1)),
             threshold=model.threshold if model.no_answer else None,
@@ -70,7 +70,7 @@ class AnswerEvaluator(Evaluator):
         return replace(evaluation, calibration_report=_report(model, logits, split))
 
     def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
-        """See `Evaluator.fit_temperatures`: the score is to say how often the answer is an exact match."""
+        """Fits the temperature, by which the score says how often the answer is an exact match."""
         assert isinstance(model, Answerer)
         exact = _exact_matches(model, logits, split)
 
@@ -89,8 +89,8 @@ def _scores(model: Answerer, logits: np.ndarray, split: TokenizedSplit, temperat
 def _exact_matches(model: Answerer, logits: np.ndarray, split: TokenizedSplit) -> NDArray[np.bool_]:
     """Returns which of a split's answers are right; bool[N]."""
     spans = model.find(tf.constant(logits), split.positions)
-    answered = model.is_answered(spans).numpy()
-    starts, ends = (np.where(answered, places, 0) for places in (spans.starts, spans.ends))
+    mask = model.is_answered(spans).numpy()
+    starts, ends = (np.where(mask, bounds, 0) for bounds in (spans.starts, spans.ends))
     golds = gold_texts(split.columns["context"], split.columns["label"])
     answers = cut_texts(split.columns["context"], starts, ends)
     return np.array([exact_match(*pair) > 0 for pair in zip(answers, golds, strict=True)], bool)
@@ -115,7 +115,7 @@ def evaluate_answers(
     *,
     questions: Sequence[str],
     contexts: Sequence[str],
-    wanted: Sequence[Sequence[Sequence[int]]],
+    gold_spans: Sequence[Sequence[Sequence[int]]],
     starts: NDArray[Any],
     ends: NDArray[Any],
     scores: NDArray[Any],
@@ -128,7 +128,7 @@ def evaluate_answers(
     Args:
         questions: The N questions.
         contexts: The N contexts.
-        wanted: The right answers of each, pairs of start and end in code points; none where the context has none.
+        gold_spans: The right answers of each, pairs of start and end in code points; none where the context has none.
         starts: int[N], where the answers start; where they end, too, for no answer.
         ends: int[N].
         scores: float[N], how sure the model is.
@@ -144,9 +144,9 @@ def evaluate_answers(
     """
     if not (math.isfinite(loss) and np.isfinite(scores).all()):
         raise TrainingError("the scores are not numbers; lower training.learning_rate and train again")
-    answers, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, wanted)
+    answers, golds = cut_texts(contexts, starts, ends), gold_texts(contexts, gold_spans)
     f1, exact = (np.array(list(map(score, answers, golds)), np.float64) for score in (f1_score, exact_match))
-    answerable = np.array([bool(spans) for spans in wanted], bool)
+    answerable = np.array([bool(spans) for spans in gold_spans], bool)
     measures = _measures(f1, exact, answerable)
     over = f"over {_LENGTHS[-1]}"
     lengths = [next((f"to {most}" for most in _LENGTHS if len(context) <= most), over) for context in contexts]
@@ -165,7 +165,7 @@ def evaluate_answers(
         wrong=tuple(
             WrongAnswer(
                 question=shorten(questions[row]),
-                context=_excerpt(contexts[row], *(wanted[row] or [(int(starts[row]), int(ends[row]))])[0]),
+                context=_excerpt(contexts[row], *(gold_spans[row] or [(int(starts[row]), int(ends[row]))])[0]),
                 wanted=shorten(golds[row][0]) if golds[row] else "",
                 given=shorten(answers[row]),
                 f1=float(f1[row]),
@@ -197,7 +197,7 @@ def _groups(names: Sequence[str], f1: NDArray[np.float64], order: Sequence[str])
 
 
 def _word_of(question: str) -> str:
-    """The first question word of an English question; "do" stands for does and did, too, and so on."""
+    """Returns the first question word of an English question; "do" stands for does and did, too, and so on."""
     forms = {"does": "do", "did": "do", "are": "is", "was": "is", "were": "is", "could": "can", "may": "can"}
     words = (word.strip("?,.!'\"") for word in question.lower().replace("'s", " ").split())
     return next((form for word in words if (form := forms.get(word, word)) in _WORDS), "other")

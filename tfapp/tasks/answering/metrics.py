@@ -18,43 +18,43 @@ _WITHOUT_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 
 
 def normalize_answer(text: str) -> str:
-    """The form in which answers are compared: lower case, without punctuation, articles and superfluous white space."""
+    """Returns an answer as it is compared: lower case, without punctuation, articles and superfluous white space."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_WITHOUT_PUNCTUATION)).split())
 
 
-def exact_match(answer: str, wanted: Sequence[str]) -> float:
-    """Returns 1 where an answer is one of those wanted, else 0; without an answer wanted, 1 for an empty one."""
-    return float(normalize_answer(answer) in _normalized(wanted))
+def exact_match(answer: str, golds: Sequence[str]) -> float:
+    """Returns 1 where an answer is one of the right ones, else 0; where none is right, 1 for an empty one."""
+    return float(normalize_answer(answer) in _normalized(golds))
 
 
-def f1_score(answer: str, wanted: Sequence[str]) -> float:
-    """Harmonic mean of precision and recall of an answer's words, against the wanted one that it is nearest to.
+def f1_score(answer: str, golds: Sequence[str]) -> float:
+    """Returns the harmonic mean of precision and recall of an answer's words, against the nearest right one.
 
     Args:
         answer: The answer; empty for none.
-        wanted: The right ones; none, or only such as are nothing but articles and punctuation, for no answer.
+        golds: The right ones; none, or only such as are nothing but articles and punctuation, for no answer.
     """
     words = normalize_answer(answer).split()
-    return max(_f1(words, text.split()) for text in _normalized(wanted))
+    return max(_f1(words, text.split()) for text in _normalized(golds))
 
 
 def gold_texts(contexts: Sequence[str], spans: Sequence[Sequence[Sequence[int]]]) -> list[list[str]]:
-    """The right answers of each question, from their places in code points."""
+    """Returns the right answers of each question, from their spans in code points."""
     return [[context[start:end] for start, end in row] for context, row in zip(contexts, spans, strict=True)]
 
 
 def cut_texts(contexts: Sequence[str], starts: NDArray[Any], ends: NDArray[Any]) -> list[str]:
     """Returns the part of each context between two positions in code points."""
-    places = zip(contexts, starts.tolist(), ends.tolist(), strict=True)
-    return [context[max(start, 0) : max(end, 0)] for context, start, end in places]
+    spans = zip(contexts, starts.tolist(), ends.tolist(), strict=True)
+    return [context[max(start, 0) : max(end, 0)] for context, start, end in spans]
 
 
-def fit_answer_threshold(margins: NDArray[Any], answered: NDArray[Any], absent: NDArray[Any]) -> float:
+def fit_answer_threshold(margins: NDArray[Any], answer_scores: NDArray[Any], absent: NDArray[Any]) -> float:
     """Finds the margin over which a question is best answered, by the mean score.
 
     Args:
         margins: float[N], how much an answer is preferred to none.
-        answered: float[N], the score of the answer.
+        answer_scores: float[N], the score of the answer.
         absent: float[N], the score of none.
 
     Returns:
@@ -63,20 +63,20 @@ def fit_answer_threshold(margins: NDArray[Any], answered: NDArray[Any], absent: 
     if not len(margins):
         return 0.0
     order = np.argsort(-margins, kind="stable")
-    ranked = margins[order].astype(np.float64)
-    totals = np.concatenate([[0.0], np.cumsum((answered - absent)[order])])
-    bounds = np.concatenate([[ranked[0] + 1], (ranked[:-1] + ranked[1:]) / 2, [ranked[-1] - 1]])
+    falling = margins[order].astype(np.float64)
+    totals = np.concatenate([[0.0], np.cumsum((answer_scores - absent)[order])])
+    bounds = np.concatenate([[falling[0] + 1], (falling[:-1] + falling[1:]) / 2, [falling[-1] - 1]])
     # No bound lies between equal margins.
-    apart = np.concatenate([[True], ranked[:-1] > ranked[1:], [True]])
+    apart = np.concatenate([[True], falling[:-1] > falling[1:], [True]])
     return float(bounds[np.argmax(np.where(apart, totals, -np.inf))])
 
 
-def _normalized(wanted: Sequence[str]) -> list[str]:
-    return [text for text in map(normalize_answer, wanted) if text] or [""]
+def _normalized(texts: Sequence[str]) -> list[str]:
+    return [text for text in map(normalize_answer, texts) if text] or [""]
 
 
-def _f1(answer: Sequence[str], wanted: Sequence[str]) -> float:
-    if not answer or not wanted:
-        return float(answer == wanted)
-    shared = sum((Counter(answer) & Counter(wanted)).values())
-    return 2 * shared / (len(answer) + len(wanted))
+def _f1(answer: Sequence[str], gold: Sequence[str]) -> float:
+    if not answer or not gold:
+        return float(answer == gold)
+    overlap = sum((Counter(answer) & Counter(gold)).values())
+    return 2 * overlap / (len(answer) + len(gold))

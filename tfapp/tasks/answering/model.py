@@ -18,7 +18,7 @@ from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.windows import logits_in_chunks
-from tfapp.tasks.answering.answer_spans import NEVER, FoundSpans, find_spans
+from tfapp.tasks.answering.answer_spans import NEVER, BestSpans, find_spans
 from tfapp.tasks.answering.settings import AnsweringModelSettings
 from tfapp.tasks.answering.windows import AnswerWindows, SplitContexts, join_windows, split_contexts
 
@@ -100,7 +100,7 @@ class Answerer(BertModel):
 
         Returns:
             M windows; targets int32[M, 2], the first and the last token of an answer in the window's row, 0 for none;
-            and the `AnswerWindows` as places.
+            and the `AnswerWindows` as positions.
         """
         texts = [columns[name] for name in self.inputs]
         parts = [
@@ -112,7 +112,7 @@ class Answerer(BertModel):
         return Encoded(ids.values.numpy(), ids.row_splits.numpy(), _targets(windows, columns["label"]), windows)
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy of start and end, their mean.
+        """Returns the mean cross-entropy of start and end.
 
         Args:
             targets: int32[M, 2], as `encode` gives them.
@@ -137,12 +137,12 @@ class Answerer(BertModel):
         logits = super().logits(ids, training=training)
         inputs = self.pad(ids)
         # The last [SEP] is the token that none follows.
-        followed = tf.pad(inputs["padding_mask"][:, 1:], [[0, 0], [0, 1]])
-        inside = (inputs["segment_ids"] * followed)[: ids.nrows(tf.int32)] > 0
+        has_next = tf.pad(inputs["padding_mask"][:, 1:], [[0, 0], [0, 1]])
+        inside = (inputs["segment_ids"] * has_next)[: ids.nrows(tf.int32)] > 0
         legal = inside | (tf.range(tf.shape(logits)[1]) == 0)[None, :]
         return tf.where(legal[:, :, None], logits, NEVER)
 
-    def find(self, logits: tf.Tensor, windows: AnswerWindows, temperature: float | None = None) -> FoundSpans:
+    def find(self, logits: tf.Tensor, windows: AnswerWindows, temperature: float | None = None) -> BestSpans:
         """Returns the best span of each of N questions, from its windows' logits float32[M, T, 2].
 
         Its calibrated chances are by the model's own temperature, or by another.
@@ -150,12 +150,12 @@ class Answerer(BertModel):
         (own,) = self.calibration.temperatures
         return find_spans(logits, windows, self.max_answer_length, own if temperature is None else temperature)
 
-    def is_answered(self, spans: FoundSpans) -> tf.Tensor:
+    def is_answered(self, spans: BestSpans) -> tf.Tensor:
         """Returns which of N questions the model answers; bool[N]."""
         there = spans.starts >= 0
         return there & (spans.chances - spans.absences > self.threshold) if self.no_answer else there
 
-    def scores(self, spans: FoundSpans) -> tf.Tensor:
+    def scores(self, spans: BestSpans) -> tf.Tensor:
         """Returns how sure the model is of its answers to N questions; float32[N], 0..1, calibrated.
 
         It is the span's probability in its window, or, of no answer, the lowest that a window gives to it.
@@ -176,8 +176,8 @@ class Answerer(BertModel):
         """
         split = self._split_by(preprocessor or self.preprocessor, inputs["question"], inputs["context"])
         spans = self.find(logits_in_chunks(self.logits, split.ids), split.windows)
-        answered = self.is_answered(spans)
-        start, end = (tf.where(answered, place, -1) for place in (spans.starts, spans.ends))
+        mask = self.is_answered(spans)
+        start, end = (tf.where(mask, positions, -1) for positions in (spans.starts, spans.ends))
         first = tf.maximum(start, 0)
         return {
             "answer": tf.strings.substr(split.contexts, first, tf.maximum(end, 0) - first, unit="UTF8_CHAR"),
@@ -191,21 +191,21 @@ class Answerer(BertModel):
 
 
 def _targets(windows: AnswerWindows, labels: Sequence[Sequence[Sequence[int]]]) -> np.ndarray:
-    """The first answer of the question that the window holds whole, as places in the row; int32[M, 2]."""
+    """Returns the first answer of the question that the window holds whole, as positions in the row; int32[M, 2]."""
     bounds = windows.starts.row_splits.numpy()
     starts, ends = windows.starts.values.numpy(), windows.ends.values.numpy()
     targets = np.zeros((len(windows.owners), 2), np.int32)
-    known: dict[int, list[tuple[int, int]]] = {}
-    places = (values.numpy().tolist() for values in (windows.owners, windows.firsts, windows.sizes, windows.offsets))
-    for number, (owner, begin, size, offset) in enumerate(zip(*places, strict=True)):
-        if owner not in known:
+    spans_by_question: dict[int, list[tuple[int, int]]] = {}
+    columns = (values.numpy().tolist() for values in (windows.owners, windows.firsts, windows.sizes, windows.offsets))
+    for number, (owner, begin, size, offset) in enumerate(zip(*columns, strict=True)):
+        if owner not in spans_by_question:
             row = slice(bounds[owner], bounds[owner + 1])
-            known[owner] = [_tokens(starts[row], ends[row], *span) for span in labels[owner]]
-        whole = (span for span in known[owner] if begin <= span[0] <= span[1] < begin + size)
+            spans_by_question[owner] = [_tokens(starts[row], ends[row], *span) for span in labels[owner]]
+        whole = (span for span in spans_by_question[owner] if begin <= span[0] <= span[1] < begin + size)
         targets[number] = next(((first - begin + offset, last - begin + offset) for first, last in whole), (0, 0))
     return targets
 
 
 def _tokens(starts: np.ndarray, ends: np.ndarray, start: int, end: int) -> tuple[int, int]:
-    """The first and the last token that hold some of a span; the last before the first where none does."""
+    """Returns the first and the last token that hold some of a span; the last before the first where none does."""
     return int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(starts, end, side="left")) - 1

@@ -1,4 +1,4 @@
-"""Questions with windows of their contexts: what an answerer reads, and the way back to places in the contexts."""
+"""Splits contexts into windows beside their questions, as an answerer reads them, and finds the way back."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["AnswerWindows", "SplitContexts", "join_windows", "split_contexts"]
 
 
 class AnswerWindows(NamedTuple):
-    """The way back from M windows to places in the contexts of N questions.
+    """The way back from M windows to positions in the contexts of N questions.
 
     Attributes:
         owners: int32[M], the question of each window, in rising order.
-        offsets: int32[M], the place in the row at which the window begins.
+        offsets: int32[M], the position in the row at which the window begins.
         firsts: int32[M], the number of the window's first token in the context.
         sizes: int32[M], the window's tokens.
         starts: Ragged int32[N, (C)], where each token of the context starts, in code points.
@@ -34,8 +34,8 @@ class AnswerWindows(NamedTuple):
 
     def legal(self, width: tf.Tensor) -> tf.Tensor:
         """Returns which of `width` tokens are in the window; bool[M, width]."""
-        place = tf.range(width)[None, :] - self.offsets[:, None]
-        return (place >= 0) & (place < self.sizes[:, None])
+        position = tf.range(width)[None, :] - self.offsets[:, None]
+        return (position >= 0) & (position < self.sizes[:, None])
 
 
 class SplitContexts(NamedTuple):
@@ -44,7 +44,7 @@ class SplitContexts(NamedTuple):
     Attributes:
         ids: Ragged int32[M, (T)], each row [CLS] question [SEP] window [SEP].
         windows: The way back.
-        contexts: string[N], what was read of the contexts; places are places in these.
+        contexts: string[N], what was read of the contexts; positions are positions in these.
     """
 
     ids: tf.RaggedTensor
@@ -73,10 +73,10 @@ def split_contexts(
     begins = tf.cast(tf.gather(context.ids.row_starts(), owners), tf.int32) + firsts
     inside = tf.ragged.range(begins, begins + sizes)
     pieces = inside.with_flat_values(tf.gather(context.ids.flat_values, inside.flat_values))
-    asked = tf.gather(question, owners)
-    offsets = tf.cast(asked.row_lengths(), tf.int32) + 2
+    question_tokens = tf.gather(question, owners)
+    offsets = tf.cast(question_tokens.row_lengths(), tf.int32) + 2
     windows = AnswerWindows(owners, offsets, firsts, sizes, context.starts, context.ends)
-    return SplitContexts(preprocessor.frame(asked, pieces), windows, context.texts)
+    return SplitContexts(preprocessor.frame(question_tokens, pieces), windows, context.texts)
 
 
 def join_windows(parts: Sequence[AnswerWindows]) -> AnswerWindows:
@@ -85,5 +85,5 @@ def join_windows(parts: Sequence[AnswerWindows]) -> AnswerWindows:
     for part in parts:
         owners.append(part.owners + shift)
         shift += int(part.starts.nrows())
-    joined = AnswerWindows(*(tf.concat(values, axis=0) for values in zip(*parts, strict=True)))
-    return joined._replace(owners=tf.concat(owners, axis=0))
+    windows = AnswerWindows(*(tf.concat(values, axis=0) for values in zip(*parts, strict=True)))
+    return windows._replace(owners=tf.concat(owners, axis=0))

@@ -53,8 +53,8 @@ def choose_training(
     """
     labels = len(counts)
     model, notes = dict(proposal.model), list(proposal.notes)
-    chosen = {name: proposal.data[name] for name in ("dev", "test", "unknown_label") if name in proposal.data}
-    settings = settings.model_copy(update=chosen)
+    split_settings = {name: proposal.data[name] for name in ("dev", "test", "unknown_label") if name in proposal.data}
+    settings = settings.model_copy(update=split_settings)
     rows = round(proposal.rows * settings.train_share)
     if encoder is None:
         # The frozen vectors of a plain BERT say little of a text, and its pooler was trained to be read.
@@ -94,8 +94,8 @@ def count_labels(settings: DataSettings, columns: Mapping[str, Sequence[Any]]) -
     counts = Counter(label for cell in cells for label in as_labels(cell, settings.label_separator) or ())
     unknown = () if settings.unknown_label is None else (settings.unknown_label,)
     spellings = common_spellings(counts, unknown) if settings.merge_labels else {}
-    merged = Counter(spellings.get(label, label) for label in counts.elements())
-    return [count for label, count in merged.items() if label not in unknown]
+    counts_by_spelling = Counter(spellings.get(label, label) for label in counts.elements())
+    return [count for label, count in counts_by_spelling.items() if label not in unknown]
 
 
 def _steps(rows: int, labels: int) -> Candidate:

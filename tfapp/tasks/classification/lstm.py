@@ -46,17 +46,17 @@ class LstmClassifier(ClassificationModel):
         names = ("token_ids", "segment_ids", "padding_mask")
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
         mask = keras.ops.cast(inputs["padding_mask"], "bool")
-        embedded = keras.layers.Embedding(len(preprocessor.vocabulary), embedding_dim, name="embedding")(
+        vectors = keras.layers.Embedding(len(preprocessor.vocabulary), embedding_dim, name="embedding")(
             inputs["token_ids"]
         )
-        state = keras.layers.LSTM(units, name="lstm")(embedded, mask=mask)
+        state = keras.layers.LSTM(units, name="lstm")(vectors, mask=mask)
         state = keras.layers.Dropout(dropout, name="classifier_dropout")(state)
         logits = keras.layers.Dense(len(labels), dtype="float32", name="logits")(state)
         super().__init__(keras.Model(inputs, logits, name="lstm_classifier"), preprocessor, labels, **kwargs)
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """A fresh network over the preset's vocabulary; always float32, whatever `dtype` says."""
+        """Returns a fresh network over the preset's vocabulary; always float32, whatever `dtype` says."""
         del dtype  # an LSTM of this size gains nothing from bfloat16
         own = ClassificationModelSettings.of(settings)
         return cls(
@@ -71,7 +71,7 @@ class LstmClassifier(ClassificationModel):
         )
 
     def config(self) -> dict[str, Any]:
-        """The network's sizes."""
+        """Returns the network's sizes."""
         own = {"embedding_dim": self.embedding_dim, "units": self.units, "dropout": self.dropout}
         return self.class_config() | own
 

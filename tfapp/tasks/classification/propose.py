@@ -60,17 +60,17 @@ def propose_classification(sample: DataSample, encoder: SentenceEncoder | None) 
     ids = [name for name in guess_ids(columns) if name != text]
     if ids:
         notes.append(f"ids: {', '.join(map(repr, ids))} look like ids or times, and are neither texts nor labels")
-    chosen = {"text": text} | _label_settings(label)
+    data = {"text": text} | _label_settings(label)
     if not label.rating:
         names = _propose_label_names(sample, columns[label.column], label)
-        chosen |= names.settings
+        data |= names.settings
         notes += names.notes
-    counts = count_labels(DataSettings.model_validate({**sample.settings, **chosen}), columns)
-    return _propose(sample, encoder, counts, columns[text], notes, columns=chosen, multi_label=label.multi_label)
+    counts = count_labels(DataSettings.model_validate({**sample.settings, **data}), columns)
+    return _propose(sample, encoder, counts, columns[text], notes, columns=data, multi_label=label.multi_label)
 
 
 class _LabelNames(NamedTuple):
-    """What is proposed by the names of labels: values for the section `data`, and why."""
+    """The settings that the names of labels suggest: values for the section `data`, and why."""
 
     settings: dict[str, Any]
     notes: list[str]
@@ -85,11 +85,11 @@ def _propose_label_names(sample: DataSample, values: Sequence[Any], label: Label
         raise DataError(
             f'{sample.source.name}: the labels seem to be in "{label.column}", but a value {error}'
         ) from error
-    proposed: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     notes = []
     spellings = common_spellings(counts)
     if spellings:
-        proposed["merge_labels"] = True
+        settings["merge_labels"] = True
         notes.append(f"merge_labels: labels differ in case or white space alone: {spelling_list(spellings)}")
         counts = Counter(spellings.get(name, name) for name in counts.elements())
     several = [name for name, count in counts.items() if count > 1]
@@ -100,12 +100,12 @@ def _propose_label_names(sample: DataSample, values: Sequence[Any], label: Label
         )
     unknown = None if label.multi_label else unknown_name(counts)
     if unknown is not None and len(several) > 2:
-        proposed["unknown_label"] = unknown
+        settings["unknown_label"] = unknown
         notes.append(f'unknown_label: "{unknown}" says that none of the other labels fits; remove it if it is a label')
     few = {name: count for name, count in counts.items() if count < _FEW}
     if few and not label.multi_label:
         notes.append(f"labels of fewer than {_FEW} rows, which dev or test may lack: {name_list(few)}")
-    return _LabelNames(proposed, notes)
+    return _LabelNames(settings, notes)
 
 
 def _propose(
@@ -122,11 +122,11 @@ def _propose(
 
 def _choose_label(sample: DataSample, text: str) -> tuple[LabelGuess, list[str]]:
     guesses = guess_label(sample.label_columns, text, strings=sample.source.format in ("csv", "tsv", "xlsx"))
-    named = sample.named("label")
-    if named:
+    column_name = sample.named("label")
+    if column_name:
         several = bool(guesses and guesses[0].multi_label)
-        guess = guesses[0] if several else LabelGuess(named, separator=sample.hints.get("label_separator"))
-        return replace(guess, multi_label=several or guess.separator is not None), [f'labels: column "{named}"']
+        guess = guesses[0] if several else LabelGuess(column_name, separator=sample.hints.get("label_separator"))
+        return replace(guess, multi_label=several or guess.separator is not None), [f'labels: column "{column_name}"']
     if not guesses:
         raise DataError(
             f'{sample.source.name}: the texts are in "{text}", but no column looks like labels (few values that come '

@@ -13,7 +13,7 @@ __all__ = ["SETTINGS", "ClassificationModelSettings"]
 
 
 class ClassificationModelSettings(ModelSettings):
-    """Which network classifies."""
+    """The settings of the network that classifies."""
 
     kind: Literal["bert", "lstm"] = Field(
         "bert", description="bert: a pretrained BERT with a head; lstm: a small baseline that starts at random."

@@ -38,7 +38,7 @@ def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: Senten
     )
     if encoder is None:
         return replace(proposal, training={}, candidates=(learnt,))
-    untouched = Candidate(
+    preset = Candidate(
         "the preset's vectors",
         f"the vectors of {encoder.name} may be of use as they are",
         "fast",
@@ -46,4 +46,4 @@ def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: Senten
     )
     lower = {**training, "learning_rate": 5e-5}
     other = Candidate("vectors that learn slowly", "the best rate differs from data to data", "best", training=lower)
-    return replace(proposal, training={}, candidates=(untouched, learnt, other))
+    return replace(proposal, training={}, candidates=(preset, learnt, other))

@@ -35,7 +35,7 @@ class RetrievalEvaluator(Evaluator):
     """Evaluates vectors by retrieval."""
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """See `Evaluator.evaluate`."""
+        """Evaluates the logits; see `Evaluator.evaluate`."""
         assert isinstance(model, Embedder)
         # As the cleaning compares them.
         texts = {name: [normalize_text(text) for text in split.columns.get(name, ())] for name in TEXT_COLUMNS}
@@ -61,26 +61,26 @@ class PairTexts:
 
 @dataclass(frozen=True)
 class _QueryResult:
-    """The places that the search gives the candidates of a query.
+    """The ranks that the search gives the candidates of a query.
 
     Attributes:
         query: Its number.
-        places: Those of its candidates, best first.
+        ranks: Those of its candidates, counted from 1, best first.
         best: Which of its candidates came highest.
         first: The highest of the others; -1: there is none.
         loss: In nats.
     """
 
     query: int
-    places: NDArray[np.intp]
+    ranks: NDArray[np.intp]
     best: int
     first: int
     loss: float
 
     def measures(self) -> tuple[float, ...]:
-        place = int(self.places[0])
-        recalls = (float(np.mean(self.places <= k)) for k in _RECALLS)
-        return (_ndcg(self.places), 1.0 / place if place <= _CUT else 0.0, float(place == 1), *recalls)
+        rank = int(self.ranks[0])
+        recalls = (float(np.mean(self.ranks <= k)) for k in _RECALLS)
+        return (_ndcg(self.ranks), 1.0 / rank if rank <= _CUT else 0.0, float(rank == 1), *recalls)
 
 
 def evaluate_retrieval(
@@ -109,7 +109,7 @@ def evaluate_retrieval(
     pool = _Pool(vectors, texts)
     results = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
     measures = mean_measures(_NAMES, [one.measures() for one in results])
-    missed = sorted((one for one in results if one.places[0] > 1), key=lambda one: -one.places[0])
+    misses = sorted((one for one in results if one.ranks[0] > 1), key=lambda one: -one.ranks[0])
     return RetrievalEvaluation(
         count=len(results),
         loss=float(np.mean([one.loss for one in results])) if results else 0.0,
@@ -118,9 +118,9 @@ def evaluate_retrieval(
         main=_MAIN,
         main_interval=measures[0].interval,
         measures=measures,
-        places=count_ranks((one.places for one in results), _CUT),
-        missed_count=len(missed),
-        missed=tuple(pool.missed(one, rows) for one in missed[:_MISSED]),
+        places=count_ranks((one.ranks for one in results), _CUT),
+        missed_count=len(misses),
+        missed=tuple(pool.missed(one, rows) for one in misses[:_MISSED]),
         candidates=len(pool.texts),
     )
 
@@ -137,16 +137,16 @@ class _Pool:
         count = len(texts.queries)
         wrong = [(row, text) for row, text in enumerate(texts.negatives) if text]
         self._texts, self._query_rows, queries = _distinct(texts.queries)
-        self.texts, places, candidates = _distinct([*texts.candidates, *(text for _, text in wrong)])
+        self.texts, numbers, candidates = _distinct([*texts.candidates, *(text for _, text in wrong)])
         self._queries = vectors[self._query_rows, 0]
         owners = np.array([*range(count), *(row for row, _ in wrong)], int)
-        self._candidates = vectors[owners[places], np.where(places < count, 1, 2)]
+        self._candidates = vectors[owners[numbers], np.where(numbers < count, 1, 2)]
         self.relevant: list[dict[int, int]] = [{} for _ in self._texts]
         for row, (query, candidate) in enumerate(zip(queries, candidates, strict=False)):
             self.relevant[query].setdefault(candidate, row)
 
     def scores(self, block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Each query's number and its cosines, float32[M]."""
+        """Yields each query's number and its cosines, float32[M]."""
         size = max(block // max(len(self.texts), 1), 1)
         for start in range(0, len(self._texts), size):
             yield from enumerate(self._queries[start : start + size] @ self._candidates.T, start=start)
@@ -155,7 +155,7 @@ class _Pool:
         return MissedQuery(
             query=shorten(self._texts[one.query]),
             wanted=shorten(self.texts[one.best]),
-            place=int(one.places[0]),
+            place=int(one.ranks[0]),
             candidates=len(self.texts),
             first=shorten(self.texts[one.first]),
             row=int(rows[self.relevant[one.query][one.best]]),
@@ -163,7 +163,7 @@ class _Pool:
 
 
 def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp], list[int]]:
-    """The different texts in the order of their first place, these places, and each text's number among them."""
+    """Returns the different texts as they first occur, the rows where they do, and each text's number among them."""
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(text, len(numbers)) for text in texts]
     return list(numbers), np.unique(np.array(codes, int), return_index=True)[1], codes
@@ -177,14 +177,14 @@ def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _QueryResult:
     rest = logsumexp(others) if len(candidates) < len(scores) else -np.inf
     return _QueryResult(
         query=query,
-        places=relevant_ranks(fits, scores.astype(np.float64)),
+        ranks=relevant_ranks(fits, scores.astype(np.float64)),
         best=int(candidates[np.argmax(scores[candidates])]),
         first=int(np.argmax(others)) if len(candidates) < len(scores) else -1,
         loss=float(np.mean(np.logaddexp(scores[candidates], rest) - scores[candidates])),
     )
 
 
-def _ndcg(places: NDArray[np.intp]) -> float:
+def _ndcg(ranks: NDArray[np.intp]) -> float:
     """Returns the nDCG of candidates that all fit alike (Järvelin and Kekäläinen 2002)."""
-    ideal = np.arange(1, min(len(places), _CUT) + 1)
-    return float((1 / np.log2(1 + places[places <= _CUT])).sum() / (1 / np.log2(1 + ideal)).sum())
+    ideal = np.arange(1, min(len(ranks), _CUT) + 1)
+    return float((1 / np.log2(1 + ranks[ranks <= _CUT])).sum() / (1 / np.log2(1 + ideal)).sum())

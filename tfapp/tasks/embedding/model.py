@@ -17,5 +17,5 @@ class TextEmbedder(Embedder):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Pooling and the loss's settings."""
+        """Returns the pooling and the loss's settings."""
         return super().arguments(labels, settings) | {"symmetric": EmbeddingModelSettings.of(settings).symmetric}

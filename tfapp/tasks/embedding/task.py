@@ -30,7 +30,7 @@ _MOST_TEXTS: Final = 12
 
 
 class PairTarget(NoLabels):
-    """Pairs without a label; see `Target`."""
+    """The target of an embedding: pairs without a label."""
 
     def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Gives each split two different candidates: what fits is told apart from what other rows have."""

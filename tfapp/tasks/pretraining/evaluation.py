@@ -51,31 +51,31 @@ class LanguageEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """Masked accuracy; the best epoch is that of the lowest perplexity."""
+        """Returns the name of the masked accuracy; the best epoch is that of the lowest perplexity."""
         return "masked accuracy"
 
     @property
     def main_score(self) -> float:
-        """Share of right guesses."""
+        """Returns the share of right guesses."""
         return self.accuracy
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """Masked tokens and blocks."""
+        """Returns the numbers of masked tokens and blocks."""
         return f"{self.count:,} masked tokens", f"{self.blocks:,} blocks of text"
 
     def headline(self) -> str:
-        """The perplexity with its interval, and the accuracy, in one line."""
+        """Returns the perplexity with its interval, and the accuracy, in one line."""
         low, high = map(math.exp, self.loss_interval)
         score = f"perplexity {self.perplexity:.2f} (95 % interval {low:.2f} to {high:.2f})"
         return f"{score}, masked accuracy {self.accuracy:.3f}, {self.count} {self.unit}"
 
     def metrics(self) -> dict[str, float]:
-        """Accuracy, perplexity, loss."""
+        """Returns the accuracy, the perplexity and the loss."""
         return {self.main_name: self.accuracy, "perplexity": self.perplexity, "loss": self.loss}
 
     def details(self) -> dict[str, str]:
-        """The perplexity and the loss."""
+        """Returns the perplexity and the loss."""
         low, high = map(math.exp, self.loss_interval)
         return {"Perplexity": f"{self.perplexity:.2f} ({low:.2f} to {high:.2f})", "Loss": f"{self.loss:.4f}"}
 

@@ -26,7 +26,7 @@ class LanguageEvaluator(Evaluator):
     """Evaluates guesses of masked tokens."""
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """See `Evaluator.evaluate`."""
+        """Evaluates the logits; see `Evaluator.evaluate`."""
         del model, split
         return evaluate_language(logits)
 
@@ -63,7 +63,7 @@ def evaluate_language(sums: NDArray[np.floating]) -> LanguageEvaluation:
 
 
 def _intervals(blocks: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Percentile bootstrap (Efron 1979) of loss and accuracy: whole blocks are drawn, whose tokens hang together."""
+    """Returns bootstrap intervals (Efron 1979) of loss and accuracy, by blocks, whose tokens hang together."""
     if not len(blocks):
         return (0.0, 0.0), (0.0, 1.0)
     random = np.random.default_rng(0)

@@ -34,7 +34,7 @@ class LanguageModel(BertModel):
 
     A row is a block of tokens, of one text or several. `encode` hides tokens once for all evaluations, `resample` anew
     for each epoch (Liu et al. 2019), in NumPy and ahead of the steps: so the masks depend on seed and epoch alone, not
-    on the devices. The network computes logits at the masked places only: the vocabulary is long.
+    on the devices. The network computes logits at the masked positions only: the vocabulary is long.
 
     The pooler takes no part. It is saved and handed on as it came, and a fine-tuning with it starts from there.
 
@@ -83,7 +83,7 @@ class LanguageModel(BertModel):
             columns: `text`, texts of any length.
 
         Returns:
-            M blocks, and as targets int32[M, T], the tokens to be guessed, -1 at all other places.
+            M blocks, and as targets int32[M, T], the tokens to be guessed, -1 at all other positions.
         """
         pieces, starts = _without_marks(*self.preprocessor.with_max_length(_WHOLE).tokenize(columns["text"]))
         ids, splits = make_blocks(
@@ -100,7 +100,7 @@ class LanguageModel(BertModel):
     def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same blocks with other tokens hidden."""
+        """Returns the same blocks with other tokens hidden."""
         hidden = targets[np.arange(targets.shape[1]) < np.diff(splits)[:, None]]
         inputs, hidden = self._masker.hide(np.where(hidden < 0, ids, hidden), splits, random)
         return inputs, to_dense(hidden, splits, -1)
@@ -117,16 +117,16 @@ class LanguageModel(BertModel):
         """
         padded = self.preprocessor.pad(ids)
         rows, width = tf.unstack(tf.shape(padded["token_ids"]))
-        places = tf.tile(tf.range(width)[None], [rows, 1])
-        return self._guess(padded, places, training=training)[: ids.nrows(tf.int32)]
+        positions = tf.tile(tf.range(width)[None], [rows, 1])
+        return self._guess(padded, positions, training=training)[: ids.nrows(tf.int32)]
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy of each block's guesses, their mean, float32[N]."""
+        """Returns the mean cross-entropy of each block's guesses, float32[N]."""
         losses, _, counts = tf.unstack(_compare(targets[:, : tf.shape(logits)[1]], logits), axis=1)
         return tf.math.divide_no_nan(losses, counts)
 
     def batch_loss(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The mean over the masked tokens of all blocks, as sum and number."""
+        """Returns the mean over the masked tokens of all blocks, as sum and number."""
         losses, _, counts = tf.unstack(self._measure(ids, targets, training=True), axis=1)
         return tf.reduce_sum(losses * weights), tf.reduce_sum(counts * weights)
 
@@ -143,7 +143,7 @@ class LanguageModel(BertModel):
         return self._measure(ids, targets, training=False)
 
     def own_config(self) -> dict[str, Any]:
-        """The masking."""
+        """Returns the masking."""
         return {"masking": self.masking.model_dump()}
 
     def write_products(self, folder: Path) -> None:
@@ -155,20 +155,22 @@ class LanguageModel(BertModel):
     def _measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
         padded = self.preprocessor.pad(ids)
         rows, width = tf.unstack(tf.shape(padded["token_ids"]))
-        wanted = tf.pad(targets, [[0, rows - tf.shape(targets)[0]], [0, 0]], constant_values=-1)[:, :width]
-        hidden = tf.cast(wanted >= 0, tf.int32)
+        true_ids = tf.pad(targets, [[0, rows - tf.shape(targets)[0]], [0, 0]], constant_values=-1)[:, :width]
+        hidden = tf.cast(true_ids >= 0, tf.int32)
         most = tf.maximum(tf.reduce_max(tf.reduce_sum(hidden, axis=1)), 1)
-        # Masked places first; blocks with fewer than the most get others, which do not count.
-        places = tf.argsort(hidden, axis=1, direction="DESCENDING", stable=True)[:, :most]
-        scores = _compare(tf.gather(wanted, places, batch_dims=1), self._guess(padded, places, training=training))
+        # Masked positions first; blocks with fewer than the most get others, which do not count.
+        positions = tf.argsort(hidden, axis=1, direction="DESCENDING", stable=True)[:, :most]
+        scores = _compare(
+            tf.gather(true_ids, positions, batch_dims=1), self._guess(padded, positions, training=training)
+        )
         return scores[: ids.nrows(tf.int32)]
 
-    def _guess(self, padded: dict[str, tf.Tensor], places: tf.Tensor, *, training: bool) -> tf.Tensor:
-        return self._runner(self.network)(padded | {"mask_positions": places}, training=training)["logits"]
+    def _guess(self, padded: dict[str, tf.Tensor], positions: tf.Tensor, *, training: bool) -> tf.Tensor:
+        return self._runner(self.network)(padded | {"mask_positions": positions}, training=training)["logits"]
 
 
 def _network(backbone: Any) -> keras.Model:
-    """From the backbone's inputs and `mask_positions` int32[N, P] to `logits` float32[N, P, V].
+    """Returns a network from the backbone's inputs and `mask_positions` int32[N, P] to `logits` float32[N, P, V].
 
     The output layer is the embedding, transposed (Press and Wolf 2017). The pooled vector is there for the pooler to be
     saved with the rest.
@@ -189,16 +191,16 @@ def _network(backbone: Any) -> keras.Model:
     return keras.Model({**backbone.input, "mask_positions": positions}, outputs, name="language_model")
 
 
-def _compare(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """float32[N, 3] as in `measure`, of int32[N, P] with -1 for no guess and float32[N, P, V]."""
-    counted = tf.cast(wanted >= 0, tf.float32)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(wanted, 0), logits) * counted
-    right = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == wanted, tf.float32)
-    return tf.stack([tf.reduce_sum(values, axis=1) for values in (losses, right, counted)], axis=1)
+def _compare(true_ids: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns float32[N, 3] as `measure` does, of int32[N, P] with -1 for no guess and float32[N, P, V]."""
+    mask = tf.cast(true_ids >= 0, tf.float32)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(true_ids, 0), logits) * mask
+    right = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == true_ids, tf.float32)
+    return tf.stack([tf.reduce_sum(values, axis=1) for values in (losses, right, mask)], axis=1)
 
 
 def _without_marks(ids: np.ndarray, splits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows without their first and last token."""
+    """Returns rows without their first and last token."""
     inner = np.ones(len(ids), bool)
     inner[splits[:-1]] = inner[splits[1:] - 1] = False
     return ids[inner], splits - 2 * np.arange(len(splits))

@@ -55,7 +55,7 @@ class PretrainingModelSettings(ModelSettings):
 
     @property
     def from_scratch(self) -> bool:
-        """See `ModelSettings`."""
+        """Returns whether the network starts from random weights."""
         return self.fresh is not None
 
 

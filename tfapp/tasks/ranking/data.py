@@ -1,4 +1,4 @@
-"""Grades as what is learnt: how well a candidate fits its query, 0 for not at all."""
+"""The target of rankers: grades of how well a candidate fits its query, 0 for not at all."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def as_grade(value: Any) -> float | None:
 
 
 class GradeTarget(Target):
-    """Grades; see `Target`."""
+    """The target of a ranker: grades."""
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
-        """`double`."""
+        """Returns `double` and the parser of a grade."""
         del settings, multi_label
         return pa.float64(), lambda value, *_: as_grade(value)
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
-        """Rows by grade, lowest first; none where there are more than twenty grades."""
+        """Counts rows by grade, lowest first; none where there are more than twenty grades."""
         grades, counts = np.unique(_numbers(column), return_counts=True)
         if len(grades) > _MOST_COUNTED:
             return {}
         return {_name(grade): count for grade, count in zip(grades.tolist(), counts.tolist(), strict=True)}
 
     def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """The lowest and the highest grade; nothing without rows."""
+        """Returns the lowest and the highest grade; nothing without rows."""
         del settings
         grades = _numbers(column)
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
@@ -60,9 +60,9 @@ class GradeTarget(Target):
     def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Gives train two grades, and a split that was cut off from it a row that fits; checks that they have them."""
         findings = fill_splits(splits, from_files, settings, _suffices)
-        known = self.names(splits["train"].table["label"], settings)
-        if len(set(known)) < 2:
-            content = f"only the grade {known[0]}" if known else "no row"
+        grades = self.names(splits["train"].table["label"], settings)
+        if len(set(grades)) < 2:
+            content = f"only the grade {grades[0]}" if grades else "no row"
             raise DataError(
                 f"{settings.train}: train has {content}, but a ranker needs at least two grades: 0 for what does not "
                 "fit, 1 or more for what does; check data.label"

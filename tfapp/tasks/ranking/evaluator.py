@@ -34,7 +34,7 @@ class RankingEvaluator(Evaluator):
     """Evaluates the order of each query's candidates."""
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """See `Evaluator.evaluate`."""
+        """Evaluates the logits; see `Evaluator.evaluate`."""
         assert isinstance(model, PairRanker)
         columns = split.columns
         return evaluate_ranking(
@@ -54,17 +54,17 @@ class _Query:
 
     Attributes:
         pairs: Its pairs' numbers, highest score first.
-        places: The places of the relevant ones.
+        ranks: The ranks of the relevant ones, counted from 1.
         ndcg: Its nDCG.
     """
 
     pairs: NDArray[np.intp]
-    places: NDArray[np.intp]
+    ranks: NDArray[np.intp]
     ndcg: float
 
     def measures(self) -> tuple[float, ...]:
-        recalls = (float(np.mean(self.places <= k)) for k in _RECALLS)
-        return (self.ndcg, 1.0 / float(self.places[0]), *recalls)
+        recalls = (float(np.mean(self.ranks <= k)) for k in _RECALLS)
+        return (self.ndcg, 1.0 / float(self.ranks[0]), *recalls)
 
 
 def evaluate_ranking(
@@ -100,7 +100,7 @@ def evaluate_ranking(
     means = mean_measures(_NAMES, [query.measures() for query in results])
     measures = (*means, Measure("AUC", auc(truth > 0, predicted), interval))
     main = measures[0 if any(len(query.pairs) > 1 for query in results) else -1]
-    missed = sorted((query for query in results if query.places[0] > 1), key=lambda query: -query.places[0])
+    misses = sorted((query for query in results if query.ranks[0] > 1), key=lambda query: -query.ranks[0])
     texts = [queries, candidates]
     return RankingEvaluation(
         count=len(truth),
@@ -110,28 +110,28 @@ def evaluate_ranking(
         main=main.name,
         main_interval=main.interval,
         measures=measures,
-        places=count_ranks((query.places for query in results), _CUT),
-        missed_count=len(missed),
-        missed=tuple(_missed(query, truth > 0, texts, rows) for query in missed[:_MISSED]),
+        places=count_ranks((query.ranks for query in results), _CUT),
+        missed_count=len(misses),
+        missed=tuple(_missed(query, truth > 0, texts, rows) for query in misses[:_MISSED]),
     )
 
 
 def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], scores: NDArray[np.float64]) -> _Query:
-    ranked = pairs[np.argsort(-scores[pairs], kind="stable")]
-    return _Query(ranked, relevant_ranks(truth[pairs] > 0, scores[pairs]), ndcg(truth[pairs], scores[pairs], _CUT))
+    ranking = pairs[np.argsort(-scores[pairs], kind="stable")]
+    return _Query(ranking, relevant_ranks(truth[pairs] > 0, scores[pairs]), ndcg(truth[pairs], scores[pairs], _CUT))
 
 
 def _missed(
     query: _Query, relevant: NDArray[np.bool_], texts: Sequence[Sequence[str]], rows: Sequence[int]
 ) -> MissedQuery:
     fits = relevant[query.pairs]
-    wanted, first = query.pairs[fits][0], query.pairs[~fits][0]
+    right, first = query.pairs[fits][0], query.pairs[~fits][0]
     queries, candidates = texts
     return MissedQuery(
-        query=shorten(queries[wanted]),
-        wanted=shorten(candidates[wanted]),
-        place=int(query.places[0]),
+        query=shorten(queries[right]),
+        wanted=shorten(candidates[right]),
+        place=int(query.ranks[0]),
         candidates=len(query.pairs),
         first=shorten(candidates[first]),
-        row=int(rows[wanted]),
+        row=int(rows[right]),
     )

@@ -90,14 +90,14 @@ class PairRanker(BertModel):
         return super().logits(ids, training=training)[:, 0]
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Binary cross-entropy of each pair, float32[N]; a grade in between is a target in between.
+        """Returns the binary cross-entropy of each pair, float32[N]; a grade in between is a target in between.
 
         The logits may be [N, 1], as the head gives them.
         """
         return tf.nn.sigmoid_cross_entropy_with_logits(tf.minimum(targets, 1.0), tf.reshape(logits, [-1]))
 
     def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
-        """Divergence from a teacher's score, float32[N]."""
+        """Returns the divergence from a teacher's score, float32[N]."""
         return soft_binary_loss(theirs, logits, temperature)
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:
@@ -105,5 +105,5 @@ class PairRanker(BertModel):
         return tf.sigmoid(tf.reshape(logits, [-1]))
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`score`, by the contract."""
+        """Returns `score`, by the contract."""
         return {"score": self.scores(logits)}

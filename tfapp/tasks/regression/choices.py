@@ -23,13 +23,13 @@ def choose_regression(proposal: Proposal, settings: DataSettings, encoder: Sente
         settings: The shares of the splits.
         encoder: As in `TaskSpec.choose`.
     """
-    tuned = Candidate(
+    fine_tuning = Candidate(
         "all weights",
         "vectors that learn from the numbers say more, where there are enough rows",
         training={**proposal.training, **_STEADIER},
     )
     if encoder is None:
-        return replace(proposal, training={}, candidates=(tuned,))
+        return replace(proposal, training={}, candidates=(fine_tuning,))
     head = head_candidate(
         proposal.rows, settings, "a linear function of the pretrained vectors, which few rows cannot spoil"
     )
@@ -38,5 +38,5 @@ def choose_regression(proposal: Proposal, settings: DataSettings, encoder: Sente
         model={**proposal.model, "pooling": "mean"},
         training={},
         notes=(*proposal.notes, encoder.pooling_note),
-        candidates=(head, tuned),
+        candidates=(head, fine_tuning),
     )

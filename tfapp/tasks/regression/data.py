@@ -1,4 +1,4 @@
-"""Numbers as what is learnt: any finite number, in the unit of the data."""
+"""The target of regressors: any finite number, in the unit of the data."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def as_number(value: Any) -> float | None:
 
 
 class NumberTarget(Target):
-    """Numbers; see `Target`."""
+    """The target of a regressor: numbers."""
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """Returns `double`, and `as_number`."""

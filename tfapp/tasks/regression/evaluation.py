@@ -89,17 +89,17 @@ class RegressionEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """RMSE; the best epoch is that of the lowest one, which is that of the lowest loss."""
+        """Returns "RMSE"; the best epoch is that of the lowest one, which is that of the lowest loss."""
         return NAMES[0]
 
     @property
     def main_score(self) -> float:
-        """The root mean squared error; 0 where no rows were evaluated."""
+        """Returns the root mean squared error; 0 where no rows were evaluated."""
         return self.measures[0].value if self.measures else 0.0
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The rows."""
+        """Returns the number of rows."""
         return (f"{self.count:,} {'row' if self.count == 1 else 'rows'}",)
 
     def metrics(self) -> dict[str, float]:

@@ -33,7 +33,7 @@ class RegressionEvaluator(Evaluator):
     """Evaluates predicted numbers; the pairs of a query hang together."""
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """See `Evaluator.evaluate`."""
+        """Evaluates the logits; see `Evaluator.evaluate`."""
         assert isinstance(model, TextRegressor)
         groups = split.columns.get("group")
         return evaluate_numbers(
@@ -77,7 +77,7 @@ def evaluate_numbers(
     codes = np.arange(len(true)) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
     measures = measure_numbers(true, scores, codes)
     worst = np.argsort(-np.abs(scores - true), kind="stable")[:_WORST].tolist()
-    drawn = np.sort(np.random.default_rng(0).permutation(len(true))[:_POINTS])
+    sample = np.sort(np.random.default_rng(0).permutation(len(true))[:_POINTS])
     return RegressionEvaluation(
         count=len(true),
         loss=float(np.mean(((scores - true) / deviation) ** 2)) if len(true) else 0.0,
@@ -85,7 +85,7 @@ def evaluate_numbers(
         main_interval=measures[0].interval if measures else (0.0, 0.0),
         measures=measures,
         ranges=_ranges(true, scores - true),
-        points=tuple(zip(true[drawn].tolist(), scores[drawn].tolist(), strict=True)),
+        points=tuple(zip(true[sample].tolist(), scores[sample].tolist(), strict=True)),
         worst=tuple(WorstRow(shorten(texts[n]), float(true[n]), float(scores[n]), int(rows[n])) for n in worst),
     )
 
@@ -96,8 +96,8 @@ def _ranges(truth: NDArray[np.float64], residuals: NDArray[np.float64]) -> tuple
         return ()
     parts = int(np.clip(len(truth) // _ROWS_A_RANGE, 1, _RANGES))
     inner = np.unique(np.quantile(truth, np.linspace(0, 1, parts + 1)[1:-1]))
-    places = np.searchsorted(inner, truth, side="left")
-    return tuple(_range(truth[places == place], residuals[places == place]) for place in np.unique(places))
+    bins = np.searchsorted(inner, truth, side="left")
+    return tuple(_range(truth[bins == number], residuals[bins == number]) for number in np.unique(bins))
 
 
 def _range(truth: NDArray[np.float64], residuals: NDArray[np.float64]) -> ResidualRange:

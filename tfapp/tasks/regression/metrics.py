@@ -34,11 +34,11 @@ def scores(truth: Floats, predicted: Floats) -> Floats:
     from scipy.stats import rankdata
 
     errors = predicted - truth
-    squared = float(np.mean(errors**2))
-    determined = 1.0 - squared / float(np.var(truth)) if np.ptp(truth) else 0.0
+    mean_square = float(np.mean(errors**2))
+    r_squared = 1.0 - mean_square / float(np.var(truth)) if np.ptp(truth) else 0.0
     ranks = rankdata(truth), rankdata(predicted)
     return np.array(
-        [squared**0.5, np.mean(np.abs(errors)), determined, _correlation(truth, predicted), _correlation(*ranks)]
+        [mean_square**0.5, np.mean(np.abs(errors)), r_squared, _correlation(truth, predicted), _correlation(*ranks)]
     )
 
 
@@ -66,8 +66,8 @@ def measure_numbers(truth: Floats, predicted: Floats, groups: NDArray[Any]) -> t
         draws.append(scores(truth[rows], predicted[rows]))
     values, table = scores(truth, predicted).tolist(), np.array(draws)
     return tuple(
-        Measure(name, value, percentiles(table[:, place]))
-        for place, (name, value) in enumerate(zip(NAMES, values, strict=True))
+        Measure(name, value, percentiles(table[:, column]))
+        for column, (name, value) in enumerate(zip(NAMES, values, strict=True))
     )
 
 

@@ -1,4 +1,4 @@
-"""Tags of words: entities of T types as 2 T + 1 tags, O, then B- and I- of each type, and back, inside a graph.
+"""BIO constraints: entities of T types as 2 T + 1 tags, O, then B- and I- of each type, and back, inside a graph.
 
 The inner scheme is IOB2, whatever the data had.
 """
@@ -38,7 +38,7 @@ def tag_words(
     """Gives words the tags of the spans that they overlap; where two spans share a word it is the first one's.
 
     Args:
-        starts: int[W], the words' places in the text, in code points.
+        starts: int[W], the words' positions in the text, in code points.
         ends: int[W].
         spans: With `start`, `end` and `label`, first to last.
         types: The types' numbers.

@@ -16,7 +16,7 @@ SHAPES: Final = 1 + len(_PATTERNS)
 
 
 def word_shapes(words: tf.Tensor) -> tf.Tensor:
-    """The shape of each word as it stands in its text.
+    """Returns the shape of each word as it stands in its text.
 
     Args:
         words: string[N], valid UTF-8.
@@ -31,7 +31,7 @@ def word_shapes(words: tf.Tensor) -> tf.Tensor:
 
 
 def join_shapes(ids: tf.Tensor, shapes: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
-    """One number for id and shape, the id itself for plain words; int32, of the shape of `ids`."""
+    """Returns one number for id and shape, the id itself for plain words; int32, of the shape of `ids`."""
     return ids + shapes * vocabulary_size
 
 

@@ -56,9 +56,9 @@ class LearntTransitions(keras.layers.Layer):
         return scores
 
     def over(self, legal: Transitions) -> Transitions:
-        """The scores on top of others."""
+        """Returns the scores on top of others."""
         own = (self.start.value, self.between.value, self.end.value)
-        return Transitions(*(fixed + learnt for fixed, learnt in zip(legal, own, strict=True)))
+        return Transitions(*(constraint + learnt for constraint, learnt in zip(legal, own, strict=True)))
 
 
 @tf.function(autograph=False, reduce_retracing=True)
@@ -75,8 +75,8 @@ def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
     """
     width = tf.shape(scores)[1]
     scores, real = _padded(scores, lengths)
-    reached = _forward(scores, real, transitions, tf.reduce_max)
-    last = tf.argmax(reached[-1] + transitions.end, axis=-1, output_type=tf.int32)
+    states = _forward(scores, real, transitions, tf.reduce_max)
+    last = tf.argmax(states[-1] + transitions.end, axis=-1, output_type=tf.int32)
     columns = tf.transpose(transitions.between)
 
     def step(after: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -84,7 +84,7 @@ def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
         tag = tf.argmax(before + tf.gather(columns, after), axis=-1, output_type=tf.int32)
         return tf.where(follows, tag, after)
 
-    tags = tf.scan(step, (reached[:-1], real[1:]), initializer=last, reverse=True)
+    tags = tf.scan(step, (states[:-1], real[1:]), initializer=last, reverse=True)
     return tf.transpose(tags)[:, :width]
 
 
@@ -128,26 +128,26 @@ def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, trans
         float32[N]; 0 for a text without words.
     """
     padded, real = _padded(scores, lengths)
-    reached = _forward(padded, real, transitions, tf.reduce_logsumexp)[-1]
-    total = tf.reduce_logsumexp(reached + transitions.end, axis=-1)
+    states = _forward(padded, real, transitions, tf.reduce_logsumexp)[-1]
+    total = tf.reduce_logsumexp(states + transitions.end, axis=-1)
     mask = tf.sequence_mask(lengths, tf.shape(scores)[1], scores.dtype)
     own = tf.reduce_sum(tf.gather(scores, tags, batch_dims=2) * mask, axis=1)
     steps = tf.gather_nd(transitions.between, tf.stack([tags[:, :-1], tags[:, 1:]], axis=-1))
     inner = tf.reduce_sum(steps * mask[:, 1:], axis=1)
     # A text without words has no first tag to gather.
-    places = tf.pad(tags, [[0, 0], [0, 1]])
-    first, last = places[:, 0], tf.gather(places, tf.maximum(lengths - 1, 0), batch_dims=1)
+    tag_rows = tf.pad(tags, [[0, 0], [0, 1]])
+    first, last = tag_rows[:, 0], tf.gather(tag_rows, tf.maximum(lengths - 1, 0), batch_dims=1)
     path = own + inner + tf.gather(transitions.start, first) + tf.gather(transitions.end, last)
     return tf.where(lengths > 0, path - total, 0.0)
 
 
 def _centred(values: tf.Tensor) -> tf.Tensor:
-    """Each row less its greatest value; float32[N, K]."""
+    """Returns each row less its greatest value; float32[N, K]."""
     return values - tf.reduce_max(values, axis=-1, keepdims=True)
 
 
 def _padded(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The scores word by word, float32[W', N, K], and which are real, bool[W', N]; at least two steps for a scan."""
+    """Returns the scores by word, float32[W', N, K], and which are real, bool[W', N]; at least two steps for a scan."""
     missing = 1 + tf.maximum(1 - tf.shape(scores)[1], 0)
     padded = tf.pad(scores, [[0, 0], [0, missing], [0, 0]])
     real = tf.sequence_mask(lengths, tf.shape(padded)[1])

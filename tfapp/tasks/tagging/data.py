@@ -81,25 +81,25 @@ def _named(span: Span) -> str:
 
 
 class SpanTarget(Target):
-    """Spans with types; see `Target`."""
+    """The target of a tagger: spans with types."""
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
-        """`list<struct<start: int32, end: int32, label: string>>`."""
+        """Returns `list<struct<start: int32, end: int32, label: string>>`."""
         del settings, multi_label
         return SPANS, as_spans
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
-        """Rows by type that they hold, sorted."""
+        """Counts rows by the types that they hold, sorted."""
         return dict(sorted(Counter(label for labels in _labels(column) for label in labels).items()))
 
     def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with types that train lacks; gives each split that is not empty by the settings a span."""
         findings = fill_splits(splits, from_files, settings, lambda _, rows: any(_labels(rows.table["label"])))
-        known = set(self.names(splits["train"].table["label"], settings))
+        train_types = set(self.names(splits["train"].table["label"], settings))
         for split in ("dev", "test"):
             if split in from_files:
                 what = f"in {split} with a type that train lacks"
-                splits[split], losses = _drop_unknown(splits[split], known, settings, what)
+                splits[split], losses = _drop_unknown(splits[split], train_types, settings, what)
                 findings += losses
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for split, share in shares.items():
@@ -115,11 +115,11 @@ class SpanTarget(Target):
         return _drop_unknown(rows, set(labels), settings, "with a type that the model does not know")[0]
 
 
-def _drop_unknown(rows: Rows, known: set[str], settings: DataSettings, what: str) -> tuple[Rows, list[Finding]]:
-    unknown = [labels - known for labels in _labels(rows.table["label"])]
+def _drop_unknown(rows: Rows, known_types: set[str], settings: DataSettings, what: str) -> tuple[Rows, list[Finding]]:
+    unknown = [labels - known_types for labels in _labels(rows.table["label"])]
     what = f"{what}: {name_list(set().union(*unknown))}"
-    marked = np.fromiter(map(bool, unknown), bool, len(rows))
-    return drop_marked(rows, marked, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label")
+    mask = np.fromiter(map(bool, unknown), bool, len(rows))
+    return drop_marked(rows, mask, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label")
 
 
 def _labels(column: pa.ChunkedArray) -> Iterable[set[str]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MISTAKE_KINDS", "NO_SPAN", "EntityEvaluation", "EntityMistake"]
 
 MISTAKE_KINDS = ("missed", "spurious", "wrong border", "wrong type")
-# The row and column of the confusion matrix for what the other side lacks.
+# The row and column of the confusion matrix for what the other one lacks.
 NO_SPAN = "(none)"
 
 
@@ -89,17 +89,17 @@ class EntityEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """The measure that models are compared by."""
+        """Returns the measure that models are compared by."""
         return "entity F1"
 
     @property
     def main_score(self) -> float:
-        """The micro F1 over spans."""
+        """Returns the micro F1 over spans."""
         return self.micro.f1
 
     @property
     def means(self) -> tuple[Scores, Scores, Scores]:
-        """The micro, macro and weighted means."""
+        """Returns the micro, macro and weighted means."""
         return self.micro, self.macro, self.weighted
 
     @property
@@ -110,12 +110,12 @@ class EntityEvaluation(Evaluation):
         return texts, spans, f"{sum(self.mistake_counts):,} wrong"
 
     def metrics(self) -> dict[str, float]:
-        """Entity F1, precision and recall, macro F1, the words' accuracy and the loss."""
+        """Returns the entities' F1, precision and recall, macro F1, the words' accuracy and the loss."""
         own = {"entity_F1": self.micro.f1, "precision": self.micro.precision, "recall": self.micro.recall}
         return own | {"macro_f1": self.macro.f1, "word_accuracy": self.word_accuracy, "loss": self.loss}
 
     def details(self) -> dict[str, str]:
-        """Precision, recall, macro F1, accuracy of words, loss, and what cannot be found."""
+        """Returns precision, recall, macro F1, accuracy of words, loss, and what cannot be found."""
         values = {
             "Precision": f"{self.micro.precision:.3f}",
             "Recall": f"{self.micro.recall:.3f}",
@@ -128,11 +128,11 @@ class EntityEvaluation(Evaluation):
         return values
 
     def table(self) -> Table:
-        """The scores by type and their means, for a terminal."""
+        """Returns the scores by type and their means, for a terminal."""
         return score_table("type", "entities", self.types, self.means)
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
-        """The confusion of types and the kinds of mistakes."""
+        """Returns the confusion of types and the kinds of mistakes."""
         if not self.count:
             return {}
         return {
@@ -141,7 +141,7 @@ class EntityEvaluation(Evaluation):
         }
 
     def board(self) -> Board:
-        """The scores, F1 by type, confusion of types and worst mistakes."""
+        """Returns the scores, F1 by type, confusion of types and worst mistakes."""
         scalars = {f"evaluation/{name}": value for name, value in self.metrics().items()}
         scalars |= {f"type_f1/{row.name}": row.f1 for row in self.types}
         images = {"confusion_of_types": self._draw_confusion(), "mistakes": self._draw_kinds()} if self.count else {}

@@ -33,7 +33,7 @@ class SpanEvaluator(Evaluator):
     """Evaluates spans by borders and types."""
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """See `Evaluator.evaluate`."""
+        """Evaluates the logits; see `Evaluator.evaluate`."""
         assert isinstance(model, TextTagger)
         texts = list(split.columns["text"])
         predictions = model.find(texts, logits)
@@ -41,7 +41,7 @@ class SpanEvaluator(Evaluator):
             model.labels,
             [[Span(span["start"], span["end"], span["label"]) for span in spans] for spans in split.columns["label"]],
             [[Span(span["start"], span["end"], span["tag"], span["score"]) for span in spans] for spans in predictions],
-            words=list(model.word_places(texts)),
+            words=list(model.word_borders(texts)),
             losses=model.word_losses(split.targets, logits),
             texts=texts,
             rows=split.rows.tolist(),
@@ -78,10 +78,14 @@ def evaluate_entities(
     if not np.isfinite(losses[0]):
         raise TrainingError(f"the loss is {losses[0]}; lower training.learning_rate and train again")
     types, micro = span_scores(labels, truth, predicted)
-    macro, weighted = class_means(types)
+    macro, weighted_mean = class_means(types)
     word_labels = [
-        [label for spans, (starts, ends) in zip(side, words, strict=True) for label in _word_types(spans, starts, ends)]
-        for side in (truth, predicted)
+        [
+            label
+            for spans, (starts, ends) in zip(spans_of_texts, words, strict=True)
+            for label in _word_types(spans, starts, ends)
+        ]
+        for spans_of_texts in (truth, predicted)
     ]
     accuracy, word_types = word_scores(labels, *word_labels)
     texts_with_spans = zip(truth, predicted, texts, map(int, rows), strict=True)
@@ -95,11 +99,11 @@ def evaluate_entities(
         types=types,
         micro=micro,
         macro=macro,
-        weighted=weighted,
+        weighted=weighted_mean,
         main_interval=f1_interval(text_counts(truth, predicted)),
         word_accuracy=accuracy,
         word_types=word_types,
-        out_of_reach=sum(_out_of_reach(spans, *places) for spans, places in zip(truth, words, strict=True)),
+        out_of_reach=sum(_out_of_reach(spans, *borders) for spans, borders in zip(truth, words, strict=True)),
         confusion=_confusion(labels, truth, predicted),
         mistake_counts=tuple(kinds[kind] for kind in MISTAKE_KINDS),
         mistakes=tuple(_worst(mistakes)),
@@ -107,7 +111,7 @@ def evaluate_entities(
 
 
 def _word_types(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> list[str]:
-    """The type of each word, by the first span that it overlaps."""
+    """Returns the type of each word, by the first span that it overlaps."""
     types = [""] * len(starts)
     for span in reversed(spans):
         first = int(np.searchsorted(ends, span.start, side="right"))
@@ -127,9 +131,9 @@ def _confusion(
     numbers = {label: number for number, label in enumerate((*labels, NO_SPAN))}
     table = np.zeros((len(numbers), len(numbers)), int)
     for true, guesses in zip(truth, predicted, strict=True):
-        left, right = ({span.place: span.label for span in spans} for spans in (true, guesses))
-        for place in left.keys() | right.keys():
-            table[numbers[left.get(place, NO_SPAN)], numbers[right.get(place, NO_SPAN)]] += 1
+        left, right = ({span.borders: span.label for span in spans} for spans in (true, guesses))
+        for position in left.keys() | right.keys():
+            table[numbers[left.get(position, NO_SPAN)], numbers[right.get(position, NO_SPAN)]] += 1
     return tuple(map(tuple, table.tolist()))
 
 
@@ -137,24 +141,24 @@ def _mistakes(truth: Sequence[Span], predicted: Sequence[Span], text: str, row: 
     """Yields each missed true span with what the model has instead, then each of the other spans that are wrong."""
     right = {span[:3] for span in truth} & {span[:3] for span in predicted}
     wrong = [span for span in predicted if span[:3] not in right]
-    taken: set[Span] = set()
+    used_guesses: set[Span] = set()
     for span in truth:
         if span[:3] in right:
             continue
-        instead = _nearest(span, [other for other in wrong if other not in taken])
+        instead = _nearest(span, [other for other in wrong if other not in used_guesses])
         if instead:
-            taken.add(instead)
+            used_guesses.add(instead)
         yield _mistake(span, instead, text, row)
     for span in wrong:
-        if span not in taken:
+        if span not in used_guesses:
             yield _mistake(_nearest(span, truth), span, text, row)
 
 
 def _nearest(span: Span, others: Sequence[Span]) -> Span | None:
-    """The span that shares the most characters; None where none shares one."""
-    shared = {other: min(span.end, other.end) - max(span.start, other.start) for other in others}
-    best = max(shared, key=lambda other: (shared[other], other.label == span.label), default=None)
-    return best if best and shared[best] > 0 else None
+    """Returns the span that shares the most characters; None where none shares one."""
+    overlaps = {other: min(span.end, other.end) - max(span.start, other.start) for other in others}
+    best = max(overlaps, key=lambda other: (overlaps[other], other.label == span.label), default=None)
+    return best if best and overlaps[best] > 0 else None
 
 
 def _mistake(true: Span | None, guess: Span | None, text: str, row: int) -> EntityMistake:

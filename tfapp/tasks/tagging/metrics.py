@@ -30,8 +30,8 @@ class Span(NamedTuple):
     score: float = 1.0
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Start and end."""
+    def borders(self) -> tuple[int, int]:
+        """Returns the start and the end."""
         return self.start, self.end
 
 
@@ -56,11 +56,11 @@ def span_scores(
 
     numbers = {label: number for number, label in enumerate(labels)}
     cuts = [
-        sorted({0, *(place for span in (*a, *b) for place in span.place)})
+        sorted({0, *(position for span in (*a, *b) for position in span.borders)})
         for a, b in zip(truth, predicted, strict=True)
     ]
-    tag_lists = [[_tags(c, spans, numbers) for c, spans in zip(cuts, side, strict=True)] for side in (truth, predicted)]
-    names = sorted({tag[2:] for side in tag_lists for tags in side for tag in tags if tag != "O"})
+    tag_lists = [[_tags(c, spans, numbers) for c, spans in zip(cuts, rows, strict=True)] for rows in (truth, predicted)]
+    names = sorted({tag[2:] for texts in tag_lists for tags in texts for tag in tags if tag != "O"})
     if not names:
         nothing = tuple(Scores(label, 0.0, 0.0, 0.0, 0) for label in labels)
         return nothing, Scores("micro", 0.0, 0.0, 0.0, 0)
@@ -75,7 +75,7 @@ def span_scores(
 
 
 def text_counts(truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> NDArray[np.int64]:
-    """Each text's spans found right, found wrong, and missed: int64[N, 3]."""
+    """Returns each text's spans found right, found wrong, and missed: int64[N, 3]."""
     rows = []
     for true, guesses in zip(truth, predicted, strict=True):
         right = len({span[:3] for span in true} & {span[:3] for span in guesses})
@@ -97,7 +97,7 @@ def word_scores(
         The share of words whose type is right, and a score a label.
     """
     numbers = {"": 0, **{label: number for number, label in enumerate(labels, start=1)}}
-    true, guesses = (np.array([numbers[label] for label in side], int) for side in (truth, predicted))
+    true, guesses = (np.array([numbers[label] for label in sequence], int) for sequence in (truth, predicted))
     size = len(numbers)
     table = np.bincount(true * size + guesses, minlength=size * size).reshape(size, size)
     hits = np.diag(table)
@@ -106,8 +106,8 @@ def word_scores(
 
 
 def _tags(cuts: Sequence[int], spans: Sequence[Span], numbers: dict[str, int]) -> list[str]:
-    """IOB2 tags of the stretches between the cuts; types by number, for a name may hold anything."""
-    at = {place: number for number, place in enumerate(cuts)}
+    """Returns IOB2 tags of the stretches between the cuts; types by number, for a name may hold anything."""
+    at = {cut: number for number, cut in enumerate(cuts)}
     tags = ["O"] * max(len(cuts) - 1, 1)
     for span in spans:
         first, stop = at[span.start], at[span.end]

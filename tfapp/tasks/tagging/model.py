@@ -126,7 +126,7 @@ class TextTagger(BertModel):
             target[first] = self._tags(starts, ends, spans)
         return Encoded(ids, splits, targets)
 
-    def word_places(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def word_borders(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Returns where the words of each text start and end, in code points; int32[W] each."""
         return ((starts, ends) for part in self._split(texts) for _, starts, ends in part.rows())
 
@@ -173,7 +173,7 @@ class TextTagger(BertModel):
 
     @_as_it_is
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """The loss of each text, float32[N]: its words' sum, over the words that a text of train has in the mean.
+        """Returns the loss of each text, float32[N]: its words' sum, over the mean number of words of a text of train.
 
         So every word counts alike, as in a mean over all words, however many words its text has.
 
@@ -184,22 +184,22 @@ class TextTagger(BertModel):
         return self._losses(targets, logits, tf.constant(self._weights)) / self._words_a_text
 
     def word_losses(self, targets: np.ndarray, logits: np.ndarray) -> tuple[float, int]:
-        """The loss of all words, unweighted, in nats, and how many they are."""
+        """Returns the loss of all words, unweighted, in nats, and how many they are."""
         parts = (slice(start, start + _CHUNK) for start in range(0, len(targets), _CHUNK))
         losses = (self._losses(targets[part], tf.constant(logits[part]), 1.0) for part in parts)
         return sum(float(tf.reduce_sum(loss)) for loss in losses), int((targets != _NO_TAG).sum())
 
     def _losses(self, targets: tf.Tensor, logits: tf.Tensor, weights: Any) -> tf.Tensor:
         targets = tf.convert_to_tensor(targets)[:, : tf.shape(logits)[1]]
-        asked = targets != _NO_TAG
+        mask = targets != _NO_TAG
         if self.decoding == "crf":
-            scores, tags = (tf.ragged.boolean_mask(values, asked) for values in (logits, targets))
+            scores, tags = (tf.ragged.boolean_mask(values, mask) for values in (logits, targets))
             lengths = tf.cast(tags.row_lengths(), tf.int32)
             return -crf.log_likelihood(scores.to_tensor(), tags.to_tensor(), lengths, self._transitions())
         tags = tf.maximum(targets, 0)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, logits)
-        counted = tf.gather(weights * tf.ones(logits.shape[-1]), tags) * tf.cast(asked, tf.float32)
-        return tf.reduce_sum(losses * counted, axis=1)
+        token_weights = tf.gather(weights * tf.ones(logits.shape[-1]), tags) * tf.cast(mask, tf.float32)
+        return tf.reduce_sum(losses * token_weights, axis=1)
 
     @_as_it_is
     def predict_text(
@@ -262,18 +262,18 @@ class TextTagger(BertModel):
 
     @cached_property
     def _eager_split(self) -> Any:
-        """`_words`, compiled."""
+        """Returns `_words` as a compiled function."""
         function = partial(self._words, preprocessor=self.preprocessor)
         return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
     @cached_property
     def _eager_outputs(self) -> Any:
-        """`_outputs`, compiled."""
+        """Returns `_outputs` as a compiled function."""
         return tf.function(self._outputs, autograph=False, reduce_retracing=True)
 
 
 def _joined(parts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
-    """The token ids of all texts after another, and row splits into them."""
+    """Returns the token ids of all texts after another, and row splits into them."""
     ids = np.concatenate([np.zeros(0, np.int32), *(part.ids.values.numpy() for part in parts)])
     lengths = np.concatenate([np.zeros(1, np.int64), *(part.ids.row_lengths().numpy() for part in parts)])
     return ids, np.cumsum(lengths)

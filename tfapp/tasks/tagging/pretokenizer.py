@@ -1,4 +1,4 @@
-"""Texts as words with their places in the very text, inside a graph."""
+"""Splits texts into words with their positions in the text itself, inside a graph."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Words(NamedTuple):
 
     Attributes:
         ids: Ragged int32[N, (T)], the word pieces between [CLS] and [SEP], of any length.
-        first: Ragged int32[N, (W)], the place of each word's first piece in its row of `ids`.
-        start: Ragged int32[N, (W)], the word's place in the text, in Unicode code points.
-        end: Ragged int32[N, (W)], the place behind it.
+        first: Ragged int32[N, (W)], the position of each word's first piece in its row of `ids`.
+        start: Ragged int32[N, (W)], the word's position in the text, in Unicode code points.
+        end: Ragged int32[N, (W)], the position behind it.
     """
 
     ids: tf.RaggedTensor
@@ -43,7 +43,7 @@ class Words(NamedTuple):
     end: tf.RaggedTensor
 
     def rows(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Outside a graph: `first`, `start` and `end` of each text, int32[W]."""
+        """Yields `first`, `start` and `end` of each text, int32[W], outside of a graph."""
         first, start, end = (values.values.numpy() for values in (self.first, self.start, self.end))
         for begin, stop in pairwise(self.first.row_splits.numpy().tolist()):
             yield first[begin:stop], start[begin:stop], end[begin:stop]
@@ -54,7 +54,7 @@ def split_words(
 ) -> Words:
     """Splits texts as BERT's basic tokenizer does, and each word into pieces.
 
-    The text itself is split, not its normal form, and each part is tokenized for itself. So a place needs no way back
+    The text itself is split, not its normal form, and each part is tokenized by itself. So a position needs no way back
     through the normal form, and a part that leaves no piece (white space, a lone accent) is no word.
 
     Args:
@@ -72,10 +72,10 @@ def split_words(
     parts, _, _ = tf_text.regex_split_with_offsets(texts, _DELIMITER, _DELIMITER)
     pieces = preprocessor.pieces(parts.values)
     if shapes:
-        written = tf.gather(word_shapes(parts.values), pieces.value_rowids())
-        pieces = pieces.with_values(join_shapes(pieces.values, written, len(preprocessor.vocabulary)))
+        casing = tf.gather(word_shapes(parts.values), pieces.value_rowids())
+        pieces = pieces.with_values(join_shapes(pieces.values, casing, len(preprocessor.vocabulary)))
     counts = tf.cast(pieces.row_lengths(), tf.int32)
-    # The parts cover the text, so their lengths add up to their places.
+    # The parts cover the text, so their lengths add up to their positions.
     lengths = tf.strings.length(parts.values, unit="UTF8_CHAR")
     headless = tf.strings.regex_replace(parts.values, _HEAD, "")
     inner = tf.strings.length(tf.strings.regex_replace(headless, _TAIL, ""), unit="UTF8_CHAR")
@@ -83,29 +83,31 @@ def split_words(
     ends = starts + inner
     first = 1 + _sums_by_row(parts.with_values(counts)) - counts
     are_words = parts.with_values(counts > 0)
-    start, end, place = (tf.ragged.boolean_mask(parts.with_values(one), are_words) for one in (starts, ends, first))
+    start, end, first_piece = (
+        tf.ragged.boolean_mask(parts.with_values(one), are_words) for one in (starts, ends, first)
+    )
     if by_spaces:
         spaces = tf.cast(tf.strings.regex_full_match(parts.values, _SPACE), tf.int32)
         before = _sums_by_row(parts.with_values(spaces))
         begins, finishes = _run_borders(tf.ragged.boolean_mask(parts.with_values(before), are_words))
-        start, place = (tf.ragged.boolean_mask(one, begins) for one in (start, place))
+        start, first_piece = (tf.ragged.boolean_mask(one, begins) for one in (start, first_piece))
         end = tf.ragged.boolean_mask(end, finishes)
     ids = preprocessor.frame(parts.with_values(pieces).merge_dims(1, 2))
-    return Words(ids, place, start, end)
+    return Words(ids, first_piece, start, end)
 
 
 def _run_borders(values: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Returns where a run of equal numbers begins in its row, and where it ends; ragged bool[N, (W)] each."""
     rows, flat = values.value_rowids(), values.values
-    parted = (rows[1:] != rows[:-1]) | (flat[1:] != flat[:-1])
+    borders = (rows[1:] != rows[:-1]) | (flat[1:] != flat[:-1])
     count = tf.size(flat)
-    return values.with_values(tf.concat([[True], parted], axis=0)[:count]), values.with_values(
-        tf.concat([parted, [True]], axis=0)[:count]
+    return values.with_values(tf.concat([[True], borders], axis=0)[:count]), values.with_values(
+        tf.concat([borders, [True]], axis=0)[:count]
     )
 
 
 def _sums_by_row(values: tf.RaggedTensor) -> tf.Tensor:
-    """Cumulative sums within each row of ragged int32[N, (S)], as one tensor."""
+    """Returns cumulative sums within each row of ragged int32[N, (S)], as one tensor."""
     totals = tf.cumsum(values.values)
     before = tf.gather(tf.concat([[0], totals], axis=0), values.row_starts())
     return totals - tf.repeat(before, values.row_lengths())
