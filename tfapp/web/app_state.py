@@ -31,7 +31,7 @@ _STARTING: Final = threading.Lock()
 
 
 class Pages(Protocol):
-    """Pages that belong together."""
+    """A group of pages with their routes."""
 
     def routes(self) -> list[BaseRoute]:
         """Returns their routes."""
@@ -135,7 +135,7 @@ class AppState:
         return [(endpoint, model) for endpoint in self.endpoints.values() for model in endpoint.models()]
 
     def model(self, endpoint: str, name: str) -> tuple[ModelsEndpoint, CatalogueEntry]:
-        """Returns a model and where it is.
+        """Returns a model's endpoint and its catalogue entry.
 
         Raises:
             RegistryError: There is none.

@@ -1,6 +1,6 @@
 """The geometry of charts; `templates/charts.html` draws them as SVG, with the words beside it as text.
 
-A chart is 1000 wide and 100 high and is stretched to its place, so that words keep their size on a small screen.
+A chart is 1000 wide and 100 high and is stretched to its box, so that words keep their size on a small screen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Window:
-    """A marked span of time: its first and last window, by place, and its title."""
+    """A marked span of time: the indices of its first and last window, and its title."""
 
     first: int
     last: int
@@ -66,7 +66,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Column:
-    """A window's place and title; `y` and `height` are 0 in a chart of lines."""
+    """A window's position and title; `y` and `height` are 0 in a chart of lines."""
 
     x: float
     width: float

@@ -50,7 +50,7 @@ class ModelsEndpoint:
         self._entered: AbstractContextManager[ServedModels] | None = None
 
     def models(self) -> list[CatalogueEntry]:
-        """Returns the recorded facts of the models; none where the folder is missing or empty."""
+        """Returns the models' catalogue entries; none where the folder is missing or empty."""
         try:
             return version_catalogue.describe(self.folder)
         except RegistryError:

@@ -78,7 +78,7 @@ def read_items(
         DataError: There is no column of ids, or none of titles or descriptions.
     """
     choices = (("item",), ("title", "description"))
-    return _entries(records, _item, columns or {}, _ITEM_COLUMNS, needed=choices, source=source)
+    return _entries(records, _item, columns or {}, _ITEM_COLUMNS, requirements=choices, source=source)
 
 
 def read_events(
@@ -96,7 +96,7 @@ def read_events(
         DataError: There is no column of users, of items, or of times.
     """
     choices = (("user",), ("item",), ("time",))
-    return _entries(records, _event, columns or {}, _EVENT_COLUMNS, needed=choices, source=source)
+    return _entries(records, _event, columns or {}, _EVENT_COLUMNS, requirements=choices, source=source)
 
 
 def _entries(
@@ -105,13 +105,13 @@ def _entries(
     columns: Mapping[str, str],
     usual: Mapping[str, Sequence[str]],
     *,
-    needed: Iterable[Sequence[str]],
+    requirements: Iterable[Sequence[str]],
     source: str,
 ) -> Iterator[E | RejectedRow]:
-    """Checks that one column of each `needed` choice is there, and returns the entries of the rows."""
+    """Checks that one column of each of the `requirements` is there, and returns the entries of the rows."""
     check_named(columns, usual)
     file = FileColumns.detect(records, columns, usual, source=source)
-    for choices in needed:
+    for choices in requirements:
         if not any(choice in file.columns for choice in choices):
             raise file.error(f"no column of {' or '.join(choices)}", f"name it with --column {choices[0]}=NAME")
     return (row if isinstance(row, RejectedRow) else _entry(row, file.columns, make) for row in file.rows)

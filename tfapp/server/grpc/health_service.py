@@ -13,7 +13,7 @@ __all__ = ["HealthService"]
 
 
 class HealthService(health.HealthServicer):
-    """gRPC's health service without a deadlock.
+    """The health service of gRPC, without its deadlock.
 
     gRPC's own holds a lock while a watch sends a status, until the thread that serves all calls has seen it sent. That
     thread waits for the same lock where another watch ends (grpcio-health-checking 1.85), and no call is answered any

@@ -20,14 +20,14 @@ _FREE: Final = 65_536
 
 
 class TooLargeError(RequestError):
-    """An error: a request's body is larger than the server takes."""
+    """Raised when a request's body is larger than the server takes."""
 
     def __init__(self, size: str, most: int) -> None:
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Received message larger than max ({size} vs. {most})")
 
 
 class TooManyBytesError(RequestError):
-    """An error: there is no room for a body beside those of others."""
+    """Raised when there is no room for a body beside those of others."""
 
 
 class PendingBytes:
