@@ -49,24 +49,24 @@ def staging_folder(folder: Path | str, name: str) -> Iterator[Path]:
     try:
         base.mkdir(parents=True, exist_ok=True)
         _sweep(base)
-        staged, lock = _locked_folder(base, name)
+        path, lock = _locked_folder(base, name)
     except OSError as error:
         raise RegistryError(f"{base}: cannot be written: {error.strerror}; choose another models folder") from error
     try:
-        yield staged
+        yield path
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
         os.close(lock)
 
 
-def publish(staged: Path | str, folder: Path | str, name: str) -> Path:
+def publish(staging: Path | str, folder: Path | str, name: str) -> Path:
     """Makes a finished folder the model's next version.
 
     Everything in it is on disk before the one rename that makes it visible. Where another publisher takes the number
     first, the next one is taken.
 
     Args:
-        staged: The finished folder, on the file system of `folder`; see `staging_folder`.
+        staging: The finished folder, on the file system of `folder`; see `staging_folder`.
         folder: The models folder.
         name: The model's name.
 
@@ -74,10 +74,10 @@ def publish(staged: Path | str, folder: Path | str, name: str) -> Path:
         The version's folder, MODELS/NAME/N.
 
     Raises:
-        RegistryError: The staged folder is empty or on another file system, or the models folder cannot be written.
+        RegistryError: That folder is empty or on another file system, or the models folder cannot be written.
     """
     check_name(name)
-    source, model = Path(staged), Path(folder) / name
+    source, model = Path(staging), Path(folder) / name
     if not source.is_dir() or not any(source.iterdir()):
         raise RegistryError(f"{source}: nothing to publish as {name}: no such folder, or an empty one")
     try:
@@ -110,15 +110,15 @@ def _rename_to_next(source: Path, model: Path) -> Path:
 def _locked_folder(base: Path, name: str) -> tuple[Path, int]:
     """Makes a staging folder and locks it; the kernel drops the lock when the process ends, however it ends."""
     while True:
-        staged = base / f"{_PREFIX}{name}-{os.getpid()}-{secrets.token_hex(4)}"
-        staged.mkdir()
+        path = base / f"{_PREFIX}{name}-{os.getpid()}-{secrets.token_hex(4)}"
+        path.mkdir()
         # A sweep may come between making and locking; then another folder is made.
         try:
-            lock = os.open(staged, os.O_RDONLY)
+            lock = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             continue
-        if _try_lock(lock) and staged.exists():
-            return staged, lock
+        if _try_lock(lock) and path.exists():
+            return path, lock
         os.close(lock)
 
 

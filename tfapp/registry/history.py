@@ -58,9 +58,9 @@ class Change:
     def to_dict(self) -> dict[str, Any]:
         """Returns the change as the file has it."""
         first = {"time": self.time, "who": self.who, "action": self.action, "model": self.model}
-        moved = {"label": self.label, "from": self.before, "to": self.after} if self.label else {}
+        move = {"label": self.label, "from": self.before, "to": self.after} if self.label else {}
         rest = {"versions": list(self.versions), "note": self.note}
-        return first | moved | {name: value for name, value in rest.items() if value}
+        return first | move | {name: value for name, value in rest.items() if value}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Change:

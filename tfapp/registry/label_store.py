@@ -76,9 +76,9 @@ class LabelStore:
         """Returns whether the newest version served has no label, in a list that a promote or a rollback wrote."""
         changes = [change for change in self.changes() if change.model == model.name and change.action != EDIT]
         # After a "load" the list holds a version that is about to get its label.
-        moved = any(change.label == STABLE for change in changes) and changes[-1].action != "load"
-        unlabelled = _highest(model.served(on_disk)) - set(model.labels.values())
-        return model.kind == "specific" and moved and bool(unlabelled)
+        has_moved = any(change.label == STABLE for change in changes) and changes[-1].action != "load"
+        extra = _highest(model.served(on_disk)) - set(model.labels.values())
+        return model.kind == "specific" and has_moved and bool(extra)
 
     def changes(self) -> list[Change]:
         """Returns all known changes, oldest first.
@@ -166,24 +166,24 @@ class LabelStore:
             text = self._edited(text, model, {}, None) if text == NEW_FILE else text
             return StagedVersion(version, after, text, self._log.text())
 
-    def unstage_version(self, name: str, staged: StagedVersion, note: str) -> None:
+    def unstage_version(self, name: str, stage: StagedVersion, note: str) -> None:
         """Writes the file as it was before a version was staged; where it has changed since, drops the version alone.
 
         Raises:
             RegistryError: The file cannot be changed.
         """
         with self._log.locked():
-            if self._log.text() == staged.after:
-                self._log.commit(staged.before, Change(name, "unload", versions=(staged.version,), note=note))
-            elif staged.version not in self.model(name).labels.values():
-                self._drop(name, [staged.version], "unload", note)
+            if self._log.text() == stage.after:
+                self._log.commit(stage.before, Change(name, "unload", versions=(stage.version,), note=note))
+            elif stage.version not in self.model(name).labels.values():
+                self._drop(name, [stage.version], "unload", note)
 
-    def unload_unlabelled(self, name: str, moved: Change | None = None) -> list[int]:
+    def unload_unlabelled(self, name: str, last_move: Change | None = None) -> list[int]:
         """Removes the versions that no label names from those that servers load; without a `stable`, served ones stay.
 
         Args:
             name: The model's name.
-            moved: What was done to a label just before.
+            last_move: What was done to a label just before.
 
         Returns:
             The versions that they load no longer, lowest first.
@@ -193,26 +193,26 @@ class LabelStore:
         """
         with self._log.locked():
             text, model, on_disk = self._log.text(), self.model(name), versions(self.models, name)
-            keep = self._versions_by_labels(model, model.labels, moved)
-            gone = [] if keep is None else sorted(model.served(on_disk) - set(keep))
-            if gone:
-                change = Change(name, "unload", versions=tuple(gone), note="no label names it")
+            keep = self._versions_by_labels(model, model.labels, last_move)
+            to_unload = [] if keep is None else sorted(model.served(on_disk) - set(keep))
+            if to_unload:
+                change = Change(name, "unload", versions=tuple(to_unload), note="no label names it")
                 self._commit(text, model, model.labels, keep, change)
-        return gone
+        return to_unload
 
     @contextmanager
-    def pruning(self, name: str, gone: Collection[int]) -> Iterator[list[int]]:
+    def pruning(self, name: str, to_remove: Collection[int]) -> Iterator[list[int]]:
         """Takes versions out of the file, and keeps labels from pointing at them during the block.
 
         Args:
             name: The model's name.
-            gone: The versions to remove.
+            to_remove: The versions to remove.
 
         Yields:
             Those that no label holds by now.
         """
         with self._log.locked():
-            free = sorted(set(gone) - self.protected_versions(name))
+            free = sorted(set(to_remove) - self.protected_versions(name))
             if free:
                 self._drop(name, free, "prune", "")
             yield free
@@ -233,23 +233,24 @@ class LabelStore:
         }
         return protected & set(on_disk)
 
-    def _drop(self, name: str, gone: Collection[int], action: str, note: str) -> None:
+    def _drop(self, name: str, to_drop: Collection[int], action: str, note: str) -> None:
         text, model = self._log.text(), self.model(name)
-        named = set(model.policy.specific.versions)
-        keep = None if model.kind != "specific" or not named & set(gone) else sorted(named - set(gone))
-        self._commit(text, model, model.labels, keep, Change(name, action, versions=tuple(sorted(gone)), note=note))
+        listed_versions = set(model.policy.specific.versions)
+        changes = model.kind == "specific" and listed_versions & set(to_drop)
+        keep = sorted(listed_versions - set(to_drop)) if changes else None
+        self._commit(text, model, model.labels, keep, Change(name, action, versions=tuple(sorted(to_drop)), note=note))
 
     def _versions_by_labels(
-        self, model: ConfiguredModel, labels: Mapping[str, int], moved: Change | None
+        self, model: ConfiguredModel, labels: Mapping[str, int], last_move: Change | None
     ) -> list[int] | None:
         """Returns the versions to load by the labels, and for callers without one if no `stable`; None: as now."""
-        wanted = set(labels.values())
+        keep = set(labels.values())
         if STABLE not in labels:
             # A version that was rolled back from is no longer for callers without a label, either.
-            left = {moved.before} if moved is not None and moved.action == "rollback" else set()
-            served = model.served(versions(self.models, model.name)) - left
-            wanted |= served if model.kind == "latest" else _highest(served)
-        return _unless_unchanged(model, wanted)
+            left = {last_move.before} if last_move is not None and last_move.action == "rollback" else set()
+            newest = model.served(versions(self.models, model.name)) - left
+            keep |= newest if model.kind == "latest" else _highest(newest)
+        return _unless_unchanged(model, keep)
 
     def _versions_beside(self, model: ConfiguredModel, also: Collection[int]) -> list[int] | None:
         """Returns all versions that are loaded so far, and some more; None: as the file says already."""
@@ -282,10 +283,10 @@ def _check_unmoved(model: ConfiguredModel, label: str, expected: int | None) -> 
         )
 
 
-def _unless_unchanged(model: ConfiguredModel, wanted: set[int]) -> list[int] | None:
+def _unless_unchanged(model: ConfiguredModel, keep: set[int]) -> list[int] | None:
     """Returns the versions in order; None where the policy names just these, or somebody chose to serve all."""
-    unchanged = model.kind == "all" or (model.kind == "specific" and wanted == set(model.policy.specific.versions))
-    return None if unchanged else sorted(wanted)
+    is_unchanged = model.kind == "all" or (model.kind == "specific" and keep == set(model.policy.specific.versions))
+    return None if is_unchanged else sorted(keep)
 
 
 def _highest(numbers: set[int]) -> set[int]:

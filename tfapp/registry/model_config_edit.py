@@ -51,9 +51,9 @@ def edit_model(
     """
     target = _target(_parse(text, path), name, base_path, versions, labels)
     try:
-        edited = _edited(text, _parse(text, path), target, name)
-        if _in_order(_parse(edited, path)) == _in_order(target):
-            return edited
+        new_text = _edited(text, _parse(text, path), target, name)
+        if _in_order(_parse(new_text, path)) == _in_order(target):
+            return new_text
     except (ValueError, IndexError, SettingsError):
         pass
     raise RegistryError(
@@ -91,18 +91,18 @@ def _in_order(config: Any) -> Any:
 
 
 def _edited(text: str, before: Any, target: Any, name: str) -> str:
-    place, item = next((i, item) for i, item in enumerate(target.model_config_list.config) if item.name == name)
+    model_index, item = next((i, item) for i, item in enumerate(target.model_config_list.config) if item.name == name)
     current = before.model_config_list.config
-    if place == len(current):
+    if model_index == len(current):
         return _with_model(text, item)
-    if current[place].model_version_policy != item.model_version_policy:
-        text = _with_versions(text, place, list(item.model_version_policy.specific.versions))
-    for label in sorted({*current[place].version_labels, *item.version_labels}):
+    if current[model_index].model_version_policy != item.model_version_policy:
+        text = _with_versions(text, model_index, list(item.model_version_policy.specific.versions))
+    for label in sorted({*current[model_index].version_labels, *item.version_labels}):
         if label not in item.version_labels:
-            while (entry := _entry(text, _block(text, place), label)) is not None:
+            while (entry := _entry(text, _block(text, model_index), label)) is not None:
                 text = remove(text, entry)
-        elif current[place].version_labels.get(label) != item.version_labels[label]:
-            text = _with_label(text, place, label, item.version_labels[label])
+        elif current[model_index].version_labels.get(label) != item.version_labels[label]:
+            text = _with_label(text, model_index, label, item.version_labels[label])
     return text
 
 
@@ -119,52 +119,52 @@ def _with_model(text: str, item: Any) -> str:
     return _before(text, lists[-1], f"\n{new}\n")
 
 
-def _with_versions(text: str, place: int, versions: list[int]) -> str:
-    block = _block(text, place)
+def _with_versions(text: str, model_index: int, versions: list[int]) -> str:
+    block = _block(text, model_index)
     choice = f"specific {{ {' '.join(f'versions: {version}' for version in versions)} }}"
     policies = block.all("model_version_policy")
     if not policies:
         return _append(text, block, f"model_version_policy {{ {choice} }}", ("model_version_policy",))
     if not policies[-1].children:
         return _before(text, policies[-1], f" {choice} ")
-    (chosen,) = policies[-1].children
-    if chosen.name != "specific":
-        return _replace(text, chosen.start, chosen.end, choice)
-    listed = chosen.all("versions")
-    if any(text[field.value] == "[" for field in listed):
-        for field in reversed(listed[1:]):
+    (policy,) = policies[-1].children
+    if policy.name != "specific":
+        return _replace(text, policy.start, policy.end, choice)
+    fields = policy.all("versions")
+    if any(text[field.value] == "[" for field in fields):
+        for field in reversed(fields[1:]):
             text = remove(text, field)
-        return _replace(text, listed[0].value, listed[0].end, str(versions))
-    return _with_numbers(text, place, versions)
+        return _replace(text, fields[0].value, fields[0].end, str(versions))
+    return _with_numbers(text, model_index, versions)
 
 
-def _with_numbers(text: str, place: int, versions: list[int]) -> str:
+def _with_numbers(text: str, model_index: int, versions: list[int]) -> str:
     """Adds single numbers to the list and takes others out, so that the comments beside the rest stay."""
     for version in versions:
-        specific, listed = _numbers(text, place)
-        lower = [field for number, field in listed if number < version]
-        if version in dict(listed):
+        specific, fields = _numbers(text, model_index)
+        lower = [field for number, field in fields if number < version]
+        if version in dict(fields):
             continue
         if lower:
             text = insert_after(text, lower[-1], f"versions: {version}")
-        elif listed:
-            text = f"{text[: listed[0][1].start]}versions: {version} {text[listed[0][1].start :]}"
+        elif fields:
+            text = f"{text[: fields[0][1].start]}versions: {version} {text[fields[0][1].start :]}"
         else:
             text = _before(text, specific, f" versions: {version} ")
-    for number, field in reversed(_numbers(text, place)[1]):
+    for number, field in reversed(_numbers(text, model_index)[1]):
         if number not in versions:
             text = remove(text, field)
     return text
 
 
-def _numbers(text: str, place: int) -> tuple[Field, list[tuple[int, Field]]]:
-    """Returns the list of a model's versions, and each number in it with its place."""
-    specific = _block(text, place).all("model_version_policy", "specific")[-1]
+def _numbers(text: str, model_index: int) -> tuple[Field, list[tuple[int, Field]]]:
+    """Returns the list of a model's versions, and each number in it with its field."""
+    specific = _block(text, model_index).all("model_version_policy", "specific")[-1]
     return specific, [(int(text[field.value : field.end], 0), field) for field in specific.all("versions")]
 
 
-def _with_label(text: str, place: int, label: str, version: int) -> str:
-    block = _block(text, place)
+def _with_label(text: str, model_index: int, label: str, version: int) -> str:
+    block = _block(text, model_index)
     entry = _entry(text, block, label)
     if entry is None:
         item = model_server_config_pb2.ModelConfig(version_labels={label: version})
@@ -186,8 +186,8 @@ def _entry(text: str, block: Field, label: str) -> Field | None:
     return None
 
 
-def _block(text: str, place: int) -> Field:
-    return find_fields(text).all("model_config_list", "config")[place]
+def _block(text: str, model_index: int) -> Field:
+    return find_fields(text).all("model_config_list", "config")[model_index]
 
 
 def _append(text: str, block: Field, new: str, after: tuple[str, ...]) -> str:

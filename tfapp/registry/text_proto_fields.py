@@ -1,4 +1,4 @@
-"""Finds the places of the fields in a text proto, so that one can be changed and all else, comments too, stays.
+"""Finds the positions of the fields in a text proto, so that one can be changed and all else, comments too, stays.
 
 The text must be one that protobuf's own parser takes (https://protobuf.dev/reference/protobuf/textformat-spec/).
 """
@@ -24,14 +24,14 @@ _CLOSES: Final = {"{": "}", "<": ">"}
 
 @dataclass(frozen=True)
 class Field:
-    """A field with its place in the text, or an element of a list of messages.
+    """A field with its position in the text, or an element of a list of messages.
 
     Attributes:
         name: Its name.
         start: Where it begins: its name, or in a list the element.
         value: Where its value begins.
         end: Where its value ends.
-        inner_end: Messages: the place of the closing bracket.
+        inner_end: Messages: the position of the closing bracket.
         children: Messages: the fields in it.
     """
 
@@ -77,15 +77,15 @@ class _Scanner:
             yield self._scalar(name)
 
     def _message(self, name: str, start: int) -> Field:
-        opened = self._next()
-        children = tuple(self.fields(_CLOSES[opened.group()]))
-        closed = self._next()
-        return Field(name, start, opened.start(), closed.end(), closed.start(), children)
+        opening = self._next()
+        children = tuple(self.fields(_CLOSES[opening.group()]))
+        closing = self._next()
+        return Field(name, start, opening.start(), closing.end(), closing.start(), children)
 
     def _list(self, name: re.Match[str]) -> Iterator[Field]:
-        opened = self._next()
+        opening = self._next()
         if self._text() not in _CLOSES:
-            yield Field(name.group(), name.start(), opened.start(), self._skip_to_bracket())
+            yield Field(name.group(), name.start(), opening.start(), self._skip_to_bracket())
             return
         while self._text() in _CLOSES:
             yield self._message(name.group(), self._tokens[self._at].start())
@@ -122,8 +122,8 @@ def insert_after(text: str, field: Field, new: str) -> str:
     match = re.compile(r"[ \t]*[,;]?[ \t]*(#[^\n]*)?(?=\n|\Z)").match(text, field.end)
     if match is None:
         return f"{text[: field.end]} {new}{text[field.end :]}"
-    indented = f"\n{new}".replace("\n", f"\n{line_indent(text, field.start)}")
-    return text[: match.end()] + indented + text[match.end() :]
+    addition = f"\n{new}".replace("\n", f"\n{line_indent(text, field.start)}")
+    return text[: match.end()] + addition + text[match.end() :]
 
 
 def remove(text: str, field: Field) -> str:
@@ -143,7 +143,7 @@ def remove(text: str, field: Field) -> str:
     return text[:start] + rest if first else f"{text[:start].rstrip(' ')} {rest}"
 
 
-def line_indent(text: str, place: int) -> str:
-    """Returns the white space that the line of a place begins with."""
-    line = text[text.rfind("\n", 0, place) + 1 :]
+def line_indent(text: str, position: int) -> str:
+    """Returns the white space that the line at a position begins with."""
+    line = text[text.rfind("\n", 0, position) + 1 :]
     return line[: len(line) - len(line.lstrip(" \t"))]

@@ -92,19 +92,19 @@ def unlabelled_remark(
 
     What serves all versions is told whenever it does so, other policies while callers without a label get such a one.
     """
-    labelled = set(model.labels.values())
-    unlabelled = sorted(set(loaded) - labelled)
-    if STABLE not in model.labels or not unlabelled or (model.kind != "all" and max(loaded) in labelled):
+    with_label = set(model.labels.values())
+    without_label = sorted(set(loaded) - with_label)
+    if STABLE not in model.labels or not without_label or (model.kind != "all" and max(loaded) in with_label):
         return ""
-    named = sorted(labelled & set(on_disk)) or [max(loaded)]
-    listed = f"specific {{ {' '.join(f'versions: {version}' for version in named)} }}"
+    keep = sorted(with_label & set(on_disk)) or [max(loaded)]
+    policy = f"specific {{ {' '.join(f'versions: {version}' for version in keep)} }}"
     if model.kind == "all":
         return (
-            f"{file} serves all versions of {model.name}: {', '.join(map(str, unlabelled))} stay loaded, though no "
-            f"label names them; write {listed} there instead of all {{}} to serve what labels name alone"
+            f"{file} serves all versions of {model.name}: {', '.join(map(str, without_label))} stay loaded, though no "
+            f"label names them; write {policy} there instead of all {{}} to serve what labels name alone"
         )
     if command is None:
-        return f"{_cause(model, file)}; write model_version_policy {{ {listed} }} there to serve what labels name alone"
+        return f"{_cause(model, file)}; write model_version_policy {{ {policy} }} there to serve what labels name alone"
     version = model.labels[STABLE] if model.labels[STABLE] in on_disk else max(loaded)
     return f"{_cause(model, file)}; `{command(version)}` has servers load what labels name alone"
 

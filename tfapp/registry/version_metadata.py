@@ -96,9 +96,9 @@ def read_version_metadata(models: Path | str, name: str, version: int) -> Versio
     """
     folder = version_folder(models, name, version)
     graph = folder / "saved_model.pb"
-    written = (graph if graph.exists() else folder).stat().st_mtime
+    export_time = (graph if graph.exists() else folder).stat().st_mtime
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    exported = datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
+    exported = datetime.fromtimestamp(export_time, UTC).isoformat(timespec="seconds")
     return VersionMetadata(name, version, folder, size, exported, read_metadata(folder))
 
 

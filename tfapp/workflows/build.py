@@ -1,4 +1,4 @@
-"""From an experiment and its data to the model that is trained, and what it learns from."""
+"""Builds the model of an experiment, and tokenizes the data that it learns from."""
 
 from __future__ import annotations
 

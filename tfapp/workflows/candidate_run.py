@@ -1,4 +1,4 @@
-"""Trains one candidate of a plan, goes on with it, or reads what came of it."""
+"""Trains one candidate of a plan, resumes its training, or reads its result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOTE_EVERY: Final = 1.0
 
 @dataclass(frozen=True)
 class CandidateResult:
-    """What came of a candidate.
+    """The result of a candidate.
 
     Attributes:
         candidate: The candidate.
@@ -92,10 +92,10 @@ class UsedTime(_Watcher):
     def on_progress(self, step: int) -> None:
         """Writes it, unless it was written just now."""
         del step
-        used = self._budget.used
-        if used - self._written >= _NOTE_EVERY:
-            self._folder.write("time", {"used": used})
-            self._written = used
+        seconds = self._budget.used
+        if seconds - self._written >= _NOTE_EVERY:
+            self._folder.write("time", {"used": seconds})
+            self._written = seconds
 
 
 class _BestEpoch(_Watcher):
@@ -147,7 +147,7 @@ def train_candidate(
         if earlier:
             check_same_data(earlier[0].folder, splits)
         begun = (folder.path / "settings.toml").exists()
-        started = clock()
+        start = clock()
         private_folder(folder.path)
         _, record = train_weights(
             candidate.experiment,
@@ -159,7 +159,7 @@ def train_candidate(
             observers=[*observers, _BestEpoch(folder)],
             budget=budget,
         )
-        folder.write("trained", {"record": record, "seconds": clock() - started})
-    trained = folder.read("trained")
+        folder.write("trained", {"record": record, "seconds": clock() - start})
+    outcome = folder.read("trained")
     dev = folder.read_if_there("dev", {})
-    return CandidateResult(candidate, folder, trained["record"], dev, trained["seconds"])
+    return CandidateResult(candidate, folder, outcome["record"], dev, outcome["seconds"])

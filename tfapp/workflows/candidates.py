@@ -79,15 +79,15 @@ def train_candidates(
             sweep_drafts(folder.path)
         splits = data()
         if folder:
-            fitted = _read_plan(plan, folder)
+            full_plan = _read_plan(plan, folder)
         else:
-            fitted = fit_into_minutes(with_estimates(plan, splits))
+            full_plan = fit_into_minutes(with_estimates(plan, splits))
             folder = make_run_folder(plan.experiment.name, runs)
             stack.enter_context(folder.locked())
-            folder.write("plan", {"asked": _asked(plan), **_plan_event(fitted, folder)})
-        on_event(_plan_event(fitted, folder))
+            folder.write("plan", {"asked": _asked(plan), **_plan_event(full_plan, folder)})
+        on_event(_plan_event(full_plan, folder))
         results, left_out = _train_all(
-            fitted,
+            full_plan,
             folder,
             budget,
             on_event,
@@ -97,7 +97,7 @@ def train_candidates(
             observers=[*observers, *([UsedTime(folder, budget)] if budget else [])],
             clock=clock,
         )
-        _make_run(folder, fitted, results, left_out, splits, quiet=quiet)
+        _make_run(folder, full_plan, results, left_out, splits, quiet=quiet)
     return folder
 
 
@@ -105,8 +105,8 @@ def _budget(plan: Plan, folder: RunFolder | None, clock: Callable[[], float]) ->
     """Returns what is left of a plan's minutes; those that a killed run had used are used."""
     if plan.minutes is None:
         return None
-    used = folder.read_if_there("time", {"used": 0.0})["used"] if folder else 0.0
-    return TimeBudget(60 * plan.minutes, spent=used, clock=clock)
+    seconds = folder.read_if_there("time", {"used": 0.0})["used"] if folder else 0.0
+    return TimeBudget(60 * plan.minutes, spent=seconds, clock=clock)
 
 
 def _train_all(
@@ -116,16 +116,18 @@ def _train_all(
     results: list[CandidateResult] = []
     left_out: list[dict[str, Any]] = []
     for number, candidate in enumerate(plan.candidates, start=1):
-        place = RunFolder(folder.path / "candidates" / str(number))
-        if budget and results and not _has_time(candidate, place, budget, results):
-            shutil.rmtree(place.path, ignore_errors=True)
+        candidate_folder = RunFolder(folder.path / "candidates" / str(number))
+        if budget and results and not _has_time(candidate, candidate_folder, budget, results):
+            shutil.rmtree(candidate_folder.path, ignore_errors=True)
             note = f"{candidate.name}: left out, as there is no time for it in {pluralize(plan.minutes or 0, 'minute')}"
             left_out.append({"name": candidate.name, "reason": candidate.reason, "note": note})
             on_event({"event": "candidate_left_out", **left_out[-1]})
             continue
         on_event({"event": "candidate", "name": candidate.name, "number": number, "of": len(plan.candidates)})
         curve = not results and has_time_for_curve(plan)
-        result = train_candidate(candidate, place, earlier=results, learning_curve=curve, budget=budget, **arguments)
+        result = train_candidate(
+            candidate, candidate_folder, earlier=results, learning_curve=curve, budget=budget, **arguments
+        )
         results.append(result)
         on_event({"event": "candidate_end", **result.to_dict()})
         _drop_losers(results)
@@ -168,9 +170,9 @@ def _make_run(
 ) -> None:
     """Makes the best candidate's files those of the run, and evaluates it; what a kill left undone is done."""
     best = _best(results)
-    compared = [{**result.to_dict(), "chosen": result is best} for result in results]
-    folder.write("candidates", [*compared, *({**one, "chosen": False} for one in left_out)])
-    folder.write("choices", [*plan.notes, *(one["note"] for one in [*compared, *left_out] if "note" in one)])
+    rows = [{**result.to_dict(), "chosen": result is best} for result in results]
+    folder.write("candidates", [*rows, *({**one, "chosen": False} for one in left_out)])
+    folder.write("choices", [*plan.notes, *(one["note"] for one in [*rows, *left_out] if "note" in one)])
     # The first candidate measured it for all.
     curve = results[0].folder.path / "learning_curve.json"
     if curve.exists():
@@ -238,10 +240,10 @@ def _find_resumable(plan: Plan, runs: Path) -> RunFolder | None:
 def _read_plan(plan: Plan, folder: RunFolder) -> Plan:
     """Returns a plan with the estimates, and the cuts, of a run that is gone on with."""
     record = folder.read("plan")
-    known = {candidate.name: candidate for candidate in plan.candidates}
+    by_name = {candidate.name: candidate for candidate in plan.candidates}
     candidates = []
     for values in record["candidates"]:
-        candidate = known[values["name"]]
+        candidate = by_name[values["name"]]
         training = candidate.experiment.training.model_copy(update={"epochs": values["epochs"]})
         experiment = candidate.experiment.model_copy(update={"training": training})
         candidates.append(replace(candidate, experiment=experiment, seconds=values["seconds"]))

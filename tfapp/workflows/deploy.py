@@ -22,7 +22,7 @@ _PAUSE_SECONDS: Final = 0.1
 
 @dataclass(frozen=True)
 class Servers:
-    """Servers that read one model config file.
+    """The servers that read one model config file.
 
     Attributes:
         addresses: HOST:PORT of each.
@@ -97,8 +97,8 @@ class Servers:
             return f"it serves {', '.join(map(str, serving))}" if serving else ""
 
         if versions:
-            listed = ", ".join(map(str, versions))
-            self._wait(f"has not unloaded {name} version {listed}, which no label names,", left, config)
+            numbers = ", ".join(map(str, versions))
+            self._wait(f"has not unloaded {name} version {numbers}, which no label names,", left, config)
 
     def without_label(self, name: str, label: str, version: int) -> Servers:
         """Returns those servers whose label is not at a version, or that cannot be asked."""

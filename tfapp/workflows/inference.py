@@ -26,6 +26,6 @@ def packed(model: TaskModel, *, bfloat16: bool = False) -> TaskModel:
         return model
     encoder = PackedEncoder(model, precision=PRECISIONS["bfloat16" if bfloat16 else "float32"])
     twin = model.with_inference(encoder, encoder.features)
-    # Its sub-batches run side by side already.
+    # Its sub-batches run in parallel already.
     twin.shards = 1
     return twin

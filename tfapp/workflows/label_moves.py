@@ -62,33 +62,37 @@ def _stage(
     store: LabelStore, name: str, label: str, version: int, *, before: int | None, servers: Servers
 ) -> int | None:
     """Adds a version to those that servers load; returns where the label points meanwhile."""
-    staged = store.stage_version(name, label, version, expected=before)
+    stage = store.stage_version(name, label, version, expected=before)
     try:
         servers.send(store.config)
         servers.wait_for_version(name, version, store.config)
     except RegistryError:
         why = "the servers did not come to have it"
         with suppress(RegistryError):
-            if staged.label_version != before:
+            if stage.label_version != before:
                 # The label was there already: servers that are away are no reason to lose it.
-                now = staged.label_version
+                now = stage.label_version
                 store.set_label(name, label, before, "promote", expected=now, note=why, unload_unlabelled=False)
-            elif staged.after != staged.before:
-                store.unstage_version(name, staged, why)
+            elif stage.after != stage.before:
+                store.unstage_version(name, stage, why)
             servers.send(store.config)
         raise
-    return staged.label_version
+    return stage.label_version
 
 
-def unload_unlabelled_versions(store: LabelStore, moved: Change, servers: Servers) -> None:
+def unload_unlabelled_versions(store: LabelStore, change: Change, servers: Servers) -> None:
     """Unloads from servers what no label names after a change, and waits until they have."""
-    gone = store.unload_unlabelled(moved.model, moved)
+    versions = store.unload_unlabelled(change.model, change)
     servers.send(store.config)
-    servers.wait_for_unload(moved.model, gone, store.config)
+    servers.wait_for_unload(change.model, versions, store.config)
 
 
 def settle_labels(
-    store: LabelStore, name: str, refused: int | None, check: Callable[[str, int, Path], Any], servers: Servers | None
+    store: LabelStore,
+    name: str,
+    refused_version: int | None,
+    check: Callable[[str, int, Path], Any],
+    servers: Servers | None,
 ) -> tuple[bool, str]:
     """Makes servers load what labels name, if a model has a `stable` and nobody chose its policy; moves no label.
 
@@ -97,7 +101,7 @@ def settle_labels(
     Args:
         store: The labels.
         name: The model's name.
-        refused: The version that was not promoted; None: there was none to go back to.
+        refused_version: The version that was not promoted; None: there was none to go back to.
         check: Loads and tries a version.
         servers: Have these follow; None: they read the file by themselves.
 
@@ -105,9 +109,9 @@ def settle_labels(
         Whether servers do so since; what to add to the refusal where they ought to and do not.
     """
     stable = store.unsettled_stable(name)
-    if stable is None or stable == refused:
+    if stable is None or stable == refused_version:
         return False, ""
-    note = "no version to go back to" if refused is None else f"version {refused} was not promoted"
+    note = "no version to go back to" if refused_version is None else f"version {refused_version} was not promoted"
     try:
         check(name, stable, registry.version_folder(store.models, name, stable))
         try:

@@ -1,4 +1,4 @@
-"""What is trained on a data file that comes without settings: the candidates, each with all of its settings."""
+"""Plans what is trained on a data file without settings: the candidates, each with all of its settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PlannedCandidate:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained on a data file.
+    """A plan of what is trained on a data file.
 
     Attributes:
         quality: Which candidates are tried.
@@ -87,22 +87,22 @@ def make_plan(
     Raises:
         TfappError: The file cannot be used, or no candidate goes with the settings that were given.
     """
-    known = next((one for one in QUALITIES if one == quality), None)
-    if known is None:
+    known_quality = next((one for one in QUALITIES if one == quality), None)
+    if known_quality is None:
         names = ", ".join(QUALITIES)
         raise SettingsError(f"quality is one of {names}, got {quality!r:.80}{did_you_mean(str(quality), QUALITIES)}")
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"minutes must be over 0, got {minutes:g}")
     preset = merge_overrides(Experiment, {"model": model or {}}, overrides, source=file)["model"].get("preset")
     proposal = sniff(file, task=task, hints=hints, preset=preset, pull=pull)
-    named = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
+    common = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
     candidates: list[PlannedCandidate] = []
     notes, problems = list(proposal.notes), []
-    for candidate in proposal.candidates_of(known) or (Candidate("proposed settings", "they suit the file"),):
+    for candidate in proposal.candidates_of(known_quality) or (Candidate("proposed settings", "they suit the file"),):
         settings = proposal.with_candidate(candidate)
         sections = {"model": {**settings.model, **(model or {})}, "training": {**settings.training, **(training or {})}}
         try:
-            experiment = parse_experiment(named | sections, overrides, source=file)
+            experiment = parse_experiment(common | sections, overrides, source=file)
         except SettingsError as error:
             problems.append(error)
             notes.append(f"{candidate.name}: left out, since {str(error).removeprefix(f'{file}: ')}")
@@ -112,4 +112,4 @@ def make_plan(
             candidates.append(PlannedCandidate(candidate.name, candidate.reason, experiment))
     if not candidates:
         raise problems[-1]
-    return Plan(known, minutes, tuple(notes), tuple(candidates), proposal.mean_tokens)
+    return Plan(known_quality, minutes, tuple(notes), tuple(candidates), proposal.mean_tokens)

@@ -69,8 +69,8 @@ def _gathered(count: int, batches: Sequence[np.ndarray], parts: Sequence[np.ndar
     widths = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
     whole = np.full((count, *widths), _PADDING.get(parts[0].dtype.kind, 0), parts[0].dtype)
     for rows, part in zip(batches, parts, strict=True):
-        place: Any = (rows, *(slice(size) for size in part.shape[1:]))
-        whole[place] = part
+        index: Any = (rows, *(slice(size) for size in part.shape[1:]))
+        whole[index] = part
     return whole
 
 
@@ -149,18 +149,18 @@ def _from_version(folder: Path) -> Predictor:
 
     try:
         check_version(folder)
-        loaded = tf.saved_model.load(str(folder))
+        exported_model = tf.saved_model.load(str(folder))
     except RequestError as error:
         raise ModelError(f"{folder}: {error.message}") from error
     except (OSError, ValueError, KeyError, DecodeError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{folder}: the exported model cannot be loaded: {reason}; export it again") from error
-    function = loaded.signatures.get(contract.DEFAULT_SIGNATURE)
+    function = exported_model.signatures.get(contract.DEFAULT_SIGNATURE)
     served_inputs = set() if function is None else set(function.structured_input_signature[1])
-    known = (tuple(tensor.name for tensor in task.contract.inputs) for task in all_tasks().values())
+    task_inputs = (tuple(tensor.name for tensor in task.contract.inputs) for task in all_tasks().values())
     metadata = read_metadata(folder)
-    recorded = input_names(metadata)
-    inputs = next((names for names in (recorded, *known) if names and set(names) == served_inputs), None)
+    own_inputs = input_names(metadata)
+    inputs = next((names for names in (own_inputs, *task_inputs) if names and set(names) == served_inputs), None)
     if inputs is None:
         raise ModelError(
             f"{folder}: its {contract.DEFAULT_SIGNATURE} does not take the texts of a task; was it exported by tfapp?"
@@ -168,13 +168,15 @@ def _from_version(folder: Path) -> Predictor:
 
     def answer(*texts: Any) -> Any:
         # The signature alone does not keep the loaded model alive.
-        return loaded.signatures[contract.DEFAULT_SIGNATURE](**dict(zip(inputs, texts, strict=True)))
+        return exported_model.signatures[contract.DEFAULT_SIGNATURE](**dict(zip(inputs, texts, strict=True)))
 
     names = answer(*[tf.constant([""])] * len(inputs)).get("labels")
     labels = () if names is None else tuple(name.decode() for name in names.numpy()[0])
     columns = input_columns(metadata, inputs)
     identity = _identity(folder / "saved_model.pb")
-    answer_format = _answer_format(metadata, inputs, loaded.signatures[contract.DEFAULT_SIGNATURE].structured_outputs)
+    answer_format = _answer_format(
+        metadata, inputs, exported_model.signatures[contract.DEFAULT_SIGNATURE].structured_outputs
+    )
     return Predictor(folder, identity, labels, _as_arrays(answer, inputs), inputs, columns, answer_format)
 
 
@@ -183,9 +185,9 @@ def _answer_format(metadata: Mapping[str, Any], inputs: Sequence[str], outputs: 
     from tfapp.tasks.registry import all_tasks
 
     tasks = all_tasks()
-    recorded = tasks.get(str(metadata.get("task")))
-    if recorded:
-        return recorded.answer_format
+    spec = tasks.get(str(metadata.get("task")))
+    if spec:
+        return spec.answer_format
     alike = (task for task in tasks.values() if task.contract.outputs and task.contract.fits(inputs, outputs))
     # Classes have a score, too: the most outputs tell the most of what a model answers.
     best = max(alike, key=lambda task: len(task.contract.outputs), default=None)
@@ -200,8 +202,8 @@ def _as_arrays(
     def answer(rows: Sequence[Row]) -> dict[str, np.ndarray]:
         columns = to_columns(rows, inputs).values()
         # Half of a surrogate pair, as JSON may hold one, is no UTF-8.
-        encoded = ([text.encode("utf-8", "replace") for text in texts] for texts in columns)
-        outputs = function(*(tf.constant(texts, tf.string, shape=[len(rows)]) for texts in encoded))
+        byte_columns = ([text.encode("utf-8", "replace") for text in texts] for texts in columns)
+        outputs = function(*(tf.constant(texts, tf.string, shape=[len(rows)]) for texts in byte_columns))
         return {name: _decode(value.numpy()) for name, value in outputs.items()}
 
     return answer
@@ -214,5 +216,5 @@ def _decode(values: np.ndarray) -> np.ndarray:
 
 
 def _identity(file: Path) -> str:
-    facts = file.stat()
-    return f"{file.resolve()}:{facts.st_size}:{facts.st_mtime_ns}"
+    status = file.stat()
+    return f"{file.resolve()}:{status.st_size}:{status.st_mtime_ns}"

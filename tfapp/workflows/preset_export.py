@@ -20,12 +20,12 @@ def copy_preset(run: Path, to: Path) -> Path:
         SettingsError: Something else is there.
         ModelError: The run made no preset.
     """
-    made = run / "preset"
-    if not made.is_dir():
+    preset = run / "preset"
+    if not preset.is_dir():
         raise ModelError(f"{run}: the run made no preset; only a finished one of the task pretraining does")
     check_target(to)
     with replacing_folder(to) as draft:
-        shutil.copytree(made, draft, dirs_exist_ok=True)
+        shutil.copytree(preset, draft, dirs_exist_ok=True)
     return to
 
 

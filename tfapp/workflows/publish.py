@@ -74,9 +74,9 @@ def export_untrained(experiment: Experiment, models: Path, *, force: bool = Fals
     with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance:
         preset = load_preset(experiment.model.preset, on_progress=advance)
     model = build_model(experiment.task, experiment.model, (), preset=preset)
-    facts = {"preset": experiment.model.preset, "kind": experiment.model.kind, "tfapp_version": __version__}
+    model_metadata = {"preset": experiment.model.preset, "kind": experiment.model.kind, "tfapp_version": __version__}
     settings = dump_toml(experiment, without=("data", "training"))
-    metadata = facts | {"data": {}, "metrics": {}, "settings": settings}
+    metadata = model_metadata | {"data": {}, "metrics": {}, "settings": settings}
     encoder = make_encoder(model, experiment.export)
     if encoder and not encoder.precision.exact and not force:
         raise ExportError(
@@ -107,12 +107,12 @@ def _publish(
 ) -> Path:
     with (
         progress("Exporting and comparing with Keras", quiet=quiet),
-        staging_folder(models, experiment.name) as staged,
+        staging_folder(models, experiment.name) as staging,
         full_disk_errors(models),
     ):
         export_model(
             model,
-            staged,
+            staging,
             name=experiment.name,
             metadata=metadata,
             texts=samples,
@@ -121,7 +121,7 @@ def _publish(
             words=find_task(experiment.task).card,
             encoder=encoder,
         )
-        return publish(staged, models, experiment.name)
+        return publish(staging, models, experiment.name)
 
 
 def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
         "data": {
             "source": experiment.data.train,
             "fingerprint": data["fingerprint"],
-            **{f"{side}_rows": count for side, count in data["report"]["rows"].items()},
+            **{f"{split}_rows": count for split, count in data["report"]["rows"].items()},
         },
         "metrics": {
             "evaluated_on": record["on"],

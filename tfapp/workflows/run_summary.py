@@ -50,11 +50,11 @@ def _read_curves(folder: RunFolder) -> TrainingCurves | None:
         return None
     # A search over fits of the head has no steps of its own: its epochs are counted instead.
     steps = [line["step"] for line in epochs]
-    counted = len(set(steps)) < len(steps) or any("penalty" in line for line in epochs)
+    counts_epochs = len(set(steps)) < len(steps) or any("penalty" in line for line in epochs)
     points = [
-        (line["epoch"] if counted else line["step"], line["loss"], line["score"], line["best"]) for line in epochs
+        (line["epoch"] if counts_epochs else line["step"], line["loss"], line["score"], line["best"]) for line in epochs
     ]
-    losses = [] if counted else [(line["step"], line["loss"]) for line in lines if line["event"] == "step"]
+    losses = [] if counts_epochs else [(line["step"], line["loss"]) for line in lines if line["event"] == "step"]
     return TrainingCurves(epochs[0]["score_name"], losses, points)
 
 

@@ -1,4 +1,4 @@
-"""How long candidates take on this machine, roughly, before they begin; and what a bound on the time leaves of them."""
+"""Estimates, before candidates begin, how long they take on this machine, and shortens a plan to its minutes."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ def fit_into_minutes(plan: Plan) -> Plan:
             notes.append(f"{candidate.name}: {count}, since more do not fit in {pluralize(plan.minutes, 'minute')}")
         candidates.append(shorter)
         left -= shorter.seconds
-    fitted = replace(plan, candidates=tuple(candidates))
-    if not has_time_for_curve(fitted):
+    shorter_plan = replace(plan, candidates=tuple(candidates))
+    if not has_time_for_curve(shorter_plan):
         notes.append(f"learning curve: left out, since it does not fit in {pluralize(plan.minutes, 'minute')}")
-    return replace(fitted, notes=tuple(notes))
+    return replace(shorter_plan, notes=tuple(notes))
 
 
 def has_time_for_curve(plan: Plan) -> bool:
     """Returns whether the learning curve, for which the texts are read once more, takes no time from a candidate."""
-    needed = sum(one.seconds for one in plan.candidates) + plan.candidates[0].seconds
-    return plan.minutes is None or needed <= 60 * plan.minutes
+    estimate = sum(one.seconds for one in plan.candidates) + plan.candidates[0].seconds
+    return plan.minutes is None or estimate <= 60 * plan.minutes
 
 
 def has_time_for(candidate: PlannedCandidate, left: float, *, slowdown: float) -> bool:
@@ -120,12 +120,12 @@ def _measure_speed(experiment: Experiment, mean_tokens: float) -> float | None:
     backbone = load_preset(experiment.model.preset).backbone()
     ids = np.ones([_TEXTS, max(4, round(mean_tokens))], np.int32)
     batch = {"token_ids": ids, "padding_mask": ids, "segment_ids": 0 * ids}
-    read = tf.function(lambda inputs: tf.reduce_sum(backbone(inputs)["sequence_output"]), autograph=False)
-    read(batch)
+    encode = tf.function(lambda inputs: tf.reduce_sum(backbone(inputs)["sequence_output"]), autograph=False)
+    encode(batch)
     times = []
     for _ in range(_CALLS):
-        started = time.perf_counter()
+        start = time.perf_counter()
         # Reading the value waits for the device.
-        float(read(batch))
-        times.append(time.perf_counter() - started)
+        float(encode(batch))
+        times.append(time.perf_counter() - start)
     return ids.size / float(np.median(times))

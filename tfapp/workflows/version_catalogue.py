@@ -50,7 +50,7 @@ class CatalogueEntry:
 
     def labels_of(self, version: int) -> list[str]:
         """Returns the labels that point at a version."""
-        return sorted(label for label, labelled in self.labels.items() if labelled == version)
+        return sorted(label for label, number in self.labels.items() if number == version)
 
     @property
     def stable(self) -> VersionMetadata | None:
@@ -60,8 +60,8 @@ class CatalogueEntry:
     @property
     def released(self) -> VersionMetadata:
         """Returns the version that callers should get: `stable`, else the newest that is served, else the newest."""
-        served = [metadata for metadata in self.versions if metadata.version in self.served]
-        return self.stable or (served or self.versions)[-1]
+        candidates = [metadata for metadata in self.versions if metadata.version in self.served]
+        return self.stable or (candidates or self.versions)[-1]
 
 
 @dataclass(frozen=True)
@@ -155,17 +155,19 @@ def caller_versions(name: str, *, models: str | Path = "models", config: str | P
 def _caller_versions(
     model: ConfiguredModel, on_disk: Sequence[int], models: str | Path, config: str | Path | None
 ) -> CallerVersions:
-    loaded, file = model.served(on_disk), Path(config or registry.CONFIG_FILE).name
-    where = (model, loaded, on_disk, file)
+    loaded_versions, file = model.served(on_disk), Path(config or registry.CONFIG_FILE).name
+    where = (model, loaded_versions, on_disk, file)
 
     def command(version: int) -> str:
         return unlabelled_versions.promote_command(model.name, version, models, config)
 
     return CallerVersions(
-        with_label={label: version if version in loaded else None for label, version in sorted(model.labels.items())},
-        without_label=max(loaded, default=None),
+        with_label={
+            label: version if version in loaded_versions else None for label, version in sorted(model.labels.items())
+        },
+        without_label=max(loaded_versions, default=None),
         why=unlabelled_versions.why_newest(*where),
-        loaded=frozenset(loaded),
+        loaded=frozenset(loaded_versions),
         remark=unlabelled_versions.unlabelled_remark(*where, command),
         warning=unlabelled_versions.unlabelled_warning(*where, command),
     )
@@ -257,10 +259,10 @@ def _signatures(folder: Path) -> dict[str, str]:
 
         definitions = read_definitions(folder)
     return {
-        f"{name} {side} {alias}": _tensor(info)
+        f"{name} {direction} {alias}": _tensor(info)
         for name, definition in definitions.items()
         if not name.startswith("__")
-        for side, tensors in (("in", definition.inputs), ("out", definition.outputs))
+        for direction, tensors in (("in", definition.inputs), ("out", definition.outputs))
         for alias, info in sorted(tensors.items())
     }
 
