@@ -55,11 +55,11 @@ def parse_experiment(
 def _find_task(
     values: Mapping[str, Any], overrides: list[str], tasks: Mapping[str, TaskSettings], source: str
 ) -> TaskSettings:
-    choice = {"task": values.get("task", DEFAULT_TASK)}
+    task_values = {"task": values.get("task", DEFAULT_TASK)}
     for item in overrides:
         if item.partition("=")[0].strip() == "task":
-            apply_override(choice, item, Experiment)
-    name = choice["task"]
+            apply_override(task_values, item, Experiment)
+    name = task_values["task"]
     if not isinstance(name, str) or name not in tasks:
         raise SettingsError(f"{source}: there is no task {name!r:.200}{did_you_mean(str(name), tasks)}")
     return tasks[name]

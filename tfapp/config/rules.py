@@ -47,9 +47,9 @@ def _loss(experiment: Experiment) -> str | None:
 
 def _adapt(experiment: Experiment) -> str | None:
     kind, adapt, decay = experiment.model.kind, experiment.training.adapt, experiment.training.layer_decay
-    asked = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
+    setting = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
     if kind != "bert" and (adapt != "all" or decay < 1):
-        return f"{asked}, but model.kind {kind} has no pretrained layers; use kind bert"
+        return f"{setting}, but model.kind {kind} has no pretrained layers; use kind bert"
     if adapt == "head" and decay < 1:
         return f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns"
     return None
@@ -79,11 +79,11 @@ def _xla(experiment: Experiment) -> str | None:
 def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
     """Refuses settings that only trainings by gradient descent read."""
     training = experiment.training
-    asked = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay, "sam_rho": training.sam_rho}
-    name = next((name for name, value in asked.items() if value), None)
+    values = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay, "sam_rho": training.sam_rho}
+    name = next((name for name, value in values.items() if value), None)
     if name is None:
         return None
-    begin = f"training.{name} is {asked[name]:g}"
+    begin = f"training.{name} is {values[name]:g}"
     if training.method == "few-shot":
         return f"{begin}, but method few-shot ends with a head that is fitted at once; use method fine-tuning"
     if training.adapt == "head" and task.fits_head:

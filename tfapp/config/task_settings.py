@@ -69,7 +69,7 @@ class TaskSettings:
         return tuple(f"data.{name}" for name in self.texts)
 
     @property
-    def own(self) -> set[str]:
+    def own_names(self) -> set[str]:
         """Returns the settings that it reads and some other tasks do not."""
         common = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
         return {*self.columns, *self.reads, *(self.fields.keys() - common - {"distillation"})}
@@ -80,8 +80,8 @@ def foreign_fields(task: TaskSettings, tasks: Iterable[TaskSettings]) -> dict[st
     fields: dict[str, FieldInfo] = {}
     for other in tasks:
         theirs = other.fields
-        fields |= {name: theirs[name] for name in other.own}
-    return {name: fields[name] for name in sorted(fields.keys() - task.own)}
+        fields |= {name: theirs[name] for name in other.own_names}
+    return {name: fields[name] for name in sorted(fields.keys() - task.own_names)}
 
 
 def foreign_setting(values: dict[str, Any], task: TaskSettings, tasks: Iterable[TaskSettings]) -> str | None:

@@ -68,7 +68,7 @@ def servable_tasks() -> list[str]:
 def column_settings(task: str) -> list[str]:
     """Returns the settings of a task that name columns: its texts, and what is learnt."""
     spec = find_task(task)
-    label = ["label"] if "data.label" in spec.settings.own else []
+    label = ["label"] if "data.label" in spec.settings.own_names else []
     return [*spec.schema.texts, *label, *spec.schema.beside]
 
 

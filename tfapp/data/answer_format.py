@@ -109,17 +109,19 @@ class ScoreAnswerFormat(AnswerFormat):
         from rich.text import Text
 
         words = [self.word] if self.word else []
-        chosen = ["chosen"] if "labels" in objects[0] else []
+        label_columns = ["chosen"] if "labels" in objects[0] else []
         # The numbers of a regression have a unit of their own.
         bars = [""] if all(0 <= values["score"] <= 1 for values in objects) else []
-        table = Table(*inputs, *words, "score", *bars, *chosen)
+        table = Table(*inputs, *words, "score", *bars, *label_columns)
         for values in objects:
             scores = values.get("probabilities") or {values.get(self.word, ""): values["score"]}
             for index, (word, score) in enumerate(sorted(scores.items(), key=lambda item: -item[1])):
                 texts = [values[name] if not index else "" for name in inputs]
                 labels = [word or Text("none", style="dim") for _ in words]
-                picked = [", ".join(values["labels"]) or "none" if not index else ""] if chosen else []
-                table.add_row(*texts, *labels, f"{score:.3f}", *("█" * round(score * BAR_WIDTH) for _ in bars), *picked)
+                label_cells = [", ".join(values["labels"]) or "none" if not index else ""] if label_columns else []
+                table.add_row(
+                    *texts, *labels, f"{score:.3f}", *("█" * round(score * BAR_WIDTH) for _ in bars), *label_cells
+                )
         return table
 
 
@@ -140,8 +142,8 @@ class ClassAnswerFormat(ScoreAnswerFormat):
         """
         columns: dict[str, AnswerColumn] = {"predicted_label": np.asarray(answers["label"], object)}
         if "chosen" in answers:
-            chosen = zip(answers["labels"], np.asarray(answers["chosen"], bool), strict=True)
-            columns["predicted_labels"] = np.array([_SEPARATOR.join(names[yes]) for names, yes in chosen], object)
+            row_masks = zip(answers["labels"], np.asarray(answers["chosen"], bool), strict=True)
+            columns["predicted_labels"] = np.array([_SEPARATOR.join(names[yes]) for names, yes in row_masks], object)
         plain = {name: answers[name] for name in answers if name not in ("label", "probabilities", "labels", "chosen")}
         columns |= super().columns(plain, rows)
         if labels and "probabilities" in answers:
@@ -159,8 +161,8 @@ class ClassAnswerFormat(ScoreAnswerFormat):
     ) -> list[dict[str, Any]]:
         """Returns `label` and `score`, the chosen `labels` of a multi-label model, and `probabilities` by label."""
         objects = super().objects(answers, texts)
-        for values, chosen in zip(objects, answers.get("chosen", ()), strict=False):
-            values["labels"] = [label for label, yes in zip(labels, chosen, strict=True) if yes]
+        for values, mask in zip(objects, answers.get("chosen", ()), strict=False):
+            values["labels"] = [label for label, yes in zip(labels, mask, strict=True) if yes]
         if probabilities and "probabilities" in answers:
             for values, row in zip(objects, answers["probabilities"], strict=True):
                 values["probabilities"] = dict(zip(labels, map(float, row), strict=True))

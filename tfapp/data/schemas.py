@@ -1,4 +1,4 @@
-"""What the rows of a task are: what reading, cleaning and splitting go by."""
+"""The schema of a task's rows, which reading, cleaning and splitting go by."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Schema:
         target: What the column `label` is.
         formats: The formats that can hold such rows.
         extra: Columns of texts that a table has where the setting of their name is set; a row's may be empty.
-        group: The column of texts whose rows with the same text stay on one side of a split, unless `data.group`
+        group: The column of texts whose rows with the same text stay in one split, unless `data.group`
             names another; None: every row for itself.
         beside: Settings that name columns which the target reads beside its own, behind the texts; a file may lack
             them.

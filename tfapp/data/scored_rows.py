@@ -35,11 +35,11 @@ def output_format(target: Path) -> FileFormat:
     Raises:
         DataError: The suffix names none.
     """
-    found = SUFFIXES.get(target.suffix.lower())
-    if found is None or found == "txt":
+    file_format = SUFFIXES.get(target.suffix.lower())
+    if file_format is None or file_format == "txt":
         tables = ", ".join(suffix for suffix, kind in SUFFIXES.items() if kind != "txt")
         raise DataError(f'{target}: the suffix "{target.suffix}" names no output format; use {tables}')
-    return found
+    return file_format
 
 
 def write_part(
@@ -90,9 +90,9 @@ def merge_parts(target: Path, format: FileFormat, parts: Iterable[Path]) -> None
 def _write_csv(file: TextIO, table: Iterable[Sequence[str]]) -> None:
     plain = csv.writer(file, lineterminator="\n")
     # Python quotes a carriage return only where it is part of the line terminator.
-    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    quoting_writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for cells in table:
-        (quoted if any("\r" in cell for cell in cells) else plain).writerow(cells)
+        (quoting_writer if any("\r" in cell for cell in cells) else plain).writerow(cells)
 
 
 def _write_parquet(path: Path, rows: Any, answers: Mapping[str, AnswerColumn]) -> None:
@@ -115,14 +115,14 @@ def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
     import pyarrow.parquet as pq
 
     tables = (pq.read_table(part) for part in parts)
-    held = [next(tables)]
-    with pq.ParquetWriter(target, held[0].schema) as writer:
+    group = [next(tables)]
+    with pq.ParquetWriter(target, group[0].schema) as writer:
         for table in tables:
-            if sum(len(t) for t in held) >= _GROUP_ROWS or sum(t.nbytes for t in held) >= _GROUP_BYTES:
-                writer.write_table(pa.concat_tables(held))
-                held = []
-            held.append(table)
-        writer.write_table(pa.concat_tables(held))
+            if sum(len(t) for t in group) >= _GROUP_ROWS or sum(t.nbytes for t in group) >= _GROUP_BYTES:
+                writer.write_table(pa.concat_tables(group))
+                group = []
+            group.append(table)
+        writer.write_table(pa.concat_tables(group))
 
 
 def _merged(rows: InputRows, answers: Mapping[str, AnswerColumn]) -> Iterable[dict[str, Any]]:

@@ -139,8 +139,8 @@ def _answer_columns(
     predict: Predict, answer_format: AnswerFormat, rows: list[Row], labels: Sequence[str], inputs: int
 ) -> dict[str, AnswerColumn]:
     # What is answered to nothing still has the names and types of all answers.
-    asked = rows or ["" if inputs == 1 else ("",) * inputs]
-    columns = answer_format.columns(predict(asked), asked, labels)
-    if any(len(column) != len(asked) for column in columns.values()):
-        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {len(asked)}")
+    questions = rows or ["" if inputs == 1 else ("",) * inputs]
+    columns = answer_format.columns(predict(questions), questions, labels)
+    if any(len(column) != len(questions) for column in columns.values()):
+        raise ValueError(f"the model answered {[len(column) for column in columns.values()]} rows of {len(questions)}")
     return {name: column[: len(rows)] for name, column in columns.items()}

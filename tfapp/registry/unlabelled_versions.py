@@ -52,8 +52,10 @@ def unlabelled_warnings(config: Path, available: Mapping[str, Collection[int]], 
         def command(version: int) -> str:
             return promote_command(model.name, version, base.parent, None if default else config)
 
-        on_disk, loaded = versions(base.parent, base.name), available.get(model.name, ())
-        return unlabelled_warning(model, loaded, on_disk, config.name, command if base.name == model.name else None)
+        on_disk, loaded_versions = versions(base.parent, base.name), available.get(model.name, ())
+        return unlabelled_warning(
+            model, loaded_versions, on_disk, config.name, command if base.name == model.name else None
+        )
 
     lines = [
         warning(model, Path(base) if models is None else models / model.name)
@@ -63,40 +65,40 @@ def unlabelled_warnings(config: Path, available: Mapping[str, Collection[int]], 
 
 
 def unlabelled_warning(
-    model: ConfiguredModel, loaded: Collection[int], on_disk: Sequence[int], file: str, command: _Command
+    model: ConfiguredModel, loaded_versions: Collection[int], on_disk: Sequence[int], file: str, command: _Command
 ) -> str:
     """Returns the line for one model; empty where callers without a label get a version that a label names.
 
     Args:
         model: What the model config file says of it.
-        loaded: The versions that servers load.
+        loaded_versions: The versions that servers load.
         on_disk: All its versions.
         file: The file's name.
         command: Returns the command that promotes a version.
     """
-    stable, newest = model.labels.get(STABLE), max(loaded, default=None)
+    stable, newest = model.labels.get(STABLE), max(loaded_versions, default=None)
     if stable is None or newest is None or newest in model.labels.values():
         return ""
     which = " (the newest)" if newest == max(on_disk, default=None) else ""
     there = "" if stable in on_disk else ", which is not there"
     return (
         f"{model.name}: callers without a label get version {newest}{which}, though stable names version {stable}"
-        f"{there}; {unlabelled_remark(model, loaded, on_disk, file, command)}"
+        f"{there}; {unlabelled_remark(model, loaded_versions, on_disk, file, command)}"
     )
 
 
 def unlabelled_remark(
-    model: ConfiguredModel, loaded: Collection[int], on_disk: Sequence[int], file: str, command: _Command
+    model: ConfiguredModel, loaded_versions: Collection[int], on_disk: Sequence[int], file: str, command: _Command
 ) -> str:
     """Returns what keeps versions loaded that no label names, and the way out; empty: nothing does.
 
     What serves all versions is told whenever it does so, other policies while callers without a label get such a one.
     """
     with_label = set(model.labels.values())
-    without_label = sorted(set(loaded) - with_label)
-    if STABLE not in model.labels or not without_label or (model.kind != "all" and max(loaded) in with_label):
+    without_label = sorted(set(loaded_versions) - with_label)
+    if STABLE not in model.labels or not without_label or (model.kind != "all" and max(loaded_versions) in with_label):
         return ""
-    keep = sorted(with_label & set(on_disk)) or [max(loaded)]
+    keep = sorted(with_label & set(on_disk)) or [max(loaded_versions)]
     policy = f"specific {{ {' '.join(f'versions: {version}' for version in keep)} }}"
     if model.kind == "all":
         return (
@@ -105,20 +107,20 @@ def unlabelled_remark(
         )
     if command is None:
         return f"{_cause(model, file)}; write model_version_policy {{ {policy} }} there to serve what labels name alone"
-    version = model.labels[STABLE] if model.labels[STABLE] in on_disk else max(loaded)
+    version = model.labels[STABLE] if model.labels[STABLE] in on_disk else max(loaded_versions)
     return f"{_cause(model, file)}; `{command(version)}` has servers load what labels name alone"
 
 
-def why_newest(model: ConfiguredModel, loaded: Collection[int], on_disk: Sequence[int], file: str) -> str:
+def why_newest(model: ConfiguredModel, loaded_versions: Collection[int], on_disk: Sequence[int], file: str) -> str:
     """Returns why callers without a label get the newest version that is loaded; empty: it is `stable`.
 
     Args:
         model: What the model config file says of it.
-        loaded: The versions that servers load.
+        loaded_versions: The versions that servers load.
         on_disk: All its versions.
         file: The file's name.
     """
-    newest, stable = max(loaded, default=None), model.labels.get(STABLE)
+    newest, stable = max(loaded_versions, default=None), model.labels.get(STABLE)
     if newest is None or newest == stable:
         return ""
     if stable is None:

@@ -40,22 +40,22 @@ def sniff(
     """
     spec = find_task(task) if task is not None else None
     tasks = all_tasks().values() if spec is None else (spec,)
-    known = {field for one in tasks for field in one.settings.data.model_fields}
-    foreign = next((hint for hint in hints or {} if hint not in known), None)
+    fields = {field for one in tasks for field in one.settings.data.model_fields}
+    foreign = next((hint for hint in hints or {} if hint not in fields), None)
     if foreign is not None:
-        raise SettingsError(f"unknown setting data.{foreign}{did_you_mean(foreign, known)}")
+        raise SettingsError(f"unknown setting data.{foreign}{did_you_mean(foreign, fields)}")
     encoder = find_sentence_encoder(preset)
     sample = take_sample(name, hints=hints, pull=pull)
     # A data set's columns are known by its name.
     specs = () if sample.source.asset is not None else tasks
     proposals = ((one, one.propose(sample)) for one in specs if one.propose)
-    owned = next(((one, proposal) for one, proposal in proposals if proposal), None)
-    if owned:
-        return _with_candidates(*owned, sample, encoder)
-    named = spec or find_task(DEFAULT_TASK)
-    if named.propose_named:
-        return named.propose_named(sample, encoder)
-    return _with_candidates(named, _propose_named(named, sample), sample, encoder)
+    first = next(((one, proposal) for one, proposal in proposals if proposal), None)
+    if first:
+        return _with_candidates(*first, sample, encoder)
+    fallback = spec or find_task(DEFAULT_TASK)
+    if fallback.propose_named:
+        return fallback.propose_named(sample, encoder)
+    return _with_candidates(fallback, _propose_named(fallback, sample), sample, encoder)
 
 
 def _with_candidates(
@@ -63,8 +63,8 @@ def _with_candidates(
 ) -> Proposal:
     """Adds the ways to train; see `TaskSpec.choose`."""
     if spec.choose is not None:
-        given = {name: proposal.data[name] for name in ("dev", "test") if name in proposal.data}
-        return spec.choose(proposal, sample.source.settings.model_copy(update=given), encoder)
+        split_settings = {name: proposal.data[name] for name in ("dev", "test") if name in proposal.data}
+        return spec.choose(proposal, sample.source.settings.model_copy(update=split_settings), encoder)
     if proposal.candidates or not spec.settings.fits_head or "adapt" in proposal.training:
         return proposal
     steps = dict.fromkeys(("layer_decay", "word_dropout", "sam_rho", "ema_decay", "epoch_tolerance", "epochs"))
@@ -74,8 +74,8 @@ def _with_candidates(
         "fast",
         training={**steps, "adapt": "head"},
     )
-    tuned = Candidate("all weights", "vectors that learn from the labels say more, where there are enough rows")
-    return replace(proposal, candidates=(head, tuned))
+    fine_tuning = Candidate("all weights", "vectors that learn from the labels say more, where there are enough rows")
+    return replace(proposal, candidates=(head, fine_tuning))
 
 
 def _propose_named(spec: TaskSpec, sample: DataSample) -> Proposal:
@@ -86,9 +86,9 @@ def _propose_named(spec: TaskSpec, sample: DataSample) -> Proposal:
     """
     columns = {text: sample.named(text) or getattr(sample.source.settings, text, text) for text in spec.schema.texts}
     target = spec.schema.target.column(sample.source.settings)
-    needed = columns | ({target[1].removeprefix("data."): target[0]} if target else {})
+    required_columns = columns | ({target[1].removeprefix("data."): target[0]} if target else {})
     if sample.columns:
-        for setting, column in needed.items():
+        for setting, column in required_columns.items():
             if column not in sample.columns:
                 raise DataError(
                     f'{sample.source.name}: no column "{column}"; give --column {setting}=NAME (data.{setting}); '
@@ -98,6 +98,8 @@ def _propose_named(spec: TaskSpec, sample: DataSample) -> Proposal:
     texts = [" ".join(text for text in row if isinstance(text, str)) for row in rows]
     notes = [f"task: {spec.name}, as it was given", *sample.notes]
     # A data set's columns are known by its name.
-    known = sample.source.asset is not None
-    named = {} if known else {setting: column for setting, column in columns.items() if setting != column}
-    return make_proposal(spec.name, sample, texts, notes, columns=named)
+    in_catalogue = sample.source.asset is not None
+    column_settings = (
+        {} if in_catalogue else {setting: column for setting, column in columns.items() if setting != column}
+    )
+    return make_proposal(spec.name, sample, texts, notes, columns=column_settings)

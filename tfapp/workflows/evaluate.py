@@ -131,7 +131,7 @@ def _evaluate_table(
     private_folder(target)
     RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())
     experiment = folder.experiment(load_experiment)
-    facts = {
+    run_metadata = {
         "Run": str(folder.path),
         "Data": data or f"{experiment.data.train}, {what}",
         "Preset": experiment.origin,
@@ -139,13 +139,13 @@ def _evaluate_table(
         "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",
     }
     if experiment.training.adapt != "head":
-        facts["Epochs"] = str(experiment.training.epochs)
+        run_metadata["Epochs"] = str(experiment.training.epochs)
     summary = summarize_run(folder, evaluation) if data is None else None
     write_report(
         evaluation,
         target / "report.html",
         title=experiment.name,
-        metadata=facts,
+        metadata=run_metadata,
         summary=summary,
         choices=folder.read_if_there("choices", []),
         candidates=folder.read_if_there("candidates", []),

@@ -68,27 +68,27 @@ def run_experiment(
     Raises:
         TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
     """
-    resumed = find_resumable(experiment, runs, load_experiment) if resume else None
-    if resumed and resumed.finished:
-        return resumed
+    earlier_run = find_resumable(experiment, runs, load_experiment) if resume else None
+    if earlier_run and earlier_run.finished:
+        return earlier_run
     check_evaluation(find_task(experiment.task).evaluation)
     # Before any op runs: several workers must find each other first.
     strategy = make_strategy(experiment.training.strategy)
     chief = is_chief(strategy)
     with ExitStack() as stack:
-        if resumed and chief:
-            stack.enter_context(resumed.locked())
-            if resumed.finished:  # by another process, just now
-                return resumed
-            sweep_drafts(resumed.path)
+        if earlier_run and chief:
+            stack.enter_context(earlier_run.locked())
+            if earlier_run.finished:  # by another process, just now
+                return earlier_run
+            sweep_drafts(earlier_run.path)
         splits = data() if callable(data) else data
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder, record = train_weights(
             experiment,
             splits,
             strategy,
-            lambda: resumed or create_run(experiment, home, locks=stack),
-            learning_curve=not resumed,
+            lambda: earlier_run or create_run(experiment, home, locks=stack),
+            learning_curve=not earlier_run,
             quiet=quiet,
             observers=observers,
         )
@@ -133,7 +133,7 @@ def train_weights(
     chief = is_chief(strategy)
     precision = choose_precision(experiment.training.precision)
     model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
-    trained = count_trained(model, experiment.training)
+    weight_count = count_trained(model, experiment.training)
     folder = open_folder()
     # A run that goes on divides batches as it began.
     for learner in (model, lesson.teacher) if lesson else (model,):
@@ -142,10 +142,10 @@ def train_weights(
     train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
     model.prepare(train_split.targets)
     fits_head = experiment.training.adapt == "head" or experiment.training.head_start == "fitted"
-    measured = learning_curve and not experiment.model.from_scratch
+    has_curve = learning_curve and not experiment.model.from_scratch
     # What the BERT makes of texts before it has learnt anything is computed as in serving.
-    frozen = packed(model, bfloat16=precision.rewrite) if (measured or fits_head) and model.head is not None else None
-    if measured:
+    frozen = packed(model, bfloat16=precision.rewrite) if (has_curve or fits_head) and model.head is not None else None
+    if has_curve:
         batch_size = experiment.training.batch_size
         curve = measure_learning_curve(frozen or model, train_split, dev_split, strategy, batch_size)
         if curve:
@@ -171,7 +171,7 @@ def train_weights(
     if chief:
         _calibrate_best(folder, experiment, train_split, dev_split)
     score = state.best_score if splits.dev.num_rows else None
-    counts = {"trained_weights": trained, "weights": model.trainable_weights()}
+    counts = {"trained_weights": weight_count, "weights": model.trainable_weights()}
     cut = {"cut": state.cut} if state.cut else {}
     return folder, {"epochs": state.epoch, "dev_score": score, **counts, **cut}
 
@@ -196,9 +196,9 @@ def _calibrate_best(
     """Fits what the best weights are read by: the limit of "none of these", and the temperatures."""
     best = _load_best(folder)
     fit = find_task(experiment.task).evaluator().fit_temperatures
-    changed = calibrate_unknown(best, train_split, dev_split)
-    wanted = experiment.training.calibrate
-    if calibrate(best, folder, train_split, dev_split, fit, enabled=wanted) or changed:
+    has_changed = calibrate_unknown(best, train_split, dev_split)
+    enabled = experiment.training.calibrate
+    if calibrate(best, folder, train_split, dev_split, fit, enabled=enabled) or has_changed:
         best.save(folder.model)
 
 
@@ -208,10 +208,10 @@ def _load_best(folder: RunFolder) -> TaskModel:
     return best
 
 
-def _finish(folder: RunFolder, best: TaskModel, facts: dict[str, Any]) -> None:
+def _finish(folder: RunFolder, best: TaskModel, results: dict[str, Any]) -> None:
     """Writes what a finished run leaves, and removes what only a resumed one would need."""
     best.write_products(folder.path)
-    folder.write("finished", facts)
+    folder.write("finished", results)
     folder.remove_leftovers()
 
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.tasks.models import build_model, load_model
-from tfapp.tasks.tagging.casing_features import SHAPES, join_shapes, split_shapes, word_shapes
+from tfapp.tasks.tagging.casing_features import CASING_KINDS, casing_features, join_casing, split_casing
 from tfapp.tasks.tagging.model import TextTagger
 from tfapp.tasks.tagging.settings import TaggingModelSettings
 
-PLAIN, CAPITALIZED, CAPITALS, MIXED = range(SHAPES)
+PLAIN, CAPITALIZED, CAPITALS, MIXED = range(CASING_KINDS)
 WORDS = st.text(st.sampled_from("aBcDéÉßжЖ日ǅ1-'\u0301"), max_size=6)
 
 
@@ -32,7 +32,7 @@ def shape_of(word: str) -> int:
 
 @given(st.lists(WORDS))
 def test_shapes_are_those_of_plain_python(words: list[str]) -> None:
-    assert word_shapes(tf.constant(words, tf.string)).numpy().tolist() == [shape_of(word) for word in words]
+    assert casing_features(tf.constant(words, tf.string)).numpy().tolist() == [shape_of(word) for word in words]
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_shapes_are_those_of_plain_python(words: list[str]) -> None:
     ],
 )
 def test_shapes_of_words(word: str, shape: int) -> None:
-    assert word_shapes(tf.constant([word])).numpy().tolist() == [shape]
+    assert casing_features(tf.constant([word])).numpy().tolist() == [shape]
 
 
-@given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, SHAPES - 1)), min_size=1))
+@given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, CASING_KINDS - 1)), min_size=1))
 def test_ids_and_shapes_come_back(pairs: list[tuple[int, int]]) -> None:
     ids, shapes = (tf.constant(values, tf.int32) for values in zip(*pairs, strict=True))
-    back = split_shapes(join_shapes(ids, shapes, 1000), 1000)
+    back = split_casing(join_casing(ids, shapes, 1000), 1000)
     for one, other in zip((ids, shapes), back, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -79,14 +79,14 @@ UPPER = ["The BALL, and a Goal today says mOre", ""]
 
 def test_shapes_change_nothing_before_they_are_learnt(shallow_preset: Path) -> None:
     without, told = (build(shallow_preset, word_shapes=shapes) for shapes in (False, True))
-    assert told.backbone.num_segments == SHAPES
+    assert told.backbone.num_segments == CASING_KINDS
     told.network.get_layer("logits").set_weights(without.network.get_layer("logits").get_weights())
     np.testing.assert_allclose(logits(told, UPPER), logits(without, LOWER), atol=1e-6)
 
 
 def test_a_tagger_may_tell_words_by_their_capitals(shallow_preset: Path, tmp_path: Path) -> None:
     model = build(shallow_preset, word_shapes=True)
-    model.backbone.get_layer("segment_embedding").set_weights([np.eye(SHAPES, 32)])
+    model.backbone.get_layer("segment_embedding").set_weights([np.eye(CASING_KINDS, 32)])
     assert np.abs(logits(model, UPPER) - logits(model, LOWER)).max() > 1e-3
     model.save(tmp_path)
     again = load_model(tmp_path)

@@ -8,7 +8,7 @@ __all__ = ["ExtractedAnswerFormat"]
 
 
 class ExtractedAnswerFormat(ScoreAnswerFormat):
-    """Writes the answer, its place in the context and its score; see `AnswerFormat`."""
+    """Writes the answer, its position in the context and its score; see `AnswerFormat`."""
 
     order = ("answer", "start", "end", "score")
     word = "answer"

@@ -27,7 +27,7 @@ def preset_experiment(preset: str, overrides: Iterable[str] = (), *, name: str |
     Raises:
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    named = name or safe_name(Path(preset).name) or SETTINGS.name
+    model_name = name or safe_name(Path(preset).name) or SETTINGS.name
     # There are no data, but an experiment names some.
     sections = {"data": {"train": "none"}, "model": {"preset": preset}, "training": {"epochs": 0}}
-    return parse_experiment({"name": named, "task": SETTINGS.name, **sections}, overrides)
+    return parse_experiment({"name": model_name, "task": SETTINGS.name, **sections}, overrides)

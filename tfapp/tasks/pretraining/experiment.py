@@ -39,15 +39,15 @@ def pretraining_experiment(
     """
     if source.suffix == ".toml":
         options = {"--name": name, "--preset": preset, "--from-scratch": from_scratch}
-        given = ", ".join(option for option, value in options.items() if value)
-        if given:
-            raise SettingsError(f"{given}: goes with a file of texts; in a settings file, set it there or with --set")
+        foreign = ", ".join(option for option, value in options.items() if value)
+        if foreign:
+            raise SettingsError(f"{foreign}: goes with a file of texts; in a settings file, set it there or with --set")
         experiment = load_experiment(source, overrides)
         if experiment.task != SETTINGS.name:
-            needed = f'`tfapp pretrain` needs task = "{SETTINGS.name}"'
-            raise SettingsError(f"{source}: its task is {experiment.task}; {needed}")
+            rule = f'`tfapp pretrain` needs task = "{SETTINGS.name}"'
+            raise SettingsError(f"{source}: its task is {experiment.task}; {rule}")
         return experiment
     model: dict[str, Any] = ({"preset": preset} if preset else {}) | ({"fresh": {}} if from_scratch else {})
     data = {"train": str(source), "dev_share": 0.05, "test_share": 0.0}
-    named = name if name is not None else safe_name(source.stem) or SETTINGS.name
-    return parse_experiment({"name": named, "task": SETTINGS.name, "data": data, "model": model}, overrides)
+    model_name = name if name is not None else safe_name(source.stem) or SETTINGS.name
+    return parse_experiment({"name": model_name, "task": SETTINGS.name, "data": data, "model": model}, overrides)

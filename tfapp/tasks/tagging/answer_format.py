@@ -57,11 +57,11 @@ class SpanAnswerFormat(AnswerFormat):
         from rich.table import Table
 
         del inputs
-        table = Table("text", "entity", "type", "place", "score")
+        table = Table("text", "entity", "type", "position", "score")
         for values in objects:
             for number, one in enumerate(values["entities"] or [None]):
                 text = values["text"] if not number else ""
-                place = [one["text"], one["tag"], f"{one['start']}-{one['end']}"] if one else ["", "", ""]
-                table.add_row(text, *place, f"{one['score']:.3f}" if one else "")
+                cells = [one["text"], one["tag"], f"{one['start']}-{one['end']}"] if one else ["", "", ""]
+                table.add_row(text, *cells, f"{one['score']:.3f}" if one else "")
             table.add_section()
         return table

@@ -22,7 +22,7 @@ from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.windows import join_windows, overlap_windows
 from tfapp.tasks.tagging import crf
 from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count, tag_words, to_outputs
-from tfapp.tasks.tagging.casing_features import SHAPES, split_shapes
+from tfapp.tasks.tagging.casing_features import CASING_KINDS, split_casing
 from tfapp.tasks.tagging.pretokenizer import Words, split_words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
 
@@ -51,7 +51,7 @@ class TextTagger(BertModel):
         dropout: Rate before the dense layer.
         decoding: "constrained" for the best legal sequence of tags, "crf" for a CRF's, "greedy" for each word's best.
         class_weights: "balanced": in the loss, a tag's words count by how rare the tag is; "none": alike.
-        word_shapes: The backbone is told each word's shape, as one of `SHAPES` segments.
+        word_shapes: The backbone is told how each word is written, as one of `CASING_KINDS` segments.
         words: "basic" as above, or "spaces": a word is what stands between two spaces.
     """
 
@@ -100,7 +100,7 @@ class TextTagger(BertModel):
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
         """Does as the base class; a word's shape is a segment."""
         backbone = super().fit_backbone(backbone, settings)
-        return with_segments(backbone, SHAPES) if TaggingModelSettings.of(settings).word_shapes else backbone
+        return with_segments(backbone, CASING_KINDS) if TaggingModelSettings.of(settings).word_shapes else backbone
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Does as the base class, but with whole texts, whatever their length."""
@@ -168,8 +168,8 @@ class TextTagger(BertModel):
         """Does as the base class; a word's shape is a segment."""
         if not self.word_shapes:
             return super().segmented(ids)
-        pieces, shapes = split_shapes(ids.values, len(self.preprocessor.vocabulary))
-        return ids.with_values(pieces), ids.with_values(shapes)
+        pieces, casing = split_casing(ids.values, len(self.preprocessor.vocabulary))
+        return ids.with_values(pieces), ids.with_values(casing)
 
     @_as_it_is
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -254,7 +254,7 @@ class TextTagger(BertModel):
         return self.network.get_layer("transitions").over(legal) if self.decoding == "crf" else legal
 
     def _words(self, texts: tf.Tensor, preprocessor: Preprocessor) -> Words:
-        return split_words(texts, preprocessor, shapes=self.word_shapes, by_spaces=self.words == "spaces")
+        return split_words(texts, preprocessor, casing=self.word_shapes, by_spaces=self.words == "spaces")
 
     def _split(self, texts: Sequence[str]) -> Iterator[Words]:
         for start in range(0, len(texts), _CHUNK):

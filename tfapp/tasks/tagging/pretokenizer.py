@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.tasks.tagging.casing_features import join_shapes, word_shapes
+from tfapp.tasks.tagging.casing_features import casing_features, join_casing
 
 __all__ = ["Words", "split_words"]
 
@@ -50,7 +50,7 @@ class Words(NamedTuple):
 
 
 def split_words(
-    texts: tf.Tensor, preprocessor: Preprocessor, *, shapes: bool = False, by_spaces: bool = False
+    texts: tf.Tensor, preprocessor: Preprocessor, *, casing: bool = False, by_spaces: bool = False
 ) -> Words:
     """Splits texts as BERT's basic tokenizer does, and each word into pieces.
 
@@ -60,7 +60,7 @@ def split_words(
     Args:
         texts: string[N], UTF-8; invalid bytes become U+FFFD, a code point each.
         preprocessor: Its limit does not count.
-        shapes: The ids of pieces also say how their word is written, as `join_shapes` puts it.
+        casing: The ids of pieces also say how their word is written, as `join_casing` puts it.
         by_spaces: What stands between two spaces is one word, signs included; the pieces are the same.
 
     Returns:
@@ -71,9 +71,9 @@ def split_words(
     texts = tf.strings.regex_replace(texts, r"\x00", " ")
     parts, _, _ = tf_text.regex_split_with_offsets(texts, _DELIMITER, _DELIMITER)
     pieces = preprocessor.pieces(parts.values)
-    if shapes:
-        casing = tf.gather(word_shapes(parts.values), pieces.value_rowids())
-        pieces = pieces.with_values(join_shapes(pieces.values, casing, len(preprocessor.vocabulary)))
+    if casing:
+        kinds = tf.gather(casing_features(parts.values), pieces.value_rowids())
+        pieces = pieces.with_values(join_casing(pieces.values, kinds, len(preprocessor.vocabulary)))
     counts = tf.cast(pieces.row_lengths(), tf.int32)
     # The parts cover the text, so their lengths add up to their positions.
     lengths = tf.strings.length(parts.values, unit="UTF8_CHAR")
