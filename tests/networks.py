@@ -13,7 +13,7 @@ from tests.toy import VOCABULARY
 from tfapp.models import BertModel
 from tfapp.tasks.models import build_model
 from tfapp.tasks.registry import find_task
-from tfapp.tasks.tagging.casing_features import SHAPES
+from tfapp.tasks.tagging.casing_features import CASING_KINDS
 
 LENGTH = 48
 # One model of each way in which a network reads its BERT, and of each form of its rows.
@@ -55,7 +55,9 @@ def rows_of(model: BertModel, lengths: list[int], seed: int) -> tf.RaggedTensor:
     for row in rows:
         row[0] = tokenizer.cls_id
         row[1:-1] = random.integers(5, len(VOCABULARY), len(row) - 2)
-        row[1:-1] += len(VOCABULARY) * random.integers(0, SHAPES, len(row) - 2) * getattr(model, "word_shapes", False)
+        row[1:-1] += (
+            len(VOCABULARY) * random.integers(0, CASING_KINDS, len(row) - 2) * getattr(model, "word_shapes", False)
+        )
         if len(model.inputs) > 1:
             row[random.integers(1, len(row))] = tokenizer.sep_id
     values = np.concatenate([np.zeros(0, np.int32), *rows])

@@ -35,7 +35,7 @@ _ROWS_A_MOVE = 500
 
 
 class Advance(Protocol):
-    """Moves a progress bar: `advance(done, total, note)`; counts are cumulative."""
+    """Moves a progress bar: `advance(count, total, note)`; counts are cumulative."""
 
     def __call__(self, count: int, total: int | None = None, note: str = "") -> None:
         """Moves it."""

@@ -148,7 +148,7 @@ def _separator(texts: list[str]) -> str | None:
 
 
 def _is_few(values: list[Any], rows: list[Any]) -> bool:
-    """Labels are short, few, and come again."""
+    """Tells whether values are short, few, and come again, as labels are."""
     distinct = set(map(str, values))
     limit = min(_MOST_LABELS, max(2, len(rows) // 2))
     return 2 <= len(distinct) <= limit and max(map(len, distinct)) <= _LONGEST_LABEL

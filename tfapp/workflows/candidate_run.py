@@ -61,7 +61,7 @@ class CandidateResult:
 
 
 class _Watcher:
-    """An observer that nothing is told."""
+    """An observer that does nothing, for others to build on."""
 
     def on_start(self, step: int, total_steps: int) -> None:
         """Does nothing."""
