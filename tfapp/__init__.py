@@ -42,7 +42,9 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         home = "tfapp.workflows.release" if name in _RELEASES else "tfapp.api"
         return getattr(importlib.import_module(home), name)
-    raise AttributeError(f"module 'tfapp' has no attribute {name!r}")
+    from tfapp._old_names import missing_name
+
+    raise missing_name(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,8 @@ The descriptions of the fields are the reference of the settings file: `tfapp in
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from tfapp.config.experiment import DEFAULT_TASK, Experiment, dump_toml
 from tfapp.config.parse import parse_experiment
 from tfapp.config.settings.base import Settings
@@ -32,3 +34,11 @@ __all__ = [
     "dump_toml",
     "parse_experiment",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from tfapp._old_names import missing_name
+
+        raise missing_name(__name__, name)

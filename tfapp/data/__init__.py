@@ -7,6 +7,8 @@ Example:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from tfapp.data.blocks import detect_format
 from tfapp.data.cleaning import normalize_text
 from tfapp.data.data_sample import DataSample, take_sample
@@ -52,3 +54,11 @@ __all__ = [
     "take_sample",
     "write_starter",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from tfapp._old_names import missing_name
+
+        raise missing_name(__name__, name)

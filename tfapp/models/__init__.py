@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING, Any
 
 from tfapp.core.tensorflow_import import import_tensorflow
 
@@ -31,3 +32,11 @@ __all__ = [
     "load_preset",
     "student_preset",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from tfapp._old_names import missing_name
+
+        raise missing_name(__name__, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from tfapp.registry.history import Change
 from tfapp.registry.label_store import CONFIG_FILE, LabelStore
 from tfapp.registry.model_config import STABLE, ConfiguredModel, read_model_config
@@ -34,3 +36,11 @@ __all__ = [
     "version_folder",
     "versions",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from tfapp._old_names import missing_name
+
+        raise missing_name(__name__, name)

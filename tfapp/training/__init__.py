@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from tfapp.core.tensorflow_import import import_tensorflow
 
 import_tensorflow()
@@ -63,3 +65,11 @@ __all__ = [
     "train",
     "uses_xla",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from tfapp._old_names import missing_name
+
+        raise missing_name(__name__, name)

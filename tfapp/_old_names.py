@@ -1,0 +1,86 @@
+"""The new places of public names of before, which the errors for the old ones say."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["NEW_PLACES", "missing_name"]
+
+# Modules, and public names of the packages that are still there.
+NEW_PLACES: Final = {
+    "tfapp": {
+        "building": "tfapp.workflows.build",
+        "commands": "tfapp.cli",
+        "entities": "tfapp.core.spans",
+        "files": "tfapp.core.files",
+        "gains": "tfapp.core.ndcg",
+        "inventory": "tfapp.workflows.version_catalogue",
+        "overrides": "tfapp.config.overrides",
+        "ports": "tfapp.core.ports",
+        "precision_check": "tfapp.workflows.precision",
+        "predictor": "tfapp.workflows.predict",
+        "pretrained": "tfapp.workflows.preset_export",
+        "publishing": "tfapp.workflows.publish",
+        "quiet": "tfapp.core.tensorflow_import",
+        "releases": "tfapp.workflows.release",
+        "remote_server": "tfapp.workflows.remote_server",
+        "rollout": "tfapp.workflows.deploy",
+        "rows": "tfapp.core.rows",
+        "rules": "tfapp.config.rules",
+        "run": "tfapp.workflows.run",
+        "run_data": "tfapp.workflows.run_data",
+        "services": "tfapp.apps.NAME.service",
+        "session": "tfapp.workflows.train",
+        "settings": "tfapp.config",
+        "terminal": "tfapp.core.terminal",
+        "text_protos": "tfapp.core.text_protos",
+        "threads": "tfapp.core.threads",
+        "token_counts": "tfapp.models.Preprocessor",
+    },
+    "tfapp.config": {
+        "FreshSettings": "tfapp.tasks.pretraining.settings.FreshSettings",
+        "MaskingSettings": "tfapp.tasks.pretraining.settings.MaskingSettings",
+        "load_experiment": "tfapp.tasks.experiments.load_experiment",
+    },
+    "tfapp.data": {"sniff": "tfapp.tasks.sniff.sniff"},
+    "tfapp.models": {
+        "Answerer": "tfapp.tasks.answering.model.Answerer",
+        "LanguageModel": "tfapp.tasks.pretraining.model.LanguageModel",
+        "LstmClassifier": "tfapp.tasks.classification.lstm.LstmClassifier",
+        "PairClassifier": "tfapp.tasks.pair_classification.model.PairClassifier",
+        "PairRanker": "tfapp.tasks.ranking.model.PairRanker",
+        "TextTagger": "tfapp.tasks.tagging.model.TextTagger",
+        "build_model": "tfapp.tasks.models.build_model",
+        "fresh_preset": "tfapp.tasks.pretraining.scratch_preset.make_preset",
+        "load_model": "tfapp.tasks.models.load_model",
+    },
+    "tfapp.registry": {
+        "Ledger": "tfapp.registry.LabelStore",
+        "VersionFacts": "tfapp.registry.VersionMetadata",
+        "next_version": "tfapp.registry.versions.next_version",
+        "publish": "tfapp.registry.atomic_publish.publish",
+        "read_facts": "tfapp.registry.read_version_metadata",
+        "staging_folder": "tfapp.registry.atomic_publish.staging_folder",
+        "why_worse": "tfapp.workflows.promotion_checks.compare_metrics",
+    },
+    "tfapp.training": {
+        "ClassEvaluation": "tfapp.evaluation.ClassEvaluation",
+        "Evaluation": "tfapp.evaluation.Evaluation",
+        "RankingEvaluation": "tfapp.evaluation.RankingEvaluation",
+        "Side": "tfapp.training.TokenizedSplit",
+        "make_side": "tfapp.training.tokenize_split",
+        "settle_unknown": "tfapp.training.calibrate_unknown",
+        "write_report": "tfapp.evaluation.write_report",
+    },
+}
+
+
+def missing_name(module: str, name: str) -> Exception:
+    """Returns the error for a name that a module does not have.
+
+    Of an old name it is an ImportError, as `from tfapp import NAME` shows the message of no other error.
+    """
+    place = NEW_PLACES[module].get(name)
+    if place:
+        return ImportError(f"{module}.{name} is {place} now", name=f"{module}.{name}")
+    return AttributeError(f"module {module!r} has no attribute {name!r}")
