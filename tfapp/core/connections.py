@@ -225,7 +225,7 @@ class GuardedConnection(socket.socket):
         self.gate: ConnectionGate | None = None
 
     def close(self) -> None:
-        """Closes it, and tells the gate."""
+        """Closes the connection, and tells the gate."""
         super().close()
         if self.gate is not None:
             self.gate.forget(self)

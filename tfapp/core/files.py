@@ -166,7 +166,7 @@ def sweep_drafts_of(*files: Path) -> None:
 
 
 def write_text(file: Path, text: str, *, shared: bool = False) -> None:
-    """Writes UTF-8 text, by rename; `shared` as of `replacing`."""
+    """Writes UTF-8 text, by rename; `shared` as in `replacing`."""
     with replacing(file, shared=shared) as draft:
         draft.write_text(text, encoding="utf-8")
 
@@ -178,7 +178,7 @@ def write_json_lines(file: Path, rows: Iterable[Any]) -> None:
 
 
 def write_json(file: Path, value: Any, *, shared: bool = False) -> None:
-    """Writes one JSON value, by rename; `shared` as of `replacing`."""
+    """Writes one JSON value, by rename; `shared` as in `replacing`."""
     write_text(file, json.dumps(value, ensure_ascii=False, indent=1) + "\n", shared=shared)
 
 

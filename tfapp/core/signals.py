@@ -1,4 +1,4 @@
-"""Commands that run until a signal tells them to end."""
+"""Turns the signals that end a command into an event."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Advance(Protocol):
     """Moves a progress bar: `advance(count, total, note)`; counts are cumulative."""
 
     def __call__(self, count: int, total: int | None = None, note: str = "") -> None:
-        """Moves it."""
+        """Moves the bar."""
 
 
 def console() -> Console:

@@ -1,4 +1,4 @@
-"""How answers are written: as columns beside the rows of a file, as JSON objects and as a table on the terminal."""
+"""Writes answers: as columns beside the rows of a file, as JSON objects and as a table on the terminal."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class ClassAnswerFormat(ScoreAnswerFormat):
 
 
 def _plain_type(values: np.ndarray) -> np.ndarray:
-    """Strings as objects, fractions in single precision."""
+    """Returns strings as objects, fractions in single precision."""
     if values.dtype.kind in "OSU":
         return values.astype(object)
     return values.astype(np.float32) if values.dtype.kind == "f" else values

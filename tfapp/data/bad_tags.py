@@ -14,7 +14,7 @@ class BadTagCount:
     """The words of a file whose tags break their scheme, counted while it is read."""
 
     def __init__(self, name: str, on_bad_tags: str) -> None:
-        """Starts at none.
+        """Starts without bad tags.
 
         Args:
             name: The file, as the user named it.

@@ -74,7 +74,7 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int
 
 
 def training_dataset(texts: TokenizedTexts, targets: Any, rows: np.ndarray, weights: np.ndarray) -> tf.data.Dataset:
-    """Batches as a tf.data pipeline.
+    """Returns the batches of a training as a tf.data pipeline.
 
     Args:
         texts: N texts.

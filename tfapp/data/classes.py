@@ -184,7 +184,7 @@ def _bring_to_train(splits: dict[str, Rows], from_files: Mapping[str, Rows], set
 
 
 def _fill_splits(splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Gives a split that no row fell on a row of train, which keeps all of its labels, or else of the other split."""
+    """Gives a split without rows a row of train, which keeps all of its labels, or else of the other split."""
     labels = _class_counts(splits["train"].table["label"], settings).keys()
 
     def suffices(split: str, rows: Rows) -> bool:

@@ -209,7 +209,7 @@ def load_table(
 
 
 def _separate(from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Drops from train what dev or test hold, as the settings say; dev and test stay as they were given."""
+    """Drops from train what dev or test hold, as the settings say; dev and test stay as they are."""
     findings = []
     for split, other in (("dev", "test"), ("train", "test"), ("train", "dev")):
         if split in from_files and other in from_files:

@@ -1,4 +1,4 @@
-"""What the evaluations of several tasks share: metrics and their intervals, plots, and the report."""
+"""The parts that the evaluations of several tasks share: metrics and their intervals, plots, and the report."""
 
 from __future__ import annotations
 

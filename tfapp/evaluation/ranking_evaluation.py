@@ -92,7 +92,7 @@ class RankingEvaluation(Evaluation):
         return {self.main: self.main_score} | rest | {"loss": self.loss}
 
     def details(self) -> dict[str, str]:
-        """Queries with a relevant candidate, and the loss."""
+        """Returns the number of queries with a relevant candidate, and the loss."""
         return {"Queries with a relevant candidate": f"{self.answerable:,}", "Loss": f"{self.loss:.4f}"}
 
     def table(self) -> Table:

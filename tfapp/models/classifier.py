@@ -67,7 +67,7 @@ class TextClassifier(BertModel, ClassificationModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Labels, window, pooling, dropout, multi-label, what counts in the loss."""
+        """Returns labels, window, pooling, dropout, multi-label, and what counts in the loss."""
         return {
             "labels": labels,
             "pooling": settings.pooling or "cls",

@@ -48,7 +48,7 @@ class CompiledNetwork:
         )
 
     def _pad(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """Columns that no token is in, and rows of tokens that nobody reads: of a row without any there is no mean."""
+        """Adds columns without tokens, and rows of tokens that nobody reads: of a row without any there is no mean."""
         width = tf.minimum(rounded(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
         more = tf.stack([rows, width]) - tf.shape(values)
         wide = tf.pad(values, [[0, 0], [0, more[1]]])

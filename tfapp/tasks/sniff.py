@@ -25,7 +25,7 @@ def sniff(
     preset: str | None = None,
     pull: Pull | None = None,
 ) -> Proposal:
-    """Proposes settings for a data file: those of the first task that takes it for its own, else of the default.
+    """Proposes settings for a data file: those of the first task that takes it as its own, else of the default.
 
     Args:
         name: A file, a folder of texts, or a data set's name.

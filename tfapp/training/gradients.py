@@ -167,7 +167,7 @@ class _Parts:
     def sum(
         self, function: Callable[[tf.RaggedTensor, slice], Sequence[tf.Tensor]], shapes: Sequence[Any]
     ) -> list[tf.Tensor]:
-        """Sums what the parts come to; the function is given their slices, too."""
+        """Sums the results of the parts; the function is given their slices, too."""
 
         def body(index: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             rows = self._rows(index)

@@ -87,7 +87,7 @@ class HistoryObserver(Observer):
         self._file = file
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Drops what a killed try wrote after its last checkpoint."""
+        """Drops what a killed run wrote after its last checkpoint."""
         del total_steps
         lines = self._file.read_text(encoding="utf-8").splitlines() if step and self._file.exists() else []
         lines = [line for line in lines if self._step(line) <= step]
@@ -137,7 +137,7 @@ class TensorBoardObserver(Observer):
         self._stack.close()
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Opens the log; a resumed run takes the place of what a killed try wrote after its checkpoint."""
+        """Opens the log; a resumed run writes over what a killed one wrote after its checkpoint."""
         del total_steps
         self._stack.close()
         self._log = self._stack.enter_context(TensorBoardLog(self._folder, purge_step=step + 1 if step else None))

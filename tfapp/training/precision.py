@@ -49,7 +49,7 @@ class StepPrecision:
 def choose_precision(
     name: Literal["auto", "float32", "mixed_bfloat16"], *, gpu: bool | None = None, flags: frozenset[str] | None = None
 ) -> StepPrecision:
-    """Chooses by setting and device.
+    """Chooses the precision by setting and device.
 
     Args:
         name: "auto" takes bfloat16 on a GPU, where it needs no loss scaling, and on a processor that multiplies it.

@@ -195,7 +195,7 @@ def make_run_folder(name: str, runs: Path, *, now: Callable[[], float] = time.ti
 
 
 def start_run(folder: RunFolder, experiment: Experiment, *, locks: ExitStack | None = None) -> RunFolder:
-    """Makes a run of a folder, by its environment and its settings; `locks` as of `create_run`.
+    """Makes a run of a folder, by its environment and its settings; `locks` as in `create_run`.
 
     Raises:
         TrainingError: The folder cannot be written.

@@ -111,7 +111,7 @@ class Trainer(abc.ABC):
         self._tell(dev, penalty)
 
     def _begin(self, logits: np.ndarray) -> None:
-        """Does the same before the first epoch, so that a training cannot end with less than it began with."""
+        """Evaluates the model before the first epoch, so that a training cannot end with less than it began with."""
         if not len(self.dev_split.texts):
             return
         dev = self.evaluate(self.model, logits, self.dev_split)

@@ -90,7 +90,7 @@ class UsedTime(_Watcher):
         self._written = 0.0
 
     def on_progress(self, step: int) -> None:
-        """Writes it, unless it was written just now."""
+        """Writes the time, unless it was written just now."""
         del step
         seconds = self._budget.used
         if seconds - self._written >= _NOTE_EVERY:
@@ -126,7 +126,7 @@ def train_candidate(
     budget: TimeBudget | None,
     clock: Callable[[], float],
 ) -> CandidateResult:
-    """Trains one candidate, goes on with it, or reads what came of it.
+    """Trains one candidate, resumes its training, or reads its result.
 
     Args:
         candidate: The candidate.

@@ -112,7 +112,7 @@ def _budget(plan: Plan, folder: RunFolder | None, clock: Callable[[], float]) ->
 def _train_all(
     plan: Plan, folder: RunFolder, budget: TimeBudget | None, on_event: OnEvent, **arguments: Any
 ) -> tuple[list[CandidateResult], list[dict[str, Any]]]:
-    """Trains all candidates that there is time for; returns what came of them, and the others, with a note each."""
+    """Trains all candidates that there is time for; returns their results, and the others, with a note each."""
     results: list[CandidateResult] = []
     left_out: list[dict[str, Any]] = []
     for number, candidate in enumerate(plan.candidates, start=1):

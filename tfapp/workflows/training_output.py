@@ -28,7 +28,7 @@ class TrainingProgress(ExitStack):
         self._note = ""
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Draws the bar, in place of another phase's."""
+        """Draws the bar, instead of an earlier phase's."""
         self.close()
         self._total = total_steps
         self._advance = self.enter_context(progress("Training", "steps"))
@@ -53,7 +53,7 @@ class TrainingLines:
     """Prints a training for a program to read: one JSON object a line on standard output."""
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Says where it starts."""
+        """Says at which step the training starts."""
         print_json({"event": "start", "step": step, "total_steps": total_steps})
 
     def on_progress(self, step: int) -> None:

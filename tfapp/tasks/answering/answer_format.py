@@ -1,4 +1,4 @@
-"""How answers that stand in a context are written."""
+"""Writes answers that stand in a context."""
 
 from __future__ import annotations
 

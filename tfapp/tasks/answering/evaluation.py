@@ -105,7 +105,7 @@ class AnswerEvaluation(Evaluation):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """Questions, those that have no answer, and those that were not answered exactly."""
+        """Returns the questions, those that have no answer, and those that were not answered exactly."""
         questions = f"{self.count:,} {'question' if self.count == 1 else 'questions'}"
         absent = [f"{self.count - self.answerable:,} without an answer"] if self.answerable < self.count else []
         return questions, *absent, f"{self.wrong_count:,} not quite right"

@@ -1,4 +1,4 @@
-"""How the vectors of an embedding are shown."""
+"""Writes the vectors of an embedding."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ class RetrievalEvaluation(RankingEvaluation):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """Queries, candidates, and how many have something else first."""
+        """Returns the queries, the candidates, and how many queries have something else first."""
         queries = f"{self.count:,} {'query' if self.count == 1 else 'queries'}"
         candidates = f"{self.candidates:,} {'candidate' if self.candidates == 1 else 'candidates'}"
         return queries, candidates, f"{self.missed_count:,} with another candidate first"
 
     def details(self) -> dict[str, str]:
-        """Candidates, and the loss."""
+        """Returns the candidates, and the loss."""
         return {"Candidates that each query looks through": f"{self.candidates:,}", "Loss": f"{self.loss:.4f}"}

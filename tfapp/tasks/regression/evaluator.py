@@ -91,7 +91,7 @@ def evaluate_numbers(
 
 
 def _ranges(truth: NDArray[np.float64], residuals: NDArray[np.float64]) -> tuple[ResidualRange, ...]:
-    """Ranges of about the same number of rows; rows with the same true number are in the same one."""
+    """Returns ranges of about the same number of rows; rows with the same true number are in the same one."""
     if not len(truth):
         return ()
     parts = int(np.clip(len(truth) // _ROWS_A_RANGE, 1, _RANGES))

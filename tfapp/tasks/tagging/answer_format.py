@@ -1,4 +1,4 @@
-"""How the spans that a tagger answers are written."""
+"""Writes the spans that a tagger answers."""
 
 from __future__ import annotations
 

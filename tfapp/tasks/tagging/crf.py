@@ -52,7 +52,7 @@ class LearntTransitions(keras.layers.Layer):
         self.end = self.add_weight(name="end", shape=(tags,), initializer="zeros")
 
     def call(self, scores: Any) -> Any:
-        """Gives float32[N, T, K] as it is."""
+        """Returns float32[N, T, K] as it is."""
         return scores
 
     def over(self, legal: Transitions) -> Transitions:
@@ -90,7 +90,7 @@ def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
 
 @tf.function(autograph=False, reduce_retracing=True)
 def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
-    """Gives the probability of each tag of each word, over all sequences (Rabiner 1989, forward-backward).
+    """Returns the probability of each tag of each word, over all sequences (Rabiner 1989, forward-backward).
 
     Args:
         scores: float32[N, W, K].
@@ -116,7 +116,7 @@ def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
 
 
 def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
-    """Gives the log-probability of each text's tags.
+    """Returns the log-probability of each text's tags.
 
     Args:
         scores: float32[N, W, K].

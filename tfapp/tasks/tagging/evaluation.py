@@ -104,7 +104,7 @@ class EntityEvaluation(Evaluation):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """Texts, their true spans, and the mistakes."""
+        """Returns the texts, their true spans, and the mistakes."""
         texts = f"{self.count:,} {'text' if self.count == 1 else 'texts'}"
         spans = f"{self.micro.support:,} {'entity' if self.micro.support == 1 else 'entities'}"
         return texts, spans, f"{sum(self.mistake_counts):,} wrong"

@@ -98,12 +98,12 @@ class TextTagger(BertModel):
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
-        """Does as the base class; a word's shape is a segment."""
+        """Fits the backbone to the settings; a word's casing is a segment."""
         backbone = super().fit_backbone(backbone, settings)
         return with_segments(backbone, CASING_KINDS) if TaggingModelSettings.of(settings).word_shapes else backbone
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
-        """Does as the base class, but with whole texts, whatever their length."""
+        """Tokenizes whole texts, whatever their length."""
         return _joined(list(self._split(columns["text"])))
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
@@ -165,7 +165,7 @@ class TextTagger(BertModel):
         return join_windows(super().logits(windows.ids, training=training), windows)
 
     def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
-        """Does as the base class; a word's shape is a segment."""
+        """Returns ids and segments; a word's casing is a segment."""
         if not self.word_shapes:
             return super().segmented(ids)
         pieces, casing = split_casing(ids.values, len(self.preprocessor.vocabulary))
