@@ -127,7 +127,7 @@ def _tar_members(source: Path | IO[bytes], name: str, limit: int) -> Iterator[Me
 
 
 def _checked(entries: Iterable[tuple[str, int, bool]], archive: str, limit: int) -> dict[str, int]:
-    """Returns sizes by path of the regular files, sorted; checked while they are listed, so that no bomb is read to its end."""
+    """Returns the sizes of the regular files by path, sorted; they are checked before a bomb is read to its end."""
     sizes: dict[str, int] = {}
     total = 0
     for name, size, regular in entries:
