@@ -29,13 +29,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from accuracy_default import measure_defaults
+from accuracy_default import Peers, measure_defaults
 from sides import environment, quiet, write_report
 
 HERE: Final = Path(__file__).resolve().parent
 EXAMPLES: Final = HERE.parent / "examples"
 SETTINGS: Final = HERE / "accuracy"
 PEER: Final = HERE / "accuracy_peer.py"
+SETFIT: Final = HERE / "accuracy_setfit.py"
 PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "tfapp")
 
 
@@ -108,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(), metavar="DIR")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, help="of each row, 3 unless given; with --default so many splits, else 1")
     parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with the peer's requirements")
     parser.add_argument("--peer-seeds", type=int, help="fewer seeds of the peer")
     parser.add_argument("--output", type=Path, help="write the figures as JSON, anew after every training")
@@ -116,9 +117,17 @@ def main() -> None:
     parser.add_argument("--quality", default="good", help="with --default: as of `tfapp train`")
     parsed = parser.parse_args()
     if parsed.default:
-        peer = partial(ask_peer, parsed.peer, data=parsed.data) if parsed.peer else None
-        measure_defaults(parsed.default, quality=parsed.quality, run_lines=printed, peer=peer, output=parsed.output)
+        peers = Peers(*(partial(ask_peer, parsed.peer, script, data=parsed.data) for script in (PEER, SETFIT)))
+        measure_defaults(
+            parsed.default,
+            quality=parsed.quality,
+            splits=parsed.seeds or 1,
+            run_lines=printed,
+            peers=peers if parsed.peer else None,
+            output=parsed.output,
+        )
         return
+    parsed.seeds = parsed.seeds or 3
     wanted = {name: ROWS[name] for name in parsed.rows}
     check_files(wanted, parsed.data)
     results: list[Result] = []
@@ -183,15 +192,17 @@ def train_peer(python: str, run: str, seed: int, rate: float | None, data: Path)
     """Hands the run's split to the peer and waits for its score; at the run's learning rate, unless one is given."""
     # The rows by a process of their own: TensorFlow would hold memory and threads while the peer works.
     task = printed([sys.executable, str(HERE / "accuracy_rows.py"), run], data)[-1]
-    return Score(seed, **ask_peer(python, task | {"seed": seed} | ({"learning_rate": rate} if rate else {}), data=data))
+    return Score(
+        seed, **ask_peer(python, PEER, task | {"seed": seed} | ({"learning_rate": rate} if rate else {}), data=data)
+    )
 
 
-def ask_peer(python: str, task: dict[str, Any], *, data: Path) -> dict[str, float]:
+def ask_peer(python: str, script: Path, task: dict[str, Any], *, data: Path) -> dict[str, float]:
     """Hands rows and settings to the peer and waits for its scores."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "task.json"
         write_report(file, task)
-        scores: dict[str, float] = printed([python, str(PEER), str(file)], data)[-1]
+        scores: dict[str, float] = printed([python, str(script), str(file)], data)[-1]
         return scores
 
 

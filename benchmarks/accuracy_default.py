@@ -18,12 +18,28 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.pipeline import make_pipeline
 
-__all__ = ["measure_defaults"]
+__all__ = ["Peers", "measure_defaults"]
 
 HERE: Final = Path(__file__).resolve().parent
 # What most examples of Hugging Face's Trainer set.
 TRAINER: Final = {"epochs": 3, "batch_size": 16, "warmup_share": 0.0, "weight_decay": 0.0}
 TRAINER_RATES: Final = (2e-5, 5e-5)
+# SetFit learns from all pairs of texts: it is for few, and these take minutes.
+SETFIT_STEPS: Final = 3000
+Ask = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Peers:
+    """What others make of rows and settings, each in an environment of its own.
+
+    Attributes:
+        trainer: Hugging Face's Trainer.
+        setfit: SetFit.
+    """
+
+    trainer: Ask
+    setfit: Ask
 
 
 @dataclass
@@ -55,6 +71,7 @@ class Table:
         way: What `tfapp train` chose.
         calibration_error: Ours on test, after calibration; None where nothing is calibrated.
         scores: The sides.
+        splits: Our score on each split, as `tfapp train` scores the task.
     """
 
     data: str
@@ -64,14 +81,16 @@ class Table:
     way: str
     calibration_error: float | None
     scores: list[Score] = field(default_factory=list)
+    splits: list[float] = field(default_factory=list)
 
 
 def measure_defaults(
     data: Sequence[str],
     *,
     quality: str,
+    splits: int,
     run_lines: Callable[..., list[Any]],
-    peer: Callable[[dict[str, Any]], dict[str, float]] | None,
+    peers: Peers | None,
     output: Path | None,
 ) -> None:
     """Prints a line a side of each data file, or of each name of a data set.
@@ -79,14 +98,17 @@ def measure_defaults(
     Args:
         data: `TRAIN`, or `TRAIN=TEST` where test is a file of its own.
         quality: As of `tfapp train`.
+        splits: On how many splits tfapp is measured; the others are measured on the first one.
         run_lines: Runs a command and returns the lines of JSON that it prints.
-        peer: Trains Hugging Face's Trainer on rows and settings; None: it is left out.
+        peers: None: they are left out.
         output: Where the figures are written, anew after each data file.
     """
     tables = []
     with tempfile.TemporaryDirectory() as folder:
         for name in data:
-            tables.append(_measure(name, quality, run_lines, peer, Path(folder)))
+            runs = [_train(name, quality, split, run_lines, Path(folder)) for split in range(splits)]
+            tables.append(_compare(runs[0], run_lines, peers))
+            tables[-1].splits = [run.score.value for run in runs]
             for line in _lines(tables[-1]):
                 print(line, flush=True)
             if output:
@@ -95,16 +117,19 @@ def measure_defaults(
         print(line)
 
 
-def _measure(
-    name: str,
-    quality: str,
-    run_lines: Callable[..., list[Any]],
-    peer: Callable[[dict[str, Any]], dict[str, float]] | None,
-    folder: Path,
-) -> Table:
+@dataclass(frozen=True)
+class Run:
+    """What `tfapp train` made of a data file: its folder, its name, and its score."""
+
+    path: str
+    data: str
+    score: Score
+
+
+def _train(data: str, quality: str, split: int, run_lines: Callable[..., list[Any]], folder: Path) -> Run:
     import tfapp
 
-    train, _, test = name.partition("=")
+    train, _, test = data.partition("=")
     start = time.monotonic()
     options = [
         f"--quality={quality}",
@@ -112,21 +137,29 @@ def _measure(
         "--no-publish",
         "--json",
         *([f"--test={test}"] if test else []),
+        *([f"--set=data.split_seed={split}"] if split else []),
     ]
     path = run_lines([sys.executable, "-m", "tfapp", "train", train, *options], Path())[-1]["run"]
-    seconds = time.monotonic() - start
-    rows = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), path], Path())[-1]
-    run = tfapp.open_run(path)
+    score = Score("tfapp", tfapp.open_run(path).evaluation.main_score, time.monotonic() - start)
+    print(f"{train}, split {split}: {score.value:.4f} in {score.seconds:.0f} s", file=sys.stderr, flush=True)
+    return Run(path, train, score)
+
+
+def _compare(ours: Run, run_lines: Callable[..., list[Any]], peers: Peers | None) -> Table:
+    """Measures the others on the very rows of a run."""
+    import tfapp
+
+    rows = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), ours.path], Path())[-1]
+    run = tfapp.open_run(ours.path)
     chosen = next((one["name"] for one in run.folder.read_if_there("candidates", []) if one["chosen"]), "")
-    found = run.evaluation
     table = Table(
-        train,
-        found.main_name,
+        ours.data,
+        run.evaluation.main_name,
         (len(rows["train"]), len(rows["dev"]), len(rows["test"])),
         len(rows["labels"]),
         f"{chosen}, {run.experiment.training.epochs} epochs",
-        (found.to_dict().get("calibration") or {}).get("error"),
-        [Score("tfapp", found.main_score, seconds)],
+        (run.evaluation.to_dict().get("calibration") or {}).get("error"),
+        [ours.score],
     )
     learnt = [*rows["train"], *rows["dev"]]
     if rows["task"] != "classification":
@@ -134,16 +167,23 @@ def _measure(
         return table
     texts, truth = [row["text"] for row in rows["test"]], np.array([row["label"] for row in rows["test"]])
     answers = np.array(tfapp.predict(run, texts)["label"].tolist())
-    table.measure, table.scores[0].value = "accuracy", float(np.mean(answers == truth))
-    for side, predict in (("LR, TF-IDF", _tf_idf), ("LR, frozen vectors", _frozen_vectors)):
+    table.measure, ours.score.value = "accuracy", float(np.mean(answers == truth))
+    for name, predict in (("LR, TF-IDF", _tf_idf), ("LR, frozen vectors", _frozen_vectors)):
         start = time.monotonic()
         others = predict([row["text"] for row in learnt], [row["label"] for row in learnt], texts)
         p = _mcnemar(answers == truth, others == truth)
-        table.scores.append(Score(side, float(np.mean(others == truth)), time.monotonic() - start, p))
-    for rate in TRAINER_RATES if peer else ():
-        theirs = peer(rows | TRAINER | {"learning_rate": rate, "seed": 0})
-        table.scores.append(Score(f"Trainer, {rate:g}", theirs["score"], theirs["seconds"]))
+        table.scores.append(Score(name, float(np.mean(others == truth)), time.monotonic() - start, p))
+    table.scores += _peer_scores(rows | {"seed": 0}, peers) if peers else []
     return table
+
+
+def _peer_scores(task: dict[str, Any], peers: Peers) -> Iterator[Score]:
+    for rate in TRAINER_RATES:
+        theirs = peers.trainer(task | TRAINER | {"learning_rate": rate})
+        yield Score(f"Trainer, {rate:g}", theirs["score"], theirs["seconds"])
+    theirs = peers.setfit(task | {"most_steps": SETFIT_STEPS})
+    if "score" in theirs:
+        yield Score("SetFit", theirs["score"], theirs["seconds"])
 
 
 def _baseline(task: str, learnt: list[Any], test: list[Any]) -> list[Score]:
@@ -192,6 +232,9 @@ def _lines(table: Table) -> Iterator[str]:
         note = note or ("" if score.p is None else f"p {score.p:.3f}")
         value = f"{100 * score.value:7.2f}" if share else f"{score.value:7.3f}"
         yield f"  {score.name:22} {value} {score.seconds:7.0f} s  {note}".rstrip()
+    if len(table.splits) > 1:
+        mean, low, high = np.mean(table.splits), min(table.splits), max(table.splits)
+        yield f"  tfapp on {len(table.splits)} splits: {mean:.4f} in the mean, {low:.4f} to {high:.4f}"
 
 
 def _significant(tables: list[Table]) -> Iterator[str]:
