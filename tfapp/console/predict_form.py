@@ -54,7 +54,7 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
         return ServedTask(task_name)
     fitting = [] if task_name else [spec for spec in all_tasks().values() if _fits(spec.contract, signature)]
     # The outputs of a ranking are among those of a classification, too.
-    spec = max(fitting, key=lambda spec: len(_needed(spec.contract)), default=None)
+    spec = max(fitting, key=lambda spec: len(_required_outputs(spec.contract)), default=None)
     if spec:
         return _of_spec(spec)
     texts = all(tensor.dtype == "string" and len(tensor.shape or ()) == 1 for tensor in signature.inputs.values())
@@ -74,10 +74,10 @@ def _of_spec(spec: TaskSpec) -> ServedTask:
 
 def _fits(task: contract.Task, signature: Signature) -> bool:
     inputs = {tensor.name for tensor in task.inputs}
-    return inputs == set(signature.inputs) and set() < _needed(task) <= set(signature.outputs)
+    return inputs == set(signature.inputs) and set() < _required_outputs(task) <= set(signature.outputs)
 
 
-def _needed(task: contract.Task) -> set[str]:
+def _required_outputs(task: contract.Task) -> set[str]:
     return {tensor.name for tensor in task.outputs if not tensor.optional}
 
 
@@ -88,12 +88,12 @@ def _plain_form(inputs: Iterable[str]) -> PlaygroundForm:
     def ask(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
         texts = {field.name: [form.needed(field.name)] for field in fields}
         outputs = model.client.predict(model.name, texts, **model.routing)
-        return {"outputs": [(name, _written(values)) for name, values in outputs.items()]}
+        return {"outputs": [(name, _format_values(values)) for name, values in outputs.items()]}
 
     return PlaygroundForm(fields, ask, _OUTPUTS)
 
 
-def _written(values: np.ndarray) -> list[str]:
+def _format_values(values: np.ndarray) -> list[str]:
     """Returns the values of an output as people read them."""
     decimals = values.dtype.kind == "f"
     return [

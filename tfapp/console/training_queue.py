@@ -104,7 +104,7 @@ class Training:
 
     def cancel(self) -> None:
         """Ends its process with all that this started, or keeps it from starting."""
-        self._opened("cancelled").close()
+        self._open_file("cancelled").close()
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -117,7 +117,11 @@ class Training:
         The process inherits the lock of the folder, which the system frees when it ends, however it ends.
         """
         variables = {name: value for name, value in os.environ.items() if name != _SECRET}
-        with self._opened("lock") as lock, self._opened("lines.jsonl") as out, self._opened("errors.txt") as err:
+        with (
+            self._open_file("lock") as lock,
+            self._open_file("lines.jsonl") as out,
+            self._open_file("errors.txt") as err,
+        ):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -143,7 +147,7 @@ class Training:
 
     def _is_alive(self) -> bool:
         """Returns whether the process holds the lock that it inherited."""
-        with self._opened("lock") as lock:
+        with self._open_file("lock") as lock:
             try:
                 # A shared lock, so that two who look do not take each other for the process.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -155,7 +159,7 @@ class Training:
     def _process(self) -> Path:
         return self.folder / "process.json"
 
-    def _opened(self, name: str) -> BinaryIO:
+    def _open_file(self, name: str) -> BinaryIO:
         return open(self.folder / name, "ab", opener=private_opener)
 
 

@@ -204,8 +204,8 @@ def _status(error: BaseException) -> str:
 
 
 def _pairs(labels: Sequence[str], values: Sequence[str]) -> str:
-    return ",".join(f'{label}="{_escaped(value)}"' for label, value in zip(labels, values, strict=True))
+    return ",".join(f'{label}="{_escape(value)}"' for label, value in zip(labels, values, strict=True))
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -45,7 +45,7 @@ def read_batching(path: Path | str) -> BatchingSettings:
     fields["max_batch_size"] = fields.pop("max_execution_batch_size", None) or fields.get("max_batch_size")
     values = {name: value for name, value in fields.items() if value is not None}
     sizes = {"allowed_batch_sizes": tuple(message.allowed_batch_sizes)}
-    return _checked(path, BatchingSettings.model_validate, {**_BATCHING_DEFAULTS, **values, **sizes})
+    return _validate(path, BatchingSettings.model_validate, {**_BATCHING_DEFAULTS, **values, **sizes})
 
 
 def read_monitoring(path: Path | str) -> MonitoringSettings:
@@ -56,7 +56,7 @@ def read_monitoring(path: Path | str) -> MonitoringSettings:
     """
     config = read_text_proto(path, MESSAGES.message_class("MonitoringConfig")()).prometheus_config
     values = {"enable": config.enable, **({"path": config.path} if config.path else {})}
-    return _checked(path, MonitoringSettings.model_validate, values)
+    return _validate(path, MonitoringSettings.model_validate, values)
 
 
 def read_tls(path: Path | str) -> TlsSettings:
@@ -66,7 +66,7 @@ def read_tls(path: Path | str) -> TlsSettings:
         SettingsError: The file cannot be read, is malformed, or breaks a rule.
     """
     message = read_text_proto(path, MESSAGES.message_class("SSLConfig")())
-    return _checked(path, TlsSettings.model_validate, {field.name: value for field, value in message.ListFields()})
+    return _validate(path, TlsSettings.model_validate, {field.name: value for field, value in message.ListFields()})
 
 
 def read_channel_arguments(text: str) -> dict[str, int | str]:
@@ -86,7 +86,7 @@ def read_channel_arguments(text: str) -> dict[str, int | str]:
     return arguments
 
 
-def _checked(path: Path | str, build: Callable[[dict[str, Any]], T], values: dict[str, Any]) -> T:
+def _validate(path: Path | str, build: Callable[[dict[str, Any]], T], values: dict[str, Any]) -> T:
     try:
         return build(values)
     except ValidationError as error:

@@ -59,7 +59,7 @@ class RequestGuard:
         refusal = self._refusal(scope, Headers(scope=scope))
         answer = _with_headers(send, static=scope["path"].startswith("/static/"))
         longest = self._longest.get(scope["path"], LONGEST_BODY) if self._is_in(scope) else LONGEST_LOGIN
-        await (refusal or self._app)(scope, _limited(receive, longest), answer)
+        await (refusal or self._app)(scope, _limit(receive, longest), answer)
 
     def _is_in(self, scope: Scope) -> bool:
         return self._access.password is None or scope["session"].entered
@@ -94,7 +94,7 @@ def _refuse(status: int, why: str) -> Response:
     return PlainTextResponse(f"tfapp: {why}\n", status)
 
 
-def _limited(receive: Receive, longest: int) -> Receive:
+def _limit(receive: Receive, longest: int) -> Receive:
     is_login = longest == LONGEST_LOGIN
     why = (
         f"more than {longest >> 10} kB; log in first"

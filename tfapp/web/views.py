@@ -98,20 +98,20 @@ class Views:
     def handlers(self) -> dict[Any, Any]:
         """Returns the handlers that make pages of exceptions."""
         return {
-            HTTPException: self._refused,
-            TfappError: self._explained,
-            ClientError: self._explained,
+            HTTPException: self._http_error,
+            TfappError: self._known_error,
+            ClientError: self._known_error,
             # Somebody who leaves within a form is no defect; nobody is there to be answered.
             ClientDisconnect: lambda _request, _error: Response(status_code=400),
             Exception: self._defect,
         }
 
-    def _refused(self, request: Request, error: HTTPException) -> Response:
+    def _http_error(self, request: Request, error: HTTPException) -> Response:
         is_missing = error.status_code == 404
         message = "there is no page at this address; use the menu" if is_missing else str(error.detail)
         return self.error(request, error.status_code, message)
 
-    def _explained(self, request: Request, error: Exception) -> Response:
+    def _known_error(self, request: Request, error: Exception) -> Response:
         return self.error(request, http_status(error), error_message(error))
 
     def _defect(self, request: Request, error: Exception) -> Response:

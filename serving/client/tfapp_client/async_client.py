@@ -233,7 +233,7 @@ class AsyncClient(AsyncRequests):
                 return concatenate(parts)
             inputs = arrays
         deadline = self._deadline(timeout)
-        part = await self._routed(model_spec, lambda route: self._predict(route, inputs, signature, outputs, deadline))
+        part = await self._route(model_spec, lambda route: self._predict(route, inputs, signature, outputs, deadline))
         return part.value
 
     async def status(

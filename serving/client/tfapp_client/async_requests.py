@@ -174,7 +174,7 @@ class AsyncRequests:
         async def ask_some(spec: ModelSpec, rows: slice) -> Part[T]:
             return await predict(spec, {name: column[rows] for name, column in columns.items()}, deadline)
 
-        return await self._routed(model_spec, lambda route: self._in_parts(route, count, ask_some))
+        return await self._route(model_spec, lambda route: self._in_parts(route, count, ask_some))
 
     async def _in_parts(
         self, model_spec: ModelSpec, count: int, ask: Callable[[ModelSpec, slice], Awaitable[Part[T]]]
@@ -197,7 +197,7 @@ class AsyncRequests:
                 parts[index] = part
         return [part.value for part in parts]
 
-    async def _routed(self, model_spec: ModelSpec, ask: Callable[[ModelSpec], Awaitable[T]]) -> T:
+    async def _route(self, model_spec: ModelSpec, ask: Callable[[ModelSpec], Awaitable[T]]) -> T:
         """Asks the version that the call names, or the one that the model's canary draws."""
         canary = self._canaries.get(model_spec.model)
         if canary is None or model_spec.version is not None or model_spec.label is not None:

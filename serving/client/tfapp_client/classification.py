@@ -46,7 +46,7 @@ class ClassifierLayout:
             AnswerError: The outputs do not go together.
         """
         unknown = arrays["unknown_score"].tolist() if "unknown_score" in arrays else [None] * count
-        chosen = self._chosen(arrays["chosen"]) if "chosen" in arrays else [None] * count
+        chosen = self._chosen_labels(arrays["chosen"]) if "chosen" in arrays else [None] * count
         labels, probabilities = codec.decode_text(arrays["label"]), arrays["probabilities"].tolist()
         columns = (labels, arrays["score"].tolist(), probabilities, chosen, unknown)
         try:
@@ -57,7 +57,7 @@ class ClassifierLayout:
         except ValueError as error:
             raise AnswerError(f"the outputs of a classifier do not go together: {error}") from error
 
-    def _chosen(self, rows: NDArray[Any]) -> Sequence[tuple[str, ...] | None]:
+    def _chosen_labels(self, rows: NDArray[Any]) -> Sequence[tuple[str, ...] | None]:
         return [tuple(label for label, over in zip(self.labels, row, strict=True) if over) for row in rows.tolist()]
 
 

@@ -230,7 +230,7 @@ class Client(Requests):
                 return concatenate(parts)
             inputs = arrays
         deadline = self._deadline(timeout)
-        part = self._routed(model_spec, lambda route: self._predict(route, inputs, signature, outputs, deadline))
+        part = self._route(model_spec, lambda route: self._predict(route, inputs, signature, outputs, deadline))
         return part.value
 
     def status(self, model: str, *, version: int | None = None, timeout: float | None = None) -> list[VersionStatus]:

@@ -221,7 +221,7 @@ def _field_numbers(tensor: Any, form: _Format, count: int) -> NDArray[Any]:
         numbers = numbers.astype(np.uint16).view(form.content)
     else:
         numbers = numbers.astype(form.content, copy=False)
-    return _filled(numbers, count)
+    return _fill(numbers, count)
 
 
 def _decode_strings(tensor: Any, count: int) -> NDArray[Any]:
@@ -229,10 +229,10 @@ def _decode_strings(tensor: Any, count: int) -> NDArray[Any]:
     items = _content_strings(content, count) if content else tensor.string_val[:count]
     strings = np.empty(len(items), dtype=object)
     strings[:] = items
-    return _filled(strings, count, b"")
+    return _fill(strings, count, b"")
 
 
-def _filled(numbers: NDArray[Any], count: int, default: Any = 0) -> NDArray[Any]:
+def _fill(numbers: NDArray[Any], count: int, default: Any = 0) -> NDArray[Any]:
     """Repeats the last number for those that are missing: TensorFlow leaves out repetitions at the end."""
     if numbers.size >= count:
         return numbers[:count]

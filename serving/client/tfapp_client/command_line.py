@@ -64,7 +64,7 @@ def _print(line: str) -> None:
 def _predict(options: argparse.Namespace) -> int:
     inputs = _read_inputs(options.inputs)
     with Client(**connection_arguments(options)) as client:
-        inputs = _typed(inputs, client.metadata(options.model, **_target(options)), options.signature)
+        inputs = _cast(inputs, client.metadata(options.model, **_target(options)), options.signature)
         answer = client.predict(options.model, inputs, options.signature, options.output, **_target(options))
     plain = {name: _plain(array) for name, array in answer.items()}
     if options.json:
@@ -130,7 +130,7 @@ async def _measure(options: argparse.Namespace, load: LoadProfile) -> tuple[Load
         metadata = await client.metadata(options.model, **_target(options))
         values = _sample(options, metadata) if options.inputs is None else _read_inputs(options.inputs)
         # Encoded once, so that it is the server that is measured.
-        inputs = {name: codec.as_array(value) for name, value in _typed(values, metadata, options.signature).items()}
+        inputs = {name: codec.as_array(value) for name, value in _cast(values, metadata, options.signature).items()}
 
         async def call() -> Any:
             return await client.predict(options.model, inputs, options.signature, **_target(options))
@@ -168,7 +168,7 @@ def _read_inputs(source: str) -> dict[str, Any]:
     return inputs
 
 
-def _typed(inputs: Mapping[str, Any], metadata: ModelMetadata, signature: str) -> dict[str, Any]:
+def _cast(inputs: Mapping[str, Any], metadata: ModelMetadata, signature: str) -> dict[str, Any]:
     """Gives numbers the dtypes of the signature; inputs that it does not have stay, for the server to refuse."""
     infos = metadata.signatures.get(signature, Signature({}, {}, "")).inputs
     return {name: _as_dtype(name, value, infos.get(name)) for name, value in inputs.items()}

@@ -172,7 +172,7 @@ class Requests:
         def ask_some(spec: ModelSpec, rows: slice) -> Part[T]:
             return predict(spec, {name: column[rows] for name, column in columns.items()}, deadline)
 
-        return self._routed(model_spec, lambda route: self._in_parts(route, count, ask_some))
+        return self._route(model_spec, lambda route: self._in_parts(route, count, ask_some))
 
     def _in_parts(self, model_spec: ModelSpec, count: int, ask: Callable[[ModelSpec, slice], Part[T]]) -> list[T]:
         """Asks for rows in parts, all answered by one version.
@@ -193,7 +193,7 @@ class Requests:
                 parts[index] = part
         return [part.value for part in parts]
 
-    def _routed(self, model_spec: ModelSpec, ask: Callable[[ModelSpec], T]) -> T:
+    def _route(self, model_spec: ModelSpec, ask: Callable[[ModelSpec], T]) -> T:
         """Asks the version that the call names, or the one that the model's canary draws."""
         canary = self._canaries.get(model_spec.model)
         if canary is None or model_spec.version is not None or model_spec.label is not None:

@@ -114,7 +114,7 @@ class GrpcTransport:
         except grpc.RpcError as error:
             probe_error = self._probe(error)
             http = _is_unreachable(error, probe_error) and self._endpoint.speaks_http()
-            raise _translated(error, method, probe_error, http=http) from error
+            raise _translate(error, method, probe_error, http=http) from error
 
     def close(self) -> None:
         """Closes the channel, as `Transport.close` says."""
@@ -149,7 +149,7 @@ class AsyncGrpcTransport:
         except grpc.RpcError as error:
             probe_error = await self._probe(error)
             http = _is_unreachable(error, probe_error) and await asyncio.to_thread(self._endpoint.speaks_http)
-            raise _translated(error, method, probe_error, http=http) from error
+            raise _translate(error, method, probe_error, http=http) from error
 
     async def close(self) -> None:
         """Closes the channel, as `Transport.close` says."""
@@ -186,7 +186,7 @@ def _is_unreachable(error: Any, probe_error: Any) -> bool:
     return last.code() is grpc.StatusCode.UNAVAILABLE and any(text in (last.details() or "") for text in _NO_ADDRESS)
 
 
-def _translated(error: Any, method: Method, probe_error: Any, *, http: bool) -> StatusError:
+def _translate(error: Any, method: Method, probe_error: Any, *, http: bool) -> StatusError:
     """Translates an error of gRPC into one of the client.
 
     Args:

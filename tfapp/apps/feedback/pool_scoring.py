@@ -40,7 +40,7 @@ def score_pool(
     count = last = 0
     while waiting := pools.unscored(pool, version, _BATCH, after=last):
         answers = client.classify(pool.model, [text for _, text in waiting], version=version)
-        answered_texts = [_scored(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
+        answered_texts = [_score_text(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
         pools.keep_scores(
             pool,
             version,
@@ -54,7 +54,7 @@ def score_pool(
     return count
 
 
-def _scored(key: int, answer: Classification) -> ScoredText:
+def _score_text(key: int, answer: Classification) -> ScoredText:
     values, several = list(answer.probabilities.values()), answer.chosen is not None
     return ScoredText(
         key, answer.label, answer.score, margin(values, multi_label=several), entropy(values, multi_label=several)

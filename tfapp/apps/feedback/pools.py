@@ -91,7 +91,7 @@ class Pools:
 
     def progress(self, pool: PoolRow) -> PoolProgress:
         """Returns the progress of a pool."""
-        has_label, count = _labelled(pool), func.count(PoolTextRow.id)
+        has_label, count = _has_label(pool), func.count(PoolTextRow.id)
         skip_count = count.filter(PoolTextRow.skipped, ~has_label)
         query = select(count, func.count(PoolTextRow.version), count.filter(has_label), skip_count)
         query = query.where(PoolTextRow.pool_id == pool.id)
@@ -162,9 +162,9 @@ def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> No
     session.add_all(new)
 
 
-def _labelled(pool: PoolRow) -> Any:
+def _has_label(pool: PoolRow) -> Any:
     return exists().where(LabelRow.model == pool.model, LabelRow.key == PoolTextRow.key)
 
 
 def _waiting(pool: PoolRow) -> Select[PoolTextRow]:
-    return select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, ~PoolTextRow.skipped, ~_labelled(pool))
+    return select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, ~PoolTextRow.skipped, ~_has_label(pool))

@@ -61,23 +61,23 @@ class AlertEvaluator:
         if progress is None or progress.newest is None:
             return 0
         limit = self._limit(progress.newest, idle=idle, final=final)
-        first_windows = self._changed(session, limit)
+        first_windows = self._first_changes(session, limit)
         if not first_windows:
             return 0
         alert_writer = AlertWriter(session, self._settings, self._sinks, self._clock())
         alpha = self._settings.false_alerts / 1000 / self._topics(session, limit)
         for topic, first in first_windows.items():
-            with self._isolated(session, f"the topic {topic}", first):
+            with self._isolate(session, f"the topic {topic}", first):
                 self._evaluate_topic(session, topic, first, limit, alpha=alpha, alert_writer=alert_writer)
         earliest = min(first_windows.values())
-        with self._isolated(session, "drift", earliest):
+        with self._isolate(session, "drift", earliest):
             DriftEvaluator(session, self._settings, alert_writer).evaluate(earliest, limit)
         waiting = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
         session.execute(update(WindowRow).where(*waiting).values(judged=WindowRow.texts))
         return alert_writer.opened
 
     @contextmanager
-    def _isolated(self, session: Session, what: str, since: datetime) -> Iterator[None]:
+    def _isolate(self, session: Session, what: str, since: datetime) -> Iterator[None]:
         """Undoes and reports a failed evaluation of one subject, so that the others are evaluated."""
         try:
             with session.begin_nested():
@@ -99,7 +99,7 @@ class AlertEvaluator:
             mark = max(mark, self._clock())
         return window_start(mark, self._settings.window)
 
-    def _changed(self, session: Session, limit: datetime) -> dict[str, datetime]:
+    def _first_changes(self, session: Session, limit: datetime) -> dict[str, datetime]:
         """Returns the topics with windows that are over and have changed, with the first of these."""
         query = (
             select(WindowRow.topic, func.min(WindowRow.start).label("first"))

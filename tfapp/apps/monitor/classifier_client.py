@@ -41,7 +41,7 @@ _FAILS: Final = (InvalidArgumentError, InternalError, UnknownError)
 # How often several texts, and one, are tried while the server answers others: what passes may hit them by chance.
 _TRIES: Final = (1, 2)
 _PASSING_TRIES: Final = (2, 6)
-_SHOWN: Final = 2000
+_EXCERPT: Final = 2000
 _PROBE: Final = "All is well."
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 _PROBE_MESSAGE: Final = Message("", "", datetime(2000, 1, 1, tzinfo=UTC), _PROBE)
@@ -102,7 +102,7 @@ class ClassifierClient:
             half = len(messages) // 2
             return self.classify(messages[:half]) + self.classify(messages[half:])
         reason = " ".join(str(answers).split()) or type(answers).__name__
-        return [RejectedRow(1, f"a model refuses it: {reason}"[:_SHOWN], messages[0].text[:_SHOWN])]
+        return [RejectedRow(1, f"a model refuses it: {reason}"[:_EXCERPT], messages[0].text[:_EXCERPT])]
 
     def _try(self, messages: Sequence[Message]) -> list[ClassifiedMessage] | Exception:
         """Returns the answers, or the error that these texts cause; waits while the server answers nothing."""

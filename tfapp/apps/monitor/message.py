@@ -21,7 +21,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "id": ("id", "key", "uuid"),
     "source": ("source", "channel", "site"),
 }
-_SHOWN: Final = 2000
+_EXCERPT: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class MessageColumns:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - whatever a row holds, the next one is read
             reason = f"it cannot be used: {type(error).__name__}: {error}"
-        return RejectedRow(row.line, storable(reason)[:_SHOWN], _shown(row))
+        return RejectedRow(row.line, storable(reason)[:_EXCERPT], _row_text(row))
 
     def _message(self, values: Mapping[str, Any], source: str, latest: datetime, now: datetime) -> Message:
         fields = {what: self._value(values, what) for what in _NAMES}
@@ -119,9 +119,9 @@ class MessageColumns:
         return next((values[name] for name in names if values.get(name) is not None), None)
 
 
-def _shown(row: Record) -> str:
+def _row_text(row: Record) -> str:
     """Returns the beginning of a row, as far as it can be stored."""
     try:
-        return storable(str(row.values)[:_SHOWN])
+        return storable(str(row.values)[:_EXCERPT])
     except (ValueError, RecursionError) as error:
         return f"({type(error).__name__})"

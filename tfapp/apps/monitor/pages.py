@@ -127,11 +127,11 @@ def _shares(trends: Sequence[Trend], alerts: Sequence[AlertRow], *, one: bool) -
     if one:
         return _beside_expected(trends[0], [alert for alert in alerts if alert.topic == trends[0].name])
     times = [point.start for point in trends[0].points]
-    series = [Series(trend.name, _pooled(trend), index + 1) for index, trend in enumerate(trends[:_LINES])]
+    series = [Series(trend.name, _pooled_shares(trend), index + 1) for index, trend in enumerate(trends[:_LINES])]
     return line_chart("Share of negative texts", times, series, _marks(alerts, times))
 
 
-def _pooled(trend: Trend) -> list[float | None]:
+def _pooled_shares(trend: Trend) -> list[float | None]:
     """Returns the share over each window and those just before it."""
     points = trend.points
     parts = (points[max(0, index + 1 - _POOLED) : index + 1] for index in range(len(points)))

@@ -199,7 +199,7 @@ class Pipeline:
 
     def _messages(self, batches: Iterable[Batch]) -> tuple[list[list[Message]], list[RejectedMessage]]:
         now = self.clock()
-        present = max(now, self._elapsed())
+        present = max(now, self._steady_time())
         latest = min(shift(present, _MINUTE, self.settings.future_minutes), shift(present, _FARTHEST))
         messages: list[list[Message]] = []
         rejections: list[RejectedMessage] = []
@@ -217,7 +217,7 @@ class Pipeline:
                     messages[-1].append(message)
         return messages, rejections
 
-    def _elapsed(self) -> datetime:
+    def _steady_time(self) -> datetime:
         """Returns the start time plus the ticks since, so that a clock that is set back rejects no texts."""
         start, ticks = self._began
         return shift(start, timedelta(seconds=self.ticks() - ticks))

@@ -89,7 +89,7 @@ class ShareChangeDetector:
             return verdict
         first = _first_raised(recent, result.expected)
         episode = Episode(first, start, result.expected, share, texts, negatives, result.p_value)
-        return replace(verdict, state={**memory, "open": asdict(_opened(episode, len(recent)))}, opened=episode)
+        return replace(verdict, state={**memory, "open": asdict(_open_rise(episode, len(recent)))}, opened=episode)
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
         """Returns the rise that goes on, as `Detector.current` says."""
@@ -156,7 +156,7 @@ class ShareChangeDetector:
         return Verdict({**state, "open": asdict(rise)}, None, rise.before)
 
 
-def _opened(episode: Episode, windows: int) -> _Open:
+def _open_rise(episode: Episode, windows: int) -> _Open:
     texts, negatives = episode.texts, episode.negatives
     start, detection = episode.start.isoformat(), episode.found.isoformat()
     numbers = (episode.before, episode.after, texts, negatives, episode.p_value)

@@ -73,8 +73,8 @@ def find_candidates(
     return Candidates(
         {
             "text": _by_text(snapshot, profile, search, count, old),
-            "together": _merged([_top(scores, old, count) for scores in (together, recent, met)]),
-            "popular": _merged([popular[1 + len(popular[1:]) // 2], *popular]),
+            "together": _merge([_top(scores, old, count) for scores in (together, recent, met)]),
+            "popular": _merge([popular[1 + len(popular[1:]) // 2], *popular]),
             "new": _new(snapshot, profile, open_ & snapshot.new, count),
         }
     )
@@ -87,7 +87,7 @@ def _by_text(
     own = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
     searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
     hits = [[row for row, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
-    return _merged([np.array([row for row in rows if old[row]], np.intp) for rows in hits])
+    return _merge([np.array([row for row in rows if old[row]], np.intp) for rows in hits])
 
 
 def _new(snapshot: Snapshot, profile: UserProfile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
@@ -109,6 +109,6 @@ def _greatest(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
     return rows[np.lexsort((rows, -scores[rows]))]
 
 
-def _merged(rankings: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+def _merge(rankings: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
     """Merges arrays of items, each item once, in order."""
     return np.array(list(dict.fromkeys(row for ranking in rankings for row in ranking.tolist())), np.intp)

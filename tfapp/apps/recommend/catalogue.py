@@ -98,12 +98,12 @@ class Catalogue:
     def log(self, item_matrix: ItemMatrix) -> EventLog:
         """Returns all events of the item matrix's items."""
         query = select(*_EVENT).order_by(EventRow.at, EventRow.id)
-        return self._logged(query, item_matrix)
+        return self._read_log(query, item_matrix)
 
     def log_of(self, user: str, item_matrix: ItemMatrix) -> EventLog:
         """Returns a user's events, as the database has them now; none for an unknown user."""
         query = select(*_EVENT).where(EventRow.user == user).order_by(EventRow.at, EventRow.id)
-        return self._logged(query, item_matrix)
+        return self._read_log(query, item_matrix)
 
     def users(self, most: int = 100) -> list[dict[str, Any]]:
         """Returns users with their numbers of events and last times (user, events, last), those who came last first."""
@@ -158,7 +158,7 @@ class Catalogue:
         ranking = TypeAdapter(Ranking).validate_python(row.weights)
         return TrainedRanking(row.trained_at, row.embedder, row.events, row.lists, ranking)
 
-    def _logged(self, query: Any, item_matrix: ItemMatrix) -> EventLog:
+    def _read_log(self, query: Any, item_matrix: ItemMatrix) -> EventLog:
         rows = self._store.read(lambda session: session.execute(query).all())
         users: dict[str, int] = {}
         columns = [

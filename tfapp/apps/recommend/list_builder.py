@@ -64,7 +64,7 @@ class ListBuilder:
             ClientError: The pair model cannot be asked.
         """
         candidates = self.candidates(profile)
-        old, new = self._known(profile, candidates), self._new(profile, candidates)
+        old, new = self._rank_old(profile, candidates), self._rank_new(profile, candidates)
         new_count = min(len(new), max(self.settings.new_places * count // _TEN, count - len(old)))
         items = [*self._choose(old, count - new_count), *self._choose(new, new_count)]
         ways = {way: set(rows.tolist()) for way, rows in candidates.ways.items()}
@@ -72,7 +72,7 @@ class ListBuilder:
 
     def only_new(self, profile: UserProfile, count: int) -> list[ListedItem]:
         """Returns a list of new items alone."""
-        new = self._new(profile, self.candidates(profile))
+        new = self._rank_new(profile, self.candidates(profile))
         return [ListedItem(row, score, ("new",)) for row, score in self._choose(new, count)]
 
     def alike(self, profile: UserProfile, count: int) -> list[ListedItem]:
@@ -94,19 +94,19 @@ class ListBuilder:
         without = np.array([], np.intp) if self.settings.repeat else profile.history.seen
         return find_candidates(self.snapshot, profile, self.search, self.settings, without=without)
 
-    def _known(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
+    def _rank_old(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Ranks the candidates with events, best first, with their scores."""
         if self.ranking is None or not len(profile.history):
-            return self._fused(profile, candidates)
+            return self._fuse(profile, candidates)
         rows, weights = candidates.known, self.ranking.known
         scores = weights.scores(features(self.snapshot, profile, rows, weights.names)) if len(rows) else np.array([])
         order = np.argsort(-scores, kind="stable")
         rows, scores = rows[order], scores[order]
         if self.pairs is not None and self.ranking.paired is not None and len(rows):
-            return self._paired(profile, rows, scores, self.pairs, self.ranking.paired)
+            return self._rerank(profile, rows, scores, self.pairs, self.ranking.paired)
         return _pairs(rows, scores)
 
-    def _paired(
+    def _rerank(
         self,
         profile: UserProfile,
         rows: NDArray[np.intp],
@@ -124,7 +124,7 @@ class ListBuilder:
         rest = behind - behind.max(initial=-np.inf) + better.min()
         return [*_pairs(head[order], better[order]), *_pairs(rows[len(head) :], rest)]
 
-    def _new(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
+    def _rank_new(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Ranks the new items by their texts; where nothing is known of the user, the newest first.
 
         Weights learnt from the few that were liked when they were new did not prove better than the bare cosine.
@@ -135,7 +135,7 @@ class ListBuilder:
         newest = rows[np.argsort(-item_matrix.published[rows], kind="stable")]
         return _pairs(newest, -np.arange(len(newest), dtype=np.float64))
 
-    def _fused(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
+    def _fuse(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Fuses the rankings of the searches; for a user of whom only a text is known, the text's come first."""
         ways = {way: rows.tolist() for way, rows in candidates.ways.items() if way != "new"}
         if profile.request is not None and not len(profile.history):

@@ -106,7 +106,7 @@ def collect_rows(
     random = np.random.default_rng(settings.seed)
     names = feature_names(len(settings.popular_days))
     item_rows, scorer_rows = FeatureRows(names), FeatureRows((*names, "pair"))
-    snapshots = _drawn(list(past_lists(log, settings)), random)
+    snapshots = _draw_lists(list(past_lists(log, settings)), random)
     total, count = sum(len(lists) for _, lists in snapshots), 0
     for index, (time, lists) in enumerate(snapshots):
         list_builder = _list_builder(time, log, item_matrix, settings)
@@ -124,12 +124,12 @@ def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSetting
     """Yields training rows of a pair model: a user's last liked items, an item's text, and whether it was liked."""
     random = np.random.default_rng(settings.seed)
     moments = list(past_lists(log, settings))[:PAIR_MOMENTS]
-    for time, lists in _drawn(moments, random):
+    for time, lists in _draw_lists(moments, random):
         list_builder = _list_builder(time, log, item_matrix, settings)
         for past in lists:
             query = liked_text(past.history, item_matrix)
             rows = list_builder.candidates(UserProfile.of(past.history, item_matrix)).known
-            rows, labels = _sampled(rows, past.relevant, len(past.relevant), random)
+            rows, labels = _sample(rows, past.relevant, len(past.relevant), random)
             if query:
                 yield from (
                     (query, item_text(item_matrix, int(row)), int(label))
@@ -137,7 +137,7 @@ def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSetting
                 )
 
 
-def _drawn(
+def _draw_lists(
     moments: Sequence[tuple[float, list[PastList]]], random: np.random.Generator
 ) -> list[tuple[float, list[PastList]]]:
     total = sum(len(lists) for _, lists in moments)
@@ -160,7 +160,7 @@ def _add_known(
     item_rows, scorer_rows = tables
     profile = UserProfile.of(past.history, list_builder.snapshot.item_matrix)
     rows = list_builder.candidates(profile).known
-    rows, labels = _sampled(rows, past.relevant, list_builder.settings.negatives, random)
+    rows, labels = _sample(rows, past.relevant, list_builder.settings.negatives, random)
     if not labels.any():
         return
     values = features(list_builder.snapshot, profile, rows, item_rows.names)
@@ -169,7 +169,7 @@ def _add_known(
         scorer_rows.add(np.column_stack([values, pairs(profile, rows)]), labels)
 
 
-def _sampled(
+def _sample(
     rows: NDArray[np.intp], relevant: NDArray[np.intp], negatives: int, random: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Returns all items that were liked, and a sample of the others."""

@@ -74,7 +74,7 @@ class Recommender:
         """
         _check(k)
         request = tidy(about or "")
-        request_vector = self._embedded(request) if request else None
+        request_vector = self._embed(request) if request else None
         profile = UserProfile.of(self._history(user), self.snapshot.item_matrix, request_vector)
         items, failure = self._build_list(profile, k, new_only=new_only)
         suggestions = tuple(self._suggestion(one, profile, request or "") for one in items)
@@ -132,7 +132,7 @@ class Recommender:
         log: EventLog = self.catalogue.log_of(user, self.snapshot.item_matrix)
         return UserHistory.of(log, most=self.settings.history, half_life=self.settings.half_life)
 
-    def _embedded(self, text: str) -> NDArray[np.float32]:
+    def _embed(self, text: str) -> NDArray[np.float32]:
         if self.embedder is None:
             raise DataError(
                 "no item has a vector yet, so no text can be looked for; `tfapp recommend items FILE` first"

@@ -137,7 +137,7 @@ class Recommend(Application[RecommendSettings]):
             DataError: There are too few events.
             TfappError: Database, or the model server, where a pair model is asked.
         """
-        item_matrix, log, identity = self._known()
+        item_matrix, log, identity = self._load_events()
         self._write_pairs(item_matrix, log)
         with self._pairs(item_matrix) as pairs, progress("Learning", "lists", quiet=quiet) as advance:
             lesson = learn_ranking(item_matrix, log, self.settings, pairs=pairs, on_progress=advance)
@@ -162,7 +162,7 @@ class Recommend(Application[RecommendSettings]):
             DataError: There are too few events.
             TfappError: As of `train`.
         """
-        item_matrix, log, _ = self._known()
+        item_matrix, log, _ = self._load_events()
         with self._pairs(item_matrix) as pairs, progress("Evaluating", "lists", quiet=quiet) as advance:
             return evaluate(item_matrix, log, self.settings, share=share, after=after, pairs=pairs, on_progress=advance)
 
@@ -177,7 +177,7 @@ class Recommend(Application[RecommendSettings]):
             DataError: No item is known yet.
             StoreError: The database cannot be used.
         """
-        item_matrix, log, identity = self._known()
+        item_matrix, log, identity = self._load_events()
         training = self.catalogue.trained()
         index = open_index(self.home, self.catalogue.vectors, identity)[0] if identity else VectorIndex()
         with ExitStack() as stack:
@@ -191,7 +191,7 @@ class Recommend(Application[RecommendSettings]):
                 embedder=identity or None,
             )
 
-    def _known(self) -> tuple[ItemMatrix, EventLog, str]:
+    def _load_events(self) -> tuple[ItemMatrix, EventLog, str]:
         """Returns the items, the events, and the embedder whose vectors they have."""
         identity = self.catalogue.vectors.embedder() or ""
         item_matrix = self.catalogue.item_matrix(identity or None)

@@ -75,12 +75,12 @@ def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[dict[str
         for day in range(1 + int(random.integers(_DAYS // 2)), _DAYS):
             out = np.flatnonzero((days < day) & ~has_read)
             odds = taste[out] - np.log(2) * (day - days[out]) / _FRESH
-            rows = out[_drawn(odds, random)]
+            rows = out[_draw_articles(odds, random)]
             has_read[rows] = True
             yield from _readings(f"reader-{reader}", [articles[row] for row in rows], day, random)
 
 
-def _drawn(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.intp]:
+def _draw_articles(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.intp]:
     """Yields what is opened on a day."""
     chances = np.exp(odds - odds.max())
     # A little of everything may be opened.

@@ -163,7 +163,7 @@ class Store:
             migrations.upgrade(connection)
         except migrations.UnknownRevisionError as error:
             raise StoreError(
-                f"{self._shown}: its tables are of version {error}, which this tfapp does not know; they are a newer "
+                f"{self._address}: its tables are of version {error}, which this tfapp does not know; they are a newer "
                 "tfapp's or another program's: install the newest tfapp, or name another database"
             ) from error
 
@@ -173,10 +173,10 @@ class Store:
             return error
         message = _message(error)
         way_out = next(advice for words, advice in _WAYS_OUT if any(word in message.lower() for word in words))
-        return StoreError(f"{self._shown}: the database cannot be used: {message}; {way_out}")
+        return StoreError(f"{self._address}: the database cannot be used: {message}; {way_out}")
 
     @property
-    def _shown(self) -> str:
+    def _address(self) -> str:
         return shown_url(self._engine.url)
 
 

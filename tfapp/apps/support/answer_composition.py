@@ -44,10 +44,10 @@ def compose(
         question: What was asked.
         most: Sentences of a passage, at most.
     """
-    return " ".join(_shortened(passage.target.text or "", embed, question, most) for passage in passages)
+    return " ".join(_shorten(passage.target.text or "", embed, question, most) for passage in passages)
 
 
-def _shortened(text: str, embed: Callable[[Sequence[str]], np.ndarray | None], question: str, most: int) -> str:
+def _shorten(text: str, embed: Callable[[Sequence[str]], np.ndarray | None], question: str, most: int) -> str:
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence]
     if len(sentences) <= most:
         return text

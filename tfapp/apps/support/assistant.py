@@ -107,7 +107,7 @@ class Assistant:
     def _by_intent(self, case: _Case) -> Reply | None:
         """Returns the intent's answer, if the model is sure of it and known questions do not contradict it."""
         if self.classifies:
-            case.intent = self._asked(case, "intent model", lambda: self._classify(case))
+            case.intent = self._ask_model(case, "intent model", lambda: self._classify(case))
         if case.intent is None or case.intent.confidence < self.settings.intent_threshold:
             return None
         near = nearest_intent(case.passages[case.intent.interpretation])
@@ -140,7 +140,7 @@ class Assistant:
         missing = missing_slots(template, case.slots)
         if missing and self.settings.tagger is None:
             return self._hand_over(case, [], f"the answer needs {', '.join(missing)}, and no tagger finds them")
-        text = f"Please tell me your {_listed(missing)}." if missing else fill(template, case.slots)
+        text = f"Please tell me your {_join_names(missing)}." if missing else fill(template, case.slots)
         kind: Kind = "slot" if missing else "intent"
         return self._reply(case, kind, text, intent.confidence, intent=intent)
 
@@ -224,13 +224,13 @@ class Assistant:
         tagger = self.settings.tagger
         if tagger is None:
             return {}
-        (entities,) = self._asked(case, "tagger", lambda: self.client.tag(tagger, [case.question])) or [[]]
+        (entities,) = self._ask_model(case, "tagger", lambda: self.client.tag(tagger, [case.question])) or [[]]
         return {entity.tag: entity.text for entity in sorted(entities, key=lambda entity: entity.score)}
 
     def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
-        return self._asked(case, "embedder", lambda: self.retriever.embedder.embed(texts))
+        return self._ask_model(case, "embedder", lambda: self.retriever.embedder.embed(texts))
 
-    def _asked(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
+    def _ask_model(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
         """Asks a model, and notes the failure and returns None where it cannot be asked."""
         try:
             return ask()
@@ -252,6 +252,6 @@ def _best(passages: Sequence[Passage]) -> float:
     return min(1.0, max((passage.cosine or 0.0 for passage in passages), default=0.0))
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     *first, last = (name.replace("_", " ") for name in names)
     return f"{', '.join(first)} and {last}" if first else last

@@ -136,16 +136,16 @@ def pair_turns(
         if isinstance(row, RejectedRow):
             yield row
         elif isinstance(row.values.get("messages"), list):
-            yield from _paired(_messages(row), agents)
+            yield from _pair_records(_messages(row), agents)
         elif "conversation" not in columns:
             yield RejectedRow(row.line, "messages is no list", str(row.values))
         else:
             key = row.values.get(columns["conversation"])
             if key != current:
-                yield from _paired(turns, agents)
+                yield from _pair_records(turns, agents)
                 turns, current = [], key
             turns.append(_turn(row.line, row.values.get(columns["speaker"]), row.values.get(columns["question"])))
-    yield from _paired(turns, agents)
+    yield from _pair_records(turns, agents)
 
 
 def _turn(line: int, speaker: Any, text: Any) -> _Turn:
@@ -157,7 +157,7 @@ def _messages(row: Record) -> list[_Turn]:
     return [_turn(row.line, message.get("role"), message.get("content")) for message in messages]
 
 
-def _paired(turns: Iterable[_Turn], agents: Sequence[str]) -> Iterator[Record | RejectedRow]:
+def _pair_records(turns: Iterable[_Turn], agents: Sequence[str]) -> Iterator[Record | RejectedRow]:
     question: list[_Turn] = []
     answer: list[_Turn] = []
     for turn in turns:
@@ -172,12 +172,12 @@ def _paired(turns: Iterable[_Turn], agents: Sequence[str]) -> Iterator[Record | 
     if question and answer:
         yield _pair(question, answer)
     elif question:
-        yield RejectedRow(question[0][0], "no agent answers it in its conversation", _joined(question))
+        yield RejectedRow(question[0][0], "no agent answers it in its conversation", _join_texts(question))
 
 
 def _pair(question: list[_Turn], answer: list[_Turn]) -> Record:
-    return Record(question[0][0], {"question": _joined(question), "answer": _joined(answer)})
+    return Record(question[0][0], {"question": _join_texts(question), "answer": _join_texts(answer)})
 
 
-def _joined(turns: list[_Turn]) -> str:
+def _join_texts(turns: list[_Turn]) -> str:
     return " ".join(text for _, _, text in turns if text)

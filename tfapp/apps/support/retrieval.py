@@ -82,14 +82,14 @@ class Retriever:
         ranking = fuse([list(targets) for targets in targets_by_way.values()], constant=self.settings.fusion_constant)
         order = [target for target, _ in ranking]
         if rerank and vector is not None:
-            order = self._weighed(order, hits, vector)
+            order = self._weigh(order, hits, vector)
         by = {
             target: origin for targets in reversed(targets_by_way.values()) for target, origin in targets.items()
         } | same
         # Whoever asks a known question gets its answer first.
         first = dict.fromkeys([*same, *order])
         passages = [self._passage(target, *by[target], vector, target in same) for target in first]
-        return self._reranked(query, passages) if rerank else passages
+        return self._rerank(query, passages) if rerank else passages
 
     def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> dict[Way, list[Hit]]:
         count = self.settings.candidates
@@ -100,7 +100,7 @@ class Retriever:
             hits["words"] = self.words.search(query, count)
         return hits
 
-    def _weighed(
+    def _weigh(
         self, order: Sequence[KnownAnswer], hits: Mapping[Way, list[Hit]], vector: np.ndarray
     ) -> list[KnownAnswer]:
         """Orders the head of the fused ranking by the votes of all texts."""
@@ -127,7 +127,7 @@ class Retriever:
         cosine = 1.0 if same else self.vectors.cosine(vector, key) if vector is not None else None
         return Passage(target, key, self.corpus.texts[key], link.source, link.line, cosine)
 
-    def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
+    def _rerank(self, query: str, passages: list[Passage]) -> list[Passage]:
         head = [passage for passage in passages[:_RERANKED] if passage.target.text]
         if self.settings.ranker is None or len(head) < 2:
             return passages

@@ -107,7 +107,7 @@ class BatchRequest:
                 raise error
             if self._answered < self.rows:
                 raise abandoned_error(self._context, ran=self._taken > 0)
-            return _joined([parts[start] for start in sorted(parts)], self.outputs)
+            return _join_parts([parts[start] for start in sorted(parts)], self.outputs)
         finally:
             del error
 
@@ -137,13 +137,13 @@ class BatchRequest:
             self._done.release()
 
 
-def _joined(parts: Sequence[Arrays], outputs: Sequence[str]) -> dict[str, NDArray[Any]]:
+def _join_parts(parts: Sequence[Arrays], outputs: Sequence[str]) -> dict[str, NDArray[Any]]:
     if len(parts) == 1:
         return dict(parts[0])
-    return {alias: np.concatenate(_widened([part[alias] for part in parts])) for alias in outputs}
+    return {alias: np.concatenate(_pad_parts([part[alias] for part in parts])) for alias in outputs}
 
 
-def _widened(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+def _pad_parts(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
     """Pads the parts of several runs to the widest of them: a tagger's answer is as wide as its batch has spans.
 
     They are padded as the contract pads: positions with -1, strings with "", scores with 0.

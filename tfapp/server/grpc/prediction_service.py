@@ -38,7 +38,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Answers tensors with tensors."""
-        return handle_call(context, partial(self._counted, "Predict", predict), request)
+        return handle_call(context, partial(self._run_and_count, "Predict", predict), request)
 
     def Classify(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Answers examples with labels and scores."""
@@ -64,13 +64,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         ):
             return call(servable, request, context)
 
-    def _counted(self, api: str, call: _Call, request: Any, context: RequestContext, spec: Any = None) -> Any:
+    def _run_and_count(self, api: str, call: _Call, request: Any, context: RequestContext, spec: Any = None) -> Any:
         spec = request.model_spec if spec is None else spec
         with self._metrics.request(spec.name, api, "GRPC", context):
             return self._run(call, spec, request, context)
 
     def _on_examples(self, api: str, call: _Call, request: Any, context: RequestContext, spec: Any = None) -> Any:
-        response = self._counted(api, call, request, context, spec)
+        response = self._run_and_count(api, call, request, context, spec)
         name = (request.model_spec if spec is None else spec).name
         self._metrics.examples(name, classify_regress.count(request.input))
         return response

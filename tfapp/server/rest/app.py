@@ -103,7 +103,7 @@ class RestApp:
         if not is_ours(path):
             return Response(_NOT_FOUND, 404, headers={"content-type": "text/html"})
         try:
-            body, headers = await self._counted(request, path, cleanup)
+            body, headers = await self._handle(request, path, cleanup)
         except RequestError as error:
             return self._failure(error)
         except Exception:  # noqa: BLE001 - a defect of ours ends one request, not the server
@@ -111,7 +111,7 @@ class RestApp:
             return self._failure(RequestError(_CODE.INTERNAL, "The server failed; its log says why"))
         return Response(body, headers={"content-type": _JSON, **headers})
 
-    async def _counted(self, request: Request, path: str, cleanup: ExitStack) -> _Answer:
+    async def _handle(self, request: Request, path: str, cleanup: ExitStack) -> _Answer:
         if self._refuses:
             raise _stopping()
         metrics = self._context.metrics

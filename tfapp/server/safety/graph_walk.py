@@ -47,7 +47,7 @@ class GraphWalk:
             left += [node_name(source) for source in node.input]
             if self._is_unsafe(node, assets):
                 yield node
-            functions.add(self._called(node, assets))
+            functions.add(self._function_calls(node, assets))
         yield from self._inside(functions)
 
     def from_function(self, name: str, assets: Collection[int] = ()) -> Iterator[Any]:
@@ -74,12 +74,12 @@ class GraphWalk:
             for node in function.node_def:
                 if self._is_unsafe(node, paths):
                     yield node
-                functions.add(self._called(node, paths))
+                functions.add(self._function_calls(node, paths))
             # TensorFlow's optimizer may take one for another.
             same = self._alternatives.get(function.attr["api_implements"].s, ()) if function.attr else ()
             functions.add((other, frozenset[int]()) for other in same if other != name)
 
-    def _called(self, node: Any, assets: Collection[str]) -> Iterator[tuple[str, frozenset[int]]]:
+    def _function_calls(self, node: Any, assets: Collection[str]) -> Iterator[tuple[str, frozenset[int]]]:
         arguments = frozenset(i for i, source in enumerate(_data_inputs(node)) if node_name(source) in assets)
         for name in _function_names(node.attr.values()):
             yield name, arguments if node.op in _CALLS else frozenset()

@@ -56,7 +56,7 @@ class FileFollower:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """Yields the lines behind the position in batches, as `Reader.batches` says."""
-        for path in self._rotated():
+        for path in self._rotated_files():
             with path.open("rb") as old:
                 yield from self._read(old, self._begin(old), last=True)
             self.position = None
@@ -88,7 +88,7 @@ class FileFollower:
                 position = batch.checkpoint.position
             if not self.follow:
                 return
-            if self._replaced(file):
+            if self._is_replaced(file):
                 # What was written between the last look and the renaming.
                 yield from self._read(file, position, last=True)
                 return
@@ -123,7 +123,7 @@ class FileFollower:
         head = min(_HEAD, offset)
         return {"device": stat.st_dev, "inode": stat.st_ino, "offset": offset, "head": [head, _head(file, head)]}
 
-    def _replaced(self, file: BinaryIO) -> bool:
+    def _is_replaced(self, file: BinaryIO) -> bool:
         mine = os.fstat(file.fileno())
         try:
             other = self.file.stat()
@@ -132,7 +132,7 @@ class FileFollower:
         # Until the new one has something, its writer may still be at the old one.
         return other.st_size > 0 and (mine.st_dev, mine.st_ino) != (other.st_dev, other.st_ino)
 
-    def _rotated(self) -> list[Path]:
+    def _rotated_files(self) -> list[Path]:
         """Returns the file that was followed, if it was renamed, and those that came after it."""
         position = self.position
         if position is None or _is_at(self.file, position):

@@ -12,17 +12,17 @@ __all__ = ["LONGEST_LINE", "line_row"]
 LONGEST_LINE: Final = 1_000_000
 """Bytes; a longer line is rejected, and not kept in memory."""
 
-_SHOWN: Final = 2000
+_EXCERPT: Final = 2000
 
 
 def line_row(where: str, line: bytes) -> SourceRow | None:
     """Parses a line of jsonl, or the beginning of one that is too long; None where it is blank."""
     if len(line) > LONGEST_LINE:
-        beginning = line[:_SHOWN].decode("utf-8", "replace")
+        beginning = line[:_EXCERPT].decode("utf-8", "replace")
         return SourceRow(where, RejectedRow(1, f"the line has more than {LONGEST_LINE} bytes", beginning))
     try:
         text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         reason = f"byte 0x{line[error.start]:02x} is not utf-8"
-        return SourceRow(where, RejectedRow(1, reason, line[:_SHOWN].decode("utf-8", "replace").strip()))
+        return SourceRow(where, RejectedRow(1, reason, line[:_EXCERPT].decode("utf-8", "replace").strip()))
     return SourceRow(where, parse_json(1, text)) if text else None
