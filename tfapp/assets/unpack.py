@@ -106,7 +106,7 @@ def _zip_members(source: Path | IO[bytes], name: str, limit: int) -> Iterator[Me
         # The upper half holds the Unix mode; archives made elsewhere have no file type there.
         regular = (stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) for info in infos)
         entries = ((info.filename, info.file_size, plain) for info, plain in zip(infos, regular, strict=True))
-        sizes = _checked(entries, name, limit)
+        sizes = _check_sizes(entries, name, limit)
         yield Members(name, sizes, file.open)
 
 
@@ -115,18 +115,18 @@ def _tar_members(source: Path | IO[bytes], name: str, limit: int) -> Iterator[Me
     path, stream = (source, None) if isinstance(source, Path) else (None, source)
     with tarfile.open(path, mode="r:*", fileobj=stream) as file:
         infos = (info for info in file if not info.isdir())
-        sizes = _checked(((info.name, info.size, info.isreg()) for info in infos), name, limit)
+        sizes = _check_sizes(((info.name, info.size, info.isreg()) for info in infos), name, limit)
 
-        def opened(member: str) -> IO[bytes]:
+        def open_member(member: str) -> IO[bytes]:
             reader = file.extractfile(member)
             if reader is None:
                 raise tarfile.ReadError(f"{member} is no file")
             return reader
 
-        yield Members(name, sizes, opened)
+        yield Members(name, sizes, open_member)
 
 
-def _checked(entries: Iterable[tuple[str, int, bool]], archive: str, limit: int) -> dict[str, int]:
+def _check_sizes(entries: Iterable[tuple[str, int, bool]], archive: str, limit: int) -> dict[str, int]:
     """Returns the sizes of the regular files by path, sorted; they are checked before a bomb is read to its end."""
     sizes: dict[str, int] = {}
     total = 0

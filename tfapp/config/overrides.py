@@ -68,7 +68,7 @@ def merge_overrides(
         SettingsError: An override has another form, or the values are nested too deeply.
     """
     with _depth_limit(source):
-        result = _copied(values)
+        result = _copy_values(values)
         for item in overrides:
             apply_override(result, item, settings)
         return result
@@ -120,9 +120,9 @@ def _name(item: str) -> str:
     return item[: len(item) - len(item.lstrip(_LETTERS))]
 
 
-def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
+def _copy_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the same values in dicts of our own."""
-    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {key: _copy_values(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
 def _parse_value(raw: str, *, wants_text: bool) -> Any:

@@ -72,7 +72,7 @@ class ConnectionLimits:
         """Returns the most open connections of one address."""
         return min(self.total, self.address_connections or max(1, self.total * 3 // 4))
 
-    def named(self, limit: str) -> str:
+    def flag_of(self, limit: str) -> str:
         """Returns the flag that sets a limit, in brackets, or nothing."""
         return f" ({self.flags[limit]})" if limit in self.flags else ""
 
@@ -120,7 +120,7 @@ class ConnectionGate:
         self._total, self._by_address = limits.total, limits.by_address
         self._open: dict[Any, GuardedConnection] = {}
         self._callers: dict[str, _Caller] = {}
-        self._told = 0.0
+        self._last_log_time = 0.0
 
     @property
     def open(self) -> int:
@@ -166,20 +166,20 @@ class ConnectionGate:
     def report(self, problem: str) -> None:
         """Logs a problem of the port, once a second at most."""
         now = time.monotonic()
-        if now - self._told >= 1:
-            self._told = now
+        if now - self._last_log_time >= 1:
+            self._last_log_time = now
             _log.warning("%s: %s", self._name, problem)
 
     def _make_room(self, address: str) -> str:
         """Ends a connection where there are too many; returns why that cannot be done, or nothing."""
         caller = self._callers.get(address)
         if caller and caller.open >= self._by_address and not self._end_oldest(caller):
-            flag = self.limits.named("address_connections")
+            flag = self.limits.flag_of("address_connections")
             return f"{address} has {caller.open} connections at work, the most that one address may have{flag}"
         if len(self._open) >= self._total:
             widest = max(self._callers.values(), key=lambda each: len(each.waiting))
             if not self._end_oldest(widest):
-                flag = self.limits.named("connections")
+                flag = self.limits.flag_of("connections")
                 return f"{len(self._open)} connections are at work, the most that there may be{flag}"
         return ""
 
@@ -239,8 +239,8 @@ class GuardedSocket(socket.socket):
     """
 
     gate: ConnectionGate
-    _accepted = 0
-    _exhausted = 0.0
+    _accept_count = 0
+    _exhausted_since = 0.0
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accepts a connection.
@@ -250,24 +250,24 @@ class GuardedSocket(socket.socket):
             OSError: Descriptors or memory are used up; once in half a second, as the event loop, which pauses for a
                 second, first tries again as often as its backlog is long.
         """
-        while self._accepted < _ACCEPTED_AT_ONCE:
-            self._accepted += 1
+        while self._accept_count < _ACCEPTED_AT_ONCE:
+            self._accept_count += 1
             connection = self._next()
             if self.gate.admit(connection):
                 return connection, connection.peer
-        self._accepted = 0
+        self._accept_count = 0
         raise BlockingIOError
 
     def _next(self) -> GuardedConnection:
         try:
             return GuardedConnection(*super().accept())
         except OSError as error:
-            self._accepted = 0
+            self._accept_count = 0
             now = time.monotonic()
             if error.errno in _EXHAUSTED:
-                if now - self._exhausted < 0.5:
+                if now - self._exhausted_since < 0.5:
                     raise BlockingIOError from error
-                self._exhausted = now
+                self._exhausted_since = now
             raise
 
 

@@ -21,11 +21,11 @@ __all__ = [
     "clean_warnings",
     "complain",
     "console",
-    "counted",
     "error_console",
     "log_to_stderr",
     "print_json",
     "progress",
+    "track",
 ]
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ def progress(description: str, unit: str = "", *, quiet: bool = False) -> Iterat
         yield advance
 
 
-def counted(rows: Iterable[T], advance: Advance) -> Iterator[T]:
+def track(rows: Iterable[T], advance: Advance) -> Iterator[T]:
     """Yields the same rows; the bar moves as they are taken, every few hundred."""
     for number, row in enumerate(rows, start=1):
         if not number % _ROWS_A_MOVE:

@@ -83,11 +83,11 @@ class _LimitedHttp(HttpToolsProtocol):
         self._limits = gate.limits
         self._peer: Any = None
         # A TLS handshake comes between this and `connection_made`.
-        self._connected = self.loop.time()
+        self._connection_time = self.loop.time()
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         # Bytes since the parser last came to an end of something.
-        self._unparsed = 0
+        self._unparsed_bytes = 0
         self._in_header = False
         self._in_body = False
         self._body_begun = 0.0
@@ -97,7 +97,7 @@ class _LimitedHttp(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._peer = transport.get_extra_info("peername")
-        self._set_deadline(self._connected + self._limits.header_seconds)
+        self._set_deadline(self._connection_time + self._limits.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
@@ -114,10 +114,10 @@ class _LimitedHttp(HttpToolsProtocol):
             if self.transport.is_closing():
                 return
             piece = data[start : start + step]
-            self._unparsed += len(piece)
+            self._unparsed_bytes += len(piece)
             super().data_received(piece)
-            if self._unparsed >= step:
-                flag = self._limits.named("header_bytes")
+            if self._unparsed_bytes >= step:
+                flag = self._limits.flag_of("header_bytes")
                 self._end("431 Request Header Fields Too Large", f"the header has {step} bytes or more{flag}")
         if self._in_body and not self.cycle.response_complete:
             self._extend_body()
@@ -131,7 +131,7 @@ class _LimitedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._unparsed = 0
+        self._unparsed_bytes = 0
         self._in_header, self._in_body = False, True
         self._body_begun, self._body_bytes = self.loop.time(), 0
         self._wait_for_body()
@@ -139,12 +139,12 @@ class _LimitedHttp(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
-        self._unparsed = 0
+        self._unparsed_bytes = 0
         self._body_bytes += len(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._unparsed = 0
+        self._unparsed_bytes = 0
         self._in_body = False
         self._deadline = None
         if self.cycle.response_complete:
@@ -237,13 +237,13 @@ class _LimitedHttp(HttpToolsProtocol):
     def _time_out(self) -> None:
         limits = self._limits
         if self._in_body:
-            flag = limits.named("body_seconds")
+            flag = limits.flag_of("body_seconds")
             text = (
                 f"the body stalled for {limits.body_seconds:g} s, or is slower than {limits.body_rate} bytes a second"
             )
             self._end("408 Request Timeout", text + flag)
         elif self._in_header:
-            flag = limits.named("header_seconds")
+            flag = limits.flag_of("header_seconds")
             self._end("408 Request Timeout", f"the header was not complete within {limits.header_seconds:g} s{flag}")
         else:
             self.transport.close()

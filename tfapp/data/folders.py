@@ -30,7 +30,7 @@ def list_files(folder: Path, max_rows: int | None = None) -> list[TextFile]:
         raise DataError(
             f"{folder}: no texts; expected one sub-folder a label with the texts in it, as {folder}/sports/1.txt"
         )
-    return files if max_rows is None else _balanced(files, max_rows)
+    return files if max_rows is None else _balance_labels(files, max_rows)
 
 
 def iter_texts(folder: Path, files: list[TextFile], encoding: str) -> Iterator[str]:
@@ -39,6 +39,6 @@ def iter_texts(folder: Path, files: list[TextFile], encoding: str) -> Iterator[s
         yield read_text(folder / path, encoding)
 
 
-def _balanced(files: list[TextFile], count: int) -> list[TextFile]:
+def _balance_labels(files: list[TextFile], count: int) -> list[TextFile]:
     ranks = [(rank, file) for _, group in groupby(files, lambda file: file[1]) for rank, file in enumerate(group)]
     return sorted(file for _, file in sorted(ranks)[:count])

@@ -48,13 +48,13 @@ def find_overlap(table: pa.Table, splits: Splits, *, on_dev: bool = False) -> Ov
     nothing = np.zeros(len(rows), bool)
     return OverlapMasks(
         repeated=mark_repeats(rows)[0],
-        learnt=_shared(rows, splits.train, splits),
+        learnt=_mask_shared(rows, splits.train, splits),
         left_out=np.isin(rows.keys, splits.left_out),
-        chosen=nothing if on_dev else _shared(rows, splits.dev, splits),
+        chosen=nothing if on_dev else _mask_shared(rows, splits.dev, splits),
     )
 
 
-def _shared(rows: Rows, table: pa.Table, splits: Splits) -> npt.NDArray[np.bool_]:
+def _mask_shared(rows: Rows, table: pa.Table, splits: Splits) -> npt.NDArray[np.bool_]:
     return np.isin(rows.keys, _rows(table, splits).keys)
 
 

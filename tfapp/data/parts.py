@@ -48,7 +48,7 @@ class PartStore:
         if resume and store._manifest() == contents:
             return store
         store._refuse_foreign()
-        with _explained(target):
+        with _explain_errors(target):
             shutil.rmtree(store.folder, ignore_errors=True)
             private_folder(store.folder, exist_ok=False)
             write_text(store.folder / _MANIFEST, contents)
@@ -60,12 +60,12 @@ class PartStore:
 
     def write(self, index: int, write: Callable[[Path], object]) -> None:
         """Makes a part by renaming what `write` leaves at the path that it is given."""
-        with _explained(self.target), replacing(self.path(index)) as draft:
+        with _explain_errors(self.target), replacing(self.path(index)) as draft:
             write(draft)
 
     def finish(self, merge: Callable[[Path], object]) -> None:
         """Makes the target by renaming what `merge` leaves at the path that it is given, and removes the parts."""
-        with _explained(self.target):
+        with _explain_errors(self.target):
             with replacing(self.folder / "all") as draft:
                 merge(draft)
             (self.folder / "all").replace(self.target)
@@ -85,7 +85,7 @@ class PartStore:
 
 
 @contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def _explain_errors(target: Path) -> Iterator[None]:
     """Translates a full disk or a read-only folder."""
     try:
         yield

@@ -64,12 +64,12 @@ def write_part(
         return
     with path.open("w", encoding="utf-8", newline="") as file:
         if format == "jsonl":
-            file.writelines(f"{_dump(values)}\n" for values in _merged(rows, answers))
+            file.writelines(f"{_dump(values)}\n" for values in _merge_rows(rows, answers))
             return
         inputs = rows[0] if isinstance(rows, list) else rows.schema.names
         names = [*(name for name in inputs if name not in answers), *answers]
         table = [names] if first else []
-        table += [[_cell(values[name]) for name in names] for values in _merged(rows, answers)]
+        table += [[_cell(values[name]) for name in names] for values in _merge_rows(rows, answers)]
         if format == "csv":
             _write_csv(file, table)
         else:
@@ -125,20 +125,20 @@ def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
         writer.write_table(pa.concat_tables(group))
 
 
-def _merged(rows: InputRows, answers: Mapping[str, AnswerColumn]) -> Iterable[dict[str, Any]]:
+def _merge_rows(rows: InputRows, answers: Mapping[str, AnswerColumn]) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
-    plain = {name: _rounded(values.tolist()) for name, values in answers.items()}
+    plain = {name: _round(values.tolist()) for name, values in answers.items()}
     for index, values in enumerate(objects):
         inputs = {name: value for name, value in values.items() if name not in answers}
         yield inputs | {name: column[index] for name, column in plain.items()}
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     if isinstance(value, list):
-        return [_rounded(part) for part in value]
+        return [_round(part) for part in value]
     if isinstance(value, dict):
-        return {name: _rounded(part) for name, part in value.items()}
+        return {name: _round(part) for name, part in value.items()}
     return round(value, 6) if isinstance(value, float) else value
 
 

@@ -80,7 +80,7 @@ def score_file(
     store = PartStore.open(target, manifest, resume=resume)
     total = estimate_rows(source, kind)
     rows, parts = 0, 0
-    blocks = _read(source, kind, kind_out, encoding=encoding, header=header, batch_rows=batch_rows)
+    blocks = _read_blocks(source, kind, kind_out, encoding=encoding, header=header, batch_rows=batch_rows)
     for index, block in enumerate(blocks):
         if not store.path(index).exists():
             texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
@@ -105,7 +105,7 @@ def _check_formats(source: Path, target: Path, format: str) -> FileFormat:  # no
     return kind
 
 
-def _read(
+def _read_blocks(
     source: Path, kind: FileFormat, output: FileFormat, *, encoding: str, header: bool, batch_rows: int
 ) -> Iterator[InputRows]:
     if (kind, output) != ("jsonl", "jsonl"):

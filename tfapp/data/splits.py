@@ -86,13 +86,13 @@ class Splits:
         schema = self.schema
         label = ["label"] if schema.target.column(self.settings) else []
         columns = (self.train[name].slice(0, 5).to_pylist() for name in (*schema.texts, *label))
-        rows = [[_shown(value) for value in row] for row in zip(*columns, strict=True)]
+        rows = [[_cell_text(value) for value in row] for row in zip(*columns, strict=True)]
         one = len(schema.texts) == 1
         head = ["first texts of train"] if one else [f"first {name} texts of train" for name in schema.texts]
         return self.report._repr_html_() + html_table([*head, *label], rows)
 
 
-def _shown(value: object) -> str:
+def _cell_text(value: object) -> str:
     parts = value if isinstance(value, list) else [value]
     text = ", ".join(" ".join(map(str, part.values())) if isinstance(part, dict) else str(part) for part in parts)
     return text if len(text) <= 100 else f"{text[:100]}…"

@@ -52,8 +52,8 @@ def compare_scores(first: ScoreRecord, second: ScoreRecord) -> str:
     else:
         scores = f"{scores}, on {first.count:,} {first.unit}"
     if first.wrong is not None and second.wrong is not None:
-        return f"{scores}{_paired(first, first.wrong, second, second.wrong)}"
-    return f"{scores}{_unpaired(first, second)}"
+        return f"{scores}{_mcnemar_note(first, first.wrong, second, second.wrong)}"
+    return f"{scores}{_interval_note(first, second)}"
 
 
 def is_chance(first: ScoreRecord, second: ScoreRecord) -> bool:
@@ -77,7 +77,9 @@ def fewest_apart() -> int:
     return rows
 
 
-def _paired(first: ScoreRecord, first_wrong: frozenset[int], second: ScoreRecord, second_wrong: frozenset[int]) -> str:
+def _mcnemar_note(
+    first: ScoreRecord, first_wrong: frozenset[int], second: ScoreRecord, second_wrong: frozenset[int]
+) -> str:
     gains, losses = len(second_wrong - first_wrong), len(first_wrong - second_wrong)
     if not gains + losses:
         return ": both are wrong about the same ones"
@@ -95,7 +97,7 @@ def _p_value(first_wrong: frozenset[int], second_wrong: frozenset[int]) -> float
     return float(binomtest(gains, gains + losses).pvalue) if gains + losses else 1.0
 
 
-def _unpaired(first: ScoreRecord, second: ScoreRecord) -> str:
+def _interval_note(first: ScoreRecord, second: ScoreRecord) -> str:
     if first.interval is None or second.interval is None:
         return ""
     intervals = " and ".join(f"{low:.3f} to {high:.3f}" for low, high in (first.interval, second.interval))

@@ -36,7 +36,7 @@ class Preset:
 
     def backbone(self, dtype: str = "float32") -> Any:
         """Returns the pretrained `keras_hub.models.BertBackbone`, with a Keras dtype policy."""
-        with _translated(self.name):
+        with _translate_errors(self.name):
             return keras_hub.models.BertBackbone.from_preset(self.handle, dtype=dtype)
 
     def preprocessor(self, max_length: int) -> Preprocessor:
@@ -60,7 +60,7 @@ def load_preset(name: str, *, on_progress: OnProgress | None = None) -> Preset:
         AssetError: A catalogue preset could not be brought.
     """
     handle = _handle(name, on_progress)
-    with _translated(name):
+    with _translate_errors(name):
         tokenizer = keras_hub.models.BertTokenizer.from_preset(handle)
         if not isinstance(tokenizer, keras_hub.models.BertTokenizer):
             raise ModelError(
@@ -88,7 +88,7 @@ def _handle(name: str, on_progress: OnProgress | None) -> str:
 
 
 @contextlib.contextmanager
-def _translated(name: str) -> Any:
+def _translate_errors(name: str) -> Any:
     """Translates the many kinds of errors that KerasHub and the hubs raise for a preset that cannot be had."""
     try:
         # The hubs' clients print their progress and advice.

@@ -163,7 +163,7 @@ class LabelStore:
                     change = replace(change, action="rollback", label=label, before=before, after=after)
                 self._commit(text, model, labels, keep, change)
             # A file must list models: where there was none, it goes back to an entry that says nothing of versions.
-            text = self._edited(text, model, {}, None) if text == NEW_FILE else text
+            text = self._edit(text, model, {}, None) if text == NEW_FILE else text
             return StagedVersion(version, after, text, self._log.text())
 
     def unstage_version(self, name: str, stage: StagedVersion, note: str) -> None:
@@ -263,10 +263,10 @@ class LabelStore:
     def _commit(
         self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None, change: Change
     ) -> None:
-        new = text if keep is None and labels == model.labels else self._edited(text, model, labels, keep)
+        new = text if keep is None and labels == model.labels else self._edit(text, model, labels, keep)
         self._log.commit(new, change)
 
-    def _edited(self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None) -> str:
+    def _edit(self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None) -> str:
         return edit_model(text, model.name, self.models / model.name, versions=keep, labels=labels, path=self.config)
 
     @property

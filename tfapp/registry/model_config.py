@@ -95,7 +95,7 @@ def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
     """
     for item in _models(text, path):
         if item.name == name:
-            return _configured(item)
+            return _to_model(item)
     return ConfiguredModel(name)
 
 
@@ -106,10 +106,10 @@ def configured_models(path: Path | str) -> list[tuple[ConfiguredModel, str]]:
         SettingsError: The file cannot be read, is malformed, or holds no list of models.
     """
     items = read_model_config(path).model_config_list.config
-    return [(_configured(item), item.base_path) for item in items]
+    return [(_to_model(item), item.base_path) for item in items]
 
 
-def _configured(item: Any) -> ConfiguredModel:
+def _to_model(item: Any) -> ConfiguredModel:
     return ConfiguredModel(item.name, item.model_version_policy, dict(item.version_labels))
 
 

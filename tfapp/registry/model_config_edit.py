@@ -51,7 +51,7 @@ def edit_model(
     """
     target = _target(_parse(text, path), name, base_path, versions, labels)
     try:
-        new_text = _edited(text, _parse(text, path), target, name)
+        new_text = _edit_text(text, _parse(text, path), target, name)
         if _in_order(_parse(new_text, path)) == _in_order(target):
             return new_text
     except (ValueError, IndexError, SettingsError):
@@ -90,7 +90,7 @@ def _in_order(config: Any) -> Any:
     return config
 
 
-def _edited(text: str, before: Any, target: Any, name: str) -> str:
+def _edit_text(text: str, before: Any, target: Any, name: str) -> str:
     model_index, item = next((i, item) for i, item in enumerate(target.model_config_list.config) if item.name == name)
     current = before.model_config_list.config
     if model_index == len(current):

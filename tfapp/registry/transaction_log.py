@@ -73,7 +73,7 @@ class TransactionLog:
             RegistryError: The history, or the note of a change, is damaged.
         """
         changes = history.read(self._history)
-        return changes + self._unrecorded(changes)
+        return changes + self._unrecorded_changes(changes)
 
     @contextmanager
     def locked(self) -> Iterator[list[Change]]:
@@ -106,14 +106,14 @@ class TransactionLog:
 
     def _caught_up(self) -> list[Change]:
         changes = history.read(self._history)
-        missing = self._unrecorded(changes)
+        missing = self._unrecorded_changes(changes)
         missing += _edits(self.text(), self.config, [*changes, *missing])
         if missing:
             history.append(self._history, missing)
         self._pending.unlink(missing_ok=True)
         return [*changes, *missing]
 
-    def _unrecorded(self, changes: list[Change]) -> list[Change]:
+    def _unrecorded_changes(self, changes: list[Change]) -> list[Change]:
         """Returns the change of a process that was killed between the file and the history."""
         try:
             left = json.loads(self._pending.read_text(encoding="utf-8"))

@@ -67,11 +67,11 @@ class PackedEncoder(tf.Module):
             padded = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False).to_tensor()
             # As wide as `Preprocessor.pad` makes no rows.
             return tf.pad(padded, [[0, 0], [0, tf.maximum(2 - tf.shape(padded)[1], 0)], [0, 0]])
-        return self._answer(self._pooled(lengths, columns))
+        return self._answer(self._pool(lengths, columns))
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
         """Computes what the head reads of ids, as in a call: float32[N, H], a vector a row."""
-        return self._pooled(*self._columns(ids))
+        return self._pool(*self._columns(ids))
 
     def _columns(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns the lengths of the rows as the BERT reads them, and their tokens' columns."""
@@ -79,7 +79,7 @@ class PackedEncoder(tf.Module):
         columns = [ids.values] if segments is None else [ids.values, segments.values]
         return tf.cast(ids.row_lengths(), tf.int32), columns
 
-    def _pooled(self, lengths: tf.Tensor, columns: list[tf.Tensor]) -> tf.Tensor:
+    def _pool(self, lengths: tf.Tensor, columns: list[tf.Tensor]) -> tf.Tensor:
         rows = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
         return rows if self._compare is None else self._compare(rows)
 

@@ -123,7 +123,7 @@ class PackedMatrix(tf.Module):
 
     def __init__(self, values: np.ndarray, dtype: tf.DType) -> None:
         super().__init__()
-        packed, scales = _packed(values, axis=0)
+        packed, scales = _pack(values, axis=0)
         self.packed = tf.Variable(packed, trainable=False, name="packed")
         self.scales = tf.Variable(scales, trainable=False, name="scales")
         self._unpacked = _Unpacked(self.packed, self.scales, dtype)
@@ -169,7 +169,7 @@ class Table(tf.Module):
         super().__init__()
         self.scales: tf.Variable | None = None
         if precision.packed:
-            packed, scales = _packed(values, axis=1)
+            packed, scales = _pack(values, axis=1)
             self.rows = tf.Variable(packed, trainable=False, name="rows")
             self.scales = tf.Variable(scales, trainable=False, name="scales")
         else:
@@ -186,7 +186,7 @@ def keep(values: np.ndarray, dtype: tf.DType) -> tf.Variable:
     return tf.Variable(tf.cast(values, dtype), trainable=False, name="values")
 
 
-def _packed(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+def _pack(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns int8 of the same shape, and float32 scales whose product with it is nearest to the values."""
     scales = np.maximum(np.abs(values).max(axis=axis, keepdims=True), np.finfo(np.float32).tiny * _TOP) / _TOP
     return np.round(values / scales).astype(np.int8), scales.astype(np.float32)

@@ -68,7 +68,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
     # The signature alone does not keep what was loaded alive.
     exported = tf.saved_model.load(str(folder))
     signature = exported.signatures[contract.DEFAULT_SIGNATURE]
-    expect = _traced(model, max_length)
+    expect = _trace(model, max_length)
     everything = [*rows, *hard_rows(len(model.inputs))]
     batch = {name: value.numpy() for name, value in signature(**_tensors(everything, model)).items()}
     worst, most = 0.0, TOLERANCE * model.answer_scale
@@ -85,7 +85,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
     return worst if exact else None
 
 
-def _traced(model: TaskModel, max_length: int) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
+def _trace(model: TaskModel, max_length: int) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
     """Returns the Keras model as one graph for rows of any length: Python would dispatch each row op by op."""
     preprocessor = model.preprocessor.with_max_length(max_length)
     rows = {name: tf.TensorSpec([None], tf.string) for name in model.inputs}

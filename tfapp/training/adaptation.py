@@ -49,7 +49,7 @@ class Adaptation:
         self.sources = [*plan.direct, *plan.targets]
         self.extra = [matrix for update in self._updates for matrix in (update.a, update.b)]
         self.trained = [*plan.direct, *self.extra]
-        self._scales = dict(self._decayed(model, settings.layer_decay))
+        self._scales = dict(self._layer_scales(model, settings.layer_decay))
         self._merge = tf.function(self._merge_all, autograph=False)
 
     def gradients(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -71,7 +71,7 @@ class Adaptation:
         for update in self._updates:
             update.merge()
 
-    def _decayed(self, model: TaskModel, decay: float) -> Iterator[tuple[int, float]]:
+    def _layer_scales(self, model: TaskModel, decay: float) -> Iterator[tuple[int, float]]:
         """Yields layer-wise decay as of BEiT (Bao et al. 2022): 1 above the last layer, less for each below."""
         if decay == 1:
             return

@@ -108,7 +108,7 @@ def load_teacher(
         raise ModelError(f"{name}: it is a {model.kind}; a student learns from a BERT")
     if model.labels and model.labels != tuple(labels):
         raise TrainingError(
-            f"{name}: its labels are {_shown(model.labels)}, those of the data {_shown(labels)}; a student learns from "
+            f"{name}: its labels are {_names(model.labels)}, those of the data {_names(labels)}; a student learns from "
             "a teacher of the same labels: train one on these data"
         )
     model.check_length(experiment.model.max_length)
@@ -162,5 +162,5 @@ def _distance(theirs: tf.Tensor, mine: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(each * mask, axis=1) / tf.reduce_sum(mask, axis=1)
 
 
-def _shown(labels: Sequence[str]) -> str:
+def _names(labels: Sequence[str]) -> str:
     return ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")

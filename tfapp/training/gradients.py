@@ -68,9 +68,9 @@ class BatchGradients:
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
         """Computes, inside a replica, from its rows ragged int32[B, (T)], targets [B, ...] and weights float32[B]."""
         if not self._model.rows_apart:
-            return self._compared(ids, targets, weights)
+            return self._compare_rows(ids, targets, weights)
         if self._sub_batch is not None:
-            return self._summed(_Parts(ids, self._sub_batch), targets, weights)
+            return self._sum_parts(_Parts(ids, self._sub_batch), targets, weights)
         with tf.GradientTape() as tape:
             total, count = self._loss(ids, targets, weights)
             # Of a batch of texts without a hidden token nothing is learnt.
@@ -83,7 +83,7 @@ class BatchGradients:
             return value
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
-    def _summed(self, parts: _Parts, targets: Any, weights: tf.Tensor) -> Gradients:
+    def _sum_parts(self, parts: _Parts, targets: Any, weights: tf.Tensor) -> Gradients:
         def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
                 some = tf.nest.map_structure(lambda one: one[rows], targets)
@@ -94,7 +94,7 @@ class BatchGradients:
         count = self.total(count)
         return Gradients(*tf.nest.map_structure(lambda one: tf.math.divide_no_nan(one, count), (total, values)))
 
-    def _compared(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
+    def _compare_rows(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
         if self._sub_batch is None:
             with tf.GradientTape() as tape:
                 logits = self._logits(ids)

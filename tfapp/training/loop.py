@@ -48,21 +48,21 @@ class _Meter:
     """Sums up steps until the next point of the curves."""
 
     clock: Callable[[], float]
-    started: float = 0.0
+    start_time: float = 0.0
     results: list[StepResult] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.started = self.clock()
+        self.start_time = self.clock()
 
     def point(self, step: int, total_steps: int, learning_rate: float) -> StepEvent:
         """Returns the point of the curves since the last one, and starts anew."""
         # Reading the values waits for the device, so the clock is read after.
         loss = float(np.mean([float(result.loss) for result in self.results]))
         tokens = sum(int(result.tokens) for result in self.results)
-        seconds = max(self.clock() - self.started, 1e-9)
+        seconds = max(self.clock() - self.start_time, 1e-9)
         left = seconds / len(self.results) * (total_steps - step)
         norm = float(self.results[-1].gradient_norm)
-        self.results, self.started = [], self.clock()
+        self.results, self.start_time = [], self.clock()
         return StepEvent(step, total_steps, loss, learning_rate, norm, tokens / seconds, left)
 
 
@@ -157,8 +157,8 @@ class _FineTuner(Trainer):
 
     def __post_init__(self) -> None:
         batch_size = self.settings.batch_size
-        self.fitted = self.settings.head_start == "fitted" and self.model.head is not None
-        if self.fitted and not self.folder.checkpoint.exists():
+        self.starts_fitted = self.settings.head_start == "fitted" and self.model.head is not None
+        if self.starts_fitted and not self.folder.checkpoint.exists():
             reading: dict[str, Any] = {"batch_size": batch_size, "budget": self.budget}
             fit_start(self.model, self.frozen, self.train_split, self.strategy, self.precision, **reading)
         self.epoch_steps = math.ceil(len(self.train_split.texts) / batch_size)
@@ -208,7 +208,7 @@ class _FineTuner(Trainer):
         check_same_step(self.strategy, self.steps_done)
         for observer in self.observers:
             observer.on_start(self.steps_done, self.total_steps)
-        if (self.model.pretrained or self.fitted) and not self.steps_done:
+        if (self.model.pretrained or self.starts_fitted) and not self.steps_done:
             self._begin(self._predict())
         patience = math.inf if self.settings.patience is None else self.settings.patience
         while self.state.epoch < self.settings.epochs and self.state.stale_epochs < patience:

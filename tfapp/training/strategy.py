@@ -44,7 +44,7 @@ def make_strategy(name: StrategyName = "auto", *, devices: list[str] | None = No
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         if not gpus and not devices:
             raise TrainingError("training.strategy is mirrored, but TensorFlow sees no GPU; use strategy none")
-        return _mirrored(tuple(devices) if devices else None)
+        return _mirrored_strategy(tuple(devices) if devices else None)
     return tf.distribute.get_strategy()
 
 
@@ -95,7 +95,7 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
 
 
 @functools.cache
-def _mirrored(devices: tuple[str, ...] | None) -> tf.distribute.Strategy:
+def _mirrored_strategy(devices: tuple[str, ...] | None) -> tf.distribute.Strategy:
     # One for all runs of a process: two give their collectives the same numbers, and TensorFlow mixes them up.
     return tf.distribute.MirroredStrategy(devices)
 

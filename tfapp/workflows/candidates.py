@@ -84,7 +84,7 @@ def train_candidates(
             full_plan = fit_into_minutes(with_estimates(plan, splits))
             folder = make_run_folder(plan.experiment.name, runs)
             stack.enter_context(folder.locked())
-            folder.write("plan", {"asked": _asked(plan), **_plan_event(full_plan, folder)})
+            folder.write("plan", {"asked": _request(plan), **_plan_event(full_plan, folder)})
         on_event(_plan_event(full_plan, folder))
         results, left_out = _train_all(
             full_plan,
@@ -187,7 +187,7 @@ def _make_run(
     finish_run(folder, splits, dict(best.record), quiet=quiet)
 
 
-def _asked(plan: Plan) -> dict[str, Any]:
+def _request(plan: Plan) -> dict[str, Any]:
     """Returns what was asked, to compare a run with that is gone on with."""
     settings = [dump_toml(candidate.experiment) for candidate in plan.candidates]
     return {"quality": plan.quality, "minutes": plan.minutes, "settings": settings}
@@ -227,7 +227,7 @@ def _find_resumable(plan: Plan, runs: Path) -> RunFolder | None:
     if not folders:
         return None
     folder = RunFolder(folders[-1].parent)
-    if folder.read("plan")["asked"] == _asked(plan):
+    if folder.read("plan")["asked"] == _request(plan):
         return folder
     if folder.finished:
         return None

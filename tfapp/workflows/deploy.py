@@ -105,7 +105,7 @@ class Servers:
 
         def lacks(address: str) -> bool:
             with self._server(address).client() as client:
-                return bool(_asked(lambda _, c: _elsewhere(c, name, label, version, self.timeout), address, client))
+                return bool(_ask(lambda _, c: _elsewhere(c, name, label, version, self.timeout), address, client))
 
         return replace(self, addresses=[address for address in self.addresses if lacks(address)])
 
@@ -113,7 +113,7 @@ class Servers:
         end = time.monotonic() + self.timeout
         for address in self.addresses:
             with self._server(address).client() as client:
-                while reason := _asked(missing, address, client):
+                while reason := _ask(missing, address, client):
                     if time.monotonic() > end:
                         raise RegistryError(
                             f"{address} {what} after {self.timeout:g} s: {reason}; does it read {config} again "
@@ -155,7 +155,7 @@ def _elsewhere(client: Client, name: str, label: str, version: int, timeout: flo
     return "" if at == version else f"it is at {at}"
 
 
-def _asked(missing: Callable[[str, Client], str], address: str, client: Client) -> str:
+def _ask(missing: Callable[[str, Client], str], address: str, client: Client) -> str:
     """Returns what is missing; a server that is away or does not know the model yet may come to it."""
     from tfapp_client import StatusError
     from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError

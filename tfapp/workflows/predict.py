@@ -56,7 +56,7 @@ class Predictor:
         # One batch even without texts, so that every output has its name and shape.
         batches = [order[start : start + _BATCH] for start in range(0, max(len(order), 1), _BATCH)]
         parts = [self.answer([texts[row] for row in rows]) for rows in batches]
-        return {name: _gathered(len(texts), batches, [part[name] for part in parts]) for name in parts[0]}
+        return {name: _gather(len(texts), batches, [part[name] for part in parts]) for name in parts[0]}
 
     def objects(self, texts: Sequence[Row], *, probabilities: bool = False) -> list[dict[str, Any]]:
         """Answers rows by JSON objects; see `AnswerFormat.objects`."""
@@ -64,7 +64,7 @@ class Predictor:
         return self.answer_format.objects(self(texts), columns, self.labels, probabilities=probabilities)
 
 
-def _gathered(count: int, batches: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> np.ndarray:
+def _gather(count: int, batches: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> np.ndarray:
     """Returns the answers of all batches, row by row, as wide as the widest: padded as the contract pads."""
     widths = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
     whole = np.full((count, *widths), _PADDING.get(parts[0].dtype.kind, 0), parts[0].dtype)

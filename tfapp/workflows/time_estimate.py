@@ -51,7 +51,7 @@ def fit_into_minutes(plan: Plan) -> Plan:
     left, notes = 60 * plan.minutes, list(plan.notes)
     candidates: list[PlannedCandidate] = []
     for candidate in plan.candidates:
-        shorter = _shortened(candidate, left, always=not candidates)
+        shorter = _shorten(candidate, left, always=not candidates)
         if shorter is None:
             notes.append(f"{candidate.name}: left out, since it does not fit in {pluralize(plan.minutes, 'minute')}")
             continue
@@ -82,10 +82,10 @@ def has_time_for(candidate: PlannedCandidate, left: float, *, slowdown: float) -
         slowdown: By what the estimates of others had to be multiplied to be right.
     """
     seconds = _SECONDS_AROUND + slowdown * (candidate.seconds - _SECONDS_AROUND)
-    return _shortened(replace(candidate, seconds=seconds), left, always=False) is not None
+    return _shorten(replace(candidate, seconds=seconds), left, always=False) is not None
 
 
-def _shortened(candidate: PlannedCandidate, left: float, *, always: bool) -> PlannedCandidate | None:
+def _shorten(candidate: PlannedCandidate, left: float, *, always: bool) -> PlannedCandidate | None:
     """Returns a candidate with as many of its epochs as fit; None: not even one does, and it need not stay."""
     training = candidate.experiment.training
     if candidate.seconds <= left or (always and training.adapt == "head"):

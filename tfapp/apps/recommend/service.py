@@ -39,7 +39,7 @@ from tfapp.apps.shared.model_errors import translate_client_errors
 from tfapp.apps.shared.record_reader import read_records
 from tfapp.apps.shared.vector_index import VectorIndex, open_index
 from tfapp.core.files import write_json_lines
-from tfapp.core.terminal import counted, progress
+from tfapp.core.terminal import progress, track
 from tfapp.errors import DataError
 
 __all__ = ["ItemsAdded", "Recommend"]
@@ -100,7 +100,7 @@ class Recommend(Application[RecommendSettings]):
         self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_items(read_records(Path(file), encoding=encoding), source=str(file), columns=columns)
-            addition = self.catalogue.add_items(str(file), counted(rows, advance))
+            addition = self.catalogue.add_items(str(file), track(rows, advance))
         _, vector_count = self.embedder.embed_missing(self.catalogue.vectors, quiet=quiet)
         return ItemsAdded(addition, vector_count, self.catalogue.counts()["items"])
 
@@ -126,7 +126,7 @@ class Recommend(Application[RecommendSettings]):
         self.keep_settings()
         with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_events(read_records(Path(file), encoding=encoding), source=str(file), columns=columns)
-            return self.catalogue.add_events(str(file), counted(rows, advance))
+            return self.catalogue.add_events(str(file), track(rows, advance))
 
     def train(self, *, quiet: bool = False) -> TrainedRanking:
         """Trains the final ranking on lists that users could have been given, and what they liked after them.

@@ -34,7 +34,7 @@ from tfapp.apps.support.slots import check_template
 from tfapp.apps.support.word_index import WordIndex
 from tfapp.config import DataSettings
 from tfapp.core.files import write_json_lines
-from tfapp.core.terminal import counted, progress
+from tfapp.core.terminal import progress, track
 from tfapp.data import resolve
 from tfapp.errors import DataError, TrainingError
 
@@ -114,7 +114,7 @@ class Support(Application[SupportSettings]):
         self.keep_settings()
         with progress(f"Reading {source}", "rows", quiet=quiet) as advance:
             rows = read_qa_pairs(read_records(path, encoding=encoding), pair_columns, source=source)
-            addition = self.knowledge.add(source, counted(rows, advance))
+            addition = self.knowledge.add(source, track(rows, advance))
         self.knowledge.set_answers(templates)
         intent_model = self._train_intents(quiet=quiet)
         vector_count, index_count = self._embed(quiet=quiet)

@@ -54,7 +54,7 @@ def iter_blocks(path: Path, columns: Sequence[str] | None, block_rows: int) -> I
     for batch in iter_batches(path, columns, block_rows):
         names = _class_names(batch.schema)
         values = {name: batch.column(name).to_pylist() for name in batch.schema.names}
-        yield Block(row, {name: _named(column, names.get(name)) for name, column in values.items()})
+        yield Block(row, {name: _to_names(column, names.get(name)) for name, column in values.items()})
         row += batch.num_rows
 
 
@@ -129,7 +129,7 @@ def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
         return {}
 
 
-def _named(values: list[Any], names: Sequence[str] | None) -> list[Any]:
+def _to_names(values: list[Any], names: Sequence[str] | None) -> list[Any]:
     return values if names is None else [_name(value, names) for value in values]
 
 

@@ -24,7 +24,7 @@ def normalize_answer(text: str) -> str:
 
 def exact_match(answer: str, golds: Sequence[str]) -> float:
     """Returns 1 where an answer is one of the right ones, else 0; where none is right, 1 for an empty one."""
-    return float(normalize_answer(answer) in _normalized(golds))
+    return float(normalize_answer(answer) in _normalize_all(golds))
 
 
 def f1_score(answer: str, golds: Sequence[str]) -> float:
@@ -35,7 +35,7 @@ def f1_score(answer: str, golds: Sequence[str]) -> float:
         golds: The right ones; none, or only such as are nothing but articles and punctuation, for no answer.
     """
     words = normalize_answer(answer).split()
-    return max(_f1(words, text.split()) for text in _normalized(golds))
+    return max(_f1(words, text.split()) for text in _normalize_all(golds))
 
 
 def gold_texts(contexts: Sequence[str], spans: Sequence[Sequence[Sequence[int]]]) -> list[list[str]]:
@@ -71,7 +71,7 @@ def fit_answer_threshold(margins: NDArray[Any], answer_scores: NDArray[Any], abs
     return float(bounds[np.argmax(np.where(apart, totals, -np.inf))])
 
 
-def _normalized(texts: Sequence[str]) -> list[str]:
+def _normalize_all(texts: Sequence[str]) -> list[str]:
     return [text for text in map(normalize_answer, texts) if text] or [""]
 
 

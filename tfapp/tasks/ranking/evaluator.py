@@ -112,7 +112,7 @@ def evaluate_ranking(
         measures=measures,
         places=count_ranks((query.ranks for query in results), _CUT),
         missed_count=len(misses),
-        missed=tuple(_missed(query, truth > 0, texts, rows) for query in misses[:_MISSED]),
+        missed=tuple(_missed_query(query, truth > 0, texts, rows) for query in misses[:_MISSED]),
     )
 
 
@@ -121,7 +121,7 @@ def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], scores: NDArray[
     return _Query(ranking, relevant_ranks(truth[pairs] > 0, scores[pairs]), ndcg(truth[pairs], scores[pairs], _CUT))
 
 
-def _missed(
+def _missed_query(
     query: _Query, relevant: NDArray[np.bool_], texts: Sequence[Sequence[str]], rows: Sequence[int]
 ) -> MissedQuery:
     fits = relevant[query.pairs]

@@ -74,7 +74,7 @@ def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
         int32[N, W].
     """
     width = tf.shape(scores)[1]
-    scores, real = _padded(scores, lengths)
+    scores, real = _pad_scores(scores, lengths)
     states = _forward(scores, real, transitions, tf.reduce_max)
     last = tf.argmax(states[-1] + transitions.end, axis=-1, output_type=tf.int32)
     columns = tf.transpose(transitions.between)
@@ -101,15 +101,15 @@ def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
         float32[N, W, K].
     """
     width = tf.shape(scores)[1]
-    scores, real = _padded(scores, lengths)
+    scores, real = _pad_scores(scores, lengths)
     # Sums over thousands of words would leave float32 few digits; each word's chances need only differences.
-    before = _forward(scores, real, transitions, lambda ways, axis: _centred(tf.reduce_logsumexp(ways, axis)))
+    before = _forward(scores, real, transitions, lambda ways, axis: _centre(tf.reduce_logsumexp(ways, axis)))
     end = tf.zeros_like(scores[0]) + transitions.end
 
     def step(after: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         following, follows = now
         ways = transitions.between + (following + after)[:, tf.newaxis, :]
-        return tf.where(follows[:, tf.newaxis], _centred(tf.reduce_logsumexp(ways, axis=-1)), after)
+        return tf.where(follows[:, tf.newaxis], _centre(tf.reduce_logsumexp(ways, axis=-1)), after)
 
     behind = tf.scan(step, (scores[1:], real[1:]), initializer=end, reverse=True)
     return tf.transpose(tf.nn.softmax(before[:-1] + behind), [1, 0, 2])[:, :width]
@@ -127,7 +127,7 @@ def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, trans
     Returns:
         float32[N]; 0 for a text without words.
     """
-    padded, real = _padded(scores, lengths)
+    padded, real = _pad_scores(scores, lengths)
     states = _forward(padded, real, transitions, tf.reduce_logsumexp)[-1]
     total = tf.reduce_logsumexp(states + transitions.end, axis=-1)
     mask = tf.sequence_mask(lengths, tf.shape(scores)[1], scores.dtype)
@@ -141,12 +141,12 @@ def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, trans
     return tf.where(lengths > 0, path - total, 0.0)
 
 
-def _centred(values: tf.Tensor) -> tf.Tensor:
+def _centre(values: tf.Tensor) -> tf.Tensor:
     """Returns each row less its greatest value; float32[N, K]."""
     return values - tf.reduce_max(values, axis=-1, keepdims=True)
 
 
-def _padded(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _pad_scores(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the scores by word, float32[W', N, K], and which are real, bool[W', N]; at least two steps for a scan."""
     missing = 1 + tf.maximum(1 - tf.shape(scores)[1], 0)
     padded = tf.pad(scores, [[0, 0], [0, missing], [0, 0]])

@@ -48,7 +48,7 @@ def as_spans(value: Any, text: str) -> list[Span] | None:
     spans = sorted((_as_span(item, text) for item in value), key=lambda span: (span["start"], span["end"]))
     for one, other in pairwise(spans):
         if other["start"] < one["end"]:
-            raise ValueError(f"has spans that overlap: {_named(one)} and {_named(other)}; keep one of them")
+            raise ValueError(f"has spans that overlap: {_span_text(one)} and {_span_text(other)}; keep one of them")
     return spans
 
 
@@ -76,7 +76,7 @@ def _fields(item: Any) -> list[Any]:
     return [item.get(name) for name in ("start", "end", "label")] if isinstance(item, Mapping) else []
 
 
-def _named(span: Span) -> str:
+def _span_text(span: Span) -> str:
     return f"{span['start']} to {span['end']} ({span['label']})"
 
 

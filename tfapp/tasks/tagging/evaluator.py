@@ -171,9 +171,9 @@ def _mistake(true: Span | None, guess: Span | None, text: str, row: int) -> Enti
     return EntityMistake(
         kind=kind,
         context=_around(text, start, end),
-        truth=_folded(text[true.start : true.end]) if true else "",
+        truth=_fold_spaces(text[true.start : true.end]) if true else "",
         truth_type=true.label if true else "",
-        predicted=_folded(text[guess.start : guess.end]) if guess else "",
+        predicted=_fold_spaces(text[guess.start : guess.end]) if guess else "",
         predicted_type=guess.label if guess else "",
         score=guess.score if guess else 0.0,
         row=row,
@@ -183,10 +183,10 @@ def _mistake(true: Span | None, guess: Span | None, text: str, row: int) -> Enti
 def _around(text: str, start: int, end: int) -> str:
     before, behind = max(start - _CONTEXT, 0), end + _CONTEXT
     head, tail = "…" if before else "", "…" if behind < len(text) else ""
-    return f"{head}{_folded(text[before:behind])}{tail}"
+    return f"{head}{_fold_spaces(text[before:behind])}{tail}"
 
 
-def _folded(text: str) -> str:
+def _fold_spaces(text: str) -> str:
     return " ".join(text.split())
 
 

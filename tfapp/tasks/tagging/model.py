@@ -104,7 +104,7 @@ class TextTagger(BertModel):
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Tokenizes whole texts, whatever their length."""
-        return _joined(list(self._split(columns["text"])))
+        return _join_words(list(self._split(columns["text"])))
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
         """Tokenizes texts and gives each word's first piece its tag.
@@ -119,7 +119,7 @@ class TextTagger(BertModel):
             ModelError: A span has a type that is none of the model's.
         """
         parts = list(self._split(columns["text"]))
-        ids, splits = _joined(parts)
+        ids, splits = _join_words(parts)
         targets = np.full((len(splits) - 1, int(np.diff(splits).max(initial=0))), _NO_TAG, np.int32)
         words = (row for part in parts for row in part.rows())
         for target, (first, starts, ends), spans in zip(targets, words, columns["label"], strict=True):
@@ -272,7 +272,7 @@ class TextTagger(BertModel):
         return tf.function(self._outputs, autograph=False, reduce_retracing=True)
 
 
-def _joined(parts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
+def _join_words(parts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the token ids of all texts after another, and row splits into them."""
     ids = np.concatenate([np.zeros(0, np.int32), *(part.ids.values.numpy() for part in parts)])
     lengths = np.concatenate([np.zeros(1, np.int64), *(part.ids.row_lengths().numpy() for part in parts)])
