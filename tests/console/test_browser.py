@@ -17,6 +17,7 @@ from tests.apps.monitor.stream import Stream
 from tests.console.browser import SCREENSHOTS, running_browser, running_console
 from tests.console_site import Site
 from tfapp.apps.shared.store import Store
+from tfapp.apps.support.pages import SUPPORT
 from tfapp.web.access import Access
 
 pytestmark = pytest.mark.slow
@@ -143,7 +144,7 @@ def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, brows
 
 
 def test_two_people_answer_one_hand_over(page: Page, site: Site) -> None:
-    session = site.state.support
+    session = site.state.session(SUPPORT)
     assert session is not None
     asked = f"Do owls read on {page.size}s?"  # type: ignore[attr-defined]
     reply = session.assistant().ask(asked, f"owls-{page.size}")  # type: ignore[attr-defined]

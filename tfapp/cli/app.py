@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
 import typer
 
+from tfapp.apps.registry import APPLICATIONS
 from tfapp.cli import assets, data, models, serve
 from tfapp.cli.console import console
 from tfapp.cli.demo import demo
@@ -38,8 +38,8 @@ for _command in (demo, init, pretrain, train, evaluate, export, predict):
 for _name, _group in {"assets": assets.app, "data": data.app, "models": models.app}.items():
     app.add_typer(_group, name=_name)
 serve.register(app)
-for _application in ("support", "monitor", "recommend", "feedback"):
-    app.add_typer(importlib.import_module(f"tfapp.apps.{_application}.cli").app, name=_application)
+for _application in APPLICATIONS:
+    app.add_typer(_application.commands(), name=_application.name)
 app.command()(console)
 
 

@@ -52,7 +52,8 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
         An ASGI application. Its pages run in threads, so that one that waits for a model holds up no other.
     """
     templates = [_TEMPLATES, *(application.templates for application in state.applications), *form_templates()]
-    views, sessions = Views(access, state.clock, templates=templates), Sessions(access, ticks)
+    views = Views(access, state.clock, templates=templates, applications=state.applications)
+    sessions = Sessions(access, ticks)
     pages: tuple[Pages, ...] = (
         OverviewPage(views, state),
         ModelPages(views, state),

@@ -6,12 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.apps.feedback.service import Feedback
-from tfapp.apps.monitor.pages import MONITOR
-from tfapp.apps.monitor.service import Monitor
-from tfapp.apps.recommend.pages import RECOMMEND
-from tfapp.apps.recommend.session import RecommendSession
-from tfapp.apps.support.pages import SUPPORT
-from tfapp.apps.support.session import SupportSession
+from tfapp.apps.registry import APPLICATIONS
 from tfapp.console.training_queue import TrainingQueue
 from tfapp.console.uploads import Uploads
 from tfapp.data.blocks import INPUT_SUFFIXES
@@ -37,7 +32,7 @@ class ConsoleState(AppState):
     def __init__(
         self, home: Path, *, database: str | None = None, trainings: TrainingQueue | None = None, **settings: Any
     ) -> None:
-        super().__init__(home, (SUPPORT, MONITOR, RECOMMEND), **settings)
+        super().__init__(home, [spec.pages() for spec in APPLICATIONS if spec.pages], **settings)
         self._database = database
         folder = home.absolute() / "training"
         self.uploads = Uploads(folder / "uploads", INPUT_SUFFIXES)
@@ -67,18 +62,3 @@ class ConsoleState(AppState):
     def begun_feedback(self) -> Feedback | None:
         """Returns the feedback, if there is any: looking at the console makes no folder."""
         return self.feedback if self._database is not None or was_begun(self.home / "feedback") else None
-
-    @property
-    def support(self) -> SupportSession | None:
-        """Returns the customer service, if one was built."""
-        return self.session(SUPPORT)
-
-    @property
-    def monitor(self) -> Monitor | None:
-        """Returns the monitor, if there is one."""
-        return self.session(MONITOR)
-
-    @property
-    def recommend(self) -> RecommendSession | None:
-        """Returns the recommender, if there is one."""
-        return self.session(RECOMMEND)

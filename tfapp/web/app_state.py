@@ -22,7 +22,7 @@ from tfapp.web.views import Views
 from tfapp.workflows.remote_server import RemoteServer
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
-__all__ = ["AppState", "Pages", "StatePages", "WebApplication", "was_begun"]
+__all__ = ["AppState", "OverviewTile", "Pages", "StatePages", "UnlabelledTexts", "WebApplication", "was_begun"]
 
 S = TypeVar("S", bound="AppState")
 T = TypeVar("T")
@@ -46,22 +46,64 @@ class StatePages(Generic[S]):
 
 
 @dataclass(frozen=True)
+class OverviewTile:
+    """An application in a few words.
+
+    Attributes:
+        title: Its heading.
+        link: The page to look at next.
+        count: The number that matters most; None: the application is not set up.
+        caption: What is counted, and what else there is.
+        urgent: Whether somebody has to look.
+    """
+
+    title: str
+    link: str
+    count: int | None = None
+    caption: str = "not set up yet"
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
+class UnlabelledTexts:
+    """Texts of an application for people to label.
+
+    Attributes:
+        title: What the pool of them is called.
+        models: The served classifiers whose labels they may get.
+        texts: The texts.
+    """
+
+    title: str
+    models: Sequence[str]
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True)
 class WebApplication(Generic[T]):
     """An application as pages show it.
 
     Attributes:
-        name: Its folder's name.
+        name: Its folder's name, and the first part of its pages' addresses.
+        title: Its name in the menu.
+        icon: Its picture there, one of those in `parts.html`.
         open_session: Opens what its pages are about, in its folder.
         close_session: Closes that.
         make_pages: Makes its pages.
         templates: The folder of their templates.
+        make_tile: Sums up its session for the overview; None stands for an application that was not begun.
+        unlabelled_texts: Returns its newest texts for people to label, at most so many; None: it has none.
     """
 
     name: str
+    title: str
+    icon: str
     open_session: Callable[[Path, AppState], T]
     close_session: Callable[[T], None]
     make_pages: Callable[[Views, AppState], Pages]
     templates: Path
+    make_tile: Callable[[T | None], OverviewTile]
+    unlabelled_texts: Callable[[T, int], UnlabelledTexts] | None = None
 
 
 class AppState:
@@ -104,6 +146,10 @@ class AppState:
         self._lock = threading.RLock()
         self._sessions: dict[str, Any] = {}
         self._closing = ExitStack()
+
+    def application(self, name: str) -> WebApplication[Any] | None:
+        """Returns the application of a name, if there is one."""
+        return next((application for application in self.applications if application.name == name), None)
 
     @property
     def server(self) -> str | None:

@@ -41,9 +41,17 @@ class Views:
         access: Signs the forms.
         clock: Tells the time, for "3 minutes ago".
         templates: Folders of pages, beside those that all share.
+        applications: Those in the menu, each with `name`, `title` and `icon`.
     """
 
-    def __init__(self, access: Access, clock: Callable[[], datetime], *, templates: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        access: Access,
+        clock: Callable[[], datetime],
+        *,
+        templates: Sequence[Path] = (),
+        applications: Sequence[Any] = (),
+    ) -> None:
         self._access = access
         self._clock = clock
         self._env = jinja2.Environment(
@@ -62,7 +70,11 @@ class Views:
             # One of the stylesheet's tints, always the same one for a name.
             "tint": lambda name: zlib.crc32(name.casefold().encode()) % _TINTS,
         }
-        self._env.globals |= {"tfapp_version": __version__, "protected": access.password is not None}
+        self._env.globals |= {
+            "tfapp_version": __version__,
+            "protected": access.password is not None,
+            "applications": applications,
+        }
 
     def page(self, request: Request, template: str, status_code: int = 200, /, **context: Any) -> Response:
         """Renders a page from a template."""

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from tests.console.test_pages import text_of
 from tests.console_site import Site
 from tests.processes import wait_until
+from tfapp.apps.monitor.pages import MONITOR
 from tfapp.apps.monitor.tables import DeliveryRow, ProgressRow, RejectedMessageRow
 
 
@@ -66,8 +67,9 @@ def test_its_texts_become_a_pool(site: Site) -> None:
 
 
 def test_what_no_sink_took_and_what_is_no_longer_kept_is_shown(site: Site) -> None:
-    assert site.state.monitor is not None
-    store = site.state.monitor.store
+    monitor = site.state.session(MONITOR)
+    assert monitor is not None
+    store = monitor.store
     values = {"sink": "webhook", "event": "ended", "payload": {}, "tries": 84, "error": "https://h: answered 500"}
     now = datetime(2026, 3, 2, tzinfo=UTC)
     row = DeliveryRow(key="k", alert_id=1, due_at=now, failed_at=now, **values)

@@ -5,6 +5,7 @@ import re
 
 from tests.console.test_pages import text_of
 from tests.console_site import Site
+from tfapp.apps.support.pages import SUPPORT
 
 
 def turn_of(page: str) -> str:
@@ -21,7 +22,7 @@ def test_an_answer_comes_with_its_sources(site: Site) -> None:
 
 
 def test_a_conversation_may_be_called_anything(site: Site) -> None:
-    session = site.state.support
+    session = site.state.session(SUPPORT)
     assert session is not None
     reply = session.assistant().ask("Zebra stripes?", "a/b c?<d>")
     queue = site.get("/support/handovers").text
@@ -30,7 +31,7 @@ def test_a_conversation_may_be_called_anything(site: Site) -> None:
 
 
 def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:
-    session = site.state.support
+    session = site.state.session(SUPPORT)
     assert session is not None
     before = session.corrections.waiting()
     page = site.post("/support/chat/b", {"question": "Which cards do you take?"}).text
@@ -43,7 +44,7 @@ def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:
 
 
 def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
-    session = site.state.support
+    session = site.state.session(SUPPORT)
     assert session is not None
     page = site.post("/support/chat/d", {"question": "Do zebras sleep at night?"}).text
     assert "handed over to a person" in text_of(page)

@@ -19,7 +19,7 @@ from tfapp.apps.monitor.tables import AlertRow
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.apps.shared.times import shift
 from tfapp.errors import DataError, SettingsError
-from tfapp.web.app_state import AppState, StatePages, WebApplication
+from tfapp.web.app_state import AppState, OverviewTile, StatePages, UnlabelledTexts, WebApplication
 from tfapp.web.charts import Chart, Series, Window, column_chart, line_chart, spark
 from tfapp.web.forms import LARGEST_KEY, whole_number
 
@@ -184,11 +184,29 @@ _MISSING: Final = {
     "example": "tfapp monitor demo",
 }
 
+
+def _tile(monitor: Monitor | None) -> OverviewTile:
+    if monitor is None:
+        return OverviewTile("Monitor", "/monitor")
+    alerts, texts = len(monitor.queries.alerts(open_only=True)), monitor.queries.counts()["texts"]
+    caption = f"{'open alert' if alerts == 1 else 'open alerts'} · {texts} texts"
+    return OverviewTile("Monitor", "/monitor", alerts, caption, urgent=alerts > 0)
+
+
+def _unlabelled_texts(monitor: Monitor, most: int) -> UnlabelledTexts:
+    models = (monitor.settings.topic_model, monitor.settings.sentiment_model)
+    return UnlabelledTexts("texts of the monitor", models, [row.text for row in monitor.queries.texts(most=most)])
+
+
 MONITOR: Final = WebApplication(
     "monitor",
+    "Monitor",
+    "pulse",
     open_session=lambda home, _state: Monitor.open(home),
     close_session=lambda monitor: monitor.store.close(),
     make_pages=MonitorPages,
     templates=Path(__file__).parent / "templates",
+    make_tile=_tile,
+    unlabelled_texts=_unlabelled_texts,
 )
 """The application as the console mounts it."""

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from tfapp.apps.recommend.session import RecommendSession
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import DataError, SettingsError
-from tfapp.web.app_state import AppState, StatePages, WebApplication
+from tfapp.web.app_state import AppState, OverviewTile, StatePages, WebApplication
 
 __all__ = ["RECOMMEND", "RecommendPages"]
 
@@ -93,11 +93,22 @@ _MISSING: Final = {
     "example": "tfapp recommend demo",
 }
 
+
+def _tile(session: RecommendSession | None) -> OverviewTile:
+    if session is None:
+        return OverviewTile("Recommend", "/recommend")
+    counts = session.catalogue.counts()
+    return OverviewTile("Recommend", "/recommend", counts["items"], f"items · {counts['users']} users")
+
+
 RECOMMEND: Final = WebApplication(
     "recommend",
+    "Recommend",
+    "star",
     open_session=lambda home, state: RecommendSession(home, state.endpoints["recommend"], state.clock),
     close_session=RecommendSession.close,
     make_pages=RecommendPages,
     templates=Path(__file__).parent / "templates",
+    make_tile=_tile,
 )
 """The application as the console mounts it."""

@@ -16,7 +16,7 @@ from tfapp.apps.support.session import SupportSession
 from tfapp.apps.support.tables import TurnRow
 from tfapp.data.stored_texts import checked_name
 from tfapp.errors import ConflictError, DataError
-from tfapp.web.app_state import AppState, StatePages, WebApplication
+from tfapp.web.app_state import AppState, OverviewTile, StatePages, WebApplication
 from tfapp.web.forms import Form
 
 __all__ = ["SUPPORT", "SupportPages"]
@@ -128,11 +128,24 @@ _MISSING: Final = {
     "example": "tfapp support build chatterbot --where language=english",
 }
 
+
+def _tile(session: SupportSession | None) -> OverviewTile:
+    title = "Customer service"
+    if session is None:
+        return OverviewTile(title, "/support")
+    waiting, pairs = session.inbox.waiting(), session.service.knowledge.counts()["pairs"]
+    caption = f"{'hand-over' if waiting == 1 else 'hand-overs'} waiting · {pairs} question-answer pairs"
+    return OverviewTile(title, "/support/handovers", waiting, caption)
+
+
 SUPPORT: Final = WebApplication(
     "support",
+    "Support",
+    "chat",
     open_session=lambda home, state: SupportSession(home, state.endpoints["support"], state.clock, state.remote),
     close_session=SupportSession.close,
     make_pages=SupportPages,
     templates=Path(__file__).parent / "templates",
+    make_tile=_tile,
 )
 """The application as the console mounts it."""

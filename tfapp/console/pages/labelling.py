@@ -31,7 +31,7 @@ __all__ = ["LabellingPages", "Leases"]
 _BUTTONS: Final = 12
 _ASK_SECONDS: Final = 5.0
 _LATEST: Final = 5
-# Texts of the monitor that become a pool.
+# Texts of an application that become a pool.
 _NEWEST: Final = 2000
 
 
@@ -67,7 +67,7 @@ class LabellingPages:
         return [
             Route("/labelling", self._list),
             post("/labelling", self._upload),
-            post("/labelling/monitor", self._from_monitor),
+            post("/labelling/{application}", self._from_application),
             Route("/labelling/export/{model}", self._export),
             Route("/labelling/pool/{pool}", self._next),
             post("/labelling/pool/{pool}/label", self._label),
@@ -101,14 +101,17 @@ class LabellingPages:
         self._scoring.start(pool)
         return self._views.redirect(request, f"/labelling/pool/{pool.id}")
 
-    def _from_monitor(self, request: Request, form: Form) -> Response:
-        """Makes a pool of the monitor's newest texts."""
-        monitor = self._state.monitor
-        if monitor is None:
-            raise DataError("the monitor is not set up here yet; run `tfapp monitor run FILE.jsonl`")
-        model = form.choice("model", (monitor.settings.topic_model, monitor.settings.sentiment_model))
-        texts = [text.text for text in monitor.queries.texts(most=_NEWEST)]
-        pool = self._state.feedback.pools.add("texts of the monitor", model, texts)
+    def _from_application(self, request: Request, form: Form) -> Response:
+        """Makes a pool of an application's newest texts."""
+        application = self._state.application(request.path_params["application"])
+        if application is None or application.unlabelled_texts is None:
+            raise DataError("there is no application of this name with texts to label; use the menu")
+        session = self._state.session(application)
+        if session is None:
+            raise DataError(f"{application.title} is not set up here yet; its page has the command")
+        unlabelled = application.unlabelled_texts(session, _NEWEST)
+        model = form.choice("model", unlabelled.models)
+        pool = self._state.feedback.pools.add(unlabelled.title, model, unlabelled.texts)
         self._scoring.start(pool)
         return self._views.redirect(request, f"/labelling/pool/{pool.id}")
 

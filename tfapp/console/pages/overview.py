@@ -20,12 +20,8 @@ class OverviewPage(StatePages[ConsoleState]):
         return [Route("/", self._show)]
 
     def _show(self, request: Request) -> Response:
-        state, session = self._state, self._state.support
-        models, feedback, monitor = state.models(), state.begun_feedback, state.monitor
-        alerts = {} if monitor is None else {"open_alerts": len(monitor.queries.alerts(open_only=True))}
-        support_counts = (
-            {} if session is None else {"waiting": session.inbox.waiting(), **session.service.knowledge.counts()}
-        )
+        state = self._state
+        models, feedback = state.models(), state.begun_feedback
         return self._views.page(
             request,
             "overview.html",
@@ -33,9 +29,7 @@ class OverviewPage(StatePages[ConsoleState]):
             server=state.server,
             models=models,
             endpoints=list(dict.fromkeys(endpoint for endpoint, _ in models)),
-            support=support_counts,
-            monitor=alerts if monitor is None else alerts | monitor.queries.counts(),
-            recommend={} if state.recommend is None else state.recommend.catalogue.counts(),
+            tiles=[(one.icon, one.make_tile(state.session(one))) for one in state.applications],
             labelled=sum(feedback.labels.counts().values()) if feedback else 0,
             pools=len(feedback.pools.all()) if feedback else 0,
         )
