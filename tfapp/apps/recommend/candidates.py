@@ -47,7 +47,7 @@ class Candidates:
 
 def exact_search(snapshot: Snapshot) -> Search:
     """Returns a search that compares with all items that are published."""
-    rows = np.flatnonzero(snapshot.there)
+    rows = np.flatnonzero(snapshot.available)
     vectors = snapshot.item_matrix.vectors[rows]
 
     def search(vector: NDArray[np.float32], count: int) -> list[Hit]:
@@ -62,18 +62,18 @@ def find_candidates(
     snapshot: Snapshot, profile: UserProfile, search: Search, settings: RecommendSettings, *, without: NDArray[np.intp]
 ) -> Candidates:
     """Finds the candidates of a user's list, without the items of `without`."""
-    open_ = snapshot.there.copy()
+    open_ = snapshot.available.copy()
     open_[without] = False
     old = open_ & ~snapshot.new
     count, history = settings.candidates, profile.history
-    together = snapshot.liked.scores(history.items, history.likes)
-    recent = snapshot.liked.scores(history.items, history.recent_likes)
-    met = snapshot.met.scores(history.items, np.ones(len(history)))
+    together = snapshot.like_cooccurrence.scores(history.items, history.likes)
+    recent = snapshot.like_cooccurrence.scores(history.items, history.recent_likes)
+    events = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))
     popular = [_top(counts, old, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
     return Candidates(
         {
             "text": _by_text(snapshot, profile, search, count, old),
-            "together": _merge([_top(scores, old, count) for scores in (together, recent, met)]),
+            "together": _merge([_top(scores, old, count) for scores in (together, recent, events)]),
             "popular": _merge([popular[1 + len(popular[1:]) // 2], *popular]),
             "new": _new(snapshot, profile, open_ & snapshot.new, count),
         }

@@ -117,7 +117,7 @@ def evaluate(
 def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, Ranker]:
     """Returns the ways to make lists of all items, or of new ones alone."""
     snapshot = list_builder.snapshot
-    items = snapshot.new if new_only else snapshot.there
+    items = snapshot.new if new_only else snapshot.available
 
     def scored(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
         return lambda case: _best(scores(case), items, case, most)
@@ -134,7 +134,7 @@ def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, 
     return {
         "popularity": scored(lambda _: snapshot.popularity.events),
         **late,
-        "item-kNN": scored(lambda case: snapshot.liked.scores(case.history.items, case.history.likes)),
+        "item-kNN": scored(lambda case: snapshot.like_cooccurrence.scores(case.history.items, case.history.likes)),
         "text alone": scored(lambda case: _near(snapshot, case)),
         "ours": built(list_builder),
         **without,

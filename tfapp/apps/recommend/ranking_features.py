@@ -66,10 +66,10 @@ def _text(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> C
 
 
 def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> Columns:
-    history, cooccurrence = profile.history, snapshot.liked
+    history, cooccurrence = profile.history, snapshot.like_cooccurrence
     likes, recent = history.likes, history.recent_likes
     together = cooccurrence.scores(history.items, likes)[rows] / (likes.sum() + 1)
-    met = snapshot.met.scores(history.items, np.ones(len(history)))[rows] / max(len(history), 1)
+    met = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))[rows] / max(len(history), 1)
     return {
         "together": together,
         "together_log": np.log1p(100 * together),

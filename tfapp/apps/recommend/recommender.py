@@ -124,9 +124,9 @@ class Recommender:
         return ListBuilder(self.snapshot, self._search, self.settings, self.ranking, pairs)
 
     def _search(self, vector: NDArray[np.float32], count: int) -> list[Hit]:
-        numbers, there = self.snapshot.item_matrix.numbers, self.snapshot.there
+        numbers, is_available = self.snapshot.item_matrix.numbers, self.snapshot.available
         hits = [(numbers.get(number, -1), cosine) for number, cosine in self.index.search(vector, count + _SPARE)]
-        return [(row, cosine) for row, cosine in hits if row >= 0 and there[row]][:count]
+        return [(row, cosine) for row, cosine in hits if row >= 0 and is_available[row]][:count]
 
     def _history(self, user: str) -> UserHistory:
         log: EventLog = self.catalogue.log_of(user, self.snapshot.item_matrix)

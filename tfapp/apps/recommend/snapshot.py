@@ -75,16 +75,16 @@ class Snapshot:
             while no events come.
         item_matrix: The items.
         popularity: What many like.
-        liked: Which items the same users liked.
-        met: Which items the same users had to do with, liked or not.
+        like_cooccurrence: Which items the same users liked.
+        event_cooccurrence: Which items the same users had to do with, liked or not.
     """
 
     time: float
     newest: float
     item_matrix: ItemMatrix
     popularity: Popularity
-    liked: Cooccurrence
-    met: Cooccurrence
+    like_cooccurrence: Cooccurrence
+    event_cooccurrence: Cooccurrence
 
     @classmethod
     def at(cls, time: float, log: EventLog, item_matrix: ItemMatrix, settings: RecommendSettings) -> Self:
@@ -98,11 +98,11 @@ class Snapshot:
         return cls(time, newest, item_matrix, popularity, like_cooccurrence, event_cooccurrence)
 
     @cached_property
-    def there(self) -> NDArray[np.bool_]:
+    def available(self) -> NDArray[np.bool_]:
         """Returns which items are available: published, or with events; bool[I]."""
         return (self.item_matrix.published <= self.time) | (self.popularity.events > 0)
 
     @cached_property
     def new(self) -> NDArray[np.bool_]:
         """Returns which available items have no events; bool[I]."""
-        return self.there & (self.popularity.events == 0)
+        return self.available & (self.popularity.events == 0)
