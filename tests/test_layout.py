@@ -32,11 +32,11 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     TopologicalSorter(imports).prepare()
 
 
-def test_no_task_imports_another() -> None:
+def test_no_task_imports_another_and_what_they_share_imports_none() -> None:
     graph = grimp.build_graph("tfapp", cache_dir=None)
     tasks = {f"tfapp.tasks.{file.parent.name}" for file in (ROOT / "tfapp" / "tasks").glob("*/task.py")}
     assert "tfapp.tasks.ranking" in tasks
-    for task, other in itertools.permutations(tasks, 2):
+    for task, other in [*itertools.permutations(tasks, 2), *(("tfapp.tasks.shared", task) for task in tasks)]:
         assert graph.find_shortest_chains(task, other) == set()
 
 

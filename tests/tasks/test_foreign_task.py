@@ -30,9 +30,9 @@ from tfapp.data.proposal import make_proposal
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
 from tfapp.models import TextClassifier
-from tfapp.tasks.class_evaluator import ClassEvaluator
-from tfapp.tasks.class_settings import CLASS_SETTINGS
 from tfapp.tasks.registry import all_tasks
+from tfapp.tasks.shared.class_evaluator import ClassEvaluator
+from tfapp.tasks.shared.class_settings import CLASS_SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 ENTRY_POINTS: Final = f"[tfapp.tasks]\ntone = {__name__}:TONE\n"

@@ -15,9 +15,9 @@ from tests.training.test_loop import table
 from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import SettingsError
 from tfapp.models import TaskModel
-from tfapp.tasks.class_evaluator import ClassEvaluator
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model
+from tfapp.tasks.shared.class_evaluator import ClassEvaluator
 from tfapp.training import RunFolder, make_strategy, tokenize_split, train
 from tfapp.training.head import DEFAULT_PENALTY, HeadFit
 

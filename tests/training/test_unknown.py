@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from tfapp.evaluation.base import Evaluation
 from tfapp.models.unknown import Unknown, energy, nearest
-from tfapp.tasks.class_evaluator import UnknownScores, evaluate_classes
+from tfapp.tasks.shared.class_evaluator import UnknownScores, evaluate_classes
 from tfapp.training.unknown import choose_references, fit_unknown
 
 # Logits of two labels with such an energy, the first label on top.

@@ -1,1 +1,1 @@
-"""The tasks that tfapp can learn: a folder for each, and the registry in which all others find them."""
+"""The tasks that tfapp can learn: a folder for each, `shared`, and the registry in which all others find them."""

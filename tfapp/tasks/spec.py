@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
     from tfapp.models import Preset, TaskModel
     from tfapp.models.temperature_scaling import TemperatureScaling
-    from tfapp.tasks.sentence_encoder import SentenceEncoder
+    from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
     from tfapp.training import TokenizedSplit
 
 __all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]

@@ -17,8 +17,8 @@ from tfapp.core.wording import pluralize
 from tfapp.data.label_names import common_spellings
 from tfapp.data.labels import as_labels
 from tfapp.data.proposal import WINDOW, Candidate, Proposal
-from tfapp.tasks.head_candidate import head_candidate
-from tfapp.tasks.sentence_encoder import SentenceEncoder
+from tfapp.tasks.shared.head_candidate import head_candidate
+from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_training", "count_labels"]
 

@@ -17,7 +17,7 @@ from tfapp.data.labels import as_labels
 from tfapp.data.proposal import Proposal, make_proposal
 from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import choose_training, count_labels
-from tfapp.tasks.sentence_encoder import SentenceEncoder
+from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["propose_classification"]
 

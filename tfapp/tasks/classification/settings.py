@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from tfapp.config import ModelSettings, TaskSettings
-from tfapp.tasks.class_settings import CLASS_SETTINGS
+from tfapp.tasks.shared.class_settings import CLASS_SETTINGS
 
 __all__ = ["SETTINGS", "ClassificationModelSettings"]
 

@@ -9,9 +9,9 @@ from tfapp_client import contract
 from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.schemas import TEXT_CLASSES
 from tfapp.evaluation import ClassEvaluation
-from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
 from tfapp.tasks.classification.propose import propose_classification
 from tfapp.tasks.classification.settings import SETTINGS
+from tfapp.tasks.shared.class_playground import TEXT_CLASSES_FORM
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["CLASSIFICATION"]
@@ -19,8 +19,8 @@ __all__ = ["CLASSIFICATION"]
 
 def _classes() -> TaskClasses:
     from tfapp.models import TextClassifier
-    from tfapp.tasks.class_evaluator import ClassEvaluator
     from tfapp.tasks.classification.lstm import LstmClassifier
+    from tfapp.tasks.shared.class_evaluator import ClassEvaluator
 
     return TaskClasses({"bert": TextClassifier, "lstm": LstmClassifier}, ClassEvaluator)
 

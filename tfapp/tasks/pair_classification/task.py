@@ -10,17 +10,17 @@ from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.classes import ClassTarget
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
-from tfapp.tasks.class_playground import PAIR_CLASSES_FORM
-from tfapp.tasks.pair_choices import choose_pairs
 from tfapp.tasks.pair_classification.settings import SETTINGS
+from tfapp.tasks.shared.class_playground import PAIR_CLASSES_FORM
+from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["PAIR_CLASSIFICATION"]
 
 
 def _classes() -> TaskClasses:
-    from tfapp.tasks.class_evaluator import ClassEvaluator
     from tfapp.tasks.pair_classification.model import PairClassifier
+    from tfapp.tasks.shared.class_evaluator import ClassEvaluator
 
     return TaskClasses({"bert": PairClassifier}, ClassEvaluator)
 

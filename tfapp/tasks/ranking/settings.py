@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tfapp.config import TaskSettings
-from tfapp.tasks.class_settings import LABEL_SETTINGS
+from tfapp.tasks.shared.class_settings import LABEL_SETTINGS
 
 __all__ = ["SETTINGS"]
 

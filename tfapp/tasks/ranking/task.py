@@ -10,10 +10,10 @@ from tfapp_client import contract
 from tfapp.data.answer_format import ScoreAnswerFormat
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import RankingEvaluation
-from tfapp.tasks.pair_choices import choose_pairs
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.ranking.data import GradeTarget
 from tfapp.tasks.ranking.settings import SETTINGS
+from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["RANKING"]

@@ -7,8 +7,8 @@ from typing import Final
 
 from tfapp.config import DataSettings
 from tfapp.data.proposal import Candidate, Proposal
-from tfapp.tasks.head_candidate import head_candidate
-from tfapp.tasks.sentence_encoder import SentenceEncoder
+from tfapp.tasks.shared.head_candidate import head_candidate
+from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_regression"]
 

@@ -9,13 +9,13 @@ from tfapp_client import contract
 
 from tfapp.data.answer_format import ScoreAnswerFormat
 from tfapp.data.schemas import TABLES, Schema
-from tfapp.tasks.pair_choices import choose_pairs
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.regression.choices import choose_regression
 from tfapp.tasks.regression.data import NumberTarget
 from tfapp.tasks.regression.evaluation import RegressionEvaluation
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
+from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["PAIR_REGRESSION", "REGRESSION"]

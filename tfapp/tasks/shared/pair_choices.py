@@ -13,7 +13,7 @@ from typing import Final
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Candidate, Proposal
-from tfapp.tasks.sentence_encoder import SentenceEncoder
+from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_pairs"]
 
