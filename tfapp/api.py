@@ -10,29 +10,26 @@ with tfapp.serve("models") as server:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
-from tfapp.core.terminal import progress
-from tfapp.errors import SettingsError, TrainingError, did_you_mean
+from tfapp.errors import SettingsError
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows.plan import Plan, make_plan
 from tfapp.workflows.predict import Predictor, load_predictor
-from tfapp.workflows.run import Run
+from tfapp.workflows.run import Run, open_run
+from tfapp.workflows.run_data import load_splits
+from tfapp.workflows.serve import ServedModels, serve
 
 if TYPE_CHECKING:
     import numpy as np
-    from tfapp_client import Client
 
     from tfapp.data import Splits
     from tfapp.evaluation import Evaluation
-    from tfapp.server import ServerSettings
     from tfapp.training import Observer
     from tfapp.workflows.candidates import OnEvent
 
@@ -52,19 +49,6 @@ __all__ = [
     "predict",
     "serve",
 ]
-
-
-@dataclass(frozen=True)
-class ServedModels:
-    """A running model server and a client to it.
-
-    Attributes:
-        address: HOST:PORT.
-        client: Connected to it.
-    """
-
-    address: str
-    client: Client
 
 
 def load_data(
@@ -91,7 +75,7 @@ def load_data(
     proposal = sniff(str(train), task=task, hints=settings)
     several = proposal.model.get("multi_label", False) if multi_label is None else multi_label
     sections = {"data": dict(proposal.data), "model": {"multi_label": several}}
-    return _load(parse_experiment({"name": "data", "task": proposal.task, **sections}))
+    return load_splits(parse_experiment({"name": "data", "task": proposal.task, **sections}), quiet=False)
 
 
 def fit(
@@ -156,7 +140,7 @@ def fit(
     full_experiment = _settings(experiment, data, name or "model", model or {}, training or {})
     from tfapp.workflows.train import run_experiment
 
-    splits = data or (lambda: _load(full_experiment, quiet=quiet))
+    splits = data or (lambda: load_splits(full_experiment, quiet=quiet))
     folder = run_experiment(full_experiment, splits, Path(runs), resume=resume, quiet=quiet, observers=observers)
     return Run(folder.path)
 
@@ -185,30 +169,9 @@ def fit_plan(
     """
     from tfapp.workflows.candidates import train_candidates
 
-    splits = partial(_load, plan.experiment, quiet=quiet)
+    splits = partial(load_splits, plan.experiment, quiet=quiet)
     monitoring: dict[str, Any] = {"quiet": quiet, "observers": observers, "on_event": on_event}
     return Run(train_candidates(plan, splits, Path(runs), resume=resume, **monitoring).path)
-
-
-def open_run(path: str | Path) -> Run:
-    """Opens a run.
-
-    Args:
-        path: `runs/NAME/TIME`, or `runs/NAME` for the newest one.
-
-    Raises:
-        TrainingError: There is no run.
-    """
-    from tfapp.training.run_folder import latest_run
-
-    folder = Path(path)
-    if (folder / "settings.toml").is_file():
-        return Run(folder)
-    newest = latest_run(folder.name, folder.parent)
-    if newest:
-        return Run(newest.path)
-    beside = [child.name for child in folder.parent.iterdir()] if folder.parent.is_dir() else []
-    raise TrainingError(f"{folder}: no run there{did_you_mean(folder.name, beside)}")
 
 
 def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
@@ -311,30 +274,6 @@ def predict(model: Run | Predictor | str | Path, texts: Sequence[Row]) -> dict[s
     return predictor(check_rows(texts, predictor.inputs))
 
 
-@contextmanager
-def serve(models: str | Path, *, port: int = 0, settings: ServerSettings | None = None) -> Iterator[ServedModels]:
-    """Serves a models folder over gRPC while the block runs.
-
-    Args:
-        models: The models folder.
-        port: 0 takes a free one.
-        settings: How to listen, batch and stop.
-
-    Yields:
-        Address and client.
-
-    Raises:
-        ServerError: The port is in use.
-        RegistryError: There is no model in the folder.
-    """
-    from tfapp_client import Client
-
-    from tfapp.server import running_server
-
-    with running_server(models, settings=settings, port=port) as server, Client(server.address) as client:
-        yield ServedModels(server.address, client)
-
-
 def _settings(
     experiment: Experiment | str | Path | None,
     data: Splits | None,
@@ -353,10 +292,3 @@ def _settings(
     sections = {"model": {"multi_label": data.multi_label, **model}, "training": dict(training)}
     values = {"name": name, "task": data.task, "data": data.settings.model_dump(exclude_unset=True)}
     return parse_experiment(values | sections)
-
-
-def _load(experiment: Experiment, *, quiet: bool = False) -> Splits:
-    from tfapp.workflows.run_data import load_splits
-
-    with progress("Reading", "rows", quiet=quiet) as advance:
-        return load_splits(experiment, on_progress=advance)

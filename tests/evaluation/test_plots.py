@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tfapp.evaluation import metrics, plots
+from tfapp.evaluation.precision_recall import PrecisionRecall, precision_recall
 
 LONG = [f"card_payment_wrong_exchange_rate_{k}" for k in range(77)]
 CJK = ["体育新闻", "経済ニュース", "기술과학", "政治和国际关系以及其他的一些非常长的标签名称以及更多"]
@@ -19,10 +20,10 @@ def _matrix(size: int) -> np.ndarray:
     return np.random.default_rng(size).integers(0, 30, (size, size))
 
 
-def _curves(size: int) -> list[metrics.PrecisionRecall]:
+def _curves(size: int) -> list[PrecisionRecall]:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, size, 300)
-    return [metrics.precision_recall(f"label {k}", truth == k, rng.random(300)) for k in range(size)]
+    return [precision_recall(f"label {k}", truth == k, rng.random(300)) for k in range(size)]
 
 
 def _texts(svg: str) -> list[ElementTree.Element]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tfapp.evaluation.calibration import CalibrationReport
-    from tfapp.evaluation.metrics import PrecisionRecall
+    from tfapp.evaluation.precision_recall import PrecisionRecall
 
 __all__ = ["Board", "Evaluation"]
 

@@ -1,4 +1,4 @@
-"""Metrics of a classifier: scores, intervals, thresholds, calibration, curves.
+"""Metrics of a classifier: scores, intervals, thresholds, calibration.
 
 Arrays go in, frozen records that JSON can hold come out; nothing here knows of models or files. A quotient
 whose divisor is zero (the precision of a class that was never predicted) is 0, as scikit-learn's
@@ -20,7 +20,6 @@ from tfapp.errors import TrainingError
 __all__ = [
     "Calibration",
     "Measure",
-    "PrecisionRecall",
     "Scores",
     "accuracy",
     "accuracy_interval",
@@ -31,12 +30,12 @@ __all__ = [
     "class_scores",
     "confusion_matrix",
     "cross_entropy",
+    "divide",
     "f1_interval",
     "fit_thresholds",
     "macro_note",
     "mean_scores",
     "percentiles",
-    "precision_recall",
 ]
 
 Bools = NDArray[np.bool_]
@@ -44,8 +43,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _EPSILON = 1e-7  # Keras clips probabilities at this before it takes a logarithm.
-_GRID = np.linspace(0.0, 1.0, 101)
-_CURVE_POINTS = 100
 
 
 def check_finite(answers: NDArray[Any], rows: Sequence[int], what: str) -> None:
@@ -110,44 +107,6 @@ class Calibration:
     accuracy: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class PrecisionRecall:
-    """The precision-recall curve of one class against the rest, as exact counts at rising thresholds.
-
-    Attributes:
-        label: The class.
-        support: Rows that are of the class.
-        average_precision: Area under the curve as a sum of steps, as scikit-learn computes it.
-        thresholds: A row is predicted where its probability is at least this.
-        true_positives: Predicted and of the class, by threshold.
-        false_positives: Predicted and not of the class, by threshold.
-    """
-
-    label: str
-    support: int
-    average_precision: float
-    thresholds: tuple[float, ...]
-    true_positives: tuple[int, ...]
-    false_positives: tuple[int, ...]
-
-    @property
-    def precision(self) -> Floats:
-        """Returns precision by threshold; 1 where nothing is predicted, the convention of such curves."""
-        hits, misses = np.array(self.true_positives, float), np.array(self.false_positives, float)
-        return np.where(hits + misses > 0, _divide(hits, hits + misses), 1.0)
-
-    @property
-    def recall(self) -> Floats:
-        """Returns recall by threshold."""
-        hits = np.array(self.true_positives, float)
-        return _divide(hits, np.full_like(hits, self.support))
-
-    def counts_on_grid(self, size: int = 101) -> tuple[Ints, Ints]:
-        """Returns true and false positives at `size` even thresholds of 0..1, exactly if 100 / (size - 1) is whole."""
-        at = np.searchsorted(self.thresholds, np.linspace(0.0, 1.0, size) - 1e-12)
-        return np.array(self.true_positives)[at], np.array(self.false_positives)[at]
-
-
 def accuracy(correct: Bools) -> float:
     """Returns the share of bool[N] that is true; 0 where N is 0."""
     return float(np.count_nonzero(correct) / max(len(correct), 1))
@@ -179,7 +138,7 @@ def f1_interval(row_counts: Ints, *, seed: int = 0, resamples: int = 1000, level
     kinds, times = np.unique(row_counts, axis=0, return_counts=True)
     totals = np.random.default_rng(seed).multinomial(count, times / count, resamples) @ kinds
     double_hits = 2.0 * totals[:, 0]
-    return percentiles(_divide(double_hits, double_hits + totals[:, 1] + totals[:, 2]), level)
+    return percentiles(divide(double_hits, double_hits + totals[:, 1] + totals[:, 2]), level)
 
 
 def fit_thresholds(targets: Bools, probabilities: NDArray[Any]) -> Floats:
@@ -205,8 +164,8 @@ def calibrate(confidence: Floats, correct: Bools, bins: int = 15) -> Calibration
     """
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     counts = np.bincount(which, minlength=bins)
-    mean = _divide(np.bincount(which, confidence, bins), counts)
-    right = _divide(np.bincount(which, correct.astype(float), bins), counts)
+    mean = divide(np.bincount(which, confidence, bins), counts)
+    right = divide(np.bincount(which, correct.astype(float), bins), counts)
     error = float(np.sum(counts * np.abs(right - mean)) / max(len(confidence), 1))
     return Calibration(error, tuple(counts.tolist()), tuple(mean.tolist()), tuple(right.tolist()))
 
@@ -218,8 +177,8 @@ def confusion_matrix(targets: Ints, predicted: Ints, size: int) -> Ints:
 
 def class_scores(labels: Sequence[str], hits: Ints, extra: Ints, misses: Ints) -> tuple[Scores, ...]:
     """Returns the scores of each class from int[K] true positives, false positives and false negatives."""
-    precision, recall = _divide(hits, hits + extra), _divide(hits, hits + misses)
-    f1 = _divide(2 * hits, 2 * hits + extra + misses)
+    precision, recall = divide(hits, hits + extra), divide(hits, hits + misses)
+    f1 = divide(2 * hits, 2 * hits + extra + misses)
     columns = (precision.tolist(), recall.tolist(), f1.tolist(), (hits + misses).tolist())
     return tuple(Scores(name, p, r, f, n) for name, p, r, f, n in zip(labels, *columns, strict=True))
 
@@ -254,25 +213,6 @@ def macro_note(macro: Scores, classes: Sequence[Scores], noun: str) -> str:
     return f" (over {len(with_support)} of {len(classes)} {noun}, as these texts have none of the others)"
 
 
-def precision_recall(label: str, truth: Bools, probability: Floats) -> PrecisionRecall:
-    """Returns the precision-recall curve of one class, from bool[N] truths and float[N] probabilities.
-
-    Its thresholds are those of an even grid and of at most a hundred steps of recall; what adds nothing is left out.
-    """
-    order = np.sort(probability)
-    positives = np.sort(probability[truth])
-    steps = positives[np.linspace(0, len(positives) - 1, _CURVE_POINTS).astype(int)] if len(positives) else positives
-    thresholds = np.unique(np.concatenate([_GRID, np.round(steps, 9)]))
-    hits = len(positives) - np.searchsorted(positives, thresholds)
-    extra = len(order) - np.searchsorted(order, thresholds) - hits
-    useful = np.append((np.diff(hits) != 0) | (np.diff(extra) != 0), True)
-    columns = (thresholds[useful].tolist(), hits[useful].tolist(), extra[useful].tolist())
-    from sklearn.metrics import average_precision_score
-
-    area = float(average_precision_score(truth, probability)) if len(positives) else 0.0
-    return PrecisionRecall(label, len(positives), area, *map(tuple, columns))
-
-
 def cross_entropy(targets: Ints, probabilities: Floats) -> float:
     """Returns the mean of -log of the probability given to the truth, in nats; 0 where there are no rows."""
     truths = probabilities[np.arange(len(targets)), targets]
@@ -304,6 +244,6 @@ def percentiles(values: Floats, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _divide(above: NDArray[Any], below: NDArray[Any]) -> Floats:
+def divide(above: NDArray[Any], below: NDArray[Any]) -> Floats:
     """Returns the quotient, 0 where the divisor is 0."""
     return np.divide(above, below, out=np.zeros(np.shape(above), float), where=np.asarray(below) != 0)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.evaluation.metrics import Calibration, PrecisionRecall
+from tfapp.evaluation.metrics import Calibration
 from tfapp.evaluation.plot_text import ems_of, font_families, shorten
+from tfapp.evaluation.precision_recall import PrecisionRecall
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final, cast
 
@@ -24,11 +24,12 @@ from tfapp.training.ema import WeightAverage
 from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer
 from tfapp.training.head_start import fit_start
-from tfapp.training.observers import Observer, StepEvent
+from tfapp.training.observers import Observer
 from tfapp.training.optimizer import LinearWarmupDecay, MovableWarmupDecay, make_optimizer, make_schedule
 from tfapp.training.precision import StepPrecision
 from tfapp.training.run_folder import RunFolder
-from tfapp.training.steps import Objective, StepResult, distribute, make_predictor, make_train_step, predict_logits
+from tfapp.training.step_meter import StepMeter
+from tfapp.training.steps import Objective, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.time_budget import StepBudget, TimeBudget
 from tfapp.training.tokenized_split import TokenizedSplit, epoch_split
@@ -41,29 +42,6 @@ __all__ = ["TrainState", "train"]
 _CHECKPOINT_SHARE: Final = 0.02
 # Seconds, whatever the disk.
 _LONGEST_PAUSE: Final = 600.0
-
-
-@dataclass
-class _Meter:
-    """Sums up steps until the next point of the curves."""
-
-    clock: Callable[[], float]
-    start_time: float = 0.0
-    results: list[StepResult] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.start_time = self.clock()
-
-    def point(self, step: int, total_steps: int, learning_rate: float) -> StepEvent:
-        """Returns the point of the curves since the last one, and starts anew."""
-        # Reading the values waits for the device, so the clock is read after.
-        loss = float(np.mean([float(result.loss) for result in self.results]))
-        tokens = sum(int(result.tokens) for result in self.results)
-        seconds = max(self.clock() - self.start_time, 1e-9)
-        left = seconds / len(self.results) * (total_steps - step)
-        norm = float(self.results[-1].gradient_norm)
-        self.results, self.start_time = [], self.clock()
-        return StepEvent(step, total_steps, loss, learning_rate, norm, tokens / seconds, left)
 
 
 def train(
@@ -245,7 +223,7 @@ class _FineTuner(Trainer):
             split.texts.lengths, self.settings.batch_size, seed=self.settings.seed, epoch=self.state.epoch
         )
         start = self.state.step
-        meter = _Meter(self.clock)
+        meter = StepMeter(self.clock)
         for batch in distribute(self.strategy, split.texts, split.targets, rows[start:], weights[start:]):
             with self.precision.applied():
                 meter.results.append(self.train_step(batch))
@@ -266,7 +244,7 @@ class _FineTuner(Trainer):
                 break
             self._save_checkpoint_if_due()
 
-    def _log(self, meter: _Meter) -> None:
+    def _log(self, meter: StepMeter) -> None:
         rate = float(self.schedule(self.steps_done - 1))
         event = meter.point(self.steps_done, self.total_steps, rate)
         if not math.isfinite(event.loss):

@@ -23,7 +23,7 @@ from tfapp.evaluation import plots
 
 if TYPE_CHECKING:
     from tfapp.evaluation.base import Evaluation
-    from tfapp.evaluation.metrics import PrecisionRecall
+    from tfapp.evaluation.precision_recall import PrecisionRecall
 
 __all__ = ["TensorBoardLog"]
 

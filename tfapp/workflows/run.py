@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
+from tfapp.errors import TrainingError, did_you_mean
 from tfapp.tasks.experiments import load_experiment
 from tfapp.workflows.predict import Predictor, load_predictor
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
     from tfapp.training import RunFolder
 
-__all__ = ["Run"]
+__all__ = ["Run", "open_run"]
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,24 @@ class Run:
         if not self.folder.finished:
             return f"<p>Run <code>{self.path}</code>, not finished.</p>"
         return f"<p>Run <code>{self.path}</code></p>{self.evaluation._repr_html_()}"
+
+
+def open_run(path: str | Path) -> Run:
+    """Opens a run.
+
+    Args:
+        path: `runs/NAME/TIME`, or `runs/NAME` for the newest one.
+
+    Raises:
+        TrainingError: There is no run.
+    """
+    from tfapp.training.run_folder import latest_run
+
+    folder = Path(path)
+    if (folder / "settings.toml").is_file():
+        return Run(folder)
+    newest = latest_run(folder.name, folder.parent)
+    if newest:
+        return Run(newest.path)
+    beside = [child.name for child in folder.parent.iterdir()] if folder.parent.is_dir() else []
+    raise TrainingError(f"{folder}: no run there{did_you_mean(folder.name, beside)}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment
+from tfapp.core.terminal import progress
 from tfapp.errors import TrainingError
 from tfapp.tasks.experiments import load_experiment
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["check_same_data", "load_run_splits", "load_splits"]
 
 
-def load_splits(experiment: Experiment, *, on_progress: Callable[[int, int | None], None] | None = None) -> Splits:
-    """Reads, cleans and splits an experiment's data.
+def load_splits(experiment: Experiment, *, quiet: bool = True) -> Splits:
+    """Reads, cleans and splits an experiment's data, and shows the progress unless it is to be quiet.
 
     Raises:
         DataError: They cannot be used; names file and row.
@@ -26,7 +26,8 @@ def load_splits(experiment: Experiment, *, on_progress: Callable[[int, int | Non
     from tfapp.tasks.registry import find_task
 
     schema, multi_label = find_task(experiment.task).schema, experiment.model.multi_label
-    return load(experiment.data, schema=schema, multi_label=multi_label, on_progress=on_progress)
+    with progress("Reading", "rows", quiet=quiet) as advance:
+        return load(experiment.data, schema=schema, multi_label=multi_label, on_progress=advance)
 
 
 def load_run_splits(folder: RunFolder) -> Splits:

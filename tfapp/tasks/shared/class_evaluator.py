@@ -14,6 +14,7 @@ from tfapp.evaluation import Evaluation, metrics
 from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
 from tfapp.evaluation.class_evaluation import ClassEvaluation, ConfusedPair, Mistake
 from tfapp.evaluation.metrics import check_finite, fit_thresholds
+from tfapp.evaluation.precision_recall import precision_recall
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
@@ -243,9 +244,7 @@ class _Answers:
         truth, answer_mask, names = self.truth, self.chosen, self.labels
         counts = [part.sum(axis=0) for part in (truth & answer_mask, answer_mask & ~truth, truth & ~answer_mask)]
         classes = metrics.class_scores(names, *counts)
-        curves = tuple(
-            metrics.precision_recall(name, truth[:, k], self.probabilities[:, k]) for k, name in enumerate(names)
-        )
+        curves = tuple(precision_recall(name, truth[:, k], self.probabilities[:, k]) for k, name in enumerate(names))
         means = zip(("micro", "macro", "weighted"), metrics.mean_scores(classes, *counts), strict=True)
         return {"labels": tuple(names), "count": len(truth), "classes": classes, "curves": curves, **dict(means)}
 
