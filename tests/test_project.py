@@ -109,14 +109,18 @@ def test_every_direct_dependency_is_pinned_and_nothing_else(project: dict[str, A
     assert all(re.fullmatch(r"==[\d.]+", pin) for pin in pins.values()), pins
 
 
-def test_what_the_applications_need_is_pinned_and_nothing_else(project: dict[str, Any]) -> None:
-    extras = [*project["optional-dependencies"]["apps"], *project["optional-dependencies"]["postgres"]]
-    pins = _pins("requirements-apps.txt")
-    assert set(pins) == {_name(requirement) for requirement in extras}
+@pytest.mark.parametrize(
+    ("file", "extras"),
+    [("requirements-apps.txt", ("apps", "postgres")), ("requirements-search.txt", ("search", "tracking"))],
+)
+def test_what_extras_need_is_pinned_and_nothing_else(project: dict[str, Any], file: str, extras: list[str]) -> None:
+    requirements = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    pins = _pins(file)
+    assert set(pins) == {_name(requirement) for requirement in requirements}
     assert all(re.fullmatch(r"(\[\w+\])?==[\d.]+", pin) for pin in pins.values()), pins
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-apps.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-apps.txt", "requirements-search.txt"])
 def test_the_pins_are_what_the_tests_run_with(file: str) -> None:
     pins = {name: pin.partition("]")[2] or pin for name, pin in _pins(file).items()}
     assert {name: f"=={version(name)}" for name in pins} == pins
