@@ -134,10 +134,10 @@ def _parse_value(raw: str, *, wants_text: bool) -> Any:
     return raw if wants_text and not isinstance(value, str) else value
 
 
-def _takes_text(where: list[str], settings: type[BaseModel]) -> bool:
+def _takes_text(path: list[str], settings: type[BaseModel]) -> bool:
     """Returns whether the setting of this name holds any text."""
     try:
-        return _names_of(where[:-1], settings)[where[-1]].annotation in (str, str | None)
+        return _names_of(path[:-1], settings)[path[-1]].annotation in (str, str | None)
     except KeyError:
         return False
 
@@ -145,10 +145,10 @@ def _takes_text(where: list[str], settings: type[BaseModel]) -> bool:
 def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
     """Returns the first mistake in the values of some settings: the field, the rule, and the value unless secret."""
     problem = error.errors()[0]
-    where = [str(part) for part in problem["loc"]]
-    name = ".".join(where)
+    path = [str(part) for part in problem["loc"]]
+    name = ".".join(path)
     if problem["type"] == "extra_forbidden":
-        return f"unknown setting {name}{did_you_mean(where[-1], _names_of(where[:-1], settings))}"
+        return f"unknown setting {name}{did_you_mean(path[-1], _names_of(path[:-1], settings))}"
     if problem["type"] == "missing":
         example = f"{name}.train" if name == "data" else name
         return f"{name} is missing; add it to the file or give it with --set {example}=..."
@@ -157,7 +157,7 @@ def first_problem(error: ValidationError, settings: type[BaseModel]) -> str:
         return f"{name}: {rule}" if name else rule
     if problem["type"] == "model_type":
         rule = f"is a section of settings ({name}.NAME = VALUE)"
-    return f"{name} {rule}" if _is_secret(where, settings) else f"{name} {rule}, got {problem['input']!r:.200}"
+    return f"{name} {rule}" if _is_secret(path, settings) else f"{name} {rule}, got {problem['input']!r:.200}"
 
 
 def _names_of(sections: list[str], settings: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -173,9 +173,9 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _is_secret(where: list[str], settings: type[BaseModel]) -> bool:
+def _is_secret(path: list[str], settings: type[BaseModel]) -> bool:
     """Returns whether a value is a secret, or a section that has one."""
-    for name in where:
+    for name in path:
         field = settings.model_fields.get(name)
         if field is None:
             return False

@@ -79,8 +79,8 @@ def foreign_fields(task: TaskSettings, tasks: Iterable[TaskSettings]) -> dict[st
     """Returns the fields that other tasks read and this one does not, by their settings' names in order."""
     fields: dict[str, FieldInfo] = {}
     for other in tasks:
-        theirs = other.fields
-        fields |= {name: theirs[name] for name in other.own_names}
+        other_fields = other.fields
+        fields |= {name: other_fields[name] for name in other.own_names}
     return {name: fields[name] for name in sorted(fields.keys() - task.own_names)}
 
 

@@ -115,13 +115,13 @@ class TaskModel(ModelCheckpoint):
         losses = self.loss(targets, self.logits(ids, training=True))
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
-    def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    def soft_loss(self, teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Returns how far each example's logits are from a teacher's of the same shape, float32[N], 0 where they agree.
 
         Here it is their mean squared difference (Ba and Caruana 2014); others soften both by the temperature first.
         """
         del temperature
-        return tf.reduce_mean(tf.square(theirs - logits), axis=list(range(1, logits.shape.rank)))
+        return tf.reduce_mean(tf.square(teacher_logits - logits), axis=list(range(1, logits.shape.rank)))
 
     def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         """Returns what rows are evaluated by after an epoch, to be kept of all rows: here the logits, float32[N, ...].

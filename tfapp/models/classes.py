@@ -113,11 +113,11 @@ class ClassificationModel(TaskModel):
             targets < 0, uniform_losses if self.unknown.by == "energy" else tf.zeros_like(uniform_losses), losses
         )
 
-    def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    def soft_loss(self, teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Returns the divergence from a teacher's distribution, float32[N]; multi-label: its mean over labels."""
         if self.multi_label:
-            return tf.reduce_mean(soft_binary_loss(theirs, logits, temperature), axis=-1)
-        return soft_class_loss(theirs, logits, temperature)
+            return tf.reduce_mean(soft_binary_loss(teacher_logits, logits, temperature), axis=-1)
+        return soft_class_loss(teacher_logits, logits, temperature)
 
     def probabilities(self, logits: tf.Tensor, calibration: TemperatureScaling | None = None) -> tf.Tensor:
         """Returns float32[N, K] from logits, by the model's own temperatures or others."""
@@ -151,15 +151,15 @@ class ClassificationModel(TaskModel):
 
     def class_config(self) -> dict[str, Any]:
         """Returns what of `config` all classifiers have, whatever their network."""
-        own: dict[str, Any] = {
+        config: dict[str, Any] = {
             "labels": self.labels,
             "multi_label": self.multi_label,
             "thresholds": self.thresholds,
             "calibration": asdict(self.calibration),
         }
         if self.unknown:
-            own["unknown"] = {name: value for name, value in asdict(self.unknown).items() if name != _REFERENCES}
-        return own
+            config["unknown"] = {name: value for name, value in asdict(self.unknown).items() if name != _REFERENCES}
+        return config
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns what "none of these" measures distances to, if it does."""
@@ -172,15 +172,17 @@ class ClassificationModel(TaskModel):
             self.unknown = replace(self.unknown, references=arrays[_REFERENCES])
 
 
-def soft_class_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+def soft_class_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
     """Returns the divergence float32[N] of distributions over classes, 0 where they agree, from logits [N, K]."""
-    target = tf.nn.log_softmax(theirs / temperature)
+    target = tf.nn.log_softmax(teacher_logits / temperature)
     answer = tf.nn.log_softmax(logits / temperature)
     return temperature**2 * tf.reduce_sum(tf.exp(target) * (target - answer), axis=-1)
 
 
-def soft_binary_loss(theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+def soft_binary_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
     """Returns the divergence float32[N, ...] of independent probabilities, sigmoids of logits; 0 where they agree."""
-    target = tf.sigmoid(theirs / temperature)
+    target = tf.sigmoid(teacher_logits / temperature)
     cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(target, logits / temperature)
-    return temperature**2 * (cross_entropy - tf.nn.sigmoid_cross_entropy_with_logits(target, theirs / temperature))
+    return temperature**2 * (
+        cross_entropy - tf.nn.sigmoid_cross_entropy_with_logits(target, teacher_logits / temperature)
+    )

@@ -57,10 +57,10 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
     """
     positions = tf.shape(vectors)[1]
     flat = tf.reshape(vectors, [-1, tf.shape(vectors)[2]])
-    own = tf.repeat(classes, positions)
+    labels = tf.repeat(classes, positions)
     scores = tf.matmul(flat, flat, transpose_b=True) / temperature
-    itself = tf.eye(tf.size(own), dtype=tf.bool)
-    same = (own[:, None] == own[None, :]) & (own >= 0)[:, None] & ~itself
+    itself = tf.eye(tf.size(labels), dtype=tf.bool)
+    same = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~itself
     shares = tf.nn.log_softmax(tf.where(itself, _NEVER, scores))
     weights = tf.cast(same, tf.float32)
     totals = tf.reduce_sum(tf.where(same, shares, 0.0), axis=1)

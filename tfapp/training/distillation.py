@@ -52,25 +52,25 @@ class Distillation:
         if self.settings.hidden_weight:
             losses = self._losses_beside(ids, targets)
         else:
-            labels, theirs = targets
-            losses = self._answers(labels, theirs, self.student.logits(ids, training=True))
+            labels, teacher_logits = targets
+            losses = self._answers(labels, teacher_logits, self.student.logits(ids, training=True))
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
     def _losses_beside(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        theirs, their_states = self.teacher.trace(ids)
+        teacher_logits, teacher_states = self.teacher.trace(ids)
         logits, states = self.student.trace(ids, training=True)
-        layer_numbers = chosen_layers(len(their_states), len(states))
+        layer_numbers = chosen_layers(len(teacher_states), len(states))
         mask = tf.sequence_mask(ids.row_lengths(), tf.shape(states[0])[1], dtype=tf.float32)
         distances = [
-            _distance(tf.stop_gradient(their_states[number]), state, mask)
+            _distance(tf.stop_gradient(teacher_states[number]), state, mask)
             for number, state in zip(layer_numbers, states, strict=True)
         ]
-        answers = self._answers(targets, tf.stop_gradient(theirs), logits)
+        answers = self._answers(targets, tf.stop_gradient(teacher_logits), logits)
         return answers + self.settings.hidden_weight * tf.add_n(distances) / len(distances)
 
-    def _answers(self, targets: tf.Tensor, theirs: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def _answers(self, targets: tf.Tensor, teacher_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         share, temperature = self.settings.soft_weight, self.settings.temperature
-        soft = self.student.soft_loss(theirs, logits, temperature)
+        soft = self.student.soft_loss(teacher_logits, logits, temperature)
         return share * soft + (1 - share) * self.student.loss(targets, logits)
 
 
@@ -156,9 +156,9 @@ def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSe
         )
 
 
-def _distance(theirs: tf.Tensor, mine: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def _distance(teacher_state: tf.Tensor, state: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Returns the mean squared difference over a text's tokens and their vectors, float32[N] (Jiao et al. 2020)."""
-    each = tf.reduce_mean(tf.square(tf.cast(theirs, tf.float32) - tf.cast(mine, tf.float32)), axis=-1)
+    each = tf.reduce_mean(tf.square(tf.cast(teacher_state, tf.float32) - tf.cast(state, tf.float32)), axis=-1)
     return tf.reduce_sum(each * mask, axis=1) / tf.reduce_sum(mask, axis=1)
 
 

@@ -115,18 +115,18 @@ class BatchGradients:
 
     def _compare(self, targets: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the replica's part of the loss, and the gradient of all replicas' loss by its logits."""
-        own = slice(None)
+        own_rows = slice(None)
         count = self.total(tf.reduce_sum(weights))
         if self._replicas > 1:
             context, rows = tf.distribute.get_replica_context(), tf.shape(weights)[0]
             start = rows * context.replica_id_in_sync_group
-            own = slice(start, start + rows)
+            own_rows = slice(start, start + rows)
             targets, logits, weights = (context.all_gather(value, axis=0) for value in (targets, logits, weights))
         with tf.GradientTape() as tape:
             tape.watch(logits)
             losses = self._model.loss(targets, logits) * weights / count
             loss = tf.reduce_sum(losses)
-        return tf.reduce_sum(losses[own]), tape.gradient(loss, logits)[own]
+        return tf.reduce_sum(losses[own_rows]), tape.gradient(loss, logits)[own_rows]
 
     def _loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         parts = [self._batch_loss(*part) for part in shards_of(self._model.shards, ids, targets, weights)]
@@ -210,14 +210,14 @@ class SharpnessAware:
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
         """Returns the loss at the weights as they are, and the gradients where it is worst; see `BatchGradients`."""
-        here = self._compute(ids, targets, weights)
-        up = self._compute.total(here.values)
+        at_weights = self._compute(ids, targets, weights)
+        up = self._compute.total(at_weights.values)
         scale = self._radius / tf.maximum(tf.linalg.global_norm(up), 1e-12)
         initial = [tf.identity(variable.value) for variable in self._variables]
         # All replicas move alike, so each moves its own copy.
         for variable, value, gradient in zip(self._variables, initial, up, strict=True):
             variable.assign(value + scale * gradient)
-        there = self._compute(ids, targets, weights)
+        at_worst = self._compute(ids, targets, weights)
         for variable, value in zip(self._variables, initial, strict=True):
             variable.assign(value)
-        return Gradients(here.loss, there.values)
+        return Gradients(at_weights.loss, at_worst.values)

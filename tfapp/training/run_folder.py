@@ -266,10 +266,10 @@ def latest_run(name: str, runs: Path) -> RunFolder | None:
 def _differing(one: BaseModel, other: BaseModel) -> Iterator[str]:
     """Yields the dotted names of the settings that are not the same."""
     for name, value in one:
-        theirs = getattr(other, name)
-        if isinstance(value, BaseModel) and isinstance(theirs, BaseModel):
-            yield from (f"{name}.{inner}" for inner in _differing(value, theirs))
-        elif value != theirs:
+        other_value = getattr(other, name)
+        if isinstance(value, BaseModel) and isinstance(other_value, BaseModel):
+            yield from (f"{name}.{inner}" for inner in _differing(value, other_value))
+        elif value != other_value:
             yield name
 
 

@@ -116,8 +116,8 @@ def distribute(
         # One element a local replica, in the order in which the strategy hands them out.
         local = context.num_replicas_in_sync // context.num_input_pipelines
         share = rows.shape[1] // context.num_replicas_in_sync
-        mine = slice(context.input_pipeline_id * local * share, (context.input_pipeline_id + 1) * local * share)
-        return training_dataset(texts, targets, rows[:, mine].reshape(-1, share), weights[:, mine].reshape(-1, share))
+        part = slice(context.input_pipeline_id * local * share, (context.input_pipeline_id + 1) * local * share)
+        return training_dataset(texts, targets, rows[:, part].reshape(-1, share), weights[:, part].reshape(-1, share))
 
     return iter(strategy.distribute_datasets_from_function(pipeline))
 
@@ -162,8 +162,8 @@ def predict_logits(
         float32[N, ...]; of a model with logits for each token, 0 behind a text's last.
     """
     batches = inference_batches(texts.lengths, batch_size)
-    nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
-    parts = [predictor(nothing, targets[:0]).numpy()]
+    no_rows = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
+    parts = [predictor(no_rows, targets[:0]).numpy()]
     count = 0
     for numbers, ids in zip(batches, inference_dataset(texts, batches), strict=True):
         parts.append(predictor(ids, targets[numbers]).numpy())

@@ -188,9 +188,9 @@ def _answer_format(metadata: Mapping[str, Any], inputs: Sequence[str], outputs: 
     spec = tasks.get(str(metadata.get("task")))
     if spec:
         return spec.answer_format
-    alike = (task for task in tasks.values() if task.contract.outputs and task.contract.fits(inputs, outputs))
+    fitting = (task for task in tasks.values() if task.contract.outputs and task.contract.fits(inputs, outputs))
     # Classes have a score, too: the most outputs tell the most of what a model answers.
-    best = max(alike, key=lambda task: len(task.contract.outputs), default=None)
+    best = max(fitting, key=lambda task: len(task.contract.outputs), default=None)
     return best.answer_format if best else AnswerFormat()
 
 

@@ -156,7 +156,7 @@ def _caller_versions(
     model: ConfiguredModel, on_disk: Sequence[int], models: str | Path, config: str | Path | None
 ) -> CallerVersions:
     loaded_versions, file = model.served(on_disk), Path(config or registry.CONFIG_FILE).name
-    where = (model, loaded_versions, on_disk, file)
+    arguments = (model, loaded_versions, on_disk, file)
 
     def command(version: int) -> str:
         return unlabelled_versions.promote_command(model.name, version, models, config)
@@ -166,10 +166,10 @@ def _caller_versions(
             label: version if version in loaded_versions else None for label, version in sorted(model.labels.items())
         },
         without_label=max(loaded_versions, default=None),
-        why=unlabelled_versions.why_newest(*where),
+        why=unlabelled_versions.why_newest(*arguments),
         loaded=frozenset(loaded_versions),
-        remark=unlabelled_versions.unlabelled_remark(*where, command),
-        warning=unlabelled_versions.unlabelled_warning(*where, command),
+        remark=unlabelled_versions.unlabelled_remark(*arguments, command),
+        warning=unlabelled_versions.unlabelled_warning(*arguments, command),
     )
 
 

@@ -60,14 +60,16 @@ def _questions(path: Path, document: dict[str, Any]) -> Iterator[dict[str, Any]]
 
 def _members(path: Path, position: str, owner: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Returns the objects of a list in an object, each with its position in the file."""
-    here = f"{position}.{name}" if position else name
+    path_in_file = f"{position}.{name}" if position else name
     members = owner.get(name)
     if not isinstance(members, list):
-        raise DataError(f"{path}: no SQuAD file: {here} must be a list, got {type(members).__name__}")
+        raise DataError(f"{path}: no SQuAD file: {path_in_file} must be a list, got {type(members).__name__}")
     for number, member in enumerate(members):
         if not isinstance(member, dict):
-            raise DataError(f"{path}: no SQuAD file: {here}[{number}] must be an object, got {type(member).__name__}")
-        yield f"{here}[{number}]", member
+            raise DataError(
+                f"{path}: no SQuAD file: {path_in_file}[{number}] must be an object, got {type(member).__name__}"
+            )
+        yield f"{path_in_file}[{number}]", member
 
 
 def _text(path: Path, position: str, owner: dict[str, Any], name: str) -> str:

@@ -121,18 +121,18 @@ def _as_position(value: Any) -> int | None:
 
 
 def _span(text: str, start: int | None, question: str, context: str) -> tuple[int, int]:
-    which = f"the question is {question!r:.80}"
+    note = f"the question is {question!r:.80}"
     if start is None:
         count = context.count(text)
         if count > 1:
-            raise ValueError(f"has {text!r:.60}, {count} times in its context: name data.answer_start; {which}")
+            raise ValueError(f"has {text!r:.60}, {count} times in its context: name data.answer_start; {note}")
         if not count:
-            raise ValueError(f"has {text!r:.60}, which is not in its context; mend it, or leave it empty; {which}")
+            raise ValueError(f"has {text!r:.60}, which is not in its context; mend it, or leave it empty; {note}")
         start = context.index(text)
     elif start < 0 or context[start : start + len(text)] != text:
         there = context[start : start + len(text)] if start >= 0 else ""
         raise ValueError(
-            f"has {text!r:.60} at {start} of its context, where {there!r:.60} stands; mend the start; {which}"
+            f"has {text!r:.60} at {start} of its context, where {there!r:.60} stands; mend the start; {note}"
         )
     inner = text.strip()
     start += text.index(inner)

@@ -147,8 +147,10 @@ class Answerer(BertModel):
 
         Its calibrated chances are by the model's own temperature, or by another.
         """
-        (own,) = self.calibration.temperatures
-        return find_spans(logits, windows, self.max_answer_length, own if temperature is None else temperature)
+        (own_temperature,) = self.calibration.temperatures
+        return find_spans(
+            logits, windows, self.max_answer_length, own_temperature if temperature is None else temperature
+        )
 
     def is_answered(self, spans: BestSpans) -> tf.Tensor:
         """Returns which of N questions the model answers; bool[N]."""

@@ -133,8 +133,8 @@ def _choose_label(sample: DataSample, text: str) -> tuple[LabelGuess, list[str]]
             f"again) or a rating; columns: {sample.column_list}"
         )
     best, others = guesses[0], [guess.column for guess in guesses[1:]]
-    how = "a rating" if best.rating else "several labels a text" if best.multi_label else "few distinct values"
-    notes = [f'labels: column "{best.column}" ({how})']
+    kind = "a rating" if best.rating else "several labels a text" if best.multi_label else "few distinct values"
+    notes = [f'labels: column "{best.column}" ({kind})']
     if best.rating:
         notes.append('task = "regression" would learn the number itself')
     if others:

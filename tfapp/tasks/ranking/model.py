@@ -96,9 +96,9 @@ class PairRanker(BertModel):
         """
         return tf.nn.sigmoid_cross_entropy_with_logits(tf.minimum(targets, 1.0), tf.reshape(logits, [-1]))
 
-    def soft_loss(self, theirs: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    def soft_loss(self, teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Returns the divergence from a teacher's score, float32[N]."""
-        return soft_binary_loss(theirs, logits, temperature)
+        return soft_binary_loss(teacher_logits, logits, temperature)
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns float32[N], 0..1, from logits of any of the two forms that `loss` takes."""
