@@ -66,6 +66,11 @@ class DataSample:
         label = self.named("label")
         return {label: self.columns[label]} if label else self.columns
 
+    @property
+    def holds_strings(self) -> bool:
+        """Returns whether all values are strings, numbers and lists of labels too, as the format has no others."""
+        return self.source.format in ("csv", "tsv", "xlsx")
+
     def named(self, setting: str) -> str | None:
         """Returns the column that the user named for a setting of the section `data`; None: the user named none.
 

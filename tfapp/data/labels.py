@@ -7,8 +7,9 @@ with a `label`, or of others, where labels are positions in the text.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ __all__ = [
     "as_float",
     "as_label",
     "as_labels",
+    "as_number",
     "has_label",
     "is_multi_label",
     "iter_column",
@@ -28,6 +30,11 @@ __all__ = [
     "label_counts",
     "rating_label",
 ]
+
+_NO_NUMBER: Final = "is no finite number"
+# What float32, in which models answer, holds.
+_LARGEST: Final = float(np.finfo(np.float32).max)
+_COMMA: Final = re.compile(r"\s*[-+]?[\d.]*,\d[\d.,]*\s*")
 
 
 def iter_column(column: pa.ChunkedArray, block_rows: int = 8192) -> Iterator[Any]:
@@ -108,6 +115,20 @@ def as_float(value: Any, problem: str) -> float | None:
     except (TypeError, ValueError, OverflowError):
         raise ValueError(problem) from None
     return None if math.isnan(number) else number
+
+
+def as_number(value: Any) -> float | None:
+    """Turns a value of a column of numbers into a number; None, NaN and white space are no number.
+
+    Raises:
+        ValueError: It is another text, a truth value or a structure, or is not finite in float32.
+    """
+    if isinstance(value, str) and _COMMA.fullmatch(value):
+        raise ValueError("has a comma in a number; write 1234.5, with a point for the decimals and nothing between")
+    number = as_float(value, _NO_NUMBER)
+    if isinstance(value, bool) or (number is not None and not abs(number) <= _LARGEST):
+        raise ValueError(_NO_NUMBER)
+    return number
 
 
 def is_multi_label(column: pa.ChunkedArray) -> bool:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tfapp.config import DataSettings
 from tfapp.data import load, load_table
+from tfapp.data.labels import as_number
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task
-from tfapp.tasks.regression.data import as_number
 
 SCHEMA = find_task("regression").schema
 PAIRS = find_task("pair-regression").schema

@@ -94,11 +94,19 @@ def test_similarities_of_pairs_are_a_pair_regression(tmp_path: Path, first: str,
 
 
 @pytest.mark.parametrize(
-    "labels", [{"score": [n % 11 / 2 for n in range(40)]}, {"label": ["same", "other"] * 20, "score": SIMILARITIES}]
+    ("labels", "task"),
+    [
+        ({"score": [n % 11 / 2 for n in range(40)]}, "pair-regression"),
+        ({"stars": [n % 5 for n in range(40)]}, "pair-regression"),
+        ({"label": ["same", "other"] * 20, "score": SIMILARITIES}, "pair-classification"),
+        ({"genre": ["news", "forum"] * 20, "score": SIMILARITIES}, "pair-regression"),
+    ],
 )
-def test_steps_and_labels_of_pairs_are_proposed_as_before(tmp_path: Path, labels: dict[str, list[object]]) -> None:
+def test_a_rating_of_pairs_is_a_number_unless_labels_are_beside_it(
+    tmp_path: Path, labels: dict[str, list[object]], task: str
+) -> None:
     pairs: dict[str, list[object]] = {"sentence1": TEXTS, "sentence2": [f"{text} too" for text in TEXTS]}
-    assert propose(tmp_path, {**pairs, **labels}).task == "classification"
+    assert propose(tmp_path, {**pairs, **labels}).task == task
 
 
 def test_many_numbers_beyond_a_rating_are_taken_by_one_task(tmp_path: Path) -> None:

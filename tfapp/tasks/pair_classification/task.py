@@ -10,6 +10,7 @@ from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.classes import ClassTarget
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
+from tfapp.tasks.pair_classification.propose import propose_pair_classification
 from tfapp.tasks.pair_classification.settings import SETTINGS
 from tfapp.tasks.shared.class_playground import PAIR_CLASSES_FORM
 from tfapp.tasks.shared.pair_choices import choose_pairs
@@ -35,6 +36,7 @@ PAIR_CLASSIFICATION: Final = TaskSpec(
     card=CardWords(
         "pairs of raw texts, a query and a candidate,", 'classify_pairs("{name}", [("a query", "a candidate")])'
     ),
+    propose=propose_pair_classification,
     choose=choose_pairs,
     playground=PAIR_CLASSES_FORM,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,32 +12,14 @@ import pyarrow.compute as pc
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.labels import as_float, as_label
+from tfapp.data.labels import as_label, as_number
 from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
 
-__all__ = ["NumberTarget", "as_number"]
+__all__ = ["NumberTarget"]
 
 _MOST_COUNTED: Final = 20
-_NO_NUMBER: Final = "is no finite number"
-# What float32, in which models answer, holds.
-_LARGEST: Final = float(np.finfo(np.float32).max)
-_COMMA: Final = re.compile(r"\s*[-+]?[\d.]*,\d[\d.,]*\s*")
-
-
-def as_number(value: Any) -> float | None:
-    """Turns a value of a column of numbers into a number; None, NaN and white space are no number.
-
-    Raises:
-        ValueError: It is another text, a truth value or a structure, or is not finite in float32.
-    """
-    if isinstance(value, str) and _COMMA.fullmatch(value):
-        raise ValueError("has a comma in a number; write 1234.5, with a point for the decimals and nothing between")
-    number = as_float(value, _NO_NUMBER)
-    if isinstance(value, bool) or (number is not None and not abs(number) <= _LARGEST):
-        raise ValueError(_NO_NUMBER)
-    return number
 
 
 class NumberTarget(Target):
