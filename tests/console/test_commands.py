@@ -88,7 +88,8 @@ def test_texts_and_labels_from_the_command_line(site: Site, tmp_path: Path) -> N
     file = tmp_path / "messages.csv"
     file.write_text("id,message\n1,Money for the match\n2,\n")
     assert "Nothing yet." in call("feedback", "show", *home).out
-    assert "messages.csv: 1 texts; 1 rows held no text" in call("feedback", "add", file, "--model", "news", *home).out
+    added = call("feedback", "add", file, "--model", "news", *home).out
+    assert "messages.csv: 1 text in the pool; 1 row of the file had no text" in added
     assert "no text was labelled for this model" in complaint(call("feedback", "export", "news", tmp_path / "x", *home))
     feedback = Site(tmp_path).state.feedback
     (pool,) = feedback.pools.all()
@@ -96,5 +97,5 @@ def test_texts_and_labels_from_the_command_line(site: Site, tmp_path: Path) -> N
     shown = json.loads(call("feedback", "show", *home, "--json").out)
     assert (shown["labels"], shown["pools"][0]["labelled"]) == ({"news": 1}, 1)
     out = tmp_path / "labels.jsonl"
-    assert f"{out}: 1 labelled texts" in call("feedback", "export", "news", out, *home).out
+    assert f"{out}: 1 labelled text\n" in call("feedback", "export", "news", out, *home).out
     assert json.loads(out.read_text())["label"] == "sport"

@@ -9,6 +9,7 @@ import typer
 
 from tfapp.apps.shared.cli_options import Json, needs_applications
 from tfapp.core.terminal import console, print_json
+from tfapp.core.wording import pluralize
 
 if TYPE_CHECKING:
     from tfapp.apps.feedback.service import Feedback
@@ -41,8 +42,9 @@ def add(
     if json:
         print_json({"pool": pool.id, "texts": progress.texts, "set_aside": pool.set_aside})
         return
-    aside = f"; {pool.set_aside} rows held no text" if pool.set_aside else ""
-    console().print(f"{pool.name}: {progress.texts} texts{aside}", markup=False, soft_wrap=True)
+    aside = f"; {pluralize(pool.set_aside, 'row')} of the file had no text" if pool.set_aside else ""
+    line = f"{pool.name}: {pluralize(progress.texts, 'text')} in the pool{aside}"
+    console().print(line, markup=False, soft_wrap=True)
     console().print("Next: tfapp console, page Labelling")
 
 
@@ -59,10 +61,10 @@ def show(*, home: _Home = _FOLDER, database: _Database = None, json: Json = Fals
         return
     out = console()
     for pool, state in pools:
-        line = f"{pool.name}, {pool.model}: {state.texts} texts, {state.labelled} labelled, {state.skipped} skipped"
-        out.print(f"Pool      {line}", markup=False, soft_wrap=True)
+        counts_line = f"{pluralize(state.texts, 'text')}, {state.labelled} labelled, {state.skipped} skipped"
+        out.print(f"Pool      {pool.name}, {pool.model}: {counts_line}", markup=False, soft_wrap=True)
     for model, count in counts.items():
-        out.print(f"Labels    {model}: {count} texts", markup=False, soft_wrap=True)
+        out.print(f"Labels    {model}: {pluralize(count, 'text')}", markup=False, soft_wrap=True)
     if not pools and not counts:
         out.print("Nothing yet. Next: tfapp feedback add FILE --model NAME")
 
@@ -81,7 +83,7 @@ def export(
     if json:
         print_json({"file": str(file), "texts": count})
         return
-    console().print(f"{file}: {count} labelled texts", markup=False, soft_wrap=True)
+    console().print(f"{file}: {pluralize(count, 'labelled text')}", markup=False, soft_wrap=True)
     console().print(f"Next: tfapp init {file}", markup=False, soft_wrap=True)
 
 
