@@ -1,4 +1,4 @@
-"""How well documented settings answer on public data, beside Hugging Face's Trainer with the same BERT.
+"""Measures how well documented settings answer on public data, beside Hugging Face's Trainer with the same BERT.
 
 Every row of the table is a settings file, trained with several seeds: `training.seed`, and `data.split_seed` where
 tfapp splits the data itself. The peer gets the very rows that tfapp split, the same BERT, epochs, batch size, length
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from accuracy_default import Peers, measure_defaults
-from sides import environment, quiet, write_report
+from harness import environment, quiet, write_report
 
 HERE: Final = Path(__file__).resolve().parent
 EXAMPLES: Final = HERE.parent / "examples"
@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Score:
-    """What one training came to; seconds of training and evaluation together."""
+    """The score of one training; seconds of training and evaluation together."""
 
     seed: int
     score: float
@@ -76,7 +76,7 @@ class Score:
 
 @dataclass
 class Result:
-    """All trainings of a row."""
+    """The trainings of a row."""
 
     name: str
     measure: str
@@ -99,7 +99,7 @@ ROWS: Final = {
     "wnut17": Row(
         SETTINGS / "wnut17.toml",
         0.45,
-        files=tuple(f"wnut17/{side}.conll" for side in ("train", "dev", "test")),
+        files=tuple(f"wnut17/{split}.conll" for split in ("train", "dev", "test")),
     ),
     "movie-reviews": Row(EXAMPLES / "movie-reviews.toml", None, split=True, peer_rate=1e-4),
 }
@@ -115,29 +115,29 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the figures as JSON, anew after every training")
     parser.add_argument("--default", nargs="+", metavar="TRAIN[=TEST]", help="data files, instead of rows")
     parser.add_argument("--quality", default="good", help="with --default: as of `tfapp train`")
-    parsed = parser.parse_args()
-    if parsed.default:
-        peers = Peers(*(partial(ask_peer, parsed.peer, script, data=parsed.data) for script in (PEER, SETFIT)))
+    options = parser.parse_args()
+    if options.default:
+        peers = Peers(*(partial(ask_peer, options.peer, script, data=options.data) for script in (PEER, SETFIT)))
         measure_defaults(
-            parsed.default,
-            quality=parsed.quality,
-            splits=parsed.seeds or 1,
-            run_lines=printed,
-            peers=peers if parsed.peer else None,
-            output=parsed.output,
+            options.default,
+            quality=options.quality,
+            splits=options.seeds or 1,
+            run_lines=run_lines,
+            peers=peers if options.peer else None,
+            output=options.output,
         )
         return
-    parsed.seeds = parsed.seeds or 3
-    wanted = {name: ROWS[name] for name in parsed.rows}
-    check_files(wanted, parsed.data)
+    options.seeds = options.seeds or 3
+    table_rows = {name: ROWS[name] for name in options.rows}
+    check_files(table_rows, options.data)
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, row in wanted.items():
+        for name, row in table_rows.items():
             results.append(Result(name, "", row.reach))
-            for _ in measure(row, results[-1], parsed, Path(folder)):
-                if parsed.output:
+            for _ in measure(row, results[-1], options, Path(folder)):
+                if options.output:
                     report = {"rows": [asdict(one) for one in results], "environment": environment(*PACKAGES)}
-                    write_report(parsed.output, report)
+                    write_report(options.output, report)
     print_table(results)
 
 
@@ -147,16 +147,16 @@ def check_files(rows: dict[str, Row], data: Path) -> None:
         raise SystemExit(f"no {', '.join(missing)}; give their folder with --data, or choose --rows")
 
 
-def measure(row: Row, result: Result, parsed: argparse.Namespace, folder: Path) -> Iterator[None]:
-    """Trains with each seed, the two sides by turns."""
-    for seed in range(parsed.seeds):
-        run, ours = train(row, seed, parsed.data, folder)
+def measure(row: Row, result: Result, options: argparse.Namespace, folder: Path) -> Iterator[None]:
+    """Trains with each seed, tfapp and the peer by turns."""
+    for seed in range(options.seeds):
+        run, ours = train(row, seed, options.data, folder)
         result.ours.append(ours)
         result.measure = run["measure"]
         print(f"{result.name}, seed {seed}: {ours.score:.4f} in {ours.seconds:.0f} s", file=sys.stderr)
         yield
-        if parsed.peer and row.peer and (parsed.peer_seeds is None or seed < parsed.peer_seeds):
-            theirs = train_peer(parsed.peer, run["path"], seed, row.peer_rate, parsed.data)
+        if options.peer and row.peer and (options.peer_seeds is None or seed < options.peer_seeds):
+            theirs = train_peer(options.peer, run["path"], seed, row.peer_rate, options.data)
             result.theirs.append(theirs)
             print(f"{result.name}, seed {seed}, the peer: {theirs.score:.4f}", file=sys.stderr)
             yield
@@ -177,21 +177,21 @@ def train(row: Row, seed: int, data: Path, folder: Path) -> tuple[dict[str, Any]
 
 def tfapp(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """Runs a command in the data's folder, for the paths in the settings are relative to it."""
-    return printed([sys.executable, "-m", "tfapp", *arguments], folder)
+    return run_lines([sys.executable, "-m", "tfapp", *arguments], folder)
 
 
-def printed(command: list[str], folder: Path) -> list[Any]:
-    """The lines of JSON that a command prints."""
-    done = subprocess.run(command, check=False, cwd=folder, env=quiet(), capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
+def run_lines(command: list[str], folder: Path) -> list[Any]:
+    """Returns the lines of JSON that a command prints."""
+    process = subprocess.run(command, check=False, cwd=folder, env=quiet(), capture_output=True, text=True)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{process.stderr[-2000:]}")
+    return [json.loads(line) for line in process.stdout.splitlines() if line.startswith('{"')]
 
 
 def train_peer(python: str, run: str, seed: int, rate: float | None, data: Path) -> Score:
     """Hands the run's split to the peer and waits for its score; at the run's learning rate, unless one is given."""
     # The rows by a process of their own: TensorFlow would hold memory and threads while the peer works.
-    task = printed([sys.executable, str(HERE / "accuracy_rows.py"), run], data)[-1]
+    task = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), run], data)[-1]
     return Score(
         seed, **ask_peer(python, PEER, task | {"seed": seed} | ({"learning_rate": rate} if rate else {}), data=data)
     )
@@ -202,14 +202,14 @@ def ask_peer(python: str, script: Path, task: dict[str, Any], *, data: Path) -> 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "task.json"
         write_report(file, task)
-        scores: dict[str, float] = printed([python, str(script), str(file)], data)[-1]
+        scores: dict[str, float] = run_lines([python, str(script), str(file)], data)[-1]
         return scores
 
 
 def print_table(results: list[Result]) -> None:
     header = ("data", "measure", "mean", "lowest", "highest", "reach", "also", "peer", "s")
     table = [header, *(cells(result) for result in results)]
-    widths = [max(len(row[place]) for row in table) for place in range(len(header))]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 

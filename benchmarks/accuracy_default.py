@@ -1,4 +1,4 @@
-"""What a data file alone comes to: `tfapp train FILE`, beside what others make of the same rows without a setting."""
+"""Measures `tfapp train FILE` without a setting, beside what others make of the same rows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 from default_baselines import BASELINES, frozen_vectors, measure_baseline
+from harness import environment, write_report
 from scipy.stats import binomtest
-from sides import environment, write_report
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.pipeline import make_pipeline
@@ -31,7 +31,7 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Peers:
-    """What others make of rows and settings, each in an environment of its own.
+    """The peers, which learn from rows by settings, each in an environment of its own.
 
     Attributes:
         trainer: Hugging Face's Trainer.
@@ -43,11 +43,11 @@ class Peers:
 
 
 @dataclass
-class Score:
-    """What one side comes to on the test rows.
+class DefaultScore:
+    """The score of one contender on the test rows.
 
     Attributes:
-        name: The side.
+        name: The contender.
         value: The share of right labels, or what else `tfapp train` scores the task by.
         seconds: Of training and evaluation.
         p: How often a difference to ours as large would come by chance (McNemar's exact test); None without rows.
@@ -61,16 +61,16 @@ class Score:
 
 @dataclass
 class Table:
-    """The sides on one data file, ours first.
+    """The scores of the contenders on one data file, ours first.
 
     Attributes:
         data: The file.
-        measure: What the sides are scored by.
+        measure: What the contenders are scored by.
         texts: The rows of train, dev and test.
         labels: How many there are.
         way: What `tfapp train` chose.
         calibration_error: Ours on test, after calibration; None where nothing is calibrated.
-        scores: The sides.
+        scores: The contenders' scores.
         splits: Our score on each split, as `tfapp train` scores the task.
     """
 
@@ -80,7 +80,7 @@ class Table:
     labels: int
     way: str
     calibration_error: float | None
-    scores: list[Score] = field(default_factory=list)
+    scores: list[DefaultScore] = field(default_factory=list)
     splits: list[float] = field(default_factory=list)
 
 
@@ -93,7 +93,7 @@ def measure_defaults(
     peers: Peers | None,
     output: Path | None,
 ) -> None:
-    """Prints a line a side of each data file, or of each name of a data set.
+    """Prints a line for each contender and data file, or name of a data set.
 
     Args:
         data: `TRAIN`, or `TRAIN=TEST` where test is a file of its own.
@@ -118,15 +118,15 @@ def measure_defaults(
 
 
 @dataclass(frozen=True)
-class Run:
-    """What `tfapp train` made of a data file: its folder, its name, and its score."""
+class DefaultRun:
+    """A training by `tfapp train` on a data file: its run's folder, the file's name, and its score."""
 
     path: str
     data: str
-    score: Score
+    score: DefaultScore
 
 
-def _train(data: str, quality: str, split: int, run_lines: Callable[..., list[Any]], folder: Path) -> Run:
+def _train(data: str, quality: str, split: int, run_lines: Callable[..., list[Any]], folder: Path) -> DefaultRun:
     import tfapp
 
     train, _, test = data.partition("=")
@@ -140,60 +140,60 @@ def _train(data: str, quality: str, split: int, run_lines: Callable[..., list[An
         *([f"--set=data.split_seed={split}"] if split else []),
     ]
     path = run_lines([sys.executable, "-m", "tfapp", "train", train, *options], Path())[-1]["run"]
-    score = Score("tfapp", tfapp.open_run(path).evaluation.main_score, time.monotonic() - start)
+    score = DefaultScore("tfapp", tfapp.open_run(path).evaluation.main_score, time.monotonic() - start)
     print(f"{train}, split {split}: {score.value:.4f} in {score.seconds:.0f} s", file=sys.stderr, flush=True)
-    return Run(path, train, score)
+    return DefaultRun(path, train, score)
 
 
-def _compare(ours: Run, run_lines: Callable[..., list[Any]], peers: Peers | None) -> Table:
+def _compare(ours: DefaultRun, run_lines: Callable[..., list[Any]], peers: Peers | None) -> Table:
     """Measures the others on the very rows of a run."""
     import tfapp
 
     rows = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), ours.path], Path())[-1]
     run = tfapp.open_run(ours.path)
-    chosen = next((one["name"] for one in run.folder.read_if_there("candidates", []) if one["chosen"]), "")
+    way = next((one["name"] for one in run.folder.read_if_there("candidates", []) if one["chosen"]), "")
     table = Table(
         ours.data,
         run.evaluation.main_name,
         (len(rows["train"]), len(rows["dev"]), len(rows["test"])),
         len(rows["labels"]),
-        f"{chosen}, {run.experiment.training.epochs} epochs",
+        f"{way}, {run.experiment.training.epochs} epochs",
         (run.evaluation.to_dict().get("calibration") or {}).get("error"),
         [ours.score],
     )
-    learnt = [*rows["train"], *rows["dev"]]
+    train_rows = [*rows["train"], *rows["dev"]]
     if rows["task"] != "classification":
-        table.scores += _baseline(rows["task"], learnt, rows["test"])
+        table.scores += _baseline(rows["task"], train_rows, rows["test"])
         return table
     texts, truth = [row["text"] for row in rows["test"]], np.array([row["label"] for row in rows["test"]])
     answers = np.array(tfapp.predict(run, texts)["label"].tolist())
     table.measure, ours.score.value = "accuracy", float(np.mean(answers == truth))
     for name, predict in (("LR, TF-IDF", _tf_idf), ("LR, frozen vectors", _frozen_vectors)):
         start = time.monotonic()
-        others = predict([row["text"] for row in learnt], [row["label"] for row in learnt], texts)
+        others = predict([row["text"] for row in train_rows], [row["label"] for row in train_rows], texts)
         p = _mcnemar(answers == truth, others == truth)
-        table.scores.append(Score(name, float(np.mean(others == truth)), time.monotonic() - start, p))
+        table.scores.append(DefaultScore(name, float(np.mean(others == truth)), time.monotonic() - start, p))
     table.scores += _peer_scores(rows | {"seed": 0}, peers) if peers else []
     return table
 
 
-def _peer_scores(task: dict[str, Any], peers: Peers) -> Iterator[Score]:
+def _peer_scores(task: dict[str, Any], peers: Peers) -> Iterator[DefaultScore]:
     for rate in TRAINER_RATES:
         theirs = peers.trainer(task | TRAINER | {"learning_rate": rate})
-        yield Score(f"Trainer, {rate:g}", theirs["score"], theirs["seconds"])
+        yield DefaultScore(f"Trainer, {rate:g}", theirs["score"], theirs["seconds"])
     theirs = peers.setfit(task | {"most_steps": SETFIT_STEPS})
     if "score" in theirs:
-        yield Score("SetFit", theirs["score"], theirs["seconds"])
+        yield DefaultScore("SetFit", theirs["score"], theirs["seconds"])
 
 
-def _baseline(task: str, learnt: list[Any], test: list[Any]) -> list[Score]:
+def _baseline(task: str, train_rows: list[Any], test: list[Any]) -> list[DefaultScore]:
     """Returns what the preset's vectors alone come to; nothing of a task of other answers."""
     if task not in BASELINES:
         return []
     start = time.monotonic()
-    columns = ({name: [row[name] for row in some] for name in test[0]} for some in (learnt, test))
+    columns = ({name: [row[name] for row in some] for name in test[0]} for some in (train_rows, test))
     name, value = measure_baseline(task, *columns)
-    return [Score(name, value, time.monotonic() - start)]
+    return [DefaultScore(name, value, time.monotonic() - start)]
 
 
 def _tf_idf(texts: list[str], labels: list[str], test: list[str]) -> Any:
@@ -205,12 +205,12 @@ def _tf_idf(texts: list[str], labels: list[str], test: list[str]) -> Any:
 
 
 def _frozen_vectors(texts: list[str], labels: list[str], test: list[str]) -> Any:
-    learnt, asked = frozen_vectors(texts, test)
-    return _regression(labels).fit(learnt, labels).predict(asked)
+    train_vectors, test_vectors = frozen_vectors(texts, test)
+    return _regression(labels).fit(train_vectors, labels).predict(test_vectors)
 
 
 def _regression(labels: list[str]) -> LogisticRegressionCV:
-    """Its strength is chosen by cross-validation, as most users would have it."""
+    """Returns a regression whose strength is chosen by cross-validation, as most users would have it."""
     folds = int(max(2, min(5, np.unique(labels, return_counts=True)[1].min())))
     return LogisticRegressionCV(
         Cs=10.0 ** np.arange(-1, 3.5, 0.5), cv=folds, max_iter=300, tol=1e-3, scoring="neg_log_loss"
@@ -238,11 +238,11 @@ def _lines(table: Table) -> Iterator[str]:
 
 
 def _significant(tables: list[Table]) -> Iterator[str]:
-    """Yields the sides that are better than ours, at 95 % after Holm's correction over all tables."""
+    """Yields the contenders that are better than ours, at 95 % after Holm's correction over all tables."""
     pairs = [(score, table) for table in tables for score in table.scores if score.p is not None]
     pairs.sort(key=lambda pair: pair[0].p)
-    for place, (score, table) in enumerate(pairs):
-        if score.p * (len(pairs) - place) > 0.05:
+    for index, (score, table) in enumerate(pairs):
+        if score.p * (len(pairs) - index) > 0.05:
             break
         if score.value > table.scores[0].value:
             yield f"significantly better than tfapp: {score.name} on {table.data}"

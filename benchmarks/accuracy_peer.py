@@ -32,8 +32,8 @@ from transformers import (
 NO_TAG = -100
 
 
-class Rows(torch.utils.data.Dataset):
-    """Tokenized texts with a label each, or a tag a token."""
+class TokenizedRows(torch.utils.data.Dataset):
+    """A data set of tokenized texts with a label each, or a tag for each token."""
 
     def __init__(self, tokens: Any, labels: list[Any]) -> None:
         self._tokens = tokens
@@ -42,12 +42,12 @@ class Rows(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self._labels)
 
-    def __getitem__(self, place: int) -> dict[str, Any]:
-        return {name: values[place] for name, values in self._tokens.items()} | {"labels": self._labels[place]}
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {name: values[index] for name, values in self._tokens.items()} | {"labels": self._labels[index]}
 
 
 class Classification:
-    """Texts and their labels."""
+    """The task of texts and their labels."""
 
     model = AutoModelForSequenceClassification
     collator = DataCollatorWithPadding
@@ -56,56 +56,58 @@ class Classification:
     def __init__(self, labels: list[str]) -> None:
         self.labels = labels
 
-    def rows(self, rows: list[dict[str, Any]], tokenizer: Any, max_length: int) -> Rows:
+    def rows(self, rows: list[dict[str, Any]], tokenizer: Any, max_length: int) -> TokenizedRows:
         tokens = tokenizer([row["text"] for row in rows], truncation=True, max_length=max_length)
-        return Rows(tokens, [self.labels.index(row["label"]) for row in rows])
+        return TokenizedRows(tokens, [self.labels.index(row["label"]) for row in rows])
 
     def measure(self, predicted: Any) -> dict[str, float]:
         return {self.metric: float(np.mean(predicted.predictions.argmax(axis=-1) == predicted.label_ids))}
 
 
 class Tagging:
-    """Words, which spaces separate, and IOB2 tags, on each word's first token as in Hugging Face's run_ner.py."""
+    """The task of words (split at spaces) and IOB2 tags, on first tokens as in Hugging Face's run_ner.py."""
 
     model = AutoModelForTokenClassification
     collator = DataCollatorForTokenClassification
     metric = "f1"
 
     def __init__(self, types: list[str]) -> None:
-        self.labels = ["O", *(f"{side}-{name}" for name in types for side in "BI")]
+        self.labels = ["O", *(f"{prefix}-{name}" for name in types for prefix in "BI")]
 
-    def rows(self, rows: list[dict[str, Any]], tokenizer: Any, max_length: int) -> Rows:
+    def rows(self, rows: list[dict[str, Any]], tokenizer: Any, max_length: int) -> TokenizedRows:
         words = [row["text"].split(" ") for row in rows]
         tokens = tokenizer(words, is_split_into_words=True, truncation=True, max_length=max_length)
         tags = [self._tags(row) for row in rows]
-        return Rows(tokens, [first_tokens(tokens.word_ids(place), row) for place, row in enumerate(tags)])
+        return TokenizedRows(tokens, [first_tokens(tokens.word_ids(index), row) for index, row in enumerate(tags)])
 
     def _tags(self, row: dict[str, Any]) -> list[int]:
-        found, start = [], 0
+        tags, start = [], 0
         for word in row["text"].split(" "):
             span = next((one for one in row["label"] if one["start"] <= start < one["end"]), None)
-            side = "B" if span and span["start"] == start else "I"
-            found.append(self.labels.index(f"{side}-{span['label']}") if span else 0)
+            prefix = "B" if span and span["start"] == start else "I"
+            tags.append(self.labels.index(f"{prefix}-{span['label']}") if span else 0)
             start += len(word) + 1
-        return found
+        return tags
 
     def measure(self, predicted: Any) -> dict[str, float]:
         pairs = zip(predicted.predictions.argmax(axis=-1), predicted.label_ids, strict=True)
-        sides = [[self._entities(tags[told != NO_TAG]) for tags in (ours, told)] for ours, told in pairs]
-        right, ours, told = (sum(map(len, column)) for column in zip(*((a & b, a, b) for a, b in sides), strict=True))
-        return {self.metric: 2 * right / max(ours + told, 1)}
+        entities = [[self._entities(tags[truth != NO_TAG]) for tags in (ours, truth)] for ours, truth in pairs]
+        right, ours, truth = (
+            sum(map(len, column)) for column in zip(*((a & b, a, b) for a, b in entities), strict=True)
+        )
+        return {self.metric: 2 * right / max(ours + truth, 1)}
 
     def _entities(self, tags: np.ndarray) -> set[tuple[str, int, int]]:
-        """Type, first and last word of each; an I without a beginning begins one, as seqeval reads it."""
-        found, begun = set(), None
-        for place, tag in enumerate([*(self.labels[tag] for tag in tags), "O"]):
-            side, _, name = tag.partition("-")
-            if begun and (side != "I" or name != begun[0]):
-                found.add((*begun, place - 1))
-                begun = None
-            if side != "O" and not begun:
-                begun = (name, place)
-        return found
+        """Returns type, first and last word of each; an I without a beginning begins one, as seqeval reads it."""
+        entities, open_entity = set(), None
+        for index, tag in enumerate([*(self.labels[tag] for tag in tags), "O"]):
+            prefix, _, name = tag.partition("-")
+            if open_entity and (prefix != "I" or name != open_entity[0]):
+                entities.add((*open_entity, index - 1))
+                open_entity = None
+            if prefix != "O" and not open_entity:
+                open_entity = (name, index)
+        return entities
 
 
 def first_tokens(words: list[int | None], tags: list[int]) -> list[int]:
@@ -119,18 +121,18 @@ def main() -> None:
     start = time.monotonic()
     kind = (Tagging if task["task"] == "tagging" else Classification)(task["labels"])
     tokenizer = AutoTokenizer.from_pretrained(task["checkpoint"])
-    sides = {side: kind.rows(task[side], tokenizer, task["max_length"]) for side in ("train", "dev", "test")}
+    splits = {split: kind.rows(task[split], tokenizer, task["max_length"]) for split in ("train", "dev", "test")}
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             model=kind.model.from_pretrained(task["checkpoint"], num_labels=len(kind.labels)),
             args=arguments(task, folder, kind.metric),
-            train_dataset=sides["train"],
-            eval_dataset=sides["dev"],
+            train_dataset=splits["train"],
+            eval_dataset=splits["dev"],
             data_collator=kind.collator(tokenizer),
             compute_metrics=kind.measure,
         )
         trainer.train()
-        dev, test = (trainer.evaluate(sides[side])[f"eval_{kind.metric}"] for side in ("dev", "test"))
+        dev, test = (trainer.evaluate(splits[split])[f"eval_{kind.metric}"] for split in ("dev", "test"))
     print(json.dumps({"score": test, "dev": dev, "seconds": time.monotonic() - start}))
 
 

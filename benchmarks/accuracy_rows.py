@@ -19,13 +19,13 @@ def main() -> None:
     run = tfapp.open_run(sys.argv[1])
     experiment = run.experiment
     splits = load(experiment.data, schema=find_task(experiment.task).schema)
-    sides = {side: rows(getattr(splits, side)) for side in ("train", "dev", "test")}
-    print(json.dumps(sides | {"labels": splits.labels, "task": experiment.task} | settings(experiment)))
+    rows_by_split = {split: rows(getattr(splits, split)) for split in ("train", "dev", "test")}
+    print(json.dumps(rows_by_split | {"labels": splits.labels, "task": experiment.task} | settings(experiment)))
 
 
 def rows(table: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = table.select([name for name in READ if name in table.column_names]).to_pylist()
-    return found
+    records: list[dict[str, Any]] = table.select([name for name in READ if name in table.column_names]).to_pylist()
+    return records
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:

@@ -29,7 +29,7 @@ Call = Callable[[list[str]], Any]
 
 
 def measures(call: Call, streams: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """What a caller is asked for.
+    """Returns a function that answers what a caller is asked for.
 
     - `one STREAM`: the median latency of one text in milliseconds;
     - `pass STREAM ROWS TEXTS`: texts a second of one caller, in requests of ROWS in the order of arrival;
@@ -56,7 +56,7 @@ def measures(call: Call, streams: Mapping[str, Sequence[str]]) -> Callable[[str]
 
 
 def median_latency(call: Call, lines: list[str]) -> float:
-    """Milliseconds of one text, asked one after another."""
+    """Returns the median milliseconds of one text, asked one after another."""
     latencies = []
     for line in itertools.islice(itertools.cycle(lines[:_CALLS]), 2 * _CALLS):
         began = time.perf_counter()
@@ -67,7 +67,7 @@ def median_latency(call: Call, lines: list[str]) -> float:
 
 
 def rate(call: Call, lines: list[str], rows: int) -> float:
-    """Texts a second of one caller."""
+    """Returns the texts a second of one caller."""
     requests = [lines[at : at + rows] for at in range(0, len(lines), rows)]
     began = time.perf_counter()
     for request in requests:
@@ -76,36 +76,36 @@ def rate(call: Call, lines: list[str], rows: int) -> float:
 
 
 def load(call: Call, lines: list[str], callers: int, rows: int, seconds: float) -> dict[str, float]:
-    """Texts a second of callers that ask without a pause, and the CPU milliseconds a text of their process."""
+    """Returns texts a second of callers that ask without a pause, and the CPU milliseconds a text of their process."""
     requests = itertools.cycle([lines[at : at + rows] for at in range(0, len(lines), rows)])
     lock = threading.Lock()
     began, cpu = time.perf_counter(), time.process_time()
 
-    def caller(_place: int) -> int:
-        answered = 0
+    def caller(_index: int) -> int:
+        count = 0
         while time.perf_counter() - began < seconds:
             with lock:
                 request = next(requests)
             call(request)
-            answered += len(request)
-        return answered
+            count += len(request)
+        return count
 
     with ThreadPoolExecutor(callers) as pool:
-        done = sum(pool.map(caller, range(callers)))
+        total = sum(pool.map(caller, range(callers)))
     return {
-        "rows": done,
-        "rows_per_second": done / (time.perf_counter() - began),
-        CALLERS: (time.process_time() - cpu) / done * 1e3,
+        "rows": total,
+        "rows_per_second": total / (time.perf_counter() - began),
+        CALLERS: (time.process_time() - cpu) / total * 1e3,
     }
 
 
 def sorted_within(lines: list[str], pool: int = 256) -> list[str]:
-    """Texts sorted by length within pools of so many, as one may who need not answer in the order of arrival."""
+    """Returns texts sorted by length within pools, as one may who need not answer in the order of arrival."""
     return [line for at in range(0, len(lines), pool) for line in sorted(lines[at : at + pool], key=len)]
 
 
 def texts() -> dict[str, list[str]]:
-    """Made texts, the same in every process: a stream of one, and one of many."""
+    """Returns made texts, the same in every process: a stream of one, and one of many."""
     chance, words = random.Random(1), _VOCABULARY.split()
     many = [" ".join(chance.choices(words, k=chance.randint(4, _WORDS))) for _ in range(_TEXTS)]
     return {"one": [_SHORT], "made": many}

@@ -1,7 +1,7 @@
-"""The client against tensorflow-serving-api with TensorFlow's make_tensor_proto and make_ndarray.
+"""Compares the client with tensorflow-serving-api and TensorFlow's make_tensor_proto and make_ndarray.
 
-Each side runs in a process of its own, by turns within one run: the ratio of a round compares what ran side by side,
-so that a busy machine slows both. Calls go to a third process, which answers with bytes made beforehand.
+Each contender runs in a process of its own, by turns within one run: the ratio of a round compares what ran side by
+side, so that a busy machine slows both. Calls go to a third process, which answers with bytes made beforehand.
 
     python benchmarks/client.py --rounds 7 --output client.json
 """
@@ -22,12 +22,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from sides import Worker, environment, quiet, serve_lines, write_report
+from harness import Worker, environment, quiet, serve_lines, write_report
 
 OURS: Final = "ours"
 THEIRS: Final = "theirs"
 SERVER: Final = "server"
-SIDES: Final = (OURS, THEIRS)
+CONTENDERS: Final = (OURS, THEIRS)
 
 IMPORTS: Final = {
     OURS: "from tfapp_client import Client",
@@ -39,7 +39,7 @@ TARGETS: Final = {"import_seconds": 8.0, "import_megabytes": 8.0, "decode_float_
 EQUAL: Final = 0.95
 PACKAGES: Final = ("tensorflow", "tensorflow-serving-api", "grpcio", "protobuf", "numpy", "tfapp-client")
 _PREDICT: Final = "/tensorflow.serving.PredictionService/Predict"
-# A round is several short turns of each side, of which the best counts: noise lengthens only.
+# A round is several short turns of each contender, of which the best counts: noise lengthens only.
 _TURNS: Final = 5
 _TURN_SECONDS: Final = 0.2
 _SHAPE: Final = (1000, 384)
@@ -54,19 +54,19 @@ def main() -> None:
     parser.add_argument("--ours", default=sys.executable, metavar="PYTHON", help="interpreter with tfapp-client")
     parser.add_argument("--theirs", default=sys.executable, metavar="PYTHON", help="one with tensorflow-serving-api")
     parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
-    parsed = parser.parse_args()
-    if parsed.worker:
-        work(*parsed.worker)
+    options = parser.parse_args()
+    if options.worker:
+        work(*options.worker)
         return
-    pythons = {OURS: parsed.ours, THEIRS: parsed.theirs, SERVER: parsed.ours}
-    figures = {**measure_imports(pythons, parsed.rounds), **measure_operations(pythons, parsed.rounds)}
-    report = {"environment": environment(*PACKAGES), "rounds": parsed.rounds, "measures": figures}
+    pythons = {OURS: options.ours, THEIRS: options.theirs, SERVER: options.ours}
+    figures = {**measure_imports(pythons, options.rounds), **measure_operations(pythons, options.rounds)}
+    report = {"environment": environment(*PACKAGES), "rounds": options.rounds, "measures": figures}
     print_table(figures)
-    if parsed.output:
-        write_report(parsed.output, report)
+    if options.output:
+        write_report(options.output, report)
 
 
-# The side that compares.
+# The process that compares.
 
 
 def measure_imports(pythons: dict[str, str], rounds: int) -> dict[str, Any]:
@@ -74,24 +74,25 @@ def measure_imports(pythons: dict[str, str], rounds: int) -> dict[str, Any]:
         "import json, os, pathlib, resource, time; cpu = time.process_time(); began = time.perf_counter()\n"
         "{statement}\n"
         "seconds = time.perf_counter() - began; cpu = time.process_time() - cpu\n"
-        "held = pathlib.Path('/proc/self/statm')\n"
-        "size = int(held.read_text().split()[1]) * resource.getpagesize() if held.exists() else "
+        "statm = pathlib.Path('/proc/self/statm')\n"
+        "size = int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else "
         "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(json.dumps([seconds, cpu, size / 2**20]))"
     )
-    found: dict[str, dict[str, list[float]]] = {
-        name: {side: [] for side in SIDES} for name in ("import_seconds", "import_cpu_seconds", "import_megabytes")
+    figures: dict[str, dict[str, list[float]]] = {
+        name: {contender: [] for contender in CONTENDERS}
+        for name in ("import_seconds", "import_cpu_seconds", "import_megabytes")
     }
     # The first of each fills the file cache.
     for turn in range(rounds + 1):
-        for side in SIDES:
-            command = [pythons[side], "-c", code.format(statement=IMPORTS[side])]
-            done = subprocess.run(command, capture_output=True, text=True, check=True, env=quiet(), cwd=os.sep)
-            for name, value in zip(found, json.loads(done.stdout.splitlines()[-1]), strict=True):
+        for contender in CONTENDERS:
+            command = [pythons[contender], "-c", code.format(statement=IMPORTS[contender])]
+            process = subprocess.run(command, capture_output=True, text=True, check=True, env=quiet(), cwd=os.sep)
+            for name, value in zip(figures, json.loads(process.stdout.splitlines()[-1]), strict=True):
                 if turn:
-                    found[name][side].append(value)
+                    figures[name][contender].append(value)
     units = {"import_megabytes": "MB"}
-    return {name: compared(name, values, units.get(name, "s")) for name, values in found.items()}
+    return {name: compared(name, values, units.get(name, "s")) for name, values in figures.items()}
 
 
 def measure_operations(pythons: dict[str, str], rounds: int) -> dict[str, Any]:
@@ -107,27 +108,27 @@ def worker(pythons: dict[str, str], role: str, *rest: str) -> Worker:
 
 def measure(name: str, ours: Worker, theirs: Worker, rounds: int) -> dict[str, Any]:
     workers = {OURS: ours, THEIRS: theirs}
-    values: dict[str, list[float]] = {side: [] for side in SIDES}
-    for side in SIDES:
-        workers[side].ask(name)
+    values: dict[str, list[float]] = {contender: [] for contender in CONTENDERS}
+    for contender in CONTENDERS:
+        workers[contender].ask(name)
     for _ in range(rounds):
-        turns: dict[str, list[float]] = {side: [] for side in SIDES}
+        turns: dict[str, list[float]] = {contender: [] for contender in CONTENDERS}
         for turn in range(_TURNS):
-            for side in SIDES[:: 1 if turn % 2 else -1]:
-                turns[side].append(workers[side].ask(name))
-        for side in SIDES:
-            values[side].append(min(turns[side]) * 1e6)
+            for contender in CONTENDERS[:: 1 if turn % 2 else -1]:
+                turns[contender].append(workers[contender].ask(name))
+        for contender in CONTENDERS:
+            values[contender].append(min(turns[contender]) * 1e6)
     return compared(name, values, "µs")
 
 
 def compared(name: str, values: dict[str, list[float]], unit: str) -> dict[str, Any]:
-    """The sides' medians, and how many times more theirs takes, round by round."""
+    """Returns the contenders' medians, and how many times more theirs takes, round by round."""
     ratios = sorted(theirs / ours for ours, theirs in zip(values[OURS], values[THEIRS], strict=True))
     target = TARGETS.get(name, 1.0)
     ratio = statistics.median(ratios)
     return {
         "unit": unit,
-        **{side: {"median": statistics.median(found), "values": found} for side, found in values.items()},
+        **{contender: {"median": statistics.median(runs), "values": runs} for contender, runs in values.items()},
         "ratio": {"median": ratio, "lowest": ratios[0], "highest": ratios[-1]},
         "target": target,
         "met": ratio >= (target if target > 1 else EQUAL),
@@ -136,16 +137,16 @@ def compared(name: str, values: dict[str, list[float]], unit: str) -> dict[str, 
 
 def print_table(figures: dict[str, Any]) -> None:
     print(f"{'':<24}{'ours':>12}{'theirs':>12}      ratio (lowest - highest)")
-    for name, found in figures.items():
-        ratio, unit = found["ratio"], found["unit"]
+    for name, figure in figures.items():
+        ratio, unit = figure["ratio"], figure["unit"]
         print(
-            f"{name:<24}{found[OURS]['median']:>12.4g}{found[THEIRS]['median']:>12.4g} {unit:<4}"
+            f"{name:<24}{figure[OURS]['median']:>12.4g}{figure[THEIRS]['median']:>12.4g} {unit:<4}"
             f"{ratio['median']:>6.2f} ({ratio['lowest']:.2f} - {ratio['highest']:.2f})"
-            f"{'' if found['met'] else '   target ' + format(found['target'], 'g') + ' missed'}"
+            f"{'' if figure['met'] else '   target ' + format(figure['target'], 'g') + ' missed'}"
         )
 
 
-# The sides that are measured.
+# The contenders that are measured.
 
 
 def work(role: str, address: str = "") -> None:
@@ -156,12 +157,12 @@ def work(role: str, address: str = "") -> None:
         serve_lines(lambda _question: f"127.0.0.1:{port}")
         server.stop(0).wait()
         return
-    found = operations[role](address)
-    serve_lines(lambda name: list(found) if name == "operations" else found[name]())
+    functions = operations[role](address)
+    serve_lines(lambda name: list(functions) if name == "operations" else functions[name]())
 
 
 def timed(operation: Operation) -> float:
-    """Seconds of one call, the best of a few batches."""
+    """Returns the seconds of one call, the best of a few batches."""
     count = 1
     while (seconds := batch(operation, count)) < _TURN_SECONDS / 5:
         count *= 2
@@ -176,17 +177,17 @@ def batch(operation: Operation, count: int) -> float:
 
 
 def steady(operation: Operation, callers: int = 1, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds by call of a while in which callers send one request after the other."""
+    """Returns the seconds a call of a while in which callers send one request after the other."""
     operation()
     counts = [0] * callers
     over = threading.Event()
 
-    def caller(place: int) -> None:
+    def caller(index: int) -> None:
         while not over.is_set():
             operation()
-            counts[place] += 1
+            counts[index] += 1
 
-    threads = [threading.Thread(target=caller, args=(place,)) for place in range(callers)]
+    threads = [threading.Thread(target=caller, args=(index,)) for index in range(callers)]
     began = clock()
     for thread in threads:
         thread.start()
@@ -210,7 +211,7 @@ def floats() -> Any:
 def measures(
     encode: Callable[[Any], Any], decode: Callable[[Any], Any], from_fields: Any, predict: Callable[[str, Any], Any]
 ) -> dict[str, Callable[[], float]]:
-    """The same operations for both sides."""
+    """Returns the same operations for both contenders."""
     array, strings = floats(), texts(1000)
     in_content, in_strings = encode(array), encode(strings)
     one, many = texts(1), texts(64)
@@ -281,7 +282,7 @@ def start_server() -> tuple[Any, int]:
 
 
 def canned(rows: int) -> bytes:
-    """The answer of a classifier of five labels; of more rows, with an embedding beside it."""
+    """Returns the answer of a classifier of five labels; of more rows, with an embedding beside it."""
     import numpy as np
     from tfapp_client import codec, messages
 

@@ -1,4 +1,4 @@
-"""What the untouched preset's vectors come to on the rows of a run, for tasks of pairs and of numbers."""
+"""Scores the untouched preset's vectors on the rows of a run, for tasks of pairs and of numbers."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def measure_baseline(task: str, train: Columns, test: Columns) -> tuple[str, flo
         return "cosine of the preset", _ranking(test)
     if task == "embedding":
         return "vectors of the preset", _retrieval(test)
-    learnt, asked = _features(train, test)
+    train_features, test_features = _features(train, test)
     if task == "pair-classification":
-        scaler = StandardScaler().fit(learnt)
+        scaler = StandardScaler().fit(train_features)
         regression = LogisticRegressionCV(
             Cs=10.0 ** np.arange(-5, 1.5, 0.5), cv=5, max_iter=300, scoring="neg_log_loss"
         )
-        regression.fit(scaler.transform(learnt), train["label"])
+        regression.fit(scaler.transform(train_features), train["label"])
         return "LR, both vectors", float(
-            np.mean(regression.predict(scaler.transform(asked)) == np.array(test["label"]))
+            np.mean(regression.predict(scaler.transform(test_features)) == np.array(test["label"]))
         )
     numbers = np.asarray(train["label"], float)
-    ridge = RidgeCV(alphas=10.0 ** np.arange(-3, 3.5, 0.5)).fit(learnt, numbers)
-    errors = ridge.predict(asked) - np.asarray(test["label"], float)
+    ridge = RidgeCV(alphas=10.0 ** np.arange(-3, 3.5, 0.5)).fit(train_features, numbers)
+    errors = ridge.predict(test_features) - np.asarray(test["label"], float)
     return "ridge, frozen vectors", float(np.sqrt(np.mean(errors**2)))
 
 
@@ -68,20 +68,20 @@ def _features(train: Columns, test: Columns) -> list[Any]:
 def _ranking(test: Columns) -> float:
     u, v = frozen_vectors(test["query"], test["candidate"])
     cosines, grades, queries = (u * v).sum(axis=1), np.asarray(test["label"], float), np.asarray(test["query"])
-    found = []
+    gains = []
     for query in np.unique(queries):
         rows = queries == query
         if grades[rows].max() > 0:
-            found.append(ndcg_score([grades[rows]], [cosines[rows]], k=10) if rows.sum() > 1 else 1.0)
-    return float(np.mean(found))
+            gains.append(ndcg_score([grades[rows]], [cosines[rows]], k=10) if rows.sum() > 1 else 1.0)
+    return float(np.mean(gains))
 
 
 def _retrieval(test: Columns) -> float:
     queries, candidates = sorted(set(test["query"])), sorted(set(test["candidate"]))
     u, v = frozen_vectors(queries, candidates)
-    place = {text: number for number, text in enumerate(candidates)}
+    columns = {text: number for number, text in enumerate(candidates)}
     fits = np.zeros((len(queries), len(candidates)))
     number = {text: row for row, text in enumerate(queries)}
     for query, candidate in zip(test["query"], test["candidate"], strict=True):
-        fits[number[query], place[candidate]] = 1
+        fits[number[query], columns[candidate]] = 1
     return float(ndcg_score(fits, u @ v.T, k=10))

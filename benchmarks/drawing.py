@@ -1,4 +1,4 @@
-"""What the benchmarks' plots share: plain axes, bars with their spread, a file that appears by rename."""
+"""The parts that the benchmarks' plots share: plain axes, bars with their spread, a file that appears by rename."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLUE: Final = "#2f6fde"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches, of its own: no global state."""
+    """Returns a figure of so many inches, of its own: no global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=144, layout="constrained")
@@ -37,16 +37,16 @@ def plain(axes: Axes, *, grid: str = "both") -> None:
 
 
 def draw_bars(axes: Axes, rounds: Mapping[str, Sequence[float]], colors: Mapping[str, str], *, unit: str) -> None:
-    """A bar a side, of the median round, with a line from the lowest to the highest."""
-    found = {name: spread(values) for name, values in rounds.items()}
-    most = max(values["highest"] for values in found.values())
+    """Draws a bar for each contender, of the median round, with a line from the lowest to the highest."""
+    spreads = {name: spread(values) for name, values in rounds.items()}
+    most = max(values["highest"] for values in spreads.values())
     plain(axes, grid="x")
-    for place, (name, values) in enumerate(found.items()):
-        axes.barh(place, values["median"], height=0.66, color=colors[name], linewidth=0)
-        axes.plot([values["lowest"], values["highest"]], [place, place], color=INK, linewidth=1)
-        shown = f"{values['median']:,.0f}" if values["median"] >= 100 else f"{values['median']:.3g}"
-        axes.text(values["highest"] + most * 0.02, place, shown, va="center", fontsize=8, color=INK)
-    axes.set(yticks=range(len(found)), yticklabels=list(found), xlim=(0, most * 1.18))
+    for index, (name, values) in enumerate(spreads.items()):
+        axes.barh(index, values["median"], height=0.66, color=colors[name], linewidth=0)
+        axes.plot([values["lowest"], values["highest"]], [index, index], color=INK, linewidth=1)
+        label = f"{values['median']:,.0f}" if values["median"] >= 100 else f"{values['median']:.3g}"
+        axes.text(values["highest"] + most * 0.02, index, label, va="center", fontsize=8, color=INK)
+    axes.set(yticks=range(len(spreads)), yticklabels=list(spreads), xlim=(0, most * 1.18))
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(unit, color=INK, fontsize=8)

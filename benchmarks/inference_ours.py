@@ -1,4 +1,4 @@
-"""One side of inference.py: a graph of tfapp or of KerasHub, called in this process.
+"""A worker of inference.py: a graph of tfapp or of KerasHub, called in this process.
 
     python inference_ours.py FOLDER/STREAMS.json THREADS KIND
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from callers import measures
-from sides import serve_lines
+from harness import serve_lines
 
 # One thread within an op and several ops side by side, as `tfapp serve` computes.
 _INTRA_OP = 1
@@ -31,25 +31,25 @@ def main() -> None:
     keras = kind.startswith("keras-")
     tf.config.threading.set_intra_op_parallelism_threads(int(threads) if keras else _INTRA_OP)
     tf.config.threading.set_inter_op_parallelism_threads(int(threads))
-    answer = keras_graph(Path(streams).parent, kind.removeprefix("keras-")) if keras else exported(Path(kind))
+    answer = keras_graph(Path(streams).parent, kind.removeprefix("keras-")) if keras else load_exported(Path(kind))
 
     def call(rows: list[str]) -> Any:
         return answer(tf.constant(rows)).numpy()
 
     lines = json.loads(Path(streams).read_text(encoding="utf-8"))
-    asked = measures(call, lines)
-    serve_lines(lambda question: call(lines["mix"][:64]).tolist() if question == "answers" else asked(question))
+    measure = measures(call, lines)
+    serve_lines(lambda question: call(lines["mix"][:64]).tolist() if question == "answers" else measure(question))
 
 
-def exported(folder: Path) -> Callable[[Any], Any]:
+def load_exported(folder: Path) -> Callable[[Any], Any]:
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(folder))
-    return lambda texts: loaded.signatures["serving_default"](text=texts)["probabilities"]
+    model = tf.saved_model.load(str(folder))
+    return lambda texts: model.signatures["serving_default"](text=texts)["probabilities"]
 
 
 def keras_graph(folder: Path, length: str) -> Callable[[Any], Any]:
-    """The weights are those that inference.py left in `folder/model`."""
+    """Returns KerasHub's graph with the weights that inference.py left in `folder/model`."""
     import keras_hub
     import tensorflow as tf
 

@@ -1,10 +1,10 @@
-"""The other sides of inference.py: ONNX Runtime and PyTorch, with Hugging Face's fast tokenizer.
+"""The peers of inference.py: ONNX Runtime and PyTorch, with Hugging Face's fast tokenizer.
 
     PYTHON inference_peers.py prepare FOLDER CHECKPOINT        writes the ONNX models
     PYTHON inference_peers.py FOLDER/STREAMS.json THREADS KIND
 
 KIND is ort-float32, ort-int8, torch-float32 or torch-bfloat16. It imports nothing of tfapp. `FOLDER/head.npz` holds the
-output layer that all sides have.
+output layer that all contenders have.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from callers import measures
-from sides import serve_lines
+from harness import serve_lines
 
 _LENGTH: Final = 128
 _INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
@@ -41,8 +41,8 @@ def main() -> None:
         return odds / odds.sum(axis=-1, keepdims=True)
 
     lines = json.loads(Path(streams).read_text(encoding="utf-8"))
-    asked = measures(call, lines)
-    serve_lines(lambda question: call(lines["mix"][:64]).tolist() if question == "answers" else asked(question))
+    measure = measures(call, lines)
+    serve_lines(lambda question: call(lines["mix"][:64]).tolist() if question == "answers" else measure(question))
 
 
 def tokenizer(folder: Path) -> Callable[[list[str]], dict[str, np.ndarray]]:
@@ -53,8 +53,10 @@ def tokenizer(folder: Path) -> Callable[[list[str]], dict[str, np.ndarray]]:
     fast.enable_padding()
 
     def tokenize(rows: list[str]) -> dict[str, np.ndarray]:
-        found = fast.encode_batch(rows)
-        ids, mask = (np.array([getattr(one, name) for one in found], np.int64) for name in ("ids", "attention_mask"))
+        encodings = fast.encode_batch(rows)
+        ids, mask = (
+            np.array([getattr(one, name) for one in encodings], np.int64) for name in ("ids", "attention_mask")
+        )
         return dict(zip(_INPUTS, (ids, mask, np.zeros_like(ids)), strict=True))
 
     return tokenize
@@ -101,20 +103,20 @@ def prepare(folder: Path, checkpoint: str) -> None:
     model.config._attn_implementation = "eager"
     sample = torch.ones(2, 16, dtype=torch.long)
     export(model, dict.fromkeys(_INPUTS, sample), folder / "traced.onnx")
-    fused = optimizer.optimize_model(
+    graph = optimizer.optimize_model(
         str(folder / "traced.onnx"),
         model_type="bert",
         num_heads=model.config.num_attention_heads,
         hidden_size=model.config.hidden_size,
     )
-    fused.save_model_to_file(str(folder / "float32.onnx"))
+    graph.save_model_to_file(str(folder / "float32.onnx"))
     quantize_dynamic(
         folder / "float32.onnx",
         folder / "int8.onnx",
         weight_type=QuantType.QInt8,
         extra_options={"DefaultTensorType": 1},  # float
     )
-    print(json.dumps(fused.get_fused_operator_statistics()))
+    print(json.dumps(graph.get_fused_operator_statistics()))
 
 
 def export(model: Any, sample: dict[str, Any], file: Path) -> None:

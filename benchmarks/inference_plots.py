@@ -1,4 +1,4 @@
-"""Draws what inference.py found: texts a second in process and over the whole path, one text's latency, memory."""
+"""Draws what inference.py measured: texts a second in process and over the whole path, one text's latency, memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
         draw_bars(axes, rounds, {name: color(name) for name in rounds}, unit="texts a second, requests of 32")
         title(axes, stream)
     save(figure, folder / "inference.png")
-    served = report["served"]
+    serving_rates = report["served"]
     figure = new_figure(9.6, 5.2)
     panels = figure.subplots(2, 2)
-    for axes, (traffic, rounds) in zip(panels.flat, served.items(), strict=False):
+    for axes, (traffic, rounds) in zip(panels.flat, serving_rates.items(), strict=False):
         draw_bars(axes, rounds, {name: color(name) for name in rounds}, unit="texts a second, the mix")
         title(axes, f"{traffic}, over gRPC")
     draw_memory(panels.flat[3], report["memory"])

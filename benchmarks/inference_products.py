@@ -1,4 +1,4 @@
-"""How fast this machine multiplies matrices of a BERT layer's shapes, and how many products a text of the mix takes.
+"""Measures how fast this machine multiplies matrices of a BERT layer's shapes, and how many products a text takes.
 
     python inference_products.py FOLDER/STREAMS.json THREADS
 
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sides import serve_lines
+from harness import serve_lines
 
 _ROWS = 32
 _TURNS = 24
@@ -49,7 +49,7 @@ def layer_shapes(backbone: Any) -> list[tuple[int, int]]:
 
 
 def product_rate(shapes: list[tuple[int, int]], rows: int, threads: int, dtype: str) -> Any:
-    """Of a batch's tokens, divided among threads that multiply side by side: what the machine gives at best."""
+    """Returns a function that measures the best rate: a batch's tokens, divided among threads that multiply at once."""
     import tensorflow as tf
 
     share = max(rows // threads, 1)
@@ -58,7 +58,7 @@ def product_rate(shapes: list[tuple[int, int]], rows: int, threads: int, dtype: 
 
     @tf.function(autograph=False)
     def multiply(*pairs: tf.Tensor) -> list[tf.Tensor]:
-        return [tf.matmul(pairs[2 * place], pairs[2 * place + 1]) for place in range(len(pairs) // 2)]
+        return [tf.matmul(pairs[2 * index], pairs[2 * index + 1]) for index in range(len(pairs) // 2)]
 
     pairs = [value for pair in zip(inputs, kernels, strict=True) for value in pair]
     multiply(*pairs)

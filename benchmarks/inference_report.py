@@ -1,4 +1,4 @@
-"""What inference.py found, as ratios held against their targets, and as tables."""
+"""The report of inference.py: ratios compared with their targets, and tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-__all__ = ["judge", "print_report", "spread"]
+__all__ = ["compare_with_targets", "print_report", "spread"]
 
 OURS, HALF, EIGHT = "tfapp float32", "tfapp bfloat16", "tfapp int8"
 ORT, ORT_INT8 = "ONNX Runtime float32", "ONNX Runtime int8"
@@ -15,14 +15,14 @@ ORT_DIRECT: Final = "ONNX Runtime float32, in process"
 
 
 @dataclass(frozen=True)
-class Target:
+class InferenceTarget:
     """A ratio to reach.
 
     Attributes:
         measure: What it is.
-        ours: The side of ours.
-        theirs: The side that it is compared with.
-        place: Where in the report the two have their rounds.
+        ours: Our contender.
+        theirs: The contender that it is compared with.
+        place: The keys by which the report has their rounds.
         bound: The least ratio ours / theirs; of latencies the greatest.
         latency: Whether less is better.
     """
@@ -38,18 +38,18 @@ class Target:
 MIX: Final = ("streams", "mix")
 FOUR, MANY = (("served", name) for name in ("4 callers of 32 texts", "32 callers of 1 text"))
 TARGETS: Final = (
-    Target("mix, in process", OURS, ORT, MIX, 3.2),
-    Target("mix, in process", HALF, ORT, MIX, 5.0),
-    Target("mix, in process", HALF, ORT_INT8, MIX, 2.0),
-    Target("mix, in process", OURS, "KerasHub to 128", MIX, 8.0),
-    Target("mix, 4 callers of 32 texts, whole path", OURS, ORT_DIRECT, FOUR, 3.0),
-    Target("mix, 4 callers of 32 texts, whole path", HALF, ORT_DIRECT, FOUR, 4.5),
-    Target("mix, 32 callers of one text, whole path", OURS, ORT_DIRECT, MANY, 2.3),
-    Target("mix, 32 callers of one text, whole path", HALF, ORT_DIRECT, MANY, 3.2),
-    Target("one short text, in process", OURS, ORT, ("one_text_ms",), 1.3, latency=True),
-    Target("one short text, in process", HALF, ORT, ("one_text_ms",), 1.3, latency=True),
-    Target("share of the matrix-product rate", OURS, "products", ("rate", "float32"), 0.80),
-    Target("share of the matrix-product rate", HALF, "products", ("rate", "bfloat16"), 0.65),
+    InferenceTarget("mix, in process", OURS, ORT, MIX, 3.2),
+    InferenceTarget("mix, in process", HALF, ORT, MIX, 5.0),
+    InferenceTarget("mix, in process", HALF, ORT_INT8, MIX, 2.0),
+    InferenceTarget("mix, in process", OURS, "KerasHub to 128", MIX, 8.0),
+    InferenceTarget("mix, 4 callers of 32 texts, whole path", OURS, ORT_DIRECT, FOUR, 3.0),
+    InferenceTarget("mix, 4 callers of 32 texts, whole path", HALF, ORT_DIRECT, FOUR, 4.5),
+    InferenceTarget("mix, 32 callers of one text, whole path", OURS, ORT_DIRECT, MANY, 2.3),
+    InferenceTarget("mix, 32 callers of one text, whole path", HALF, ORT_DIRECT, MANY, 3.2),
+    InferenceTarget("one short text, in process", OURS, ORT, ("one_text_ms",), 1.3, latency=True),
+    InferenceTarget("one short text, in process", HALF, ORT, ("one_text_ms",), 1.3, latency=True),
+    InferenceTarget("share of the matrix-product rate", OURS, "products", ("rate", "float32"), 0.80),
+    InferenceTarget("share of the matrix-product rate", HALF, "products", ("rate", "bfloat16"), 0.65),
 )
 # Megabytes that a server may take with one model, and grow after its first requests.
 MEMORY_MB: Final = 1100.0
@@ -57,13 +57,13 @@ GROWTH_MB: Final = 10.0
 SETTLED: Final = 10_000
 
 
-def judge(report: dict[str, Any]) -> dict[str, Any]:
-    """The report with what became of each target that was measured."""
-    found = [row for target in TARGETS if (row := held(target, report)) is not None]
-    return report | {"targets": found, "memory_met": memory_met(report["memory"])}
+def compare_with_targets(report: dict[str, Any]) -> dict[str, Any]:
+    """Returns the report with the result of each target that was measured."""
+    rows = [row for target in TARGETS if (row := target_result(target, report)) is not None]
+    return report | {"targets": rows, "memory_met": memory_met(report["memory"])}
 
 
-def held(target: Target, report: Mapping[str, Any]) -> dict[str, Any] | None:
+def target_result(target: InferenceTarget, report: Mapping[str, Any]) -> dict[str, Any] | None:
     rounds: Any = report
     for name in target.place:
         rounds = rounds.get(name, {})
@@ -76,11 +76,11 @@ def held(target: Target, report: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def memory_met(points: Sequence[tuple[int, float]]) -> bool | None:
-    """None where too few requests were made to say."""
-    settled = [memory for requests, memory in points if requests >= SETTLED]
-    if len(settled) < 2:
+    """Returns whether the server's memory stayed below its bounds; None where there were too few requests to say."""
+    samples = [memory for requests, memory in points if requests >= SETTLED]
+    if len(samples) < 2:
         return None
-    return max(settled) < MEMORY_MB and settled[-1] - settled[0] < GROWTH_MB
+    return max(samples) < MEMORY_MB and samples[-1] - samples[0] < GROWTH_MB
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -102,10 +102,10 @@ def print_report(report: Mapping[str, Any]) -> None:
         ],
     )
     print_table(
-        ("texts/s, whole path, mix", *(served := report["served"])),
+        ("texts/s, whole path, mix", *(serving_rates := report["served"])),
         [
-            (name, *(f"{statistics.median(served[traffic][name]):.0f}" for traffic in served))
-            for name in next(iter(served.values()))
+            (name, *(f"{statistics.median(serving_rates[traffic][name]):.0f}" for traffic in serving_rates))
+            for name in next(iter(serving_rates.values()))
         ],
     )
     rate = report["rate"]
@@ -132,15 +132,15 @@ def print_report(report: Mapping[str, Any]) -> None:
         ],
     )
     points = report["memory"]
-    settled = [point for point in points if point[0] >= SETTLED] or points
+    samples = [point for point in points if point[0] >= SETTLED] or points
     print(
-        f"server: {settled[0][1]:.0f} MB after {settled[0][0]} requests, {points[-1][1]:.0f} MB after {points[-1][0]}"
+        f"server: {samples[0][1]:.0f} MB after {samples[0][0]} requests, {points[-1][1]:.0f} MB after {points[-1][0]}"
         f"{'' if report['memory_met'] in (True, None) else '  missed'}"
     )
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     for row in (header, *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print()

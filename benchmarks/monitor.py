@@ -1,4 +1,4 @@
-"""How soon opinion monitoring finds planted surges, how often it cries wolf, and how many texts a second it takes.
+"""Measures how soon opinion monitoring finds planted surges, how often it errs, and how many texts a second it takes.
 
 python benchmarks/monitor.py --output build/bench/monitor.json --plot build/bench/monitor.png
 
@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sides import home_folder
+from harness import home_folder
 
 from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import IngestCounts
@@ -59,11 +59,11 @@ def main() -> None:
     options = parser.parse_args()
     with home_folder(options.home) as home:
         monitor = Monitor.open(home, overrides=[*options.set, "log=false"])
-        trained = monitor.prepare()
-        result: dict[str, Any] = {"models": trained, "settings": monitor.settings.model_dump(mode="json")}
+        quality = monitor.prepare()
+        result: dict[str, Any] = {"models": quality, "settings": monitor.settings.model_dump(mode="json")}
         if "detection" in options.parts:
-            classified = _classify_all(monitor)
-            result["detection"] = {data: _detection(monitor, classified[data], options) for data in DATA}
+            answers = _classify_all(monitor)
+            result["detection"] = {data: _detection(monitor, answers[data], options) for data in DATA}
         if "speed" in options.parts:
             result["speed"] = _speed(monitor, options.texts)
             print("speed: " + ", ".join(f"{name} {value}" for name, value in result["speed"].items()))
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def _classify_all(monitor: Monitor) -> dict[str, dict[str, tuple[ClassifiedMessage, bool]]]:
-    """What the served models say of each text, asked once, and whether it is negative; by data set and text."""
+    """Returns the served models' answer to each text, and whether it is negative; by data set and text."""
     import threading
 
     from tfapp.apps.monitor.classifier_client import ClassifierClient
@@ -83,14 +83,14 @@ def _classify_all(monitor: Monitor) -> dict[str, dict[str, tuple[ClassifiedMessa
         rated_pool("product-reviews", share=QUIET, per_window=0),
         news_pool(per_window=0),
     ]
-    found: dict[str, dict[str, tuple[ClassifiedMessage, bool]]] = {}
+    answers_by_source: dict[str, dict[str, tuple[ClassifiedMessage, bool]]] = {}
     with monitor.models.client() as client:
         classifiers = ClassifierClient(client, monitor.settings, threading.Event())
         for pool in pools:
             texts = list(dict.fromkeys((*pool.negative, *pool.other)))
             answers = classifiers.classify([Message(str(n), pool.source, BEGIN, text) for n, text in enumerate(texts)])
             negative = set(pool.negative)
-            found[pool.source] = {
+            answers_by_source[pool.source] = {
                 answer.message.text: (
                     answer,
                     answer.sentiment == "negative" if pool.source == "bbc-news" else answer.message.text in negative,
@@ -98,17 +98,17 @@ def _classify_all(monitor: Monitor) -> dict[str, dict[str, tuple[ClassifiedMessa
                 for answer in answers
                 if isinstance(answer, ClassifiedMessage)
             }
-    return found
+    return answers_by_source
 
 
 def _detection(
-    monitor: Monitor, classified: Mapping[str, tuple[ClassifiedMessage, bool]], options: argparse.Namespace
+    monitor: Monitor, answers: Mapping[str, tuple[ClassifiedMessage, bool]], options: argparse.Namespace
 ) -> dict[str, Any]:
-    pools = _pools(classified)
+    pools = _pools(answers)
     topic = max(pools, key=lambda pool: pool.per_window)
-    data = next(iter(classified.values()))[0].message.source
-    negatives = [answer.sentiment == "negative" for answer, is_negative in classified.values() if is_negative]
-    others = [answer.sentiment == "negative" for answer, is_negative in classified.values() if not is_negative]
+    data = next(iter(answers.values()))[0].message.source
+    negatives = [answer.sentiment == "negative" for answer, is_negative in answers.values() if is_negative]
+    others = [answer.sentiment == "negative" for answer, is_negative in answers.values() if not is_negative]
     result: dict[str, Any] = {
         "topic": topic.source,
         "texts_per_window": round(topic.per_window, 1),
@@ -126,9 +126,7 @@ def _detection(
             surges = [Surge(topic.source, APART + number * (APART + LASTS), LASTS, size) for number in range(SURGES)]
             plot = options.plot if (size, seed, data) == (0.5, 0, "tweets") else None
             length = SURGES * (APART + LASTS) + APART
-            alerts = _replay(
-                monitor, classified, pools, length, surges, seed=1000 * seed + round(size * 100), plot=plot
-            )
+            alerts = _replay(monitor, answers, pools, length, surges, seed=1000 * seed + round(size * 100), plot=plot)
             windows += length
             for surge in surges:
                 hits = [alert for alert in alerts if alert.topic == topic.source and _hits(alert, surge)]
@@ -139,9 +137,9 @@ def _detection(
                     false[alert.kind] += 1
                 elif alert.kind == "rise" and alert.topic != topic.source:
                     false["rise"] += 1
-        planted = SURGES * options.seeds
+        surge_count = SURGES * options.seeds
         result[f"{size:.2f}"] = row = {
-            "planted": planted,
+            "planted": surge_count,
             "found": len(delays),
             "delay_median": statistics.median(delays) if delays else None,
             "delay_worst": max(delays, default=None),
@@ -154,21 +152,21 @@ def _detection(
     return result
 
 
-def _pools(classified: Mapping[str, tuple[ClassifiedMessage, bool]]) -> list[ReplaySource]:
-    """A pool a topic, as the model sees topics."""
-    sides: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for text, (answer, negative) in classified.items():
-        sides[answer.topic][not negative].append(text)
+def _pools(answers: Mapping[str, tuple[ClassifiedMessage, bool]]) -> list[ReplaySource]:
+    """Returns a pool for each topic, as the model sees topics."""
+    texts_by_topic: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for text, (answer, negative) in answers.items():
+        texts_by_topic[answer.topic][not negative].append(text)
     return [
-        ReplaySource(topic, negative, other, QUIET, PER_WINDOW * (len(negative) + len(other)) / len(classified))
-        for topic, (negative, other) in sorted(sides.items())
+        ReplaySource(topic, negative, other, QUIET, PER_WINDOW * (len(negative) + len(other)) / len(answers))
+        for topic, (negative, other) in sorted(texts_by_topic.items())
         if negative and other
     ]
 
 
 def _replay(
     monitor: Monitor,
-    classified: Mapping[str, tuple[ClassifiedMessage, bool]],
+    answers: Mapping[str, tuple[ClassifiedMessage, bool]],
     pools: Sequence[ReplaySource],
     windows: int,
     surges: Sequence[Surge],
@@ -176,21 +174,21 @@ def _replay(
     seed: int,
     plot: Path | None,
 ) -> list[AlertRow]:
-    """The alerts of a stream, found by the application's own archive and watch."""
+    """Returns the alerts of a stream, found by the application's own store and evaluator."""
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "store.sqlite")) as store:
         message_store = MessageStore(store, monitor.settings, utc_now)
         rows = replay(pools, windows, surges, seed=seed)
-        while batch := [_classified(classified, row) for row in islice(rows, 500)]:
+        while batch := [_message(answers, row) for row in islice(rows, 500)]:
             message_store.keep(batch, [], [], 0)
         AlertEvaluator(store, monitor.settings, utc_now).evaluate(final=True)
-        reading = MonitorQueries(store, monitor.settings)
+        queries = MonitorQueries(store, monitor.settings)
         if plot:
-            draw_trends(reading.trends(last=windows, most=3), reading.alerts(), plot)
-        return list(reversed(reading.alerts(most=1000)))
+            draw_trends(queries.trends(last=windows, most=3), queries.alerts(), plot)
+        return list(reversed(queries.alerts(most=1000)))
 
 
-def _classified(classified: Mapping[str, tuple[ClassifiedMessage, bool]], row: Mapping[str, Any]) -> ClassifiedMessage:
-    answer = classified[row["text"]][0]
+def _message(answers: Mapping[str, tuple[ClassifiedMessage, bool]], row: Mapping[str, Any]) -> ClassifiedMessage:
+    answer = answers[row["text"]][0]
     time = datetime.fromisoformat(row["time"])
     return replace(answer, message=Message(f"{row['source']} {row['id']}"[:32], "replay", time, row["text"]))
 
@@ -200,12 +198,12 @@ def _window(time: datetime) -> int:
 
 
 def _hits(alert: AlertRow, surge: Surge) -> bool:
-    """Whether it was found in a surge, or in the windows after it that are classified together with it."""
+    """Returns whether it was found in a surge, or in the windows after it that are classified together with it."""
     return surge.start <= _window(alert.found) < surge.start + surge.windows + 4
 
 
 def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
-    """Texts a second from a file to the database, classified by the embedded server."""
+    """Measures texts a second from a file to the database, classified by the embedded server."""
     pools = [
         rated_pool("tweets", share=QUIET, per_window=25),
         rated_pool("product-reviews", share=QUIET, per_window=25),
@@ -214,32 +212,32 @@ def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
     write_json_lines(stream, islice(replay(pools, 10_000), texts))
     result = {}
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "store.sqlite")) as store:
-        chosen = replace(monitor, store=store)
-        seen: list[tuple[float, float, int]] = []
+        own_monitor = replace(monitor, store=store)
+        samples: list[tuple[float, float, int]] = []
         # The server is in this process, so its time counts, too.
-        on_progress = partial(_note, seen)
-        chosen.run([stream], follow=False, on_progress=on_progress)
+        on_progress = partial(_note, samples)
+        own_monitor.run([stream], follow=False, on_progress=on_progress)
         # The first batches wait for the server's first answers.
-        first, last = seen[len(seen) // 10], seen[-1]
+        first, last = samples[len(samples) // 10], samples[-1]
         number = last[2] - first[2]
         result["texts_per_second"] = round(number / (last[0] - first[0]), 1)
         result["cpu_milliseconds_per_text"] = round((last[1] - first[1]) / number * 1000, 2)
         result["load"] = os.getloadavg()[0]
         message_store = MessageStore(store, monitor.settings, utc_now)
         times = [BEGIN + number * HOUR / 60 for number in range(5000)]
-        made = [
+        messages = [
             ClassifiedMessage(Message(f"x{number}", "s", time, "a text of some words"), "tech", 0.9, "negative", 0.9)
             for number, time in enumerate(times)
         ]
         began = time.perf_counter()
         for start in range(0, 5000, monitor.settings.batch_size):
-            message_store.keep(made[start : start + monitor.settings.batch_size], [], [], 0)
+            message_store.keep(messages[start : start + monitor.settings.batch_size], [], [], 0)
         result["stored_alone_per_second"] = round(5000 / (time.perf_counter() - began), 1)
     return result
 
 
-def _note(seen: list[tuple[float, float, int]], total: IngestCounts) -> None:
-    seen.append((time.perf_counter(), time.process_time(), total.stored))
+def _note(samples: list[tuple[float, float, int]], total: IngestCounts) -> None:
+    samples.append((time.perf_counter(), time.process_time(), total.stored))
 
 
 if __name__ == "__main__":

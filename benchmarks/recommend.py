@@ -1,4 +1,4 @@
-"""How good the recommender's lists are on MovieLens 100K; beside what is popular and item-kNN.
+"""Measures how good the recommender's lists are on MovieLens 100K, beside popularity and item-kNN.
 
 python benchmarks/recommend.py --data FOLDER --output benchmarks/results/recommend.json
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sides import environment, home_folder, write_report
+from harness import environment, home_folder, write_report
 
 from tfapp.apps.recommend.evaluation import ListEvaluation, evaluate
 from tfapp.apps.recommend.event_log import EventLog
@@ -47,16 +47,16 @@ def main() -> None:
         item_matrix = service.catalogue.item_matrix(identity)
         log = service.catalogue.log(item_matrix)
         log = log[: round(options.first * len(log))]
-        found = {f"last {share:.0%}": _measured(service, item_matrix, log, share) for share in SHARES}
+        results = {f"last {share:.0%}": _measured(service, item_matrix, log, share) for share in SHARES}
         name = f"last {SHARES[-1]:.0%}, a tenth of the items made new"
-        found[name] = _measured(service, item_matrix, _planted(log, SHARES[-1]), SHARES[-1])
+        results[name] = _measured(service, item_matrix, _planted(log, SHARES[-1]), SHARES[-1])
     if options.output:
         about = {"seconds": seconds, "embedder": identity, "first": options.first, "settings": options.set}
-        write_report(options.output, {"environment": environment(*PACKAGES), **about, "splits": found})
+        write_report(options.output, {"environment": environment(*PACKAGES), **about, "splits": results})
 
 
 def _fill(service: Recommend, data: Path) -> dict[str, float]:
-    """Adds items and events by the files that the commands read; gives the seconds that took."""
+    """Adds items and events by the files that the commands read, and returns the seconds that it took."""
     service.home.mkdir(parents=True, exist_ok=True)
     genres = [line.split("|")[0] for line in _lines(data / "u.genre")]
     movies = [_movie(line.split("|"), genres) for line in _lines(data / "u.item")]
@@ -82,9 +82,9 @@ def _lines(file: Path) -> list[str]:
 
 
 def _movie(fields: Sequence[str], genres: Sequence[str]) -> Sequence[str]:
-    released = datetime.strptime(fields[2], "%d-%b-%Y").replace(tzinfo=UTC).isoformat() if fields[2] else ""
+    release = datetime.strptime(fields[2], "%d-%b-%Y").replace(tzinfo=UTC).isoformat() if fields[2] else ""
     tags = [genre for genre, flag in zip(genres, fields[5:], strict=True) if flag == "1"]
-    return fields[0], fields[1], "|".join(tags), released
+    return fields[0], fields[1], "|".join(tags), release
 
 
 def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
@@ -95,20 +95,21 @@ def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 def _planted(log: EventLog, share: float) -> EventLog:
     start = log.times[int((1 - share) * len(log))]
-    taken = np.random.default_rng(0).random(int(log.items.max()) + 1) < PLANTED
-    return log[~taken[log.items] | (log.times >= start)]
+    mask = np.random.default_rng(0).random(int(log.items.max()) + 1) < PLANTED
+    return log[~mask[log.items] | (log.times >= start)]
 
 
 def _measured(service: Recommend, item_matrix: ItemMatrix, log: EventLog, share: float) -> dict[str, Any]:
     began = time.perf_counter()
-    found = evaluate(item_matrix, log, service.settings, share=share)
-    _print(found, share)
-    return {**asdict(found), "seconds": round(time.perf_counter() - began, 1)}
+    evaluation = evaluate(item_matrix, log, service.settings, share=share)
+    _print(evaluation, share)
+    return {**asdict(evaluation), "seconds": round(time.perf_counter() - began, 1)}
 
 
-def _print(found: ListEvaluation, share: float) -> None:
-    print(f"\nlast {share:.0%}: learnt from {found.events} events and {found.lists} lists, {found.later} events after")
-    for title, scores in (("all items", found.all_items), ("new items", found.new_items)):
+def _print(evaluation: ListEvaluation, share: float) -> None:
+    past = f"{evaluation.events} events and {evaluation.lists} lists"
+    print(f"\nlast {share:.0%}: learnt from {past}, {evaluation.later} events after")
+    for title, scores in (("all items", evaluation.all_items), ("new items", evaluation.new_items)):
         users = next(iter(scores.values())).users
         print(f"  {title}, {users} users" + " " * 12 + "nDCG@10  recall@10  coverage")
         for name, score in scores.items():

@@ -1,4 +1,4 @@
-"""What more of everything costs: texts a request, tokens a text, classes, rows of data, models in a server.
+"""Measures what more of everything costs: texts a request, tokens a text, classes, rows, models in a server.
 
     python benchmarks/scale.py --output scale.json --plots DIR [--quick] [--parts requests data ...]
 
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness import Worker, environment, quiet, write_report
 from inference import by_turns
 from scale_data import LABELS, write_rows
 from scale_report import print_report
 from scale_served import serve, start_callers
 from scale_texts import Words, read_words
-from sides import Worker, environment, quiet, write_report
 
 HERE: Final = Path(__file__).resolve().parent
 PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "pyarrow", "grpcio", "tfapp", "tfapp-client")
@@ -42,7 +42,7 @@ FEWEST_WORDS, MOST_WORDS = 4, 24
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured.
+    """A plan of how much is measured.
 
     Attributes:
         requests: Texts a request.
@@ -79,7 +79,7 @@ QUICK: Final = Plan(
 
 @dataclass(frozen=True)
 class Bench:
-    """What all parts share.
+    """The folder, the plan and the words that all parts share.
 
     Attributes:
         folder: Holds `model/`, `models/classes-N/1` and `streams.json`.
@@ -105,21 +105,21 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw them")
-    parsed = parser.parse_args()
-    plan = QUICK if parsed.quick else Plan()
+    options = parser.parse_args()
+    plan = QUICK if options.quick else Plan()
     report: dict[str, Any] = {"environment": environment(*PACKAGES), "rounds": plan.rounds}
     with tempfile.TemporaryDirectory() as folder:
-        bench = prepare(Path(folder), plan, parsed.parts)
-        for part in parsed.parts:
+        bench = prepare(Path(folder), plan, options.parts)
+        for part in options.parts:
             say(f"{part} ...")
             report[part] = PARTS[part](bench)
-            if parsed.output:
-                write_report(parsed.output, report)
+            if options.output:
+                write_report(options.output, report)
     print_report(report)
-    if parsed.plots:
+    if options.plots:
         from scale_plots import draw
 
-        draw(report, parsed.plots)
+        draw(report, options.plots)
 
 
 def prepare(folder: Path, plan: Plan, parts: Sequence[str]) -> Bench:
@@ -134,10 +134,10 @@ def prepare(folder: Path, plan: Plan, parts: Sequence[str]) -> Bench:
 
 
 def make_streams(bench: Bench) -> dict[str, list[str]]:
-    """Short texts of any length, and texts of each length in tokens."""
+    """Returns short texts of any length, and texts of each length in tokens."""
     chance = random.Random(1)
-    made = [bench.words.of_words(chance.randint(FEWEST_WORDS, MOST_WORDS)) for _ in range(max(bench.plan.requests))]
-    return {"made": made} | {
+    texts = [bench.words.of_words(chance.randint(FEWEST_WORDS, MOST_WORDS)) for _ in range(max(bench.plan.requests))]
+    return {"made": texts} | {
         str(length): [bench.words.of_words(length - 2) for _ in range(texts_of(length, bench.plan))]
         for length in bench.plan.lengths
     }
@@ -148,30 +148,30 @@ def texts_of(length: int, plan: Plan) -> int:
 
 
 def measure_requests(bench: Bench) -> dict[str, Any]:
-    """Texts a second in process by the number of texts a request."""
+    """Measures texts a second in process by the number of texts a request."""
     turns = {size: f"pass made {size} {max(size, min(TEXTS, 256 * size))}" for size in bench.plan.requests}
-    found = measure_graph(bench, turns)
-    for point in found["points"]:
+    result = measure_graph(bench, turns)
+    for point in result["points"]:
         point["ms"] = [1e3 * point["at"] / rate for rate in point["texts_per_second"]]
-    return found
+    return result
 
 
 def measure_lengths(bench: Bench) -> dict[str, Any]:
-    """Texts and tokens a second in process by the number of tokens a text."""
-    found = measure_graph(
+    """Measures texts and tokens a second in process by the number of tokens a text."""
+    result = measure_graph(
         bench, {length: f"pass {length} {ROWS} {texts_of(length, bench.plan)}" for length in bench.plan.lengths}
     )
-    for point in found["points"]:
+    for point in result["points"]:
         point["tokens_per_second"] = [point["at"] * rate for rate in point["texts_per_second"]]
-    return found
+    return result
 
 
 def measure_graph(bench: Bench, turns: Mapping[int, str]) -> dict[str, Any]:
-    """Texts a second of each turn, and the most memory up to the end of its first."""
+    """Measures texts a second of each turn, and the most memory up to the end of its first."""
     with Worker(
         sys.executable, str(HERE / "scale_graph.py"), str(bench.streams), str(bench.model(LABELS) / "1")
     ) as worker:
-        loaded, peaks = worker.ask("memory"), {}
+        model_memory, peaks = worker.ask("memory"), {}
         worker.ask("peak")
         for size, question in turns.items():
             # Each meets the lengths for the first time here; the smaller come first, whose peaks are the lower.
@@ -179,11 +179,11 @@ def measure_graph(bench: Bench, turns: Mapping[int, str]) -> dict[str, Any]:
             peaks[size] = worker.ask("peak")
         rates = by_turns(bench.plan.rounds, map(str, turns), lambda size: worker.ask(turns[int(size)]))
     points = [{"at": size, "texts_per_second": rates[str(size)], "peak_mb": peaks[size]} for size in turns]
-    return {"loaded_mb": loaded, "points": points}
+    return {"loaded_mb": model_memory, "points": points}
 
 
 def measure_classes(bench: Bench) -> dict[str, Any]:
-    """Texts a second of 4 callers by the number of classes, all models in one server, and the size of an export."""
+    """Measures texts a second of 4 callers by the number of classes, with all models in one server; and the exports."""
     models = {bench.model(count).name: bench.model(count) for count in bench.plan.classes}
     with serve(models) as server, ExitStack() as stack:
         callers = {name: stack.enter_context(start_callers(server, bench.streams, [name])) for name in models}
@@ -208,7 +208,7 @@ def size_of(folder: Path) -> float:
 
 
 def measure_data(bench: Bench) -> dict[str, Any]:
-    """Seconds and memory of each stage from a file to token ids, by rows."""
+    """Measures seconds and memory of each stage from a file to token ids, by rows."""
     points = []
     for rows in bench.plan.data:
         file = bench.folder / "rows.csv"
@@ -221,7 +221,7 @@ def measure_data(bench: Bench) -> dict[str, Any]:
 
 
 def measure_models(bench: Bench) -> dict[str, Any]:
-    """Start-up, memory and texts a second by the number of models in a server, beside a server of one."""
+    """Measures start-up, memory and texts a second by the number of models in a server, beside a server of one."""
     names = [f"model-{number}" for number in range(1, max(bench.plan.models) + 1)]
     for name in names:
         (bench.folder / name).mkdir()
@@ -235,11 +235,13 @@ def measure_models(bench: Bench) -> dict[str, Any]:
                 serve({name: bench.folder / name for name in names[:count]}) as server,
                 start_callers(server, bench.streams, names[:count]) as callers,
             ):
-                loaded = server.memory()
-                sides = {"several": callers, "one": lone}
+                start_memory = server.memory()
+                contenders = {"several": callers, "one": lone}
                 ask(callers)
-                rates = by_turns(bench.plan.rounds, sides, lambda side, sides=sides: ask(sides[side]))
-                took = {"start_seconds": server.seconds, "loaded_mb": loaded, "memory_mb": server.memory()}
+                rates = by_turns(
+                    bench.plan.rounds, contenders, lambda name, contenders=contenders: ask(contenders[name])
+                )
+                took = {"start_seconds": server.seconds, "loaded_mb": start_memory, "memory_mb": server.memory()}
                 points.append(
                     {"at": count, **took, "texts_per_second": rates["several"], "of_one_per_second": rates["one"]}
                 )

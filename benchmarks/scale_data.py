@@ -1,4 +1,4 @@
-"""One side of scale.py: a data set of many rows, through all that training does before its first step.
+"""A worker of scale.py: a data set of many rows, through all that training does before its first step.
 
     python scale_data.py MODEL FILE.csv
 
@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from harness import serve_lines
 from scale_memory import peak_memory, reset_peak, resident_memory
 from scale_texts import Words
-from sides import serve_lines
 
 __all__ = ["LABELS", "STAGES", "write_rows"]
 
@@ -30,7 +30,7 @@ _CHARACTERS: Final = 200
 
 
 class Stages:
-    """What each stage took, in the order of their first calls.
+    """The time and memory of each stage, in the order of their first calls.
 
     Attributes:
         seconds: By stage.
@@ -42,15 +42,15 @@ class Stages:
         self.peaks: dict[str, float] = {}
 
     def watched(self, stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, its calls counted to a stage."""
+        """Returns the same function, its calls counted to a stage."""
 
         def watch(*args: Any, **kwargs: Any) -> Any:
             reset_peak()
             began = time.perf_counter()
-            given = step(*args, **kwargs)
+            result = step(*args, **kwargs)
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
             self.peaks[stage] = max(self.peaks.get(stage, 0.0), peak_memory())
-            return given
+            return result
 
         return watch
 
@@ -61,18 +61,18 @@ def main() -> None:
 
 
 def write_rows(file: Path, rows: int, words: Words) -> None:
-    """A csv file of made texts of about 200 characters, the same each time."""
+    """Writes a csv file of made texts of about 200 characters, the same each time."""
     chance = random.Random(1)
-    kept: list[tuple[str, str]] = []
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        table = csv.writer(opened)
+    earlier: list[tuple[str, str]] = []
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        table = csv.writer(lines)
         table.writerow(("text", "label"))
         for _ in range(rows):
-            if kept and chance.random() < _REPEATED:
-                row = chance.choice(kept)
+            if earlier and chance.random() < _REPEATED:
+                row = chance.choice(earlier)
             else:
                 row = (words.of_characters(_CHARACTERS), f"label {chance.randrange(LABELS)}")
-                kept.append(row)
+                earlier.append(row)
             table.writerow(row)
 
 
@@ -90,14 +90,14 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
     began = time.perf_counter()
     splits = load(DataSettings(train=str(file)))
     # As in training: the texts stay for the lists of mistakes, those of test are tokenized at the end.
-    sides = [tokenize(model, table) for table in (splits.train, splits.dev, splits.test)]
+    token_splits = [tokenize(model, table) for table in (splits.train, splits.dev, splits.test)]
     return {
         "seconds": stages.seconds,
         "all_seconds": time.perf_counter() - began,
         "peaks": stages.peaks,
         "memory": memory | {"peak": max(stages.peaks.values()), "end": resident_memory()},
         "rows": dict(splits.report.rows),
-        "tokens": sum(len(side.texts.ids) for side in sides),
+        "tokens": sum(len(split.texts.ids) for split in token_splits),
         "bytes": file.stat().st_size,
     }
 

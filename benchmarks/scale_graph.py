@@ -1,4 +1,4 @@
-"""One side of scale.py: an exported model called in this process, whose memory is watched.
+"""A worker of scale.py: an exported model called in this process, whose memory is watched.
 
     python scale_graph.py STREAMS.json MODELS/NAME/VERSION
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from callers import measures
-from inference_ours import exported
+from harness import serve_lines
+from inference_ours import load_exported
 from scale_memory import peak_memory, reset_peak, resident_memory
-from sides import serve_lines
 
 
 def main() -> None:
@@ -27,16 +27,16 @@ def main() -> None:
     set_compute_threads()
     import tensorflow as tf
 
-    answer = exported(folder)
-    asked = measures(lambda rows: answer(tf.constant(rows)).numpy(), json.loads(streams.read_text(encoding="utf-8")))
+    answer = load_exported(folder)
+    measure = measures(lambda rows: answer(tf.constant(rows)).numpy(), json.loads(streams.read_text(encoding="utf-8")))
     memory = {"memory": resident_memory, "peak": peak}
-    serve_lines(lambda question: memory[question]() if question in memory else asked(question))
+    serve_lines(lambda question: memory[question]() if question in memory else measure(question))
 
 
 def peak() -> Any:
-    found = peak_memory()
+    megabytes = peak_memory()
     reset_peak()
-    return found
+    return megabytes
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much memory a process takes, on Linux."""
+"""Reads how much memory a process takes, on Linux."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _STATUS = "/proc/{}/status"
 
 
 def resident_memory(process: int | str = "self") -> float:
-    """Megabytes in memory now."""
+    """Returns the megabytes in memory now."""
     return _read(process, "VmRSS:")
 
 
 def peak_memory(process: int | str = "self") -> float:
-    """Most megabytes in memory since the process began or `reset_peak`.
+    """Returns the most megabytes in memory since the process began or `reset_peak`.
 
     `getrusage` would not do: what it says of a new process begins with what its parent had.
     """

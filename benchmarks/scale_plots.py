@@ -31,13 +31,13 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
         report: As scale.py makes it; parts that were not measured are left out.
         folder: Is made where it is missing.
     """
-    panels = [(report[part], panel) for part, drawn in PANELS.items() if part in report for panel in drawn]
+    panels = [(report[part], panel) for part, functions in PANELS.items() if part in report for panel in functions]
     lines = -(-len(panels) // _COLUMNS)
     columns = min(len(panels), _COLUMNS)
     figure = new_figure(_PANEL[0] * columns, _PANEL[1] * lines)
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
-    for place, (part, panel) in enumerate(panels, start=1):
-        axes = figure.add_subplot(lines, columns, place)
+    for position, (part, panel) in enumerate(panels, start=1):
+        axes = figure.add_subplot(lines, columns, position)
         plain(axes)
         panel(axes, part)
     save(figure, folder / "scale.png")
@@ -103,7 +103,7 @@ def _at(part: Part) -> list[int]:
 
 
 def _rounds(axes: Axes, part: Part, name: str, color: str) -> None:
-    """The median of the rounds, and from the lowest to the highest."""
+    """Draws the median of the rounds, and from the lowest to the highest."""
     at, points = _at(part), part["points"]
     axes.plot(at, [middle(point, name) for point in points], color=color, marker="o", markersize=4, linewidth=1.6)
     axes.fill_between(
@@ -114,7 +114,7 @@ def _rounds(axes: Axes, part: Part, name: str, color: str) -> None:
 
 
 def _beside(axes: Axes, at: Sequence[int], values: Sequence[float], label: str, *, log: bool = False) -> None:
-    """A second curve, by an axis on the right."""
+    """Draws a second curve, by an axis on the right."""
     other = axes.twinx()
     other.spines[["left", "bottom", "top"]].set_visible(False)
     other.spines["right"].set_color(FAINT)

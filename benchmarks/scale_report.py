@@ -1,4 +1,4 @@
-"""What scale.py measured: a table of each part, and a sentence that says how its curve goes."""
+"""The report of scale.py: a table of each part, and a sentence that says how its curve goes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def print_report(report: Mapping[str, Any]) -> None:
 
 
 def middle(point: Point, name: str) -> float:
-    """The median of a figure's rounds."""
+    """Returns the median of a figure's rounds."""
     return float(statistics.median(point[name]))
 
 
@@ -35,7 +35,7 @@ def request_cells(point: Point) -> tuple[str, ...]:
     return (*_rounds(point, "texts_per_second"), f"{middle(point, 'ms'):.4g}", f"{point['peak_mb']:.0f}")
 
 
-def requests_said(part: Mapping[str, Any]) -> str:
+def requests_sentence(part: Mapping[str, Any]) -> str:
     first, last = _ends(part)
     return (
         f"{first['at']} to {last['at']} texts a request: "
@@ -52,7 +52,7 @@ def length_cells(point: Point) -> tuple[str, ...]:
     )
 
 
-def lengths_said(part: Mapping[str, Any]) -> str:
+def lengths_sentence(part: Mapping[str, Any]) -> str:
     first, last = _ends(part)
     best = max(part["points"], key=lambda point: middle(point, "tokens_per_second"))
     return (
@@ -66,7 +66,7 @@ def class_cells(point: Point) -> tuple[str, ...]:
     return (*_rounds(point, "texts_per_second"), f"{point['export_mb']:.2f}")
 
 
-def classes_said(part: Mapping[str, Any]) -> str:
+def classes_sentence(part: Mapping[str, Any]) -> str:
     first, last = _ends(part)
     return (
         f"{first['at']} to {last['at']} classes: {_ratio(last['texts_per_second'], first['texts_per_second'])} "
@@ -85,7 +85,7 @@ def data_cells(point: Point) -> tuple[str, ...]:
     )
 
 
-def data_said(part: Mapping[str, Any]) -> str:
+def data_sentence(part: Mapping[str, Any]) -> str:
     steps = [
         f"{one['at']:,} to {other['at']:,} rows: time grows {other['all_seconds'] / one['all_seconds']:.1f} times, "
         f"memory by {other['memory']['peak'] - one['memory']['peak']:.0f} MB"
@@ -114,7 +114,7 @@ def model_cells(point: Point) -> tuple[str, ...]:
     )
 
 
-def models_said(part: Mapping[str, Any]) -> str:
+def models_sentence(part: Mapping[str, Any]) -> str:
     first, last = _ends(part)
     more = max(last["at"] - first["at"], 1)
     megabytes, seconds = ((last[name] - first[name]) / more for name in ("memory_mb", "start_seconds"))
@@ -130,7 +130,7 @@ def _ends(part: Mapping[str, Any]) -> tuple[Point, Point]:
 
 
 def _grown(part: Mapping[str, Any]) -> float:
-    """Megabytes from the loaded model to the highest peak."""
+    """Returns the megabytes from the loaded model to the highest peak."""
     return float(max(point["peak_mb"] for point in part["points"]) - part["loaded_mb"])
 
 
@@ -141,31 +141,31 @@ def _last_step(part: Mapping[str, Any]) -> str:
 
 
 def _rounds(point: Point, name: str) -> tuple[str, ...]:
-    """Median, lowest and highest of the rounds."""
+    """Returns median, lowest and highest of the rounds."""
     return tuple(f"{value:.0f}" for value in spread(point[name]).values())
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """The median ratio of a round, with the lowest and the highest."""
-    found = spread([one / other for one, other in zip(ours, theirs, strict=True)])
-    return f"{found['median']:.2f} ({found['lowest']:.2f} to {found['highest']:.2f})"
+    """Returns the median ratio of a round, with the lowest and the highest."""
+    ratio = spread([one / other for one, other in zip(ours, theirs, strict=True)])
+    return f"{ratio['median']:.2f} ({ratio['lowest']:.2f} to {ratio['highest']:.2f})"
 
 
 _SPREAD: Final = ("texts/s", "lowest", "highest")
 Row = Callable[[Point], tuple[str, ...]]
-Said = Callable[[Mapping[str, Any]], str]
-PARTS: Final[Mapping[str, tuple[tuple[str, ...], Row, Said]]] = {
-    "requests": (("texts a request", *_SPREAD, "ms", "peak MB"), request_cells, requests_said),
-    "lengths": (("tokens a text", *_SPREAD, "tokens/s", "peak MB"), length_cells, lengths_said),
-    "classes": (("classes", *_SPREAD, "export MB"), class_cells, classes_said),
+Sentence = Callable[[Mapping[str, Any]], str]
+PARTS: Final[Mapping[str, tuple[tuple[str, ...], Row, Sentence]]] = {
+    "requests": (("texts a request", *_SPREAD, "ms", "peak MB"), request_cells, requests_sentence),
+    "lengths": (("tokens a text", *_SPREAD, "tokens/s", "peak MB"), length_cells, lengths_sentence),
+    "classes": (("classes", *_SPREAD, "export MB"), class_cells, classes_sentence),
     "data": (
         ("rows: seconds to", *STAGES, "all", "MB: imports", "model", "peak"),
         data_cells,
-        data_said,
+        data_sentence,
     ),
     "models": (
         ("models in a server", "start s", "loaded MB", "used MB", *_SPREAD, "of a server of one"),
         model_cells,
-        models_said,
+        models_sentence,
     ),
 }

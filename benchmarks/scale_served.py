@@ -1,4 +1,4 @@
-"""`tfapp serve` with several models, and callers of it that ask all of them by turns, each in a process of its own.
+"""Runs `tfapp serve` with several models, and callers that ask all of them by turns, each in its own process.
 
     python scale_served.py ADDRESS STREAMS.json NAME [NAME ...]
 
@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callers import measures
+from harness import Worker, quiet, serve_lines
 from scale_memory import resident_memory
-from sides import Worker, quiet, serve_lines
 
-__all__ = ["Served", "serve", "start_callers"]
+__all__ = ["ServerProcess", "serve", "start_callers"]
 
 
 @dataclass(frozen=True)
-class Served:
+class ServerProcess:
     """A server that answers.
 
     Attributes:
@@ -43,12 +43,12 @@ class Served:
     config: Path
 
     def memory(self) -> float:
-        """Its megabytes in memory."""
+        """Returns its megabytes in memory."""
         return resident_memory(self.process)
 
 
 @contextmanager
-def serve(models: Mapping[str, Path], *flags: str) -> Iterator[Served]:
+def serve(models: Mapping[str, Path], *flags: str) -> Iterator[ServerProcess]:
     """Runs `tfapp serve` with a model config file.
 
     Args:
@@ -63,11 +63,11 @@ def serve(models: Mapping[str, Path], *flags: str) -> Iterator[Served]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=quiet())
         try:
             assert process.stdout is not None
-            found = next(filter(None, (re.search(r"serving on (\S+)", line) for line in process.stdout)), None)
-            if found is None:
+            match = next(filter(None, (re.search(r"serving on (\S+)", line) for line in process.stdout)), None)
+            if match is None:
                 errors.seek(0)
                 raise SystemExit(f"the server ended:\n{errors.read()[-2000:]}")
-            yield Served(found[1], process.pid, time.perf_counter() - began, config)
+            yield ServerProcess(match[1], process.pid, time.perf_counter() - began, config)
         finally:
             process.terminate()
             process.communicate()
@@ -81,7 +81,7 @@ def config_text(models: Mapping[str, Path]) -> str:
     return f"model_config_list {{\n{''.join(configs)}}}\n"
 
 
-def start_callers(server: Served, streams: Path, names: list[str]) -> Worker:
+def start_callers(server: ServerProcess, streams: Path, names: list[str]) -> Worker:
     return Worker(sys.executable, __file__, server.address, str(streams), *names)
 
 

@@ -31,18 +31,18 @@ class Words:
         self._drawn: list[str] = []
 
     def of_words(self, count: int) -> str:
-        """A text of so many words; with [CLS] and [SEP] it has two tokens more."""
+        """Returns a text of so many words; with [CLS] and [SEP] it has two tokens more."""
         while len(self._drawn) < count:
             self._drawn += self._chance.choices(self._words, cum_weights=self._shares, k=_DRAWN)
-        taken, self._drawn = self._drawn[:count], self._drawn[count:]
-        return " ".join(taken)
+        words, self._drawn = self._drawn[:count], self._drawn[count:]
+        return " ".join(words)
 
     def of_characters(self, count: int) -> str:
-        """A text of about so many characters, cut at a word."""
+        """Returns a text of about so many characters, cut at a word."""
         return self.of_words(count // 3)[:count].rpartition(" ")[0]
 
 
 def read_words(model: Path) -> Words:
-    """The words of a saved model's vocabulary."""
+    """Returns the words of a saved model's vocabulary."""
     pieces = (model / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
     return Words([piece for piece in pieces if len(piece) > 1 and piece.isascii() and piece.isalpha()][:_WORDS])

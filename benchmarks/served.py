@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from callers import measures, texts
-from sides import Worker, serve_lines
+from harness import Worker, serve_lines
 
 __all__ = ["start_client", "start_server"]
 
@@ -29,7 +29,7 @@ def start_client(server: Worker, name: str, streams: Path | None = None) -> Work
     return Worker(sys.executable, __file__, "client", server.ask("address"), name, *([str(streams)] if streams else []))
 
 
-def server_side(folder: str, batching_file: str = "") -> None:
+def run_server(folder: str, batching_file: str = "") -> None:
     from tfapp.core.threads import set_compute_threads
     from tfapp.server.low_memory_import import import_tensorflow_low_memory
 
@@ -60,12 +60,12 @@ def model_config(file: Path, folder: Path) -> Path:
 
 
 def resident() -> float:
-    """Megabytes of this process in memory, on Linux."""
+    """Returns the megabytes of this process in memory, on Linux."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * 4096 / 1e6
 
 
-def client_side(address: str, name: str, streams: str = "") -> None:
+def run_client(address: str, name: str, streams: str = "") -> None:
     from tfapp_client import Client
 
     lines = json.loads(Path(streams).read_text(encoding="utf-8")) if streams else texts()
@@ -74,4 +74,4 @@ def client_side(address: str, name: str, streams: str = "") -> None:
 
 
 if __name__ == "__main__":
-    {"server": server_side, "client": client_side}[sys.argv[1]](*sys.argv[2:])
+    {"server": run_server, "client": run_client}[sys.argv[1]](*sys.argv[2:])

@@ -1,8 +1,8 @@
-"""What the model server adds to calling its SavedModel in the same process.
+"""Measures what the model server adds to calling its SavedModel in the same process.
 
 One process calls the loaded SavedModel, another serves the same files, a third asks the server over gRPC. The two
 ways work by turns on the same texts, and a figure is that of one round, so that a busy machine slows both. The caller's
-work counts against the server, as it shares the processors with it; its CPU time is shown beside. Each side has its
+work counts against the server, as it shares the processors with it; its CPU time is shown beside. Each way has its
 own threads: the direct calls as many as are fastest and TensorFlow's choice within a call, the server its defaults.
 TF_NUM_INTRAOP_THREADS sets those within a call for both.
 
@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from callers import CALLERS, measures, texts
+from harness import Worker, environment, serve_lines, write_report
 from served import start_client, start_server
-from sides import Worker, environment, serve_lines, write_report
 
 DIRECT: Final = "direct"
 SERVER: Final = "server"
@@ -68,24 +68,24 @@ def main() -> None:
     parser.add_argument("--batching_parameters_file", default="", help="the server's, as for `tfapp serve`")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
-    parsed = parser.parse_args()
-    if parsed.worker:
-        direct_side(parsed.worker)
+    options = parser.parse_args()
+    if options.worker:
+        run_direct(options.worker)
         return
     with ExitStack() as stack:
-        folder = parsed.model or stack.enter_context(untrained_model())
-        report = compare(folder.resolve(), parsed)
+        folder = options.model or stack.enter_context(untrained_model())
+        report = compare(folder.resolve(), options)
     print_table(report)
-    if parsed.output:
-        write_report(parsed.output, report)
+    if options.output:
+        write_report(options.output, report)
 
 
-# The side that compares.
+# The process that compares.
 
 
 @dataclass(frozen=True)
-class Sides:
-    """The three processes, and how many threads call the model directly."""
+class OverheadProcesses:
+    """The three processes, and the number of threads that call the model directly."""
 
     direct: Worker
     server: Worker
@@ -93,74 +93,74 @@ class Sides:
     threads: int
 
 
-def compare(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
+def compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     with ExitStack() as stack:
         direct = stack.enter_context(Worker(sys.executable, __file__, "--worker", str(folder)))
-        server = stack.enter_context(start_server(folder, parsed.batching_parameters_file))
+        server = stack.enter_context(start_server(folder, options.batching_parameters_file))
         client = stack.enter_context(start_client(server, folder.parent.name))
-        sides = Sides(direct, server, client, fastest_threads(direct, parsed.seconds))
+        processes = OverheadProcesses(direct, server, client, fastest_threads(direct, options.seconds))
         return {
             "environment": environment(*PACKAGES),
-            "model": str(parsed.model or "untrained minilm-l6"),
-            "rounds": parsed.rounds,
-            "turn_seconds": parsed.seconds,
-            "direct_threads": sides.threads,
-            "one_text": measure_one(sides, parsed.rounds),
-            "traffic": {name: measure_traffic(traffic, sides, parsed) for name, traffic in TRAFFIC.items()},
+            "model": str(options.model or "untrained minilm-l6"),
+            "rounds": options.rounds,
+            "turn_seconds": options.seconds,
+            "direct_threads": processes.threads,
+            "one_text": measure_one(processes, options.rounds),
+            "traffic": {name: measure_traffic(traffic, processes, options) for name, traffic in TRAFFIC.items()},
         }
 
 
 def fastest_threads(direct: Worker, seconds: float) -> int:
-    """How many threads call the model best: TensorFlow computes one call on all processors, too."""
+    """Returns how many threads call the model best: TensorFlow computes one call on all processors, too."""
     choices = sorted({1, 2, os.cpu_count() or 1})
     rates = {threads: direct.ask(f"load made {threads} 32 {seconds}")["rows_per_second"] for threads in choices}
     return max(choices, key=lambda threads: rates[threads])
 
 
-def measure_one(sides: Sides, rounds: int) -> dict[str, Any]:
-    """The median latency of one short text, in milliseconds."""
-    workers = {DIRECT: sides.direct, SERVED: sides.client}
-    values: dict[str, list[float]] = {side: [] for side in workers}
+def measure_one(processes: OverheadProcesses, rounds: int) -> dict[str, Any]:
+    """Measures the median latency of one short text, in milliseconds."""
+    workers = {DIRECT: processes.direct, SERVED: processes.client}
+    values: dict[str, list[float]] = {way: [] for way in workers}
     for number in range(rounds):
-        for side in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
-            values[side].append(workers[side].ask("one one"))
-    added = [served - alone for alone, served in zip(values[DIRECT], values[SERVED], strict=True)]
+        for way in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
+            values[way].append(workers[way].ask("one one"))
+    overheads = [remote - alone for alone, remote in zip(values[DIRECT], values[SERVED], strict=True)]
     return {
         "unit": "ms",
-        **{side: spread(found) for side, found in values.items()},
-        "added": spread(added),
+        **{way: spread(runs) for way, runs in values.items()},
+        "added": spread(overheads),
         "target": MOST_ADDED_MS,
-        "met": statistics.median(added) < MOST_ADDED_MS,
+        "met": statistics.median(overheads) < MOST_ADDED_MS,
     }
 
 
-def measure_traffic(traffic: Traffic, sides: Sides, parsed: argparse.Namespace) -> dict[str, Any]:
-    """Texts a second of both ways, and the CPU time of all three processes."""
+def measure_traffic(traffic: Traffic, processes: OverheadProcesses, options: argparse.Namespace) -> dict[str, Any]:
+    """Measures the texts a second of both ways, and the CPU time of all three processes."""
     turns: dict[str, list[dict[str, float]]] = {DIRECT: [], SERVED: []}
-    for number in range(parsed.rounds):
-        for side in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
-            turn = direct_turn if side == DIRECT else served_turn
-            turns[side].append(turn(traffic, sides, parsed.seconds))
-    rates = {side: [turn["rows_per_second"] for turn in found] for side, found in turns.items()}
-    shares = [served / alone for alone, served in zip(rates[DIRECT], rates[SERVED], strict=True)]
+    for number in range(options.rounds):
+        for way in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
+            turn = direct_turn if way == DIRECT else served_turn
+            turns[way].append(turn(traffic, processes, options.seconds))
+    rates = {way: [turn["rows_per_second"] for turn in way_turns] for way, way_turns in turns.items()}
+    shares = [remote / alone for alone, remote in zip(rates[DIRECT], rates[SERVED], strict=True)]
     cpu = {DIRECT: (DIRECT, CALLERS), SERVER: (SERVED, SERVER), CLIENT: (SERVED, CALLERS)}
     return {
         **asdict(traffic),
-        "rows_per_second": {side: spread(found) for side, found in rates.items()},
-        "cpu_ms_per_row": {name: spread([turn[place] for turn in turns[side]]) for name, (side, place) in cpu.items()},
+        "rows_per_second": {way: spread(way_turns) for way, way_turns in rates.items()},
+        "cpu_ms_per_row": {name: spread([turn[key] for turn in turns[way]]) for name, (way, key) in cpu.items()},
         "share": spread(shares),
         "met": statistics.median(shares) >= traffic.target,
     }
 
 
-def direct_turn(traffic: Traffic, sides: Sides, seconds: float) -> dict[str, float]:
-    return dict(sides.direct.ask(f"load made {sides.threads} {traffic.batch} {seconds}"))
+def direct_turn(traffic: Traffic, processes: OverheadProcesses, seconds: float) -> dict[str, float]:
+    return dict(processes.direct.ask(f"load made {processes.threads} {traffic.batch} {seconds}"))
 
 
-def served_turn(traffic: Traffic, sides: Sides, seconds: float) -> dict[str, float]:
-    before = sides.server.ask("cpu")
-    turn = dict(sides.client.ask(f"load made {traffic.callers} {traffic.rows} {seconds}"))
-    return {**turn, SERVER: (sides.server.ask("cpu") - before) / turn["rows"] * 1e3}
+def served_turn(traffic: Traffic, processes: OverheadProcesses, seconds: float) -> dict[str, float]:
+    before = processes.server.ask("cpu")
+    turn = dict(processes.client.ask(f"load made {traffic.callers} {traffic.rows} {seconds}"))
+    return {**turn, SERVER: (processes.server.ask("cpu") - before) / turn["rows"] * 1e3}
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
@@ -177,12 +177,12 @@ def print_table(report: dict[str, Any]) -> None:
     print(
         f"\n{'':<24}{'direct':>10}{'served':>10}      share (lowest - highest)   CPU ms a text: direct, server, client"
     )
-    for name, found in report["traffic"].items():
-        rates, cpu = found["rows_per_second"], found["cpu_ms_per_row"]
+    for name, figures in report["traffic"].items():
+        rates, cpu = figures["rows_per_second"], figures["cpu_ms_per_row"]
         print(
-            f"{name:<24}{rates[DIRECT]['median']:>10.0f}{rates[SERVED]['median']:>10.0f} /s {written(found['share'])}"
+            f"{name:<24}{rates[DIRECT]['median']:>10.0f}{rates[SERVED]['median']:>10.0f} /s {written(figures['share'])}"
             f"{'':<9}{cpu[DIRECT]['median']:>8.2f}{cpu[SERVER]['median']:>8.2f}{cpu[CLIENT]['median']:>8.2f}"
-            f"{missed(found, found['target'])}"
+            f"{missed(figures, figures['target'])}"
         )
 
 
@@ -190,8 +190,8 @@ def written(values: dict[str, Any]) -> str:
     return f"{values['median']:>6.2f} ({values['lowest']:.2f} - {values['highest']:.2f})"
 
 
-def missed(found: dict[str, Any], target: Any) -> str:
-    return "" if found["met"] else f"   target {target} missed"
+def missed(figures: dict[str, Any], target: Any) -> str:
+    return "" if figures["met"] else f"   target {target} missed"
 
 
 @contextmanager
@@ -218,17 +218,17 @@ def untrained_model() -> Iterator[Path]:
         yield folder
 
 
-# The direct side.
+# The process that calls the model directly.
 
 
-def direct_side(folder: str) -> None:
+def run_direct(folder: str) -> None:
     from tfapp.core.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(folder)
-    function = loaded.signatures["serving_default"]
+    model = tf.saved_model.load(folder)
+    function = model.signatures["serving_default"]
 
     def call(rows: list[str]) -> None:
         for value in function(text=tf.constant(rows)).values():

@@ -1,4 +1,4 @@
-"""Whether a server keeps its promises for an hour: good callers beside bad, slow and huge ones, and constant changes.
+"""Tests whether a server keeps its promises for an hour, under good, bad, slow and huge callers and constant changes.
 
 A BERT classifier is served by `tfapp serve`. Good callers ask all the time; quiet phases, in which they are alone, and
 attacks take turns. In an attack, new versions are published and old ones removed, models are configured and taken away
@@ -31,9 +31,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from harness import Worker, environment, quiet, write_report
 from scale_served import serve
-from sides import Worker, environment, quiet, write_report
-from soak_changes import MODEL, Changes, Watch, callers_command
+from soak_changes import MODEL, Changes, ProcessSampler, callers_command
 from soak_report import ATTACK, ATTACKERS, QUIET, WARM_UP, aims, failures, phase_line, print_report
 
 HERE: Final = Path(__file__).parent
@@ -54,19 +54,19 @@ def main() -> None:
     parser.add_argument(
         "--strict", action="store_true", help="end with 1 also where good callers wait too long under attack"
     )
-    parsed = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = soak(Path(folder), parsed)
-    found = aims(report["phases"], report["failed changes"])
-    print_report(report, found)
-    if parsed.output:
-        write_report(parsed.output, {**report, "aims": [{**asdict(aim), "met": aim.met} for aim in found]})
-    if failures(found, strict=parsed.strict):
+        report = soak(Path(folder), options)
+    results = aims(report["phases"], report["failed changes"])
+    print_report(report, results)
+    if options.output:
+        write_report(options.output, {**report, "aims": [{**asdict(aim), "met": aim.met} for aim in results]})
+    if failures(results, strict=options.strict):
         raise SystemExit(1)
 
 
-def soak(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
-    versions = make_models(folder, parsed.model)
+def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    versions = make_models(folder, options.model)
     rest_port = free_port()
     flags = [f"--rest_api_port={rest_port}", "--model_config_file_poll_wait_seconds=1", "--allow_reload"]
     with serve({MODEL: versions}, *flags) as server, ExitStack() as stack:
@@ -75,25 +75,25 @@ def soak(folder: Path, parsed: argparse.Namespace) -> dict[str, Any]:
             for kind in ("good", *ATTACKERS)
         }
         changes = Changes(server, rest_port, versions)
-        watch = stack.enter_context(Watch.running(server.process))
-        rounds = max(1, round(parsed.minutes / ROUND))
-        quiet_seconds = 60 * parsed.minutes / (rounds * (1 + ATTACK_SHARE) + 1 + ATTACK_SHARE)
+        sampler = stack.enter_context(ProcessSampler.running(server.process))
+        rounds = max(1, round(options.minutes / ROUND))
+        quiet_seconds = 60 * options.minutes / (rounds * (1 + ATTACK_SHARE) + 1 + ATTACK_SHARE)
         # The first call loads and compiles what is used once only.
         workers["good"].ask("run 5")
         phases = []
         for kind in [WARM_UP, *[QUIET, ATTACK] * rounds, QUIET]:
             phases.append(
-                run_phase(kind, quiet_seconds * (1 if kind == QUIET else ATTACK_SHARE), workers, changes, watch)
+                run_phase(kind, quiet_seconds * (1 if kind == QUIET else ATTACK_SHARE), workers, changes, sampler)
             )
             say(f"{len(phases)}: {phase_line(phases[-1])}")
         return {
             "environment": environment(*PACKAGES),
-            "minutes": parsed.minutes,
-            "model": str(parsed.model or "untrained minilm-l6"),
+            "minutes": options.minutes,
+            "model": str(options.model or "untrained minilm-l6"),
             "phases": phases,
             "changes": changes.counts,
             "failed changes": changes.failures,
-            "memory": watch.samples[:: max(1, len(watch.samples) // 500)],
+            "memory": sampler.samples[:: max(1, len(sampler.samples) // 500)],
         }
 
 
@@ -115,7 +115,9 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def run_phase(kind: str, seconds: float, workers: dict[str, Worker], changes: Changes, watch: Watch) -> dict[str, Any]:
+def run_phase(
+    kind: str, seconds: float, workers: dict[str, Worker], changes: Changes, sampler: ProcessSampler
+) -> dict[str, Any]:
     """Has the callers ask for a time, and changes things meanwhile unless it is quiet."""
     attackers = () if kind == QUIET else ATTACKERS
     began = time.monotonic()
@@ -124,19 +126,19 @@ def run_phase(kind: str, seconds: float, workers: dict[str, Worker], changes: Ch
         good = pool.submit(workers["good"].ask, f"run {seconds}")
         if kind != QUIET:
             changes.go_on(seconds, good)
-        found = good.result()
+        outcome = good.result()
         answers = {name: future.result() for name, future in others.items()}
-    latencies = found["latencies"] or [float("nan")]
+    latencies = outcome["latencies"] or [float("nan")]
     return {
         "kind": kind,
         "seconds": seconds,
-        "requests": len(found["latencies"]) + len(found["lost"]),
-        "lost": len(found["lost"]),
-        "reasons": sorted(set(found["lost"]))[:20],
-        "wrong": found["wrong"],
+        "requests": len(outcome["latencies"]) + len(outcome["lost"]),
+        "lost": len(outcome["lost"]),
+        "reasons": sorted(set(outcome["lost"]))[:20],
+        "wrong": outcome["wrong"],
         "milliseconds": {str(share): float(np.percentile(latencies, share)) for share in (50, 99, 100)},
         "attackers": answers,
-        **watch.since(began),
+        **sampler.since(began),
     }
 
 

@@ -28,7 +28,7 @@ from typing import Any, Final
 import grpc
 import numpy as np
 from callers import texts
-from sides import serve_lines
+from harness import serve_lines
 from tfapp_client import Client, ConnectionSettings, Retries, codec
 from tfapp_client.messages import PredictRequest
 
@@ -53,7 +53,7 @@ Ask = Callable[[str], Sequence[float]]
 
 
 class Callers:
-    """What all kinds need.
+    """The server's address and the texts that all kinds of callers need.
 
     Args:
         address: The server's gRPC port.
@@ -68,19 +68,19 @@ class Callers:
 
     def good(self, seconds: float) -> dict[str, Any]:
         latencies: list[float] = []
-        lost: list[str] = []
+        errors: list[str] = []
         wrong: list[str] = []
         end = time.monotonic() + seconds
 
         def caller(ask: Ask, first: int) -> None:
             for text in itertools.cycle(self.texts[first:] + self.texts[:first]):
                 began = time.monotonic()
-                if began >= end or len(lost) >= _MOST_LOST:
+                if began >= end or len(errors) >= _MOST_LOST:
                     return
                 try:
                     answer = ask(text)
                 except Exception as error:  # noqa: BLE001 - whatever it is, a request was lost
-                    lost.append(f"{type(error).__name__}: {error}"[:300])
+                    errors.append(f"{type(error).__name__}: {error}"[:300])
                     continue
                 latencies.append(1e3 * (time.monotonic() - began))
                 if not np.allclose(answer, self._first.setdefault(text, answer), atol=1e-3):
@@ -89,8 +89,8 @@ class Callers:
         with ExitStack() as stack:
             asks = [stack.enter_context(grpc_ask(self)) for _ in range(_GRPC_CALLERS)]
             asks += [stack.enter_context(rest_ask(self)) for _ in range(_REST_CALLERS)]
-            run_all([lambda place=place, ask=ask: caller(ask, 50 * place) for place, ask in enumerate(asks)])
-        return {"latencies": latencies, "lost": lost, "wrong": len(wrong)}
+            run_all([lambda index=index, ask=ask: caller(ask, 50 * index) for index, ask in enumerate(asks)])
+        return {"latencies": latencies, "lost": errors, "wrong": len(wrong)}
 
     def bad(self, seconds: float) -> dict[str, Any]:
         codes: Counter[str] = Counter()
@@ -126,13 +126,13 @@ class Callers:
     def huge(self, seconds: float) -> dict[str, Any]:
         codes: Counter[str] = Counter()
         end = time.monotonic() + seconds
-        filled = filled_request(self.model, [_MOST_ROWS])
-        refused = [
+        full_request = filled_request(self.model, [_MOST_ROWS])
+        large_requests = [
             filled_request(self.model, shape) for shape in ([2 * _MOST_ROWS], [2 * _MOST_ROWS, 1, 1], [1, 1 << 30])
         ]
-        carried = PredictRequest()
-        carried.model_spec.name = self.model
-        codec.write(carried.inputs["text"], list(itertools.islice(itertools.cycle(self.texts), _BATCH)))
+        text_request = PredictRequest()
+        text_request.model_spec.name = self.model
+        codec.write(text_request.inputs["text"], list(itertools.islice(itertools.cycle(self.texts), _BATCH)))
 
         def sender(name: str, requests: Sequence[bytes], pause: float, longest: float) -> None:
             with grpc.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
@@ -144,9 +144,9 @@ class Callers:
 
         run_all(
             [
-                *[lambda: sender("filled up", [filled], 0.1, 15)] * _GIANTS,
-                lambda: sender("beyond the limit", refused, 0.5, 15),
-                lambda: sender(f"{_BATCH} texts", [carried.SerializeToString()], 1.0, 60),
+                *[lambda: sender("filled up", [full_request], 0.1, 15)] * _GIANTS,
+                lambda: sender("beyond the limit", large_requests, 0.5, 15),
+                lambda: sender(f"{_BATCH} texts", [text_request.SerializeToString()], 1.0, 60),
             ]
         )
         return dict(codes)
@@ -196,7 +196,7 @@ _DOCUMENTS: Final = (
 
 
 def malformed(model: str, chance: random.Random) -> bytes:
-    """A Predict that is wrong."""
+    """Returns a Predict that is wrong."""
     request = PredictRequest()
     request.model_spec.name = chance.choice([model, model, model, "", "none"])
     request.model_spec.signature_name = chance.choice(["", "", "", "explain", "none"])
@@ -212,7 +212,7 @@ def malformed(model: str, chance: random.Random) -> bytes:
 
 
 def filled_request(model: str, shape: Sequence[int]) -> bytes:
-    """A Predict of one text, which stands for all rows of the shape."""
+    """Returns a Predict of one text, which stands for all rows of the shape."""
     request = PredictRequest()
     request.model_spec.name = model
     tensor = request.inputs["text"]

@@ -1,4 +1,4 @@
-"""What happens to a server during a soak, and what it takes of the machine."""
+"""Changes a server during a soak, and samples what it takes of the machine."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness import quiet
 from scale_memory import resident_memory
-from scale_served import Served, config_text
-from sides import quiet
+from scale_served import ServerProcess, config_text
 from tfapp_client import Client
 from tfapp_client.errors import NotFoundError
 
 from tfapp.workflows.deploy import Servers
 
-__all__ = ["MODEL", "Changes", "Watch", "callers_command"]
+__all__ = ["MODEL", "Changes", "ProcessSampler", "callers_command"]
 
 MODEL: Final = "news"
 _EXTRA: Final = "extra"
@@ -34,8 +34,8 @@ _RELOADED: Final = "reloaded"
 _CALLERS: Final = Path(__file__).with_name("soak_callers.py")
 
 
-def callers_command(kind: str, server: Served, rest_port: int) -> list[str]:
-    """Starts a process of callers."""
+def callers_command(kind: str, server: ServerProcess, rest_port: int) -> list[str]:
+    """Returns the command that starts a process of callers."""
     return [sys.executable, str(_CALLERS), kind, server.address, str(rest_port), MODEL]
 
 
@@ -48,9 +48,9 @@ def _is_served(client: Client, name: str) -> bool:
 
 @dataclass
 class Changes:
-    """What happens to a server while it is attacked."""
+    """The changes to a server while it is attacked."""
 
-    server: Served
+    server: ServerProcess
     rest_port: int
     versions: Path
 
@@ -79,7 +79,7 @@ class Changes:
             self.failures.append(f"{change.__name__.removeprefix('_')}: {error}"[:300])
 
     def _publish(self) -> None:
-        """A new version by rename; once it is served, the one before the last goes."""
+        """Publishes a new version by rename; once it is served, the one before the last goes."""
         numbers = sorted(int(folder.name) for folder in self.versions.iterdir() if folder.name.isdigit())
         draft = self.versions.parent / f".draft-{numbers[-1] + 1}"
         shutil.copytree(self.versions / str(numbers[-1]), draft, copy_function=os.link)
@@ -91,7 +91,7 @@ class Changes:
         self.counts["versions published"] += 1
 
     def _configure(self) -> None:
-        """A model comes, or goes again: the server reads the file by itself."""
+        """Adds a model, or removes it again: the server reads the file by itself."""
         self._extra = not self._extra
         self._write()
         if self._extra:
@@ -100,7 +100,7 @@ class Changes:
         self.counts["configurations"] += 1
 
     def _reload(self) -> None:
-        """A model comes and goes again: the server is sent the configuration, and has it when it answers."""
+        """Adds a model and removes it again: the server is sent the configuration, and has it when it answers."""
         self._write(_RELOADED)
         self._send()
         with Client(self.server.address) as client:
@@ -115,29 +115,29 @@ class Changes:
     def _write(self, *names: str) -> None:
         """Writes the config file, which appears by rename."""
         draft = self.server.config.with_suffix(".draft")
-        served = [MODEL, *([_EXTRA] if self._extra else []), *names]
-        draft.write_text(config_text(dict.fromkeys(served, self.versions)), encoding="utf-8")
+        models = [MODEL, *([_EXTRA] if self._extra else []), *names]
+        draft.write_text(config_text(dict.fromkeys(models, self.versions)), encoding="utf-8")
         draft.rename(self.server.config)
 
     def _send(self) -> None:
         Servers([self.server.address], reload=True, timeout=120).send(self.server.config)
 
     def _kill(self) -> None:
-        """Callers die in the middle of their calls."""
-        doomed = subprocess.Popen(
+        """Kills callers in the middle of their calls."""
+        process = subprocess.Popen(
             callers_command("doomed", self.server, self.rest_port), stdout=subprocess.PIPE, env=quiet()
         )
-        assert doomed.stdout is not None
-        doomed.stdout.readline()
+        assert process.stdout is not None
+        process.stdout.readline()
         threading.Event().wait(1.0)
-        doomed.kill()
-        doomed.communicate()
+        process.kill()
+        process.communicate()
         self.counts["callers killed"] += 1
 
 
 @dataclass
-class Watch:
-    """Looks at a process once a second: its megabytes and descriptors."""
+class ProcessSampler:
+    """Samples a process once a second: its megabytes and descriptors."""
 
     process: int
 
@@ -147,18 +147,18 @@ class Watch:
 
     @classmethod
     @contextmanager
-    def running(cls, process: int) -> Iterator[Watch]:
-        watch = cls(process)
-        thread = threading.Thread(target=watch._look)
+    def running(cls, process: int) -> Iterator[ProcessSampler]:
+        sampler = cls(process)
+        thread = threading.Thread(target=sampler._look)
         thread.start()
         try:
-            yield watch
+            yield sampler
         finally:
-            watch.done.set()
+            sampler.done.set()
             thread.join()
 
     def since(self, began: float) -> dict[str, Any]:
-        """What the second half of a phase was like: before it, what the last phase left goes."""
+        """Returns the figures of a phase's second half: before it, what the last phase left goes."""
         half = (began + time.monotonic()) / 2
         samples = [sample for sample in self.samples if sample[0] >= half] or [(0.0, math.nan, 0)]
         _, megabytes, descriptors = zip(*samples, strict=True)

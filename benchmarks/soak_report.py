@@ -1,4 +1,4 @@
-"""What a soak aims at, what it found, and how both are printed."""
+"""The report of a soak: its aims, what was measured, and how both are printed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PEAK: Final = 1500.0
 
 @dataclass(frozen=True)
 class Aim:
-    """Something that may be so much at most.
+    """An aim: a figure that may be so much at most.
 
     Attributes:
         name: What it is.
@@ -46,17 +46,17 @@ class Aim:
 
     @property
     def met(self) -> bool | None:
-        """Whether it was no more; None where it was not measured."""
+        """Returns whether it was no more; None where it was not measured."""
         return None if self.found is None else self.found <= self.most
 
     def __str__(self) -> str:
         verdict = {True: "met", False: "MISSED", None: "not measured"}[self.met]
-        found = "" if self.found is None else f" {round(self.found, 2):.10g}{self.unit}"
-        return f"{verdict:<14}{self.name}:{found} (aim: at most {self.most:g}{self.unit})"
+        value = "" if self.found is None else f" {round(self.found, 2):.10g}{self.unit}"
+        return f"{verdict:<14}{self.name}:{value} (aim: at most {self.most:g}{self.unit})"
 
 
 def aims(phases: Sequence[Mapping[str, Any]], failed_changes: Collection[str]) -> list[Aim]:
-    """Compares what was found with what is aimed at."""
+    """Compares what was measured with the aims."""
     calm = [phase for phase in phases if phase["kind"] == QUIET]
     # The first quiet phase is after the warm-up, so that all kinds of callers have been there once.
     growth = 100 * (calm[-1]["megabytes"] / calm[0]["megabytes"] - 1)
@@ -75,13 +75,13 @@ def aims(phases: Sequence[Mapping[str, Any]], failed_changes: Collection[str]) -
     ]
 
 
-def failures(found: Sequence[Aim], *, strict: bool) -> list[str]:
-    """The aims that were missed, those that depend on the machine only if it is strict."""
-    return [aim.name for aim in found if aim.met is False and (strict or not aim.timing)]
+def failures(results: Sequence[Aim], *, strict: bool) -> list[str]:
+    """Returns the aims that were missed, those that depend on the machine only if it is strict."""
+    return [aim.name for aim in results if aim.met is False and (strict or not aim.timing)]
 
 
 def p99(phases: Sequence[Mapping[str, Any]], kind: str) -> float:
-    """The median of the phases' 99th percentiles, in milliseconds."""
+    """Returns the median of the phases' 99th percentiles, in milliseconds."""
     return statistics.median(phase["milliseconds"]["99"] for phase in phases if phase["kind"] == kind)
 
 
@@ -94,7 +94,7 @@ def phase_line(phase: Mapping[str, Any]) -> str:
     )
 
 
-def print_report(report: Mapping[str, Any], found: Sequence[Aim]) -> None:
+def print_report(report: Mapping[str, Any], results: Sequence[Aim]) -> None:
     phases = report["phases"]
     print("\nof good callers: median, 99th percentile and longest; of the server: memory and descriptors, at the end")
     for phase in phases:
@@ -109,12 +109,12 @@ def print_report(report: Mapping[str, Any], found: Sequence[Aim]) -> None:
     for problem in report["failed changes"]:
         print(f"    no effect: {problem}")
     print(f"99th percentile: {p99(phases, QUIET):.0f} ms quiet, {p99(phases, ATTACK):.0f} ms under attack")
-    for aim in found:
+    for aim in results:
         print(aim)
 
 
 def _attackers(phases: Sequence[Mapping[str, Any]], name: str) -> Counter[str]:
-    """What one kind was answered in all phases."""
+    """Returns what one kind of attacker was answered in all phases."""
     totals: Counter[str] = Counter()
     for phase in phases:
         totals.update(phase["attackers"].get(name, {}))

@@ -14,7 +14,7 @@ _TEXTS: Final = 1024
 
 
 def read_streams(data: Path | None) -> dict[str, list[str]]:
-    """Texts by stream, the same each time, in a random order.
+    """Returns texts by stream, the same each time, in a random order.
 
     Args:
         data: A folder with `banking77/test.csv` and `sst2/test.tsv`; None: questions and sentences of tfapp's

@@ -1,4 +1,4 @@
-"""How often a customer service answers right, hands over, or errs; beside BM25 alone and embeddings alone.
+"""Measures how often a customer service answers right, hands over, or errs, beside BM25 and embeddings alone.
 
 python benchmarks/support.py --banking77 FOLDER --output build/bench/support.json
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sides import home_folder
+from harness import home_folder
 
 from tfapp import assets
 from tfapp.apps.support.assistant import Assistant
@@ -33,7 +33,7 @@ WAYS: dict[str, tuple[tuple[Way, ...], bool]] = {
     "both, fused": (("vectors", "words"), False),
     "both, weighed": (("vectors", "words"), True),
 }
-PLACES = (1, 3)
+RANKS = (1, 3)
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,16 @@ def _chatterbot(home: Path, options: argparse.Namespace) -> dict[str, Any]:
         wordings[answer][question] = None
     # The last wording is held out, with all that it is answered; its answer stays, by the other wordings.
     held_out = {list(questions)[-1] for questions in wordings.values() if len(questions) > 1}
-    kept = [(question, answer) for question, answer in pairs if question not in held_out]
+    train_pairs = [(question, answer) for question, answer in pairs if question not in held_out]
     answers: defaultdict[str, set[str]] = defaultdict(set)
     for question, answer in pairs:
         if question in held_out:
             answers[question].add(answer)
-    indexed = {answer for _, answer in kept}
-    cases = [Case(question, frozenset(right & indexed)) for question, right in answers.items() if right & indexed]
-    data = _write(home / "kept.csv", ("question", "answer"), kept)
+    known_answers = {answer for _, answer in train_pairs}
+    cases = [
+        Case(question, frozenset(right & known_answers)) for question, right in answers.items() if right & known_answers
+    ]
+    data = _write(home / "kept.csv", ("question", "answer"), train_pairs)
     return _measure(home, data, None, cases, options)
 
 
@@ -89,7 +91,7 @@ def _banking77(home: Path, options: argparse.Namespace) -> dict[str, Any]:
     if options.dev_share:
         order = np.random.default_rng(0).permutation(len(train))
         cut = round(len(train) * options.dev_share)
-        train, test = [train[place] for place in order[cut:]], [train[place] for place in order[:cut]]
+        train, test = [train[row] for row in order[cut:]], [train[row] for row in order[:cut]]
     answers = sorted({(intent, f"Our page on {intent.replace('_', ' ')} tells you.") for _, intent in train})
     texts = dict(answers)
     data = _write(home / "kept.csv", ("question", "intent"), train)
@@ -102,21 +104,21 @@ def _measure(
 ) -> dict[str, Any]:
     began = time.perf_counter()
     service = Support.open(home, overrides=options.set)
-    built = service.build(str(data), answers=templates, quiet=True)
+    outcome = service.build(str(data), answers=templates, quiet=True)
     seconds = time.perf_counter() - began
-    chosen = cases[: options.limit]
+    sample = cases[: options.limit]
     with service.models.client() as client:
         identity = service.knowledge.vectors.embedder() or ""
         retriever = service.retriever(client, identity)
-        vectors = retriever.embedder.embed([case.question for case in chosen])
-        found = {name: _right_at(retriever, chosen, vectors, way) for name, way in WAYS.items()}
-        whole = _replies(service.connected(client, identity), chosen)
+        vectors = retriever.embedder.embed([case.question for case in sample])
+        scores = {name: _right_at(retriever, sample, vectors, way) for name, way in WAYS.items()}
+        whole = _replies(service.connected(client, identity), sample)
     return {
-        "questions": len(chosen),
-        "known": built.addition.added,
+        "questions": len(sample),
+        "known": outcome.addition.added,
         "build_seconds": round(seconds, 1),
-        "intent_model": built.intent_model,
-        "retrieval": found,
+        "intent_model": outcome.intent_model,
+        "retrieval": scores,
         "assistant": whole,
     }
 
@@ -124,15 +126,15 @@ def _measure(
 def _right_at(
     retriever: Retriever, cases: Sequence[Case], vectors: Any, way: tuple[tuple[Way, ...], bool]
 ) -> dict[str, float]:
-    places, (ways, rerank) = [], way
+    ranks, (ways, rerank) = [], way
     for case, vector in zip(cases, vectors, strict=True):
         passages = retriever.search(case.question, vector, ways=ways, rerank=rerank)
-        places.append(_place(passages, case.right))
-    return {f"right at {most}": float(np.mean([place <= most for place in places])) for most in PLACES}
+        ranks.append(_rank(passages, case.right))
+    return {f"right at {most}": float(np.mean([rank <= most for rank in ranks])) for most in RANKS}
 
 
-def _place(passages: Sequence[Passage], right: frozenset[str]) -> float:
-    return next((place for place, found in enumerate(passages, start=1) if found.target.text in right), float("inf"))
+def _rank(passages: Sequence[Passage], right: frozenset[str]) -> float:
+    return next((rank for rank, passage in enumerate(passages, start=1) if passage.target.text in right), float("inf"))
 
 
 def _replies(assistant: Assistant, cases: Sequence[Case]) -> dict[str, Any]:
@@ -142,10 +144,14 @@ def _replies(assistant: Assistant, cases: Sequence[Case]) -> dict[str, Any]:
         reply = assistant.answer(case.question)
         right = any(reply.text.startswith(answer) for answer in case.right)
         outcomes.append("handed over" if reply.kind == "handover" else "right" if right else "wrong")
-    answered = len(outcomes) - outcomes.count("handed over")
+    answer_count = len(outcomes) - outcomes.count("handed over")
     shares = {name: outcomes.count(name) / len(outcomes) for name in ("right", "wrong", "handed over")}
     milliseconds = 1000 * (time.perf_counter() - began) / len(cases)
-    return {**shares, "right of answered": outcomes.count("right") / max(answered, 1), "ms a question": milliseconds}
+    return {
+        **shares,
+        "right of answered": outcomes.count("right") / max(answer_count, 1),
+        "ms a question": milliseconds,
+    }
 
 
 def _read(file: Path) -> list[tuple[str, str]]:

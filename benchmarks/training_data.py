@@ -1,4 +1,4 @@
-"""Leaves what the sides of training.py learn from in a folder: experiments, token ids, and the checkpoint.
+"""Leaves what the contenders of training.py learn from in a folder: experiments, token ids, and the checkpoint.
 
     python training_data.py FOLDER TASKS.json
 
@@ -33,12 +33,12 @@ _VOCABULARY: Final = "minilm-l6"
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    wanted = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-    preset = find(wanted[0]["model"]["preset"])
+    experiments = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    preset = find(experiments[0]["model"]["preset"])
     checkpoint = bring(preset, folder)
     backbone = preset.backbone()
     sizes = {name: getattr(backbone, name) for name in ("num_layers", "hidden_dim", "intermediate_dim")}
-    for values in wanted:
+    for values in experiments:
         name = values["model"]["preset"]
         values["model"]["preset"] = checkpoint if name in RANDOM else name
         task = {"experiment": values, "checkpoint": checkpoint, "sizes": sizes} | rows(values, preset)
@@ -53,7 +53,7 @@ def find(name: str) -> Preset:
 
 
 def bring(preset: Preset, folder: Path) -> str:
-    """The preset as a checkpoint that Transformers and KerasHub read."""
+    """Returns the folder of the preset as a checkpoint that Transformers and KerasHub read."""
     if assets.find(preset.name, kind="preset"):
         return str(assets.pull(preset.name))
     if (Path(preset.name) / "model.safetensors").is_file():
@@ -68,19 +68,19 @@ def bring(preset: Preset, folder: Path) -> str:
 
 
 def rows(values: dict[str, Any], preset: Preset) -> dict[str, Any]:
-    """Token ids and labels' numbers, in the order in which tfapp has them."""
+    """Returns token ids and labels' numbers, in the order in which tfapp has them."""
     experiment = parse_experiment(values)
     splits = load(experiment.data, schema=find_task(experiment.task).schema)
     tokenizer = preset.preprocessor(experiment.model.max_length)
-    found: dict[str, Any] = {"labels": len(splits.labels)}
-    for side in ("train", "dev"):
-        table = getattr(splits, side)
-        ids, places = tokenizer.tokenize(table["text"].to_pylist())
-        found[side] = {
-            "ids": [part.tolist() for part in np.split(ids, places[1:-1])],
+    columns: dict[str, Any] = {"labels": len(splits.labels)}
+    for split_name in ("train", "dev"):
+        table = getattr(splits, split_name)
+        ids, row_splits = tokenizer.tokenize(table["text"].to_pylist())
+        columns[split_name] = {
+            "ids": [part.tolist() for part in np.split(ids, row_splits[1:-1])],
             "labels": [splits.labels.index(label) for label in table["label"].to_pylist()],
         }
-    return found
+    return columns
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""KerasHub's side of training.py: its BERT classifier, compiled and fitted on texts padded to one length.
+"""The worker of training.py for KerasHub: its BERT classifier, compiled and fitted on texts padded to one length.
 
     python training_keras.py TASK.json THREADS POLICY MODE
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def draw_order(rows: int, epochs: int, settings: dict[str, Any]) -> np.ndarray:
-    """Row numbers of all steps' batches, int64[S, B]: each epoch in an order of its own, whole batches only."""
+    """Returns the rows of all steps' batches, int64[S, B]: each epoch in an order of its own, whole batches only."""
     random = np.random.default_rng(settings["seed"])
     size = settings["batch_size"]
     return np.concatenate([random.permutation(rows)[: rows // size * size].reshape(-1, size) for _ in range(epochs)])
@@ -81,11 +81,11 @@ def make_classifier(task: dict[str, Any], steps: int) -> Any:
     return classifier
 
 
-def batches(side: dict[str, Any], order: np.ndarray) -> Any:
+def batches(split: dict[str, Any], order: np.ndarray) -> Any:
     import tensorflow as tf
 
-    inputs = {name: tf.constant(values) for name, values in padded(side["ids"]).items()}
-    labels = tf.constant(side["labels"])
+    inputs = {name: tf.constant(values) for name, values in padded(split["ids"]).items()}
+    labels = tf.constant(split["labels"])
 
     def batch(rows: Any) -> Any:
         return {name: tf.gather(values, rows) for name, values in inputs.items()}, tf.gather(labels, rows)
@@ -95,17 +95,17 @@ def batches(side: dict[str, Any], order: np.ndarray) -> Any:
 
 
 def padded(rows: list[list[int]]) -> dict[str, np.ndarray]:
-    """What `BertTextClassifierPreprocessor` makes of the texts at `sequence_length` 128."""
+    """Returns what `BertTextClassifierPreprocessor` makes of the texts at `sequence_length` 128."""
     ids = np.zeros((len(rows), _LENGTH), np.int32)
-    for place, row in enumerate(rows):
-        ids[place, : len(row)] = row
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = row
     return {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": ids != 0}
 
 
 def make_callback(watch: Watch, tokens: np.ndarray) -> Any:
     import keras
 
-    class Watcher(keras.callbacks.Callback):  # type: ignore[misc]
+    class StepCounter(keras.callbacks.Callback):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self._tokens: Iterator[Any] = iter(tokens)
@@ -118,7 +118,7 @@ def make_callback(watch: Watch, tokens: np.ndarray) -> Any:
             del batch, logs
             watch.step(int(next(self._tokens)))
 
-    return Watcher()
+    return StepCounter()
 
 
 if __name__ == "__main__":

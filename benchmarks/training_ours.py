@@ -1,4 +1,4 @@
-"""tfapp's side of training.py: what `tfapp train` does, watched by an observer.
+"""The worker of training.py for tfapp: what `tfapp train` does, watched by an observer.
 
     python training_ours.py TASK.json THREADS PRECISION MODE
 
@@ -33,8 +33,8 @@ def main() -> None:
         (take_turns if mode == "turns" else reach)(task, mode, Path(folder))
 
 
-class Watcher:
-    """Tells of the steps; what happens between two epochs is no step."""
+class StepObserver:
+    """An observer that reports the steps; what happens between two epochs is no step."""
 
     def __init__(self, watch: Watch, tokens: Tokens) -> None:
         self._watch = watch
@@ -58,7 +58,7 @@ class Watcher:
 
 
 class Tokens:
-    """How many tokens a step learns from.
+    """The numbers of tokens that the steps learn from.
 
     Args:
         task: The experiment and its rows.
@@ -74,15 +74,15 @@ class Tokens:
     def __call__(self, step: int) -> int:
         from tfapp.data.batches import epoch_batches
 
-        epoch, place = divmod(step, self.steps)
+        epoch, index = divmod(step, self.steps)
         if self._epoch is None or self._epoch[0] != epoch:
             rows, weights = epoch_batches(self._lengths, self._batch, seed=self._seed, epoch=epoch)
             self._epoch = epoch, (self._lengths[rows] * weights).sum(axis=1)
-        return int(self._epoch[1][place])
+        return int(self._epoch[1][index])
 
 
 def take_turns(task: dict[str, Any], mode: str, folder: Path) -> None:
-    """The whole way of the command, for more epochs than will be asked for."""
+    """Trains as the command does, for more epochs than will be asked for."""
     import tensorflow as tf
 
     import tfapp
@@ -91,11 +91,11 @@ def take_turns(task: dict[str, Any], mode: str, folder: Path) -> None:
     task["experiment"]["training"]["epochs"] = _EPOCHS
     watch = watch_of(mode, tf.test.experimental.sync_devices, lambda: 0.0)
     experiment = parse_experiment(task["experiment"])
-    tfapp.fit(experiment, runs=folder, quiet=True, observers=[Watcher(watch, Tokens(task))])
+    tfapp.fit(experiment, runs=folder, quiet=True, observers=[StepObserver(watch, Tokens(task))])
 
 
 def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
-    """The same training, and the model at hand between two steps."""
+    """Trains in the same way, with the model at hand between two steps."""
     import keras
     import tensorflow as tf
 
@@ -132,7 +132,7 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
         folder=folder,
         evaluate=find_task("classification").evaluator().fit_and_evaluate,
         precision=precision,
-        observers=[Watcher(watch, Tokens(task))],
+        observers=[StepObserver(watch, Tokens(task))],
     )
     watch.end()
 

@@ -31,23 +31,23 @@ from transformers import (
 _EPOCHS = 1000
 
 
-class Rows(torch.utils.data.Dataset[dict[str, Any]]):
-    """Token ids with their labels' numbers."""
+class TrainingRows(torch.utils.data.Dataset[dict[str, Any]]):
+    """A data set of token ids with their labels' numbers."""
 
-    def __init__(self, side: dict[str, Any]) -> None:
+    def __init__(self, split: dict[str, Any]) -> None:
         self._rows = [
             {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": [0] * len(ids), "labels": label}
-            for ids, label in zip(side["ids"], side["labels"], strict=True)
+            for ids, label in zip(split["ids"], split["labels"], strict=True)
         ]
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, place: int) -> dict[str, Any]:
-        return self._rows[place]
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._rows[index]
 
 
-class Counted:
+class CountingCollator:
     """A collator that keeps the batches' numbers of tokens: Trainer makes a batch before the step that takes it."""
 
     def __init__(self, collator: DataCollatorWithPadding) -> None:
@@ -59,10 +59,10 @@ class Counted:
         return self._collator(rows)
 
 
-class Watcher(TrainerCallback):
-    """Tells of the steps."""
+class StepCallback(TrainerCallback):
+    """A callback that reports the steps."""
 
-    def __init__(self, watch: Watch, collator: Counted) -> None:
+    def __init__(self, watch: Watch, collator: CountingCollator) -> None:
         self._watch = watch
         self._collator = collator
 
@@ -83,16 +83,16 @@ def main() -> None:
         torch.set_float32_matmul_precision("high")
     task = json.loads(Path(file).read_text(encoding="utf-8"))
     set_seed(task["experiment"]["training"]["seed"])
-    collator = Counted(DataCollatorWithPadding(AutoTokenizer.from_pretrained(task["checkpoint"])))
+    collator = CountingCollator(DataCollatorWithPadding(AutoTokenizer.from_pretrained(task["checkpoint"])))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             model=AutoModelForSequenceClassification.from_pretrained(task["checkpoint"], num_labels=task["labels"]),
             args=arguments(task, folder, precision, mode),
-            train_dataset=Rows(task["train"]),
+            train_dataset=TrainingRows(task["train"]),
             data_collator=collator,
         )
-        watch = watch_of(mode, wait, lambda: accuracy(trainer, Rows(task["dev"]), collator))
-        trainer.add_callback(Watcher(watch, collator))
+        watch = watch_of(mode, wait, lambda: accuracy(trainer, TrainingRows(task["dev"]), collator))
+        trainer.add_callback(StepCallback(watch, collator))
         trainer.train()
         watch.end()
 
@@ -122,12 +122,12 @@ def wait() -> None:
         torch.cuda.synchronize()
 
 
-def accuracy(trainer: Trainer, dev: Rows, collator: Counted) -> float:
-    kept = list(collator.tokens)
-    found = trainer.predict(dev)
+def accuracy(trainer: Trainer, dev: TrainingRows, collator: CountingCollator) -> float:
+    counts = list(collator.tokens)
+    output = trainer.predict(dev)
     # The collator has counted those of dev, too.
-    collator.tokens = deque(kept)
-    return float((np.argmax(found.predictions, axis=-1) == found.label_ids).mean())
+    collator.tokens = deque(counts)
+    return float((np.argmax(output.predictions, axis=-1) == output.label_ids).mean())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws what training.py found: tokens a second of each side, and accuracy over time."""
+"""Draws what training.py measured: tokens a second of each contender, and accuracy over time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-# A side keeps its colour in all drawings: tfapp blue, its peers each another; half precision is the darker one.
+# A contender keeps its colour in all drawings: tfapp blue, its peers each another; half precision is the darker one.
 _COLORS: Final = {
     "tfapp float32": "#7fa8ee",
     "tfapp auto": "#2f6fde",
@@ -41,7 +41,7 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
 
 
 def draw_accuracy(axes: Axes, accuracy: Mapping[str, Any]) -> None:
-    """Accuracy on dev over the seconds of training, a line a side."""
+    """Draws accuracy on dev over the seconds of training, a line for each contender."""
     plain(axes)
     for name, points in accuracy["curves"].items():
         seconds, values = ([point[key] for point in points] for key in ("seconds", "accuracy"))

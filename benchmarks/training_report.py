@@ -1,4 +1,4 @@
-"""What training.py found, as ratios held against their targets, and as tables."""
+"""The report of training.py: ratios compared with their targets, and tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from inference_report import print_table, spread
 
-__all__ = ["judge", "print_report", "rates"]
+__all__ = ["compare_with_targets", "print_report", "rates"]
 
 OURS, AUTO, FASTER = "tfapp float32", "tfapp auto", "tfapp, the faster"
 TRAINER, HALF, KERAS = "Trainer float32", "Trainer bfloat16", "KerasHub float32"
@@ -18,13 +18,13 @@ SENTENCES: Final = ("sst2", "movie-reviews")
 
 
 @dataclass(frozen=True)
-class Target:
+class TrainingTarget:
     """A ratio of tokens a second to reach.
 
     Attributes:
         data: The data sets that it is for.
-        ours: The side of ours.
-        theirs: The side that it is compared with.
+        ours: Our contender.
+        theirs: The contender that it is compared with.
         bound: The least ratio ours / theirs.
     """
 
@@ -35,43 +35,43 @@ class Target:
 
 
 TARGETS: Final = (
-    Target(NEWS + SENTENCES, OURS, TRAINER, 2.0),
-    Target(NEWS, OURS, KERAS, 1.2),
-    Target(SENTENCES, OURS, KERAS, 4.0),
-    Target(NEWS + SENTENCES, FASTER, HALF, 1.0),
+    TrainingTarget(NEWS + SENTENCES, OURS, TRAINER, 2.0),
+    TrainingTarget(NEWS, OURS, KERAS, 1.2),
+    TrainingTarget(SENTENCES, OURS, KERAS, 4.0),
+    TrainingTarget(NEWS + SENTENCES, FASTER, HALF, 1.0),
 )
 
 
-def judge(report: dict[str, Any]) -> dict[str, Any]:
-    """The report with what became of each target that was measured.
+def compare_with_targets(report: dict[str, Any]) -> dict[str, Any]:
+    """Returns the report with the result of each target that was measured.
 
     Beside the rounds' ratios stand two that a busy machine changes less: that of the best turns, and that of the
     processors' own time for a token.
     """
-    return report | {"targets": [row for name in report["turns"] for row in held(report, name)]}
+    return report | {"targets": [row for name in report["turns"] for row in target_results(report, name)]}
 
 
-def held(report: Mapping[str, Any], data: str) -> Iterator[dict[str, Any]]:
-    found, busy = (rates(report, data, clock) for clock in ("seconds", "cpu_seconds"))
-    faster = max(OURS, AUTO, key=lambda name: statistics.median(found[name]))
-    found[FASTER], busy[FASTER] = found[faster], busy[faster]
+def target_results(report: Mapping[str, Any], data: str) -> Iterator[dict[str, Any]]:
+    by_time, by_cpu = (rates(report, data, clock) for clock in ("seconds", "cpu_seconds"))
+    faster = max(OURS, AUTO, key=lambda name: statistics.median(by_time[name]))
+    by_time[FASTER], by_cpu[FASTER] = by_time[faster], by_cpu[faster]
     for target in TARGETS:
-        if data in target.data and target.theirs in found:
-            theirs = found[target.theirs]
-            ratios = [one / other for one, other in zip(found[target.ours], theirs, strict=True)]
+        if data in target.data and target.theirs in by_time:
+            theirs = by_time[target.theirs]
+            ratios = [one / other for one, other in zip(by_time[target.ours], theirs, strict=True)]
             met = statistics.median(ratios) >= target.bound
             yield {
                 **asdict(target),
                 "data": data,
                 "ratio": spread(ratios),
-                "best": max(found[target.ours]) / max(theirs),
-                "by_cpu": statistics.median(busy[target.ours]) / statistics.median(busy[target.theirs]),
+                "best": max(by_time[target.ours]) / max(theirs),
+                "by_cpu": statistics.median(by_cpu[target.ours]) / statistics.median(by_cpu[target.theirs]),
                 "met": met,
             }
 
 
 def rates(report: Mapping[str, Any], data: str, clock: str = "seconds") -> dict[str, list[float]]:
-    """Tokens a second of each side, by rounds; or a second of a processor's work."""
+    """Returns the tokens a second of each contender, by rounds; or a second of a processor's work."""
     return {name: [turn["tokens"] / turn[clock] for turn in turns] for name, turns in report["turns"][data].items()}
 
 
@@ -105,12 +105,12 @@ def print_rates(report: Mapping[str, Any], data: str) -> None:
         turns = report["turns"][data][name]
         steps = sum(turn["steps"] for turn in turns)
         step, busy = (sum(turn[clock] for turn in turns) / steps for clock in ("seconds", "cpu_seconds"))
-        found = spread(values)
-        speed = found["median"] * work["mflop_a_token"] / 1e6
+        speeds = spread(values)
+        speed = speeds["median"] * work["mflop_a_token"] / 1e6
         rows.append(
             (
                 name,
-                *(f"{found[part]:.0f}" for part in ("median", "lowest", "highest")),
+                *(f"{speeds[part]:.0f}" for part in ("median", "lowest", "highest")),
                 f"{1000 * step:.0f}",
                 f"{1000 * busy:.0f}",
                 f"{speed:.3f}" if speed < 1 else f"{speed:.1f}",

@@ -1,4 +1,4 @@
-"""How training.py's workers are watched from the callbacks of their frameworks; it needs the standard library alone."""
+"""Watches training.py's workers from the callbacks of their frameworks; needs the standard library alone."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ __all__ = ["Reach", "Turns", "Watch", "watch_of"]
 
 
 class Watch(Protocol):
-    """What a callback tells.
+    """A watch, which a callback tells what happens.
 
     A training asks for nothing: where it has to wait for a question, it stands in the callback.
     """
 
     def start(self) -> None:
-        """The first step comes next."""
+        """Notes that the first step comes next."""
 
     def step(self, tokens: int) -> None:
-        """A step was done on a batch of so many tokens, padding not counted."""
+        """Notes that a step was done on a batch of so many tokens, padding not counted."""
 
     def pause(self) -> None:
-        """What follows is no training."""
+        """Notes that what follows is no training."""
 
     def resume(self) -> None:
-        """Training goes on."""
+        """Notes that training goes on."""
 
     def end(self) -> None:
-        """There are no more steps."""
+        """Notes that there are no more steps."""
 
 
 class _Stopwatch:
-    """Seconds since it was made, without those in which it stood."""
+    """A stopwatch of the seconds since it was made, without those in which it stood."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -52,7 +52,7 @@ class _Stopwatch:
         self._since = self._clock()
 
 
-class _Asked:
+class _QuestionReader:
     """Reads questions, and answers on what was standard output: frameworks print on it, too."""
 
     def __init__(self, wait: Callable[[], None]) -> None:
@@ -67,7 +67,7 @@ class _Asked:
         self.clock.resume()
 
     def ask(self) -> list[str]:
-        """The next question's words; the process ends where there is none."""
+        """Returns the next question's words; the process ends where there is none."""
         line = sys.stdin.readline()
         if not line:
             raise SystemExit
@@ -77,7 +77,7 @@ class _Asked:
         print(json.dumps(value), file=self._answers, flush=True)
 
 
-class Turns(_Asked):
+class Turns(_QuestionReader):
     """Lets a training go on for a turn at a time: each question is `SECONDS STEPS`, both at least.
 
     Args:
@@ -113,7 +113,7 @@ class Turns(_Asked):
         raise SystemExit("the training ended before it was told to")
 
 
-class Reach(_Asked):
+class Reach(_QuestionReader):
     """Asks for the accuracy every so many steps, the clock standing meanwhile, until it is reached.
 
     Args:
@@ -140,9 +140,9 @@ class Reach(_Asked):
             return
         self.wait()
         self.pause()
-        found = self._evaluate()
-        self._points.append({"step": self._done, "seconds": self.clock.seconds, "accuracy": found})
-        if found >= self._accuracy:
+        accuracy = self._evaluate()
+        self._points.append({"step": self._done, "seconds": self.clock.seconds, "accuracy": accuracy})
+        if accuracy >= self._accuracy:
             self.end()
         self.resume()
 
@@ -152,7 +152,7 @@ class Reach(_Asked):
 
 
 def watch_of(mode: str, wait: Callable[[], None], evaluate: Callable[[], float]) -> Watch:
-    """By a worker's argument: `turns`, or `reach:ACCURACY:STEPS`."""
+    """Returns the watch that a worker's argument names: `turns`, or `reach:ACCURACY:STEPS`."""
     name, *values = mode.split(":")
     if name == "turns":
         return Turns(wait)

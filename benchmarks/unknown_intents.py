@@ -1,4 +1,4 @@
-"""How well a classifier says that a text belongs to none of its labels: Banking77, without some of its intents.
+"""Measures how well a classifier says that a text belongs to none of its labels, on Banking77 without some intents.
 
     python benchmarks/unknown_intents.py --data DIR --output unknown.json
 
@@ -21,8 +21,8 @@ from typing import Final
 
 from accuracy import SETTINGS
 from accuracy import tfapp as command
+from harness import environment, write_report
 from inference_report import print_table
-from sides import environment, write_report
 
 from tfapp import open_run
 
@@ -37,39 +37,39 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="further settings")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
-    parsed = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = {}
+    options = parser.parse_args()
+    results: dict[str, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(parsed.seeds):
+        for seed in range(options.seeds):
             for name, examples in (("known intents alone", False), ("with examples of others", True)):
-                write_sides(parsed.data / "banking77", Path(folder), examples=examples)
-                found.setdefault(name, []).append(train(Path(folder), seed, parsed.set))
-                print(f"{name}, seed {seed}: {found[name][-1]}", file=sys.stderr)
+                write_splits(options.data / "banking77", Path(folder), examples=examples)
+                results.setdefault(name, []).append(train(Path(folder), seed, options.set))
+                print(f"{name}, seed {seed}: {results[name][-1]}", file=sys.stderr)
     print_table(
         ("learnt from", *FIGURES),
         [
             (name, *(f"{100 * statistics.mean(one[figure] for one in runs):.1f}" for figure in FIGURES))
-            for name, runs in found.items()
+            for name, runs in results.items()
         ],
     )
-    if parsed.output:
-        write_report(parsed.output, {"runs": found, "environment": environment("tensorflow", "keras-hub", "tfapp")})
+    if options.output:
+        write_report(options.output, {"runs": results, "environment": environment("tensorflow", "keras-hub", "tfapp")})
 
 
-def write_sides(source: Path, folder: Path, *, examples: bool) -> None:
+def write_splits(source: Path, folder: Path, *, examples: bool) -> None:
     """Writes `train.csv` and `test.csv`, the missing intents as unknown ones."""
-    sides = {side: read(source / f"{side}.csv") for side in ("train", "test")}
-    intents = sorted({row["category"] for row in sides["train"]})
+    rows_by_split = {split: read(source / f"{split}.csv") for split in ("train", "test")}
+    intents = sorted({row["category"] for row in rows_by_split["train"]})
     missing = intents[::ONE_IN]
-    shown = set(missing[::2]) if examples else set()
-    asked = set(missing) - shown
-    for side, unknown in (("train", shown), ("test", asked)):
-        known = set(intents) - set(missing)
-        with (folder / f"{side}.csv").open("w", newline="", encoding="utf-8") as file:
+    train_unknown = set(missing[::2]) if examples else set()
+    test_unknown = set(missing) - train_unknown
+    for split, unknown in (("train", train_unknown), ("test", test_unknown)):
+        known_intents = set(intents) - set(missing)
+        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("text", "category"))
-            for row in sides[side]:
-                if row["category"] in known | unknown:
+            for row in rows_by_split[split]:
+                if row["category"] in known_intents | unknown:
                     writer.writerow((row["text"], UNKNOWN if row["category"] in unknown else row["category"]))
 
 
@@ -79,10 +79,10 @@ def read(file: Path) -> list[dict[str, str]]:
 
 
 def train(folder: Path, seed: int, settings: list[str]) -> dict[str, float]:
-    sides = [f"data.{side}={folder / side}.csv" for side in ("train", "test")]
+    files = [f"data.{split}={folder / split}.csv" for split in ("train", "test")]
     # An output layer that is fitted exactly depends on the split alone.
     seeds = [f"{one}={seed}" for one in ("training.seed", "data.split_seed")]
-    changes = [*sides, f"data.unknown_label={UNKNOWN}", *seeds, *settings]
+    changes = [*files, f"data.unknown_label={UNKNOWN}", *seeds, *settings]
     arguments = [f"--runs={folder}", "--json", *(f"--set={one}" for one in changes)]
     end = command(folder, "train", str(SETTINGS / "banking77.toml"), *arguments)[-1]
     scope = open_run(end["run"]).evaluation.scope()

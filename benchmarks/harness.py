@@ -1,4 +1,4 @@
-"""What the benchmarks share: sides in processes of their own, asked by turns, and a report that appears by rename."""
+"""The harness that benchmarks share: contenders in processes of their own, and a report that appears by rename."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Worker:
 
 @contextmanager
 def home_folder(folder: Path | None) -> Iterator[Path]:
-    """An application's folder; without one a temporary folder, gone after the block."""
+    """Yields an application's folder; without one a temporary folder, gone after the block."""
     if folder is not None:
         yield folder
         return
@@ -71,7 +71,7 @@ def home_folder(folder: Path | None) -> Iterator[Path]:
 
 
 def serve_lines(answer: Callable[[str], Any]) -> None:
-    """A worker's side: answers the lines of standard input until it ends."""
+    """Answers the lines of standard input until it ends: what a worker's process runs."""
     for line in sys.stdin:
         print(json.dumps(answer(line.strip())), flush=True)
 
@@ -81,13 +81,13 @@ def quiet() -> dict[str, str]:
 
 
 def environment(*packages: str) -> dict[str, Any]:
-    found = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
+    versions = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
         "load": os.getloadavg(),
-        "packages": {name: found.get(name) for name in packages},
+        "packages": {name: versions.get(name) for name in packages},
     }
 
 
