@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.apps.shared.record_reader import Record, RejectedRow
-from tfapp.apps.support.qa_pairs import PairColumns, QAPair, read_qa_pairs
+from tfapp.apps.support.qa_pairs import QAColumns, QAPair, read_qa_pairs
 from tfapp.errors import DataError, SettingsError
 
 VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=8), st.lists(st.integers(), max_size=2))
 
 
-def read(*rows: dict[str, Any], columns: PairColumns | None = None) -> list[QAPair | RejectedRow]:
+def read(*rows: dict[str, Any], columns: QAColumns | None = None) -> list[QAPair | RejectedRow]:
     records = [Record(line, row) for line, row in enumerate(rows, 2)]
-    return list(read_qa_pairs(records, columns or PairColumns(), source="a.csv"))
+    return list(read_qa_pairs(records, columns or QAColumns(), source="a.csv"))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_every_row_comes_out_once_and_in_order(rows: list[dict[str, Any]]) -> No
 
 
 def test_columns_can_be_named_and_rows_chosen() -> None:
-    columns = PairColumns({"question": "ask", "intent": "topic"}, where={"language": "english"})
+    columns = QAColumns({"question": "ask", "intent": "topic"}, where={"language": "english"})
     rows = [{"ask": "q", "answer": "a", "topic": "t", "language": name} for name in ("english", "welsh")]
     assert read(*rows, columns=columns) == [QAPair(2, "q", "a", "t")]
 
@@ -66,9 +66,9 @@ def test_what_is_not_there_is_named_with_what_is() -> None:
     with pytest.raises(DataError, match=r'a\.csv: no columns of questions with an answer or an intent; columns: "x"'):
         read({"x": "y"})
     with pytest.raises(DataError, match='no column "ask"; columns: "question", "answer"'):
-        read({"question": "q", "answer": "a"}, columns=PairColumns({"question": "ask"}))
+        read({"question": "q", "answer": "a"}, columns=QAColumns({"question": "ask"}))
     with pytest.raises(SettingsError, match="--column reply: give NAME=COLUMN, where NAME is one of question"):
-        PairColumns({"reply": "x"})
+        QAColumns({"reply": "x"})
 
 
 def test_turns_of_conversations_become_pairs() -> None:
@@ -99,6 +99,6 @@ def test_a_row_may_hold_a_whole_conversation() -> None:
         {"role": "user", "content": "q2"},
         {"role": "assistant", "content": "a2"},
     ]
-    found = read({"messages": messages}, {"messages": 7}, columns=PairColumns(agents=("assistant",)))
+    found = read({"messages": messages}, {"messages": 7}, columns=QAColumns(agents=("assistant",)))
     assert found[:2] == [QAPair(2, "q1", "a1"), QAPair(2, "q2", "a2")]
     assert isinstance(found[2], RejectedRow)

@@ -10,7 +10,7 @@ from tfapp.apps.shared.column_names import FileColumns, check_named
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.data.stored_texts import LONGEST_NAME, tidy
 
-__all__ = ["PairColumns", "QAPair", "read_qa_pairs"]
+__all__ = ["QAColumns", "QAPair", "read_qa_pairs"]
 
 _Turn = tuple[int, str, str]
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -34,7 +34,7 @@ class QAPair:
 
 
 @dataclass(frozen=True)
-class PairColumns:
+class QAColumns:
     """The columns and rows of a file to read.
 
     Attributes:
@@ -53,7 +53,7 @@ class PairColumns:
 
 
 def read_qa_pairs(
-    records: Iterable[Record | RejectedRow], columns: PairColumns, *, source: str
+    records: Iterable[Record | RejectedRow], columns: QAColumns, *, source: str
 ) -> Iterator[QAPair | RejectedRow]:
     """Makes question-answer pairs from rows; a row that is none is rejected.
 

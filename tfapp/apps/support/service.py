@@ -27,7 +27,7 @@ from tfapp.apps.support.corpus import Corpus
 from tfapp.apps.support.corrections import Corrections, LearningResult, Verdict
 from tfapp.apps.support.intent_model import IntentModel, intent_experiment
 from tfapp.apps.support.knowledge import Knowledge
-from tfapp.apps.support.qa_pairs import PairColumns, read_qa_pairs
+from tfapp.apps.support.qa_pairs import QAColumns, read_qa_pairs
 from tfapp.apps.support.retrieval import Retriever
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import check_template
@@ -108,7 +108,7 @@ class Support(Application[SupportSettings]):
             TfappError: File, settings, database, training or model server; says which, and what to do. A build that
                 failed or was killed is gone on with by the same call.
         """
-        pair_columns = PairColumns(columns or {}, where or {}, self.settings.agents)
+        pair_columns = QAColumns(columns or {}, where or {}, self.settings.agents)
         path = resolve(source, DataSettings(train=source)).path
         templates = _templates(answers, encoding) if answers else {}
         self.keep_settings()
