@@ -55,6 +55,16 @@ def _check(answers: dict[str, np.ndarray], expected: dict[str, Any]) -> None:
             assert answers[name].tolist() == values
 
 
+def test_runs_are_listed_and_compared_with_those_of_today(old: Path) -> None:
+    records = tfapp.list_runs(old, name="runs")
+    assert [(record.task, record.state, record.problem) for record in records] == [
+        (task, "finished", "") for task in sorted(TASKS)
+    ]
+    assert all(record.dev and record.evaluation and record.seconds is None for record in records)
+    comparison = tfapp.compare_runs(records[0].path, records[1].path)
+    assert comparison.verdict == "not compared: F1 and accuracy are different scores"
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_opens_and_answers_as_it_did(old: Path, task: str) -> None:
     rows, expected = _recorded(old, task)

@@ -14,23 +14,43 @@ from tfapp.version import __version__
 if TYPE_CHECKING:
     from tfapp.api import Run, evaluate, export, fit, load_data, open_run, predict, serve
     from tfapp.workflows.release import promote, prune, rollback
+    from tfapp.workflows.run_choice import best_run
+    from tfapp.workflows.run_comparison import compare_runs
+    from tfapp.workflows.run_prune import prune_runs
+    from tfapp.workflows.run_records import list_runs
+    from tfapp.workflows.run_tracking import track_runs
 
 __all__ = [
     "Run",
     "__version__",
+    "best_run",
+    "compare_runs",
     "evaluate",
     "export",
     "fit",
+    "list_runs",
     "load_data",
     "open_run",
     "predict",
     "promote",
     "prune",
+    "prune_runs",
     "rollback",
     "serve",
+    "track_runs",
 ]
 
-_RELEASES = ("promote", "prune", "rollback")
+# Where those are that are not in `tfapp.api`.
+_MODULES = {
+    "best_run": "tfapp.workflows.run_choice",
+    "compare_runs": "tfapp.workflows.run_comparison",
+    "list_runs": "tfapp.workflows.run_records",
+    "promote": "tfapp.workflows.release",
+    "prune": "tfapp.workflows.release",
+    "prune_runs": "tfapp.workflows.run_prune",
+    "rollback": "tfapp.workflows.release",
+    "track_runs": "tfapp.workflows.run_tracking",
+}
 
 # KerasHub and Keras choose their backend, and TensorFlow its loudness, when they are imported.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -40,8 +60,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        home = "tfapp.workflows.release" if name in _RELEASES else "tfapp.api"
-        return getattr(importlib.import_module(home), name)
+        return getattr(importlib.import_module(_MODULES.get(name, "tfapp.api")), name)
     from tfapp._old_names import missing_name
 
     raise missing_name(__name__, name)

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from tests.apps.monitor.stream import Stream
 from tests.console.browser import SCREENSHOTS, running_browser, running_console
 from tests.console_site import Site
+from tests.run_folders import class_evaluation, write_run
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.pages import SUPPORT
 from tfapp.web.access import Access
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.slow
 # Of a machine that does other work, too.
 expect.set_options(timeout=20_000)
 
+CHANGED = {"training": {"epochs": 9, "learning_rate": 5e-5}}
+COMPARED = "/runs/compare?first=messages/20260101-090000&second=messages/20260102-090000"
 SIZES: dict[str, dict[str, Any]] = {
     "desk": {"viewport": {"width": 1280, "height": 800}},
     "phone": {
@@ -40,6 +43,8 @@ SIZES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def site(ready_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     home = Path(shutil.copytree(ready_home, tmp_path_factory.mktemp("home") / "shop"))
+    write_run(home / "runs", "20260101-090000", class_evaluation([1, 2]), dev=(0.5, 0.7, 0.9), name="messages")
+    write_run(home / "runs", "20260102-090000", class_evaluation([1, *range(5, 20)]), name="messages", **CHANGED)
     return Site(home, access=Access(port=0))
 
 
@@ -91,6 +96,16 @@ def test_models_and_their_live_states(page: Page, site: Site) -> None:
     row.get_by_role("link", name="news", exact=True).click()
     expect(page.get_by_role("heading", name="Model card of version 2")).to_be_visible()
     keep(page, "model")
+
+
+def test_two_runs_beside_each_other(page: Page) -> None:
+    page.goto("/runs")
+    expect(page.get_by_text("best on dev")).to_be_visible()
+    keep(page, "runs")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("heading", name="They differ")).to_be_visible()
+    expect(page.get_by_text("training.epochs")).to_be_visible()
+    keep(page, "run-comparison")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +269,8 @@ def test_all_is_reached_by_keyboard(page: Page) -> None:
 
 
 LOOKED_AT = (
-    *("/", "/train", "/models", "/models/models/news", "/try", "/try/models/news", "/try/models/minilm-l6"),
+    *("/", "/train", "/runs", COMPARED),
+    *("/models", "/models/models/news", "/try", "/try/models/news", "/try/models/minilm-l6"),
     *("/support/chat/new", "/support/handovers", "/support/knowledge", "/monitor", "/monitor/alerts/1"),
     *("/monitor/texts", "/recommend?user=reader-1", "/labelling"),
 )

@@ -46,7 +46,8 @@ class Outline(HTMLParser):
 
 
 PAGES = (
-    *("/", "/train", "/models", "/models/models/news", "/try", "/support", "/support/handovers", "/support/knowledge"),
+    *("/", "/train", "/runs", "/models", "/models/models/news", "/try"),
+    *("/support", "/support/handovers", "/support/knowledge"),
     *("/monitor", "/monitor/alerts/1", "/monitor/texts", "/monitor/set-aside", "/labelling", "/nowhere"),
     *("/recommend?user=reader-1", "/recommend/like?item=garden-roses-Old", "/recommend/set-aside"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -30,7 +31,8 @@ def lines(file: Path) -> list[dict[str, Any]]:
 def file(tmp_path: Path) -> Path:
     """A history of ten steps, the fifth and the tenth of which end an epoch."""
     path = tmp_path / "history.jsonl"
-    observer = HistoryObserver(path)
+    ticks = count(100.0, 0.5)
+    observer = HistoryObserver(path, clock=lambda: next(ticks))
     observer.on_start(0, 10)
     for number in range(1, 11):
         observer.on_progress(number)
@@ -50,6 +52,7 @@ def test_a_line_an_event(file: Path) -> None:
         "learning_rate": 1e-4,
         "gradient_norm": 0.5,
         "tokens_per_second": 1000.0,
+        "seconds": 0.5,
     }
     epochs = [line for line in found if line["event"] == "epoch"]
     assert epochs[1] == {
@@ -60,16 +63,21 @@ def test_a_line_an_event(file: Path) -> None:
         "loss": 0.25,
         "score": 0.75,
         "score_name": "accuracy",
+        "seconds": 6.0,
     }
 
 
 def test_a_resumed_run_drops_what_came_after_its_checkpoint(file: Path) -> None:
     with file.open("a") as out:
         out.write('{"event": "step", "step": 7, "lo')
-    observer = HistoryObserver(file)
+    ticks = count(9000.0)
+    observer = HistoryObserver(file, clock=lambda: next(ticks))
     observer.on_start(7, 10)
     observer.on_step(step(8))
-    assert [line["step"] for line in lines(file)] == [1, 2, 3, 4, 5, 5, 6, 7, 8]
+    found = lines(file)
+    assert [line["step"] for line in found] == [1, 2, 3, 4, 5, 5, 6, 7, 8]
+    # The time of both processes counts, without what was lost.
+    assert [line["seconds"] for line in found[-2:]] == [4.0, 5.0]
 
 
 def test_a_run_that_starts_over_begins_a_new_history(file: Path) -> None:

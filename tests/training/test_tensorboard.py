@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from tensorboard.backend.event_processing import plugin_event_accumulator
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
 from tensorboard.plugin_util import markdown_to_safe_html
-from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups, plugin_data_pb2
 from tensorboard.plugins.pr_curve import metadata as pr_metadata
 from tensorboard.util import tensor_util
 
@@ -211,3 +215,32 @@ def test_files_are_plain_event_files(tmp_path):
 
     (file,) = (tmp_path / "train").iterdir()
     assert next(event.file_version for event in EventFileLoader(str(file)).Load()) == "brain.Event:2"
+
+
+def test_hyperparameters_come_with_the_scores_of_the_runs(tmp_path):
+    for name, rate, classes in (("first", 0.5, 3), ("second", 0.25, 2)):
+        with TensorBoardLog(tmp_path / name) as log:
+            log.settings(f'name = "news"\n\n[training]\nlearning_rate = {rate}\n')
+            log.scalars(10, {"loss": 0.5})
+            log.evaluation(_evaluation(classes=classes), step=0, split="test")
+            if name == "first":
+                log.end()
+
+    groups = {group.sessions[0].name: group for group in _session_groups(tmp_path)}
+    assert set(groups) == {"first", "second"}
+    assert groups["first"].hparams["training.learning_rate"].number_value == 0.5
+    scores = {(one.name.group, one.name.tag): one.value for one in groups["second"].metric_values}
+    assert scores["test", "evaluation/accuracy"] == pytest.approx(_evaluation(classes=2).main_score)
+    (ended,), (going_on,) = groups["first"].sessions, groups["second"].sessions
+    assert (ended.status, going_on.status) == (api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN)
+    assert ended.end_time_secs >= ended.start_time_secs > 0
+
+
+def _session_groups(folder: Path) -> list[api_pb2.SessionGroup]:
+    """What TensorBoard's table of hyperparameters shows of the runs in a folder."""
+    events = EventMultiplexer(tensor_size_guidance={"scalars": 100}).AddRunsFromDirectory(str(folder)).Reload()
+    context = backend_context.Context(TBContext(data_provider=MultiplexerDataProvider(events, str(folder))))
+    request, asked = RequestContext(), api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=9)
+    asked.allowed_statuses.extend([api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN])
+    shown = list_session_groups.Handler(request, context, "", asked).run()
+    return list(shown.session_groups)

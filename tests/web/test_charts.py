@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.web.charts import Series, Window, column_chart, line_chart, spark
+from tfapp.web.charts import Series, Window, column_chart, curve_chart, line_chart, spark
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SHARES = st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=60)
@@ -54,3 +54,13 @@ def test_columns_are_as_high_as_their_counts(counts: list[int]) -> None:
     for column, count in zip(chart.columns, counts, strict=True):
         assert abs(column.height * top / 100 - count) < 1e-6 * top
         assert column.y + column.height == 100 or abs(column.y + column.height - 100) < 1e-6
+
+
+def test_curves_of_several_trainings_share_their_scales() -> None:
+    chart = curve_chart("x", {"a": [(0, 1.0), (100, 0.5)], "b": [(50, 1.5)]})
+    assert [line.name for line in chart.lines] == ["a", "b"]
+    assert [line.path for line in chart.lines] == ["M0.0 50.0L1000.0 95.5", "M500.0 4.5h.1"]
+    assert chart.values == ("1.55", "1.28", "1", "0.725", "0.45")
+    assert chart.dates == ("step 0", "step 100")
+    flat = curve_chart("x", {"a": [(0, 0.0), (0, 0.0)]})
+    assert flat.lines[0].path == "M0.0 50.0L0.0 50.0"

@@ -150,12 +150,14 @@ def _value(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def print_table(headings: tuple[str, ...], rows: list[list[str]]) -> None:
-    """Prints a table of plain text."""
+def print_table(headings: tuple[str, ...], rows: list[list[str]], *, names: bool = False) -> None:
+    """Prints a table of plain text; `names` in the first column are never broken or cut."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*headings, box=None, pad_edge=False)
+    if names:
+        table.columns[0].no_wrap, table.columns[0].min_width = True, max((len(row[0]) for row in rows), default=0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     terminal.console().print(table)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from tfapp.apps.registry import APPLICATIONS
-from tfapp.cli import assets, data, models, serve
+from tfapp.cli import assets, data, models, runs, serve
 from tfapp.cli.console import console
 from tfapp.cli.demo import demo
 from tfapp.cli.evaluate import evaluate
@@ -35,7 +35,7 @@ app = typer.Typer(
 # In the order in which a user meets them; none imports TensorFlow before it runs.
 for _command in (demo, init, pretrain, train, evaluate, export, predict):
     app.command()(_command)
-for _name, _group in {"assets": assets.app, "data": data.app, "models": models.app}.items():
+for _name, _group in {"assets": assets.app, "data": data.app, "runs": runs.app, "models": models.app}.items():
     app.add_typer(_group, name=_name)
 serve.register(app)
 for _application in APPLICATIONS:

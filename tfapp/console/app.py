@@ -22,6 +22,7 @@ from tfapp.console.pages.login import LoginPages
 from tfapp.console.pages.models import ModelPages
 from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.playground import PlaygroundPages
+from tfapp.console.pages.runs import RunPages
 from tfapp.console.pages.train import TrainPages
 from tfapp.console.predict_form import form_templates
 from tfapp.console.uploads import LARGEST_UPLOAD
@@ -58,6 +59,7 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
         OverviewPage(views, state),
         ModelPages(views, state),
         TrainPages(views, state),
+        RunPages(views, state),
         PlaygroundPages(views, state),
         *(application.make_pages(views, state) for application in state.applications),
         LabellingPages(views, state, ticks),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 from tfapp.errors import ModelError
 from tfapp.evaluation.comparison import ScoreRecord, fewest_apart
 from tfapp.evaluation.overlap import EvaluatedRows
+from tfapp.evaluation.row_answers import sum_by_group
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,6 +107,10 @@ class Evaluation(EvaluatedRows, abc.ABC):
     def metrics(self) -> dict[str, float]:
         """Returns what is kept on record of an exported version, the main score first."""
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Returns the 95 % intervals of those of the `metrics` that have one, by their names."""
+        return {next(iter(self.metrics())): self.main_interval}
+
     @abc.abstractmethod
     def details(self) -> dict[str, str]:
         """Returns what the head of the report page says beside the main score, where something was evaluated."""
@@ -160,10 +165,19 @@ class Evaluation(EvaluatedRows, abc.ABC):
 
     def record(self, model: str) -> ScoreRecord:
         """Returns what a comparison with another model's evaluation needs; `model` names this one in its sentence."""
-        wrong = None if self.wrong_rows is None else frozenset(self.wrong_rows)
-        name = self.main_name.replace(" ", "_")
+        answers = self.answers
         return ScoreRecord(
-            model, name, self.main_score, self.count, self.unit, self.rows_fingerprint, self.main_interval, wrong
+            model,
+            self.main_name.replace(" ", "_"),
+            self.main_score,
+            self.count,
+            self.unit,
+            self.rows_fingerprint,
+            self.main_interval,
+            None if self.wrong_rows is None else frozenset(self.wrong_rows),
+            sum_by_group(answers.terms, answers.groups) if answers else None,
+            square_root=answers is not None and answers.square_root,
+            lower_is_better=self.lower_is_better,
         )
 
     def caution(self) -> str:
@@ -172,7 +186,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything as JSON values, led by the main score for those who read the file."""
-        values = _adapter(type(self)).dump_python(self, mode="json")
+        values = _adapter(type(self)).dump_python(self, mode="json", exclude={"answers"})
         return {"main_name": self.main_name, "main_score": self.main_score, "kind": self.kind, **values}
 
     @classmethod

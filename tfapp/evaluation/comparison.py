@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["ScoreRecord", "compare_scores", "fewest_apart", "is_chance"]
+import numpy as np
+from numpy.typing import NDArray
 
-_LEVEL = 0.05
+from tfapp.evaluation.paired_tests import LEVEL, PairedTest, mcnemar, paired_bootstrap
+
+__all__ = ["ScoreRecord", "are_same_rows", "compare_scores", "fewest_apart", "is_chance", "paired_test"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class ScoreRecord:
         rows: Tells the evaluated rows from others; empty: not known.
         interval: 95 % interval of the score; None: not known.
         wrong: The rows that are wrong, counted from 0; None: not known, or rows are not right or wrong.
+        terms: float64[G, 2], the shares of the rows in the score, those of a group summed, as `RowAnswers` has them;
+            None: not known.
+        square_root: As in `RowAnswers`.
+        lower_is_better: Whether a lower score is better, as of an error.
     """
 
     model: str
@@ -32,14 +39,38 @@ class ScoreRecord:
     rows: str = ""
     interval: tuple[float, float] | None = None
     wrong: frozenset[int] | None = None
+    terms: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+    square_root: bool = False
+    lower_is_better: bool = False
+
+
+def are_same_rows(first: ScoreRecord, second: ScoreRecord) -> bool:
+    """Returns whether it is known that two scores are of the same rows."""
+    return bool(first.rows) and first.rows == second.rows and first.count == second.count
+
+
+def paired_test(first: ScoreRecord, second: ScoreRecord) -> PairedTest | None:
+    """Returns the paired test of two scores on the same rows.
+
+    It is the exact test of McNemar where it is known which rows each model gets wrong, else a paired bootstrap over the
+    rows. It is None where the rows or the scores are not the same, or where too little is known of the rows.
+    """
+    if first.name != second.name or not are_same_rows(first, second):
+        return None
+    if first.wrong is not None and second.wrong is not None:
+        return mcnemar(first.wrong, second.wrong, first.count)
+    if first.terms is None or second.terms is None or len(first.terms) != len(second.terms):
+        return None
+    return paired_bootstrap(first.terms, second.terms, square_root=first.square_root)
 
 
 def compare_scores(first: ScoreRecord, second: ScoreRecord) -> str:
     """Returns in a sentence how far apart two scores are, and whether that tells which model is better.
 
     Where the rows are the same and it is known which of them each model gets wrong, the exact test of McNemar ("Note on
-    the sampling error of the difference between correlated proportions or percentages", 1947) decides; else the
-    intervals do. The sentence is empty where the scores are of different kinds.
+    the sampling error of the difference between correlated proportions or percentages", 1947) decides; where the shares
+    of the rows in the scores are known, a paired bootstrap; else the intervals do. The sentence is empty where the
+    scores are of different kinds.
     """
     if first.name != second.name:
         return ""
@@ -51,9 +82,8 @@ def compare_scores(first: ScoreRecord, second: ScoreRecord) -> str:
         scores = f"{scores} are {apart:,} of {first.count:,} {first.unit} apart"
     else:
         scores = f"{scores}, on {first.count:,} {first.unit}"
-    if first.wrong is not None and second.wrong is not None:
-        return f"{scores}{_mcnemar_note(first, first.wrong, second, second.wrong)}"
-    return f"{scores}{_interval_note(first, second)}"
+    result = paired_test(first, second)
+    return f"{scores}{_test_note(first, second, result) if result else _interval_note(first, second)}"
 
 
 def is_chance(first: ScoreRecord, second: ScoreRecord) -> bool:
@@ -61,9 +91,8 @@ def is_chance(first: ScoreRecord, second: ScoreRecord) -> bool:
 
     What the intervals say of scores on the same rows is not asked: they are wider than that of the difference.
     """
-    if first.name != second.name or first.rows != second.rows or first.count != second.count or not first.rows:
-        return False
-    return first.wrong is not None and second.wrong is not None and _p_value(first.wrong, second.wrong) >= _LEVEL
+    result = paired_test(first, second)
+    return result is not None and not result.is_different
 
 
 def fewest_apart() -> int:
@@ -72,29 +101,25 @@ def fewest_apart() -> int:
     Of n such rows, all on one side by chance has the probability 2 * 0.5 ** n.
     """
     rows = 1
-    while 2 * 0.5**rows >= _LEVEL:
+    while 2 * 0.5**rows >= LEVEL:
         rows += 1
     return rows
 
 
-def _mcnemar_note(
-    first: ScoreRecord, first_wrong: frozenset[int], second: ScoreRecord, second_wrong: frozenset[int]
-) -> str:
-    gains, losses = len(second_wrong - first_wrong), len(first_wrong - second_wrong)
-    if not gains + losses:
-        return ": both are wrong about the same ones"
-    p = _p_value(first_wrong, second_wrong)
-    better = first if gains > losses else second
-    verdict = f"{better.model} is better" if p < _LEVEL else "too few to tell which is better"
-    counts = f"{gains:,} are right in {first.model} alone, {losses:,} in {second.model} alone"
-    return f"; {counts}: {verdict} (exact McNemar test, p = {p:.2g})"
-
-
-def _p_value(first_wrong: frozenset[int], second_wrong: frozenset[int]) -> float:
-    from scipy.stats import binomtest
-
-    gains, losses = len(second_wrong - first_wrong), len(first_wrong - second_wrong)
-    return float(binomtest(gains, gains + losses).pvalue) if gains + losses else 1.0
+def _test_note(first: ScoreRecord, second: ScoreRecord, result: PairedTest) -> str:
+    p_value = f"({result.method}, p = {result.p_value:.2g})"
+    better = second if (result.difference > 0) != first.lower_is_better else first
+    verdict = f"{better.model} is better" if result.is_different else "too few to tell which is better"
+    if first.wrong is not None and second.wrong is not None:
+        gains, losses = len(second.wrong - first.wrong), len(first.wrong - second.wrong)
+        if not gains + losses:
+            return ": both are wrong about the same ones"
+        return f"; {gains:,} are right in {first.model} alone, {losses:,} in {second.model} alone: {verdict} {p_value}"
+    low, high = result.interval
+    if low == high == 0:
+        return ": both scored the same on each of them"
+    interval = f"{result.difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
+    return f"; the difference is {interval}: {verdict} {p_value}"
 
 
 def _interval_note(first: ScoreRecord, second: ScoreRecord) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from tfapp.evaluation.row_answers import RowAnswers
 
 __all__ = ["EvaluatedRows", "Overlap"]
 
@@ -61,8 +64,13 @@ class EvaluatedRows:
         overlap: None where no row repeats another or is one of the training.
         wrong_rows: Which rows are wrong, counted from 0, where the main score is the share of right ones; else None.
         rows_fingerprint: Tells the evaluated rows from others; empty in evaluations of before.
+        answers: The answers to the rows, which JSON does not hold; None where the task keeps none, and in evaluations
+            that were read from JSON.
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"arbitrary_types_allowed": True}
 
     overlap: Overlap | None = None
     wrong_rows: tuple[int, ...] | None = None
     rows_fingerprint: str = ""
+    answers: RowAnswers | None = field(default=None, compare=False, repr=False)

@@ -91,6 +91,10 @@ class RankingEvaluation(Evaluation):
         rest = {measure.name: measure.value for measure in self.measures}
         return {self.main: self.main_score} | rest | {"loss": self.loss}
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Returns the intervals of the measures, by their names."""
+        return {measure.name: measure.interval for measure in self.measures}
+
     def details(self) -> dict[str, str]:
         """Returns the number of queries with a relevant candidate, and the loss."""
         return {"Queries with a relevant candidate": f"{self.answerable:,}", "Loss": f"{self.loss:.4f}"}

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from tfapp.evaluation.metrics import Measure, percentiles
 
-__all__ = ["auc", "auc_interval", "by_query", "count_ranks", "mean_interval", "mean_measures", "relevant_ranks"]
+__all__ = [
+    "auc",
+    "auc_interval",
+    "auc_shares",
+    "by_query",
+    "count_ranks",
+    "mean_interval",
+    "mean_measures",
+    "query_measures",
+    "relevant_ranks",
+]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -53,6 +63,12 @@ def mean_measures(names: Sequence[str], rows: Sequence[Sequence[float]]) -> tupl
     return tuple(map(Measure, names, means, map(mean_interval, table.T)))
 
 
+def query_measures(names: Sequence[str], rows: Sequence[Sequence[float]]) -> dict[str, Floats]:
+    """Returns the values float64[Q] of each measure but the first, which the terms of the main score have."""
+    table = np.array(rows, np.float64).reshape(-1, len(names))
+    return {name: table[:, column] for column, name in enumerate(names) if column}
+
+
 def auc(relevant: Bools, scores: Floats) -> float:
     """Returns the area under the ROC curve: how often a relevant pair scores higher than another, ties half.
 
@@ -74,6 +90,26 @@ def auc_interval(relevant: Bools, scores: Floats, codes: Ints, *, seed: int = 0)
     draws = int(np.clip(_MOST_WORK // len(scores), 100, _RESAMPLES))
     times = (np.bincount(random.integers(0, queries, queries), minlength=queries) for _ in range(draws))
     return percentiles(np.array([_auc(relevant, levels, weights[codes]) for weights in times]))
+
+
+def auc_shares(relevant: Bools, scores: Floats) -> Floats:
+    """Returns the shares float64[N] of the pairs in the AUC, which is their mean.
+
+    They are the structural components of DeLong, DeLong and Clarke-Pearson, "Comparing the Areas under Two or More
+    Correlated Receiver Operating Characteristic Curves", 1988: how often a relevant pair scores higher than others, and
+    another pair lower than relevant ones; each less the AUC, and weighted so that the mean of all N has its error.
+    """
+    area = auc(relevant, scores)
+    shares = np.full(len(scores), area)
+    counts = np.array([np.count_nonzero(~relevant), np.count_nonzero(relevant)])
+    if not counts.all():
+        return shares
+    for kind, sign in ((True, 1.0), (False, -1.0)):
+        others = np.sort(sign * scores[relevant != kind])
+        own = sign * scores[relevant == kind]
+        below = np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")
+        shares[relevant == kind] += len(scores) / len(own) * (below / (2 * len(others)) - area)
+    return shares
 
 
 def mean_interval(values: Floats, *, seed: int = 0) -> tuple[float, float]:

@@ -1,34 +1,28 @@
-"""Training: strategy, steps, loop and what watches them."""
+"""Training: strategy, steps, loop and what watches them.
+
+What needs TensorFlow is imported when it is first asked for: whoever looks at run folders alone does without.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfapp.core.tensorflow_import import import_tensorflow
-
-import_tensorflow()
-
-from tfapp.training.adaptation import count_trained  # noqa: E402
-from tfapp.training.distillation import Distillation, cut_teacher, load_teacher  # noqa: E402
-from tfapp.training.learning_curve import measure_learning_curve  # noqa: E402
-from tfapp.training.loop import TrainState, train  # noqa: E402
-from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver  # noqa: E402
-from tfapp.training.precision import StepPrecision, choose_precision  # noqa: E402
-from tfapp.training.run_folder import (  # noqa: E402
-    RunFolder,
-    create_run,
-    find_resumable,
-    latest_run,
-    make_run_folder,
-    start_run,
-)
-from tfapp.training.steps import make_predictor, predict_logits  # noqa: E402
-from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla  # noqa: E402
-from tfapp.training.temperature import calibrate  # noqa: E402
-from tfapp.training.tensorboard import TensorBoardLog  # noqa: E402
-from tfapp.training.time_budget import STEP_PASSES, TimeBudget  # noqa: E402
-from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split  # noqa: E402
-from tfapp.training.unknown import calibrate_unknown  # noqa: E402
+if TYPE_CHECKING:
+    from tfapp.training.adaptation import count_trained
+    from tfapp.training.distillation import Distillation, cut_teacher, load_teacher
+    from tfapp.training.learning_curve import measure_learning_curve
+    from tfapp.training.loop import TrainState, train
+    from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver
+    from tfapp.training.precision import StepPrecision, choose_precision
+    from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run, make_run_folder, start_run
+    from tfapp.training.steps import make_predictor, predict_logits
+    from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla
+    from tfapp.training.temperature import calibrate
+    from tfapp.training.tensorboard import TensorBoardLog
+    from tfapp.training.time_budget import STEP_PASSES, TimeBudget
+    from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split
+    from tfapp.training.unknown import calibrate_unknown
 
 __all__ = [
     "STEP_PASSES",
@@ -67,9 +61,52 @@ __all__ = [
 ]
 
 
+_MODULES = {
+    "STEP_PASSES": "time_budget",
+    "Distillation": "distillation",
+    "EpochEvent": "observers",
+    "HistoryObserver": "observers",
+    "Observer": "observers",
+    "RunFolder": "run_folder",
+    "StepEvent": "observers",
+    "StepPrecision": "precision",
+    "TensorBoardLog": "tensorboard",
+    "TensorBoardObserver": "observers",
+    "TimeBudget": "time_budget",
+    "TokenizedSplit": "tokenized_split",
+    "TrainState": "loop",
+    "calibrate": "temperature",
+    "calibrate_unknown": "unknown",
+    "choose_precision": "precision",
+    "count_trained": "adaptation",
+    "create_run": "run_folder",
+    "cut_teacher": "distillation",
+    "find_resumable": "run_folder",
+    "is_chief": "strategy",
+    "latest_run": "run_folder",
+    "load_teacher": "distillation",
+    "make_predictor": "steps",
+    "make_run_folder": "run_folder",
+    "make_strategy": "strategy",
+    "measure_learning_curve": "learning_curve",
+    "predict_logits": "steps",
+    "start_run": "run_folder",
+    "tokenize_split": "tokenized_split",
+    "total_over_workers": "strategy",
+    "train": "loop",
+    "uses_xla": "strategy",
+}
+
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            if _MODULES[name] != "run_folder":
+                from tfapp.core.tensorflow_import import import_tensorflow
+
+                import_tensorflow()
+            return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
         from tfapp._old_names import missing_name
 
         raise missing_name(__name__, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,18 +81,24 @@ class Observer(Protocol):
 class HistoryObserver(Observer):
     """Writes one JSON line an event; a resumed run first drops the lines after its checkpoint.
 
+    Each line has the `seconds` that the training had taken by then; those that a killed process lost are not counted.
+
     Args:
         file: The `history.jsonl`.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = file
+        self._clock = clock
+        self._started = clock()
 
     def on_start(self, step: int, total_steps: int) -> None:
         """Drops what a killed run wrote after its last checkpoint."""
         del total_steps
         lines = self._file.read_text(encoding="utf-8").splitlines() if step and self._file.exists() else []
         lines = [line for line in lines if self._step(line) <= step]
+        self._started = self._clock() - (json.loads(lines[-1]).get("seconds", 0.0) if lines else 0.0)
         write_text(self._file, "".join(f"{line}\n" for line in lines))
 
     def on_step(self, event: StepEvent) -> None:
@@ -106,8 +114,9 @@ class HistoryObserver(Observer):
         self._append({"event": "epoch", "epoch": event.epoch, "step": event.step, "best": event.best} | fit | scores)
 
     def _append(self, values: dict[str, object]) -> None:
+        seconds = round(self._clock() - self._started, 3)
         with self._file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(values) + "\n")
+            out.write(json.dumps({**values, "seconds": seconds}) + "\n")
 
     @staticmethod
     def _step(line: str) -> float:

@@ -90,6 +90,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def answers(self) -> Path:
+        """Returns the answers to the rows of the test split, one by one, by which runs are compared."""
+        return self.path / "answers.parquet"
+
+    @property
     def preset(self) -> Path:
         """Returns what pretraining makes: a checkpoint that other experiments start from."""
         return self.path / "preset"

@@ -85,6 +85,14 @@ class TensorBoardLog:
         values = [_text("settings", f"{fence}\n{experiment_toml.strip()}\n{fence}"), *summary_v2.hparams_pb(flat).value]
         self._open(".").add(0, values)
 
+    def end(self) -> None:
+        """Says that the run came to its end, which the table of hyperparameters shows with the time."""
+        from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+        info = plugin_data_pb2.SessionEndInfo(status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time())
+        content = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=info))
+        self._open(".").add(0, [_value(metadata.SESSION_END_INFO_TAG, content, np.float32(0))])
+
     def evaluation(self, evaluation: Evaluation, step: int, split: str) -> None:
         """Shows an evaluation: what its `board` says.
 

@@ -6,17 +6,30 @@ A chart is 1000 wide and 100 high and is stretched to its box, so that words kee
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-__all__ = ["Band", "Chart", "Column", "Line", "Series", "Window", "column_chart", "line_chart", "spark", "step_chart"]
+__all__ = [
+    "Band",
+    "Chart",
+    "Column",
+    "Line",
+    "Series",
+    "Window",
+    "column_chart",
+    "curve_chart",
+    "line_chart",
+    "spark",
+    "step_chart",
+]
 
 WIDTH: Final = 1000.0
 HEIGHT: Final = 100.0
 _TICKS: Final = 4
 _MOST_DATES: Final = 5
+_COLORS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,28 @@ def step_chart(title: str, steps: Sequence[int], values: Sequence[float]) -> Cha
     ticks = tuple(f"{top * tick / _TICKS:.2f}" for tick in reversed(range(_TICKS + 1)))
     line = Line("", _path([max(value, 0.0) for value in values], top), 1, False)
     return Chart(title, (line,), (), columns, ticks, tuple(f"step {step}" for step in (*steps[:1], *steps[1:][-1:])))
+
+
+def curve_chart(title: str, curves: Mapping[str, Sequence[tuple[int, float]]]) -> Chart:
+    """Returns a chart of the curves of several trainings, by their names, on one scale of steps.
+
+    Each curve has at least one point, a step and a value; the upright axis has the values alone, not 0.
+    """
+    values = [value for points in curves.values() for _, value in points]
+    low, high = min(values), max(values)
+    margin = (high - low or abs(high) or 1.0) / 20
+    low, high = low - margin, high + margin
+    last = max(step for points in curves.values() for step, _ in points) or 1
+
+    def path(points: Sequence[tuple[int, float]]) -> str:
+        places = [f"{WIDTH * step / last:.1f} {HEIGHT * (high - value) / (high - low):.1f}" for step, value in points]
+        return f"M{'L'.join(places)}{'h.1' if len(places) == 1 else ''}"
+
+    lines = tuple(
+        Line(name, path(points), number % _COLORS + 1, False) for number, (name, points) in enumerate(curves.items())
+    )
+    ticks = tuple(f"{low + (high - low) * tick / _TICKS:.3g}" for tick in reversed(range(_TICKS + 1)))
+    return Chart(title, lines, (), (), ticks, ("step 0", f"step {last}"))
 
 
 def spark(values: Sequence[float | None]) -> str:

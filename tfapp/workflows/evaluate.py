@@ -23,6 +23,7 @@ from tfapp.training import (
     predict_logits,
     tokenize_split,
 )
+from tfapp.workflows.answer_file import write_answers
 from tfapp.workflows.inference import packed
 from tfapp.workflows.run_data import load_run_splits
 from tfapp.workflows.run_summary import summarize_run
@@ -129,6 +130,7 @@ def _evaluate_table(
         evaluation = evaluation.on_dev()
     target = folder.evaluation_folder(data)
     private_folder(target)
+    write_answers(RunFolder(target).answers, evaluation)
     RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())
     experiment = folder.experiment(load_experiment)
     run_metadata = {

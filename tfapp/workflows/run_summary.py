@@ -12,8 +12,9 @@ from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.evaluation.run_summary import RunSummary, TrainingCurves
 from tfapp.tasks.registry import read_evaluation
 from tfapp.training import RunFolder
+from tfapp.workflows.answer_file import with_answers
 
-__all__ = ["read_learning_curve", "summarize_run", "write_learning_curve"]
+__all__ = ["read_curves", "read_learning_curve", "summarize_run", "write_learning_curve"]
 
 
 def summarize_run(folder: RunFolder, evaluation: Evaluation) -> RunSummary:
@@ -23,7 +24,7 @@ def summarize_run(folder: RunFolder, evaluation: Evaluation) -> RunSummary:
         rows_read=report["rows_read"],
         rows=report["rows"],
         findings=[(one["message"], one["action"]) for one in report["findings"]],
-        curves=_read_curves(folder),
+        curves=read_curves(folder),
         learning_curve=read_learning_curve(folder),
         comparison=_compare_with_run_before(folder, evaluation),
     )
@@ -40,7 +41,8 @@ def read_learning_curve(folder: RunFolder) -> LearningCurve | None:
     return values and LearningCurve(**values | {name: tuple(values[name]) for name in ("sizes", "scores")})
 
 
-def _read_curves(folder: RunFolder) -> TrainingCurves | None:
+def read_curves(folder: RunFolder) -> TrainingCurves | None:
+    """Returns the curves of a run's training; None of fewer than two epochs."""
     try:
         lines = [json.loads(line) for line in folder.history.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
@@ -65,7 +67,7 @@ def _compare_with_run_before(folder: RunFolder, evaluation: Evaluation) -> str:
         if other.path.name >= folder.path.name or not other.finished:
             continue
         try:
-            before: Evaluation = read_evaluation(other.read("evaluation"))
+            before = with_answers(other.answers, read_evaluation(other.read("evaluation")))
         except (TfappError, ValueError):
             continue
         if before.rows_fingerprint and before.rows_fingerprint == evaluation.rows_fingerprint:

@@ -20,6 +20,7 @@ from tfapp.training import (
     HistoryObserver,
     Observer,
     RunFolder,
+    TensorBoardLog,
     TensorBoardObserver,
     TimeBudget,
     TokenizedSplit,
@@ -211,6 +212,8 @@ def _load_best(folder: RunFolder) -> TaskModel:
 def _finish(folder: RunFolder, best: TaskModel, results: dict[str, Any]) -> None:
     """Writes what a finished run leaves, and removes what only a resumed one would need."""
     best.write_products(folder.path)
+    with TensorBoardLog(folder.tensorboard) as log:
+        log.end()
     folder.write("finished", results)
     folder.remove_leftovers()
 

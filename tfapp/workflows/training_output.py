@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tfapp.core.terminal import Advance, print_json, progress
-from tfapp.core.wording import pluralize
+from tfapp.core.wording import format_duration, pluralize
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,17 +105,13 @@ class PlanText:
             self._say(note)
         candidates = event["candidates"]
         for candidate in candidates:
-            self._say(f"about {_duration(candidate['seconds'])}: {candidate['name']}, {candidate['reason']}")
+            self._say(f"about {format_duration(candidate['seconds'])}: {candidate['name']}, {candidate['reason']}")
         if len(candidates) > 1:
             first = candidates[0]
             self._say(
-                f"In all about {_duration(event['seconds'])} on this machine; --quality fast: about "
-                f"{_duration(first['seconds'])}, {first['name']}, without a comparison"
+                f"In all about {format_duration(event['seconds'])} on this machine; --quality fast: about "
+                f"{format_duration(first['seconds'])}, {first['name']}, without a comparison"
             )
 
     def _say(self, line: str) -> None:
         self._screen.print(line, soft_wrap=True)
-
-
-def _duration(seconds: float) -> str:
-    return f"{max(round(seconds), 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -23,6 +23,7 @@ __all__ = [
     "CatalogueEntry",
     "Difference",
     "caller_versions",
+    "changed_entries",
     "compare",
     "describe",
     "history",
@@ -193,12 +194,12 @@ def compare(name: str, first: int, second: int, *, models: str | Path = "models"
     """
     old, new = (registry.read_version_metadata(models, name, version) for version in (first, second))
     return Difference(
-        settings=_changed_entries(_read_settings(old), _read_settings(new)),
-        metrics=_changed_entries(old.metrics, new.metrics),
-        data=_changed_entries(old.data, new.data),
+        settings=changed_entries(_read_settings(old), _read_settings(new)),
+        metrics=changed_entries(old.metrics, new.metrics),
+        data=changed_entries(old.data, new.data),
         labels_added=[label for label in new.labels if label not in old.labels],
         labels_removed=[label for label in old.labels if label not in new.labels],
-        signatures=_changed_entries(_signatures(old.path), _signatures(new.path)),
+        signatures=changed_entries(_signatures(old.path), _signatures(new.path)),
         size=(old.size, new.size),
         comparison=compare_version_scores(old, new),
     )
@@ -246,7 +247,7 @@ def _read_settings(version: VersionMetadata) -> dict[str, Any]:
     }
 
 
-def _changed_entries(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+def changed_entries(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Returns the entries that differ: [old, new] by name, None for one that is missing."""
     names = dict.fromkeys([*before, *after])
     return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}

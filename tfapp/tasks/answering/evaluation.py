@@ -114,6 +114,10 @@ class AnswerEvaluation(Evaluation):
         """Returns the measures and the loss."""
         return {measure.name: measure.value for measure in self.measures} | {"loss": self.loss}
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Returns the intervals of the measures, by their names."""
+        return {measure.name: measure.interval for measure in self.measures}
+
     def details(self) -> dict[str, str]:
         """Returns the number of answered questions, the threshold and the loss."""
         threshold = {} if self.threshold is None else {"Answers over a log odds of": f"{self.threshold:.2f}"}

@@ -11,11 +11,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tfapp.core.rows import row_line
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
 from tfapp.evaluation.metrics import Measure, binary_cross_entropy
 from tfapp.evaluation.ranking_metrics import mean_interval
+from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.temperature_scaling import TemperatureScaling
@@ -173,6 +175,15 @@ def evaluate_answers(
                 row=int(rows[row]),
             )
             for row in wrong[:_WRONG]
+        ),
+        answers=RowAnswers(
+            np.stack([f1, np.ones(len(f1))], axis=1),
+            lambda at: AnsweredRow(
+                row_line((questions[at], contexts[at])), golds[at][0] if golds[at] else "", answers[at]
+            ),
+            np.asarray(rows),
+            f1 >= 1,
+            measures={measures[1].name: exact},
         ),
     )
 

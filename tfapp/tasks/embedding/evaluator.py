@@ -14,7 +14,8 @@ from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.ranking_evaluation import MissedQuery
-from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, relevant_ranks
+from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, query_measures, relevant_ranks
+from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import Embedder, TaskModel
 from tfapp.models.embedder import TEXT_COLUMNS
@@ -122,6 +123,7 @@ def evaluate_retrieval(
         missed_count=len(misses),
         missed=tuple(pool.missed(one, rows) for one in misses[:_MISSED]),
         candidates=len(pool.texts),
+        answers=pool.answers(results, rows),
     )
 
 
@@ -150,6 +152,21 @@ class _Pool:
         size = max(block // max(len(self.texts), 1), 1)
         for start in range(0, len(self._texts), size):
             yield from enumerate(self._queries[start : start + size] @ self._candidates.T, start=start)
+
+    def answers(self, results: Sequence[_QueryResult], rows: Sequence[int]) -> RowAnswers:
+        """Returns the answer to each query: the candidate that came first, and its nDCG."""
+
+        def describe(at: int) -> AnsweredRow:
+            one = results[at]
+            first = one.best if one.ranks[0] == 1 else one.first
+            wanted = next(iter(self.relevant[one.query]))
+            return AnsweredRow(self._texts[one.query], self.texts[wanted], self.texts[first])
+
+        numbers = np.array([rows[next(iter(self.relevant[one.query].values()))] for one in results], np.int64)
+        terms = np.array([(_ndcg(one.ranks), 1.0) for one in results], np.float64).reshape(-1, 2)
+        right = np.array([one.ranks[0] == 1 for one in results], bool)
+        measures = query_measures(_NAMES, [one.measures() for one in results])
+        return RowAnswers(terms, describe, numbers, right, measures=measures)
 
     def missed(self, one: _QueryResult, rows: Sequence[int]) -> MissedQuery:
         return MissedQuery(

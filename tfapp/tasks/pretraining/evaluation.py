@@ -74,6 +74,10 @@ class LanguageEvaluation(Evaluation):
         """Returns the accuracy, the perplexity and the loss."""
         return {self.main_name: self.accuracy, "perplexity": self.perplexity, "loss": self.loss}
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Returns the intervals of the measures, by their names."""
+        return {measure.name: measure.interval for measure in self.measures}
+
     def details(self) -> dict[str, str]:
         """Returns the perplexity and the loss."""
         low, high = map(math.exp, self.loss_interval)

@@ -11,11 +11,22 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfapp.core.ndcg import ndcg
+from tfapp.core.rows import row_line
 from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import Measure, binary_cross_entropy, check_finite
 from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
-from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, count_ranks, mean_measures, relevant_ranks
+from tfapp.evaluation.ranking_metrics import (
+    auc,
+    auc_interval,
+    auc_shares,
+    by_query,
+    count_ranks,
+    mean_measures,
+    query_measures,
+    relevant_ranks,
+)
+from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.ranking.model import PairRanker
@@ -99,7 +110,8 @@ def evaluate_ranking(
     interval = auc_interval(truth > 0, predicted, codes)
     means = mean_measures(_NAMES, [query.measures() for query in results])
     measures = (*means, Measure("AUC", auc(truth > 0, predicted), interval))
-    main = measures[0 if any(len(query.pairs) > 1 for query in results) else -1]
+    by_choice = any(len(query.pairs) > 1 for query in results)
+    main = measures[0 if by_choice else -1]
     misses = sorted((query for query in results if query.ranks[0] > 1), key=lambda query: -query.ranks[0])
     texts = [queries, candidates]
     return RankingEvaluation(
@@ -113,7 +125,45 @@ def evaluate_ranking(
         places=count_ranks((query.ranks for query in results), _CUT),
         missed_count=len(misses),
         missed=tuple(_missed_query(query, truth > 0, texts, rows) for query in misses[:_MISSED]),
+        answers=_query_answers(results, truth, texts, rows)
+        if by_choice
+        else _pair_answers(truth, predicted, codes, texts, rows),
     )
+
+
+def _query_answers(
+    results: Sequence[_Query], truth: NDArray[np.float64], texts: Sequence[Sequence[str]], rows: Sequence[int]
+) -> RowAnswers:
+    """Returns the answer to each query: the candidate that came first, and its nDCG."""
+    queries, candidates = texts
+    wanted = [int(pairs[np.argmax(truth[pairs])]) for pairs in (np.sort(query.pairs) for query in results)]
+
+    def describe(at: int) -> AnsweredRow:
+        pairs = results[at].pairs
+        first = pairs[0] if results[at].ranks[0] == 1 else pairs[truth[pairs] <= 0][0]
+        return AnsweredRow(queries[wanted[at]], candidates[wanted[at]], candidates[first])
+
+    terms = np.array([(query.ndcg, 1.0) for query in results], np.float64).reshape(-1, 2)
+    numbers = np.array([rows[pair] for pair in wanted], np.int64)
+    right = np.array([query.ranks[0] == 1 for query in results], bool)
+    measures = query_measures(_NAMES, [query.measures() for query in results])
+    return RowAnswers(terms, describe, numbers, right, measures=measures)
+
+
+def _pair_answers(
+    truth: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    texts: Sequence[Sequence[str]],
+    rows: Sequence[int],
+) -> RowAnswers:
+    """Returns the score of each pair, and its share in the AUC; the pairs of a query hang together."""
+
+    def describe(at: int) -> AnsweredRow:
+        return AnsweredRow(row_line([part[at] for part in texts]), f"{truth[at]:.6g}", f"{scores[at]:.3f}")
+
+    terms = np.stack([auc_shares(truth > 0, scores), np.ones(len(truth))], axis=1)
+    return RowAnswers(terms, describe, np.asarray(rows), groups=codes)
 
 
 def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], scores: NDArray[np.float64]) -> _Query:

@@ -106,6 +106,10 @@ class RegressionEvaluation(Evaluation):
         """Returns the measures and the loss."""
         return {measure.name: measure.value for measure in self.measures} | {"loss": self.loss}
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Returns the intervals of the measures, by their names."""
+        return {measure.name: measure.interval for measure in self.measures}
+
     def details(self) -> dict[str, str]:
         """Returns R² and the loss."""
         values = {measure.name: measure.value for measure in self.measures}

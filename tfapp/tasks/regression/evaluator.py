@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import check_finite
+from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.regression.evaluation import RegressionEvaluation, ResidualRange, WorstRow
@@ -87,6 +88,13 @@ def evaluate_numbers(
         ranges=_ranges(true, scores - true),
         points=tuple(zip(true[sample].tolist(), scores[sample].tolist(), strict=True)),
         worst=tuple(WorstRow(shorten(texts[n]), float(true[n]), float(scores[n]), int(rows[n])) for n in worst),
+        answers=RowAnswers(
+            np.stack([(scores - true) ** 2, np.ones(len(true))], axis=1),
+            lambda at: AnsweredRow(texts[at], f"{true[at]:.6g}", f"{scores[at]:.6g}"),
+            np.asarray(rows),
+            groups=None if groups is None else codes,
+            square_root=True,
+        ),
     )
 
 

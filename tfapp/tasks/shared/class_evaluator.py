@@ -15,6 +15,7 @@ from tfapp.evaluation.calibration import CalibrationReport, Reliability, expecte
 from tfapp.evaluation.class_evaluation import ClassEvaluation, ConfusedPair, Mistake
 from tfapp.evaluation.metrics import check_finite, fit_thresholds
 from tfapp.evaluation.precision_recall import precision_recall
+from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
@@ -134,6 +135,7 @@ def evaluate_classes(
         mistakes=answers.mistakes(worst, predicted, texts, rows),
         confused=tuple(_confused_pairs(labels, index, predicted, texts)),
         unknown=unknown.label if unknown else None,
+        answers=answers.rows(np.stack([correct, np.ones(len(correct))], axis=1), texts, rows),
         **answers.scores(),
     )
 
@@ -226,6 +228,7 @@ def evaluate_multi_label(
         thresholds=tuple(limits.tolist()),
         mistake_count=len(wrong),
         mistakes=answers.mistakes(worst, distance.argmax(axis=1), texts, rows),
+        answers=answers.rows(row_counts @ np.array([[2, 2], [0, 1], [0, 1]]), texts, rows),
         **answers.scores(),
     )
 
@@ -262,6 +265,18 @@ class _Answers:
             )
             for at in worst.tolist()
         )
+
+    def rows(self, terms: NDArray[Any], texts: Sequence[str], rows: Sequence[int] | None) -> RowAnswers:
+        """Returns the answers to the N rows, with their terms [N, 2]; see `RowAnswers`."""
+
+        def describe(at: int) -> AnsweredRow:
+            truth, answer = (", ".join(self._names(mask[at])) for mask in (self.truth, self.chosen))
+            return AnsweredRow(texts[at], truth, answer)
+
+        numbers = np.arange(len(texts)) if rows is None else np.asarray(rows)
+        right = (self.truth == self.chosen).all(axis=1)
+        measures = {"macro_f1": metrics.macro_f1_shares(self.truth, self.chosen)}
+        return RowAnswers(terms.astype(np.float64), describe, numbers, right, measures=measures)
 
     def _names(self, mask: NDArray[np.bool_]) -> tuple[str, ...]:
         return tuple(self.labels[k] for k in np.flatnonzero(mask).tolist())

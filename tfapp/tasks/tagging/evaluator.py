@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import class_means, f1_interval
+from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.models import TaskModel
 from tfapp.tasks.spec import Evaluator
 from tfapp.tasks.tagging.evaluation import MISTAKE_KINDS, NO_SPAN, EntityEvaluation, EntityMistake
@@ -91,6 +92,7 @@ def evaluate_entities(
     texts_with_spans = zip(truth, predicted, texts, map(int, rows), strict=True)
     mistakes = list(chain.from_iterable(starmap(_mistakes, texts_with_spans)))
     kinds = Counter(mistake.kind for mistake in mistakes)
+    counts = text_counts(truth, predicted)
     return EntityEvaluation(
         labels=tuple(labels),
         count=len(texts),
@@ -100,14 +102,25 @@ def evaluate_entities(
         micro=micro,
         macro=macro,
         weighted=weighted_mean,
-        main_interval=f1_interval(text_counts(truth, predicted)),
+        main_interval=f1_interval(counts),
         word_accuracy=accuracy,
         word_types=word_types,
         out_of_reach=sum(_out_of_reach(spans, *borders) for spans, borders in zip(truth, words, strict=True)),
         confusion=_confusion(labels, truth, predicted),
         mistake_counts=tuple(kinds[kind] for kind in MISTAKE_KINDS),
         mistakes=tuple(_worst(mistakes)),
+        answers=RowAnswers(
+            counts @ np.array([[2.0, 2.0], [0.0, 1.0], [0.0, 1.0]]),
+            lambda at: AnsweredRow(texts[at], _words(texts[at], truth[at]), _words(texts[at], predicted[at])),
+            np.asarray(rows),
+            (counts[:, 1:] == 0).all(axis=1),
+        ),
     )
+
+
+def _words(text: str, spans: Sequence[Span]) -> str:
+    """Returns the words of the spans with their types, as one text."""
+    return "; ".join(f"{_fold_spaces(text[span.start : span.end])} ({span.label})" for span in spans)
 
 
 def _word_types(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> list[str]:

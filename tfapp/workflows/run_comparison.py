@@ -1,0 +1,292 @@
+"""Compares two runs: settings, data, metrics with intervals, significance on the same rows, texts, curves and time."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tfapp.data.display import html_table
+from tfapp.errors import TrainingError
+from tfapp.evaluation import Evaluation
+from tfapp.evaluation.comparison import are_same_rows, compare_scores, paired_test
+from tfapp.evaluation.paired_tests import PairedTest, paired_bootstrap
+from tfapp.evaluation.row_answers import RowAnswers, sum_by_group
+from tfapp.evaluation.run_summary import TrainingCurves
+from tfapp.tasks.registry import read_evaluation
+from tfapp.training import RunFolder
+from tfapp.workflows.answer_file import count_shared_rows, with_answers
+from tfapp.workflows.run import Run, open_run
+from tfapp.workflows.run_records import RunRecord, read_run
+from tfapp.workflows.run_summary import read_curves
+from tfapp.workflows.version_catalogue import changed_entries
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["DifferingRow", "RunComparison", "compare_runs"]
+
+# Rows with the largest differences, where answers are not right or wrong.
+_LARGEST: Final = 20
+
+
+@dataclass(frozen=True)
+class DifferingRow:
+    """A row that one run gets right and the other wrong; of numbers, one where their errors differ much.
+
+    Attributes:
+        row: The line of its file on which it begins, or the number of the row.
+        text: Its texts, as one, cut to 300 characters.
+        truth: What is right.
+        first: The first run's answer.
+        second: The second one's.
+        better: "first" or "second": whose answer is right, or the nearer one.
+    """
+
+    row: int
+    text: str
+    truth: str
+    first: str
+    second: str
+    better: str
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """The comparison of two runs.
+
+    Attributes:
+        first: One run.
+        second: The other one.
+        settings: The settings that differ, [first, second] by dotted name; None where a run's task has no such setting.
+        data: What differs in their data and in what they ran on, [first, second] by name.
+        metrics: The metrics, [first, second] by name; None where a run has no such metric.
+        intervals: The 95 % intervals of those that have one.
+        verdict: Whether the main scores tell which run is better, in a sentence.
+        test: The paired test of the main scores; None where there is none on the same rows.
+        tests: The paired tests of the metrics that have one on the same rows, that of the main scores among them.
+        rows: The rows that one gets right and the other wrong, in the order of the file.
+        notes: What else there is to know, a sentence each: what was not compared, and what to do about it.
+        curves: The curves of both trainings; None where there are none.
+    """
+
+    first: RunRecord
+    second: RunRecord
+    settings: Mapping[str, list[Any]]
+    data: Mapping[str, list[Any]]
+    metrics: Mapping[str, list[float | None]]
+    intervals: Mapping[str, list[tuple[float, float] | None]]
+    verdict: str
+    test: PairedTest | None
+    tests: Mapping[str, PairedTest]
+    rows: tuple[DifferingRow, ...]
+    notes: tuple[str, ...]
+    curves: tuple[TrainingCurves | None, TrainingCurves | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON has it."""
+        return {
+            "runs": [self.first.to_dict(), self.second.to_dict()],
+            "settings": dict(self.settings),
+            "data": dict(self.data),
+            "metrics": {
+                name: [
+                    None if value is None else {"value": value, "interval": interval}
+                    for value, interval in zip(values, self.intervals.get(name, [None, None]), strict=True)
+                ]
+                for name, values in self.metrics.items()
+            },
+            "verdict": self.verdict,
+            "test": _test_values(self.test) if self.test else None,
+            "tests": {name: _test_values(test) for name, test in self.tests.items()},
+            "rows": [asdict(row) for row in self.rows],
+            "notes": list(self.notes),
+            "curves": [asdict(curves) if curves else None for curves in self.curves],
+        }
+
+    def figures(self) -> dict[str, tuple[Figure, str]]:
+        """Returns the curves of both trainings in one drawing, with its description; nothing where there are none."""
+        from tfapp.evaluation.run_plots import draw_run_curves
+
+        named = {
+            record.name: curves
+            for record, curves in zip((self.first, self.second), self.curves, strict=True)
+            if curves is not None
+        }
+        return {"curves": (draw_run_curves(named), "Training loss and score on dev, by step")} if named else {}
+
+    def _repr_html_(self) -> str:
+        """Returns the verdict, what differs, the metrics and the curves, for Jupyter."""
+        from tfapp.evaluation.plots import to_svg
+
+        sentences = "".join(f"<p>{html.escape(text)}</p>" for text in (self.verdict, *self.notes))
+        entries = {**self.settings, **self.data, **self.metrics}
+        rows = [[name, *("–" if value is None else str(value) for value in values)] for name, values in entries.items()]
+        drawings = "".join(to_svg(figure, description) for figure, description in self.figures().values())
+        return sentences + html_table(["", self.first.name, self.second.name], rows) + drawings
+
+    def __str__(self) -> str:
+        """Returns the verdict, and where the rest is."""
+        return "\n".join([self.verdict, *self.notes, "more: .settings, .metrics, .rows, .figures(), .to_dict()"])
+
+
+def compare_runs(first: Run | str | Path, second: Run | str | Path, *, data: str | Path | None = None) -> RunComparison:
+    """Compares two runs by what their folders say.
+
+    Scores on the same rows are compared by the exact test of McNemar where answers are right or wrong, else by a paired
+    bootstrap; see `tfapp.evaluation.paired_tests`. Scores on other rows are not compared.
+
+    Args:
+        first: A run, or its folder: `runs/NAME/TIME`, or `runs/NAME` for the newest one.
+        second: The other one.
+        data: Compare the evaluations on this file, which `tfapp evaluate RUN --data FILE` made; by default those on the
+            test split.
+
+    Raises:
+        TrainingError: There is no such run, both are the same one, or one was not evaluated.
+    """
+    runs = [run if isinstance(run, Run) else open_run(run) for run in (first, second)]
+    if runs[0].path.resolve() == runs[1].path.resolve():
+        raise TrainingError(f"{runs[0].path}: compared with itself; name two runs")
+    one, other = (_evaluated(read_run(run.path), None if data is None else str(data)) for run in runs)
+    verdict, test, notes = _test_scores(one, other)
+    return RunComparison(
+        first=one.record,
+        second=other.record,
+        settings=changed_entries(one.record.settings, other.record.settings),
+        data=changed_entries(_data(one.record), _data(other.record)),
+        metrics=_paired(one.evaluation.metrics(), other.evaluation.metrics()),
+        intervals=_paired(one.evaluation.intervals(), other.evaluation.intervals()),
+        verdict=verdict,
+        test=test,
+        tests=_metric_tests(one.evaluation, other.evaluation, test),
+        rows=_differing_rows(one, other),
+        notes=tuple(notes),
+        curves=(read_curves(one.record.folder), read_curves(other.record.folder)),
+    )
+
+
+@dataclass(frozen=True)
+class _EvaluatedRun:
+    """A run with the evaluation that is compared, and the file of its answers."""
+
+    record: RunRecord
+    evaluation: Evaluation
+    answers: Path
+    command: str
+
+
+def _evaluated(record: RunRecord, data: str | None) -> _EvaluatedRun:
+    folder = RunFolder(record.folder.evaluation_folder(data))
+    command = f"tfapp evaluate {record.path}" + (f" --data {data}" if data else "")
+    if record.problem:
+        raise TrainingError(f"{record.path}: the run cannot be read: {record.problem}")
+    if not (folder.path / "evaluation.json").is_file():
+        state = (
+            f"is {record.state}" if record.state != "finished" else f"was not evaluated on {data or 'its test split'}"
+        )
+        way = command if record.state == "finished" else f"tfapp train {record.path / 'settings.toml'} --resume"
+        raise TrainingError(f"{record.path}: the run {state}; `{way}` first")
+    values = folder.read("evaluation")
+    evaluation = with_answers(folder.answers, read_evaluation(values))
+    shown = replace(record, evaluation=evaluation, evaluated_on=values.get("on", "test split"))
+    return _EvaluatedRun(shown, evaluation, folder.answers, command)
+
+
+def _test_scores(one: _EvaluatedRun, other: _EvaluatedRun) -> tuple[str, PairedTest | None, list[str]]:
+    """Returns the verdict in a sentence, the test behind it, and what else there is to know."""
+    first, second = (run.evaluation.record(f"run {run.record.name}") for run in (one, other))
+    cautions = [
+        f"run {run.record.name}: {run.evaluation.caution()}" for run in (one, other) if run.evaluation.caution()
+    ]
+    if first.name != second.name:
+        return f"not compared: {first.name} and {second.name} are different scores", None, cautions
+    if not are_same_rows(first, second):
+        return _other_rows(one, other), None, cautions
+    test = paired_test(first, second)
+    missing = [run for run in (one, other) if run.evaluation.answers is None]
+    notes = [
+        f"run {run.record.name} has no answers to single rows on record; if an earlier version made it, "
+        f"`{run.command}` adds them"
+        for run in missing
+    ]
+    if all(run.record.evaluated_on == "dev split" for run in (one, other)):
+        notes.append("both scores are of the dev split, by which the epochs were chosen")
+    return compare_scores(first, second), test, [*notes, *cautions]
+
+
+def _metric_tests(one: Evaluation, other: Evaluation, main: PairedTest | None) -> dict[str, PairedTest]:
+    """Returns the paired tests of all metrics that have a value a row; none where the main scores have none."""
+    if main is None:
+        return {}
+    tests = {next(iter(one.metrics())): main}
+    first, second = one.answers, other.answers
+    if first is None or second is None or len(first) != len(second):
+        return tests
+    for name in first.measures.keys() & second.measures.keys():
+        terms = (np.stack([side.measures[name], np.ones(len(side))], axis=1) for side in (first, second))
+        tests[name] = paired_bootstrap(*(sum_by_group(side, first.groups) for side in terms))
+    return tests
+
+
+def _test_values(test: PairedTest) -> dict[str, Any]:
+    return {**asdict(test), "is_different": test.is_different}
+
+
+def _other_rows(one: _EvaluatedRun, other: _EvaluatedRun) -> str:
+    """Returns that two runs were evaluated on other rows, how many they share, and the way out."""
+    for run in (one, other):
+        if not run.evaluation.rows_fingerprint:
+            return (
+                f"not compared: run {run.record.name}, of an earlier version, does not say which rows it was evaluated "
+                f"on; `{run.command}` adds that"
+            )
+    first, second = one.evaluation, other.evaluation
+    shared = count_shared_rows(one.answers, other.answers)
+    both = "" if shared is None else f", which share {shared:,}"
+    commands = " and ".join(f"`tfapp evaluate {run.record.path} --data FILE`" for run in (one, other))
+    return (
+        f"not compared: they were evaluated on different {first.unit} ({first.count:,} and {second.count:,}{both}); "
+        f"evaluate both on one file that neither learnt from, {commands}, and give --data FILE here"
+    )
+
+
+def _differing_rows(one: _EvaluatedRun, other: _EvaluatedRun) -> tuple[DifferingRow, ...]:
+    first, second = one.evaluation.answers, other.evaluation.answers
+    if first is None or second is None or one.evaluation.rows_fingerprint != other.evaluation.rows_fingerprint:
+        return ()
+    lower_is_better = one.evaluation.lower_is_better
+    return tuple(_iter_differing(first, second, lower_is_better)) if len(first) == len(second) else ()
+
+
+def _iter_differing(first: RowAnswers, second: RowAnswers, lower_is_better: bool) -> Iterator[DifferingRow]:
+    gains = second.terms[:, 0] - first.terms[:, 0]
+    if first.right is not None and second.right is not None:
+        numbers = np.flatnonzero(first.right != second.right)
+        second_better = second.right
+    else:
+        numbers = np.sort(np.argsort(-np.abs(gains), kind="stable")[:_LARGEST])
+        numbers = numbers[gains[numbers] != 0]
+        second_better = (gains < 0) if lower_is_better else (gains > 0)
+    for number in numbers.tolist():
+        text, truth, answer = first.describe(number)
+        better = "second" if second_better[number] else "first"
+        yield DifferingRow(int(first.rows[number]), text, truth, answer, second.describe(number).answer, better)
+
+
+def _data(record: RunRecord) -> dict[str, Any]:
+    """Returns what is on record of a run's data and of what it ran on."""
+    environment = record.folder.read_if_there("environment", {})
+    packages = {f"{name} version": number for name, number in environment.get("packages", {}).items()}
+    machine = {name: environment.get(name) for name in ("python", "platform", "cpus", "gpus")}
+    rows = {f"{split} rows": count for split, count in record.rows.items()}
+    return {"data fingerprint": record.data[:12], **rows, **machine, **packages}
+
+
+def _paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Returns the entries of both by name, None for one that is missing."""
+    return {name: [first.get(name), second.get(name)] for name in dict.fromkeys([*first, *second])}
