@@ -11,6 +11,7 @@ from tfapp.config.settings.base import Settings
 from tfapp.config.settings.data import DataSettings
 from tfapp.config.settings.export import ExportSettings
 from tfapp.config.settings.model import ModelSettings
+from tfapp.config.settings.search import SearchSettings
 from tfapp.config.settings.training import DistillationSettings, TrainingSettings
 
 __all__ = ["DEFAULT_TASK", "Experiment", "dump_toml"]
@@ -37,6 +38,9 @@ class Experiment(Settings):
     training: TrainingSettings = TrainingSettings()
     distillation: DistillationSettings | None = None
     export: ExportSettings = ExportSettings()
+    search: SearchSettings | None = Field(
+        None, description="What `tfapp search` tries; by default, what suits the task. A training does not read it."
+    )
 
     @property
     def origin(self) -> str:

@@ -11,6 +11,7 @@ from pydantic import create_model
 from tfapp.config.experiment import DEFAULT_TASK, Experiment
 from tfapp.config.overrides import apply_override, merge_overrides, validate_settings
 from tfapp.config.rules import broken_rule
+from tfapp.config.search_space import read_search_space
 from tfapp.config.task_settings import TaskSettings, foreign_fields, foreign_setting
 from tfapp.errors import SettingsError, did_you_mean
 
@@ -49,7 +50,17 @@ def parse_experiment(
     problem = broken_rule(experiment, task)
     if problem:
         raise SettingsError(f"{source}: {problem}")
+    _check_search(experiment, task, source)
     return experiment
+
+
+def _check_search(experiment: Experiment, task: TaskSettings, source: str) -> None:
+    if experiment.search is None:
+        return
+    try:
+        read_search_space(experiment, task)
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
 
 
 def _find_task(

@@ -40,6 +40,8 @@ class TaskSettings:
         few_shot: Whether its BERT can be trained by the method few-shot.
         notes: What shared settings, such as `data.label`, mean for this task alone, in sentences that follow their
             descriptions.
+        search: Returns what a search tries where an experiment's settings name nothing, in the form of their section
+            `search`; what other settings rule out is left out. By default, a search must be told what to try.
         summary: What its models make, in a few words, for the list of tasks in new settings files.
     """
 
@@ -54,6 +56,7 @@ class TaskSettings:
     fits_head: bool = False
     few_shot: bool = False
     notes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    search: Callable[[Experiment], Mapping[str, Any]] = lambda _: {}
     summary: str = ""
 
     @property

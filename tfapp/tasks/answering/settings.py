@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
-from tfapp.config import DataSettings, ModelSettings, TaskSettings
+from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
+from tfapp.tasks.shared.search_spaces import fine_tuning_space
 
 __all__ = ["SETTINGS", "AnsweringDataSettings", "AnsweringModelSettings"]
 
@@ -44,6 +45,10 @@ class AnsweringModelSettings(ModelSettings):
     max_answer_length: int = Field(30, ge=1, description="The longest answer, in tokens.")
 
 
+def _search_space(experiment: Experiment) -> dict[str, Any]:
+    return {**fine_tuning_space(experiment), "model.dropout": {"low": 0.0, "high": 0.3}}
+
+
 SETTINGS: Final = TaskSettings(
     "answering",
     texts=("question", "context"),
@@ -54,5 +59,6 @@ SETTINGS: Final = TaskSettings(
         "data.group": "Rows without a group are grouped by their context.",
         "model.max_length": "Longer contexts are read in several windows of this length.",
     },
+    search=_search_space,
     summary="answers to questions, from contexts",
 )

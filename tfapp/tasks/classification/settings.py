@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tfapp.config import ModelSettings, TaskSettings
 from tfapp.tasks.shared.class_settings import CLASS_SETTINGS
+from tfapp.tasks.shared.search_spaces import class_space
 
 __all__ = ["SETTINGS", "ClassificationModelSettings"]
 
@@ -29,5 +30,6 @@ SETTINGS: Final = TaskSettings(
     model=ClassificationModelSettings,
     fits_head=True,
     few_shot=True,
+    search=class_space,
     summary="labels for texts",
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
 from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
+from tfapp.tasks.shared.search_spaces import fine_tuning_space
 
 __all__ = ["SETTINGS", "EmbeddingDataSettings", "EmbeddingModelSettings"]
 
@@ -35,6 +36,10 @@ def _adapt(experiment: Experiment) -> str | None:
     return None
 
 
+def _search_space(experiment: Experiment) -> dict[str, Any]:
+    return {**fine_tuning_space(experiment), "model.temperature": {"low": 0.02, "high": 0.1, "log": True}}
+
+
 SETTINGS: Final = TaskSettings(
     "embedding",
     texts=("query", "candidate"),
@@ -44,5 +49,6 @@ SETTINGS: Final = TaskSettings(
     rules=(_adapt,),
     pretrained=True,
     notes={"data.group": "Rows without a group are grouped by their query."},
+    search=_search_space,
     summary="vectors of texts",
 )

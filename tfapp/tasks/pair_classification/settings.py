@@ -6,6 +6,7 @@ from typing import Final
 
 from tfapp.config import TaskSettings
 from tfapp.tasks.shared.class_settings import CLASS_SETTINGS
+from tfapp.tasks.shared.search_spaces import class_space
 
 __all__ = ["SETTINGS"]
 
@@ -15,5 +16,6 @@ SETTINGS: Final = TaskSettings(
     reads=(*CLASS_SETTINGS, "data.group", "model.pair_encoder"),
     fits_head=True,
     notes={"data.group": "Rows without a group are grouped by their query."},
+    search=class_space,
     summary="labels for pairs of texts",
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pydantic import Field, model_validator
 from tfapp_client.contract import Task, TensorSpec
 
 from tfapp.config import Experiment, ModelSettings, Settings, TaskSettings
+from tfapp.tasks.shared.search_spaces import fine_tuning_space
 
 __all__ = ["PRETRAINING_CONTRACT", "SETTINGS", "FreshSettings", "MaskingSettings", "PretrainingModelSettings"]
 
@@ -74,10 +75,19 @@ def _positions(experiment: Experiment) -> str | None:
     return None
 
 
+def _search_space(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "training.learning_rate": fine_tuning_space(experiment)["training.learning_rate"],
+        "training.batch_size": [16, 32, 64],
+        "model.masking.share": {"low": 0.1, "high": 0.4},
+    }
+
+
 SETTINGS: Final = TaskSettings(
     "pretraining",
     texts=("text",),
     model=PretrainingModelSettings,
     rules=(_adapt, _positions),
+    search=_search_space,
     summary="a BERT, from texts without labels",
 )

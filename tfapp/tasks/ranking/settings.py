@@ -6,6 +6,7 @@ from typing import Final
 
 from tfapp.config import TaskSettings
 from tfapp.tasks.shared.class_settings import LABEL_SETTINGS
+from tfapp.tasks.shared.search_spaces import label_space
 
 __all__ = ["SETTINGS"]
 
@@ -18,5 +19,6 @@ SETTINGS: Final = TaskSettings(
         "data.group": "Rows without a group are grouped by their query.",
         "data.label": "A label is a grade: 0 for a candidate that does not fit, more for a better one.",
     },
+    search=label_space,
     summary="scores of candidates for a query",
 )

@@ -6,6 +6,7 @@ from typing import Final
 
 from tfapp.config import TaskSettings
 from tfapp.tasks.shared.class_settings import LABEL_SETTINGS
+from tfapp.tasks.shared.search_spaces import label_space
 
 __all__ = ["PAIR_SETTINGS", "SETTINGS"]
 
@@ -17,6 +18,7 @@ SETTINGS: Final = TaskSettings(
     reads=LABEL_SETTINGS,
     fits_head=True,
     notes={"data.label": _NUMBERS},
+    search=label_space,
     summary="numbers for texts",
 )
 PAIR_SETTINGS: Final = TaskSettings(
@@ -25,5 +27,6 @@ PAIR_SETTINGS: Final = TaskSettings(
     reads=(*LABEL_SETTINGS, "data.group", "model.pair_encoder"),
     fits_head=True,
     notes={"data.group": "Rows without a group are grouped by their query.", "data.label": _NUMBERS},
+    search=label_space,
     summary="numbers for pairs of texts",
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from tfapp.config import Experiment, ModelSettings, TaskSettings
+from tfapp.tasks.shared.search_spaces import fine_tuning_space
 
 __all__ = ["SETTINGS", "TaggingModelSettings"]
 
@@ -40,6 +41,14 @@ def _crf(experiment: Experiment) -> str | None:
     return None
 
 
+def _search_space(experiment: Experiment) -> dict[str, Any]:
+    return {
+        **fine_tuning_space(experiment),
+        "training.word_dropout": [0.0, 0.1, 0.2],
+        "model.decoding": {"values": ["constrained", "crf"], "when": {"model.class_weights": "none"}},
+    }
+
+
 SETTINGS: Final = TaskSettings(
     "tagging",
     texts=("text",),
@@ -60,5 +69,6 @@ SETTINGS: Final = TaskSettings(
         "data.label": "A label is a list of spans with start, end (in characters) and label.",
         "model.max_length": "Longer texts are read in several windows of this length.",
     },
+    search=_search_space,
     summary="spans in texts",
 )
