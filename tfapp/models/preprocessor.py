@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from tfapp.core.files import write_text
+from tfapp.core.shared_arrays import SharedArrays
 from tfapp.errors import ModelError
 
 __all__ = ["PiecesWithOffsets", "Preprocessor"]
@@ -53,6 +55,7 @@ class Preprocessor:
         cls_id: The id of [CLS], with which each text begins and which none holds elsewhere.
         sep_id: The id of [SEP].
         padding_id: The id of [PAD].
+        shared: Where `tokenize` keeps the ids of texts for other processes, and takes theirs; None: nowhere.
 
     Raises:
         ModelError: The vocabulary lacks a special token.
@@ -62,6 +65,7 @@ class Preprocessor:
         self.vocabulary = tuple(vocabulary)
         self.lowercase = lowercase
         self.max_length = max_length
+        self.shared: SharedArrays | None = None
         self.cls_id, self.sep_id, self.padding_id = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
         self._id("[UNK]")
         self._tokenizer = tf_text.FastBertTokenizer(
@@ -188,6 +192,14 @@ class Preprocessor:
         Returns:
             Token ids int32[sum of T] of all texts after another, and row splits int64[N + 1] into them.
         """
+        if self.shared is None:
+            return self._tokenize_all(texts, *seconds, chunk=chunk)
+        settings = f"{self.lowercase} {self.max_length} {len(texts)} {tf_text.__version__}"
+        depends_on = itertools.chain([settings], self.vocabulary, texts, *seconds)
+        ids, splits = self.shared.get("tokens", depends_on, lambda: self._tokenize_all(texts, *seconds, chunk=chunk))
+        return ids, splits
+
+    def _tokenize_all(self, texts: Sequence[str], *seconds: Sequence[str], chunk: int) -> tuple[np.ndarray, np.ndarray]:
         ids, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
         for start in range(0, len(texts), chunk):
             some = (tf.constant(list(column[start : start + chunk]), tf.string) for column in (texts, *seconds))

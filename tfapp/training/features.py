@@ -14,18 +14,55 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.core.files import replacing
+from tfapp.core.shared_arrays import SharedArrays
 from tfapp.errors import TrainingError
-from tfapp.models import TaskModel
+from tfapp.models import BertModel, TaskModel
 from tfapp.training.parallel_shards import map_shards
+from tfapp.training.precision import StepPrecision
 from tfapp.training.steps import distribute
 from tfapp.training.tokenized_split import TokenizedSplit
 
-__all__ = ["FeatureReader", "FeatureStore", "feature_scale"]
+__all__ = ["FeatureReader", "FeatureStore", "feature_scale", "share_features"]
 
 
 def feature_scale(features: np.ndarray) -> float:
     """Returns the root mean square length of features float[N, H]; 1 where all are 0."""
     return float(np.sqrt(np.mean(np.sum(np.square(features, dtype=np.float64), axis=1)))) or 1.0
+
+
+def share_features(
+    shared: SharedArrays | None,
+    model: TaskModel,
+    split: TokenizedSplit,
+    read: Callable[[], np.ndarray],
+    *,
+    precision: StepPrecision,
+    batch_size: int,
+) -> np.ndarray:
+    """Returns the features of a split, which other processes with the same weights may have read.
+
+    Args:
+        shared: Where they are kept; None: nowhere, so they are read.
+        model: Whose head reads them; a `BertModel`, else they are not shared.
+        split: N texts.
+        read: Reads them, float32[N, H].
+        precision: How they are computed, which changes their last digits, as the next one does.
+        batch_size: Texts a step.
+    """
+    if shared is None or not isinstance(model, BertModel):
+        return read()
+    # Of its own settings, dropout alone changes nothing of what is read.
+    config = {name: value for name, value in model.own_config().items() if name != "dropout"}
+    head = {id(weight) for weight in model.head.weights}
+    weights = (np.asarray(weight).tobytes() for weight in model.network.weights if id(weight) not in head)
+    settings = f"{type(model).__qualname__} {config} {precision} {batch_size} {tf.__version__} {_devices()}"
+    texts = (split.texts.ids.tobytes(), split.texts.splits.tobytes())
+    (features,) = shared.get("vectors", itertools.chain([settings], texts, weights), lambda: (read(),))
+    return features
+
+
+def _devices() -> list[str]:
+    return sorted(device.device_type for device in tf.config.list_physical_devices())
 
 
 @dataclass(frozen=True)

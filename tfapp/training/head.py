@@ -18,9 +18,11 @@ from scipy.optimize import minimize
 from tfapp.core.files import replacing
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
-from tfapp.training.features import FeatureReader, FeatureStore, feature_scale
+from tfapp.training.features import FeatureReader, FeatureStore, feature_scale, share_features
+from tfapp.training.precision import StepPrecision
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.time_budget import CLOSING_SECONDS
+from tfapp.training.tokenized_split import TokenizedSplit
 from tfapp.training.trainer import Trainer, TrainState
 
 __all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
@@ -182,15 +184,25 @@ class HeadTrainer(Trainer):
         for observer in self.observers:
             observer.on_start(self.steps_done, total)
         dev_steps = reader.steps(self.dev_split)
-        train = reader.read(
+        train = self._share(
             self.train_split,
-            earlier=features,
-            around=self.precision.applied,
-            on_step=self._keeper(store, len(features)),
-            stop=lambda: self._must_fit(dev_steps),
+            self.precision,
+            lambda: reader.read(
+                self.train_split,
+                earlier=features,
+                around=self.precision.applied,
+                on_step=self._keeper(store, len(features)),
+                stop=lambda: self._must_fit(dev_steps),
+            ),
         )
-        rows = reader.rows_read(self.train_split, self.steps_done)
-        dev = reader.read(self.dev_split, earlier=[], around=nullcontext, on_step=lambda _: self._step())
+        rows = reader.rows_read(self.train_split, self.steps_done) if self.budget else np.arange(len(train))
+        dev = self._share(
+            self.dev_split,
+            StepPrecision(),
+            lambda: reader.read(self.dev_split, earlier=[], around=nullcontext, on_step=lambda _: self._step()),
+        )
+        if self.budget is None:
+            self._steps = reader.steps(self.train_split) + dev_steps
         self._fitted_at = self.budget.clock() if self.budget else 0.0
         if len(rows) < len(train):
             self._fit_once(HeadFit(self.model, train[rows], self.train_split.targets[rows]), dev, DEFAULT_PENALTY)
@@ -200,6 +212,11 @@ class HeadTrainer(Trainer):
         else:
             self._fit(train, dev)
         return self.state
+
+    def _share(self, split: TokenizedSplit, precision: StepPrecision, read: Callable[[], np.ndarray]) -> np.ndarray:
+        """Returns a split's features, which may have been read before; a reading that may end early is not shared."""
+        shared, size = None if self.budget else self.shared, self.settings.batch_size
+        return share_features(shared, self.model, split, read, precision=precision, batch_size=size)
 
     def _must_fit(self, dev_steps: int) -> bool:
         """Returns whether the time that is left is just enough to read dev, and to fit and write the head."""

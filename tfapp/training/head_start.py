@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
+from tfapp.core.shared_arrays import SharedArrays
 from tfapp.models import TaskModel
-from tfapp.training.features import FeatureReader
+from tfapp.training.features import FeatureReader, share_features
 from tfapp.training.head import DEFAULT_PENALTY, HeadFit
 from tfapp.training.precision import StepPrecision
 from tfapp.training.time_budget import TimeBudget
@@ -23,6 +25,7 @@ def fit_start(
     *,
     batch_size: int,
     budget: TimeBudget | None = None,
+    shared: SharedArrays | None = None,
 ) -> None:
     """Fits a model's head to what its BERT makes of the train split before it has learnt anything.
 
@@ -32,12 +35,20 @@ def fit_start(
     reader = FeatureReader(frozen, strategy, batch_size, mixed=budget is not None)
     half = budget.left / 2 if budget else 0.0
     steps: list[int] = []
-    features = reader.read(
-        split,
-        earlier=[],
-        around=precision.applied,
-        on_step=lambda batches: steps.append(len(batches)),
-        stop=lambda: budget is not None and budget.left < half,
-    )
-    rows = reader.rows_read(split, len(steps))
+
+    def read() -> np.ndarray:
+        return reader.read(
+            split,
+            earlier=[],
+            around=precision.applied,
+            on_step=lambda batches: steps.append(len(batches)),
+            stop=lambda: budget is not None and budget.left < half,
+        )
+
+    if budget is None:
+        features = share_features(shared, model, split, read, precision=precision, batch_size=batch_size)
+        rows = np.arange(len(split.texts))
+    else:
+        features = read()
+        rows = reader.rows_read(split, len(steps))
     HeadFit(model, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)

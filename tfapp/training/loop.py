@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.config import TrainingSettings
+from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data.batches import epoch_batches
 from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
@@ -58,6 +59,7 @@ def train(
     objective: Objective | None = None,
     observers: Sequence[Observer] = (),
     budget: TimeBudget | None = None,
+    shared: SharedArrays | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainState:
     """Trains a model and keeps the weights of its best epoch in the run's folder.
@@ -85,6 +87,7 @@ def train(
         objective: What steps make smaller; None: the model's `batch_loss`.
         observers: Told of steps and epochs.
         budget: The time that is left for it; None: as long as it takes.
+        shared: What other trainings have read by the same weights; None: nothing is shared.
         clock: Monotonic seconds.
 
     Returns:
@@ -115,8 +118,8 @@ def train(
     if settings.method == "few-shot":
         return train_few_shot(partial(_FineTuner, objective=None, clock=clock), HeadTrainer, **arguments)
     if settings.adapt == "head" and model.head is not None:
-        return HeadTrainer(**arguments).run()
-    return _FineTuner(**arguments, objective=objective, clock=clock).run()
+        return HeadTrainer(**arguments, shared=shared).run()
+    return _FineTuner(**arguments, shared=shared, objective=objective, clock=clock).run()
 
 
 @dataclass(kw_only=True)
@@ -138,6 +141,7 @@ class _FineTuner(Trainer):
         self.starts_fitted = self.settings.head_start == "fitted" and self.model.head is not None
         if self.starts_fitted and not self.folder.checkpoint.exists():
             reading: dict[str, Any] = {"batch_size": batch_size, "budget": self.budget}
+            reading["shared"] = self.shared
             fit_start(self.model, self.frozen, self.train_split, self.strategy, self.precision, **reading)
         self.epoch_steps = math.ceil(len(self.train_split.texts) / batch_size)
         # The first is what was asked for, the other what there is time for.

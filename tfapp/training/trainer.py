@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.config import TrainingSettings
+from tfapp.core.shared_arrays import SharedArrays
 from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
 from tfapp.training.observers import EpochEvent, Observer
@@ -89,6 +90,7 @@ class Trainer(abc.ABC):
     observers: Sequence[Observer]
     frozen: TaskModel
     budget: TimeBudget | None = None
+    shared: SharedArrays | None = None
     state: TrainState = field(default_factory=TrainState)
 
     @property

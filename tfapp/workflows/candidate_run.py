@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tfapp.core.files import private_folder
+from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data import Splits
 from tfapp.tasks.registry import find_task
 from tfapp.training import EpochEvent, Observer, RunFolder, StepEvent, TimeBudget, start_run
@@ -125,6 +126,7 @@ def train_candidate(
     observers: Sequence[Observer],
     budget: TimeBudget | None,
     clock: Callable[[], float],
+    shared: SharedArrays | None = None,
 ) -> CandidateResult:
     """Trains one candidate, resumes its training, or reads its result.
 
@@ -139,6 +141,7 @@ def train_candidate(
         observers: Told of steps and epochs.
         budget: The time that is left; None: as long as it takes.
         clock: Monotonic seconds.
+        shared: What other candidates have computed of the same data; None: nothing is shared.
 
     Raises:
         TfappError: Settings, data, preset or training cannot be used.
@@ -158,6 +161,7 @@ def train_candidate(
             quiet=quiet,
             observers=[*observers, _BestEpoch(folder)],
             budget=budget,
+            shared=shared,
         )
         folder.write("trained", {"record": record, "seconds": clock() - start})
     outcome = folder.read("trained")

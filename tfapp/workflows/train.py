@@ -10,6 +10,7 @@ from typing import Any
 
 from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import sweep_drafts
+from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data import Splits
 from tfapp.evaluation import check_evaluation
 from tfapp.models import TaskModel
@@ -55,6 +56,7 @@ def run_experiment(
     resume: bool,
     quiet: bool,
     observers: Sequence[Observer] = (),
+    shared: SharedArrays | None = None,
 ) -> RunFolder:
     """Trains, evaluates on the test split, and keeps everything in a run's folder, which is returned.
 
@@ -65,6 +67,7 @@ def run_experiment(
         resume: Go on with the newest run of the experiment, or leave it as it is if it is finished.
         quiet: Show no progress.
         observers: Told of steps and epochs, beside the run's own.
+        shared: What other trainings on the same data have computed; None: nothing is shared.
 
     Raises:
         TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
@@ -92,6 +95,7 @@ def run_experiment(
             learning_curve=not earlier_run,
             quiet=quiet,
             observers=observers,
+            shared=shared,
         )
         if chief:
             finish_run(folder, splits, record, quiet=quiet)
@@ -110,6 +114,7 @@ def train_weights(
     quiet: bool,
     observers: Sequence[Observer] = (),
     budget: TimeBudget | None = None,
+    shared: SharedArrays | None = None,
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Trains and keeps the best weights in a run's folder; the test split is not looked at.
 
@@ -123,6 +128,7 @@ def train_weights(
         quiet: Show no progress.
         observers: Told of steps and epochs, beside the run's own.
         budget: The time that is left for it; None: as long as it takes.
+        shared: As in `run_experiment`.
 
     Returns:
         The folder, and what `finish_run` writes of the training.
@@ -134,6 +140,7 @@ def train_weights(
     chief = is_chief(strategy)
     precision = choose_precision(experiment.training.precision)
     model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
+    model.preprocessor.shared = shared
     weight_count = count_trained(model, experiment.training)
     folder = open_folder()
     # A run that goes on divides batches as it began.
@@ -168,6 +175,7 @@ def train_weights(
             objective=lesson,
             observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
             budget=budget,
+            shared=shared,
         )
     if chief:
         _calibrate_best(folder, experiment, train_split, dev_split)
