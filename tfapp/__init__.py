@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfapp.workflows.run_prune import prune_runs
     from tfapp.workflows.run_records import list_runs
     from tfapp.workflows.run_tracking import track_runs
+    from tfapp.workflows.search import search
 
 __all__ = [
     "Run",
@@ -36,6 +37,7 @@ __all__ = [
     "prune",
     "prune_runs",
     "rollback",
+    "search",
     "serve",
     "track_runs",
 ]
@@ -49,6 +51,7 @@ _MODULES = {
     "prune": "tfapp.workflows.release",
     "prune_runs": "tfapp.workflows.run_prune",
     "rollback": "tfapp.workflows.release",
+    "search": "tfapp.workflows.search",
     "track_runs": "tfapp.workflows.run_tracking",
 }
 

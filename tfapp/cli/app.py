@@ -16,6 +16,7 @@ from tfapp.cli.export import export
 from tfapp.cli.init import init
 from tfapp.cli.predict import predict
 from tfapp.cli.pretrain import pretrain
+from tfapp.cli.search import search
 from tfapp.cli.train import train
 from tfapp.core.files import FULL_DISK
 from tfapp.core.terminal import clean_warnings, complain
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 
 # In the order in which a user meets them; none imports TensorFlow before it runs.
-for _command in (demo, init, pretrain, train, evaluate, export, predict):
+for _command in (demo, init, pretrain, train, search, evaluate, export, predict):
     app.command()(_command)
 for _name, _group in {"assets": assets.app, "data": data.app, "runs": runs.app, "models": models.app}.items():
     app.add_typer(_group, name=_name)

@@ -1,0 +1,279 @@
+"""A search by a stub for the training: bounds, pruning, failures, the winner and its page; and two processes."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from tests.workflows.search.stub_trial import WEIGHTS
+from tests.workflows.search.studies import ROOT, SPACE, STUB, running, start_search, stub_experiment, study_of
+from tfapp.config.search_space import read_search_space
+from tfapp.errors import SettingsError, StoreError, TrainingError
+from tfapp.tasks.experiments import task_settings
+from tfapp.workflows.search import SearchResult, search
+from tfapp.workflows.search.engine import SearchLoop
+from tfapp.workflows.search.open_study import open_study
+from tfapp.workflows.search.trial_settings import trial_experiment
+
+
+def run_search(runs: Path, **options: Any) -> tuple[SearchResult, list[Mapping[str, Any]]]:
+    events: list[Mapping[str, Any]] = []
+    defaults: dict[str, Any] = {"trials": 6, "seeds": 2, "command": STUB, "quiet": True}
+    experiment = options.pop("experiment", stub_experiment())
+    return search(experiment, runs=runs, on_event=events.append, **defaults | options), events
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SearchResult]:
+    runs = tmp_path_factory.mktemp("runs")
+    return runs, run_search(runs)[0]
+
+
+def test_the_best_on_dev_wins_and_is_trained_anew(finished: tuple[Path, SearchResult]) -> None:
+    runs, result = finished
+    assert len(result.trials) == 6
+    complete = [trial for trial in result.trials if trial.state == "complete"]
+    assert result.best.value == max(trial.value for trial in complete)
+    assert [seed.seed for seed in result.seeds] == [1, 2]
+    # The stub's second seed is the best on dev, and not on test.
+    assert result.chosen is not None
+    assert (result.chosen.seed, result.chosen.test < result.seeds[0].test) == (2, True)
+    assert result.path == runs / "toy" / "20260101-000002"
+    settings = result.run.experiment
+    assert settings.training.seed == 2
+    assert settings.training.learning_rate == result.best.parameters["training.learning_rate"]
+    assert settings.search is None
+    assert f"{result.chosen.test:.3f}" in result.headline()
+
+
+def test_only_the_best_keeps_its_weights(finished: tuple[Path, SearchResult]) -> None:
+    runs, result = finished
+    folders = sorted((runs / "toy" / "search" / "trials").iterdir())
+    assert len(folders) == 6
+    assert [folder.name for folder in folders if (folder / "model").exists()] == [f"{result.best.number:04d}"]
+    assert not list(runs.rglob("checkpoint.txt"))
+    assert not (runs / "toy" / "search" / "seeds").exists()
+
+
+def test_a_finished_search_is_left_as_it_is_and_goes_on_with_more_trials(tmp_path: Path) -> None:
+    first, _ = run_search(tmp_path, trials=3, seeds=1)
+    again, events = run_search(tmp_path, trials=3, seeds=1)
+    assert [event["event"] for event in events] == ["search", "search_end"]
+    assert (again.best, again.path, again.seeds) == (first.best, first.path, first.seeds)
+    more, events = run_search(tmp_path, trials=5, seeds=1)
+    assert [event["number"] for event in events if event["event"] == "trial"] == [3, 4]
+    assert len(more.trials) == 5
+
+
+def test_a_page_shows_all_of_it_and_needs_nothing_else(finished: tuple[Path, SearchResult]) -> None:
+    _, result = finished
+    page = result.report.read_text(encoding="utf-8")
+    assert page.count("<svg") == 4
+    assert "training.learning_rate: 1e-05 to 0.001 (log)" in page
+    assert f"{result.best.score:.3f}" in page
+    assert "<script" not in page
+    assert "src=" not in page
+
+
+def test_poor_trials_are_pruned(tmp_path: Path) -> None:
+    space = {"learning_rate": SPACE["learning_rate"], "epochs": [6, 7]}
+    result, events = run_search(tmp_path, trials=12, seeds=0, experiment=stub_experiment(space))
+    pruned = [trial for trial in result.trials if trial.state == "pruned"]
+    assert pruned
+    # Not before there is something to compare with, nor at the first epoch.
+    assert min(trial.number for trial in pruned) >= 5
+    assert all(2 <= trial.epochs < trial.parameters["training.epochs"] for trial in pruned)
+    ends = {event["number"]: event["state"] for event in events if event["event"] == "trial_end"}
+    assert ends == {trial.number: trial.state for trial in result.trials}
+    assert result.path is None
+    with pytest.raises(TrainingError, match="the winner has no run yet; search with seeds over 0"):
+        _ = result.run
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("STUB_ERROR", "the preset is away"), ("STUB_CRASH", "ended with status 1: RuntimeError: the preset is away")],
+)
+def test_trials_that_fail_in_a_row_end_the_search(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "the preset is away")
+    with pytest.raises(TrainingError, match=f"3 trials in a row failed, the last one: .*{message}"):
+        run_search(tmp_path)
+    monkeypatch.delenv(name)
+    result, _ = run_search(tmp_path)
+    # Those that failed do not count.
+    assert [trial.number for trial in result.trials] == [3, 4, 5, 6, 7, 8]
+
+
+def test_settings_that_do_not_go_together_fail_a_trial(tmp_path: Path) -> None:
+    space = {"adapt": ["head"], "sam_rho": [0.05]}
+    with pytest.raises(TrainingError, match=r"in a row failed, the last one: the trial: training\.sam_rho is 0\.05"):
+        run_search(tmp_path, experiment=stub_experiment(space))
+
+
+def test_a_study_goes_on_with_the_same_settings_alone(tmp_path: Path) -> None:
+    run_search(tmp_path, trials=1, seeds=0)
+    with pytest.raises(SettingsError, match=r"started with other settings \(training\.batch_size\); give them again"):
+        run_search(tmp_path, experiment=stub_experiment(batch_size=8))
+    with pytest.raises(SettingsError, match=r"other settings \(search\.training\.epochs\)"):
+        run_search(tmp_path, experiment=stub_experiment(SPACE | {"epochs": [2, 4]}))
+
+
+def test_conditions_leave_what_does_not_apply_at_its_default(tmp_path: Path) -> None:
+    space = {
+        "adapt": ["all", "lora"],
+        "lora_rank": {"low": 2, "high": 4, "when": {"adapt": "lora"}},
+        "layer_decay": {"values": [0.5], "when": {"adapt": "all"}},
+        "lora_targets": [["query"], ["query", "key"]],
+        **SPACE,
+    }
+    experiment = stub_experiment(space, layer_decay=0.9)
+    result, _ = run_search(tmp_path, trials=8, seeds=0, experiment=experiment)
+    dimensions = read_search_space(experiment, task_settings()["classification"])
+    kinds = set()
+    for trial in result.trials:
+        settings = trial_experiment(experiment, dimensions, trial.parameters).training
+        kinds.add(settings.adapt)
+        assert ("training.lora_rank" in trial.parameters) == (settings.adapt == "lora")
+        assert settings.layer_decay == (0.5 if settings.adapt == "all" else 1.0)
+        assert settings.lora_rank == trial.parameters.get("training.lora_rank", 8)
+        assert settings.lora_targets in (("query",), ("query", "key"))
+    assert kinds == {"all", "lora"}
+
+
+def test_the_minutes_of_all_calls_count(tmp_path: Path) -> None:
+    experiment = stub_experiment()
+    dimensions = read_search_space(experiment, task_settings()["classification"])
+    study = open_study(tmp_path, experiment, dimensions, None)
+
+    def loop(minutes: float) -> int:
+        """Searches by a clock that goes on by a second whenever it is looked at; returns how many trials ended."""
+        ticks = itertools.count(0.0)
+        events: list[Mapping[str, Any]] = []
+        options: dict[str, Any] = {"quiet": True, "clock": lambda: next(ticks)}
+        SearchLoop(study, experiment, dimensions, 1000, minutes, STUB, events.append, **options).run()
+        return sum(event["event"] == "trial_end" for event in events)
+
+    first = loop(1)
+    assert 1 <= first < 60
+    assert loop(1) <= 1
+    assert not running(study.study)
+    assert loop(2) >= 1
+
+
+def test_two_processes_share_one_study(tmp_path: Path) -> None:
+    processes = [start_search(tmp_path, 8, 0, STUB_SECONDS="0.05") for _ in range(2)]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    numbers = [[line.split()[0] for line in out.splitlines()] for out, _ in outputs]
+    assert sorted(map(int, numbers[0] + numbers[1])) == list(range(8))
+    assert all(numbers)
+    assert len(study_of(tmp_path).trials) == 8
+
+
+def test_machines_share_a_study_by_its_url(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'shared.db'}"
+    one, _ = run_search(tmp_path / "one", trials=2, seeds=0, storage=storage)
+    two, _ = run_search(tmp_path / "two", trials=4, seeds=0, storage=storage)
+    assert [trial.number for trial in two.trials] == [0, 1, 2, 3]
+    assert list(two.trials[:2]) == list(one.trials)
+    assert sorted(folder.name for folder in (tmp_path / "two" / "toy" / "search" / "trials").iterdir()) == [
+        "0002",
+        "0003",
+    ]
+
+
+def test_a_trial_of_a_machine_that_is_gone_is_tried_again(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'shared.db'}"
+    run_search(tmp_path / "one", trials=1, seeds=0, storage=storage)
+    study = optuna.load_study(study_name="toy", storage=storage)
+    lost = study.ask()
+    lost.suggest_float("training.learning_rate", 1e-5, 1e-3, log=True)
+    lost.suggest_categorical("training.epochs", [2, 3])
+    lost.set_user_attr("folder", "elsewhere")
+    backend = study._storage._backend
+    backend.record_heartbeat(lost._trial_id)
+    with backend.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'")
+    result, _ = run_search(tmp_path / "two", trials=2, seeds=0, storage=storage)
+    assert [trial.number for trial in result.trials] == [0, 2]
+    assert result.trials[1].parameters == lost.params
+
+
+def test_a_trial_that_others_took_for_dead_ends_without_a_value(tmp_path: Path) -> None:
+    def on_event(event: Mapping[str, Any]) -> None:
+        if event["event"] == "epoch" and event["number"] == 0:
+            study = study_of(tmp_path)
+            study._storage.set_trial_state_values(study.trials[0]._trial_id, optuna.trial.TrialState.FAIL)
+
+    options: dict[str, Any] = {"seeds": 0, "runs": tmp_path, "quiet": True, "command": STUB}
+    result = search(stub_experiment(), trials=2, on_event=on_event, **options)
+    assert [trial.number for trial in result.trials] == [1, 2]
+
+
+def test_a_storage_that_cannot_be_used_is_told_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="Optuna cannot use this database") as problem:
+        run_search(tmp_path, storage="nosuch://user:secret@host/name")
+    assert "secret" not in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"trials": 0}, "trials must be 1"),
+        ({"minutes": 0}, "minutes must be over 0"),
+        ({"seeds": -1}, "seeds must be 0"),
+    ],
+)
+def test_bounds_are_checked(bounds: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=words):
+        run_search(tmp_path, **bounds)
+
+
+def test_settings_that_leave_nothing_to_search_are_told(tmp_path: Path) -> None:
+    from tfapp.tasks.experiments import parse_experiment
+
+    values = {"name": "toy", "data": {"train": "a.csv"}, "training": {"adapt": "head"}, "model": {"kind": "bert"}}
+    pairs = parse_experiment({**values, "task": "embedding", "training": {}})
+    assert read_search_space(pairs, task_settings()["embedding"])
+    ranking = parse_experiment({**values, "task": "ranking", "search": {}})
+    # The section is empty, so the task proposes: with the output layer alone, how texts are pooled.
+    assert [one.name for one in read_search_space(ranking, task_settings()["ranking"])] == ["model.pooling"]
+
+
+def test_without_optuna_a_line_says_how_to_get_it(tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.modules["optuna"] = None
+import tfapp
+from tfapp.tasks.experiments import parse_experiment
+try:
+    tfapp.search(parse_experiment({{"name": "toy", "data": {{"train": "a.csv"}}}}), runs={str(tmp_path)!r})
+except Exception as error:
+    print(error)
+"""
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert out == "tfapp search needs Optuna: pip install tfapp[search]\n"
+
+
+@pytest.mark.slow
+def test_thirty_trials_leave_memory_and_disk_flat(tmp_path: Path) -> None:
+    process = start_search(tmp_path, 30, 1)
+    out, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    megabytes = [float(line.split()[1]) for line in out.splitlines()]
+    assert len(megabytes) == 30
+    # The first trials load what all of them need.
+    assert megabytes[-1] - megabytes[9] < 10
+    trials = tmp_path / "toy" / "search" / "trials"
+    size = sum(file.stat().st_size for file in trials.rglob("*") if file.is_file())
+    # The weights of one, and some lines of each.
+    assert size < WEIGHTS + 30 * 2500
