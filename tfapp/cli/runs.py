@@ -144,11 +144,11 @@ def track(
     """Copies finished runs to MLflow: settings, scores, curves and times, no texts and no weights."""
     from tfapp.workflows.run_tracking import track_runs
 
-    tracked = track_runs(runs, uri)
+    copies = track_runs(runs, uri)
     if json:
-        terminal.print_json([run.to_dict() for run in tracked])
+        terminal.print_json([run.to_dict() for run in copies])
         return
-    for run in tracked:
+    for run in copies:
         state = "is copied" if run.is_new else "is there already"
         terminal.console().print(f"{run.run} {state}: experiment {run.experiment}, run {run.run_id}", soft_wrap=True)
 
@@ -207,10 +207,10 @@ def _metric_row(comparison: RunComparison, name: str) -> list[str]:
 
 def _some_rows(comparison: RunComparison, count: int) -> Sequence[Any]:
     """Returns some of the rows that differ, those that the first run gets right before those of the second."""
-    sides = [[row for row in comparison.rows if row.better == side] for side in ("first", "second")]
-    half = count - min(count // 2, len(sides[1]))
-    first = sides[0][:half]
-    return [*first, *sides[1][: count - len(first)]]
+    rows_by_winner = [[row for row in comparison.rows if row.better == winner] for winner in ("first", "second")]
+    half = count - min(count // 2, len(rows_by_winner[1]))
+    first = rows_by_winner[0][:half]
+    return [*first, *rows_by_winner[1][: count - len(first)]]
 
 
 def _value(value: Any) -> str:

@@ -174,8 +174,10 @@ def curve_chart(title: str, curves: Mapping[str, Sequence[tuple[int, float]]]) -
     last = max(step for points in curves.values() for step, _ in points) or 1
 
     def path(points: Sequence[tuple[int, float]]) -> str:
-        places = [f"{WIDTH * step / last:.1f} {HEIGHT * (high - value) / (high - low):.1f}" for step, value in points]
-        return f"M{'L'.join(places)}{'h.1' if len(places) == 1 else ''}"
+        positions = [
+            f"{WIDTH * step / last:.1f} {HEIGHT * (high - value) / (high - low):.1f}" for step, value in points
+        ]
+        return f"M{'L'.join(positions)}{'h.1' if len(positions) == 1 else ''}"
 
     lines = tuple(
         Line(name, path(points), number % _COLORS + 1, False) for number, (name, points) in enumerate(curves.items())

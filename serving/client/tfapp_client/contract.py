@@ -86,8 +86,8 @@ class Task:
 
     def fits(self, inputs: Collection[str], outputs: Collection[str]) -> bool:
         """Returns whether a signature of these inputs and outputs can be called as this task."""
-        needed = {tensor.name for tensor in self.outputs if not tensor.optional}
-        return set(inputs) == {tensor.name for tensor in self.inputs} and needed <= set(outputs)
+        required_outputs = {tensor.name for tensor in self.outputs if not tensor.optional}
+        return set(inputs) == {tensor.name for tensor in self.inputs} and required_outputs <= set(outputs)
 
 
 _CLASSES_OUT = (

@@ -109,9 +109,9 @@ class LabellingPages:
         session = self._state.session(application)
         if session is None:
             raise DataError(f"{application.title} is not set up here yet; its page has the command")
-        unlabelled = application.unlabelled_texts(session, _NEWEST)
-        model = form.choice("model", unlabelled.models)
-        pool = self._state.feedback.pools.add(unlabelled.title, model, unlabelled.texts)
+        source = application.unlabelled_texts(session, _NEWEST)
+        model = form.choice("model", source.models)
+        pool = self._state.feedback.pools.add(source.title, model, source.texts)
         self._scoring.start(pool)
         return self._views.redirect(request, f"/labelling/pool/{pool.id}")
 
