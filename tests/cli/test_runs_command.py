@@ -33,7 +33,7 @@ def test_compare(runs: Path) -> None:
     out = call("runs", "compare", first, second, "--rows", "3").out
     assert "training.epochs" in out
     assert "13 rows more" in out
-    assert "run toy/20260101-000000 is better (exact McNemar test, p =" in out.replace("\n", " ")
+    assert "run 20260101-000000 is better (exact McNemar test, p =" in out.replace("\n", " ")
     # The row that the second one alone gets right is among the few that are shown.
     assert "text 2 " in out
     values = json.loads(call("runs", "compare", first, second, "--json").out)

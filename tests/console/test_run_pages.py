@@ -31,7 +31,7 @@ def test_runs_are_listed_with_the_best(shop: Site) -> None:
     assert f"{FIRST} best on dev classification accuracy 96.7 %" in text
     assert text.count("best on dev") == 1
     assert f"{SECOND} classification accuracy 73.3" in text
-    assert "toy/20260103-000000 – – 0.800 2 min unfinished" in text.replace("classification ", "")
+    assert "toy/20260103-000000 unfinished classification – – 0.800 2 min" in text
     assert page.count("<option") == 4
 
 
@@ -39,7 +39,8 @@ def test_two_runs_are_compared(shop: Site) -> None:
     answer = shop.get("/runs/compare", params={"first": FIRST, "second": SECOND})
     text = text_of(answer.text)
     assert "They differ" in text
-    assert f"run {FIRST} is better (exact McNemar test" in text
+    assert f"{FIRST} and {SECOND}" in text
+    assert "run 20260101-000000 is better (exact McNemar test" in text
     assert "accuracy 0.9667 (" in text
     assert "training.epochs 1 9" in text
     assert "text 2 row 3 tech money tech better" in text

@@ -47,7 +47,7 @@ def test_it_says_what_differs_and_which_is_better(tmp_path: Path) -> None:
     assert found.tests["macro_f1"].is_different
     gap = (found.metrics["macro_f1"][1] or 0) - (found.metrics["macro_f1"][0] or 0)
     assert found.tests["macro_f1"].difference == pytest.approx(gap)
-    assert "run toy/20260101-000000 is better (exact McNemar test" in found.verdict
+    assert "run 20260101-000000 is better (exact McNemar test" in found.verdict
     assert {row.better for row in found.rows} == {"first", "second"}
     (alone,) = (row for row in found.rows if row.better == "second")
     assert (alone.row, alone.text, alone.truth, alone.first, alone.second) == (3, "text 2", "tech", "money", "tech")
@@ -62,7 +62,7 @@ def test_it_says_what_differs_and_which_is_better(tmp_path: Path) -> None:
     assert "<svg" in page
     assert "training.learning_rate" in page
     (figure, _) = found.figures()["curves"]
-    assert [line.get_label() for line in figure.axes[0].lines] == ["toy/20260101-000000", "toy/20260102-000000"]
+    assert [line.get_label() for line in figure.axes[0].lines] == ["20260101-000000", "20260102-000000"]
 
 
 def test_an_f1_is_compared_by_a_paired_bootstrap(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_an_f1_is_compared_by_a_paired_bootstrap(tmp_path: Path) -> None:
     found = tfapp.compare_runs(first, second)
     kept = [multi_label(misses).answers for misses in (5, 20)]
     assert found.test == paired_bootstrap(*(one.terms for one in kept if one))
-    assert "run toy/20260101-000000 is better (paired bootstrap, p = 0.0005)" in found.verdict
+    assert "run 20260101-000000 is better (paired bootstrap, p = 0.0005)" in found.verdict
     assert len(found.rows) == 15
     assert (
         "both scored the same on each of them"

@@ -178,7 +178,7 @@ def _interval(evaluation: Evaluation, interval: tuple[float, float]) -> str:
 
 def _print_comparison(comparison: RunComparison, rows: int) -> None:
     screen = terminal.console()
-    names = (comparison.first.name, comparison.second.name)
+    names = comparison.labels
     changes = [("settings", comparison.settings), ("data", comparison.data)]
     table = [[part, name, *map(_value, values)] for part, entries in changes for name, values in entries.items()]
     times = [comparison.first.seconds, comparison.second.seconds]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from tfapp.data.display import html_table
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.comparison import are_same_rows, compare_scores, paired_test
+from tfapp.evaluation.differing_rows import DifferingRow, differing_rows
 from tfapp.evaluation.paired_tests import PairedTest, paired_bootstrap
-from tfapp.evaluation.row_answers import RowAnswers, sum_by_group
+from tfapp.evaluation.row_answers import sum_by_group
 from tfapp.evaluation.run_summary import TrainingCurves
 from tfapp.tasks.registry import read_evaluation
 from tfapp.training import RunFolder
@@ -28,31 +29,7 @@ from tfapp.workflows.version_catalogue import changed_entries
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["DifferingRow", "RunComparison", "compare_runs"]
-
-# Rows with the largest differences, where answers are not right or wrong.
-_LARGEST: Final = 20
-
-
-@dataclass(frozen=True)
-class DifferingRow:
-    """A row that one run gets right and the other wrong; of numbers, one where their errors differ much.
-
-    Attributes:
-        row: The line of its file on which it begins, or the number of the row.
-        text: Its texts, as one, cut to 300 characters.
-        truth: What is right.
-        first: The first run's answer.
-        second: The second one's.
-        better: "first" or "second": whose answer is right, or the nearer one.
-    """
-
-    row: int
-    text: str
-    truth: str
-    first: str
-    second: str
-    better: str
+__all__ = ["RunComparison", "compare_runs"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +64,11 @@ class RunComparison:
     notes: tuple[str, ...]
     curves: tuple[TrainingCurves | None, TrainingCurves | None]
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Returns the names of the runs for headings: their times alone where both are of one experiment."""
+        return _labels(self.first, self.second)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON has it."""
         return {
@@ -112,11 +94,8 @@ class RunComparison:
         """Returns the curves of both trainings in one drawing, with its description; nothing where there are none."""
         from tfapp.evaluation.run_plots import draw_run_curves
 
-        named = {
-            record.name: curves
-            for record, curves in zip((self.first, self.second), self.curves, strict=True)
-            if curves is not None
-        }
+        pairs = zip(self.labels, self.curves, strict=True)
+        named = {label: curves for label, curves in pairs if curves is not None}
         return {"curves": (draw_run_curves(named), "Training loss and score on dev, by step")} if named else {}
 
     def _repr_html_(self) -> str:
@@ -127,7 +106,7 @@ class RunComparison:
         entries = {**self.settings, **self.data, **self.metrics}
         rows = [[name, *("–" if value is None else str(value) for value in values)] for name, values in entries.items()]
         drawings = "".join(to_svg(figure, description) for figure, description in self.figures().values())
-        return sentences + html_table(["", self.first.name, self.second.name], rows) + drawings
+        return sentences + html_table(["", *self.labels], rows) + drawings
 
     def __str__(self) -> str:
         """Returns the verdict, and where the rest is."""
@@ -164,7 +143,7 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, *, data: str
         verdict=verdict,
         test=test,
         tests=_metric_tests(one.evaluation, other.evaluation, test),
-        rows=_differing_rows(one, other),
+        rows=tuple(differing_rows(one.evaluation, other.evaluation)),
         notes=tuple(notes),
         curves=(read_curves(one.record.folder), read_curves(other.record.folder)),
     )
@@ -199,7 +178,8 @@ def _evaluated(record: RunRecord, data: str | None) -> _EvaluatedRun:
 
 def _test_scores(one: _EvaluatedRun, other: _EvaluatedRun) -> tuple[str, PairedTest | None, list[str]]:
     """Returns the verdict in a sentence, the test behind it, and what else there is to know."""
-    first, second = (run.evaluation.record(f"run {run.record.name}") for run in (one, other))
+    labels = _labels(one.record, other.record)
+    first, second = (run.evaluation.record(f"run {label}") for run, label in zip((one, other), labels, strict=True))
     cautions = [
         f"run {run.record.name}: {run.evaluation.caution()}" for run in (one, other) if run.evaluation.caution()
     ]
@@ -217,6 +197,12 @@ def _test_scores(one: _EvaluatedRun, other: _EvaluatedRun) -> tuple[str, PairedT
     if all(run.record.evaluated_on == "dev split" for run in (one, other)):
         notes.append("both scores are of the dev split, by which the epochs were chosen")
     return compare_scores(first, second), test, [*notes, *cautions]
+
+
+def _labels(first: RunRecord, second: RunRecord) -> tuple[str, str]:
+    if first.path.parent.name == second.path.parent.name and first.path.name != second.path.name:
+        return first.path.name, second.path.name
+    return first.name, second.name
 
 
 def _metric_tests(one: Evaluation, other: Evaluation, main: PairedTest | None) -> dict[str, PairedTest]:
@@ -253,29 +239,6 @@ def _other_rows(one: _EvaluatedRun, other: _EvaluatedRun) -> str:
         f"not compared: they were evaluated on different {first.unit} ({first.count:,} and {second.count:,}{both}); "
         f"evaluate both on one file that neither learnt from, {commands}, and give --data FILE here"
     )
-
-
-def _differing_rows(one: _EvaluatedRun, other: _EvaluatedRun) -> tuple[DifferingRow, ...]:
-    first, second = one.evaluation.answers, other.evaluation.answers
-    if first is None or second is None or one.evaluation.rows_fingerprint != other.evaluation.rows_fingerprint:
-        return ()
-    lower_is_better = one.evaluation.lower_is_better
-    return tuple(_iter_differing(first, second, lower_is_better)) if len(first) == len(second) else ()
-
-
-def _iter_differing(first: RowAnswers, second: RowAnswers, lower_is_better: bool) -> Iterator[DifferingRow]:
-    gains = second.terms[:, 0] - first.terms[:, 0]
-    if first.right is not None and second.right is not None:
-        numbers = np.flatnonzero(first.right != second.right)
-        second_better = second.right
-    else:
-        numbers = np.sort(np.argsort(-np.abs(gains), kind="stable")[:_LARGEST])
-        numbers = numbers[gains[numbers] != 0]
-        second_better = (gains < 0) if lower_is_better else (gains > 0)
-    for number in numbers.tolist():
-        text, truth, answer = first.describe(number)
-        better = "second" if second_better[number] else "first"
-        yield DifferingRow(int(first.rows[number]), text, truth, answer, second.describe(number).answer, better)
 
 
 def _data(record: RunRecord) -> dict[str, Any]:

@@ -49,8 +49,7 @@ class RunPages(StatePages[ConsoleState]):
             request,
             "run_comparison.html",
             comparison=comparison,
-            names=(comparison.first.name, comparison.second.name),
-            evaluations=(comparison.first.evaluation, comparison.second.evaluation),
+            names=comparison.labels,
             rows=comparison.rows[:_MOST_ROWS],
             charts_of=_charts(comparison),
             duration=format_duration,
@@ -75,11 +74,8 @@ def _best(records: Sequence[RunRecord]) -> set[str]:
 
 def _charts(comparison: RunComparison) -> list[tuple[str, Chart]]:
     """Returns the charts of both trainings: the loss, and the score on dev."""
-    curves: Mapping[str, TrainingCurves] = {
-        record.name: curves
-        for record, curves in zip((comparison.first, comparison.second), comparison.curves, strict=True)
-        if curves
-    }
+    pairs = zip(comparison.labels, comparison.curves, strict=True)
+    curves: Mapping[str, TrainingCurves] = {label: one for label, one in pairs if one}
     losses = {name: one.losses for name, one in curves.items() if one.losses}
     scores = {name: [(step, score) for step, _, score, _ in one.epochs] for name, one in curves.items()}
     names = ", ".join(dict.fromkeys(one.score_name for one in curves.values()))
