@@ -91,8 +91,7 @@ def draw_slice(name: str, points: Sequence[SearchPoint], score_name: str, *, log
     numbers = all(isinstance(point.value, int | float) and not isinstance(point.value, bool) for point in points)
     if numbers:
         _scatter(axes, [float(point.value) for point in points], points)
-        if log:
-            axes.set_xscale("log")
+        _set_number_ticks(axes, [point.value for point in points], log=log)
     else:
         names = sorted({str(point.value) for point in points})
         _scatter(axes, [names.index(str(point.value)) for point in points], points)
@@ -110,6 +109,20 @@ def _scatter(axes: Axes, positions: Sequence[float], points: Sequence[SearchPoin
         axes.scatter(
             position, point.score, s=34, color=face, edgecolor=color, linewidth=1, zorder=3 + point.best, clip_on=False
         )
+
+
+def _set_number_ticks(axes: Axes, values: Sequence[float], *, log: bool) -> None:
+    """Writes ticks as people write numbers: whole ones where all are, and few on a logarithmic axis."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    if log:
+        axes.set_xscale("log")
+        wide = max(values) > 100 * min(values)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    elif all(isinstance(value, int) for value in values):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _set_whole_ticks(axes: Axes, last: int) -> None:
