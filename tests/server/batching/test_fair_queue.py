@@ -87,6 +87,15 @@ def test_who_has_left_takes_no_room() -> None:
     assert (len(server.queue), server.rows) == (0, 0)
 
 
+def test_a_large_request_has_the_batch_of_those_who_have_left() -> None:
+    server = _Server(1)
+    gone = RequestContext()
+    large = server.add(2)
+    server.add(1, gone)
+    gone.cancel()
+    assert [batch_slice.request for batch_slice in server.take()] == [large]
+
+
 def test_no_slice_is_taken_after_the_time_of_its_caller() -> None:
     now = [0.0]
     server = _Server(4)

@@ -106,7 +106,10 @@ class FairQueue:
             slices = self._take_whole(self.limit)
         whole_rows = count_rows(slices)
         self._credit = min(self._credit + whole_rows, _ROWS_OF_OTHERS * self.limit)
-        return slices + self._take_large(min(self.limit - whole_rows, max(0, self._credit // _ROWS_OF_OTHERS)), now)
+        owed = min(self.limit - whole_rows, max(0, self._credit // _ROWS_OF_OTHERS))
+        batch = slices + self._take_large(owed, now)
+        # Where all callers of requests that fit have gone, a large one that waits must not wait on.
+        return batch or self.take_large_batch(now, calm=False)
 
     def take_large_batch(self, now: float, *, calm: bool) -> list[BatchSlice]:
         """Takes a batch of large requests alone.
