@@ -96,7 +96,6 @@ def take_turns(task: dict[str, Any], mode: str, folder: Path) -> None:
 
 def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
     """Trains in the same way, with the model at hand between two steps."""
-    import keras
     import tensorflow as tf
 
     from tfapp import training
@@ -106,13 +105,10 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
     from tfapp.workflows.build import build
 
     experiment = parse_experiment(task["experiment"])
-    keras.utils.set_random_seed(experiment.training.seed)
-    if experiment.training.deterministic and not tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.enable_op_determinism()
     strategy = training.make_strategy(experiment.training.strategy)
-    precision = training.choose_precision(experiment.training.precision)
     splits = load(experiment.data, schema=find_task(experiment.task).schema)
-    model, _ = build(experiment, splits, strategy, precision, quiet=True)
+    learner = build(experiment, splits, strategy, quiet=True)
+    model = learner.model
     train_split, dev_split = (training.tokenize_split(model, table) for table in (splits.train, splits.dev))
     predictor = training.make_predictor(model, dev_split.targets)
 
@@ -131,7 +127,7 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
         settings=experiment.training,
         folder=folder,
         evaluate=find_task("classification").evaluator().fit_and_evaluate,
-        precision=precision,
+        precision=learner.precision,
         observers=[StepObserver(watch, Tokens(task))],
     )
     watch.end()

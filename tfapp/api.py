@@ -11,7 +11,6 @@ with tfapp.serve("models") as server:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,8 +139,7 @@ def fit(
     full_experiment = _settings(experiment, data, name or "model", model or {}, training or {})
     from tfapp.workflows.train import run_experiment
 
-    splits = data or (lambda: load_splits(full_experiment, quiet=quiet))
-    folder = run_experiment(full_experiment, splits, Path(runs), resume=resume, quiet=quiet, observers=observers)
+    folder = run_experiment(full_experiment, data, Path(runs), resume=resume, quiet=quiet, observers=observers)
     return Run(folder.path)
 
 
@@ -169,9 +167,8 @@ def fit_plan(
     """
     from tfapp.workflows.candidates import train_candidates
 
-    splits = partial(load_splits, plan.experiment, quiet=quiet)
     monitoring: dict[str, Any] = {"quiet": quiet, "observers": observers, "on_event": on_event}
-    return Run(train_candidates(plan, splits, Path(runs), resume=resume, **monitoring).path)
+    return Run(train_candidates(plan, Path(runs), resume=resume, **monitoring).path)
 
 
 def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:

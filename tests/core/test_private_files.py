@@ -21,9 +21,9 @@ from tfapp.config import Experiment
 from tfapp.core.files import narrow, private_folder, private_opener, replacing, write_json, write_json_lines, write_text
 from tfapp.data.parts import PartStore
 from tfapp.data.scored_rows import merge_parts, write_part
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import read_run_settings
 from tfapp.training.checkpoint import save_checkpoint
-from tfapp.training.run_folder import RunFolder, create_run
+from tfapp.training.run_folder import create_run
 
 
 def mode(path: Path) -> int:
@@ -177,7 +177,7 @@ def test_a_run_is_private(tmp_path: Path) -> None:
     assert {mode(path) for path in [*inside, tmp_path / "runs"] if path.is_dir()} == {0o700}
     assert {mode(path) for path in inside if path.is_file()} == {0o600}
     run.path.chmod(0o755)
-    RunFolder(run.path).experiment(load_experiment)
+    read_run_settings(run.path)
     assert mode(run.path) == 0o700
 
 

@@ -187,6 +187,11 @@ def test_a_foreign_task_goes_from_a_file_to_the_playground(
     assert run.evaluation.main_name in run.folder.report.read_text(encoding="utf-8")
     assert run.evaluate(messages).count == 180
 
+    scored = call("predict", run.path, messages, "--output", tmp_path / "scored.csv", "--json")
+    assert scored.code == 0, scored.err
+    header = (tmp_path / "scored.csv").read_text(encoding="utf-8").partition("\n")[0]
+    assert header == "message,tone,predicted_tone,predicted_confidence"
+
     exported = call("export", run.path, "--to", tmp_path / "models")
     assert exported.code == 0, exported.err
     card = (tmp_path / "models" / "mood" / "1" / "README.md").read_text(encoding="utf-8")

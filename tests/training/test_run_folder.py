@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 
 from tfapp.config import Experiment
 from tfapp.errors import TrainingError
-from tfapp.tasks.experiments import load_experiment, parse_experiment
-from tfapp.training import RunFolder, create_run, find_resumable, latest_run
+from tfapp.tasks.experiments import parse_experiment, read_run_settings
+from tfapp.training import RunFolder, create_run, latest_run
 
 
 def experiment(**training: Any) -> Experiment:
@@ -26,7 +25,7 @@ def create(runs: Path, seconds: float = 0.0, **training: Any) -> RunFolder:
 def test_a_new_run_keeps_its_settings_and_environment(tmp_path: Path) -> None:
     folder = create(tmp_path, epochs=3)
     assert folder.path.parent == tmp_path / "news"
-    assert folder.experiment(load_experiment) == experiment(epochs=3)
+    assert read_run_settings(folder.path) == experiment(epochs=3)
     assert not folder.finished
     environment = folder.read("environment")
     assert {"tensorflow", "keras", "keras-hub"} <= environment["packages"].keys()
@@ -60,58 +59,6 @@ def test_a_folder_killed_before_its_settings_were_there_is_no_run(tmp_path: Path
     half = create(tmp_path, 100)
     (half.path / "settings.toml").unlink()
     assert latest_run("news", tmp_path) == older
-
-
-class WatchedStack(ExitStack):
-    """Knows which run could be gone on with when something was entered."""
-
-    def __init__(self, runs: Path) -> None:
-        super().__init__()
-        self._runs = runs
-        self.visible: list[RunFolder | None] = []
-
-    def enter_context(self, cm: AbstractContextManager[Any, Any]) -> Any:
-        self.visible.append(find_resumable(experiment(), self._runs, load_experiment))
-        entered = super().enter_context(cm)
-        self.visible.append(find_resumable(experiment(), self._runs, load_experiment))
-        return entered
-
-
-def test_a_new_run_is_locked_before_it_can_be_gone_on_with(tmp_path: Path) -> None:
-    with WatchedStack(tmp_path) as stack:
-        folder = create_run(experiment(), tmp_path, locks=stack)
-        assert stack.visible == [None, None]
-        assert find_resumable(experiment(), tmp_path, load_experiment) == folder
-        with pytest.raises(TrainingError, match="trains this run"), folder.locked():
-            pass
-    with folder.locked():
-        pass
-
-
-def test_the_newest_run_is_gone_on_with_finished_or_not(tmp_path: Path) -> None:
-    assert find_resumable(experiment(), tmp_path, load_experiment) is None
-    create(tmp_path, 0)
-    folder = create(tmp_path, 100)
-    assert find_resumable(experiment(), tmp_path, load_experiment) == folder
-    folder.write("finished", {})
-    assert folder.finished
-    assert find_resumable(experiment(), tmp_path, load_experiment) == folder
-
-
-def test_a_finished_run_with_other_settings_is_no_hindrance(tmp_path: Path) -> None:
-    create(tmp_path, epochs=2).write("finished", {})
-    assert find_resumable(experiment(), tmp_path, load_experiment) is None
-
-
-def test_other_settings_are_named(tmp_path: Path) -> None:
-    folder = create(tmp_path, epochs=3)
-    with pytest.raises(TrainingError) as caught:
-        find_resumable(experiment(epochs=4), tmp_path, load_experiment)
-    message = str(caught.value)
-    assert message.startswith(f"{folder.path} was started with other settings")
-    assert "training.epochs" in message
-    assert "without --resume" in message
-    assert len(message.splitlines()) == 1
 
 
 def test_a_file_that_is_not_there_yet(tmp_path: Path) -> None:

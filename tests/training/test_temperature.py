@@ -18,7 +18,7 @@ from tfapp.models import TaskModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.models import build_model
 from tfapp.tasks.registry import find_task
-from tfapp.training import RunFolder, TokenizedSplit, calibrate, tokenize_split
+from tfapp.training import TokenizedSplit, tokenize_split
 from tfapp.training.temperature import (
     FEWEST_ROWS,
     fit_class_temperature,
@@ -107,26 +107,6 @@ def split_of(model: TaskModel, labels: list[Any]) -> TokenizedSplit:
     return tokenize_split(model, pa.table({"text": texts, "label": labels, "row": rows}))
 
 
-def build(preset: Path, task: str = "classification", **changes: Any) -> TaskModel:
-    return build_model(task, ModelSettings(preset=str(preset), max_length=16, **changes), ["0", "1"])
-
-
-def test_a_model_is_given_what_its_evaluator_fits(shallow_preset: Path, tmp_path: Path) -> None:
-    model = build(shallow_preset)
-    train, split = split_of(model, ["0", "1", "1"] * 50), split_of(model, ["0", "1"] * 60)
-    fit = find_task("classification").evaluator().fit_temperatures
-    assert calibrate(model, RunFolder(tmp_path), train, split, fit, enabled=True)
-    assert model.calibration is not None
-    assert (model.calibration.rows, model.calibration.reason) == (120, "")
-    assert model.calibration.temperatures != (1.0,)
-    held_out = np.random.default_rng(0).normal(scale=9, size=(150, 2)).astype(np.float32)
-    np.save(RunFolder(tmp_path).held_out, held_out)
-    assert calibrate(model, RunFolder(tmp_path), train, split, fit, enabled=True)
-    assert model.calibration == TemperatureScaling((fit_class_temperature(held_out, train.targets),), 150, "")
-    assert calibrate(model, RunFolder(tmp_path), train, split, fit, enabled=False)
-    assert (model.calibration.temperatures, model.calibration.reason) == ((1.0,), "training.calibrate is false")
-
-
 def test_texts_of_no_label_do_not_count(shallow_preset: Path) -> None:
     model = build_model(
         "classification", ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "1"], unknown_label="other"
@@ -139,10 +119,3 @@ def test_texts_of_no_label_do_not_count(shallow_preset: Path) -> None:
     assert scaling == TemperatureScaling((fit_class_temperature(logits, targets),), 150, "")
     few = evaluator.fit_temperatures(model, logits[:90], split_of(model, ["0"] * 40 + ["other"] * 50))
     assert few.temperatures == (1.0,)
-
-
-def test_a_model_that_answers_no_probabilities_is_left_alone(shallow_preset: Path, tmp_path: Path) -> None:
-    model = build(shallow_preset, "ranking")
-    split = split_of(build(shallow_preset), ["0", "1"] * 60)
-    fit = find_task("ranking").evaluator().fit_temperatures
-    assert not calibrate(model, RunFolder(tmp_path), split, split, fit, enabled=True)

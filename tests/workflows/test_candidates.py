@@ -19,7 +19,6 @@ from tfapp.tasks.experiments import load_experiment
 from tfapp.training import EpochEvent, StepEvent
 from tfapp.workflows.candidates import train_candidates
 from tfapp.workflows.plan import Plan, PlannedCandidate, make_plan
-from tfapp.workflows.run_data import load_splits
 from tfapp.workflows.time_estimate import fit_into_minutes
 
 STEPS = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "checkpoint_steps": 5, "log_steps": 5, "sam_rho": None}
@@ -207,7 +206,6 @@ def train_by(clock: Clock, timed: Plan, runs: Path, *, resume: bool = False) -> 
     events: list[Mapping[str, Any]] = []
     folder = train_candidates(
         timed,
-        lambda: load_splits(timed.experiment),
         runs,
         resume=resume,
         quiet=True,

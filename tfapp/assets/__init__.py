@@ -8,6 +8,8 @@ A data set is prepared as one file `data.jsonl`, a preset as a Hugging Face chec
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from tfapp.assets.cache import home, is_pulled, path
 from tfapp.assets.entries import Asset, catalogue, find, require
 from tfapp.assets.fetch import OnProgress, pull
@@ -23,3 +25,11 @@ __all__ = [
     "pull",
     "require",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from tfapp._old_names import missing_name
+
+        raise missing_name(__name__, name)

@@ -32,7 +32,9 @@ def __getattr__(name: str) -> Any:
 
         import_tensorflow(text=False)
         return getattr(importlib.import_module("tfapp.server.server"), name)
-    raise AttributeError(f"module 'tfapp.server' has no attribute {name!r}")
+    from tfapp._old_names import missing_name
+
+    raise missing_name(__name__, name)
 
 
 def __dir__() -> list[str]:

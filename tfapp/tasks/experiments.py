@@ -9,8 +9,9 @@ from typing import Any
 from tfapp import config
 from tfapp.config import Experiment, TaskSettings
 from tfapp.config.overrides import read_toml
+from tfapp.core.files import narrow
 
-__all__ = ["load_experiment", "parse_experiment", "task_settings"]
+__all__ = ["load_experiment", "parse_experiment", "read_run_settings", "task_settings"]
 
 
 def load_experiment(path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
@@ -35,6 +36,19 @@ def parse_experiment(
 ) -> Experiment:
     """Builds an experiment of any task, as `tfapp.config.parse_experiment`."""
     return config.parse_experiment(values, overrides, tasks=task_settings(), source=source)
+
+
+def read_run_settings(run: Path) -> Experiment:
+    """Reads the settings that a run was started with; a run that was left open to others is closed to them.
+
+    Args:
+        run: Its folder.
+
+    Raises:
+        SettingsError: There are none, or they are of a task that is not there.
+    """
+    narrow(run)
+    return load_experiment(run / "settings.toml")
 
 
 def task_settings() -> Mapping[str, TaskSettings]:

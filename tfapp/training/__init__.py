@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfapp.training.adaptation import count_trained
-    from tfapp.training.distillation import Distillation, cut_teacher, load_teacher
+    from tfapp.training.distillation import Distillation, cut_teacher
     from tfapp.training.learning_curve import measure_learning_curve
-    from tfapp.training.loop import TrainState, train
+    from tfapp.training.methods import train
     from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver
     from tfapp.training.precision import StepPrecision, choose_precision
-    from tfapp.training.run_folder import RunFolder, create_run, find_resumable, latest_run, make_run_folder, start_run
+    from tfapp.training.run_folder import RunFolder, create_run, latest_run, make_run_folder, start_run
     from tfapp.training.steps import make_predictor, predict_logits
     from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla
-    from tfapp.training.temperature import calibrate
+    from tfapp.training.temperature import held_out_logits
     from tfapp.training.tensorboard import TensorBoardLog
     from tfapp.training.time_budget import STEP_PASSES, TimeBudget
     from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split
+    from tfapp.training.trainer import TrainState
     from tfapp.training.unknown import calibrate_unknown
 
 __all__ = [
@@ -38,16 +39,14 @@ __all__ = [
     "TimeBudget",
     "TokenizedSplit",
     "TrainState",
-    "calibrate",
     "calibrate_unknown",
     "choose_precision",
     "count_trained",
     "create_run",
     "cut_teacher",
-    "find_resumable",
+    "held_out_logits",
     "is_chief",
     "latest_run",
-    "load_teacher",
     "make_predictor",
     "make_run_folder",
     "make_strategy",
@@ -74,17 +73,15 @@ _MODULES = {
     "TensorBoardObserver": "observers",
     "TimeBudget": "time_budget",
     "TokenizedSplit": "tokenized_split",
-    "TrainState": "loop",
-    "calibrate": "temperature",
+    "TrainState": "trainer",
     "calibrate_unknown": "unknown",
     "choose_precision": "precision",
     "count_trained": "adaptation",
     "create_run": "run_folder",
     "cut_teacher": "distillation",
-    "find_resumable": "run_folder",
+    "held_out_logits": "temperature",
     "is_chief": "strategy",
     "latest_run": "run_folder",
-    "load_teacher": "distillation",
     "make_predictor": "steps",
     "make_run_folder": "run_folder",
     "make_strategy": "strategy",
@@ -93,7 +90,7 @@ _MODULES = {
     "start_run": "run_folder",
     "tokenize_split": "tokenized_split",
     "total_over_workers": "strategy",
-    "train": "loop",
+    "train": "methods",
     "uses_xla": "strategy",
 }
 

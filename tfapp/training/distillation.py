@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfapp.config import DistillationSettings, Experiment
 from tfapp.errors import ModelError, TrainingError
-from tfapp.models import BertModel, Preset, TaskModel, student_preset
+from tfapp.models import BertModel, Preset, student_preset
 from tfapp.models.students import chosen_layers
-from tfapp.training.run_folder import LoadExperiment, RunFolder, latest_run
 from tfapp.training.steps import make_predictor, predict_logits
 from tfapp.training.tokenized_split import TokenizedSplit
 
-__all__ = ["Distillation", "cut_teacher", "load_teacher"]
+__all__ = ["Distillation", "cut_teacher"]
 
 
 @dataclass(frozen=True)
@@ -74,47 +71,6 @@ class Distillation:
         return share * soft + (1 - share) * self.student.loss(targets, logits)
 
 
-def load_teacher(
-    experiment: Experiment,
-    labels: Sequence[str],
-    *,
-    load_experiment: LoadExperiment,
-    load_model: Callable[..., TaskModel],
-    dtype: str,
-) -> BertModel | None:
-    """Loads the model of an experiment's `distillation.teacher`; None where there is no such section.
-
-    Args:
-        experiment: The student's.
-        labels: What the data say of their labels.
-        load_experiment: Reads a run's settings.
-        load_model: Loads a trained model from its folder.
-        dtype: A Keras dtype policy.
-
-    Raises:
-        TrainingError: There is no finished run, or its task or labels are others.
-        ModelError: It is no BERT.
-    """
-    if experiment.distillation is None:
-        return None
-    folder = _run(Path(experiment.distillation.teacher))
-    theirs = folder.experiment(load_experiment)
-    name = f"distillation.teacher {folder.path}"
-    if theirs.task != experiment.task or theirs.model.multi_label != experiment.model.multi_label:
-        several = " with several labels a text" if theirs.model.multi_label else ""
-        raise TrainingError(f"{name}: its task is {theirs.task}{several}; a student has the same task")
-    model = load_model(folder.model, dtype=dtype)
-    if not isinstance(model, BertModel):
-        raise ModelError(f"{name}: it is a {model.kind}; a student learns from a BERT")
-    if model.labels and model.labels != tuple(labels):
-        raise TrainingError(
-            f"{name}: its labels are {_names(model.labels)}, those of the data {_names(labels)}; a student learns from "
-            "a teacher of the same labels: train one on these data"
-        )
-    model.check_length(experiment.model.max_length)
-    return model
-
-
 def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
     """Returns the student as a preset, where it is to be made of the teacher's layers.
 
@@ -128,14 +84,6 @@ def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
     if settings.layers > most:
         raise TrainingError(f"distillation.layers is {settings.layers}, but the teacher has {most}; take fewer")
     return student_preset(teacher, settings.layers, settings.teacher)
-
-
-def _run(path: Path) -> RunFolder:
-    folder = RunFolder(path) if (path / "settings.toml").is_file() else latest_run(path.name, path.parent)
-    if folder is None or not folder.finished:
-        what = "no run there" if folder is None else "the run is not finished"
-        raise TrainingError(f"distillation.teacher {path}: {what}; give runs/NAME or runs/NAME/TIME of a finished run")
-    return folder
 
 
 def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSettings) -> None:
@@ -160,7 +108,3 @@ def _distance(teacher_state: tf.Tensor, state: tf.Tensor, mask: tf.Tensor) -> tf
     """Returns the mean squared difference over a text's tokens and their vectors, float32[N] (Jiao et al. 2020)."""
     each = tf.reduce_mean(tf.square(tf.cast(teacher_state, tf.float32) - tf.cast(state, tf.float32)), axis=-1)
     return tf.reduce_sum(each * mask, axis=1) / tf.reduce_sum(mask, axis=1)
-
-
-def _names(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")

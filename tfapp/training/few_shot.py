@@ -17,35 +17,35 @@ import tensorflow as tf
 from tfapp.config import TrainingSettings
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import ClassEmbedder, TextClassifier
+from tfapp.training.head import HeadTrainer
+from tfapp.training.loop import FineTuner
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.tokenized_split import TokenizedSplit
-from tfapp.training.trainer import Trainer, TrainState
+from tfapp.training.trainer import TrainState
 
 __all__ = ["draw_partners", "train_few_shot"]
 
 
 def train_few_shot(
-    tune: Callable[..., Trainer],
-    fit: Callable[..., Trainer],
     *,
     model: TextClassifier,
     train_split: TokenizedSplit,
     settings: TrainingSettings,
     folder: RunFolder,
     observers: Sequence[Observer],
+    clock: Callable[[], float],
     **rest: Any,
 ) -> TrainState:
     """Trains a classifier in two phases; a killed run goes on in the phase that it was in.
 
     Args:
-        tune: Trains by steps.
-        fit: Fits the head.
         model: The classifier.
         train_split: What is learnt from.
         settings: How; its epochs are the partners that each text meets.
         folder: Where best weights go; the first phase has a folder in it.
         observers: Told of the steps of both phases as of one training.
+        clock: Monotonic seconds.
         rest: The other arguments of `train`.
 
     Returns:
@@ -61,12 +61,14 @@ def train_few_shot(
         # The pairs of all epochs, once.
         once = settings.model_copy(update={"epochs": 1})
         no_texts = TokenizedTexts(split.texts.ids[:0], split.texts.splits[:1])
-        first = tune(
+        first = FineTuner(
             model=embedder,
             train_split=split,
             settings=once,
             folder=phase,
             observers=observers,
+            objective=None,
+            clock=clock,
             # Both splits are read once, and fits take half as long again; a pair is two texts.
             later_rows=(len(train_split.texts) + len(rest["dev_split"].texts)) * 3 // 4,
             **rest | {"dev_split": replace(split, texts=no_texts, targets=split.targets[:0], rows=split.rows[:0])},
@@ -76,7 +78,9 @@ def train_few_shot(
     if settings.epochs:
         # Vectors that have learnt the classes of all of train leave no fold to say how others lie.
         settings = settings.model_copy(update={"head_penalty": "dev"})
-    state = fit(model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest).run()
+    state = HeadTrainer(
+        model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest
+    ).run()
     return replace(state, cut=first.cut or state.cut)
 
 

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
-import tensorflow as tf
 
-from tfapp.config import TrainingSettings
-from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data.batches import epoch_batches
 from tfapp.errors import TrainingError
-from tfapp.evaluation.base import Evaluation
-from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.ema import WeightAverage
-from tfapp.training.few_shot import train_few_shot
-from tfapp.training.head import HeadTrainer
 from tfapp.training.head_start import fit_start
-from tfapp.training.observers import Observer
 from tfapp.training.optimizer import LinearWarmupDecay, MovableWarmupDecay, make_optimizer, make_schedule
-from tfapp.training.precision import StepPrecision
-from tfapp.training.run_folder import RunFolder
 from tfapp.training.step_meter import StepMeter
 from tfapp.training.steps import Objective, distribute, make_predictor, make_train_step, predict_logits
 from tfapp.training.strategy import check_same_step, is_chief
-from tfapp.training.time_budget import StepBudget, TimeBudget
-from tfapp.training.tokenized_split import TokenizedSplit, epoch_split
+from tfapp.training.time_budget import StepBudget
+from tfapp.training.tokenized_split import epoch_split
 from tfapp.training.trainer import Trainer, TrainState
 
-__all__ = ["TrainState", "train"]
+__all__ = ["FineTuner"]
 
 # A checkpoint of BERT base has 1.3 GB, and a GPU makes fifty steps in two seconds: not more than this share of the time
 # goes into checkpoints.
@@ -45,85 +33,8 @@ _CHECKPOINT_SHARE: Final = 0.02
 _LONGEST_PAUSE: Final = 600.0
 
 
-def train(
-    model: TaskModel,
-    strategy: tf.distribute.Strategy,
-    *,
-    train_split: TokenizedSplit,
-    dev_split: TokenizedSplit,
-    settings: TrainingSettings,
-    folder: RunFolder,
-    evaluate: Callable[[TaskModel, np.ndarray, TokenizedSplit], Evaluation],
-    precision: StepPrecision | None = None,
-    frozen: TaskModel | None = None,
-    objective: Objective | None = None,
-    observers: Sequence[Observer] = (),
-    budget: TimeBudget | None = None,
-    shared: SharedArrays | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> TrainState:
-    """Trains a model and keeps the weights of its best epoch in the run's folder.
-
-    With `method` few-shot, `train_few_shot` does it; with `adapt` head and a model that has such a `head`,
-    `HeadTrainer`.
-
-    A checkpoint in the folder is gone on from: on a CPU, with the same settings and data, a run that was killed and
-    resumed ends with the very weights of one that was not.
-
-    A training that its budget has no time for ends sooner, at the step that the time is over at; the learning rate
-    falls to 0 by then, as well as the speed of the steps foretells it. What was learnt by then is evaluated, too.
-
-    Args:
-        model: Made under the strategy's scope.
-        strategy: From `make_strategy`.
-        train_split: What is learnt from.
-        dev_split: What chooses the best epoch.
-        settings: How to learn.
-        folder: Where checkpoint and best weights go.
-        evaluate: Makes the dev evaluation from model, logits and split; it may fit the model's thresholds.
-        precision: How steps compute; the evaluations compute as the network's dtype policy says.
-        frozen: The model as it is now, which may compute faster and cannot learn; it reads the texts that a head is
-            fitted to. None: the model itself.
-        objective: What steps make smaller; None: the model's `batch_loss`.
-        observers: Told of steps and epochs.
-        budget: The time that is left for it; None: as long as it takes.
-        shared: What other trainings have read by the same weights; None: nothing is shared.
-        clock: Monotonic seconds.
-
-    Returns:
-        The state at the end.
-
-    Raises:
-        TrainingError: The loss is no number any more, the batch does not divide by the devices, or the settings do not
-            fit the model.
-    """
-    devices = strategy.num_replicas_in_sync
-    if settings.batch_size % devices:
-        raise TrainingError(
-            f"training.batch_size is {settings.batch_size}; it must be a multiple of the {devices} devices"
-        )
-    arguments: dict[str, Any] = {
-        "model": model,
-        "strategy": strategy,
-        "train_split": train_split,
-        "dev_split": dev_split,
-        "settings": settings,
-        "folder": folder,
-        "evaluate": evaluate,
-        "precision": precision or StepPrecision(),
-        "observers": observers,
-        "budget": budget,
-        "frozen": frozen or model,
-    }
-    if settings.method == "few-shot":
-        return train_few_shot(partial(_FineTuner, objective=None, clock=clock), HeadTrainer, **arguments)
-    if settings.adapt == "head" and model.head is not None:
-        return HeadTrainer(**arguments, shared=shared).run()
-    return _FineTuner(**arguments, shared=shared, objective=objective, clock=clock).run()
-
-
 @dataclass(kw_only=True)
-class _FineTuner(Trainer):
+class FineTuner(Trainer):
     """A trainer that learns by steps down the gradient.
 
     Attributes:

@@ -16,18 +16,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from tfapp.config import Experiment, dump_toml
 from tfapp.core import threads
-from tfapp.core.files import narrow, private_folder, write_json, write_text
+from tfapp.core.files import private_folder, write_json, write_text
 from tfapp.core.locks import process_lock
 from tfapp.errors import TrainingError
 
-__all__ = ["LoadExperiment", "RunFolder", "create_run", "find_resumable", "latest_run", "make_run_folder", "start_run"]
-
-LoadExperiment = Callable[[Path], Experiment]
-"""Reads a settings file of any task."""
+__all__ = ["RunFolder", "create_run", "latest_run", "make_run_folder", "start_run"]
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMP_LENGTH: Final = len("20260101-000000")
@@ -135,11 +130,6 @@ class RunFolder:
                 raise TrainingError(f"{self.path}: the run cannot be locked: {error.strerror or error}") from error
             yield
 
-    def experiment(self, load: LoadExperiment) -> Experiment:
-        """Reads the settings that the run was started with; a run that was left open to others is closed to them."""
-        narrow(self.path)
-        return load(self.path / "settings.toml")
-
     def write(self, name: str, value: Any) -> None:
         """Writes `NAME.json`."""
         write_json(self.path / f"{name}.json", value)
@@ -233,49 +223,10 @@ def _times_after(parent: Path) -> Iterator[datetime]:
             yield datetime.strptime(path.name[:_STAMP_LENGTH], _STAMP) + timedelta(seconds=1)
 
 
-def find_resumable(experiment: Experiment, runs: Path, load: LoadExperiment) -> RunFolder | None:
-    """Finds the newest run of the experiment, to go on with, or to leave alone if it is finished.
-
-    Args:
-        experiment: The settings of today.
-        runs: The folder of all runs.
-        load: Reads a run's settings.
-
-    Returns:
-        The run; None where there is none yet, or where the newest is finished and had other settings.
-
-    Raises:
-        TrainingError: The newest run is not finished and was started with other settings.
-    """
-    newest = latest_run(experiment.name, runs)
-    if newest is None:
-        return None
-    earlier = newest.experiment(load)
-    if earlier == experiment:
-        return newest
-    if newest.finished:
-        return None
-    differing = ", ".join(_differing(earlier, experiment))
-    raise TrainingError(
-        f"{newest.path} was started with other settings ({differing}); give them again (its settings.toml has them), "
-        "or start a new run without --resume"
-    )
-
-
 def latest_run(name: str, runs: Path) -> RunFolder | None:
     """Returns the newest run of an experiment's name, finished or not."""
     folders = sorted(path for path in (runs / name).glob("*") if (path / "settings.toml").is_file())
     return RunFolder(folders[-1]) if folders else None
-
-
-def _differing(one: BaseModel, other: BaseModel) -> Iterator[str]:
-    """Yields the dotted names of the settings that are not the same."""
-    for name, value in one:
-        other_value = getattr(other, name)
-        if isinstance(value, BaseModel) and isinstance(other_value, BaseModel):
-            yield from (f"{name}.{inner}" for inner in _differing(value, other_value))
-        elif value != other_value:
-            yield name
 
 
 def _environment() -> dict[str, Any]:

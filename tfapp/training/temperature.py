@@ -18,11 +18,11 @@ from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = [
     "FEWEST_ROWS",
-    "calibrate",
     "fit_class_temperature",
     "fit_label_temperatures",
     "fit_scaling",
     "fit_temperature",
+    "held_out_logits",
 ]
 
 FEWEST_ROWS: Final = 100
@@ -37,38 +37,23 @@ _PRIOR: Final = 0.5
 _RANGE: Final = (-3.0, 3.0)
 
 
-def calibrate(
-    model: TaskModel,
-    folder: RunFolder,
-    train_split: TokenizedSplit,
-    dev_split: TokenizedSplit,
-    fit: Callable[[TaskModel, np.ndarray, TokenizedSplit], TemperatureScaling],
-    *,
-    enabled: bool,
-) -> bool:
-    """Gives a trained model its temperatures.
+def held_out_logits(
+    model: TaskModel, folder: RunFolder, train_split: TokenizedSplit, dev_split: TokenizedSplit
+) -> tuple[np.ndarray, TokenizedSplit]:
+    """Returns a trained model's logits of rows that it did not learn from, float32[N, ...], and these rows.
+
+    They are those of train, if cross-validation held each out once, as dev was learnt from then; else those of dev.
 
     Args:
         model: With its best weights.
-        folder: Holds the logits of train's rows, if cross-validation held each out once; then dev was learnt from.
-        train_split: What they are fitted on then.
-        dev_split: What they are fitted on else.
-        fit: Finds them of model, logits and split.
-        enabled: Whether they are wanted, as `training.calibrate` says.
-
-    Returns:
-        Whether the task's models have such.
+        folder: Its run, where cross-validation left its logits.
+        train_split: The rows of train.
+        dev_split: The rows of dev.
     """
-    if model.calibration is None:
-        return False
-    if not enabled:
-        model.calibrate(TemperatureScaling(reason="training.calibrate is false"))
-    elif folder.held_out.exists():
-        model.calibrate(fit(model, np.load(folder.held_out, allow_pickle=False), train_split))
-    else:
-        logits = predict_logits(make_predictor(model, dev_split.targets), dev_split.texts, dev_split.targets)
-        model.calibrate(fit(model, logits, dev_split))
-    return True
+    if folder.held_out.exists():
+        return np.load(folder.held_out, allow_pickle=False), train_split
+    logits = predict_logits(make_predictor(model, dev_split.targets), dev_split.texts, dev_split.targets)
+    return logits, dev_split
 
 
 def fit_scaling(rows: int, fit: Callable[[], tuple[float, ...]]) -> TemperatureScaling:

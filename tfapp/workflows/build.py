@@ -1,37 +1,61 @@
-"""Builds the model of an experiment, and tokenizes the data that it learns from."""
+"""Builds the model of an experiment, and loads its teacher."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from tfapp.config import Experiment
 from tfapp.core.terminal import progress
 from tfapp.data import Splits
+from tfapp.errors import ModelError, TrainingError
 from tfapp.models import BertModel, Preset, TaskModel, load_preset
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import read_run_settings
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.registry import find_task
-from tfapp.training import Distillation, StepPrecision, cut_teacher, load_teacher, uses_xla
+from tfapp.training import (
+    Distillation,
+    RunFolder,
+    StepPrecision,
+    choose_precision,
+    count_trained,
+    cut_teacher,
+    latest_run,
+    uses_xla,
+)
 
-__all__ = ["build"]
+__all__ = ["Learner", "build"]
 
 
-def build(
-    experiment: Experiment, splits: Splits, strategy: Any, precision: StepPrecision, *, quiet: bool
-) -> tuple[TaskModel, Distillation | None]:
-    """Builds the model under a strategy, and what it learns from beside the labels; None where it has no teacher.
+@dataclass(frozen=True)
+class Learner:
+    """A model that is ready to be trained.
+
+    Attributes:
+        model: The model, made under the strategy.
+        precision: How its steps compute.
+        trained_weights: How many weights learn.
+        distillation: What it learns from beside the labels; None: it has no teacher.
+    """
+
+    model: TaskModel
+    precision: StepPrecision
+    trained_weights: int
+    distillation: Distillation | None = None
+
+
+def build(experiment: Experiment, splits: Splits, strategy: Any, *, quiet: bool) -> Learner:
+    """Builds the model of an experiment under a strategy, from the experiment's seed.
 
     Raises:
         TfappError: Preset, teacher or settings cannot be used.
     """
+    _seed(experiment)
+    precision = choose_precision(experiment.training.precision)
     with strategy.scope():
-        teacher = load_teacher(
-            experiment,
-            splits.labels,
-            load_experiment=load_experiment,
-            load_model=load_model,
-            dtype=precision.policy,
-        )
+        teacher = _load_teacher(experiment, splits.labels, precision.policy)
     preset = _preset(experiment, splits, teacher, quiet=quiet)
     with strategy.scope():
         model = build_model(
@@ -43,11 +67,21 @@ def build(
             dtype=precision.policy,
         )
     model.xla = isinstance(model, BertModel) and uses_xla(experiment.training, splits.train.num_rows, strategy)
-    if teacher is None or experiment.distillation is None:
-        return model, None
-    teacher.xla = model.xla
-    # The rules between settings leave a student no other kind.
-    return model, Distillation(cast(BertModel, model), teacher, experiment.distillation)
+    distillation = None
+    if teacher is not None and experiment.distillation is not None:
+        teacher.xla = model.xla
+        # The rules between settings leave a student no other kind.
+        distillation = Distillation(cast(BertModel, model), teacher, experiment.distillation)
+    return Learner(model, precision, count_trained(model, experiment.training), distillation)
+
+
+def _seed(experiment: Experiment) -> None:
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(experiment.training.seed)
+    if experiment.training.deterministic and not tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
 
 
 def _preset(experiment: Experiment, splits: Splits, teacher: BertModel | None, *, quiet: bool) -> Preset:
@@ -60,3 +94,42 @@ def _preset(experiment: Experiment, splits: Splits, teacher: BertModel | None, *
             return make_preset(experiment.model, splits.train)
     with progress(f"Bringing {experiment.model.preset}", "bytes", quiet=quiet) as advance:
         return load_preset(experiment.model.preset, on_progress=advance)
+
+
+def _load_teacher(experiment: Experiment, labels: Sequence[str], dtype: str) -> BertModel | None:
+    """Loads the model of `distillation.teacher`; None where there is no such section.
+
+    Raises:
+        TrainingError: There is no finished run, or its task or labels are others.
+        ModelError: It is no BERT.
+    """
+    if experiment.distillation is None:
+        return None
+    folder = _teacher_run(Path(experiment.distillation.teacher))
+    theirs = read_run_settings(folder.path)
+    name = f"distillation.teacher {folder.path}"
+    if theirs.task != experiment.task or theirs.model.multi_label != experiment.model.multi_label:
+        several = " with several labels a text" if theirs.model.multi_label else ""
+        raise TrainingError(f"{name}: its task is {theirs.task}{several}; a student has the same task")
+    model = load_model(folder.model, dtype=dtype)
+    if not isinstance(model, BertModel):
+        raise ModelError(f"{name}: it is a {model.kind}; a student learns from a BERT")
+    if model.labels and model.labels != tuple(labels):
+        raise TrainingError(
+            f"{name}: its labels are {_names(model.labels)}, those of the data {_names(labels)}; a student learns from "
+            "a teacher of the same labels: train one on these data"
+        )
+    model.check_length(experiment.model.max_length)
+    return model
+
+
+def _teacher_run(path: Path) -> RunFolder:
+    folder = RunFolder(path) if (path / "settings.toml").is_file() else latest_run(path.name, path.parent)
+    if folder is None or not folder.finished:
+        what = "no run there" if folder is None else "the run is not finished"
+        raise TrainingError(f"distillation.teacher {path}: {what}; give runs/NAME or runs/NAME/TIME of a finished run")
+    return folder
+
+
+def _names(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")

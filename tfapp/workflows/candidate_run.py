@@ -11,6 +11,7 @@ from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data import Splits
 from tfapp.tasks.registry import find_task
 from tfapp.training import EpochEvent, Observer, RunFolder, StepEvent, TimeBudget, start_run
+from tfapp.workflows.build import build
 from tfapp.workflows.plan import PlannedCandidate
 from tfapp.workflows.run_data import check_same_data
 from tfapp.workflows.train import train_weights
@@ -152,11 +153,14 @@ def train_candidate(
         begun = (folder.path / "settings.toml").exists()
         start = clock()
         private_folder(folder.path)
-        _, record = train_weights(
+        # Before the folder is a run's: a preset that cannot be had leaves none behind.
+        learner = build(candidate.experiment, splits, strategy, quiet=quiet)
+        record = train_weights(
+            learner,
             candidate.experiment,
             splits,
             strategy,
-            lambda: folder if begun else start_run(folder, candidate.experiment),
+            folder if begun else start_run(folder, candidate.experiment),
             learning_curve=learning_curve and not begun,
             quiet=quiet,
             observers=[*observers, _BestEpoch(folder)],

@@ -22,7 +22,7 @@ from tfapp.tasks.registry import find_task
 from tfapp.training import Observer, RunFolder, TimeBudget, make_run_folder, make_strategy
 from tfapp.workflows.candidate_run import CandidateResult, UsedTime, train_candidate
 from tfapp.workflows.plan import Plan, PlannedCandidate
-from tfapp.workflows.run_data import check_same_data
+from tfapp.workflows.run_data import check_same_data, load_splits
 from tfapp.workflows.time_estimate import fit_into_minutes, has_time_for, has_time_for_curve, with_estimates
 from tfapp.workflows.train import finish_run
 
@@ -37,7 +37,6 @@ _KEPT: Final = ("model", "tensorboard", "history.jsonl", "data.json", "environme
 
 def train_candidates(
     plan: Plan,
-    data: Callable[[], Splits],
     runs: Path,
     *,
     resume: bool,
@@ -54,7 +53,6 @@ def train_candidates(
 
     Args:
         plan: From `make_plan`.
-        data: Loads the splits.
         runs: The folder of all runs.
         resume: Go on with the newest run of the name; finished candidates are not trained again.
         quiet: Show no progress.
@@ -77,7 +75,7 @@ def train_candidates(
         if folder:
             stack.enter_context(folder.locked())
             sweep_drafts(folder.path)
-        splits = data()
+        splits = load_splits(plan.experiment, quiet=quiet)
         if folder:
             full_plan = _read_plan(plan, folder)
         else:

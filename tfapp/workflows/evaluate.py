@@ -11,7 +11,7 @@ from tfapp.data import OverlapMasks, Splits, find_overlap, fingerprint_rows, loa
 from tfapp.errors import DataError, TrainingError
 from tfapp.evaluation import Evaluation, Overlap, write_report
 from tfapp.models import TaskModel
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import read_run_settings
 from tfapp.tasks.models import load_model
 from tfapp.tasks.registry import find_task
 from tfapp.training import (
@@ -39,7 +39,7 @@ def evaluate_run(folder: RunFolder, data: str | None, *, quiet: bool) -> Evaluat
     Raises:
         TfappError: The run or the data cannot be used.
     """
-    experiment = folder.experiment(load_experiment)
+    experiment = read_run_settings(folder.path)
     model = load_model(folder.model)
     if data is None:
         return evaluate_test_split(folder, model, load_run_splits(folder), quiet=quiet)
@@ -132,7 +132,7 @@ def _evaluate_table(
     private_folder(target)
     write_answers(RunFolder(target).answers, evaluation)
     RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())
-    experiment = folder.experiment(load_experiment)
+    experiment = read_run_settings(folder.path)
     run_metadata = {
         "Run": str(folder.path),
         "Data": data or f"{experiment.data.train}, {what}",

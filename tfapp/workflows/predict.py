@@ -106,7 +106,7 @@ def load_predictor(path: Path | str) -> Predictor:
 def _from_run(folder: Path) -> Predictor:
     import tensorflow as tf
 
-    from tfapp.tasks.experiments import load_experiment
+    from tfapp.tasks.experiments import read_run_settings
     from tfapp.tasks.models import load_model
     from tfapp.tasks.registry import find_task
     from tfapp.training.run_folder import RunFolder
@@ -128,7 +128,7 @@ def _from_run(folder: Path) -> Predictor:
         return model.predict_text(dict(zip(model.inputs, texts, strict=True)))
 
     identity = _identity(folder / "model" / "model.weights.h5")
-    data = RunFolder(folder).experiment(load_experiment).data
+    data = read_run_settings(folder).data
     # A task that learns from pairs and answers single texts has no column of its input.
     columns = {name: getattr(data, name) for name in model.inputs if name != getattr(data, name, name)}
     answer_format = find_task(model.task.name).answer_format

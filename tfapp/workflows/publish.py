@@ -14,7 +14,7 @@ from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel, load_preset
 from tfapp.registry.atomic_publish import publish, staging_folder
 from tfapp.savedmodel import PackedEncoder, export_model, full_disk_errors, make_encoder
-from tfapp.tasks.experiments import load_experiment, parse_experiment
+from tfapp.tasks.experiments import parse_experiment, read_run_settings
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
@@ -45,7 +45,7 @@ def export_run(
         OSError: The disk is full; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
-    experiment = _with_export(folder.experiment(load_experiment), overrides)
+    experiment = _with_export(read_run_settings(folder.path), overrides)
     if not folder.finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)

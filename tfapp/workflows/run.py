@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
 from tfapp.errors import TrainingError, did_you_mean
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import read_run_settings
 from tfapp.workflows.predict import Predictor, load_predictor
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Run:
     @property
     def experiment(self) -> Experiment:
         """Returns the settings that it was started with."""
-        return self.folder.experiment(load_experiment)
+        return read_run_settings(self.path)
 
     @cached_property
     def predictor(self) -> Predictor:

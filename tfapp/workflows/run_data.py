@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tfapp.config import Experiment
 from tfapp.core.terminal import progress
 from tfapp.errors import TrainingError
-from tfapp.tasks.experiments import load_experiment
+from tfapp.tasks.experiments import read_run_settings
 
 if TYPE_CHECKING:
     from tfapp.data import Splits
@@ -37,7 +37,7 @@ def load_run_splits(folder: RunFolder) -> Splits:
         DataError: They are gone.
         TrainingError: They are other ones now.
     """
-    splits = load_splits(folder.experiment(load_experiment))
+    splits = load_splits(read_run_settings(folder.path))
     check_same_data(folder, splits)
     return splits
 

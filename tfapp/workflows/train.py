@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data import Splits
 from tfapp.evaluation import check_evaluation
 from tfapp.models import TaskModel
-from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.registry import find_task
 from tfapp.training import (
@@ -24,13 +23,7 @@ from tfapp.training import (
     TensorBoardLog,
     TensorBoardObserver,
     TimeBudget,
-    TokenizedSplit,
-    calibrate,
-    calibrate_unknown,
-    choose_precision,
-    count_trained,
     create_run,
-    find_resumable,
     is_chief,
     make_strategy,
     measure_learning_curve,
@@ -38,10 +31,12 @@ from tfapp.training import (
     total_over_workers,
     train,
 )
-from tfapp.workflows.build import build
+from tfapp.workflows.build import Learner, build
+from tfapp.workflows.calibrate import calibrate
 from tfapp.workflows.evaluate import evaluate_test_split
 from tfapp.workflows.inference import packed
-from tfapp.workflows.run_data import check_same_data
+from tfapp.workflows.resume import find_resumable
+from tfapp.workflows.run_data import check_same_data, load_splits
 from tfapp.workflows.run_summary import write_learning_curve
 from tfapp.workflows.training_output import TrainingProgress
 
@@ -50,7 +45,7 @@ __all__ = ["finish_run", "run_experiment", "train_weights"]
 
 def run_experiment(
     experiment: Experiment,
-    data: Splits | Callable[[], Splits],
+    splits: Splits | None,
     runs: Path,
     *,
     resume: bool,
@@ -62,7 +57,7 @@ def run_experiment(
 
     Args:
         experiment: What to do.
-        data: The splits, or what loads them.
+        splits: Its data; None: they are read.
         runs: The folder of all runs.
         resume: Go on with the newest run of the experiment, or leave it as it is if it is finished.
         quiet: Show no progress.
@@ -72,7 +67,7 @@ def run_experiment(
     Raises:
         TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
     """
-    earlier_run = find_resumable(experiment, runs, load_experiment) if resume else None
+    earlier_run = find_resumable(experiment, runs) if resume else None
     if earlier_run and earlier_run.finished:
         return earlier_run
     check_evaluation(find_task(experiment.task).evaluation)
@@ -85,18 +80,24 @@ def run_experiment(
             if earlier_run.finished:  # by another process, just now
                 return earlier_run
             sweep_drafts(earlier_run.path)
-        splits = data() if callable(data) else data
+        splits = splits or load_splits(experiment, quiet=quiet)
+        # Before there is a folder: a preset that cannot be had leaves no run behind.
+        learner = build(experiment, splits, strategy, quiet=quiet)
         home = runs if chief else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder, record = train_weights(
+        folder = earlier_run or create_run(experiment, home, locks=stack)
+        record = train_weights(
+            learner,
             experiment,
             splits,
             strategy,
-            lambda: earlier_run or create_run(experiment, home, locks=stack),
+            folder,
             learning_curve=not earlier_run,
             quiet=quiet,
             observers=observers,
             shared=shared,
         )
+        # It holds weights that the evaluation does not need.
+        del learner
         if chief:
             finish_run(folder, splits, record, quiet=quiet)
         # A worker that leaves early looks to the others like one that crashed.
@@ -105,25 +106,26 @@ def run_experiment(
 
 
 def train_weights(
+    learner: Learner,
     experiment: Experiment,
     splits: Splits,
     strategy: Any,
-    open_folder: Callable[[], RunFolder],
+    folder: RunFolder,
     *,
     learning_curve: bool,
     quiet: bool,
     observers: Sequence[Observer] = (),
     budget: TimeBudget | None = None,
     shared: SharedArrays | None = None,
-) -> tuple[RunFolder, dict[str, Any]]:
+) -> dict[str, Any]:
     """Trains and keeps the best weights in a run's folder; the test split is not looked at.
 
     Args:
+        learner: From `build`.
         experiment: What to do.
         splits: Its data.
         strategy: From `make_strategy`.
-        open_folder: Makes the folder, or returns that of a run to go on with, once the model is built: a preset that
-            cannot be had leaves no run behind.
+        folder: That of the run, which may have been begun before.
         learning_curve: Measure whether more labels pay, before the training.
         quiet: Show no progress.
         observers: Told of steps and epochs, beside the run's own.
@@ -131,21 +133,17 @@ def train_weights(
         shared: As in `run_experiment`.
 
     Returns:
-        The folder, and what `finish_run` writes of the training.
+        What `finish_run` writes of the training.
 
     Raises:
         TfappError: Settings, data, preset or training cannot be used.
     """
-    _seed(experiment)
     chief = is_chief(strategy)
-    precision = choose_precision(experiment.training.precision)
-    model, lesson = build(experiment, splits, strategy, precision, quiet=quiet)
+    model, precision, lesson = learner.model, learner.precision, learner.distillation
     model.preprocessor.shared = shared
-    weight_count = count_trained(model, experiment.training)
-    folder = open_folder()
     # A run that goes on divides batches as it began.
-    for learner in (model, lesson.teacher) if lesson else (model,):
-        learner.shards = folder.shards
+    for one in (model, lesson.teacher) if lesson else (model,):
+        one.shards = folder.shards
     _remember_data(folder, splits, model)
     train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
     model.prepare(train_split.targets)
@@ -178,11 +176,13 @@ def train_weights(
             shared=shared,
         )
     if chief:
-        _calibrate_best(folder, experiment, train_split, dev_split)
+        best = _load_best(folder)
+        if calibrate(best, folder, train_split, dev_split, temperatures=experiment.training.calibrate):
+            best.save(folder.model)
     score = state.best_score if splits.dev.num_rows else None
-    counts = {"trained_weights": weight_count, "weights": model.trainable_weights()}
+    counts = {"trained_weights": learner.trained_weights, "weights": model.trainable_weights()}
     cut = {"cut": state.cut} if state.cut else {}
-    return folder, {"epochs": state.epoch, "dev_score": score, **counts, **cut}
+    return {"epochs": state.epoch, "dev_score": score, **counts, **cut}
 
 
 def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, quiet: bool) -> None:
@@ -199,18 +199,6 @@ def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, qui
     _finish(folder, best, record)
 
 
-def _calibrate_best(
-    folder: RunFolder, experiment: Experiment, train_split: TokenizedSplit, dev_split: TokenizedSplit
-) -> None:
-    """Fits what the best weights are read by: the limit of "none of these", and the temperatures."""
-    best = _load_best(folder)
-    fit = find_task(experiment.task).evaluator().fit_temperatures
-    has_changed = calibrate_unknown(best, train_split, dev_split)
-    enabled = experiment.training.calibrate
-    if calibrate(best, folder, train_split, dev_split, fit, enabled=enabled) or has_changed:
-        best.save(folder.model)
-
-
 def _load_best(folder: RunFolder) -> TaskModel:
     best = load_model(folder.model)
     best.shards = folder.shards
@@ -224,15 +212,6 @@ def _finish(folder: RunFolder, best: TaskModel, results: dict[str, Any]) -> None
         log.end()
     folder.write("finished", results)
     folder.remove_leftovers()
-
-
-def _seed(experiment: Experiment) -> None:
-    import keras
-    import tensorflow as tf
-
-    keras.utils.set_random_seed(experiment.training.seed)
-    if experiment.training.deterministic and not tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.enable_op_determinism()
 
 
 def _own_watchers(
