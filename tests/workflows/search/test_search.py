@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 import pytest
 
+from tests.toy import toy_rows
 from tests.workflows.search.stub_trial import WEIGHTS
 from tests.workflows.search.studies import ROOT, SPACE, STUB, running, start_search, stub_experiment, study_of
 from tfapp.config.search_space import read_search_space
@@ -247,6 +248,19 @@ def test_settings_that_leave_nothing_to_search_are_told(tmp_path: Path) -> None:
     ranking = parse_experiment({**values, "task": "ranking", "search": {}})
     # The section is empty, so the task proposes: with the output layer alone, how texts are pooled.
     assert [one.name for one in read_search_space(ranking, task_settings()["ranking"])] == ["model.pooling"]
+
+
+def test_a_data_file_is_searched_by_the_settings_that_suit_it(tmp_path: Path) -> None:
+    file = tmp_path / "messages.csv"
+    rows = [f"{row['text']},{row['label']}" for row in toy_rows(240)]
+    file.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    options: dict[str, Any] = {"trials": 1, "seeds": 1, "runs": tmp_path, "quiet": True, "command": STUB}
+    result = search(file, overrides=["training.epochs=4"], **options)
+    assert {"training.learning_rate", "training.epochs"} <= result.best.parameters.keys()
+    assert 2 <= result.best.parameters["training.epochs"] <= 8
+    assert result.path is not None
+    assert result.path.parent.name == "messages"
+    assert result.run.experiment.data.train == str(file)
 
 
 def test_without_optuna_a_line_says_how_to_get_it(tmp_path: Path) -> None:
