@@ -20,7 +20,7 @@ def search(
     file: Annotated[
         str,
         typer.Argument(
-            help="A settings file (.toml), whose section [search] says what is tried; by default what suits the task. "
+            help="A settings file (.toml), whose section `search` says what is tried; by default what suits the task. "
             "Or a data file, for which settings are chosen."
         ),
     ],
