@@ -67,7 +67,9 @@ def test_fits_of_the_head_are_told_with_their_penalty(run: Run, events: list[dic
 
 def test_it_leaves_what_every_run_leaves(run: Run) -> None:
     files = ("settings.toml", "environment.json", "data.json", "history.jsonl", "evaluation.json", "report.html")
-    assert {*files, "finished.json", "tensorboard", "model"} == {path.name for path in run.path.iterdir()}
+    assert {*files, "answers.parquet", "finished.json", "tensorboard", "model"} == {
+        path.name for path in run.path.iterdir()
+    }
     assert list(run.folder.tensorboard.glob("dev/*"))
 
 

@@ -103,7 +103,7 @@ def test_a_run_learns_and_keeps_everything_that_explains_it(toy_run: Run) -> Non
     kept = {path.name for path in toy_run.path.iterdir()}
     files = ("settings.toml", "environment.json", "data.json", "history.jsonl", "evaluation.json", "report.html")
     # The checkpoint, three times the size of the model, goes when it has done its work.
-    assert {*files, "finished.json", "tensorboard", "model"} == kept
+    assert {*files, "answers.parquet", "finished.json", "tensorboard", "model"} == kept
     data = toy_run.folder.read("data")
     assert len(data["fingerprint"]) == 64
     assert data["labels"] == sorted(TOPICS)
