@@ -246,3 +246,11 @@ def test_candidates_and_the_time_of_all_of_them(make_queue: MakeQueue) -> None:
     left_out = training.log().candidates[1]
     assert (left_out.ended, left_out.time) == (True, "")
     assert left_out.note == "deep: left out, as there is no time for it in 1 minute"
+    lines += [{"event": "candidate", "name": "deep", "number": 2, "of": 2, "note": "deep: there is time for it now"}]
+    lines += [{"event": "candidate_left_out", "name": "last", "reason": "", "note": "last: left out"}]
+    (training.folder / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert [(one.name, one.ended, one.note) for one in training.log().candidates] == [
+        ("head", True, ""),
+        ("deep", False, ""),
+        ("last", True, "last: left out"),
+    ]

@@ -167,8 +167,8 @@ def test_settings_that_rule_a_candidate_out_are_told(messages: Path, shallow_pre
         (60, [2, 2], ""),
         (2.5, [2, 1], "all weights: 1 epoch, since more do not fit in 2.5 minutes"),
         (2.5, [2, 1], "learning curve: left out, since it does not fit in 2.5 minutes"),
-        (1, [2], "all weights: left out, since it does not fit in 1 minute"),
-        (0.01, [2], "all weights: left out"),
+        (1, [2], ""),
+        (0.01, [2], ""),
     ],
 )
 def test_minutes_cut_epochs_and_candidates(
@@ -178,9 +178,11 @@ def test_minutes_cut_epochs_and_candidates(
     seconds = (20, 212)
     timed = replace(timed, candidates=tuple(map(_with_seconds, timed.candidates, seconds)))
     fitted = fit_into_minutes(timed)
-    assert [one.experiment.training.epochs for one in fitted.candidates] == epochs
+    fitting = [one for one in fitted.candidates if one.fits]
+    assert [one.name for one in fitted.candidates] == [one.name for one in timed.candidates]
+    assert [one.experiment.training.epochs for one in fitting] == epochs
     assert told in "\n".join(fitted.notes[len(timed.notes) :])
-    assert sum(one.seconds for one in fitted.candidates) <= max(60 * minutes, 20)
+    assert sum(one.seconds for one in fitting) <= max(60 * minutes, 20)
 
 
 class Clock(Trainings):
@@ -230,7 +232,7 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     ends = {event["name"]: event for event in events if event["event"] == "candidate_end"}
     assert ends["all weights"]["note"] == candidates["all weights"]["note"]
     left_out = [event for event in events if event["event"] == "candidate_left_out"]
-    assert len(left_out) + len(ends) == len(best.candidates)
+    assert len(left_out) + len(ends) == len(best.candidates) == len(candidates)
     assert left_out
     for event in left_out:
         assert event["note"] == f"{event['name']}: left out, as there is no time for it in 1 minute"
@@ -240,6 +242,24 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
         assert event["name"] in run.folder.report.read_text()
     assert run.folder.finished
     assert run.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
+
+
+def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_thought(
+    messages: Path, shallow_preset: Path, tmp_path: Path
+) -> None:
+    # By the estimates there is time for one of the two; by the clock both take none.
+    run, events = train_by(Clock(0.001, 0.001), plan(messages, shallow_preset, minutes=0.35), tmp_path)
+    names = [(event["event"], event.get("name")) for event in events if event["event"] != "plan"]
+    head, deep = "output layer alone", "all weights"
+    assert names == [
+        *(("candidate", head), ("candidate_end", head), ("candidate_left_out", deep)),
+        *(("candidate", deep), ("candidate_end", deep)),
+    ]
+    assert events[0]["candidates"][0]["name"] == head
+    assert events[0]["left_out"][0]["name"] == deep
+    assert events[4]["note"] == "all weights: there is time for it now"
+    assert {one["name"] for one in run.folder.read("candidates") if "dev" in one} == {head, deep}
+    assert not any("left out" in note and deep in note for note in run.folder.read("choices"))
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,11 +153,16 @@ class TrainingLog:
                 self.candidates = [_candidate(candidate) for candidate in event["candidates"]]
             case "candidate":
                 self.candidate = str(event["name"])
+                # One that was left out may come back.
+                self.candidates = [
+                    replace(one, ended=False, note="") if one.name == self.candidate else one for one in self.candidates
+                ]
                 self.step, self.total_steps, self.losses, self.seconds_left = 0, 0, [], None
             case "candidate_end" | "candidate_left_out":
-                self.candidates = [
-                    _candidate(event, ended=True) if one.name == event["name"] else one for one in self.candidates
-                ]
+                ended = _candidate(event, ended=True)
+                if ended.name not in [one.name for one in self.candidates]:
+                    self.candidates.append(ended)
+                self.candidates = [ended if one.name == ended.name else one for one in self.candidates]
             case "published":
                 self.version = str(event["version"])
             case "end":

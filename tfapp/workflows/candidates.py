@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +16,13 @@ from tfapp.config import dump_toml
 from tfapp.core.files import sweep_drafts, write_text
 from tfapp.core.wording import pluralize
 from tfapp.data import Splits
-from tfapp.errors import SettingsError, TrainingError
+from tfapp.errors import SettingsError
 from tfapp.evaluation import check_evaluation
 from tfapp.tasks.registry import find_task
 from tfapp.training import Observer, RunFolder, TimeBudget, make_run_folder, make_strategy
 from tfapp.workflows.candidate_run import CandidateResult, UsedTime, train_candidate
 from tfapp.workflows.plan import Plan, PlannedCandidate
+from tfapp.workflows.plan_record import find_resumable_plan, plan_event, plan_request, read_plan
 from tfapp.workflows.run_data import check_same_data, load_splits
 from tfapp.workflows.time_estimate import fit_into_minutes, has_time_for, has_time_for_curve, with_estimates
 from tfapp.workflows.train import finish_run
@@ -48,8 +49,8 @@ def train_candidates(
     """Trains the candidates of a plan, evaluates the best on the test split, and returns its run.
 
     The others leave their settings, curves and dev scores under `candidates/` in the run's folder, and no weights.
-    Where the plan has a bound on the minutes, a candidate ends when these are over, and those after it are left out;
-    the evaluation alone comes after.
+    Where the plan has a bound on the minutes, a candidate ends when these are over, and those that there is no time for
+    are left out; the evaluation alone comes after.
 
     Args:
         plan: From `make_plan`.
@@ -66,7 +67,7 @@ def train_candidates(
     if "TF_CONFIG" in os.environ:
         raise SettingsError("several workers train by a settings file; `tfapp init FILE` writes one")
     check_evaluation(find_task(plan.experiment.task).evaluation)
-    folder = _find_resumable(plan, runs) if resume else None
+    folder = find_resumable_plan(plan, runs) if resume else None
     if folder and folder.finished:
         return folder
     budget = _budget(plan, folder, clock)
@@ -77,25 +78,23 @@ def train_candidates(
             sweep_drafts(folder.path)
         splits = load_splits(plan.experiment, quiet=quiet)
         if folder:
-            full_plan = _read_plan(plan, folder)
+            full_plan = read_plan(plan, folder)
         else:
             full_plan = fit_into_minutes(with_estimates(plan, splits))
             folder = make_run_folder(plan.experiment.name, runs)
             stack.enter_context(folder.locked())
-            folder.write("plan", {"asked": _request(plan), **_plan_event(full_plan, folder)})
-        on_event(_plan_event(full_plan, folder))
-        results, left_out = _train_all(
-            full_plan,
-            folder,
-            budget,
-            on_event,
-            splits=splits,
-            strategy=strategy,
-            quiet=quiet,
-            observers=[*observers, *([UsedTime(folder, budget)] if budget else [])],
-            clock=clock,
-        )
-        _make_run(folder, full_plan, results, left_out, splits, quiet=quiet)
+            folder.write("plan", {"asked": plan_request(plan), **plan_event(full_plan, folder)})
+        on_event(plan_event(full_plan, folder))
+        arguments = {
+            "splits": splits,
+            "strategy": strategy,
+            "quiet": quiet,
+            "observers": [*observers, *([UsedTime(folder, budget)] if budget else [])],
+            "clock": clock,
+        }
+        comparison = _Comparison(plan=full_plan, folder=folder, budget=budget, on_event=on_event, arguments=arguments)
+        left_out = comparison.train_all()
+        _make_run(folder, full_plan, comparison.results, left_out, splits, quiet=quiet)
     return folder
 
 
@@ -107,30 +106,65 @@ def _budget(plan: Plan, folder: RunFolder | None, clock: Callable[[], float]) ->
     return TimeBudget(60 * plan.minutes, spent=seconds, clock=clock)
 
 
-def _train_all(
-    plan: Plan, folder: RunFolder, budget: TimeBudget | None, on_event: OnEvent, **arguments: Any
-) -> tuple[list[CandidateResult], list[dict[str, Any]]]:
-    """Trains all candidates that there is time for; returns their results, and the others, with a note each."""
-    results: list[CandidateResult] = []
-    left_out: list[dict[str, Any]] = []
-    for number, candidate in enumerate(plan.candidates, start=1):
-        candidate_folder = RunFolder(folder.path / "candidates" / str(number))
-        if budget and results and not _has_time(candidate, candidate_folder, budget, results):
-            shutil.rmtree(candidate_folder.path, ignore_errors=True)
-            note = f"{candidate.name}: left out, as there is no time for it in {pluralize(plan.minutes or 0, 'minute')}"
-            left_out.append({"name": candidate.name, "reason": candidate.reason, "note": note})
-            on_event({"event": "candidate_left_out", **left_out[-1]})
-            continue
-        on_event({"event": "candidate", "name": candidate.name, "number": number, "of": len(plan.candidates)})
-        curve = not results and has_time_for_curve(plan)
+@dataclass(kw_only=True)
+class _Comparison:
+    """The trainings of a plan's candidates, one after another.
+
+    Attributes:
+        plan: What is trained.
+        folder: The run.
+        budget: The time that is left; None: as long as it takes.
+        on_event: As in `train_candidates`.
+        arguments: What `train_candidate` takes beside these.
+        results: Of those that were trained, in the order of their trainings.
+    """
+
+    plan: Plan
+    folder: RunFolder
+    budget: TimeBudget | None
+    on_event: OnEvent
+    arguments: Mapping[str, Any]
+    results: list[CandidateResult] = field(default_factory=list)
+
+    def train_all(self) -> list[dict[str, Any]]:
+        """Trains all that there is time for, and returns the others, with a note each.
+
+        Those that there is no time for in their turn are asked again after the last, since others may end early.
+        """
+        waiting = []
+        for number, candidate in enumerate(self.plan.candidates, start=1):
+            if not self._train(number, candidate, fits=candidate.fits):
+                waiting.append((number, candidate))
+                self.on_event({"event": "candidate_left_out", **self._left_out(candidate)})
+        left_out = [one for one in waiting if not self._train(*one, note=f"{one[1].name}: there is time for it now")]
+        for number, _ in left_out:
+            shutil.rmtree(self._folder_of(number).path, ignore_errors=True)
+        return [self._left_out(candidate) for _, candidate in left_out]
+
+    def _train(self, number: int, candidate: PlannedCandidate, *, fits: bool = True, note: str = "") -> bool:
+        """Trains a candidate if there is time for it, and returns whether there was; the note tells of it."""
+        folder, budget, results = self._folder_of(number), self.budget, self.results
+        if not fits or (budget and results and not _has_time(candidate, folder, budget, results)):
+            return False
+        event = {"event": "candidate", "name": candidate.name, "number": number, "of": len(self.plan.candidates)}
+        self.on_event(event | ({"note": note} if note else {}))
+        curve = not results and has_time_for_curve(self.plan)
         result = train_candidate(
-            candidate, candidate_folder, earlier=results, learning_curve=curve, budget=budget, **arguments
+            candidate, folder, earlier=results, learning_curve=curve, budget=budget, **self.arguments
         )
         results.append(result)
-        on_event({"event": "candidate_end", **result.to_dict()})
+        self.on_event({"event": "candidate_end", **result.to_dict()})
         _drop_losers(results)
         gc.collect()
-    return results, left_out
+        return True
+
+    def _folder_of(self, number: int) -> RunFolder:
+        return RunFolder(self.folder.path / "candidates" / str(number))
+
+    def _left_out(self, candidate: PlannedCandidate) -> dict[str, Any]:
+        minutes = pluralize(self.plan.minutes or 0, "minute")
+        note = f"{candidate.name}: left out, as there is no time for it in {minutes}"
+        return {"name": candidate.name, "reason": candidate.reason, "note": note}
 
 
 def _has_time(
@@ -183,66 +217,3 @@ def _make_run(
     # Last, since a folder without settings is no run yet.
     write_text(folder.path / "settings.toml", dump_toml(best.candidate.experiment))
     finish_run(folder, splits, dict(best.record), quiet=quiet)
-
-
-def _request(plan: Plan) -> dict[str, Any]:
-    """Returns what was asked, to compare a run with that is gone on with."""
-    settings = [dump_toml(candidate.experiment) for candidate in plan.candidates]
-    return {"quality": plan.quality, "minutes": plan.minutes, "settings": settings}
-
-
-def _plan_event(plan: Plan, folder: RunFolder) -> dict[str, Any]:
-    candidates = [
-        {
-            "name": candidate.name,
-            "reason": candidate.reason,
-            "seconds": round(candidate.seconds, 1),
-            "epochs": candidate.experiment.training.epochs,
-        }
-        for candidate in plan.candidates
-    ]
-    experiment = plan.experiment
-    return {
-        "event": "plan",
-        "run": str(folder.path),
-        "name": experiment.name,
-        "task": experiment.task,
-        "quality": plan.quality,
-        "minutes": plan.minutes,
-        "seconds": round(sum(candidate.seconds for candidate in plan.candidates), 1),
-        "notes": list(plan.notes),
-        "candidates": candidates,
-    }
-
-
-def _find_resumable(plan: Plan, runs: Path) -> RunFolder | None:
-    """Finds the newest run of the name, to go on with, or to leave alone if it is finished.
-
-    Raises:
-        TrainingError: It is not finished and was started with other settings.
-    """
-    folders = sorted((runs / plan.experiment.name).glob("*/plan.json"))
-    if not folders:
-        return None
-    folder = RunFolder(folders[-1].parent)
-    if folder.read("plan")["asked"] == _request(plan):
-        return folder
-    if folder.finished:
-        return None
-    raise TrainingError(
-        f"{folder.path} was started with other settings, or on other data; give the same again, or start a new run "
-        "without --resume"
-    )
-
-
-def _read_plan(plan: Plan, folder: RunFolder) -> Plan:
-    """Returns a plan with the estimates, and the cuts, of a run that is gone on with."""
-    record = folder.read("plan")
-    by_name = {candidate.name: candidate for candidate in plan.candidates}
-    candidates = []
-    for values in record["candidates"]:
-        candidate = by_name[values["name"]]
-        training = candidate.experiment.training.model_copy(update={"epochs": values["epochs"]})
-        experiment = candidate.experiment.model_copy(update={"training": training})
-        candidates.append(replace(candidate, experiment=experiment, seconds=values["seconds"]))
-    return replace(plan, notes=tuple(record["notes"]), candidates=tuple(candidates))

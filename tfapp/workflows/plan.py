@@ -25,12 +25,14 @@ class PlannedCandidate:
         reason: Why it may be the best.
         experiment: Its settings.
         seconds: How long it may take on this machine; 0 where nothing was estimated.
+        fits: Whether there is time for it, by the estimates.
     """
 
     name: str
     reason: str
     experiment: Experiment
     seconds: float = 0.0
+    fits: bool = True
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,9 @@ def with_estimates(plan: Plan, splits: Splits) -> Plan:
 
 
 def fit_into_minutes(plan: Plan) -> Plan:
-    """Returns what a plan's minutes leave of it: fewer epochs, or fewer candidates; its notes say what was cut.
+    """Returns what a plan's minutes leave of it: fewer epochs, which its notes say, or candidates that do not fit.
 
-    The first candidate always stays, with one epoch at the least.
+    The first candidate always fits, with one epoch at the least.
     """
     if plan.minutes is None:
         return plan
@@ -53,7 +53,7 @@ def fit_into_minutes(plan: Plan) -> Plan:
     for candidate in plan.candidates:
         shorter = _shorten(candidate, left, always=not candidates)
         if shorter is None:
-            notes.append(f"{candidate.name}: left out, since it does not fit in {pluralize(plan.minutes, 'minute')}")
+            candidates.append(replace(candidate, fits=False))
             continue
         epochs = shorter.experiment.training.epochs
         if epochs < candidate.experiment.training.epochs:
@@ -69,7 +69,7 @@ def fit_into_minutes(plan: Plan) -> Plan:
 
 def has_time_for_curve(plan: Plan) -> bool:
     """Returns whether the learning curve, for which the texts are read once more, takes no time from a candidate."""
-    estimate = sum(one.seconds for one in plan.candidates) + plan.candidates[0].seconds
+    estimate = sum(one.seconds for one in plan.candidates if one.fits) + plan.candidates[0].seconds
     return plan.minutes is None or estimate <= 60 * plan.minutes
 
 

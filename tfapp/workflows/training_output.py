@@ -88,6 +88,8 @@ class PlanText:
             case "plan":
                 self._print_plan(event)
             case "candidate":
+                if "note" in event:
+                    self._say(event["note"])
                 self._say(f"{event['number']} of {event['of']}: {event['name']}")
             case "candidate_end":
                 dev = event.get("dev")
