@@ -9,6 +9,7 @@ from typing import Any, Final
 from tfapp.core.files import private_folder
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data import Splits
+from tfapp.evaluation.comparison import ScoreRecord
 from tfapp.tasks.registry import find_task
 from tfapp.training import EpochEvent, Observer, RunFolder, StepEvent, TimeBudget, start_run
 from tfapp.workflows.build import build
@@ -20,6 +21,8 @@ __all__ = ["CandidateResult", "UsedTime", "train_candidate"]
 
 # Seconds between two notes of the time that was used, and at most what a kill makes forgotten.
 _NOTE_EVERY: Final = 1.0
+# Of the dev scores: what a comparison reads beside them.
+_COMPARED: Final = ("unit", "wrong")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,25 @@ class CandidateResult:
         return float(-self.dev["loss"] if kind.by_loss else self.dev["score"] * (-1 if kind.lower_is_better else 1))
 
     @property
+    def dev_record(self) -> ScoreRecord | None:
+        """Returns its dev score, to be compared with those of others on the same rows; None: there is none."""
+        # Runs of before kept no unit; the loss of the best epoch is no score.
+        if "unit" not in self.dev or find_task(self.candidate.experiment.task).evaluation.by_loss:
+            return None
+        low, high = self.dev["interval"]
+        wrong = self.dev["wrong"]
+        return ScoreRecord(
+            self.candidate.name,
+            self.dev["score_name"],
+            self.dev["score"],
+            self.dev["count"],
+            self.dev["unit"],
+            rows="dev",
+            interval=(low, high),
+            wrong=None if wrong is None else frozenset(wrong),
+        )
+
+    @property
     def note(self) -> str:
         """Returns how far it came by the end of the time; empty where it came to its own end."""
         cut = self.record.get("cut")
@@ -57,7 +79,8 @@ class CandidateResult:
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON has it."""
         candidate = {"name": self.candidate.name, "reason": self.candidate.reason}
-        dev = {"dev": dict(self.dev)} if self.dev else {}
+        # Which rows are wrong is for the comparison alone.
+        dev = {"dev": {name: value for name, value in self.dev.items() if name not in _COMPARED}} if self.dev else {}
         note = {"note": self.note} if self.note else {}
         return {**candidate, "seconds": round(self.seconds, 1), "epochs": self.record["epochs"], **dev, **note}
 
@@ -112,7 +135,8 @@ class _BestEpoch(_Watcher):
             dev = event.dev
             low, high = dev.main_interval
             scores = {"score": dev.main_score, "score_name": dev.main_name, "loss": dev.loss}
-            self._folder.write("dev", {**scores, "interval": [low, high], "count": dev.count})
+            rows = {"count": dev.count, "unit": dev.unit, "wrong": dev.wrong_rows}
+            self._folder.write("dev", {**scores, "interval": [low, high], **rows})
 
 
 def train_candidate(

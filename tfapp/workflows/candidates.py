@@ -20,6 +20,7 @@ from tfapp.errors import SettingsError
 from tfapp.evaluation import check_evaluation
 from tfapp.tasks.registry import find_task
 from tfapp.training import Observer, RunFolder, TimeBudget, make_run_folder, make_strategy
+from tfapp.workflows.candidate_choice import best_candidate, chance_note
 from tfapp.workflows.candidate_run import CandidateResult, UsedTime, train_candidate
 from tfapp.workflows.plan import Plan, PlannedCandidate
 from tfapp.workflows.plan_record import find_resumable_plan, plan_event, plan_request, read_plan
@@ -58,7 +59,8 @@ def train_candidates(
         resume: Go on with the newest run of the name; finished candidates are not trained again.
         quiet: Show no progress.
         observers: Told of the steps and epochs of all candidates.
-        on_event: Told of the plan, and of each candidate's start and end, or that it is left out.
+        on_event: Told of the plan, of each candidate's start and end, or that it is left out, and that the choice
+            between them may be by chance.
         clock: Monotonic seconds.
 
     Raises:
@@ -94,7 +96,11 @@ def train_candidates(
         }
         comparison = _Comparison(plan=full_plan, folder=folder, budget=budget, on_event=on_event, arguments=arguments)
         left_out = comparison.train_all()
-        _make_run(folder, full_plan, comparison.results, left_out, splits, quiet=quiet)
+        note = chance_note(comparison.results)
+        if note:
+            on_event({"event": "comparison", "note": note})
+        notes = [*full_plan.notes, *([note] if note else [])]
+        _make_run(folder, notes, comparison.results, left_out, splits, quiet=quiet)
     return folder
 
 
@@ -178,13 +184,9 @@ def _has_time(
     return has_time_for(candidate, budget.left, slowdown=slowdown)
 
 
-def _best(results: Sequence[CandidateResult]) -> CandidateResult:
-    return max(results, key=lambda result: result.rank)
-
-
 def _drop_losers(results: Sequence[CandidateResult]) -> None:
     """Removes the weights of all candidates but the best, and what only a killed training would need of any."""
-    best = _best(results)
+    best = best_candidate(results)
     for result in results:
         result.folder.remove_leftovers()
         if result is not best:
@@ -193,7 +195,7 @@ def _drop_losers(results: Sequence[CandidateResult]) -> None:
 
 def _make_run(
     folder: RunFolder,
-    plan: Plan,
+    notes: Sequence[str],
     results: Sequence[CandidateResult],
     left_out: Sequence[Mapping[str, Any]],
     splits: Splits,
@@ -201,10 +203,10 @@ def _make_run(
     quiet: bool,
 ) -> None:
     """Makes the best candidate's files those of the run, and evaluates it; what a kill left undone is done."""
-    best = _best(results)
+    best = best_candidate(results)
     rows = [{**result.to_dict(), "chosen": result is best} for result in results]
     folder.write("candidates", [*rows, *({**one, "chosen": False} for one in left_out)])
-    folder.write("choices", [*plan.notes, *(one["note"] for one in [*rows, *left_out] if "note" in one)])
+    folder.write("choices", [*notes, *(one["note"] for one in [*rows, *left_out] if "note" in one)])
     # The first candidate measured it for all.
     curve = results[0].folder.path / "learning_curve.json"
     if curve.exists():

@@ -99,7 +99,7 @@ class PlanText:
                 self._say(f"   {event['name']}{score}, {epochs}, {event['seconds']:.0f} s")
                 if "note" in event:
                     self._say(event["note"])
-            case "candidate_left_out":
+            case "candidate_left_out" | "comparison":
                 self._say(event["note"])
 
     def _print_plan(self, event: Mapping[str, Any]) -> None:
