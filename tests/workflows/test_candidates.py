@@ -19,7 +19,8 @@ from tfapp.tasks.experiments import load_experiment
 from tfapp.training import EpochEvent, StepEvent
 from tfapp.workflows.candidates import train_candidates
 from tfapp.workflows.plan import Plan, PlannedCandidate, make_plan
-from tfapp.workflows.time_estimate import fit_into_minutes
+from tfapp.workflows.run_data import load_splits
+from tfapp.workflows.time_estimate import fit_into_minutes, with_estimates
 
 STEPS = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "checkpoint_steps": 5, "log_steps": 5, "sam_rho": None}
 
@@ -185,6 +186,21 @@ def test_minutes_cut_epochs_and_candidates(
     assert sum(one.seconds for one in fitting) <= max(60 * minutes, 20)
 
 
+def test_an_estimate_counts_the_fits_of_the_output_layer(messages: Path, shallow_preset: Path) -> None:
+    both = plan(messages, shallow_preset, training={"epochs": 1})
+    splits = load_splits(both.experiment)
+    head, deep = (one.seconds for one in with_estimates(both, splits).candidates)
+    train, dev = splits.train.num_rows, splits.dev.num_rows
+    around = (
+        with_estimates(both, replace(splits, train=splits.train.slice(0, 0), dev=splits.dev.slice(0, 0)))
+        .candidates[0]
+        .seconds
+    )
+    # A step takes as long as reading its texts three times.
+    reading = (deep - around) * (train + dev) / (3 * train + dev)
+    assert head > around + reading
+
+
 class Clock(Trainings):
     """A clock that the steps of trainings set forward, the first by less; as it were, some step ends the process."""
 
@@ -249,7 +265,7 @@ def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_though
 ) -> None:
     # By the estimates there is time for one of the two; by the clock both take none.
     run, events = train_by(Clock(0.001, 0.001), plan(messages, shallow_preset, minutes=0.35), tmp_path)
-    names = [(event["event"], event.get("name")) for event in events if event["event"] != "plan"]
+    names = [(event["event"], event["name"]) for event in events if event["event"] not in ("plan", "comparison")]
     head, deep = "output layer alone", "all weights"
     assert names == [
         *(("candidate", head), ("candidate_end", head), ("candidate_left_out", deep)),
@@ -280,7 +296,7 @@ def test_the_time_before_a_kill_counts(messages: Path, shallow_preset: Path, tmp
 
 def test_one_candidate_is_trained_whatever_the_time(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
     run, events = train_by(Clock(100.0, 100.0), plan(messages, shallow_preset, minutes=0.01), tmp_path)
-    assert [event["event"] for event in events] == ["plan", "candidate", "candidate_end"]
+    assert [event["event"] for event in events] == ["plan", "candidate", "candidate_end", "candidate_left_out"]
     assert run.folder.read("candidates")[0]["note"].endswith(" of 166 texts, as the time was over")
 
 

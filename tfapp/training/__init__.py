@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfapp.training.adaptation import count_trained
     from tfapp.training.distillation import Distillation, cut_teacher
+    from tfapp.training.fit_time import count_row_evaluations, measure_row_evaluation
     from tfapp.training.learning_curve import measure_learning_curve
     from tfapp.training.methods import train
     from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver
@@ -41,6 +42,7 @@ __all__ = [
     "TrainState",
     "calibrate_unknown",
     "choose_precision",
+    "count_row_evaluations",
     "count_trained",
     "create_run",
     "cut_teacher",
@@ -51,6 +53,7 @@ __all__ = [
     "make_run_folder",
     "make_strategy",
     "measure_learning_curve",
+    "measure_row_evaluation",
     "predict_logits",
     "start_run",
     "tokenize_split",
@@ -76,6 +79,7 @@ _MODULES = {
     "TrainState": "trainer",
     "calibrate_unknown": "unknown",
     "choose_precision": "precision",
+    "count_row_evaluations": "fit_time",
     "count_trained": "adaptation",
     "create_run": "run_folder",
     "cut_teacher": "distillation",
@@ -86,6 +90,7 @@ _MODULES = {
     "make_run_folder": "run_folder",
     "make_strategy": "strategy",
     "measure_learning_curve": "learning_curve",
+    "measure_row_evaluation": "fit_time",
     "predict_logits": "steps",
     "start_run": "run_folder",
     "tokenize_split": "tokenized_split",

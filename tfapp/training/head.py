@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,7 @@ from tfapp.training.time_budget import CLOSING_SECONDS
 from tfapp.training.tokenized_split import TokenizedSplit
 from tfapp.training.trainer import Trainer, TrainState
 
-__all__ = ["DEFAULT_PENALTY", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
+__all__ = ["DEFAULT_PENALTY", "FOLDS", "PENALTIES", "HeadFit", "HeadTrainer", "cross_validate"]
 
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
@@ -38,7 +39,7 @@ _FIT_SHARE: Final = 0.5
 _NEXT_FITS: Final = 1.5
 # The dev loss falls to its minimum along the penalties and rises again; what comes after takes longest.
 _PATIENCE: Final = 2
-_FOLDS: Final = 5
+FOLDS: Final = 5
 
 
 class HeadFit:
@@ -70,17 +71,23 @@ class HeadFit:
         The penalty is that of half the squared kernel, against the sum of the losses. A rough fit, to compare penalties
         by, ends where the loss changes in its fifth digit.
         """
-
-        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            share = tf.constant(penalty / len(self._features), tf.float64)
-            value, gradient = self._objective(tf.constant(flat.reshape(self._weights.shape)), share)
-            return float(value), gradient.numpy().ravel()
-
         options = {"maxiter": 1000, "gtol": 1e-4 if rough else 1e-6, "ftol": 1e-5 if rough else 1e-12}
+        objective = partial(self.evaluate, penalty=penalty)
         solution = minimize(objective, self._weights.ravel(), jac=True, method="L-BFGS-B", options=options)
         self._weights = solution.x.reshape(self._weights.shape)
         self._model.head.kernel.assign((self._weights[:-1] / self._size).astype(np.float32))
         self._model.head.bias.assign(self._weights[-1].astype(np.float32))
+
+    def evaluate(self, weights: np.ndarray, penalty: float) -> tuple[float, np.ndarray]:
+        """Returns what a fit makes smaller, and its gradient float64[(H + 1) * K].
+
+        Args:
+            weights: float64[(H + 1) * K], those of the kernel before those of the bias.
+            penalty: As in `fit`.
+        """
+        share = tf.constant(penalty / len(self._features), tf.float64)
+        value, gradient = self._objective(tf.constant(weights.reshape(self._weights.shape)), share)
+        return float(value), gradient.numpy().ravel()
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Returns the logits of the last fit for other rows, float32[N, K]."""
@@ -119,7 +126,7 @@ def cross_validate(
     Returns:
         The penalty, and by it the logits of each row, float32[N, K], from the fit that its fold was held out of.
     """
-    count, folds = len(features), min(_FOLDS, len(features))
+    count, folds = len(features), min(FOLDS, len(features))
     strata = targets if targets.ndim == 1 else np.zeros(count)
     numbers = np.empty(count, np.int64)
     numbers[np.lexsort((np.random.default_rng(seed).random(count), strata))] = np.arange(count) % folds
@@ -179,7 +186,7 @@ class HeadTrainer(Trainer):
         self._steps = sum(map(len, features)) // self.settings.batch_size
         self._began = self.budget.clock() if self.budget else 0.0
         check_same_step(self.strategy, self.steps_done)
-        fits = _FOLDS * len(PENALTIES) + 2 if self._cross_validated else len(PENALTIES)
+        fits = FOLDS * len(PENALTIES) + 2 if self._cross_validated else len(PENALTIES)
         total = reader.steps(self.train_split) + reader.steps(self.dev_split) + fits
         for observer in self.observers:
             observer.on_start(self.steps_done, total)
@@ -279,7 +286,7 @@ class HeadTrainer(Trainer):
             targets,
             seed=self.settings.seed,
             on_fit=self._step,
-            stop=lambda: self._out_of_time((self.steps_done - before) // _FOLDS),
+            stop=lambda: self._out_of_time((self.steps_done - before) // FOLDS),
         )
         if is_chief(self.strategy):
             with replacing(self.folder.held_out) as draft, draft.open("wb") as file:

@@ -12,7 +12,8 @@ from tfapp.config import Experiment
 from tfapp.core.wording import pluralize
 from tfapp.data import Splits
 from tfapp.models import load_preset
-from tfapp.training import STEP_PASSES
+from tfapp.tasks.models import build_model
+from tfapp.training import STEP_PASSES, count_row_evaluations, measure_row_evaluation, tokenize_split
 from tfapp.workflows.plan import Plan, PlannedCandidate
 
 __all__ = ["fit_into_minutes", "has_time_for", "has_time_for_curve", "with_estimates"]
@@ -21,6 +22,7 @@ __all__ = ["fit_into_minutes", "has_time_for", "has_time_for_curve", "with_estim
 _SECONDS_AROUND: Final = 12.0
 _TEXTS: Final = 16
 _CALLS: Final = 3
+_ROWS_FITTED: Final = 1024
 
 
 def with_estimates(plan: Plan, splits: Splits) -> Plan:
@@ -36,7 +38,8 @@ def with_estimates(plan: Plan, splits: Splits) -> Plan:
         if experiment.model.preset not in speeds:
             speeds[experiment.model.preset] = _measure_speed(experiment, plan.mean_tokens)
         speed = speeds[experiment.model.preset]
-        seconds = _SECONDS_AROUND + (_passes(experiment, splits) * plan.mean_tokens / speed if speed else 0.0)
+        reading = _passes(experiment, splits) * plan.mean_tokens / speed if speed else 0.0
+        seconds = _SECONDS_AROUND + reading + _fit_seconds(experiment, splits)
         candidates.append(replace(candidate, seconds=seconds))
     return replace(plan, candidates=tuple(candidates))
 
@@ -104,11 +107,25 @@ def _shorten(candidate: PlannedCandidate, left: float, *, always: bool) -> Plann
 def _passes(experiment: Experiment, splits: Splits) -> float:
     """Returns how many texts are read forward, or what takes as long."""
     training, train, dev = experiment.training, splits.train.num_rows, splits.dev.num_rows
+    head_start = train if training.head_start == "fitted" else 0
     if training.method == "few-shot":
         return 2 * STEP_PASSES * training.epochs * train + train + dev
     if training.adapt == "head":
         return train + dev
-    return training.epochs * (STEP_PASSES * train * (2 if training.sam_rho else 1) + dev)
+    return head_start + training.epochs * (STEP_PASSES * train * (2 if training.sam_rho else 1) + dev)
+
+
+def _fit_seconds(experiment: Experiment, splits: Splits) -> float:
+    """Returns how long the fits of the output layer take; 0 where none is fitted."""
+    train, dev = splits.train.num_rows, splits.dev.num_rows
+    evaluations = count_row_evaluations(experiment.training, train, dev)
+    if not evaluations or experiment.model.from_scratch:
+        return 0.0
+    unknown = experiment.data.unknown_label
+    model = build_model(experiment.task, experiment.network, splits.labels, unknown_label=unknown)
+    if model.head is None:
+        return 0.0
+    return evaluations * measure_row_evaluation(model, tokenize_split(model, splits.train.slice(0, _ROWS_FITTED)))
 
 
 def _measure_speed(experiment: Experiment, mean_tokens: float) -> float | None:
