@@ -96,3 +96,41 @@ def test_a_file_becomes_a_served_model(browser: Browser, tmp_path: Path) -> None
         keep(page, "train-list")
         assert faults == []
     assert (tmp_path / "models" / "topics" / "1" / "saved_model.pb").is_file()
+
+
+def start_for_a_minute(page: Page, shot: str) -> None:
+    """Starts a training of the uploaded file, fast and for one minute at most."""
+    page.goto("/train")
+    page.get_by_role("link", name="my-mail.csv", exact=True).click()
+    page.get_by_role("radio", name="fast").check()
+    page.get_by_label("Minutes at most").fill("1")
+    page.get_by_label("Name of the model").fill("topics")
+    keep(page, shot)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("heading", name="It is training")).to_be_visible(timeout=20_000)
+
+
+def test_a_training_of_a_minute_is_cancelled_and_started_again(browser: Browser, tmp_path: Path) -> None:
+    site = Site(tmp_path, access=Access(port=0), state=ConsoleState(tmp_path))
+    with running_console(site) as address:
+        page = browser.new_context(base_url=address, bypass_csp=True).new_page()
+        page.goto("/train")
+        page.get_by_label("File").set_input_files({"name": "my mail.csv", "mimeType": "text/csv", "buffer": mail()})
+        page.get_by_role("button", name="Upload").click()
+        start_for_a_minute(page, "train-minutes")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("heading", name="It was cancelled")).to_be_visible(timeout=60_000)
+        keep(page, "train-cancelled")
+        assert not list(tmp_path.glob("models/*/*/saved_model.pb"))
+        start_for_a_minute(page, "train-again")
+        expect(page.get_by_text("output layer alone").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("heading", name="It is done")).to_be_visible(timeout=240_000)
+        keep(page, "train-minutes-done")
+        page.get_by_role("link", name="Report").click()
+        expect(page.get_by_role("heading", name="What was chosen, and why")).to_be_visible()
+        page.screenshot(path=SCREENSHOTS / "train-minutes-report.png", full_page=True)
+        page.goto("/train")
+        keep(page, "train-minutes-list")
+        expect(page.get_by_role("row", name="1: my-mail.csv")).to_contain_text("cancelled")
+        expect(page.get_by_role("row", name="2: my-mail.csv")).not_to_contain_text("cancelled")
+    assert (tmp_path / "models" / "topics" / "1" / "saved_model.pb").is_file()
