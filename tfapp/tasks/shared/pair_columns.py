@@ -78,7 +78,7 @@ def find_pair(sample: DataSample) -> PairColumns | None:
         DataError: The file lacks a column that the user named.
     """
     roles = [sample.named(role) for role in _ROLES]
-    if sample.named("text") or has_lists(sample):
+    if has_lists(sample) or (not all(roles) and sample.named("text")):
         return None
     if any(roles):
         query, candidate = (name or role for name, role in zip(roles, _ROLES, strict=True))
