@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.stats import binomtest
 from sklearn import metrics as oracle
 
 from tfapp.evaluation import metrics
@@ -48,6 +49,12 @@ def test_interval_widens_with_its_level_and_repeats_with_its_seed():
 
 def test_intervals_of_nothing_know_nothing():
     assert metrics.accuracy_interval(np.array([], bool)) == (0.0, 1.0)
+
+
+def test_an_accuracy_without_a_mistake_is_not_known_exactly() -> None:
+    exact = binomtest(38, 38).proportion_ci(0.95, method="exact")
+    assert metrics.accuracy_interval(np.ones(38, bool)) == pytest.approx((exact.low, 1.0))
+    assert metrics.accuracy_interval(np.zeros(38, bool)) == pytest.approx((0.0, 1 - exact.low))
     assert metrics.f1_interval(np.zeros((0, 3), int)) == (0.0, 1.0)
 
 

@@ -119,13 +119,17 @@ def accuracy_interval(
     """Returns the percentile bootstrap interval of an accuracy (Efron, "Bootstrap Methods", 1979); (0, 1) without rows.
 
     Drawing N of N rows with replacement and counting the right ones is one draw from a binomial distribution,
-    so no row is drawn: the answer is the bootstrap's own, at any N, in the time of `resamples` draws.
+    so no row is drawn: the answer is the bootstrap's own, at any N, in the time of `resamples` draws. Where all rows
+    are right, or all wrong, no draw would differ; there the interval is the exact one of Clopper and Pearson (1934).
     """
-    count = len(correct)
+    count, hits = len(correct), np.count_nonzero(correct)
     if count == 0:
         return 0.0, 1.0
+    farthest = 1 - ((1 - level) / 2) ** (1 / count)
+    if hits in (0, count):
+        return (1 - farthest, 1.0) if hits else (0.0, farthest)
     rng = np.random.default_rng(seed)
-    return percentiles(rng.binomial(count, np.count_nonzero(correct) / count, resamples) / count, level)
+    return percentiles(rng.binomial(count, hits / count, resamples) / count, level)
 
 
 def f1_interval(row_counts: Ints, *, seed: int = 0, resamples: int = 1000, level: float = 0.95) -> tuple[float, float]:
