@@ -54,9 +54,15 @@ NEW_PLACES: Final = {
         "fresh_preset": "tfapp.tasks.pretraining.scratch_preset.make_preset",
         "load_model": "tfapp.tasks.models.load_model",
     },
+    "tfapp.tasks": {
+        "TEXT_COLUMNS": "tfapp.tasks.spec.TaskSpec",
+        "TaskName": "tfapp.config.Experiment",
+        "foreign_setting": "tfapp.tasks.registry.find_task",
+    },
     "tfapp.registry": {
         "Ledger": "tfapp.registry.LabelStore",
         "VersionFacts": "tfapp.registry.VersionMetadata",
+        "changed": "tfapp.workflows.version_catalogue.changed_entries",
         "next_version": "tfapp.registry.versions.next_version",
         "publish": "tfapp.registry.atomic_publish.publish",
         "read_facts": "tfapp.registry.read_version_metadata",

@@ -42,6 +42,7 @@ def test_what_train_cannot_use_is_one_line(toy_data: Path, tmp_path: Path) -> No
         ((settings, "--minutes", "3"), "--minutes is for a data file"),
         ((settings, "--quality", "best"), "--quality is for a data file"),
         ((settings, "--label", "topic"), "--label is for a data file"),
+        ((settings, "--label-separator", ";"), "--label-separator is for a data file"),
         ((toy_data, "--quality", "god"), 'did you mean "good"?'),
         ((toy_data, "--label", "lable"), 'no column "lable" (data.label)'),
         ((toy_data, "--column", "label"), "--column label: expected"),

@@ -12,7 +12,7 @@ from tests.training.test_head import build, made_features
 from tests.training.test_loop import table
 from tfapp.config import TrainingSettings
 from tfapp.training import count_row_evaluations, measure_row_evaluation, tokenize_split
-from tfapp.training.head import PENALTIES, HeadFit, cross_validate
+from tfapp.training.head_fit import PENALTIES, HeadFit, cross_validate
 
 HEAD = {"adapt": "head"}
 FOLDS = HEAD | {"head_penalty": "cross-validation"}
@@ -50,7 +50,7 @@ def test_the_count_is_about_what_fits_evaluate(
     features, scores = made_features(3)
     targets = scores.argmax(axis=1).astype(np.int32)
     model = build(shallow_preset)
-    monkeypatch.setattr("tfapp.training.head.HeadFit", Counted)
+    monkeypatch.setattr("tfapp.training.head_fit.HeadFit", Counted)
     Counted.rows = 0
     if folds:
         penalty, _ = cross_validate(model, features, targets, seed=0)

@@ -21,7 +21,7 @@ from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import EpochEvent, RunFolder, StepPrecision, make_strategy, tokenize_split, train
 from tfapp.training.features import FeatureReader, FeatureStore
-from tfapp.training.head import PENALTIES, HeadFit, cross_validate
+from tfapp.training.head_fit import PENALTIES, HeadFit, cross_validate
 
 TOPICS = ["money", "sport", "tech"]
 

@@ -19,7 +19,7 @@ from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model
 from tfapp.tasks.shared.class_evaluator import ClassEvaluator
 from tfapp.training import RunFolder, make_strategy, tokenize_split, train
-from tfapp.training.head import DEFAULT_PENALTY, HeadFit
+from tfapp.training.head_fit import DEFAULT_PENALTY, HeadFit
 
 TOPICS = ["money", "sport", "tech"]
 

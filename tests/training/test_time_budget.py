@@ -30,7 +30,7 @@ from tfapp.config import Experiment, TrainingSettings
 from tfapp.tasks.models import load_model
 from tfapp.training import EpochEvent, StepEvent, StepPrecision, TimeBudget, make_strategy, tokenize_split
 from tfapp.training.features import FeatureReader
-from tfapp.training.head import DEFAULT_PENALTY, HeadFit
+from tfapp.training.head_fit import DEFAULT_PENALTY, HeadFit
 from tfapp.training.head_start import fit_start
 from tfapp.training.optimizer import MovableWarmupDecay, make_schedule
 from tfapp.training.run_folder import RunFolder

@@ -71,7 +71,8 @@ def train(
         options = {"name": name, "task": task, "minutes": minutes, **hints}
         flag = next((key for key, value in options.items() if value is not None), None)
         if flag or quality != "good":
-            raise SettingsError(f"--{flag or 'quality'} is for a data file; {file} has settings, which --set overrides")
+            option = (flag or "quality").replace("_", "-")
+            raise SettingsError(f"--{option} is for a data file; {file} has settings, which --set overrides")
         experiment = load_experiment(file, overrides or [])
         run_and_show(experiment, runs=runs, resume=resume, as_json=as_json, models=models if publish else None)
         return

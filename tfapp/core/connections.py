@@ -209,7 +209,7 @@ class GuardedConnection(socket.socket):
     """A socket that tells its gate when it closes.
 
     Args:
-        accepted: The socket as it was accepted, which this one takes over.
+        connection: The socket as it was accepted, which this one takes over.
         peer: The caller's address and port.
 
     Attributes:

@@ -107,7 +107,7 @@ class _LimitedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._deadline is None and not self._is_answering():
+        if self._deadline is None and not self._is_responding():
             self._set_deadline(self.loop.time() + self._limits.header_seconds)
         step = self._limits.header_bytes
         for start in range(0, len(data), step):
@@ -159,7 +159,7 @@ class _LimitedHttp(HttpToolsProtocol):
         elif self._in_body and self.cycle.response_complete:
             # The rest is of no use to anybody, but the next request comes behind it.
             self._set_deadline(self.loop.time() + self._limits.header_seconds)
-        elif not self._is_answering():
+        elif not self._is_responding():
             self._wait_for_request()
         elif self._in_body:
             self._wait_for_body()
@@ -179,7 +179,7 @@ class _LimitedHttp(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
         self._linger()
 
-    def _is_answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait_for_request(self) -> None:
@@ -252,10 +252,10 @@ class _LimitedHttp(HttpToolsProtocol):
         """Answers where nothing else is answered, and closes the connection."""
         if self.transport.is_closing():
             return
-        is_unanswered = not self.cycle.response_started if self._in_body else not self._is_answering()
+        is_unanswered = not self.cycle.response_started if self._in_body else not self._is_responding()
         if is_unanswered and not self.pipeline:
             self.transport.write(refusal(status, text))
-        if self._is_answering():
+        if self._is_responding():
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()

@@ -24,7 +24,7 @@ _ARRAYS = "arrays.npz"
 
 
 class ModelCheckpoint(abc.ABC):
-    """A model that can be written to a folder, and read again by `tfapp.models.load_model`."""
+    """A model that can be written to a folder, and read again by `tfapp.tasks.models.load_model`."""
 
     task: ClassVar[contract.Task]
     kind: ClassVar[str]

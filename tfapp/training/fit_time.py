@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapp.config import TrainingSettings
 from tfapp.models import TaskModel
-from tfapp.training.head import DEFAULT_PENALTY, FOLDS, HeadFit
+from tfapp.training.head_fit import DEFAULT_PENALTY, FOLDS, HeadFit
 from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["count_row_evaluations", "measure_row_evaluation"]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.models import TaskModel
 from tfapp.training.features import FeatureReader, share_features
-from tfapp.training.head import DEFAULT_PENALTY, HeadFit
+from tfapp.training.head_fit import DEFAULT_PENALTY, HeadFit
 from tfapp.training.precision import StepPrecision
 from tfapp.training.time_budget import TimeBudget
 from tfapp.training.tokenized_split import TokenizedSplit

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.evaluation.report import render_report, render_summary
+from tfapp.evaluation.run_summary import RunSummary
 from tfapp.tasks.answering.evaluation import AnswerEvaluation
 from tfapp.tasks.answering.evaluator import evaluate_answers
 from tfapp.tasks.answering.metrics import exact_match, f1_score, fit_answer_threshold, normalize_answer
@@ -195,6 +197,12 @@ def test_an_evaluation_travels_as_json_and_is_shown() -> None:
     assert set(board.images) == {"words"}
     assert "no answer" in board.texts["wrong_answers"]
     assert found.table().row_count == 5
+
+
+def test_the_drawings_of_a_run_s_summary_stand_once() -> None:
+    curve = LearningCurve((10, 20, 40), (0.5, 0.6, 0.7), 0.01, 40, 30)
+    page = render_report(evaluate(), title="toy", metadata={}, summary=RunSummary({}, {}, [], learning_curve=curve))
+    assert page.count("<svg") == 2  # the question words, and the curve
 
 
 def test_a_wrong_answer_s_context_is_cut_and_escaped() -> None:

@@ -1,1 +1,1 @@
-"""Answering of questions from contexts."""
+"""The task answering: all that only it has, from reading questions and contexts to its report."""

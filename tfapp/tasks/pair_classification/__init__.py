@@ -1,1 +1,1 @@
-"""Classification of pairs of texts."""
+"""The task pair-classification: all that only labels for pairs of texts have."""

@@ -1,1 +1,1 @@
-"""Pretraining of a BERT on texts without labels."""
+"""The task pretraining: all that only learning from texts without labels has."""

@@ -1,1 +1,1 @@
-"""Ranking of candidates for a query."""
+"""The task ranking: all that only candidates for a query have, from grades to nDCG."""

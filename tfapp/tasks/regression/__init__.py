@@ -1,1 +1,1 @@
-"""Regression of texts and of pairs of texts: a number for each."""
+"""The tasks regression and pair-regression: all that only numbers for texts or pairs have."""

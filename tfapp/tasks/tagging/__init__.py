@@ -1,1 +1,1 @@
-"""Tagging of spans in texts."""
+"""The task tagging: all that only spans in texts have, from BIO tags to entity scores."""
