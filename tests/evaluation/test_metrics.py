@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from scipy.stats import binomtest
 from sklearn import metrics as oracle
 
+from tests.evaluation.scored_rows import SCORED_ROWS
 from tfapp.evaluation import metrics
 
 
@@ -69,16 +69,8 @@ def test_f1_interval_is_the_bootstrap_of_drawn_rows():
     assert interval == pytest.approx(tuple(np.quantile(f1, [0.025, 0.975])), abs=0.01)
 
 
-_PAIRS = st.integers(1, 40).flatmap(
-    lambda n: st.tuples(
-        hnp.arrays(bool, n),
-        hnp.arrays(np.float32, n, elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1.0])),
-    )
-)
-
-
 @settings(max_examples=40, deadline=None)
-@given(_PAIRS)
+@given(SCORED_ROWS)
 def test_fitted_threshold_has_the_best_f1_of_all(pair):
     truth, probability = pair
     threshold = metrics.fit_thresholds(truth[:, None], probability[:, None])[0]

@@ -5,22 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from sklearn import metrics as oracle
 
+from tests.evaluation.scored_rows import SCORED_ROWS
 from tfapp.evaluation.precision_recall import precision_recall
-
-_PAIRS = st.integers(1, 40).flatmap(
-    lambda n: st.tuples(
-        hnp.arrays(bool, n),
-        hnp.arrays(np.float32, n, elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1.0])),
-    )
-)
 
 
 @settings(max_examples=40, deadline=None)
-@given(_PAIRS)
+@given(SCORED_ROWS)
 def test_precision_recall_curve_agrees_with_sklearn(pair):
     truth, probability = pair
     probability = probability.astype(float)
@@ -38,7 +30,7 @@ def test_precision_recall_curve_agrees_with_sklearn(pair):
 
 
 @settings(max_examples=40, deadline=None)
-@given(_PAIRS)
+@given(SCORED_ROWS)
 def test_counts_on_the_grid_are_exact(pair):
     truth, probability = pair
     probability = probability.astype(float)
