@@ -67,6 +67,22 @@ def test_a_signal_at_any_moment_of_the_wait_ends_it() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_another_thread_gets_ends_the_wait(number: signal.Signals) -> None:
+    """The main thread sleeps on, and Python calls no handler until it wakes."""
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    with stuck_after(30), stop_signals() as stopped:
+        assert other.ident is not None
+        late = threading.Timer(0.1, signal.pthread_kill, (other.ident, number))
+        late.start()
+        stopped.wait()
+        late.join()
+    done.set()
+    other.join()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_interrupts_where_it_is_asked_to(number: signal.Signals) -> None:
     with stop_signals(interrupt=True) as stopped:
         signal.raise_signal(number)
@@ -84,4 +100,5 @@ def test_handlers_are_put_back_and_no_thread_stays() -> None:
     with stop_signals() as stopped:
         assert signal.getsignal(signal.SIGTERM) is not before
     assert (signal.getsignal(signal.SIGTERM), threading.active_count()) == (before, threads)
+    assert signal.set_wakeup_fd(-1) == -1
     assert not stopped.is_set()

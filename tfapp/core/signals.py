@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 from typing import Any
 
 __all__ = ["stop_signals"]
@@ -22,28 +22,35 @@ def stop_signals(*, interrupt: bool = False) -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop_event
         return
-    # A handler runs amid whatever the main thread does, which may be to hold the event's own lock as it begins to wait:
-    # what it calls must take none. This queue is made for that.
-    signals: SimpleQueue[int | None] = SimpleQueue()
     signal_numbers: list[int] = []
 
     def note(number: int, _frame: Any) -> None:
         if signal_numbers and interrupt:
             raise KeyboardInterrupt
         signal_numbers.append(number)
-        signals.put(number)
+
+    # Python calls `note` once the main thread runs Python again, so never where a signal came to another thread, or just
+    # before the main thread went to sleep. The wakeup descriptor is written to at once, and a thread waits for that.
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
 
     def set_event() -> None:
-        if signals.get() is not None:
-            stop_event.set()
+        while number := reader.recv(1)[0]:
+            if number in before:
+                stop_event.set()
 
     teller = threading.Thread(target=set_event, name="stop signals", daemon=True)
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    descriptor_before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     teller.start()
     try:
         yield stop_event
     finally:
+        signal.set_wakeup_fd(descriptor_before)
         for number, handler in before.items():
             signal.signal(number, handler)
-        signals.put(None)
+        writer.setblocking(True)
+        writer.sendall(b"\0")
         teller.join()
+        reader.close()
+        writer.close()
