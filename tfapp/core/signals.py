@@ -29,8 +29,9 @@ def stop_signals(*, interrupt: bool = False) -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         signal_numbers.append(number)
 
-    # Python calls `note` once the main thread runs Python again, so never where a signal came to another thread, or just
-    # before the main thread went to sleep. The wakeup descriptor is written to at once, and a thread waits for that.
+    # Python calls `note` once the main thread runs Python again, so never where a signal came to another thread, or
+    # just before the main thread went to sleep. The wakeup descriptor is written to at once, and a thread waits for
+    # that.
     reader, writer = socket.socketpair()
     writer.setblocking(False)
 
