@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfapp.config.experiment import DEFAULT_TASK, Experiment, dump_toml
 from tfapp.config.parse import parse_experiment
+from tfapp.config.settings.augment import AugmentSettings, PerturbationKind
 from tfapp.config.settings.base import Settings
 from tfapp.config.settings.data import DataSettings, OnOverlap, OnProblem, RatingSettings
 from tfapp.config.settings.export import ExportSettings
@@ -20,6 +21,7 @@ from tfapp.config.task_settings import TaskSettings
 
 __all__ = [
     "DEFAULT_TASK",
+    "AugmentSettings",
     "DataSettings",
     "DistillationSettings",
     "Experiment",
@@ -27,6 +29,7 @@ __all__ = [
     "ModelSettings",
     "OnOverlap",
     "OnProblem",
+    "PerturbationKind",
     "RatingSettings",
     "Settings",
     "TaskSettings",
