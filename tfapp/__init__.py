@@ -14,6 +14,7 @@ from tfapp.version import __version__
 if TYPE_CHECKING:
     from tfapp.api import Run, evaluate, export, fit, load_data, open_run, predict, serve
     from tfapp.workflows.release import promote, prune, rollback
+    from tfapp.workflows.run_average import average_runs
     from tfapp.workflows.run_choice import best_run
     from tfapp.workflows.run_comparison import compare_runs
     from tfapp.workflows.run_prune import prune_runs
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Run",
     "__version__",
+    "average_runs",
     "best_run",
     "compare_runs",
     "evaluate",
@@ -44,6 +46,7 @@ __all__ = [
 
 # Where those are that are not in `tfapp.api`.
 _MODULES = {
+    "average_runs": "tfapp.workflows.run_average",
     "best_run": "tfapp.workflows.run_choice",
     "compare_runs": "tfapp.workflows.run_comparison",
     "list_runs": "tfapp.workflows.run_records",

@@ -1,11 +1,11 @@
-"""`tfapp runs`: lists, compares, chooses and removes runs, and copies them to MLflow."""
+"""`tfapp runs`: lists, compares, chooses, averages and removes runs, and copies them to MLflow."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 import typer
 from rich.filesize import decimal
@@ -17,13 +17,14 @@ from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
+    from tfapp.training.model_soup import SoupMethod
     from tfapp.workflows.run_comparison import RunComparison
     from tfapp.workflows.run_prune import PrunedRuns
     from tfapp.workflows.run_records import RunRecord
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Runs: list, compare, find the best, prune, copy to MLflow.", no_args_is_help=True)
+app = typer.Typer(help="Runs: list, compare, find the best, average, prune, copy to MLflow.", no_args_is_help=True)
 
 _Name: TypeAlias = Annotated[str | None, typer.Argument(help="The experiment's name; by default all.")]
 _Run: TypeAlias = Annotated[Path, typer.Argument(help="runs/NAME/TIME, or runs/NAME for the newest run.")]
@@ -86,6 +87,39 @@ def best(name: _Name = None, runs: _Runs = _DEFAULT_FOLDER, json: _Json = False)
     if choice.left_out:
         why = "on other data, not finished, or without a score on dev"
         screen.print(f"Left out: {pluralize(choice.left_out, 'run')}, {why}", soft_wrap=True)
+
+
+@app.command()
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="runs/NAME/TIME, or runs/NAME for the newest run.")],
+    *,
+    method: Annotated[
+        str, typer.Option(help="greedy: those that do not make the dev score worse, from the best on; uniform: all.")
+    ] = "greedy",
+    epochs: Annotated[
+        bool, typer.Option("--epochs", help="Average the epochs that they kept by training.keep_epochs.")
+    ] = False,
+    name: Annotated[
+        str | None, typer.Option(help="The result's name; by default the first run's, and -average.")
+    ] = None,
+    to: Annotated[Path, typer.Option(help="The folder of all runs.")] = _DEFAULT_FOLDER,
+    json: _Json = False,
+) -> None:
+    """Averages the weights of runs of one network (a model soup) into a run of its own."""
+    from tfapp.workflows.run_average import average_runs
+
+    run = average_runs(runs, method=cast("SoupMethod", method), epochs=epochs, name=name, to=to, quiet=json)
+    evaluation, record = run.evaluation, run.folder.read("parts")
+    if json:
+        terminal.print_json({"run": str(run.path), **record, "evaluation": evaluation.to_dict()})
+        return
+    rows = [[part["name"], f"{part['dev']:.4f}", "yes" if part["member"] else "no"] for part in record["parts"]]
+    headings = ("part", f"dev {record['score_name']}", "in the average")
+    print_table(headings, [*rows, ["the average", f"{record['dev']:.4f}", ""]], names=True)
+    screen = terminal.console()
+    screen.print(evaluation.headline())
+    screen.print(f"Run      {run.path}", soft_wrap=True)
+    screen.print(f"Report   {run.folder.report}", soft_wrap=True)
 
 
 @app.command()

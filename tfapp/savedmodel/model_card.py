@@ -18,7 +18,7 @@ def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
     sections = [
         f"# {name}",
         f"A model for {metadata['task']}, {origin} `{metadata['preset']}` with tfapp {metadata['tfapp_version']}. "
-        f"It takes {words.takes} and answers {_answer(metadata, words)}.",
+        f"{_average(metadata.get('average_of', ()))}It takes {words.takes} and answers {_answer(metadata, words)}.",
         "## Data\n\n" + (_table(metadata["data"]) if metadata["data"] else "The preset's own training data."),
         *_bullets("What was found in the data, and what was done with the rows:", metadata.get("findings", ())),
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
@@ -35,6 +35,10 @@ def _answer(metadata: Mapping[str, Any], words: CardWords) -> str:
     labels = ", ".join(f"`{label}`" for label in metadata["labels"])
     text = f"{'any' if metadata['multi_label'] else 'one'} of {len(metadata['labels'])} labels: {labels}"
     return words.answers.format(labels=text)
+
+
+def _average(members: Sequence[str]) -> str:
+    return f"Its weights are the mean of those of {', '.join(f'`{name}`' for name in members)}. " if members else ""
 
 
 def _bullets(lead: str, items: Sequence[str]) -> list[str]:

@@ -44,6 +44,15 @@ class RunFolder:
         """Returns the best weights so far, as `TaskModel.save` writes them."""
         return self.path / "model"
 
+    def epoch(self, number: int) -> Path:
+        """Returns the weights after an epoch, counted from 1, of a run that keeps them."""
+        return self.path / "epochs" / f"{number:03d}"
+
+    @property
+    def kept_epochs(self) -> list[int]:
+        """Returns the epochs whose weights the run kept."""
+        return sorted(int(file.parent.name) for file in self.path.glob("epochs/*/model.json"))
+
     @property
     def checkpoint(self) -> Path:
         """Returns what `--resume` goes on from."""

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapp.config import TrainingSettings
+from tfapp.core.files import private_folder
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
@@ -124,6 +125,11 @@ class Trainer(abc.ABC):
         best = self.state.stale_epochs == 0
         if best and is_chief(self.strategy):
             self.model.save(self.folder.model)
+        if self.settings.keep_epochs and self.state.epoch and is_chief(self.strategy):
+            epoch = self.folder.epoch(self.state.epoch)
+            private_folder(epoch.parent)
+            private_folder(epoch)
+            self.model.save(epoch)
         if dev is None:
             return
         for observer in self.observers:

@@ -26,7 +26,7 @@ from tfapp.training import (
 from tfapp.workflows.answer_file import write_answers
 from tfapp.workflows.inference import packed
 from tfapp.workflows.run_data import load_run_splits
-from tfapp.workflows.run_summary import summarize_run
+from tfapp.workflows.run_summary import read_members, summarize_run
 
 __all__ = ["evaluate_run", "evaluate_split", "evaluate_test_split"]
 
@@ -140,7 +140,9 @@ def _evaluate_table(
         model.limit: f"{experiment.model.max_length} tokens",
         "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",
     }
-    if experiment.training.adapt != "head":
+    if members := read_members(folder):
+        run_metadata["Average of"] = ", ".join(members)
+    elif experiment.training.adapt != "head":
         run_metadata["Epochs"] = str(experiment.training.epochs)
     summary = summarize_run(folder, evaluation) if data is None else None
     write_report(

@@ -20,7 +20,7 @@ from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
 from tfapp.version import __version__
 from tfapp.workflows.precision import check_precision
-from tfapp.workflows.run_summary import read_learning_curve
+from tfapp.workflows.run_summary import read_learning_curve, read_members
 
 __all__ = ["export_run", "export_untrained"]
 
@@ -128,11 +128,13 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
     record = folder.read("evaluation")
     evaluation = read_evaluation(record)
     data, curve = folder.read("data"), read_learning_curve(folder)
+    members = read_members(folder)
     return {
         "preset": experiment.origin if experiment.model.kind == "bert" else experiment.model.preset,
         "kind": experiment.model.kind,
         "tfapp_version": __version__,
         "run": folder.path.name,
+        **({"average_of": members} if members else {}),
         "data": {
             "source": experiment.data.train,
             "fingerprint": data["fingerprint"],

@@ -14,7 +14,7 @@ from tfapp.tasks.registry import read_evaluation
 from tfapp.training import RunFolder
 from tfapp.workflows.answer_file import with_answers
 
-__all__ = ["read_curves", "read_learning_curve", "summarize_run", "write_learning_curve"]
+__all__ = ["read_curves", "read_learning_curve", "read_members", "summarize_run", "write_learning_curve"]
 
 
 def summarize_run(folder: RunFolder, evaluation: Evaluation) -> RunSummary:
@@ -39,6 +39,11 @@ def read_learning_curve(folder: RunFolder) -> LearningCurve | None:
     """Returns the run's learning curve; None where none was measured."""
     values = folder.read_if_there("learning_curve", None)
     return values and LearningCurve(**values | {name: tuple(values[name]) for name in ("sizes", "scores")})
+
+
+def read_members(folder: RunFolder) -> list[str]:
+    """Returns the names of the parts whose weights a run is the average of; none of a run that was trained."""
+    return [part["name"] for part in folder.read_if_there("parts", {"parts": []})["parts"] if part["member"]]
 
 
 def read_curves(folder: RunFolder) -> TrainingCurves | None:

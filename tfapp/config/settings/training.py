@@ -97,6 +97,11 @@ class TrainingSettings(Settings):
         description="Keep a later epoch though its dev score is lower, by up to so many standard errors of the score: "
         "few dev texts cannot tell epochs apart, and the last one has seen the most. 0 keeps the best on dev.",
     )
+    keep_epochs: bool = Field(
+        False,
+        description="Keep the weights of each epoch in the run's folder, so that `tfapp runs average RUN --epochs` can "
+        "average them. Each takes as much room as the model.",
+    )
     patience: int | None = Field(
         None,
         ge=1,
