@@ -17,7 +17,7 @@ class Unknown:
 
     Attributes:
         label: What it answers then.
-        share: The share of texts of known labels that may be answered so, where no others show where the limit lies.
+        share: The share of texts of known labels that may be answered so.
         by: How far is measured: by the energy of the logits (Liu et al. 2020), or by their distance to the nearest of
             known texts' (Sun et al. 2022, who take the features; logits did better on Banking77 and are shorter).
         limit: How far from on it does; None before it is fitted: never.
@@ -40,6 +40,11 @@ class Unknown:
     def measure(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns how far logits float32[N, K] are from what is known, float32[N]."""
         return energy(logits) if self.references is None else nearest(logits, self.references)
+
+    def magnitude(self, logits: tf.Tensor) -> float:
+        """Returns the size of what is subtracted where logits float32[N, K] are measured, in the mean."""
+        sizes = tf.abs(energy(logits)) if self.by == "energy" else tf.reduce_sum(tf.square(logits), axis=-1)
+        return float(tf.reduce_mean(sizes))
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns how sure it is that no label fits, float32[N] from 0 to 1, 0.5 at the limit, from float32[N, K]."""

@@ -1,7 +1,8 @@
-"""Fits where a classifier begins to answer "none of these": what separates dev texts of known labels from others."""
+"""Fits where a classifier begins to answer "none of these": so few known texts of dev are as far out or farther."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -13,11 +14,13 @@ from tfapp.models.unknown import Unknown
 from tfapp.training.steps import make_predictor, predict_logits
 from tfapp.training.tokenized_split import TokenizedSplit
 
-__all__ = ["calibrate_unknown", "choose_references", "fit_unknown"]
+__all__ = ["calibrate_unknown", "choose_references", "fit_unknown", "share_limit"]
 
 # Of Banking77's 58 known intents 64 texts each find as many of the others as all texts do.
 _PER_LABEL: Final = 64
 _MOST: Final = 4096
+# A finer one shows the rounding errors of float32 in the score.
+_FINEST_SCALE: Final = 1e-3
 
 
 def calibrate_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: TokenizedSplit) -> bool:
@@ -57,30 +60,35 @@ def choose_references(targets: NDArray[np.integer]) -> NDArray[np.int64]:
 def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
     """Returns the same with limit and scale; as it was without a text that has a label.
 
-    Where there are texts of no label, the limit lets the most texts be answered right, those of no label among them (as
-    Larson et al. 2019, "An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction"). Else it leaves
-    out `unknown.share` of the others.
-
     Args:
         unknown: What to fit.
         logits: float[N, K], of texts that the model was not trained on.
-        targets: int[N], the texts' labels; -1 for those of no label.
+        targets: int[N], the texts' labels; -1 for those of no label, which do not move the limit.
     """
-    far, outside = unknown.measure(logits).numpy().astype(np.float64), targets < 0
-    inside = far[~outside]
-    if not len(inside):
+    far = unknown.measure(logits).numpy().astype(np.float64)[targets >= 0]
+    if not len(far):
         return unknown
-    if outside.any():
-        right = far[logits.argmax(axis=-1) == targets]
-        limit = _parting(np.sort(right), np.sort(far[outside]))
-    else:
-        limit = float(np.quantile(inside, 1.0 - unknown.share))
-    return replace(unknown, limit=limit, scale=float(inside.std()) or 1.0)
+    scale = max(float(far.std()), _FINEST_SCALE * unknown.magnitude(logits)) or 1.0
+    return replace(unknown, limit=share_limit(far, unknown.share), scale=scale)
 
 
-def _parting(right: NDArray[np.float64], outside: NDArray[np.float64]) -> float:
-    """Returns the limit half way between two neighbours; the highest of several that are equally good."""
-    steps = np.unique(np.concatenate([right, outside]))
-    limits = np.concatenate([steps[:1] - 1.0, (steps[1:] + steps[:-1]) / 2, steps[-1:] + 1.0])
-    worth = np.searchsorted(right, limits) + len(outside) - np.searchsorted(outside, limits)
-    return float(limits[np.flatnonzero(worth == worth.max())[-1]])
+def share_limit(far: NDArray[np.float64], share: float) -> float:
+    """Returns the limit from which on known texts are refused, so that no more than a share of further ones is.
+
+    With the n distances in order, x(1) to x(n), the limit lies above x(r), r = ceil((1 - share) (n + 1)), half way to
+    the next distance: a further text of the same distribution lies above x(r) with a probability of at most the share
+    (split conformal prediction, Vovk, Gammerman and Shafer 2005; Lei et al. 2018). That needs n + 1 >= 1 / share; with
+    fewer the limit lies just above x(n).
+
+    Args:
+        far: float64[N], N of 1 or more: how far known texts are that the model was not trained on.
+        share: Of known texts, those that may be refused.
+    """
+    order = np.sort(far)
+    # Rounded, for 0.95 * 20 may be more than 19 in floating point.
+    rank = min(math.ceil(round((1.0 - share) * (len(order) + 1), 9)), len(order))
+    highest = order[rank - 1]
+    above = order[order > highest]
+    if len(above):
+        return float((highest + above[0]) / 2)
+    return float(highest + max(1e-3 * order.std(), 1e-6 * abs(highest), 1e-9))

@@ -60,8 +60,8 @@ class ModelSettings(Settings):
         0.05,
         gt=0,
         lt=1,
-        description="With data.unknown_label, but without rows of that label in dev: the share of dev that may get "
-        "that answer by mistake.",
+        description="With data.unknown_label: the share of texts of the other labels that may get that answer by "
+        "mistake. The limit is fitted on dev; rows of data.unknown_label do not move it.",
     )
     unknown_by: Literal["distance", "energy"] = Field(
         "distance",
