@@ -22,7 +22,14 @@ pytestmark = pytest.mark.slow
 
 TEXTS = [toy_text("sport", 901), toy_text("tech", 902), "", "ball " * 500, "Crème brûlée 今日は 😍"]
 TRAINING: dict[str, dict[str, Any]] = {
-    "lora": {"adapt": "lora", "epochs": 4, "learning_rate": 2e-2, "lora_rank": 4, "layer_decay": 0.9},
+    "lora": {
+        "adapt": "lora",
+        "epochs": 4,
+        "learning_rate": 2e-2,
+        "lora_rank": 4,
+        "layer_decay": 0.9,
+        "augment": {"share": 0.2},
+    },
     "head": {"adapt": "head"},
 }
 TRAINED = {"lora": 2 * 2 * 4 * (32 + 32) + 99, "head": 99}
@@ -51,7 +58,9 @@ def test_a_run_says_how_many_weights_it_trained(run: Run, events: list[dict[str,
     facts = run.folder.read("finished")
     assert facts["trained_weights"] == events[-1]["trained_weights"] == TRAINED[run.experiment.training.adapt]
     assert facts["weights"] == events[-1]["weights"] == load_model(run.folder.model).trainable_weights()
-    assert f"{facts['trained_weights']:,} of {facts['weights']:,}" in run.folder.report.read_text()
+    report = run.folder.report.read_text()
+    assert f"{facts['trained_weights']:,} of {facts['weights']:,}" in report
+    assert ("20 % of train in each epoch: typos" in report) == (run.experiment.training.adapt == "lora")
     assert run.evaluation.main_score > 0.8
     assert run.evaluate() == run.evaluation
 

@@ -168,6 +168,9 @@ def test_rules_over_several_settings() -> None:
     assert "sam_rho is 0.05, but adapt head is fitted at once" in complaint(
         "training.sam_rho=0.05", "training.adapt=head"
     )
+    assert "augment.share is 0.5, but method few-shot ends" in complaint(
+        "training.augment.share=0.5", "training.method=few-shot"
+    )
     folds = "training.head_penalty=cross-validation"
     assert "but only adapt head and method few-shot fit the output layer at once" in complaint(folds)
     assert "class_balance and model.multi_label exclude" in complaint("model.class_balance=1", "model.multi_label=true")
@@ -199,10 +202,23 @@ def test_rules_over_several_settings() -> None:
         ("ranking", "model.multi_label=true", "model.multi_label is not read"),
         ("ranking", "model.window=64", "model.window is not read by the task ranking"),
         ("pair-classification", "model.window=64", "model.window is not read by the task pair-classification"),
+        ("tagging", "training.augment.share=0.5", "the task tagging: its labels are places in the texts, which"),
+        ("answering", "training.augment.share=0.5", "the task answering: its answers are words of the contexts"),
+        ("embedding", "training.augment.share=0.5", "the task embedding: it tells by their tokens which texts"),
+        ("pretraining", "training.augment.share=0.5", "the task pretraining: it learns what texts are like"),
     ],
 )
 def test_a_setting_of_other_tasks_is_named(task: str, override: str, message: str) -> None:
     assert message in complaint(f"task={task}", override)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "pair-classification", "pair-regression", "ranking"])
+def test_tasks_that_learn_a_label_of_a_row_may_change_its_texts(task: str) -> None:
+    changes = ("training.augment.share=0.3", 'training.augment.kinds=["typos", "full-width"]')
+    assert with_set(f"task={task}", *changes).training.augment.describe() == (
+        "30 % of train in each epoch: typos, full-width"
+    )
+    assert "training.augment.kinds" in complaint(f"task={task}", 'training.augment.kinds=["slang"]')
 
 
 def test_settings_of_the_task_and_defaults_of_others_are_taken() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.evaluators import fit_and_evaluate
 from tests.toy import toy_rows
-from tfapp.config import Experiment
+from tfapp.config import AugmentSettings, Experiment
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.tasks.experiments import parse_experiment
@@ -177,10 +177,11 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     assert steps[-1] == 24
 
 
-def test_averaged_sharpness_aware_steps_go_on_after_a_kill(
+def test_averaged_sharpness_aware_steps_on_changed_texts_go_on_after_a_kill(
     experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel
 ) -> None:
-    sharp = changed(experiment, ema_decay=0.9, sam_rho=0.05)
+    texts = AugmentSettings(share=0.2, kinds=("typos", "word-drop", "neighbours"))
+    sharp = changed(experiment, ema_decay=0.9, sam_rho=0.05, augment=texts)
     model, state, folder, _ = whole = run_whole(sharp, tmp_path, 18)
     assert state.best_score > 0.9
     # The average is what is kept; without it, the last weights are those of sharpness-aware steps.

@@ -79,7 +79,12 @@ def _xla(experiment: Experiment) -> str | None:
 def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
     """Refuses settings that only trainings by gradient descent read."""
     training = experiment.training
-    values = {"word_dropout": training.word_dropout, "ema_decay": training.ema_decay, "sam_rho": training.sam_rho}
+    values = {
+        "word_dropout": training.word_dropout,
+        "augment.share": training.augment.share,
+        "ema_decay": training.ema_decay,
+        "sam_rho": training.sam_rho,
+    }
     name = next((name for name, value in values.items() if value), None)
     if name is None:
         return None

@@ -40,6 +40,8 @@ class TaskSettings:
         few_shot: Whether its BERT can be trained by the method few-shot.
         notes: What shared settings, such as `data.label`, mean for this task alone, in sentences that follow their
             descriptions.
+        refusals: Why it does not read some of the settings that other tasks share, by their names, and what to do
+            instead, in a few words.
         search: Returns what a search tries where an experiment's settings name nothing, in the form of their section
             `search`; what other settings rule out is left out. By default, a search must be told what to try.
         summary: What its models make, in a few words, for the list of tasks in new settings files.
@@ -56,6 +58,7 @@ class TaskSettings:
     fits_head: bool = False
     few_shot: bool = False
     notes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    refusals: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     search: Callable[[Experiment], Mapping[str, Any]] = lambda _: {}
     summary: str = ""
 
@@ -109,6 +112,7 @@ def foreign_setting(values: dict[str, Any], task: TaskSettings, tasks: Iterable[
             continue
         if not _is_default(section[leaf], field):
             hint = f"; its columns of texts are {' and '.join(task.columns)}" if name in columns else ""
+            hint = f": {task.refusals[name]}" if name in task.refusals else hint
             return f"{name} is not read by the task {task.name}{hint}; remove it, or set another task"
         if name not in present:
             del section[leaf]

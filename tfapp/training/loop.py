@@ -13,6 +13,7 @@ import numpy as np
 from tfapp.data.batches import epoch_batches
 from tfapp.errors import TrainingError
 from tfapp.training.adaptation import Adaptation
+from tfapp.training.augmentation import Augmentation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
 from tfapp.training.ema import WeightAverage
 from tfapp.training.head_start import fit_start
@@ -54,6 +55,10 @@ class FineTuner(Trainer):
             reading: dict[str, Any] = {"batch_size": batch_size, "budget": self.budget}
             reading["shared"] = self.shared
             fit_start(self.model, self.frozen, self.train_split, self.strategy, self.precision, **reading)
+        augment = self.settings.augment
+        self.augmentation = (
+            Augmentation(self.model, self.train_split, augment, self.settings.seed) if augment.share else None
+        )
         self.epoch_steps = math.ceil(len(self.train_split.texts) / batch_size)
         # The first is what was asked for, the other what there is time for.
         self.planned_steps = self.total_steps = self.epoch_steps * self.settings.epochs
@@ -127,9 +132,12 @@ class FineTuner(Trainer):
         cast("MovableWarmupDecay", self.schedule).end_at(self.total_steps)
 
     def _run_epoch(self) -> None:
+        train_split = self.train_split
+        if self.augmentation:
+            train_split = self.augmentation(train_split, self.state.epoch)
         split = epoch_split(
             self.model,
-            self.train_split,
+            train_split,
             seed=self.settings.seed,
             epoch=self.state.epoch,
             word_dropout=self.settings.word_dropout,

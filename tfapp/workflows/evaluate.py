@@ -144,6 +144,8 @@ def _evaluate_table(
         run_metadata["Average of"] = ", ".join(members)
     elif experiment.training.adapt != "head":
         run_metadata["Epochs"] = str(experiment.training.epochs)
+    if experiment.training.augment.share:
+        run_metadata["Changed texts"] = experiment.training.augment.describe()
     summary = summarize_run(folder, evaluation) if data is None else None
     write_report(
         evaluation,

@@ -15,8 +15,18 @@ PerturbationKind = Literal["typos", "case", "full-width", "word-drop", "neighbou
 
 
 class AugmentSettings(Settings):
-    """Texts of train that each epoch writes otherwise than the one before."""
+    """The texts of train that each epoch writes otherwise than they are, and how.
 
+    With a share of 0, none.
+    """
+
+    share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="The share of train's texts that are changed, other ones and otherwise in each epoch; dev and test "
+        "stay as they are.",
+    )
     kinds: tuple[PerturbationKind, ...] = Field(
         ("typos",),
         min_length=1,
@@ -24,7 +34,10 @@ class AugmentSettings(Settings):
         "like; full-width: as East Asian input methods write; word-drop: words are missing; neighbours: words are "
         "replaced by words that stand beside the same words in train, which may mean the opposite.",
     )
-    share: float = Field(0.5, gt=0, le=1, description="The share of train's texts that each epoch changes.")
     word_share: float = Field(
         0.1, gt=0, le=1, description="The share of such a text's words that typos, word-drop and neighbours change."
     )
+
+    def describe(self) -> str:
+        """Returns what is changed, in a few words; empty: nothing."""
+        return f"{100 * self.share:.0f} % of train in each epoch: {', '.join(self.kinds)}" if self.share else ""

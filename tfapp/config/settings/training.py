@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tfapp.config.settings.augment import AugmentSettings
 from tfapp.config.settings.base import Settings
 
 __all__ = ["DistillationSettings", "TrainingSettings"]
@@ -132,6 +133,7 @@ class TrainingSettings(Settings):
         description="Steps between two checkpoints for --resume; more, if writing them takes over 2 % of the time.",
     )
     log_steps: int = Field(10, ge=1, description="Steps between two points of the training curves.")
+    augment: AugmentSettings = AugmentSettings()
 
 
 class DistillationSettings(Settings):

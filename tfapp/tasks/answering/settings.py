@@ -59,6 +59,7 @@ SETTINGS: Final = TaskSettings(
         "data.group": "Rows without a group are grouped by their context.",
         "model.max_length": "Longer contexts are read in several windows of this length.",
     },
+    refusals={"training.augment": "its answers are words of the contexts, which other contexts would not have"},
     search=_search_space,
     summary="answers to questions, from contexts",
 )

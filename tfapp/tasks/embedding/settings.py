@@ -49,6 +49,10 @@ SETTINGS: Final = TaskSettings(
     rules=(_adapt,),
     pretrained=True,
     notes={"data.group": "Rows without a group are grouped by their query."},
+    refusals={
+        "training.augment": "it tells by their tokens which texts of a batch are the same, and would push a text away "
+        "from its changed copy; write changed copies into the data, as pairs with their texts",
+    },
     search=_search_space,
     summary="vectors of texts",
 )

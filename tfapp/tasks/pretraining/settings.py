@@ -88,6 +88,7 @@ SETTINGS: Final = TaskSettings(
     texts=("text",),
     model=PretrainingModelSettings,
     rules=(_adapt, _positions),
+    refusals={"training.augment": "it learns what texts are like, and hides words itself (model.masking)"},
     search=_search_space,
     summary="a BERT, from texts without labels",
 )

@@ -12,6 +12,7 @@ LABEL_SETTINGS: Final = (
     "model.pooling",
     "model.dropout",
     "training.word_dropout",
+    "training.augment",
     "training.calibrate",
     "distillation",
 )

@@ -69,6 +69,10 @@ SETTINGS: Final = TaskSettings(
         "data.label": "A label is a list of spans with start, end (in characters) and label.",
         "model.max_length": "Longer texts are read in several windows of this length.",
     },
+    refusals={
+        "training.augment": "its labels are places in the texts, which other texts would not have; "
+        "training.word_dropout hides words in their places",
+    },
     search=_search_space,
     summary="spans in texts",
 )
