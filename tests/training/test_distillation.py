@@ -85,7 +85,7 @@ def build(preset: Path, **changes: Any) -> TaskModel:
 
 
 def lesson(student: TaskModel, teacher: TaskModel, **changes: Any) -> Distillation:
-    return Distillation(student, teacher, DistillationSettings(teacher="runs/big", **changes))
+    return Distillation(student, (teacher,), DistillationSettings(teacher="runs/big", **changes))
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
@@ -108,6 +108,52 @@ def test_what_is_kept_of_a_teacher_is_what_it_says_beside(still_preset: Path, mu
     alone = lesson(student, student, soft_weight=0.25, hidden_weight=1.0)
     expected, _ = student.batch_loss(ids, side.targets, weights)
     assert float(alone(ids, side.targets, weights)[0]) == pytest.approx(0.75 * float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_several_teachers_teach_their_mean_probabilities(still_preset: Path, multi_label: bool) -> None:
+    student, *teachers = (build(still_preset, multi_label=multi_label) for _ in range(3))
+    for number, teacher in enumerate(teachers):
+        teacher.head.set_weights(
+            [(9 + number) * weight + np.arange(3) * number for weight in teacher.head.get_weights()]
+        )
+    rows = table(0, 12)
+    if multi_label:
+        rows = rows.set_column(1, "label", [[[label] for label in rows["label"].to_pylist()]])
+    split = tokenize_split(student, rows)
+    chosen = DistillationSettings(teacher=("runs/a", "runs/b"), hidden_weight=0, soft_weight=1, temperature=2.0)
+    ensemble = Distillation(student, tuple(teachers), chosen)
+    ids = tf.RaggedTensor.from_row_splits(split.texts.ids, split.texts.splits)
+    soften = tf.sigmoid if multi_label else tf.nn.softmax
+    mean = np.mean([soften(teacher.logits(ids) / 2.0) for teacher in teachers], axis=0)
+    labels, logits = ensemble.prepare(split).targets
+    assert labels is split.targets
+    np.testing.assert_allclose(soften(logits / 2.0), mean, atol=1e-5)
+    # The loss is the divergence of the student from these.
+    answer = soften(student.logits(ids) / 2.0).numpy()
+    if multi_label:
+        divergence = mean * np.log(mean / answer) + (1 - mean) * np.log((1 - mean) / (1 - answer))
+        expected = 4 * divergence.mean(axis=1).sum()
+    else:
+        expected = 4 * (mean * np.log(mean / answer)).sum()
+    loss, _ = ensemble(ids, (labels, tf.constant(logits)), tf.ones([12]))
+    assert float(loss) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_student_of_two_runs(toy_run: Run, toy_data: Path, toy_preset: Path, tmp_path: Path) -> None:
+    runs = [str(toy_run.path), str(toy_run.path)]
+    student = train(toy_run, toy_data, toy_preset, tmp_path, teacher=runs, soft_weight=1.0, hidden_weight=0)
+    assert student.experiment.distillation is not None
+    assert student.experiment.distillation.teachers == tuple(runs)
+    assert f"1 layers of {toy_run.path}" in student.folder.report.read_text()
+    assert distance(student, toy_run) < 0.5
+    with pytest.raises(
+        SettingsError, match=r"several runs exclude each other: only their answers have a mean; set hidden_weight = 0"
+    ):
+        parse_experiment(settings(toy_run, toy_data, toy_preset, teacher=runs))
+    with pytest.raises(TrainingError, match="runs/none: no run there"):
+        train(toy_run, toy_data, toy_preset, tmp_path, teacher=[runs[0], "runs/none"], hidden_weight=0)
 
 
 def test_vectors_are_compared_with_those_of_the_mapped_layer(still: Path) -> None:

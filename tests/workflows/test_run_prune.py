@@ -67,8 +67,12 @@ def test_a_version_that_does_not_say_its_run_keeps_all_on_its_data(tmp_path: Pat
 def test_a_run_that_another_names_stays(tmp_path: Path) -> None:
     runs = runs_of(tmp_path, 3)
     write_run(tmp_path / "runs", "20260109-000000", name="student", model={"preset": str(runs[0] / "preset")})
+    teachers = {"teacher": ["runs/other", str(runs[2])], "hidden_weight": 0}
+    write_run(tmp_path / "runs", "20260110-000000", name="pupil", distillation=teachers)
+    write_run(tmp_path / "runs", "20260111-000000", dev=(0.1,))
     found = tfapp.prune_runs(tmp_path / "runs", keep=1, models=[tmp_path / "models"])
     assert found.kept[runs[0]] == "the settings of student/20260109-000000 name it"
+    assert found.kept[runs[2]] == "the settings of pupil/20260110-000000 name it"
 
 
 def test_the_best_without_dev_is_that_of_the_test_split(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Experiment(Settings):
     def origin(self) -> str:
         """Returns what the weights start from, in words."""
         if self.distillation and self.distillation.layers:
-            return f"{self.distillation.layers} layers of {self.distillation.teacher}"
+            return f"{self.distillation.layers} layers of {self.distillation.teachers[0]}"
         if self.model.from_scratch:
             return f"none ({'fresh' if self.model.kind == 'bert' else self.model.kind})"
         return self.model.preset

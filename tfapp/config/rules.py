@@ -119,17 +119,16 @@ def _distillation(experiment: Experiment) -> str | None:
         return f"model.kind is {model.kind}, but distillation makes a small BERT; use kind bert"
     if training.adapt == "head":
         return "training.adapt is head, but distillation trains the layers below it; use adapt all or lora"
-    if experiment.distillation.hidden_weight and model.window:
-        return (
-            "distillation.hidden_weight and model.window exclude each other: vectors are compared over whole texts; "
-            "set hidden_weight = 0, or remove window"
-        )
-    if experiment.distillation.hidden_weight and model.pair_encoder == "bi":
-        return (
-            "distillation.hidden_weight and model.pair_encoder bi exclude each other: vectors are compared over whole "
-            "rows; set hidden_weight = 0, or pair_encoder = cross"
-        )
-    return None
+    weight = experiment.distillation.hidden_weight
+    rules = {
+        "distillation.teacher with several runs exclude each other: only their answers have a mean; set "
+        "hidden_weight = 0, or name one run": len(experiment.distillation.teachers) > 1,
+        "model.window exclude each other: vectors are compared over whole texts; set hidden_weight = 0, or remove "
+        "window": model.window is not None,
+        "model.pair_encoder bi exclude each other: vectors are compared over whole rows; set hidden_weight = 0, or "
+        "pair_encoder = cross": model.pair_encoder == "bi",
+    }
+    return next((f"distillation.hidden_weight and {rule}" for rule, broken in rules.items() if broken and weight), None)
 
 
 def _few_shot(experiment: Experiment, task: TaskSettings) -> str | None:

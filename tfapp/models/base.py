@@ -123,6 +123,19 @@ class TaskModel(ModelCheckpoint):
         del temperature
         return tf.reduce_mean(tf.square(teacher_logits - logits), axis=list(range(1, logits.shape.rank)))
 
+    def mean_logits(self, logits: Sequence[np.ndarray], temperature: float) -> np.ndarray:
+        """Returns the logits of an ensemble that `soft_loss` compares with, from those of each of its models.
+
+        Here it is their mean, which has the least mean squared difference; of probabilities, it is the logits, at the
+        temperature, of the mean probabilities (Hinton et al. 2015).
+
+        Args:
+            logits: float32[N, ...] of each model.
+            temperature: As in `soft_loss`.
+        """
+        del temperature
+        return np.stack(logits).mean(axis=0)
+
     def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         """Returns what rows are evaluated by after an epoch, to be kept of all rows: here the logits, float32[N, ...].
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import expit, logit
+from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from tfapp_client import contract
 
 from tfapp.errors import ModelError
@@ -18,7 +18,13 @@ from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
 
-__all__ = ["ClassificationModel", "soft_binary_loss", "soft_class_loss"]
+__all__ = [
+    "ClassificationModel",
+    "mean_binary_logits",
+    "mean_class_logits",
+    "soft_binary_loss",
+    "soft_class_loss",
+]
 
 _REFERENCES = "references"
 
@@ -119,6 +125,12 @@ class ClassificationModel(TaskModel):
             return tf.reduce_mean(soft_binary_loss(teacher_logits, logits, temperature), axis=-1)
         return soft_class_loss(teacher_logits, logits, temperature)
 
+    def mean_logits(self, logits: Sequence[np.ndarray], temperature: float) -> np.ndarray:
+        """Returns logits whose probabilities at the temperature are the mean of those of an ensemble's models."""
+        if self.multi_label:
+            return mean_binary_logits(logits, temperature)
+        return mean_class_logits(logits, temperature)
+
     def probabilities(self, logits: tf.Tensor, calibration: TemperatureScaling | None = None) -> tf.Tensor:
         """Returns float32[N, K] from logits, by the model's own temperatures or others."""
         scaled_logits = (calibration or self.calibration).scale(logits)
@@ -177,6 +189,30 @@ def soft_class_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: f
     target = tf.nn.log_softmax(teacher_logits / temperature)
     answer = tf.nn.log_softmax(logits / temperature)
     return temperature**2 * tf.reduce_sum(tf.exp(target) * (target - answer), axis=-1)
+
+
+def mean_class_logits(logits: Sequence[np.ndarray], temperature: float) -> np.ndarray:
+    """Returns logits of the mean of distributions over classes: temperature * log(mean of softmax(z / temperature)).
+
+    Args:
+        logits: float32[N, K] of each model.
+        temperature: What softens them.
+    """
+    shares = log_softmax(np.stack(logits) / temperature, axis=-1)
+    mean = temperature * (logsumexp(shares, axis=0) - np.log(len(shares)))
+    return np.asarray(mean, np.float32)
+
+
+def mean_binary_logits(logits: Sequence[np.ndarray], temperature: float) -> np.ndarray:
+    """Returns logits of the mean of independent probabilities: temperature * logit(mean of sigmoid(z / temperature)).
+
+    Args:
+        logits: float32[N, ...] of each model.
+        temperature: What softens them.
+    """
+    scaled = np.stack(logits) / temperature
+    mean = temperature * (logsumexp(log_expit(scaled), axis=0) - logsumexp(log_expit(-scaled), axis=0))
+    return np.asarray(mean, np.float32)
 
 
 def soft_binary_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:

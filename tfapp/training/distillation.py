@@ -21,9 +21,12 @@ __all__ = ["Distillation", "cut_teacher"]
 class Distillation:
     """The objective of a student's steps: the labels' loss, and the distance of its logits and of its layers' vectors.
 
+    With several teachers p_1, ..., p_M (an ensemble; Hinton et al. 2015) the student's answers are compared with their
+    mean probabilities, 1 / M * sum of softmax(z_m / temperature), which no single one of them need give.
+
     Attributes:
         student: Learns.
-        teacher: Does not; its variables were made under the same strategy.
+        teachers: Do not; their variables were made under the same strategy.
         settings: Temperature and weights.
 
     Raises:
@@ -31,18 +34,23 @@ class Distillation:
     """
 
     student: BertModel
-    teacher: BertModel
+    teachers: tuple[BertModel, ...]
     settings: DistillationSettings
 
     def __post_init__(self) -> None:
-        _check_pair(self.student, self.teacher, self.settings)
+        for name, teacher in zip(self.settings.teachers, self.teachers, strict=True):
+            _check_pair(self.student, teacher, self.settings, name)
 
     def prepare(self, split: TokenizedSplit) -> TokenizedSplit:
-        """Returns the split to learn from, with the teacher's logits where it need not read along for its vectors."""
+        """Returns the split to learn from, with the teachers' logits where none need read along for its vectors."""
         if self.settings.hidden_weight:
             return split
-        predictor = make_predictor(self.teacher, split.targets)
-        return replace(split, targets=(split.targets, predict_logits(predictor, split.texts, split.targets)))
+        logits = [
+            predict_logits(make_predictor(teacher, split.targets), split.texts, split.targets)
+            for teacher in self.teachers
+        ]
+        mean = logits[0] if len(logits) == 1 else self.student.mean_logits(logits, self.settings.temperature)
+        return replace(split, targets=(split.targets, mean))
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss as a sum over a batch's rows and what divides it, as `TaskModel.batch_loss` does."""
@@ -54,7 +62,7 @@ class Distillation:
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
     def _losses_beside(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        teacher_logits, teacher_states = self.teacher.trace(ids)
+        teacher_logits, teacher_states = self.teachers[0].trace(ids)
         logits, states = self.student.trace(ids, training=True)
         layer_numbers = chosen_layers(len(teacher_states), len(states))
         mask = tf.sequence_mask(ids.row_lengths(), tf.shape(states[0])[1], dtype=tf.float32)
@@ -83,14 +91,14 @@ def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
     most = int(teacher.backbone.num_layers)
     if settings.layers > most:
         raise TrainingError(f"distillation.layers is {settings.layers}, but the teacher has {most}; take fewer")
-    return student_preset(teacher, settings.layers, settings.teacher)
+    return student_preset(teacher, settings.layers, settings.teachers[0])
 
 
-def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSettings) -> None:
+def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSettings, name: str) -> None:
     one, other = student.preprocessor, teacher.preprocessor
     if (one.vocabulary, one.lowercase) != (other.vocabulary, other.lowercase):
         raise ModelError(
-            f"model.preset has another vocabulary than distillation.teacher {settings.teacher}, which reads the "
+            f"model.preset has another vocabulary than distillation.teacher {name}, which reads the "
             "student's tokens; take a preset with the same, or set distillation.layers"
         )
     if not settings.hidden_weight:

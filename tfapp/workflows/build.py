@@ -55,8 +55,8 @@ def build(experiment: Experiment, splits: Splits, strategy: Any, *, quiet: bool)
     _seed(experiment)
     precision = choose_precision(experiment.training.precision)
     with strategy.scope():
-        teacher = _load_teacher(experiment, splits.labels, precision.policy)
-    preset = _preset(experiment, splits, teacher, quiet=quiet)
+        teachers = _load_teachers(experiment, splits.labels, precision.policy)
+    preset = _preset(experiment, splits, teachers, quiet=quiet)
     with strategy.scope():
         model = build_model(
             experiment.task,
@@ -68,10 +68,11 @@ def build(experiment: Experiment, splits: Splits, strategy: Any, *, quiet: bool)
         )
     model.xla = isinstance(model, BertModel) and uses_xla(experiment.training, splits.train.num_rows, strategy)
     distillation = None
-    if teacher is not None and experiment.distillation is not None:
-        teacher.xla = model.xla
+    if teachers and experiment.distillation is not None:
+        for teacher in teachers:
+            teacher.xla = model.xla
         # The rules between settings leave a student no other kind.
-        distillation = Distillation(cast(BertModel, model), teacher, experiment.distillation)
+        distillation = Distillation(cast(BertModel, model), teachers, experiment.distillation)
     return Learner(model, precision, count_trained(model, experiment.training), distillation)
 
 
@@ -84,8 +85,8 @@ def _seed(experiment: Experiment) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _preset(experiment: Experiment, splits: Splits, teacher: BertModel | None, *, quiet: bool) -> Preset:
-    student = cut_teacher(experiment, teacher) if teacher else None
+def _preset(experiment: Experiment, splits: Splits, teachers: Sequence[BertModel], *, quiet: bool) -> Preset:
+    student = cut_teacher(experiment, teachers[0]) if teachers else None
     if student:
         return student
     make_preset = find_task(experiment.task).make_preset
@@ -96,16 +97,20 @@ def _preset(experiment: Experiment, splits: Splits, teacher: BertModel | None, *
         return load_preset(experiment.model.preset, on_progress=advance)
 
 
-def _load_teacher(experiment: Experiment, labels: Sequence[str], dtype: str) -> BertModel | None:
-    """Loads the model of `distillation.teacher`; None where there is no such section.
+def _load_teachers(experiment: Experiment, labels: Sequence[str], dtype: str) -> tuple[BertModel, ...]:
+    """Loads the models of `distillation.teacher`; none where there is no such section."""
+    names = experiment.distillation.teachers if experiment.distillation else ()
+    return tuple(_load_teacher(Path(name), experiment, labels, dtype) for name in names)
+
+
+def _load_teacher(path: Path, experiment: Experiment, labels: Sequence[str], dtype: str) -> BertModel:
+    """Loads the model of a teacher.
 
     Raises:
         TrainingError: There is no finished run, or its task or labels are others.
         ModelError: It is no BERT.
     """
-    if experiment.distillation is None:
-        return None
-    folder = _teacher_run(Path(experiment.distillation.teacher))
+    folder = _teacher_run(path)
     theirs = read_run_settings(folder.path)
     name = f"distillation.teacher {folder.path}"
     if theirs.task != experiment.task or theirs.model.multi_label != experiment.model.multi_label:

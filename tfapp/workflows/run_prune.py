@@ -137,7 +137,8 @@ def _came_from(version: Mapping[str, Any], record: RunRecord) -> bool:
 def _names(other: RunRecord, path: Path) -> bool:
     """Returns whether a run's settings name a folder, or something in it."""
     target = path.resolve()
-    texts = [value for value in other.settings.values() if isinstance(value, str) and os.sep in value]
+    values = [one for value in other.settings.values() for one in (value if isinstance(value, list) else [value])]
+    texts = [value for value in values if isinstance(value, str) and os.sep in value]
     return any(Path(text).resolve().is_relative_to(target) for text in texts)
 
 

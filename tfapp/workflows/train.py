@@ -142,7 +142,7 @@ def train_weights(
     model, precision, lesson = learner.model, learner.precision, learner.distillation
     model.preprocessor.shared = shared
     # A run that goes on divides batches as it began.
-    for one in (model, lesson.teacher) if lesson else (model,):
+    for one in (model, *lesson.teachers) if lesson else (model,):
         one.shards = folder.shards
     _remember_data(folder, splits, model)
     train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -137,9 +137,12 @@ class TrainingSettings(Settings):
 
 
 class DistillationSettings(Settings):
-    """A finished run whose answers and vectors the model learns to give, beside the labels."""
+    """Finished runs whose answers and vectors the model learns to give, beside the labels."""
 
-    teacher: str = Field(description="The teacher's run: runs/NAME for its newest run, or runs/NAME/TIME.")
+    teacher: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="The teacher's run: runs/NAME for its newest run, or runs/NAME/TIME. Or a list of runs, whose "
+        "probabilities are averaged (an ensemble)."
+    )
     layers: int | None = Field(
         None,
         ge=1,
@@ -155,3 +158,8 @@ class DistillationSettings(Settings):
         description="The weight of the distance between the vectors that a layer of the student and one of the "
         "teacher make of a token; both must have the same width. With 0, the teacher reads each text only once.",
     )
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Returns the runs of all teachers."""
+        return (self.teacher,) if isinstance(self.teacher, str) else self.teacher

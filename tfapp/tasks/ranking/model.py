@@ -11,7 +11,7 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
-from tfapp.models.classes import soft_binary_loss
+from tfapp.models.classes import mean_binary_logits, soft_binary_loss
 from tfapp.models.heads import bert_network, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.text_pairs import comparison_of
@@ -99,6 +99,10 @@ class PairRanker(BertModel):
     def soft_loss(self, teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Returns the divergence from a teacher's score, float32[N]."""
         return soft_binary_loss(teacher_logits, logits, temperature)
+
+    def mean_logits(self, logits: Sequence[np.ndarray], temperature: float) -> np.ndarray:
+        """Returns logits whose scores at the temperature are the mean of those of an ensemble's models."""
+        return mean_binary_logits(logits, temperature)
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns float32[N], 0..1, from logits of any of the two forms that `loss` takes."""
