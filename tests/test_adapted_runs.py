@@ -30,9 +30,16 @@ TRAINING: dict[str, dict[str, Any]] = {
         "layer_decay": 0.9,
         "augment": {"share": 0.2},
     },
+    "dora": {"adapt": "dora", "epochs": 4, "learning_rate": 2e-2, "lora_rank": 4, "lora_rank_stabilized": True},
+    "adalora": {"adapt": "adalora", "epochs": 4, "learning_rate": 2e-2, "lora_rank": 4, "ema_decay": 0.9},
     "head": {"adapt": "head"},
 }
-TRAINED = {"lora": 2 * 2 * 4 * (32 + 32) + 99, "head": 99}
+TRAINED = {
+    "lora": 2 * 2 * 4 * (32 + 32) + 99,
+    "dora": 2 * 2 * (4 * (32 + 32) + 32) + 99,
+    "adalora": 2 * 2 * 6 * (32 + 1 + 32) + 99,
+    "head": 99,
+}
 
 
 @pytest.fixture(scope="module", params=TRAINING)

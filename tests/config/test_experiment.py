@@ -150,6 +150,10 @@ def test_a_wrong_value_is_named_with_field_and_rule(override: str, field: str, r
 
 def test_rules_over_several_settings() -> None:
     assert "dev_share + test_share must be under 1, got 1.05" in complaint("data.test_share=0.95")
+    assert complaint("training.adapt=adalora", "training.adalora_final_share=0.95").endswith(
+        "training.adalora_warmup_share 0.1 and adalora_final_share 0.95 are more than 1 together; make one of them "
+        "smaller"
+    )
     assert complaint("training.adapt=lora", "model.kind=lstm").endswith(
         "training.adapt is lora, but model.kind lstm has no pretrained layers; use kind bert"
     )

@@ -119,7 +119,9 @@ def test_the_proposed_space_lies_around_the_settings() -> None:
 
 def test_the_proposed_space_leaves_out_what_the_settings_decide() -> None:
     assert space(training={"adapt": "head"}).keys() == {"model.pooling", "model.class_balance"}
-    assert "training.lora_rank" in space(training={"adapt": "lora"})
+    for method in ("lora", "dora", "adalora"):
+        assert space(training={"adapt": method}).keys() >= {"training.lora_rank", "training.lora_rank_stabilized"}
+        assert "training.learning_rate" in space(training={"adapt": method})
     assert "training.layer_decay" not in space(model={"kind": "lstm"})
 
 

@@ -34,6 +34,9 @@ def settings(**changes: Any) -> TrainingSettings:
     [
         ({"adapt": "head"}, HEAD),
         ({"adapt": "lora", "lora_rank": 3}, HEAD + 2 * 2 * 3 * (32 + 32)),
+        ({"adapt": "dora", "lora_rank": 3}, HEAD + 2 * 2 * (3 * (32 + 32) + 32)),
+        # It begins with 1.5 times the rank, rounded to the even number.
+        ({"adapt": "adalora", "lora_rank": 3}, HEAD + 2 * 2 * 4 * (32 + 1 + 32)),
         ({"adapt": "lora", "lora_rank": 3, "lora_targets": ["query", "query"]}, HEAD + 2 * 3 * (32 + 32)),
         ({"adapt": "lora", "lora_rank": 5, "lora_targets": ["feedforward_output_dense"]}, HEAD + 2 * 5 * (64 + 32)),
     ],
@@ -93,6 +96,21 @@ def test_a_layer_learns_at_a_share_of_the_one_above(model: TaskModel) -> None:
     found = {variable.path: adaptation.scale(variable) for variable in adaptation.trained}
     shares = {"transformer_layer_1": 0.5, "transformer_layer_0": 0.25, "logits": 1.0}
     assert found == {path: shares.get(path.split("/")[0], 0.125) for path in found}
+
+
+def test_the_longest_rank_of_a_method_that_begins_with_more_is_said(model: TaskModel) -> None:
+    message = r"lora_rank is 30, which adalora begins with 45 for, but the kernel of query is 32 x 32; take at most 21,"
+    with pytest.raises(TrainingError, match=message):
+        count_trained(model, settings(adapt="adalora", lora_rank=30))
+
+
+def test_rank_stabilized_updates_are_scaled_by_the_root(model: TaskModel) -> None:
+    plain, stabilized = (
+        Adaptation(model, settings(adapt="lora", lora_rank=4, lora_alpha=8.0, lora_rank_stabilized=choice))
+        for choice in (False, True)
+    )
+    assert {adapter.scale for adapter in plain.adapters} == {2.0}
+    assert {adapter.scale for adapter in stabilized.adapters} == {4.0}
 
 
 def test_low_rank_updates_learn_at_their_layer_s_share(model: TaskModel) -> None:

@@ -20,7 +20,7 @@ from tfapp.tasks.models import build_model, load_model
 from tfapp.training import HistoryObserver, make_strategy, tokenize_split
 
 # A killed run has nothing to go on from, then some of it, then nearly all.
-KILLS = {"lora": [2, 13, 35], "head": [2, 7, 18]}
+KILLS = {"lora": [2, 13, 35], "adalora": [2, 13, 35], "head": [2, 7, 18]}
 
 
 def chosen(preset: Path, adapt: str, **model: float) -> Experiment:
@@ -30,12 +30,12 @@ def chosen(preset: Path, adapt: str, **model: float) -> Experiment:
             "name": "toy",
             "data": {"train": "x"},
             "model": {"preset": str(preset), "max_length": 16, "pooling": "mean", **model},
-            "training": training | {"adapt": adapt, "lora_rank": 2},
+            "training": training | {"adapt": adapt, "lora_rank": 2, "adalora_interval": 3},
         }
     )
 
 
-@pytest.fixture(scope="module", params=["lora", "head"])
+@pytest.fixture(scope="module", params=KILLS)
 def experiment(request: pytest.FixtureRequest, shallow_preset: Path) -> Experiment:
     return chosen(shallow_preset, request.param)
 
@@ -74,15 +74,21 @@ def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupt
     }
     attention = {f"self_attention_layer/{name}/kernel" for name in ("query", "value")}
     head = {"logits/kernel", "logits/bias"}
-    assert moved == (head | attention if experiment.training.adapt == "lora" else head)
+    assert moved == (head if experiment.training.adapt == "head" else head | attention)
 
 
 def test_low_rank_it_is(experiment: Experiment, uninterrupted: TaskModel) -> None:
-    rank = 2 if experiment.training.adapt == "lora" else 0
-    for old, new in zip(fresh(experiment).network.weights, uninterrupted.network.weights, strict=True):
-        if old.path.endswith("query/kernel"):
-            change = (new.numpy() - old.numpy()).reshape(32, 32)
-            assert np.linalg.matrix_rank(change, tol=1e-5) == rank
+    ranks = {
+        old.path: np.linalg.matrix_rank((new.numpy() - old.numpy()).reshape(32, 32), tol=1e-5)
+        for old, new in zip(fresh(experiment).network.weights, uninterrupted.network.weights, strict=True)
+        if old.path.endswith(("query/kernel", "value/kernel"))
+    }
+    expected = {"lora": [2, 2], "head": [0, 0]}
+    if experiment.training.adapt == "adalora":
+        # Two kernels share twice the rank, as the loop divided it.
+        assert sum(ranks.values()) == 4
+    else:
+        assert [*ranks.values()] == expected[experiment.training.adapt]
 
 
 @pytest.mark.slow
@@ -110,7 +116,7 @@ def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: 
 # L-BFGS ends within a tolerance of the minimum, which the weakest penalty makes a wide one: how long the weights get,
 # rounding decides, which differs from processor to processor; where they point, it does not.
 @pytest.mark.slow
-@pytest.mark.parametrize(("adapt", "apart"), [("lora", 1e-3), ("head", 5e-2)])
+@pytest.mark.parametrize(("adapt", "apart"), [("dora", 1e-3), ("adalora", 1e-3), ("head", 5e-2)])
 def test_two_replicas_learn_what_one_learns(adapt: str, apart: float, tmp_path: Path, two_devices: list[str]) -> None:
     still = chosen(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)
     one, _ = run(still, new_folder(still, tmp_path / "one"))

@@ -20,7 +20,7 @@ def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (_multi_label, _loss, _adapt, _head_penalty, _xla, _distillation, *task.rules, _without_dev)
+    rules = (_multi_label, _loss, _adapt, _rank_phases, _head_penalty, _xla, _distillation, *task.rules, _without_dev)
     by_task = (_steps_only, _head_start, _few_shot, _without_epochs)
     problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
     return next((problem for problem in problems if problem), None)
@@ -53,6 +53,16 @@ def _adapt(experiment: Experiment) -> str | None:
     if adapt == "head" and decay < 1:
         return f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns"
     return None
+
+
+def _rank_phases(experiment: Experiment) -> str | None:
+    training = experiment.training
+    if training.adapt != "adalora" or training.adalora_warmup_share + training.adalora_final_share <= 1:
+        return None
+    return (
+        f"training.adalora_warmup_share {training.adalora_warmup_share:g} and adalora_final_share "
+        f"{training.adalora_final_share:g} are more than 1 together; make one of them smaller"
+    )
 
 
 def _head_penalty(experiment: Experiment) -> str | None:

@@ -1,4 +1,4 @@
-"""Chooses what a training changes of a network: all of it, its head, or its head and low-rank updates; and how fast."""
+"""Chooses what a training changes of a network: all of it, its head, or its head and adapters; and how fast."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from tfapp.config import TrainingSettings
 from tfapp.errors import TrainingError, did_you_mean
 from tfapp.models import TaskModel
+from tfapp.models.adapters import KernelAdapter, RankAllocator, SingularValueUpdate, adapter_class, adapter_scale
 from tfapp.models.backbones import depth_of, kernels_by_layer, rows_of
 
-__all__ = ["Adaptation", "LowRankUpdate", "count_trained"]
+__all__ = ["Adaptation", "count_trained"]
 
 
 class Adaptation:
@@ -26,8 +26,11 @@ class Adaptation:
 
     Attributes:
         sources: The network's variables of which a step takes the gradients.
+        direct: Those of them that learn as they are; the others learn by adapters.
+        adapters: Those of the kernels that follow in `sources`, in their order.
+        allocator: What divides a budget of ranks among the adapters; None: each keeps its own.
         trained: The variables that the optimizer changes.
-        extra: Those of them that are none of the network's.
+        extra: What a step changes beside the network and the optimizer, to be kept in checkpoints.
 
     Raises:
         TrainingError: The settings do not fit the model.
@@ -35,32 +38,49 @@ class Adaptation:
 
     def __init__(self, model: TaskModel, settings: TrainingSettings) -> None:
         plan = _plan(model, settings)
-        self._direct = plan.direct
-        self._updates = [
-            LowRankUpdate(
-                kernel,
-                rows=rows_of(model.backbone, kernel),
-                rank=settings.lora_rank,
-                alpha=settings.lora_alpha,
-                seed=settings.seed + number,
-            )
-            for number, kernel in enumerate(plan.targets)
-        ]
+        self.direct = plan.direct
+        self.adapters = list(_make_adapters(model, settings, plan.targets))
+        self.allocator = _make_allocator(settings, self.adapters)
         self.sources = [*plan.direct, *plan.targets]
-        self.extra = [matrix for update in self._updates for matrix in (update.a, update.b)]
-        self.trained = [*plan.direct, *self.extra]
+        weights = [weight for adapter in self.adapters for weight in adapter.weights.values()]
+        self.trained = [*plan.direct, *weights]
+        self.extra = [*weights, *(self.allocator.state if self.allocator else [])]
         self._scales = dict(self._layer_scales(model, settings.layer_decay))
         self._merge = tf.function(self._merge_all, autograph=False)
 
     def gradients(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns the gradients of `trained`, from those of `sources`."""
-        count = len(self._direct)
-        pairs = zip(self._updates, gradients[count:], strict=True)
-        return [*gradients[:count], *(part for update, gradient in pairs for part in update.gradients(gradient))]
+        """Returns the gradients of `trained`, from those of `sources`, of a replica's share of a batch."""
+        count = len(self.direct)
+        pairs = zip(self.adapters, gradients[count:], strict=True)
+        return [*gradients[:count], *(part for adapter, gradient in pairs for part in adapter.gradients(gradient))]
+
+    def penalize(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Adds to the gradients of `trained`, of the whole batch, those of what the method adds to the loss."""
+        count = len(self.direct)
+        if self.allocator is None:
+            return list(gradients)
+        return [*gradients[:count], *self.allocator.penalize(gradients[count:])]
+
+    def sensitivities(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns what `observe` is told of a step, before the step: nothing, of most methods."""
+        return self.allocator.sensitivities(gradients[len(self.direct) :]) if self.allocator else []
+
+    def observe(self, sensitivities: Sequence[tf.Tensor]) -> None:
+        """Takes in the sensitivities of a step; outside of the replicas."""
+        if self.allocator:
+            self.allocator.observe(sensitivities)
+
+    def finish_step(self, step: int, total_steps: int) -> None:
+        """Brings the network up to date after so many steps of all. In float32: call it where nothing is rewritten."""
+        if self.allocator:
+            self.allocator.allocate(step, total_steps)
+        self.merge()
 
     def merge(self) -> None:
-        """Brings the network up to date after a step. In float32: call it where nothing is rewritten."""
-        if self._updates:
+        """Makes the network's kernels what the adapters say. In float32, as above."""
+        if self.allocator:
+            self.allocator.hold()
+        if self.adapters:
             self._merge()
 
     def scale(self, variable: Any) -> float:
@@ -68,19 +88,19 @@ class Adaptation:
         return self._scales.get(id(variable), 1.0)
 
     def _merge_all(self) -> None:
-        for update in self._updates:
-            update.merge()
+        for adapter in self.adapters:
+            adapter.merge()
 
     def _layer_scales(self, model: TaskModel, decay: float) -> Iterator[tuple[int, float]]:
         """Yields layer-wise decay as of BEiT (Bao et al. 2022): 1 above the last layer, less for each below."""
         if decay == 1:
             return
         top = model.backbone.num_layers + 1
-        for variable in self._direct:
+        for variable in self.direct:
             yield id(variable), decay ** (top - depth_of(model.backbone, variable))
-        for update in self._updates:
-            factor = decay ** (top - depth_of(model.backbone, update.kernel))
-            yield from ((id(update.a), factor), (id(update.b), factor))
+        for adapter in self.adapters:
+            factor = decay ** (top - depth_of(model.backbone, adapter.kernel))
+            yield from ((id(weight), factor) for weight in adapter.weights.values())
 
 
 def count_trained(model: TaskModel, settings: TrainingSettings) -> int:
@@ -93,11 +113,15 @@ def count_trained(model: TaskModel, settings: TrainingSettings) -> int:
         return sum(math.prod(variable.shape) for variable in model.head.variables) if model.head else 0
     plan = _plan(model, settings)
     direct = sum(math.prod(variable.shape) for variable in plan.direct)
-    return direct + sum(settings.lora_rank * sum(_kernel_shape(model, kernel)) for kernel in plan.targets)
+    method = adapter_class(settings.adapt)
+    if method is None:
+        return direct
+    rank = method.first_rank(settings.lora_rank)
+    return direct + sum(method.count(*_kernel_shape(model, kernel), rank) for kernel in plan.targets)
 
 
 class _Plan(NamedTuple):
-    """The network's variables that learn as they are, and the kernels that learn by low-rank updates."""
+    """The network's variables that learn as they are, and the kernels that learn by adapters."""
 
     direct: list[Any]
     targets: list[Any]
@@ -111,21 +135,26 @@ def _plan(model: TaskModel, settings: TrainingSettings) -> _Plan:
         return _Plan(variables, [])
     backbone_ids = {id(variable) for variable in model.backbone.variables}
     fresh = [variable for variable in variables if id(variable) not in backbone_ids]
-    if settings.adapt == "head":
+    method = adapter_class(settings.adapt)
+    if method is None:
         return _Plan(fresh, [])
     kernels = kernels_by_layer(variable for variable in variables if id(variable) in backbone_ids)
-    return _Plan(fresh, list(_targets(model, settings, kernels)))
+    return _Plan(fresh, list(_targets(model, settings, kernels, method)))
 
 
-def _targets(model: TaskModel, settings: TrainingSettings, kernels: dict[str, list[Any]]) -> Iterator[Any]:
+def _targets(
+    model: TaskModel, settings: TrainingSettings, kernels: dict[str, list[Any]], method: type[KernelAdapter]
+) -> Iterator[Any]:
+    rank = method.first_rank(settings.lora_rank)
     for name in dict.fromkeys(settings.lora_targets):
         if name not in kernels:
             raise TrainingError(f"training.lora_targets: this BERT has no layer {name!r}{did_you_mean(name, kernels)}")
         rows, columns = _kernel_shape(model, kernels[name][0])
-        if settings.lora_rank > min(rows, columns):
+        if rank > min(rows, columns):
+            begins = "" if rank == settings.lora_rank else f", which {settings.adapt} begins with {rank} for"
             raise TrainingError(
-                f"training.lora_rank is {settings.lora_rank}, but the kernel of {name} is {rows} x {columns}; "
-                f"take at most {min(rows, columns)}, or adapt all"
+                f"training.lora_rank is {settings.lora_rank}{begins}, but the kernel of {name} is {rows} x {columns}; "
+                f"take at most {min(rows, columns) * settings.lora_rank // rank}, or adapt all"
             )
         yield from kernels[name]
 
@@ -135,43 +164,26 @@ def _kernel_shape(model: TaskModel, kernel: Any) -> tuple[int, int]:
     return rows, math.prod(kernel.shape) // rows
 
 
-class LowRankUpdate:
-    """A kernel that learns by two thin matrices (Hu et al. 2021, "LoRA"): kernel = initial + alpha / rank * a @ b.
+def _make_adapters(model: TaskModel, settings: TrainingSettings, kernels: Sequence[Any]) -> Iterator[KernelAdapter]:
+    method = adapter_class(settings.adapt)
+    if method is None:
+        return
+    scale = adapter_scale(settings.lora_alpha, settings.lora_rank, rank_stabilized=settings.lora_rank_stabilized)
+    rank = method.first_rank(settings.lora_rank)
+    for number, kernel in enumerate(kernels):
+        rows = rows_of(model.backbone, kernel)
+        yield method(kernel, rows=rows, rank=rank, scale=scale, seed=settings.seed + number)
 
-    The network's own kernel holds the sum, brought up to date by `merge` after each step. So whatever reads the network
-    (evaluation, saving, export) sees a plain kernel, and the step computes what it would with the two matrices inside.
-    Keras's `enable_lora` is not used: it factorizes a kernel along its last axis, which for attention's kernels
-    [hidden, heads, width] makes a matrix `a` that is larger by the number of heads.
 
-    Args:
-        kernel: The Keras variable, of any shape; read now as the initial value.
-        rows: Its rows as a matrix, input to output.
-        rank: Columns of `a` and rows of `b`.
-        alpha: As above.
-        seed: Of `a`'s first values; `b` starts at 0.
-
-    Attributes:
-        kernel: The variable.
-        a: float32[rows, rank].
-        b: float32[rank, columns].
-    """
-
-    def __init__(self, kernel: Any, *, rows: int, rank: int, alpha: float, seed: int) -> None:
-        self.kernel = kernel
-        self._matrix = (rows, math.prod(kernel.shape) // rows)
-        self._scale = alpha / rank
-        self._initial = tf.constant(kernel.numpy())
-        # As in the authors' code (microsoft/LoRA, loralib/layers.py): uniform within 1 / sqrt(rows).
-        uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=seed)
-        self.a = keras.Variable(uniform((rows, rank)), name="lora_a")
-        self.b = keras.Variable(tf.zeros((rank, self._matrix[1])), name="lora_b")
-
-    def gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the gradients of `a` and `b`, from that of the kernel."""
-        flat = self._scale * tf.reshape(gradient, self._matrix)
-        return tf.matmul(flat, self.b.value, transpose_b=True), tf.matmul(self.a.value, flat, transpose_a=True)
-
-    def merge(self) -> None:
-        """Brings the kernel up to date."""
-        update = self._scale * tf.matmul(self.a.value, self.b.value)
-        self.kernel.assign(self._initial + tf.reshape(update, self._initial.shape))
+def _make_allocator(settings: TrainingSettings, adapters: Sequence[KernelAdapter]) -> RankAllocator | None:
+    updates = [adapter for adapter in adapters if isinstance(adapter, SingularValueUpdate)]
+    if not updates:
+        return None
+    return RankAllocator(
+        updates,
+        target=settings.lora_rank * len(updates),
+        warmup_share=settings.adalora_warmup_share,
+        final_share=settings.adalora_final_share,
+        interval=settings.adalora_interval,
+        penalty=settings.adalora_orthogonality,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -24,15 +24,17 @@ class WeightAverage:
     at most (1 + n) / (10 + n).
 
     Args:
-        variables: Keras variables of the network, made under the strategy whose scope this is made in.
+        variables: Keras variables that the steps change, made under the strategy whose scope this is made in.
         decay: What a step leaves of the average, over 0 and under 1.
+        on_change: Called when `applied` has given the variables other values.
 
     Attributes:
         averages: A variable for each, in their order, and how many points they are of.
     """
 
-    def __init__(self, variables: Sequence[Any], decay: float) -> None:
+    def __init__(self, variables: Sequence[Any], decay: float, on_change: Callable[[], None] = lambda: None) -> None:
         self._variables = list(variables)
+        self._on_change = on_change
         self._decay = decay**_EVERY
         self._points = keras.Variable(0.0, trainable=False, name="points")
         self._averages = [keras.Variable(tf.identity(one.value), name="average") for one in self._variables]
@@ -52,11 +54,13 @@ class WeightAverage:
         weights = [variable.numpy() for variable in self._variables]
         for variable, average in zip(self._variables, self._averages, strict=True):
             variable.assign(average.value)
+        self._on_change()
         try:
             yield
         finally:
             for variable, value in zip(self._variables, weights, strict=True):
                 variable.assign(value)
+            self._on_change()
 
     def _update_all(self, decay: tf.Tensor) -> None:
         for variable, average in zip(self._variables, self._averages, strict=True):

@@ -73,7 +73,9 @@ class FineTuner(Trainer):
             self.optimizer = make_optimizer(self.settings, self.schedule, self.adaptation.scale)
             self.optimizer.build(self.adaptation.trained)
             decay = self.settings.ema_decay
-            self.average = WeightAverage(self.adaptation.sources, decay) if decay else None
+            # Of an adapter its own weights are averaged, so that what they make of a kernel keeps its rank.
+            trained, merge = self.adaptation.trained, self.adaptation.merge
+            self.average = WeightAverage(trained, decay, on_change=merge) if decay else None
         self.train_step = make_train_step(
             self.model,
             self.optimizer,
@@ -150,9 +152,9 @@ class FineTuner(Trainer):
         for batch in distribute(self.strategy, split.texts, split.targets, rows[start:], weights[start:]):
             with self.precision.applied():
                 meter.results.append(self.train_step(batch))
-            self.adaptation.merge()
             self.state = replace(self.state, step=self.state.step + 1)
             last = self.state.step == self.epoch_steps or self._out_of_time()
+            self.adaptation.finish_step(self.steps_done, self.total_steps)
             if self.average:
                 self.average.update(self.steps_done, last=last)
             for observer in self.observers:

@@ -104,6 +104,8 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Returns AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the fresh head learns faster.
 
+    Nor does a magnitude of DoRA, which begins at a pretrained kernel's length and not at 0.
+
     `scale` is a variable's factor on its learning rate, beside the head's own.
     """
     head = settings.head_learning_rate / settings.learning_rate if settings.head_learning_rate else 1.0
@@ -119,5 +121,5 @@ def make_optimizer(
         epsilon=1e-6,
         scale=factor,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "dora_magnitude"])
     return optimizer

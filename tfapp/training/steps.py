@@ -55,7 +55,7 @@ def make_train_step(
         model: Its network's variables were made under the strategy.
         optimizer: Likewise.
         strategy: What the step runs under.
-        adaptation: Which weights learn; to be merged after the step.
+        adaptation: Which weights learn; its `finish_step` is to be called after the step.
         clip_norm: The gradients' global norm after clipping.
         objective: What is made smaller; None: the model's `batch_loss`.
         sub_batch: Rows that a replica runs at a time; None: all.
@@ -70,24 +70,27 @@ def make_train_step(
     )
     compute = SharpnessAware(plain, adaptation.sources, sam_rho) if sam_rho else plain
 
-    def follow(gradients: list[tf.Tensor]) -> tf.Tensor:
-        gradients, norm = tf.clip_by_global_norm(plain.total(adaptation.gradients(gradients)), clip_norm)
+    def follow(gradients: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        gradients = adaptation.penalize(plain.total(adaptation.gradients(gradients)))
+        sensitivities = adaptation.sensitivities(gradients)
+        gradients, norm = tf.clip_by_global_norm(gradients, clip_norm)
         # Keras sums over the replicas once more when it applies.
         shares = [gradient / replicas for gradient in gradients] if replicas > 1 else gradients
         optimizer.apply(shares, adaptation.trained)
-        return norm
+        return norm, sensitivities
 
     if model.xla:
         follow = tf.function(follow, jit_compile=True, autograph=False)
 
-    def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> StepResult:
+    def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[StepResult, list[tf.Tensor]]:
         loss, gradients = compute(ids, targets, weights)
-        norm = follow(gradients)
-        return StepResult(plain.total(loss), norm, plain.total(tf.size(ids.values)))
+        norm, sensitivities = follow(gradients)
+        return StepResult(plain.total(loss), norm, plain.total(tf.size(ids.values))), sensitivities
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> StepResult:
-        result = strategy.run(replica_step, args=batch)
+        result, sensitivities = strategy.run(replica_step, args=batch)
+        adaptation.observe([strategy.experimental_local_results(value)[0] for value in sensitivities])
         return StepResult(*(strategy.experimental_local_results(value)[0] for value in result))
 
     return step

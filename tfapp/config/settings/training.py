@@ -46,18 +46,40 @@ class TrainingSettings(Settings):
         description="What the output layer starts with. fitted: it is fitted to the preset's vectors before the first "
         "step (Kumar et al. 2022), so that few steps suffice, and no epoch that is worse than this is kept.",
     )
-    adapt: Literal["all", "lora", "head"] = Field(
+    adapt: Literal["all", "lora", "dora", "adalora", "head"] = Field(
         "all",
         description="Which weights are trained. all: every weight; lora: the head, and thin matrices beside "
-        "lora_targets (Hu et al. 2021); head: only the head, fitted exactly to the BERT's output of one pass.",
+        "lora_targets (Hu et al. 2021); dora: these, and the length of each kernel's columns apart (Liu et al. 2024); "
+        "adalora: thin matrices whose ranks the training divides among the kernels (Zhang et al. 2023); head: only the "
+        "head, fitted exactly to the BERT's output of one pass.",
     )
-    lora_rank: int = Field(8, ge=1, description="The rank of the matrix that lora adds to a kernel.")
+    lora_rank: int = Field(
+        8,
+        ge=1,
+        description="The rank of the matrix that lora and dora add to a kernel. adalora begins with 1.5 times as many, "
+        "and ends with as many in the mean.",
+    )
     lora_alpha: float = Field(16.0, gt=0, description="The added matrix is multiplied by lora_alpha / lora_rank.")
+    lora_rank_stabilized: bool = Field(
+        False,
+        description="Multiply it by lora_alpha / sqrt(lora_rank) instead (Kalajdzievski 2023), so that large ranks "
+        "learn as fast as small ones.",
+    )
     lora_targets: tuple[str, ...] = Field(
         ("query", "value"),
         min_length=1,
-        description="The layers that lora adapts, of query, key, value, attention_output, "
+        description="The layers that lora, dora and adalora adapt, of query, key, value, attention_output, "
         "feedforward_intermediate_dense, feedforward_output_dense.",
+    )
+    adalora_warmup_share: float = Field(
+        0.1, ge=0, le=1, description="The share of all steps before adalora takes the first ranks away."
+    )
+    adalora_final_share: float = Field(
+        0.4, ge=0, le=1, description="The share of all steps after adalora has taken the last ranks away."
+    )
+    adalora_interval: int = Field(10, ge=1, description="Steps between two times that adalora divides the ranks.")
+    adalora_orthogonality: float = Field(
+        0.1, ge=0, description="How much the loss of adalora weighs that its matrices are not orthogonal."
     )
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="Each BERT layer's learning rate, relative to that of the layer above it."

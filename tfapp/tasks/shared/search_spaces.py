@@ -8,7 +8,8 @@ from tfapp.config import Experiment
 
 __all__ = ["class_space", "fine_tuning_space", "label_space"]
 
-_BY_STEPS: Final = {"training.adapt": ["all", "lora"]}
+_ADAPTERS: Final = {"training.adapt": ["lora", "dora", "adalora"]}
+_BY_STEPS: Final = {"training.adapt": ["all", "lora", "dora", "adalora"]}
 # To both sides of the settings' own rate, which is 1e-4 where nobody chose: 2e-5 to 5e-4 holds what BERTs of all sizes
 # are fine-tuned with.
 _RATES: Final = 5
@@ -22,7 +23,8 @@ def fine_tuning_space(experiment: Experiment) -> dict[str, Any]:
         "training.epochs": {"low": max(epochs // 2, 1), "high": max(2 * epochs, 2), "when": _BY_STEPS},
         "training.batch_size": {"values": [16, 32, 64], "when": _BY_STEPS},
         "training.layer_decay": {"low": 0.8, "high": 1.0, "when": {"training.adapt": "all", "model.kind": "bert"}},
-        "training.lora_rank": {"low": 4, "high": 32, "log": True, "when": {"training.adapt": "lora"}},
+        "training.lora_rank": {"low": 4, "high": 32, "log": True, "when": _ADAPTERS},
+        "training.lora_rank_stabilized": {"values": [False, True], "when": _ADAPTERS},
     }
 
 

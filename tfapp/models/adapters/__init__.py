@@ -1,0 +1,17 @@
+"""Adapters: kernels of a pretrained BERT that learn by few weights of their own, one file a method."""
+
+from tfapp.models.adapters.adalora import RankAllocator, SingularValueUpdate
+from tfapp.models.adapters.base import KernelAdapter
+from tfapp.models.adapters.dora import DirectionUpdate
+from tfapp.models.adapters.lora import LowRankUpdate
+from tfapp.models.adapters.methods import adapter_class, adapter_scale
+
+__all__ = [
+    "DirectionUpdate",
+    "KernelAdapter",
+    "LowRankUpdate",
+    "RankAllocator",
+    "SingularValueUpdate",
+    "adapter_class",
+    "adapter_scale",
+]
