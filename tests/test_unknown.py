@@ -65,6 +65,20 @@ def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("by", ["boundary", "guidance"])
+def test_each_way_to_measure_is_in_the_served_graph(shallow_preset: Path, tmp_path: Path, by: str) -> None:
+    run = fit(shallow_preset, write_data(tmp_path / "data.jsonl", *TOPICS), tmp_path / "runs", unknown_by=by)
+    texts = [toy_text(topic, 700 + index) for topic in sorted(TOPICS) for index in range(4)]
+    here = run.predict(texts)
+    assert {"other", *KNOWN} == set(here["label"])
+    run.export(tmp_path / "models")
+    with tfapp.serve(tmp_path / "models") as server:
+        answers = server.client.classify("toy", texts)
+    assert [answer.label for answer in answers] == list(here["label"])
+    np.testing.assert_allclose([answer.unknown_score for answer in answers], here["unknown_score"], atol=1e-4)
+
+
+@pytest.mark.slow
 def test_rows_of_none_may_be_on_one_side_only(shallow_preset: Path, tmp_path: Path) -> None:
     known = write_data(tmp_path / "known.jsonl", *KNOWN)
     trained = fit(shallow_preset, known, tmp_path / "runs", unknown_share=0.2, unknown_by="energy")

@@ -189,9 +189,11 @@ def test_only_energy_is_taught_by_texts_of_no_label(shallow_preset: Path, by: st
     assert bool(losses[1] > 0) is taught
 
 
-def test_saving_keeps_what_distances_are_measured_to(shallow_preset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["distance", "guidance", "boundary"])
+def test_saving_keeps_what_distances_are_measured_to(shallow_preset: Path, tmp_path: Path, by: str) -> None:
     references = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    model = unknowing(shallow_preset, by="distance", limit=2.0, scale=0.5, references=references)
+    radii = np.arange(5, dtype=np.float32) / 4 if by == "boundary" else None
+    model = unknowing(shallow_preset, by=by, limit=0.5, scale=0.5, references=references, radii=radii)
     model.save(tmp_path)
     again = load_model(tmp_path)
     assert again.unknown == model.unknown

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from scipy.special import softmax
 from scipy.stats import binomtest
 
 from tfapp.evaluation.base import Evaluation
 from tfapp.models.unknown import Unknown, energy, nearest
 from tfapp.tasks.shared.class_evaluator import UnknownScores, evaluate_classes
-from tfapp.training.unknown import choose_references, fit_unknown, share_limit
+from tfapp.training.unknown import choose_references, fit_unknown, refer, share_limit
 
 # Logits of two labels with such an energy, the first label on top.
 heights = st.lists(st.integers(-20, 20), min_size=1, max_size=30).map(lambda values: np.array(values, np.float64) / 4)
@@ -57,13 +58,11 @@ def test_the_share_holds_for_further_texts(share: float, count: int) -> None:
     assert np.mean(refused <= highest) >= 0.96
 
 
-@pytest.mark.parametrize("by", ["distance", "energy"])
-def test_rounding_errors_do_not_show_in_the_score(by: Literal["distance", "energy"]) -> None:
+@pytest.mark.parametrize("by", ["distance", "guidance", "boundary", "energy"])
+def test_rounding_errors_do_not_show_in_the_score(by: Literal["distance", "guidance", "boundary", "energy"]) -> None:
     random = np.random.default_rng(3)
     logits = (np.array([20.0, -10.0, -10.0]) + random.normal(scale=1e-3, size=(50, 3))).astype(np.float32)
-    fitted = fit_unknown(
-        Unknown("none", by=by, references=logits[:25] if by == "distance" else None), logits, np.zeros(50)
-    )
+    fitted = fit_unknown(refer(Unknown("none", by=by), logits[:25], np.zeros(25, int)), logits, np.zeros(50, int))
     assert fitted.limit is not None
     nudged = logits + random.choice([-2e-6, 2e-6], logits.shape).astype(np.float32)
     np.testing.assert_allclose(fitted.scores(nudged), fitted.scores(logits), atol=1e-4)
@@ -101,6 +100,14 @@ def test_distance_takes_the_place_of_energy_once_there_are_references() -> None:
     # The second is surer of its label than the first, and farther from what is known.
     scores = ready.scores(np.array([[3.0, 0.5], [30.0, 0.0]], np.float32)).numpy()
     assert scores[0] < 0.5 < scores[1]
+
+
+def test_guidance_weighs_the_distance_by_the_certainty_of_the_label() -> None:
+    logits = np.array([[2.0, -1.0, 0.0], [0.5, 0.4, 0.3]], np.float32)
+    references = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float32)
+    found = Unknown("none", by="guidance", references=references).measure(logits).numpy()
+    expected = cdist(logits, references, "sqeuclidean").min(axis=1) / softmax(logits, axis=1).max(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 @given(st.lists(st.integers(-1, 4), max_size=400))

@@ -26,7 +26,8 @@ __all__ = [
     "soft_class_loss",
 ]
 
-_REFERENCES = "references"
+# What `Unknown` measures by.
+_ARRAYS = ("references", "radii")
 
 
 class ClassificationModel(TaskModel):
@@ -101,8 +102,8 @@ class ClassificationModel(TaskModel):
         """Returns the cross-entropy of each example, float32[N]; multi-label: the mean over labels of the binary one.
 
         Where energy tells the unknown, a text that belongs to no label is learnt as equally far from all ("outlier
-        exposure", Hendrycks et al. 2019); where distance does, nothing is learnt of it, for the known texts would come
-        to lie nearer to it.
+        exposure", Hendrycks et al. 2019); where a distance does, nothing is learnt of it, for the known texts would
+        come to lie nearer to it.
         """
         if self.multi_label:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), axis=-1)
@@ -170,18 +171,19 @@ class ClassificationModel(TaskModel):
             "calibration": asdict(self.calibration),
         }
         if self.unknown:
-            config["unknown"] = {name: value for name, value in asdict(self.unknown).items() if name != _REFERENCES}
+            config["unknown"] = {name: value for name, value in asdict(self.unknown).items() if name not in _ARRAYS}
         return config
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns what "none of these" measures distances to, if it does."""
-        stored = self.unknown.references if self.unknown else None
-        return {} if stored is None else {_REFERENCES: stored}
+        stored = {name: getattr(self.unknown, name) for name in _ARRAYS} if self.unknown else {}
+        return {name: value for name, value in stored.items() if value is not None}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Takes what `arrays` gave."""
         if self.unknown:
-            self.unknown = replace(self.unknown, references=arrays[_REFERENCES])
+            stored: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
+            self.unknown = replace(self.unknown, **stored)
 
 
 def soft_class_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:

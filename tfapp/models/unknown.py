@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
+from tfapp.models.adaptive_boundaries import boundary_distance
+
 __all__ = ["Unknown", "energy", "nearest"]
 
 
@@ -18,19 +20,25 @@ class Unknown:
     Attributes:
         label: What it answers then.
         share: The share of texts of known labels that may be answered so.
-        by: How far is measured: by the energy of the logits (Liu et al. 2020), or by their distance to the nearest of
-            known texts' (Sun et al. 2022, who take the features; logits did better on Banking77 and are shorter).
+        by: How far is measured. energy: by the energy of the logits (Liu et al. 2020); distance: by their distance to
+            the nearest of known texts' (Sun et al. 2022, who take the features; logits did better on Banking77 and are
+            shorter); guidance: by that distance, divided by the probability of the label (after Park, Chai and Yoon
+            2023, "Nearest Neighbor Guidance for Out-of-Distribution Detection", who multiply the two certainties);
+            boundary: by adaptive decision boundaries, see `adaptive_boundaries`.
         limit: How far from on it does; None before it is fitted: never.
         scale: The step by which the score rises from 0.5 to 0.73.
-        references: The known texts' logits, float32[M, K]; None before they are chosen, and where energy is measured.
+        references: The known texts' logits, float32[M, K], or with boundaries the centroids, float32[C, K]; None before
+            they are chosen, and where energy is measured.
+        radii: The radii of the boundaries, float32[C].
     """
 
     label: str
     share: float = 0.05
-    by: Literal["energy", "distance"] = "energy"
+    by: Literal["energy", "distance", "guidance", "boundary"] = "energy"
     limit: float | None = None
     scale: float = 1.0
     references: np.ndarray | None = field(default=None, compare=False, repr=False)
+    radii: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def measures(self) -> bool:
@@ -39,10 +47,18 @@ class Unknown:
 
     def measure(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns how far logits float32[N, K] are from what is known, float32[N]."""
-        return energy(logits) if self.references is None else nearest(logits, self.references)
+        if self.references is None:
+            return energy(logits)
+        if self.by == "boundary":
+            return boundary_distance(logits, self.references, self.radii)
+        distances = nearest(logits, self.references)
+        return distances / tf.reduce_max(tf.nn.softmax(logits), axis=-1) if self.by == "guidance" else distances
 
     def magnitude(self, logits: tf.Tensor) -> float:
         """Returns the size of what is subtracted where logits float32[N, K] are measured, in the mean."""
+        if self.by == "boundary":
+            # Of vectors of length 1; a distance has larger rounding errors than its square.
+            return 10.0
         sizes = tf.abs(energy(logits)) if self.by == "energy" else tf.reduce_sum(tf.square(logits), axis=-1)
         return float(tf.reduce_mean(sizes))
 

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfapp.models import TaskModel
+from tfapp.models.adaptive_boundaries import learn_boundaries
 from tfapp.models.unknown import Unknown
 from tfapp.training.steps import make_predictor, predict_logits
 from tfapp.training.tokenized_split import TokenizedSplit
 
-__all__ = ["calibrate_unknown", "choose_references", "fit_unknown", "share_limit"]
+__all__ = ["calibrate_unknown", "choose_references", "fit_unknown", "refer", "share_limit"]
 
 # Of Banking77's 58 known intents 64 texts each find as many of the others as all texts do.
 _PER_LABEL: Final = 64
@@ -24,25 +25,41 @@ _FINEST_SCALE: Final = 1e-3
 
 
 def calibrate_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: TokenizedSplit) -> bool:
-    """Gives a trained classifier that measures distances what it measures them to, and its limit.
+    """Gives a trained classifier that measures distances, or by boundaries, what it measures by, and its limit.
 
     Args:
         model: With its best weights.
-        train_split: Of its texts some are measured to.
+        train_split: Of its texts some are measured to, or make the boundaries.
         dev_split: Where the limit shows.
 
     Returns:
-        Whether the model measures distances.
+        Whether the model measures so.
     """
     unknown = model.unknown
-    if unknown is None or unknown.by != "distance":
+    if unknown is None or unknown.by == "energy":
         return False
     rows = choose_references(train_split.targets)
     predictor = make_predictor(model, dev_split.targets)
     references = predict_logits(predictor, train_split.texts.take(rows), train_split.targets[rows])
     dev = predict_logits(predictor, dev_split.texts, dev_split.targets)
-    model.unknown = fit_unknown(replace(unknown, references=references), dev, dev_split.targets)
+    model.unknown = fit_unknown(refer(unknown, references, train_split.targets[rows]), dev, dev_split.targets)
     return True
+
+
+def refer(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
+    """Returns the same with what it measures by.
+
+    Args:
+        unknown: Says how far is measured.
+        logits: float32[M, K], of texts of train that stand for their labels.
+        targets: int[M], their labels.
+    """
+    if unknown.by == "energy":
+        return unknown
+    if unknown.by == "boundary":
+        centroids, radii = learn_boundaries(logits, targets)
+        return replace(unknown, references=centroids, radii=radii)
+    return replace(unknown, references=logits)
 
 
 def choose_references(targets: NDArray[np.integer]) -> NDArray[np.int64]:
