@@ -175,6 +175,12 @@ def test_rules_over_several_settings() -> None:
     assert "augment.share is 0.5, but method few-shot ends" in complaint(
         "training.augment.share=0.5", "training.method=few-shot"
     )
+    twice = "training.r_drop_alpha=1"
+    assert "r_drop_alpha is 1, but adapt head is fitted at once" in complaint(twice, "training.adapt=head")
+    assert "training.r_drop_alpha and the section distillation exclude each other" in complaint(
+        twice, "distillation.teacher=runs/a"
+    )
+    assert "training.r_drop_alpha is not read by the task tagging" in complaint(twice, "task=tagging")
     folds = "training.head_penalty=cross-validation"
     assert "but only adapt head and method few-shot fit the output layer at once" in complaint(folds)
     assert "class_balance and model.multi_label exclude" in complaint("model.class_balance=1", "model.multi_label=true")

@@ -199,6 +199,16 @@ def test_low_rank_steps_with_dropped_words_go_on_after_a_kill(experiment: Experi
     assert same(run(low, whole.copy_at(18, tmp_path))[0], model)
 
 
+@pytest.mark.slow
+def test_steps_of_another_loss_go_on_after_a_kill(experiment: Experiment, tmp_path: Path, whole: Whole) -> None:
+    robust = changed(experiment, epochs=1, r_drop_alpha=0.5)
+    twice = run_whole(robust, tmp_path, 7)
+    assert same(run(robust, twice.copy_at(7, tmp_path))[0], twice.model)
+    # The losses of two passes are summed.
+    first, plain = (json.loads(one.folder.history.open().readline())["loss"] for one in (twice, whole))
+    assert 1.8 < first / plain < 2.5
+
+
 def test_dropped_words_are_others_in_each_epoch(uninterrupted: TaskModel) -> None:
     side = tokenize_split(uninterrupted, table(0, 93))
     first, again, second = (

@@ -20,7 +20,18 @@ def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
     Returns:
         What is wrong and the way out, in words; None where nothing is.
     """
-    rules = (_multi_label, _loss, _adapt, _rank_phases, _head_penalty, _xla, _distillation, *task.rules, _without_dev)
+    rules = (
+        _multi_label,
+        _loss,
+        _adapt,
+        _rank_phases,
+        _head_penalty,
+        _xla,
+        _distillation,
+        _objective,
+        *task.rules,
+        _without_dev,
+    )
     by_task = (_steps_only, _head_start, _few_shot, _without_epochs)
     problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
     return next((problem for problem in problems if problem), None)
@@ -94,6 +105,7 @@ def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
         "augment.share": training.augment.share,
         "ema_decay": training.ema_decay,
         "sam_rho": training.sam_rho,
+        "r_drop_alpha": training.r_drop_alpha,
     }
     name = next((name for name, value in values.items() if value), None)
     if name is None:
@@ -139,6 +151,18 @@ def _distillation(experiment: Experiment) -> str | None:
         "pair_encoder = cross": model.pair_encoder == "bi",
     }
     return next((f"distillation.hidden_weight and {rule}" for rule, broken in rules.items() if broken and weight), None)
+
+
+def _objective(experiment: Experiment) -> str | None:
+    """Refuses two settings of which each is a loss of its own."""
+    objectives = {
+        "training.r_drop_alpha": experiment.training.r_drop_alpha,
+        "the section distillation": experiment.distillation,
+    }
+    names = [name for name, value in objectives.items() if value]
+    if len(names) > 1:
+        return f"{names[0]} and {names[1]} exclude each other: each is a loss of its own; remove one"
+    return None
 
 
 def _few_shot(experiment: Experiment, task: TaskSettings) -> str | None:

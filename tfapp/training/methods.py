@@ -19,6 +19,7 @@ from tfapp.training.head import HeadTrainer
 from tfapp.training.loop import FineTuner
 from tfapp.training.observers import Observer
 from tfapp.training.precision import StepPrecision
+from tfapp.training.r_drop import RDrop
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.steps import Objective
 from tfapp.training.time_budget import TimeBudget
@@ -67,7 +68,7 @@ def train(
         precision: How steps compute; the evaluations compute as the network's dtype policy says.
         frozen: The model as it is now, which may compute faster and cannot learn; it reads the texts that a head is
             fitted to. None: the model itself.
-        objective: What steps make smaller; None: the model's `batch_loss`.
+        objective: What steps make smaller; None: the model's `batch_loss`, or what the settings make of it.
         observers: Told of steps and epochs.
         budget: The time that is left for it; None: as long as it takes.
         shared: What other trainings have read by the same weights; None: nothing is shared.
@@ -102,4 +103,10 @@ def train(
         return train_few_shot(**arguments, clock=clock)
     if settings.adapt == "head" and model.head is not None:
         return HeadTrainer(**arguments, shared=shared).run()
+    objective = objective or _objective(model, settings)
     return FineTuner(**arguments, shared=shared, objective=objective, clock=clock).run()
+
+
+def _objective(model: TaskModel, settings: TrainingSettings) -> Objective | None:
+    """Returns the loss that the settings ask for; None: the model's own."""
+    return RDrop(model, settings.r_drop_alpha) if settings.r_drop_alpha else None

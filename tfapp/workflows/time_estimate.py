@@ -112,7 +112,8 @@ def _passes(experiment: Experiment, splits: Splits) -> float:
         return 2 * STEP_PASSES * training.epochs * train + train + dev
     if training.adapt == "head":
         return train + dev
-    return head_start + training.epochs * (STEP_PASSES * train * (2 if training.sam_rho else 1) + dev)
+    repeats = (2 if training.sam_rho else 1) * (2 if training.r_drop_alpha else 1)
+    return head_start + training.epochs * (STEP_PASSES * train * repeats + dev)
 
 
 def _fit_seconds(experiment: Experiment, splits: Splits) -> float:

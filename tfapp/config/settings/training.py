@@ -100,6 +100,12 @@ class TrainingSettings(Settings):
         "is highest within this distance of the weights, such as 0.05. It is better with a few thousand texts, and "
         "takes twice the time. By default off.",
     )
+    r_drop_alpha: float | None = Field(
+        None,
+        gt=0,
+        description="R-Drop (Liang et al. 2021): each text passes through dropout twice, and this is the weight of the "
+        "divergence of both answers in the loss, such as 1. It takes twice the time. By default off.",
+    )
     clip_norm: float = Field(1.0, gt=0, description="Larger gradients are scaled down to this global norm.")
     ema_decay: float | None = Field(
         None,
