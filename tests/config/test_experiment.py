@@ -180,7 +180,8 @@ def test_rules_over_several_settings() -> None:
     assert "training.r_drop_alpha and the section distillation exclude each other" in complaint(
         twice, "distillation.teacher=runs/a"
     )
-    assert "training.r_drop_alpha is not read by the task tagging" in complaint(twice, "task=tagging")
+    assert "fgm_epsilon and training.r_drop_alpha exclude each other" in complaint(twice, "training.fgm_epsilon=1")
+    assert with_set("task=tagging", "training.fgm_epsilon=1").training.fgm_epsilon == 1
     folds = "training.head_penalty=cross-validation"
     assert "but only adapt head and method few-shot fit the output layer at once" in complaint(folds)
     assert "class_balance and model.multi_label exclude" in complaint("model.class_balance=1", "model.multi_label=true")
@@ -212,6 +213,10 @@ def test_rules_over_several_settings() -> None:
         ("ranking", "model.multi_label=true", "model.multi_label is not read"),
         ("ranking", "model.window=64", "model.window is not read by the task ranking"),
         ("pair-classification", "model.window=64", "model.window is not read by the task pair-classification"),
+        ("tagging", "training.r_drop_alpha=1", "it compares one answer a text, and a text has many tags"),
+        ("answering", "training.r_drop_alpha=1", "it compares one answer a text, and texts are read in windows"),
+        ("embedding", "training.fgm_epsilon=1", "its loss compares the texts of a batch with each other"),
+        ("pretraining", "training.fgm_epsilon=1", "it learns from hidden words, not from labels"),
         ("tagging", "training.augment.share=0.5", "the task tagging: its labels are places in the texts, which"),
         ("answering", "training.augment.share=0.5", "the task answering: its answers are words of the contexts"),
         ("embedding", "training.augment.share=0.5", "the task embedding: it tells by their tokens which texts"),

@@ -105,6 +105,7 @@ def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
         "augment.share": training.augment.share,
         "ema_decay": training.ema_decay,
         "sam_rho": training.sam_rho,
+        "fgm_epsilon": training.fgm_epsilon,
         "r_drop_alpha": training.r_drop_alpha,
     }
     name = next((name for name, value in values.items() if value), None)
@@ -156,6 +157,7 @@ def _distillation(experiment: Experiment) -> str | None:
 def _objective(experiment: Experiment) -> str | None:
     """Refuses two settings of which each is a loss of its own."""
     objectives = {
+        "training.fgm_epsilon": experiment.training.fgm_epsilon,
         "training.r_drop_alpha": experiment.training.r_drop_alpha,
         "the section distillation": experiment.distillation,
     }

@@ -24,7 +24,7 @@ class CompiledNetwork:
     of their sums.
 
     Args:
-        network: From padded inputs int32[N, T] to [N, ...], or to [N, T, ...] of each token.
+        network: From padded inputs [N, T], or [N, T, H] of each token, to [N, ...], or to [N, T, ...] of each token.
         widest: The greatest T that the network takes.
         position_input: The input whose width outputs of three and more dimensions have.
     """
@@ -50,9 +50,10 @@ class CompiledNetwork:
     def _pad(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """Adds columns without tokens, and rows of tokens that nobody reads: of a row without any there is no mean."""
         width = tf.minimum(rounded(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
-        more = tf.stack([rows, width]) - tf.shape(values)
-        wide = tf.pad(values, [[0, 0], [0, more[1]]])
-        return tf.pad(wide, [[0, more[0]], [0, 0]], constant_values=int(name == "padding_mask"))
+        more = tf.stack([rows, width]) - tf.shape(values)[:2]
+        still = [[0, 0]] * (values.shape.rank - 2)
+        wide = tf.pad(values, [[0, 0], [0, more[1]], *still])
+        return tf.pad(wide, [[0, more[0]], [0, 0], *still], constant_values=int(name == "padding_mask"))
 
 
 def rounded(size: Any, least: int) -> tf.Tensor:

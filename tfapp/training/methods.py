@@ -14,6 +14,7 @@ from tfapp.core.shared_arrays import SharedArrays
 from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
+from tfapp.training.adversarial_embeddings import AdversarialEmbeddings
 from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer
 from tfapp.training.loop import FineTuner
@@ -109,4 +110,6 @@ def train(
 
 def _objective(model: TaskModel, settings: TrainingSettings) -> Objective | None:
     """Returns the loss that the settings ask for; None: the model's own."""
+    if settings.fgm_epsilon:
+        return AdversarialEmbeddings(model, settings.fgm_epsilon)
     return RDrop(model, settings.r_drop_alpha) if settings.r_drop_alpha else None

@@ -112,7 +112,9 @@ def _passes(experiment: Experiment, splits: Splits) -> float:
         return 2 * STEP_PASSES * training.epochs * train + train + dev
     if training.adapt == "head":
         return train + dev
-    repeats = (2 if training.sam_rho else 1) * (2 if training.r_drop_alpha else 1)
+    # Passes forward and back, of which the latter take twice as long; a pass back to the embeddings alone once.
+    passes = 7 / 3 if training.fgm_epsilon else 2 if training.r_drop_alpha else 1
+    repeats = passes * (2 if training.sam_rho else 1)
     return head_start + training.epochs * (STEP_PASSES * train * repeats + dev)
 
 

@@ -100,6 +100,13 @@ class TrainingSettings(Settings):
         "is highest within this distance of the weights, such as 0.05. It is better with a few thousand texts, and "
         "takes twice the time. By default off.",
     )
+    fgm_epsilon: float | None = Field(
+        None,
+        gt=0,
+        description="Adversarial embeddings (Miyato et al. 2017): each text is learnt a second time with its tokens' "
+        "vectors moved by this length to where the loss is higher, such as 1. It takes more than twice the time. By "
+        "default off.",
+    )
     r_drop_alpha: float | None = Field(
         None,
         gt=0,

@@ -52,14 +52,18 @@ def _search_space(experiment: Experiment) -> dict[str, Any]:
 SETTINGS: Final = TaskSettings(
     "answering",
     texts=("question", "context"),
-    reads=("data.group", "data.on_missing_label", "model.dropout", "training.calibrate"),
+    reads=("data.group", "data.on_missing_label", "model.dropout", "training.calibrate", "training.fgm_epsilon"),
     data=AnsweringDataSettings,
     model=AnsweringModelSettings,
     notes={
         "data.group": "Rows without a group are grouped by their context.",
         "model.max_length": "Longer contexts are read in several windows of this length.",
     },
-    refusals={"training.augment": "its answers are words of the contexts, which other contexts would not have"},
+    refusals={
+        "training.augment": "its answers are words of the contexts, which other contexts would not have",
+        "training.r_drop_alpha": "it compares one answer a text, and texts are read in windows; training.fgm_epsilon "
+        "does not",
+    },
     search=_search_space,
     summary="answers to questions, from contexts",
 )

@@ -40,6 +40,7 @@ def _search_space(experiment: Experiment) -> dict[str, Any]:
     return {**fine_tuning_space(experiment), "model.temperature": {"low": 0.02, "high": 0.1, "log": True}}
 
 
+_COMPARED: Final = "its loss compares the texts of a batch with each other, not each with a label"
 SETTINGS: Final = TaskSettings(
     "embedding",
     texts=("query", "candidate"),
@@ -50,6 +51,8 @@ SETTINGS: Final = TaskSettings(
     pretrained=True,
     notes={"data.group": "Rows without a group are grouped by their query."},
     refusals={
+        "training.fgm_epsilon": _COMPARED,
+        "training.r_drop_alpha": _COMPARED,
         "training.augment": "it tells by their tokens which texts of a batch are the same, and would push a text away "
         "from its changed copy; write changed copies into the data, as pairs with their texts",
     },

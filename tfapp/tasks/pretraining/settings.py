@@ -83,12 +83,17 @@ def _search_space(experiment: Experiment) -> dict[str, Any]:
     }
 
 
+_NO_LABELS: Final = "it learns from hidden words, not from labels; set it where the BERT is trained for its task"
 SETTINGS: Final = TaskSettings(
     "pretraining",
     texts=("text",),
     model=PretrainingModelSettings,
     rules=(_adapt, _positions),
-    refusals={"training.augment": "it learns what texts are like, and hides words itself (model.masking)"},
+    refusals={
+        "training.augment": "it learns what texts are like, and hides words itself (model.masking)",
+        "training.fgm_epsilon": _NO_LABELS,
+        "training.r_drop_alpha": _NO_LABELS,
+    },
     search=_search_space,
     summary="a BERT, from texts without labels",
 )

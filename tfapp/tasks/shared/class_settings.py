@@ -13,6 +13,7 @@ LABEL_SETTINGS: Final = (
     "model.dropout",
     "training.word_dropout",
     "training.augment",
+    "training.fgm_epsilon",
     "training.r_drop_alpha",
     "training.calibrate",
     "distillation",

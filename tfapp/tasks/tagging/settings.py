@@ -62,6 +62,7 @@ SETTINGS: Final = TaskSettings(
         "data.on_bad_tags",
         "model.dropout",
         "training.word_dropout",
+        "training.fgm_epsilon",
     ),
     model=TaggingModelSettings,
     rules=(_crf,),
@@ -72,6 +73,8 @@ SETTINGS: Final = TaskSettings(
     refusals={
         "training.augment": "its labels are places in the texts, which other texts would not have; "
         "training.word_dropout hides words in their places",
+        "training.r_drop_alpha": "it compares one answer a text, and a text has many tags; training.fgm_epsilon "
+        "does not",
     },
     search=_search_space,
     summary="spans in texts",
