@@ -1,11 +1,19 @@
-"""Measures how well a classifier says that a text belongs to none of its labels, on Banking77 without some intents.
+"""Measures how well a classifier says that a text belongs to none of its labels, by TEXTOIR's protocol, on Banking77.
 
-    python benchmarks/unknown_intents.py --data DIR --output unknown.json
+    python benchmarks/unknown_intents.py --data DIR --output unknown.json --part frozen
+    python benchmarks/unknown_intents.py --data DIR --output unknown.json --part trained
 
-Every fourth intent is left out of train and dev, and is `unknown` in test. The settings are those of
-accuracy/banking77.toml. Each seed, of the split too, is trained twice: from known intents alone, where the limit lets
-5 % of dev be refused, and with half of the missing intents as examples of what is unknown; test then asks for the
-other half only.
+Of the 77 intents 25, 50 or 75 % are known, drawn by a seed; the others are left out of train and dev and are one more
+class, "open", in test. The figures are those of TEXTOIR (Zhang et al. 2021): accuracy, F1 (the mean over the known
+classes and the open one), F1-known (the mean over the known ones) and F1-open. Every way of `model.unknown_by` is
+measured on the same logits, for several shares of known texts that may be refused.
+
+The share is chosen before test is looked at: of each draw's known intents 75, 50 or 25 % are held out of train, and the
+share with the highest F1 on dev, in the mean of all these, then serves all three settings.
+
+`frozen` fits a logistic regression to vectors of the frozen preset: a minute for the vectors, a minute for the rest.
+`trained` fine-tunes with accuracy/banking77.toml, by the shares that `frozen` chose: nine trainings, planned as one to
+two hours on two cores. Each draw is written to --output as soon as it is done, and is not measured again.
 DIR holds `banking77/{train,test}.csv`.
 """
 
@@ -13,80 +21,250 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import statistics
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal, TypeAlias
 
+import numpy as np
+import tensorflow as tf
 from accuracy import SETTINGS
 from accuracy import tfapp as command
 from harness import environment, write_report
 from inference_report import print_table
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from tfapp import open_run
+from tfapp.config import ModelSettings
+from tfapp.models import TaskModel
+from tfapp.models.unknown import Unknown
+from tfapp.tasks.models import build_model, load_model
+from tfapp.training.features import feature_scale
+from tfapp.training.head_fit import DEFAULT_PENALTY
+from tfapp.training.unknown import choose_references, refer, share_limit
+from tfapp.workflows.inference import packed
 
-FIGURES: Final = ("in_scope_accuracy", "in_scope_unknown", "out_of_scope_recall")
-UNKNOWN: Final = "unknown"
-ONE_IN: Final = 4
+By: TypeAlias = Literal["energy", "distance", "guidance", "boundary"]
+Logits: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Those of train, of dev, and of what is asked."""
+WAYS: Final[tuple[By, ...]] = ("energy", "distance", "boundary", "guidance")
+RATIOS: Final = (0.25, 0.5, 0.75)
+SHARES: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+FIGURES: Final = ("accuracy", "f1", "f1_known", "f1_open", "known_refused")
+DEV_SHARE: Final = 0.1
+BATCH: Final = 256
+OPEN: Final = -1
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a file, and their intents as numbers, int64[N]."""
+
+    texts: list[str]
+    intents: np.ndarray
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The rows of one training.
+
+    Attributes:
+        train, dev: Numbers of train's rows; of those of dev some may be open.
+        classes: int64[77], the class of each intent, `OPEN` of those that are not learnt.
+    """
+
+    train: np.ndarray
+    dev: np.ndarray
+    classes: np.ndarray
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="further settings")
-    parser.add_argument("--output", type=Path, help="write the figures as JSON")
-    options = parser.parse_args()
-    results: dict[str, list[dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.seeds):
-            for name, examples in (("known intents alone", False), ("with examples of others", True)):
-                write_splits(options.data / "banking77", Path(folder), examples=examples)
-                results.setdefault(name, []).append(train(Path(folder), seed, options.set))
-                print(f"{name}, seed {seed}: {results[name][-1]}", file=sys.stderr)
-    print_table(
-        ("learnt from", *FIGURES),
-        [
-            (name, *(f"{100 * statistics.mean(one[figure] for one in runs):.1f}" for figure in FIGURES))
-            for name, runs in results.items()
-        ],
+    parser.add_argument("--part", choices=("frozen", "trained"), default="frozen")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="further settings of `trained`"
     )
-    if options.output:
-        write_report(options.output, {"runs": results, "environment": environment("tensorflow", "keras-hub", "tfapp")})
+    parser.add_argument("--output", type=Path, required=True, help="keep the figures as JSON")
+    options = parser.parse_args()
+    report: dict[str, Any] = json.loads(options.output.read_text()) if options.output.exists() else {"draws": {}}
+    train, test, names = read(options.data / "banking77")
+    chosen = choose_shares(report["draws"]) if options.part == "trained" else None
+    if options.part == "trained" and not chosen:
+        raise SystemExit("no shares are chosen yet; run --part frozen with the same --output first")
+    measure = frozen_part(train, test) if options.part == "frozen" else trained_part(train, test, names, options.set)
+    for ratio in RATIOS:
+        for seed in range(options.seeds):
+            key = f"{options.part} {ratio} {seed}"
+            if key not in report["draws"]:
+                start = time.monotonic()
+                figures = measure(ratio, seed)
+                report["draws"][key] = {**figures, "seconds": round(time.monotonic() - start, 1)}
+                report["environment"] = environment("tensorflow", "keras-hub", "tfapp")
+                write_report(options.output, report)
+                print(f"{key}: {report['draws'][key]['seconds']} s", file=sys.stderr)
+    print_results(report["draws"], options.part, chosen or choose_shares(report["draws"]))
 
 
-def write_splits(source: Path, folder: Path, *, examples: bool) -> None:
-    """Writes `train.csv` and `test.csv`, the missing intents as unknown ones."""
-    rows_by_split = {split: read(source / f"{split}.csv") for split in ("train", "test")}
-    intents = sorted({row["category"] for row in rows_by_split["train"]})
-    missing = intents[::ONE_IN]
-    train_unknown = set(missing[::2]) if examples else set()
-    test_unknown = set(missing) - train_unknown
-    for split, unknown in (("train", train_unknown), ("test", test_unknown)):
-        known_intents = set(intents) - set(missing)
-        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(("text", "category"))
-            for row in rows_by_split[split]:
-                if row["category"] in known_intents | unknown:
-                    writer.writerow((row["text"], UNKNOWN if row["category"] in unknown else row["category"]))
+def read(folder: Path) -> tuple[Texts, Texts, list[str]]:
+    """Returns train, test and the names of the intents."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for split in ("train", "test"):
+        with (folder / f"{split}.csv").open(newline="", encoding="utf-8") as lines:
+            rows[split] = list(csv.DictReader(lines))
+    names = sorted({row["category"] for row in rows["train"]})
+    numbers = {name: number for number, name in enumerate(names)}
+    train, test = (
+        Texts([row["text"] for row in split], np.array([numbers[row["category"]] for row in split]))
+        for split in rows.values()
+    )
+    return train, test, names
 
 
-def read(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+def draw(intents: np.ndarray, ratio: float, seed: int, *, learnt_ratio: float = 1.0) -> Draw:
+    """Draws the known intents and dev's rows; of the known ones only `learnt_ratio` are learnt, but all are in dev."""
+    random = np.random.default_rng(seed)
+    count = int(intents.max()) + 1
+    known = random.choice(count, round(count * ratio), replace=False)
+    rows = random.permutation(np.flatnonzero(np.isin(intents, known)))
+    dev, train = np.split(rows, [round(len(rows) * DEV_SHARE)])
+    learnt = np.sort(known[: round(len(known) * learnt_ratio)])
+    classes = np.full(count, OPEN)
+    classes[learnt] = np.arange(len(learnt))
+    return Draw(train[classes[intents[train]] != OPEN], dev, classes)
 
 
-def train(folder: Path, seed: int, settings: list[str]) -> dict[str, float]:
-    files = [f"data.{split}={folder / split}.csv" for split in ("train", "test")]
-    # An output layer that is fitted exactly depends on the split alone.
-    seeds = [f"{one}={seed}" for one in ("training.seed", "data.split_seed")]
-    changes = [*files, f"data.unknown_label={UNKNOWN}", *seeds, *settings]
-    arguments = [f"--runs={folder}", "--json", *(f"--set={one}" for one in changes)]
-    end = command(folder, "train", str(SETTINGS / "banking77.toml"), *arguments)[-1]
-    scope = open_run(end["run"]).evaluation.scope()
-    return {figure: scope[figure] for figure in FIGURES}
+def frozen_part(train: Texts, test: Texts) -> Callable[[float, int], dict[str, Any]]:
+    """Returns what measures a draw on vectors that are read once."""
+    model = build_model("classification", ModelSettings(preset="minilm-l6", pooling="mean", max_length=64), ["a", "b"])
+    fast = packed(model)
+    train_vectors, test_vectors = (compute(fast, fast.features, split.texts) for split in (train, test))
+    size = feature_scale(train_vectors)
+
+    def logits(part: Draw) -> Logits:
+        vectors = [train_vectors[part.train] / size, train_vectors[part.dev] / size, test_vectors / size]
+        head = LogisticRegression(C=1 / DEFAULT_PENALTY, max_iter=1000)
+        head.fit(vectors[0], part.classes[train.intents[part.train]])
+        of_train, of_dev, of_test = (head.decision_function(rows).astype(np.float32) for rows in vectors)
+        return of_train, of_dev, of_test
+
+    def measure(ratio: float, seed: int) -> dict[str, Any]:
+        held_out: dict[str, Any] = {}
+        for learnt_ratio in RATIOS:
+            part = draw(train.intents, ratio, seed, learnt_ratio=learnt_ratio)
+            references, dev, _ = logits(part)
+            held_out[str(learnt_ratio)] = score(
+                part, train, (references, dev, dev), part.classes[train.intents[part.dev]]
+            )
+        part = draw(train.intents, ratio, seed)
+        return {"held_out": held_out, "test": score(part, train, logits(part), part.classes[test.intents])}
+
+    return measure
+
+
+def trained_part(
+    train: Texts, test: Texts, names: Sequence[str], settings: Sequence[str]
+) -> Callable[[float, int], dict[str, Any]]:
+    """Returns what fine-tunes on a draw and measures it."""
+
+    def measure(ratio: float, seed: int) -> dict[str, Any]:
+        part = draw(train.intents, ratio, seed)
+        with tempfile.TemporaryDirectory() as home:
+            folder = Path(home)
+            known_test = np.flatnonzero(part.classes[test.intents] != OPEN)
+            for name, split, rows in (
+                ("train", train, part.train),
+                ("dev", train, part.dev),
+                ("test", test, known_test),
+            ):
+                with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+                    texts = [(split.texts[row], names[split.intents[row]]) for row in rows.tolist()]
+                    csv.writer(file).writerows([("text", "category"), *texts])
+            files = [f"data.{name}={folder / name}.csv" for name in ("train", "dev", "test")]
+            changes = [f"--set={one}" for one in (*files, f"training.seed={seed}", *settings)]
+            toml = str(SETTINGS / "banking77.toml")
+            end = command(folder, "train", toml, f"--runs={folder}", "--json", *changes)[-1]
+            model = packed(load_model(open_run(end["run"]).folder.model))
+        assert model.labels == tuple(name for name, number in zip(names, part.classes, strict=True) if number != OPEN)
+        of_train, of_dev = ([train.texts[row] for row in rows.tolist()] for rows in (part.train, part.dev))
+        logits = (compute(model, model.logits, of_train), compute(model, model.logits, of_dev))
+        of_test = compute(model, model.logits, test.texts)
+        return {"test": score(part, train, (*logits, of_test), part.classes[test.intents])}
+
+    return measure
+
+
+def compute(model: TaskModel, network: Callable[[Any], tf.Tensor], texts: Sequence[str]) -> np.ndarray:
+    """Returns what a network of a model makes of texts."""
+    signature = [tf.TensorSpec([None], tf.string)]
+    function = tf.function(lambda batch: network(model.preprocessor(batch)), input_signature=signature, autograph=False)
+    batches = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+    return np.concatenate([function(tf.constant(list(batch))).numpy() for batch in batches])
+
+
+def score(part: Draw, train: Texts, logits_by_split: Logits, targets: np.ndarray) -> dict[str, Any]:
+    """Returns the figures of each way and share on the last logits, of texts of these classes; the limits are dev's."""
+    train_logits, dev, logits = logits_by_split
+    train_targets, dev_targets = (part.classes[train.intents[rows]] for rows in (part.train, part.dev))
+    references = choose_references(train_targets)
+    results: dict[str, Any] = {}
+    for way in WAYS:
+        unknown = refer(Unknown("open", by=way), train_logits[references], train_targets[references])
+        known, distances = (unknown.measure(one).numpy() for one in (dev[dev_targets != OPEN], logits))
+        results[way] = {"auroc": float(roc_auc_score(targets == OPEN, distances))} | {
+            str(share): textoir_figures(targets, np.where(distances >= limit, OPEN, logits.argmax(axis=1)))
+            for share in SHARES
+            for limit in (share_limit(known.astype(np.float64), share),)
+        }
+    return results
+
+
+def textoir_figures(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Returns TEXTOIR's figures, and the share of known texts that were refused."""
+    # Sorted, the open class is the first.
+    counts = confusion_matrix(targets, predictions, labels=[OPEN, *range(int(targets.max()) + 1)])
+    right = np.diag(counts)
+    f1 = 2 * right / np.maximum(counts.sum(axis=0) + counts.sum(axis=1), 1)
+    values = (right.sum() / counts.sum(), f1.mean(), f1[1:].mean(), f1[0], counts[1:, 0].sum() / counts[1:].sum())
+    return {figure: float(value) for figure, value in zip(FIGURES, values, strict=True)}
+
+
+def choose_shares(draws: dict[str, Any]) -> dict[str, str]:
+    """Returns each way's share with the highest F1 on intents held out of train, in the mean of the frozen draws."""
+    held_out = [one for figures in draws.values() for one in figures.get("held_out", {}).values()]
+    if not held_out:
+        return {}
+    return {
+        way: max(map(str, SHARES), key=lambda share: statistics.mean(one[way][share]["f1"] for one in held_out))
+        for way in WAYS
+    }
+
+
+def print_results(draws: dict[str, Any], part: str, shares: dict[str, str]) -> None:
+    """Prints a line for each setting and way: the means over the seeds."""
+
+    def lines() -> Iterator[tuple[str, ...]]:
+        for ratio in RATIOS:
+            chosen = [figures["test"] for key, figures in draws.items() if key.startswith(f"{part} {ratio} ")]
+            for way in WAYS if chosen else ():
+                means = [statistics.mean(one[way][shares[way]][figure] for one in chosen) for figure in FIGURES]
+                means.append(statistics.mean(one[way]["auroc"] for one in chosen))
+                yield f"{ratio:.0%}", way, shares[way], *(f"{100 * mean:.1f}" for mean in means)
+
+    held_out = [one for figures in draws.values() for one in figures.get("held_out", {}).values()]
+    for way in WAYS:
+        means = [
+            f"{share} {100 * statistics.mean(one[way][str(share)]['f1'] for one in held_out):.1f}" for share in SHARES
+        ]
+        print(f"F1 on intents held out of train by share, {way}: {', '.join(means)}")
+    print_table(("known", "by", "share", *FIGURES, "auroc"), list(lines()))
 
 
 if __name__ == "__main__":
