@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Masker", "drop_words", "make_blocks", "to_dense"]
+__all__ = ["Masker", "drop_words", "make_blocks", "ordinary_pieces", "to_dense"]
 
 _SPECIAL: Final = frozenset({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
 # Of what is guessed: most is masked, some replaced, the rest stays, since no [MASK] is met later (Devlin et al. 2019).
@@ -70,11 +70,12 @@ def drop_words(ids: Ids, vocabulary: Sequence[str], share: float, random: np.ran
     """
     mask = vocabulary.index("[MASK]" if "[MASK]" in vocabulary else "[UNK]")
     pieces = ids % len(vocabulary)
-    hidden = (random.random(len(ids)) < share) & _ordinary(vocabulary)[pieces]
+    hidden = (random.random(len(ids)) < share) & ordinary_pieces(vocabulary)[pieces]
     return np.where(hidden, ids - pieces + mask, ids).astype(np.int32)
 
 
-def _ordinary(vocabulary: Sequence[str]) -> NDArray[np.bool_]:
+def ordinary_pieces(vocabulary: Sequence[str]) -> NDArray[np.bool_]:
+    """Returns which word pieces are no special tokens, in the order of their ids."""
     return np.array([piece not in _SPECIAL for piece in vocabulary])
 
 
@@ -89,7 +90,7 @@ class Masker:
 
     def __init__(self, vocabulary: Sequence[str], *, share: float, whole_words: bool) -> None:
         self._mask = vocabulary.index("[MASK]")
-        self._ordinary = _ordinary(vocabulary)
+        self._ordinary = ordinary_pieces(vocabulary)
         self._continues = np.array([whole_words and piece.startswith("##") for piece in vocabulary])
         self._share = share
 

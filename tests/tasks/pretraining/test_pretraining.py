@@ -76,6 +76,26 @@ def test_it_leaves_what_every_run_leaves_and_a_preset(run: Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("kind", "score"), [("simcse", "self-retrieval accuracy"), ("tsdae", "token accuracy")])
+def test_vectors_of_texts_are_learnt_without_pairs(
+    kind: str, score: str, lines: Path, toy_preset: Path, tmp_path: Path
+) -> None:
+    values = settings(lines, epochs=1, batch_size=32)
+    values["model"] = {"kind": kind, "preset": str(toy_preset), "max_length": 32}
+    run = tfapp.fit(parse_experiment(values), runs=tmp_path / "runs", quiet=True)
+    assert run.evaluation.main_name == score
+    assert run.evaluate(quiet=True) == run.evaluation
+    losses = [json.loads(line)["loss"] for line in run.folder.history.read_text().splitlines() if '"step"' in line]
+    assert all(np.isfinite(losses))
+    assert "measure these by retrieval" in run.folder.report.read_text()
+    version = tfapp.api.export_preset(
+        str(run.folder.preset), tmp_path / "models", overrides=["model.max_length=32"], quiet=True
+    )
+    vectors = tfapp.predict(version, [WORDS, "ball"])["embedding"]
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.slow
 def test_another_task_starts_from_its_preset(run: Run, toy_data: Path, tmp_path: Path) -> None:
     values = toy_experiment(run.folder.preset, toy_data, training={"epochs": 1})
     tuned = tfapp.fit(parse_experiment(values), runs=tmp_path, quiet=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Evaluation
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-__all__ = ["LanguageEvaluation"]
+__all__ = ["LanguageEvaluation", "ReconstructionEvaluation", "SelfRetrievalEvaluation"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class LanguageEvaluation(Evaluation):
     kind = "language-model"
     unit = "masked tokens"
     by_loss = True
+    score: ClassVar[str] = "masked accuracy"
+    lead: ClassVar[str] = (
+        "Some tokens of held-out texts were hidden, and the model predicted them. A perplexity of 10 means that the "
+        "model is as unsure as if it had to choose among 10 equally likely tokens."
+    )
 
     count: int
     loss: float
@@ -51,8 +56,8 @@ class LanguageEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """Returns the name of the masked accuracy; the best epoch is that of the lowest perplexity."""
-        return "masked accuracy"
+        """Returns the name of the accuracy; the best epoch is that of the lowest perplexity."""
+        return self.score
 
     @property
     def main_score(self) -> float:
@@ -62,13 +67,13 @@ class LanguageEvaluation(Evaluation):
     @property
     def counts(self) -> tuple[str, ...]:
         """Returns the numbers of masked tokens and blocks."""
-        return f"{self.count:,} masked tokens", f"{self.blocks:,} blocks of text"
+        return f"{self.count:,} {self.unit}", f"{self.blocks:,} blocks of text"
 
     def headline(self) -> str:
         """Returns the perplexity with its interval, and the accuracy, in one line."""
         low, high = map(math.exp, self.loss_interval)
         score = f"perplexity {self.perplexity:.2f} (95 % interval {low:.2f} to {high:.2f})"
-        return f"{score}, masked accuracy {self.accuracy:.3f}, {self.count} {self.unit}"
+        return f"{score}, {self.score} {self.accuracy:.3f}, {self.count} {self.unit}"
 
     def metrics(self) -> dict[str, float]:
         """Returns the accuracy, the perplexity and the loss."""
@@ -103,4 +108,32 @@ class LanguageEvaluation(Evaluation):
             return {}
         names = [f"under {math.exp(nats):,.0f}" for nats in range(1, len(self.spread))]
         figure = plots.draw_counts([*names, "more"], self.spread, "perplexity of the block", "blocks")
-        return {"spread": (figure, "Blocks by the perplexity of their masked tokens")}
+        return {"spread": (figure, f"Blocks by the perplexity of their {self.unit}")}
+
+
+@dataclass(frozen=True)
+class ReconstructionEvaluation(LanguageEvaluation):
+    """Predictions of each token of whole texts, from those before it and the vector of a text with deleted words."""
+
+    kind = "reconstruction"
+    unit = "tokens"
+    score = "token accuracy"
+    lead = (
+        "Words of held-out texts were deleted, and each whole text was told again from the vector of what was left. A "
+        "perplexity of 10 means that the model is as unsure as if it had to choose among 10 equally likely tokens. It "
+        "says little about the vectors: measure these by retrieval, with a task that has pairs."
+    )
+
+
+@dataclass(frozen=True)
+class SelfRetrievalEvaluation(LanguageEvaluation):
+    """Held-out texts with hidden word pieces that look for themselves among all texts, by their vectors."""
+
+    kind = "self-retrieval"
+    unit = "texts"
+    score = "self-retrieval accuracy"
+    lead = (
+        "Word pieces of held-out texts were hidden, and each text looked for itself among all of them. A perplexity of "
+        "10 means that its vector is as near to those of 9 others. It says little about texts in other words: measure "
+        "these by retrieval, with a task that has pairs."
+    )

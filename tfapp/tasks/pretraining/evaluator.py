@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel
-from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
+from tfapp.tasks.pretraining.evaluation import (
+    LanguageEvaluation,
+    ReconstructionEvaluation,
+    SelfRetrievalEvaluation,
+)
+from tfapp.tasks.pretraining.simcse import SimCse, self_retrieval
+from tfapp.tasks.pretraining.tsdae import Tsdae
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 
@@ -27,15 +33,20 @@ class LanguageEvaluator(Evaluator):
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """Evaluates the logits; see `Evaluator.evaluate`."""
-        del model, split
-        return evaluate_language(logits)
+        if isinstance(model, SimCse):
+            sums = self_retrieval(logits, split.targets, model.temperature)
+            return evaluate_language(sums, SelfRetrievalEvaluation)
+        return evaluate_language(logits, ReconstructionEvaluation if isinstance(model, Tsdae) else LanguageEvaluation)
 
 
-def evaluate_language(sums: NDArray[np.floating]) -> LanguageEvaluation:
+def evaluate_language(
+    sums: NDArray[np.floating], kind: type[LanguageEvaluation] = LanguageEvaluation
+) -> LanguageEvaluation:
     """Sums up guesses.
 
     Args:
         sums: float[N, 3], of each block the summed loss in nats, right guesses, guesses.
+        kind: What they are guesses of.
 
     Returns:
         The evaluation.
@@ -51,7 +62,7 @@ def evaluate_language(sums: NDArray[np.floating]) -> LanguageEvaluation:
     total = max(counts.sum(), 1.0)
     loss_interval, interval = _intervals(blocks)
     edges = [-np.inf, *range(1, _MOST_NATS + 1), np.inf]
-    return LanguageEvaluation(
+    return kind(
         count=int(counts.sum()),
         loss=float(losses.sum() / total),
         loss_interval=loss_interval,

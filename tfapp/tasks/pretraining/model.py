@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
@@ -21,7 +22,7 @@ from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
 from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT, MaskingSettings, PretrainingModelSettings
 
-__all__ = ["LanguageModel"]
+__all__ = ["LanguageModel", "TokenPredictor", "compare_guesses", "prediction_head"]
 
 # More tokens than any text; the preprocessor takes 256 bytes a token, and TensorFlow's strings have 2^31.
 _WHOLE: Final = 1 << 22
@@ -29,7 +30,48 @@ _WHOLE: Final = 1 << 22
 _EVALUATION_SEED: Final = 0
 
 
-class LanguageModel(BertModel):
+class TokenPredictor(BertModel):
+    """A model that learns to predict tokens of texts without labels, and leaves its BERT as a preset."""
+
+    task = PRETRAINING_CONTRACT
+
+    @classmethod
+    def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
+        """Builds the model, with the preset's own prediction head where it has one, else with a fresh one."""
+        model = super().from_preset(preset, labels, settings, dtype=dtype)
+        load_prediction_head(Path(preset.handle), model.network.get_layer("prediction"))
+        return model
+
+    def batch_loss(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the mean over the predicted tokens of all rows, as sum and number."""
+        losses, _, counts = tf.unstack(self.measure(ids, targets, training=True), axis=1)
+        return tf.reduce_sum(losses * weights), tf.reduce_sum(counts * weights)
+
+    def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+        """Returns `measure` of rows, dropout off; N may be 0."""
+        return self.measure(ids, targets, training=False)
+
+    @abc.abstractmethod
+    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Returns how well tokens are predicted.
+
+        Args:
+            ids: Ragged int32[N, (T)], as `encode` gives them.
+            targets: [N, T], likewise.
+            training: Whether dropout is on.
+
+        Returns:
+            float32[N, 3]: of each row the summed cross-entropy in nats, right predictions, predictions.
+        """
+
+    def write_products(self, folder: Path) -> None:
+        """Writes the backbone as a Hugging Face checkpoint, `preset/`, which `model.preset` takes."""
+        tokenizer = self.preprocessor
+        head = self.network.get_layer("prediction")
+        write_preset(folder / "preset", self.backbone, tokenizer.vocabulary, lowercase=tokenizer.lowercase, head=head)
+
+
+class LanguageModel(TokenPredictor):
     """BERT that guesses masked tokens (Devlin et al. 2019), without the task of the next sentence.
 
     A row is a block of tokens, of one text or several. `encode` hides tokens once for all evaluations, `resample` anew
@@ -44,7 +86,6 @@ class LanguageModel(BertModel):
         masking: What is hidden.
     """
 
-    task = PRETRAINING_CONTRACT
     kind = "bert"
     position_input = "mask_positions"
 
@@ -59,16 +100,14 @@ class LanguageModel(BertModel):
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """Builds the model, with the preset's own prediction head where it has one, else with a fresh one.
+        """Builds the model.
 
         Raises:
             ModelError: As the base class; or there is no [MASK].
         """
         if "[MASK]" not in preset.vocabulary:
             raise ModelError(f"preset {preset.name}: its vocabulary lacks [MASK], which pretraining needs")
-        model = super().from_preset(preset, labels, settings, dtype=dtype)
-        load_prediction_head(Path(preset.handle), model.network.get_layer("prediction"))
-        return model
+        return super().from_preset(preset, labels, settings, dtype=dtype)
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
@@ -122,37 +161,15 @@ class LanguageModel(BertModel):
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the mean cross-entropy of each block's guesses, float32[N]."""
-        losses, _, counts = tf.unstack(_compare(targets[:, : tf.shape(logits)[1]], logits), axis=1)
+        losses, _, counts = tf.unstack(compare_guesses(targets[:, : tf.shape(logits)[1]], logits), axis=1)
         return tf.math.divide_no_nan(losses, counts)
-
-    def batch_loss(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the mean over the masked tokens of all blocks, as sum and number."""
-        losses, _, counts = tf.unstack(self._measure(ids, targets, training=True), axis=1)
-        return tf.reduce_sum(losses * weights), tf.reduce_sum(counts * weights)
-
-    def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        """Returns how well the masked tokens of blocks are guessed.
-
-        Args:
-            ids: Ragged int32[N, (T)], as `encode` gives them; N may be 0.
-            targets: int32[N, T], likewise.
-
-        Returns:
-            float32[N, 3]: of each block the summed cross-entropy in nats, right guesses, guesses.
-        """
-        return self._measure(ids, targets, training=False)
 
     def own_config(self) -> dict[str, Any]:
         """Returns the masking."""
         return {"masking": self.masking.model_dump()}
 
-    def write_products(self, folder: Path) -> None:
-        """Writes the backbone as a Hugging Face checkpoint, `preset/`, which `model.preset` takes."""
-        tokenizer = self.preprocessor
-        head = self.network.get_layer("prediction")
-        write_preset(folder / "preset", self.backbone, tokenizer.vocabulary, lowercase=tokenizer.lowercase, head=head)
-
-    def _measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
+    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Returns how well the masked tokens of blocks are guessed; targets are those of `encode`."""
         padded = self.preprocessor.pad(ids)
         rows, width = tf.unstack(tf.shape(padded["token_ids"]))
         true_ids = tf.pad(targets, [[0, rows - tf.shape(targets)[0]], [0, 0]], constant_values=-1)[:, :width]
@@ -160,7 +177,7 @@ class LanguageModel(BertModel):
         most = tf.maximum(tf.reduce_max(tf.reduce_sum(hidden, axis=1)), 1)
         # Masked positions first; blocks with fewer than the most get others, which do not count.
         positions = tf.argsort(hidden, axis=1, direction="DESCENDING", stable=True)[:, :most]
-        scores = _compare(
+        scores = compare_guesses(
             tf.gather(true_ids, positions, batch_dims=1), self._guess(padded, positions, training=training)
         )
         return scores[: ids.nrows(tf.int32)]
@@ -172,13 +189,22 @@ class LanguageModel(BertModel):
 def _network(backbone: Any) -> keras.Model:
     """Returns a network from the backbone's inputs and `mask_positions` int32[N, P] to `logits` float32[N, P, V].
 
-    The output layer is the embedding, transposed (Press and Wolf 2017). The pooled vector is there for the pooler to be
-    saved with the rest.
+    The pooled vector is there for the pooler to be saved with the rest.
     """
     positions = keras.Input((None,), dtype="int32", name="mask_positions")
-    backbone.token_embedding.reverse_dtype = "float32"
     backbone.pooled_dense.trainable = False
-    head = keras_hub.layers.MaskedLMHead(
+    logits = prediction_head(backbone)(backbone.output["sequence_output"], positions)
+    outputs = {"logits": logits, "pooled_output": backbone.output["pooled_output"]}
+    return keras.Model({**backbone.input, "mask_positions": positions}, outputs, name="language_model")
+
+
+def prediction_head(backbone: Any) -> Any:
+    """Returns the layer from vectors of tokens, and positions int32[N, P], to logits float32[N, P, V].
+
+    Its output matrix is the embedding, transposed (Press and Wolf 2017).
+    """
+    backbone.token_embedding.reverse_dtype = "float32"
+    return keras_hub.layers.MaskedLMHead(
         token_embedding=backbone.token_embedding,
         intermediate_activation=lambda x: keras.activations.gelu(x, approximate=True),
         layer_norm_epsilon=1e-12,
@@ -186,13 +212,10 @@ def _network(backbone: Any) -> keras.Model:
         dtype="float32",
         name="prediction",
     )
-    logits = head(backbone.output["sequence_output"], positions)
-    outputs = {"logits": logits, "pooled_output": backbone.output["pooled_output"]}
-    return keras.Model({**backbone.input, "mask_positions": positions}, outputs, name="language_model")
 
 
-def _compare(true_ids: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns float32[N, 3] as `measure` does, of int32[N, P] with -1 for no guess and float32[N, P, V]."""
+def compare_guesses(true_ids: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns what `TokenPredictor.measure` does, of int32[N, P] with -1 for no guess and float32[N, P, V]."""
     mask = tf.cast(true_ids >= 0, tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(true_ids, 0), logits) * mask
     right = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == true_ids, tf.float32)

@@ -52,6 +52,7 @@ class PretrainingModelSettings(ModelSettings):
     """The settings of the network that learns the language, and of its start."""
 
     masking: MaskingSettings = MaskingSettings()
+    deletion: float = Field(0.6, gt=0, lt=1, description="kind tsdae: the share of words that are deleted.")
     fresh: FreshSettings | None = Field(None, description="Start from random weights instead of the preset.")
 
     @property
@@ -87,12 +88,19 @@ _NO_LABELS: Final = "it learns from hidden words, not from labels; set it where 
 SETTINGS: Final = TaskSettings(
     "pretraining",
     texts=("text",),
+    reads=("model.pooling", "model.temperature"),
     model=PretrainingModelSettings,
     rules=(_adapt, _positions),
     refusals={
         "training.augment": "it learns what texts are like, and hides words itself (model.masking)",
         "training.fgm_epsilon": _NO_LABELS,
         "training.r_drop_alpha": _NO_LABELS,
+    },
+    notes={
+        "model.kind": "bert guesses masked tokens. For vectors of texts: simcse (Gao et al. 2021) tells texts apart by "
+        "two readings with dropout, tsdae (Wang et al. 2021) tells texts from the vectors of what deletions leave.",
+        "model.pooling": "simcse and tsdae: the vector that learns, by default the mean.",
+        "model.temperature": "For simcse.",
     },
     search=_search_space,
     summary="a BERT, from texts without labels",

@@ -22,8 +22,10 @@ __all__ = ["PRETRAINING"]
 def _classes() -> TaskClasses:
     from tfapp.tasks.pretraining.evaluator import LanguageEvaluator
     from tfapp.tasks.pretraining.model import LanguageModel
+    from tfapp.tasks.pretraining.simcse import SimCse
+    from tfapp.tasks.pretraining.tsdae import Tsdae
 
-    return TaskClasses({"bert": LanguageModel}, LanguageEvaluator)
+    return TaskClasses({"bert": LanguageModel, "simcse": SimCse, "tsdae": Tsdae}, LanguageEvaluator)
 
 
 def _make_preset(settings: ModelSettings, train: pa.Table) -> Preset:
