@@ -13,6 +13,7 @@ from tfapp.version import __version__
 
 if TYPE_CHECKING:
     from tfapp.api import Run, evaluate, export, fit, load_data, open_run, predict, serve
+    from tfapp.workflows.adapted_backbone import AdaptedBackbone
     from tfapp.workflows.release import promote, prune, rollback
     from tfapp.workflows.run_average import average_runs
     from tfapp.workflows.run_choice import best_run
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tfapp.workflows.search import search
 
 __all__ = [
+    "AdaptedBackbone",
     "Run",
     "__version__",
     "average_runs",
@@ -46,6 +48,7 @@ __all__ = [
 
 # Where those are that are not in `tfapp.api`.
 _MODULES = {
+    "AdaptedBackbone": "tfapp.workflows.adapted_backbone",
     "average_runs": "tfapp.workflows.run_average",
     "best_run": "tfapp.workflows.run_choice",
     "compare_runs": "tfapp.workflows.run_comparison",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tfapp
 from tests.evaluators import fit_and_evaluate
-from tests.toy import toy_experiment
+from tests.toy import toy_experiment, toy_text
 from tests.training.test_loop import KillAt, KilledError, same, table
 from tfapp import Run
 from tfapp.config import Experiment
@@ -137,6 +137,13 @@ def test_a_run_learns_from_a_few_texts_a_label(shallow_preset: Path, toy_data: P
     assert run.evaluation.main_score > 0.8
     assert run.folder.read("finished")["dev_score"] is None
     assert not run.folder.contrast.exists()
+    # The adapter of the first phase, and the output layer of the second.
+    backbone = tfapp.AdaptedBackbone(str(shallow_preset))
+    backbone.load("toy", run.save_adapter(tmp_path / "toy.safetensors"))
+    backbone.switch("toy")
+    texts = [toy_text("sport", 901), toy_text("tech", 902)]
+    expected = run.predict(texts)["probabilities"]
+    np.testing.assert_allclose(backbone.predict(texts)["probabilities"], expected, atol=1e-4)
     assert {path.name for path in run.path.iterdir()} >= {"model", "history.jsonl", "report.html"}
 
 

@@ -13,6 +13,7 @@ import keras_hub
 import tensorflow as tf
 
 from tfapp.config import ModelSettings
+from tfapp.models.adapters.adapter_file import backbone_fingerprint, is_pooler
 from tfapp.models.base import TaskModel
 from tfapp.models.compiled import CompiledNetwork
 from tfapp.models.heads import Pooling, backbone_config, check_positions
@@ -92,9 +93,13 @@ class BertModel(TaskModel):
     @classmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
         """Builds the network that `config` described, with fresh weights."""
-        values = dict(config)
-        backbone = keras_hub.models.BertBackbone(**values.pop("backbone"), dtype=dtype)
+        return cls.on_backbone(keras_hub.models.BertBackbone(**config["backbone"], dtype=dtype), config, preprocessor)
+
+    @classmethod
+    def on_backbone(cls, backbone: Any, config: dict[str, Any], preprocessor: Preprocessor) -> Self:
+        """Builds the network that `config` described on a backbone of the same sizes, which others may share."""
         build: Any = cls
+        values = {name: value for name, value in config.items() if name != "backbone"}
         return build(backbone=backbone, preprocessor=preprocessor, **values)
 
     def with_inference(
@@ -116,6 +121,21 @@ class BertModel(TaskModel):
         if self.comparison is None:
             return super().segmented(ids)
         return self.preprocessor.split_pairs(ids), None
+
+    def weights_beside_backbone(self) -> list[Any]:
+        """Returns the variables of the network that are none of the backbone's, but for states of random numbers."""
+        backbone_ids = {id(weight) for weight in self.backbone.weights}
+        beside = (weight for weight in self.network.weights if id(weight) not in backbone_ids)
+        return [weight for weight in beside if "seed_generator" not in weight.path]
+
+    def fingerprint(self) -> str:
+        """Returns what tells the model's backbone from others, as it is now; see `backbone_fingerprint`."""
+        return backbone_fingerprint(self.backbone, self.preprocessor, pooler=self.reads_pooler)
+
+    @property
+    def reads_pooler(self) -> bool:
+        """Returns whether the network reads the pooled vector of BERT."""
+        return any(is_pooler(weight) for weight in self.network.weights)
 
     def weights_beside_network(self) -> list[Any]:
         """Returns the variables that answers need beside what the network makes of ids."""

@@ -1,4 +1,4 @@
-"""The two ways to a model: from a preset, or from a folder that `TaskModel.save` wrote."""
+"""The ways to a model: from a preset, from a folder that `TaskModel.save` wrote, or on a backbone that is there."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models import Preprocessor, Preset, TaskModel, load_preset
+from tfapp.models import BertModel, Preprocessor, Preset, TaskModel, load_preset
 from tfapp.models.unknown import Unknown
 from tfapp.tasks.registry import find_task
 
-__all__ = ["build_model", "load_model"]
+__all__ = ["build_model", "build_on_backbone", "load_model"]
 
 
 def build_model(
@@ -56,6 +56,21 @@ def load_model(folder: Path, *, dtype: str = "float32") -> TaskModel:
     kind = _class(values["task"], values["kind"])
     model: TaskModel = kind.from_config(values["config"], preprocessor, dtype=dtype)
     model.load_weights(folder)
+    return model
+
+
+def build_on_backbone(
+    task: str, kind: str, config: dict[str, Any], backbone: Any, preprocessor: Preprocessor
+) -> BertModel:
+    """Builds the model that a config describes, with fresh weights, on a backbone that other models may share.
+
+    Raises:
+        ModelError: The task has no such model, or it stands on no BERT.
+    """
+    network = _class(task, kind)
+    if not issubclass(network, BertModel):
+        raise ModelError(f"a {kind} model for {task} stands on no BERT")
+    model: BertModel = network.on_backbone(backbone, config, preprocessor)
     return model
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import tensorflow as tf
 
 from tfapp.config import TrainingSettings
 from tfapp.errors import TrainingError, did_you_mean
-from tfapp.models import TaskModel
-from tfapp.models.adapters import KernelAdapter, RankAllocator, SingularValueUpdate, adapter_class, adapter_scale
+from tfapp.models import BertModel, TaskModel
+from tfapp.models.adapters import (
+    AdapterFile,
+    KernelAdapter,
+    RankAllocator,
+    SingularValueUpdate,
+    adapter_class,
+    adapter_scale,
+    kernels_by_name,
+)
 from tfapp.models.backbones import depth_of, kernels_by_layer, rows_of
 
 __all__ = ["Adaptation", "count_trained"]
@@ -45,6 +54,10 @@ class Adaptation:
         weights = [weight for adapter in self.adapters for weight in adapter.weights.values()]
         self.trained = [*plan.direct, *weights]
         self.extra = [*weights, *(self.allocator.state if self.allocator else [])]
+        self._method = settings.adapt
+        self._backbone = model.backbone
+        # Before anything has changed.
+        self._fingerprint = cast(BertModel, model).fingerprint() if self.adapters else ""
         self._scales = dict(self._layer_scales(model, settings.layer_decay))
         self._merge = tf.function(self._merge_all, autograph=False)
 
@@ -82,6 +95,14 @@ class Adaptation:
             self.allocator.hold()
         if self.adapters:
             self._merge()
+
+    def save(self, file: Path) -> None:
+        """Writes the adapters' weights as they are now, if there are adapters."""
+        if not self.adapters:
+            return
+        names = {id(kernel): name for name, kernel in kernels_by_name(self._backbone).items()}
+        kernels = {names[id(adapter.kernel)]: adapter.arrays() for adapter in self.adapters}
+        AdapterFile(self._method, self.adapters[0].scale, self._fingerprint, kernels).save(file)
 
     def scale(self, variable: Any) -> float:
         """Returns the factor on the learning rate of one of `trained`."""

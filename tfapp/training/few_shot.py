@@ -7,6 +7,7 @@ comparisons of the same forward pass.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -73,6 +74,9 @@ def train_few_shot(
             later_rows=(len(train_split.texts) + len(rest["dev_split"].texts)) * 3 // 4,
             **rest | {"dev_split": replace(split, texts=no_texts, targets=split.targets[:0], rows=split.rows[:0])},
         ).run()
+    if phase.adapter.is_file():
+        folder.model.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(phase.adapter, folder.adapter)
     offset = -(-len(split.texts) // settings.batch_size)
     later = [_Later(observer, offset) for observer in observers]
     if settings.epochs:

@@ -182,6 +182,10 @@ class FineTuner(Trainer):
         if self.pace and not self._out_of_time():
             self._plan_end(self.pace)
 
+    def _save_best(self) -> None:
+        super()._save_best()
+        self.adaptation.save(self.folder.adapter)
+
     def _predict(self) -> np.ndarray:
         return predict_logits(self.predictor, self.dev_split.texts, self.dev_split.targets)
 

@@ -54,6 +54,11 @@ class RunFolder:
         return sorted(int(file.parent.name) for file in self.path.glob("epochs/*/model.json"))
 
     @property
+    def adapter(self) -> Path:
+        """Returns the weights of the adapters that are merged into the best weights, if there are such."""
+        return self.model / "adapter.safetensors"
+
+    @property
     def checkpoint(self) -> Path:
         """Returns what `--resume` goes on from."""
         return self.path / "checkpoint.npz"

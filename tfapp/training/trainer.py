@@ -121,10 +121,14 @@ class Trainer(abc.ABC):
         self.state = replace(self.state, best_score=dev.main_score, best_loss=dev.loss)
         self._tell(dev)
 
+    def _save_best(self) -> None:
+        """Keeps the weights as those of the best epoch so far."""
+        self.model.save(self.folder.model)
+
     def _tell(self, dev: Evaluation | None, penalty: float | None = None) -> None:
         best = self.state.stale_epochs == 0
         if best and is_chief(self.strategy):
-            self.model.save(self.folder.model)
+            self._save_best()
         if self.settings.keep_epochs and self.state.epoch and is_chief(self.strategy):
             epoch = self.folder.epoch(self.state.epoch)
             private_folder(epoch.parent)

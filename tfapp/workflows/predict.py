@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from tfapp.data.answer_format import AnswerFormat
 from tfapp.errors import ModelError
 from tfapp.registry import version_folder, versions
 
-__all__ = ["Predictor", "load_predictor"]
+if TYPE_CHECKING:
+    from tfapp.models import TaskModel
+
+__all__ = ["Predictor", "graph_of", "load_predictor"]
 
 # Texts a call of the graph: enough to fill two cores, little enough to bound the memory of long texts.
 _BATCH: Final = 32
@@ -104,8 +107,6 @@ def load_predictor(path: Path | str) -> Predictor:
 
 
 def _from_run(folder: Path) -> Predictor:
-    import tensorflow as tf
-
     from tfapp.tasks.experiments import read_run_settings
     from tfapp.tasks.models import load_model
     from tfapp.tasks.registry import find_task
@@ -119,7 +120,18 @@ def _from_run(folder: Path) -> Predictor:
     model = load_model(folder / "model")
     if not model.task.outputs:
         raise ModelError(f"{folder}: a run of {model.task.name} answers nothing; train another task on its preset")
-    model = packed(model)
+    identity = _identity(folder / "model" / "model.weights.h5")
+    data = read_run_settings(folder).data
+    # A task that learns from pairs and answers single texts has no column of its input.
+    columns = {name: getattr(data, name) for name in model.inputs if name != getattr(data, name, name)}
+    answer_format = find_task(model.task.name).answer_format
+    answer = graph_of(packed(model))
+    return Predictor(folder, identity, model.labels, answer, model.inputs, columns, answer_format)
+
+
+def graph_of(model: TaskModel) -> Callable[[Sequence[Row]], dict[str, np.ndarray]]:
+    """Returns a function that answers a batch of rows by a model, compiled for any number of them."""
+    import tensorflow as tf
 
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs], autograph=False
@@ -127,14 +139,7 @@ def _from_run(folder: Path) -> Predictor:
     def answer(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
         return model.predict_text(dict(zip(model.inputs, texts, strict=True)))
 
-    identity = _identity(folder / "model" / "model.weights.h5")
-    data = read_run_settings(folder).data
-    # A task that learns from pairs and answers single texts has no column of its input.
-    columns = {name: getattr(data, name) for name in model.inputs if name != getattr(data, name, name)}
-    answer_format = find_task(model.task.name).answer_format
-    return Predictor(
-        folder, identity, model.labels, _as_arrays(answer, model.inputs), model.inputs, columns, answer_format
-    )
+    return _as_arrays(answer, model.inputs)
 
 
 def _from_version(folder: Path) -> Predictor:

@@ -71,6 +71,19 @@ class Run:
 
         return export_run(self.folder, Path(to), overrides=overrides, force=force, quiet=quiet)
 
+    def save_adapter(self, file: str | Path) -> Path:
+        """Writes what the training added to its preset, without the preset: kilobytes, for `tfapp.AdaptedBackbone`.
+
+        Args:
+            file: Where to, such as "intents.safetensors"; an earlier one is replaced.
+
+        Raises:
+            ModelError: The run is not finished, or trained more than an adapter.
+        """
+        from tfapp.workflows.adapter_export import save_adapter
+
+        return save_adapter(self.folder, self.experiment, Path(file))
+
     def predict(self, texts: Sequence[Row]) -> dict[str, np.ndarray]:
         """Answers texts in this process, as `tfapp.predict`."""
         return self.predictor(check_rows(texts, self.predictor.inputs))

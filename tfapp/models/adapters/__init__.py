@@ -1,12 +1,14 @@
 """Adapters: kernels of a pretrained BERT that learn by few weights of their own, one file a method."""
 
 from tfapp.models.adapters.adalora import RankAllocator, SingularValueUpdate
+from tfapp.models.adapters.adapter_file import AdapterFile, backbone_fingerprint, kernels_by_name
 from tfapp.models.adapters.base import KernelAdapter
 from tfapp.models.adapters.dora import DirectionUpdate
 from tfapp.models.adapters.lora import LowRankUpdate
 from tfapp.models.adapters.methods import adapter_class, adapter_scale
 
 __all__ = [
+    "AdapterFile",
     "DirectionUpdate",
     "KernelAdapter",
     "LowRankUpdate",
@@ -14,4 +16,6 @@ __all__ = [
     "SingularValueUpdate",
     "adapter_class",
     "adapter_scale",
+    "backbone_fingerprint",
+    "kernels_by_name",
 ]

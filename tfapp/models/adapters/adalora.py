@@ -73,6 +73,12 @@ class SingularValueUpdate(KernelAdapter):
         p, q, unit = self.weights["p"].value, self.weights["q"].value, tf.eye(self.rank)
         return tf.matmul(p, p, transpose_a=True) - unit, tf.matmul(q, q, transpose_b=True) - unit
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns P, L and Q without the triplets whose singular value is 0."""
+        p, values, q = super().arrays().values()
+        triplets = np.flatnonzero(values)
+        return {"p": p[:, triplets], "singular_values": values[triplets], "q": q[triplets]}
+
     @staticmethod
     def count(rows: int, columns: int, rank: int) -> int:
         """Returns how many numbers P, L and Q are."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import tensorflow as tf
 
 __all__ = ["KernelAdapter"]
@@ -65,6 +67,19 @@ class KernelAdapter(abc.ABC):
     def first_rank(rank: int) -> int:
         """Returns the rank that a training which is to end with `rank` begins with."""
         return rank
+
+    @classmethod
+    def from_arrays(cls, kernel: Any, *, rows: int, scale: float, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Returns an adapter of the kernel W0 with the weights that `arrays` gave."""
+        rank = next(iter(arrays.values())).shape[1]
+        adapter = cls(kernel, rows=rows, rank=rank, scale=scale, seed=0)
+        for name, weight in adapter.weights.items():
+            weight.assign(arrays[name])
+        return adapter
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns the weights by name, the first of them float32[rows, rank]."""
+        return {name: weight.numpy() for name, weight in self.weights.items()}
 
     def gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Returns the gradients of the weights, from that of the kernel."""
