@@ -44,7 +44,10 @@ def test_it_finds_what_belongs_to_none(run: Run) -> None:
     assert isinstance(found, ClassEvaluation)
     assert found.labels == (*KNOWN, "other")
     assert min(found.scope()["in_scope_accuracy"], found.scope()["out_of_scope_recall"]) > 0.8
-    assert "Out of scope recall" in run.folder.report.read_text()
+    report = run.folder.report.read_text()
+    assert "Out of scope recall" in report
+    assert "by guidance, found of dev" in report.replace("&#39;", "'")
+    assert "known texts of dev (0.0\u202f%, 95\u202f% interval" in report
     assert run.evaluate() == found
 
 

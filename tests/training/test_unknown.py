@@ -15,7 +15,9 @@ from scipy.stats import binomtest
 from tfapp.evaluation.base import Evaluation
 from tfapp.models.unknown import Unknown, energy, nearest
 from tfapp.tasks.shared.class_evaluator import UnknownScores, evaluate_classes
-from tfapp.training.unknown import choose_references, fit_unknown, refer, share_limit
+from tfapp.training.unknown import choose_references
+from tfapp.training.unknown_limit import fit_unknown, share_limit
+from tfapp.training.unknown_method import choose_method, refer
 
 # Logits of two labels with such an energy, the first label on top.
 heights = st.lists(st.integers(-20, 20), min_size=1, max_size=30).map(lambda values: np.array(values, np.float64) / 4)
@@ -102,6 +104,33 @@ def test_distance_takes_the_place_of_energy_once_there_are_references() -> None:
     assert scores[0] < 0.5 < scores[1]
 
 
+def drawn(random: np.random.Generator, count: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns logits of three labels at these distances from their middle, and the labels."""
+    targets = random.integers(0, 3, count)
+    return (10 * np.eye(3)[targets] + random.normal(scale=spread, size=(count, 3))).astype(np.float32), targets
+
+
+def test_without_examples_the_rule_chooses() -> None:
+    random = np.random.default_rng(4)
+    fitted = choose_method(Unknown("none", by="auto"), *drawn(random, 90, 1.0), *drawn(random, 60, 1.0))
+    assert fitted.by == "guidance"
+    assert fitted.reason == "dev has no examples of unknown texts, so the rule chose"
+    assert (fitted.known, fitted.refused) == (60, 2)
+
+
+@pytest.mark.parametrize(("examples", "by"), [(4, "guidance"), (40, "boundary")])
+def test_with_enough_examples_dev_chooses(examples: int, by: str) -> None:
+    random = np.random.default_rng(5)
+    references, (known, targets) = drawn(random, 90, 3.0), drawn(random, 60, 3.0)
+    # They lie between the labels: far from all directions of known texts, not from the texts themselves.
+    outside = random.normal(scale=0.3, size=(examples, 3)).astype(np.float32) + np.array([4.0, 4.0, 4.0], np.float32)
+    dev, dev_targets = np.concatenate([known, outside]), np.concatenate([targets, np.full(examples, -1)])
+    fitted = choose_method(Unknown("none", by="auto"), *references, dev, dev_targets)
+    assert fitted.by == by
+    assert f"found of dev's {examples} unknown texts: guidance " in fitted.reason
+    assert fitted.refused <= 0.05 * fitted.known
+
+
 def test_guidance_weighs_the_distance_by_the_certainty_of_the_label() -> None:
     logits = np.array([[2.0, -1.0, 0.0], [0.5, 0.4, 0.3]], np.float32)
     references = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float32)
@@ -123,7 +152,7 @@ def test_references_are_of_every_label_and_of_none_too_many(labels: list[int]) -
 def test_the_unknown_is_one_class_more() -> None:
     targets = np.array([0, 0, 1, 1, -1, -1, -1])
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7], [0.5, 0.5], [0.6, 0.4], [0.9, 0.1]])
-    scores = UnknownScores("none", np.array([0.1, 0.2, 0.1, 0.8, 0.9, 0.5, 0.3]))
+    scores = UnknownScores("none", np.array([0.1, 0.2, 0.1, 0.8, 0.9, 0.5, 0.3]), "by the rule")
     found = evaluate_classes("ab", targets, probabilities, unknown=scores, texts=["x"] * 7)
     assert found.labels == ("a", "b", "none")
     assert found.confusion == ((1, 1, 0), (0, 1, 1), (1, 0, 2))
@@ -133,6 +162,7 @@ def test_the_unknown_is_one_class_more() -> None:
         "in_scope_unknown": pytest.approx(1 / 4),
         "out_of_scope_recall": pytest.approx(2 / 3),
     }
+    assert found.details()["None of these"] == "by the rule"
     assert found.metrics()["out_of_scope_recall"] == pytest.approx(2 / 3)
     assert found.mistakes[0].predicted == ("a",)
     assert found.mistakes[0].truth == ("none",)

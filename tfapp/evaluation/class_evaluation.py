@@ -82,6 +82,7 @@ class ClassEvaluation(Evaluation):
         mistakes: The twenty that the model was most sure of, worst first.
         confused: The most frequent confusions with texts; none in multi-label data and in evaluations of before.
         unknown: The last class, if it is the answer that none of the others fits.
+        unknown_method: How that is decided, and why so; empty in evaluations of before.
     """
 
     kind = "classes"
@@ -106,6 +107,7 @@ class ClassEvaluation(Evaluation):
     unknown: str | None = None
     calibration_report: CalibrationReport | None = None
     confused: tuple[ConfusedPair, ...] = ()
+    unknown_method: str = ""
 
     @property
     def main_name(self) -> str:
@@ -171,6 +173,8 @@ class ClassEvaluation(Evaluation):
             "Loss": f"{self.loss:.4f}",
         }
         scope = {name.replace("_", " ").capitalize(): f"{value:.3f}" for name, value in self.scope().items()}
+        if self.unknown_method:
+            scope["None of these"] = self.unknown_method
         return whole | rest if self.multi_label else rest | scope
 
     def table(self) -> Table:

@@ -24,9 +24,12 @@ class Unknown:
             the nearest of known texts' (Sun et al. 2022, who take the features; logits did better on Banking77 and are
             shorter); guidance: by that distance, divided by the probability of the label (after Park, Chai and Yoon
             2023, "Nearest Neighbor Guidance for Out-of-Distribution Detection", who multiply the two certainties);
-            boundary: by adaptive decision boundaries, see `adaptive_boundaries`.
+            boundary: by adaptive decision boundaries, see `adaptive_boundaries`; auto: to be chosen by the calibration.
         limit: How far from on it does; None before it is fitted: never.
         scale: The step by which the score rises from 0.5 to 0.73.
+        known: Texts of known labels in dev, where the limit was fitted.
+        refused: Those of them that it refuses.
+        reason: Why it measures so; empty: the user says so.
         references: The known texts' logits, float32[M, K], or with boundaries the centroids, float32[C, K]; None before
             they are chosen, and where energy is measured.
         radii: The radii of the boundaries, float32[C].
@@ -34,9 +37,12 @@ class Unknown:
 
     label: str
     share: float = 0.05
-    by: Literal["energy", "distance", "guidance", "boundary"] = "energy"
+    by: Literal["auto", "energy", "distance", "guidance", "boundary"] = "energy"
     limit: float | None = None
     scale: float = 1.0
+    known: int = 0
+    refused: int = 0
+    reason: str = ""
     references: np.ndarray | None = field(default=None, compare=False, repr=False)
     radii: np.ndarray | None = field(default=None, compare=False, repr=False)
 

@@ -63,9 +63,10 @@ class ModelSettings(Settings):
         description="With data.unknown_label: the share of texts of the other labels that may get that answer by "
         "mistake. The limit is fitted on dev; rows of data.unknown_label do not move it.",
     )
-    unknown_by: Literal["distance", "guidance", "boundary", "energy"] = Field(
-        "distance",
-        description="With data.unknown_label: how to decide that no label fits. distance: by the distance of the "
+    unknown_by: Literal["auto", "distance", "guidance", "boundary", "energy"] = Field(
+        "auto",
+        description="With data.unknown_label: how to decide that no label fits. auto: by guidance, unless another way "
+        "finds significantly more of the rows of that label in dev. distance: by the distance of the "
         "text's logits to the nearest ones of train; guidance: by that distance, divided by the probability of the "
         "label; boundary: by whether they lie in a ball around one of the labels (Zhang et al. 2021); energy: by how "
         "little any label claims the text.",

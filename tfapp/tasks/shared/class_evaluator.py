@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from tfapp.evaluation import Evaluation, metrics
 from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
@@ -20,10 +21,11 @@ from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.temperature_scaling import TemperatureScaling
+from tfapp.models.unknown import Unknown
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 from tfapp.training.temperature import fit_class_temperature, fit_label_temperatures, fit_scaling
-from tfapp.training.unknown import fit_unknown
+from tfapp.training.unknown_limit import fit_unknown
 
 __all__ = ["ClassEvaluator", "UnknownScores", "evaluate_classes", "evaluate_multi_label"]
 
@@ -55,7 +57,8 @@ class ClassEvaluator(Evaluator):
             evaluation = evaluate_multi_label(model.labels, truths, probabilities, thresholds, texts=texts, rows=rows)
         else:
             if model.unknown:
-                unknown = UnknownScores(model.unknown.label, model.unknown.scores(logits).numpy())
+                scores = model.unknown.scores(logits).numpy()
+                unknown = UnknownScores(model.unknown.label, scores, _describe_unknown(model.unknown))
             evaluation = evaluate_classes(
                 model.labels, split.targets, probabilities, unknown=unknown, texts=texts, rows=rows
             )
@@ -77,10 +80,25 @@ class UnknownScores:
     Attributes:
         label: What it answers then.
         values: float[N]; it does from 0.5 on.
+        method: How it measures, why, and what its limit does on dev.
     """
 
     label: str
     values: NDArray[np.floating[Any]]
+    method: str = ""
+
+
+def _describe_unknown(unknown: Unknown) -> str:
+    """Returns how "none of these" is decided, why so, and how the promise of `model.unknown_share` stands on dev."""
+    if not unknown.known:
+        return ""
+    low, high = binomtest(unknown.refused, unknown.known).proportion_ci()
+    reason = unknown.reason or "as model.unknown_by says"
+    return (
+        f"by {unknown.by}, {reason}; its limit refuses {unknown.refused:,} of the {unknown.known:,} known texts of dev "
+        f"({100 * unknown.refused / unknown.known:.1f}\u202f%, 95\u202f% interval "
+        f"{100 * low:.1f} to {100 * high:.1f}\u202f%), for a model.unknown_share of {100 * unknown.share:g}\u202f%"
+    )
 
 
 def evaluate_classes(
@@ -135,6 +153,7 @@ def evaluate_classes(
         mistakes=answers.mistakes(worst, predicted, texts, rows),
         confused=tuple(_confused_pairs(labels, index, predicted, texts)),
         unknown=unknown.label if unknown else None,
+        unknown_method=unknown.method if unknown else "",
         answers=answers.rows(np.stack([correct, np.ones(len(correct))], axis=1), texts, rows),
         **answers.scores(),
     )
