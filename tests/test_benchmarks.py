@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -13,7 +15,8 @@ from tests.toy import toy_rows
 from tfapp.config import ModelSettings
 from tfapp.tasks.models import build_model
 
-WORKER = Path(__file__).parents[1] / "benchmarks" / "scale_data.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+WORKER = BENCHMARKS / "scale_data.py"
 
 
 @pytest.mark.slow
@@ -30,3 +33,29 @@ def test_each_stage_of_loading_is_measured(shallow_preset: Path, tmp_path: Path)
     measured = json.loads(done.stdout.splitlines()[-1])
     assert set(measured["seconds"]) == {"read", "hash", "deduplicate", "split", "fingerprint", "tokenize"}
     assert sum(measured["rows"].values()) == 120
+
+
+def test_a_benchmark_that_was_ended_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    resumable = importlib.import_module("resumable")
+    options = argparse.Namespace(output=tmp_path / "results.json", most=2, plan=True)
+    calls: list[str] = []
+
+    def measure(key: str) -> dict[str, object]:
+        calls.append(key)
+        return {"test": len(calls)}
+
+    measurements = [
+        resumable.Measurement(f"set/{n}", "training", 60.0, lambda n=n: measure(f"set/{n}")) for n in range(5)
+    ]
+    assert resumable.run_measurements(measurements, options) == {}
+    assert "5 of 5 measurements left, about 5.0 hours" in capsys.readouterr().err
+    options.plan = False
+    resumable.run_measurements(measurements, options)
+    # What one took is what is planned for the others.
+    results = resumable.run_measurements(measurements, options)
+    assert "3 of 5 measurements left, about 0.0 hours" in capsys.readouterr().err
+    assert calls == ["set/0", "set/1", "set/2", "set/3"]
+    assert [result["test"] for result in results.values()] == [1, 2, 3, 4]

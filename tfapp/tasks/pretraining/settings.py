@@ -80,7 +80,7 @@ def _search_space(experiment: Experiment) -> dict[str, Any]:
     return {
         "training.learning_rate": fine_tuning_space(experiment)["training.learning_rate"],
         "training.batch_size": [16, 32, 64],
-        "model.masking.share": {"low": 0.1, "high": 0.4},
+        **({"model.masking.share": {"low": 0.1, "high": 0.4}} if experiment.model.kind == "bert" else {}),
     }
 
 
